@@ -1,0 +1,36 @@
+"""``bpr extract-patches``: detections and ground truth -> a patch store to train on."""
+
+from __future__ import annotations
+
+import argparse
+
+from bpr.cli.options import add_scheme, add_workers, scheme_from
+
+HELP = "cut training patches out of detections matched to ground truth"
+EXAMPLE = "tools/extract_patches.py results.segm.json --ann instances.json --img-dir images --out data/patches/train"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", help="COCO results JSON of a detector")
+    parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
+    parser.add_argument("--img-dir", required=True, help="folder of the images")
+    parser.add_argument("--out", required=True, help="folder of the new patch store")
+    add_scheme(parser, part="train")
+    add_workers(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpr.datasets.extraction import extract_patches
+    from bpr.formats.coco import read_annotations, read_results
+    from bpr.formats.ground_truth import GroundTruth
+    from bpr.formats.images import ImageFolder
+
+    document = read_annotations(args.ann)
+    images = ImageFolder(args.img_dir, document["images"])
+    source = {"results": args.results, "annotations": args.ann}
+    counts = extract_patches(read_results(args.results), GroundTruth(document), images, scheme_from(args), args.out, source, args.workers)
+    print(
+        f"{counts.records} records: {counts.matched} matched, {counts.unmatched} without a match, "
+        f"{counts.unreadable} unreadable -> {counts.patches} patches in {args.out}"
+    )
+    return 0

@@ -1,0 +1,36 @@
+"""``bpr train``: MMEngine's runner over a config."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from bpr.errors import BPRError
+
+HELP = "train a refinement network from a config"
+EXAMPLE = "tools/train.py configs/bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py --work-dir work_dirs/first"
+NEEDS_TRAINING = "training needs the [train] extra: pip install 'bpr[train]' ({missing} is missing)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--work-dir", help="logs and checkpoints (default: work_dirs/<config stem>)")
+    parser.add_argument("--cfg-options", nargs="+", metavar="K=V", default=[], help="override config values, e.g. train_cfg.max_iters=100")
+    parser.add_argument("--resume", nargs="?", const="auto", metavar="CHECKPOINT", help="continue from a checkpoint (default: the newest in the work dir)")
+    parser.add_argument("--amp", action="store_true", help="train in bfloat16 (CPU and GPU)")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    if not Path(args.config).is_file():
+        raise BPRError(f"{args.config}: no such config; expected a file of configs/")
+    try:
+        import bpr.models  # noqa: F401  (installs what mmseg needs before a config asks for it)
+        from bpr.models.training import build_runner
+    except ImportError as error:
+        raise BPRError(NEEDS_TRAINING.format(missing=error.name)) from error
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    build_runner(args.config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher).train()
+    return 0

@@ -1,0 +1,80 @@
+"""Detections matched to ground truth -> a patch store to train on (METHOD: IoU > 0.5, same class, no crowd)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpr.datasets.patch_store import PatchStoreWriter
+from bpr.errors import BadImage, BadMask
+from bpr.formats.coco import Record
+from bpr.formats.ground_truth import GroundTruth
+from bpr.formats.images import ImageFolder, read_image
+from bpr.formats.rle import decode_mask
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.patches import crop_mask, crop_patches
+from bpr.geometry.proposals import dense_boxes
+from bpr.geometry.scheme import PatchScheme
+from bpr.refinement.pipeline import ordered_map
+
+MATCH_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class ExtractionCounts:
+    """What became of the records: ``matched`` gave patches, ``unmatched`` had no truth, ``unreadable`` no image."""
+
+    records: int
+    matched: int
+    unmatched: int
+    unreadable: int
+    patches: int
+
+
+def extract_patches(
+    records: Sequence[Record],
+    truth: GroundTruth,
+    images: ImageFolder,
+    scheme: PatchScheme,
+    out: str | Path,
+    source: dict[str, Any],
+    workers: int = 2,
+) -> ExtractionCounts:
+    """Write the patches of every matched detection to the store ``out``, in the order of images and records."""
+    by_image: dict[Any, list[tuple[int, BoxMask]]] = defaultdict(list)
+    for index, (target, iou) in enumerate(truth.matches(records)):
+        if target is not None and iou > MATCH_IOU:
+            by_image[records[index]["image_id"]].append((index, target))
+
+    def cut(item: tuple[Any, list[tuple[int, BoxMask]]]) -> tuple[int, Iterator[tuple[np.ndarray, ...]]]:
+        image_id, pairs = item
+        try:
+            image = read_image(images.path(image_id))
+            coarse = [decode_mask(records[index]["segmentation"], image.shape[:2]) for index, _ in pairs]
+        except (BadImage, BadMask):
+            return len(pairs), iter(())
+        return 0, iter([_cut_instance(image, mask, *pair, scheme) for mask, pair in zip(coarse, pairs, strict=True)])
+
+    unreadable = 0
+    with PatchStoreWriter(out, scheme, source) as store:
+        for failed, instances in ordered_map(cut, by_image.items(), workers):
+            unreadable += failed
+            for arrays in instances:
+                store.append(*arrays)
+        count = store.count
+    matched = sum(map(len, by_image.values())) - unreadable
+    return ExtractionCounts(len(records), matched, len(records) - matched - unreadable, unreadable, count)
+
+
+def _cut_instance(image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, scheme: PatchScheme) -> tuple[np.ndarray, ...]:
+    """Rows for the store: patches (n, S, S, C), targets (n, S, S), origins (n, 5)."""
+    boxes = dense_boxes(mask, scheme)
+    reach = scheme.padding * np.array([-1, -1, 1, 1])
+    targets = np.array([crop_mask(target, box) for box in boxes + reach], np.uint8).reshape(-1, scheme.window, scheme.window)
+    origins = np.concatenate([np.full((len(boxes), 1), index), boxes], axis=1)
+    return crop_patches(image, mask, boxes, scheme), targets, origins

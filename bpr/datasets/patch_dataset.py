@@ -1,0 +1,64 @@
+"""MMSegmentation's view of patch stores: samples, flip and photometric distortion on the image only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform, Compose
+from mmengine.structures import PixelData
+from torch.utils.data import Dataset
+
+from bpr.datasets.patch_store import PatchStore
+from bpr.geometry.scheme import PatchScheme
+from bpr.models import mmcv_lite  # noqa: F401  (must come before mmseg)
+from bpr.models.registry import DATASETS, TRANSFORMS
+
+from mmseg.structures import SegDataSample  # isort: skip
+
+
+@DATASETS.register_module()
+class PatchDataset(Dataset):
+    """Patches of one or more stores.
+
+    A sample enters the pipeline as ``img`` (S, S, 3) RGB, ``extra`` (S, S, C - 3) mask and further inputs, and
+    ``gt_seg_map`` (S, S); ``extra`` is a segmentation field, so MMSegmentation's geometric transforms move it along.
+
+    Args:
+        stores: folders made by ``extract_patches``.
+        scheme: the config's scheme; a store cut otherwise is refused.
+        pipeline: transforms, ended by ``bpr.PackPatch``.
+    """
+
+    def __init__(self, stores: Sequence[str] | str, scheme: dict[str, Any], pipeline: Sequence[dict[str, Any]]) -> None:
+        expected = PatchScheme.from_dict(scheme)
+        self.stores = [PatchStore(folder, expected) for folder in ([stores] if isinstance(stores, str) else stores)]
+        self.ends = np.cumsum([len(store) for store in self.stores])
+        self.pipeline = Compose(pipeline)
+        self.metainfo = {"classes": ("background", "foreground"), "palette": [[0, 0, 0], [255, 255, 255]]}
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        which = int(np.searchsorted(self.ends, index, side="right"))
+        store = self.stores[which]
+        row = index - int(self.ends[which]) + len(store)
+        patch = np.array(store.patches[row])
+        fields = {"img": patch[..., :3], "extra": patch[..., 3:], "gt_seg_map": np.array(store.targets[row])}
+        return self.pipeline({**fields, "seg_fields": ["gt_seg_map", "extra"], "img_shape": patch.shape[:2]})
+
+
+@TRANSFORMS.register_module()
+class PackPatch(BaseTransform):
+    """Image and further inputs -> one (C, S, S) uint8 tensor; ground truth -> :class:`SegDataSample`."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        image = np.clip(results["img"], 0, 255).astype(np.uint8)
+        extra = results["extra"].reshape(*image.shape[:2], -1)
+        inputs = torch.from_numpy(np.concatenate([image, extra], axis=2)).permute(2, 0, 1)
+        truth = torch.from_numpy(np.ascontiguousarray(results["gt_seg_map"]))[None].long()
+        sample = SegDataSample(metainfo={"img_shape": image.shape[:2]}, gt_sem_seg=PixelData(data=truth))
+        return {"inputs": inputs, "data_samples": sample}

@@ -1,0 +1,71 @@
+"""Which annotated instance a detection means: same image, same class, no crowd, highest mask IoU."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from bpr.errors import BadMask
+from bpr.formats.coco import Record
+from bpr.formats.rle import decode_mask, encode_mask
+from bpr.geometry.masks import BoxMask
+
+
+class GroundTruth:
+    """The instances of an annotation file, by image and class, decoded once each when they are first asked for."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        sizes = {image["id"]: (image.get("height"), image.get("width")) for image in document["images"]}
+        self._frames = {key: size for key, size in sizes.items() if None not in size}
+        self._annotations: dict[tuple[Any, Any], list[Record]] = defaultdict(list)
+        for annotation in document["annotations"]:
+            if not annotation.get("iscrowd"):
+                self._annotations[annotation["image_id"], annotation["category_id"]].append(annotation)
+        self._masks: dict[tuple[Any, Any], list[BoxMask]] = {}
+
+    def annotations(self, image_id: Any, category_id: Any) -> list[Record]:
+        """The annotations of one class in one image, in file order, crowds left out."""
+        return self._annotations.get((image_id, category_id), [])
+
+    def masks(self, image_id: Any, category_id: Any) -> list[BoxMask]:
+        """The masks of :meth:`annotations`."""
+        key = image_id, category_id
+        if key not in self._masks:
+            frame = self._frames.get(image_id)
+            self._masks[key] = [decode_mask(a["segmentation"], frame) for a in self.annotations(*key)]
+        return self._masks[key]
+
+    def matches(self, records: Sequence[Record]) -> list[tuple[BoxMask | None, float]]:
+        """For every record its best annotated mask and their IoU; (None, 0.0) where nothing overlaps."""
+        groups: dict[tuple[Any, Any], list[int]] = defaultdict(list)
+        for index, record in enumerate(records):
+            groups[record["image_id"], record.get("category_id")].append(index)
+        found: list[tuple[BoxMask | None, float]] = [(None, 0.0)] * len(records)
+        for key, indices in groups.items():
+            truths = self.masks(*key)
+            if not truths:
+                continue
+            readable = [(i, mask) for i in indices if (mask := self._detection(records[i])) is not None]
+            overlap = mask_iou([mask for _, mask in readable], truths)
+            for (index, _), row in zip(readable, overlap, strict=True):
+                best = int(row.argmax())
+                found[index] = (truths[best], float(row[best])) if row[best] > 0 else (None, 0.0)
+        return found
+
+    def _detection(self, record: Record) -> BoxMask | None:
+        try:
+            return decode_mask(record["segmentation"], self._frames.get(record["image_id"]))
+        except BadMask:
+            return None
+
+
+def mask_iou(first: Sequence[BoxMask], second: Sequence[BoxMask]) -> np.ndarray:
+    """(len(first), len(second)) IoU, computed on run lengths."""
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    encoded = [[encode_mask(mask) for mask in masks] for masks in (first, second)]
+    return np.asarray(coco_mask.iou(encoded[0], encoded[1], [0] * len(second)))

@@ -1,0 +1,92 @@
+"""A mask kept as its box: no work on the full frame for an instance that fills a corner of it.
+
+Legend: H W frame, h w box, boxes are XYXY, integer, half-open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpr.geometry.boxes import Box, intersect
+
+
+@dataclass(frozen=True, eq=False)
+class BoxMask:
+    """One instance's mask inside a frame of ``frame = (H, W)`` pixels.
+
+    ``pixels`` is (h, w) bool; its top left pixel lies at column ``left`` and row ``top`` of the frame.
+    Outside ``pixels`` the mask is background.
+
+    >>> mask = np.zeros((4, 6), bool); mask[1:3, 2:5] = True
+    >>> box = BoxMask.from_frame(mask)
+    >>> box.left, box.top, box.pixels.shape, box.area
+    (2, 1, (2, 3), 6)
+    >>> np.array_equal(box.to_frame(), mask)
+    True
+    """
+
+    pixels: np.ndarray
+    left: int
+    top: int
+    frame: tuple[int, int]
+
+    @classmethod
+    def from_frame(cls, mask: np.ndarray) -> BoxMask:
+        """Cut an (H, W) mask, any non-zero pixel being foreground, to its tight box."""
+        mask = np.asarray(mask)
+        if mask.ndim != 2:
+            raise ValueError(f"mask: expected (H, W), got an array of shape {mask.shape}")
+        foreground = mask if mask.dtype == bool else mask != 0
+        height, width = foreground.shape
+        return cls(foreground, 0, 0, (height, width)).trimmed()
+
+    def to_frame(self) -> np.ndarray:
+        """The (H, W) bool mask."""
+        mask = np.zeros(self.frame, bool)
+        x0, y0, x1, y1 = self.box
+        mask[y0:y1, x0:x1] = self.pixels
+        return mask
+
+    @property
+    def box(self) -> Box:
+        height, width = self.pixels.shape
+        return self.left, self.top, self.left + width, self.top + height
+
+    @property
+    def area(self) -> int:
+        return int(np.count_nonzero(self.pixels))
+
+    @property
+    def bbox(self) -> list[float]:
+        """COCO's XYWH of the foreground, zeros when there is none."""
+        tight = self.trimmed()
+        height, width = tight.pixels.shape
+        return [float(tight.left), float(tight.top), float(width), float(height)] if tight.pixels.size else [0.0] * 4
+
+    def trimmed(self) -> BoxMask:
+        """The same mask with the tightest box; an empty mask gets an empty box at the origin."""
+        rows = np.flatnonzero(self.pixels.any(axis=1))
+        if not rows.size:
+            return BoxMask(np.zeros((0, 0), bool), 0, 0, self.frame)
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        columns = np.flatnonzero(self.pixels[top:bottom].any(axis=0))
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        return BoxMask(self.pixels[top:bottom, left:right], self.left + left, self.top + top, self.frame)
+
+    def window(self, box: Box) -> np.ndarray:
+        """The mask inside ``box`` as a new (y1 - y0, x1 - x0) bool array, background beyond the frame."""
+        x0, y0, x1, y1 = box
+        window = np.zeros((y1 - y0, x1 - x0), bool)
+        left, top, right, bottom = intersect(box, self.box)
+        if left < right and top < bottom:
+            window[top - y0 : bottom - y0, left - x0 : right - x0] = self.pixels[
+                top - self.top : bottom - self.top, left - self.left : right - self.left
+            ]
+        return window
+
+    def equals(self, other: BoxMask) -> bool:
+        """Same frame and same foreground pixels, whatever the boxes."""
+        mine, theirs = self.trimmed(), other.trimmed()
+        return self.frame == other.frame and mine.box == theirs.box and np.array_equal(mine.pixels, theirs.pixels)

@@ -1,0 +1,72 @@
+"""How patches are cut: the numbers that extraction, training and refinement must share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+INPUT_CHANNELS = {"rgb": 3, "mask": 1, "evidence": 1}
+
+
+@dataclass(frozen=True)
+class PatchScheme:
+    """The one home of the extraction defaults (paper section 3.1, supplement section B).
+
+    Attributes:
+        side: patch side in image pixels.
+        padding: context in pixels around the patch; the network sees it, only the centre is pasted back.
+        nms_iou: squares whose IoU is larger than this suppress each other.
+        cover_margin: a boundary pixel counts as covered once a patch holds it this many pixels away
+            from the patch's border; uncovered pixels get patches of their own after the suppression.
+        inputs: what a patch carries to the network, in channel order.
+
+    >>> PatchScheme(side=64, padding=8).window
+    80
+    >>> PatchScheme(nms_iou=1.5)
+    Traceback (most recent call last):
+        ...
+    ValueError: nms_iou: expected a number in [0, 1), got 1.5
+    """
+
+    side: int = 64
+    padding: int = 0
+    nms_iou: float = 0.25
+    cover_margin: int = 4
+    inputs: tuple[str, ...] = ("rgb", "mask")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        if self.side < 8 or self.side % 2:
+            raise ValueError(f"side: expected an even number of at least 8 pixels, got {self.side}")
+        if self.padding < 0:
+            raise ValueError(f"padding: expected 0 or more pixels, got {self.padding}")
+        if not 0 <= self.nms_iou < 1:
+            raise ValueError(f"nms_iou: expected a number in [0, 1), got {self.nms_iou}")
+        if not 0 <= self.cover_margin < self.side // 2:
+            raise ValueError(f"cover_margin: expected 0..{self.side // 2 - 1} pixels, got {self.cover_margin}")
+        if self.inputs[:1] != ("rgb",) or len(set(self.inputs)) < len(self.inputs) or set(self.inputs) - set(INPUT_CHANNELS):
+            raise ValueError(f"inputs: expected 'rgb' first, then any of {list(INPUT_CHANNELS)[1:]} once, got {list(self.inputs)}")
+
+    @property
+    def window(self) -> int:
+        """Side in pixels of what the network sees: the patch and its padding."""
+        return self.side + 2 * self.padding
+
+    @property
+    def channels(self) -> int:
+        return sum(INPUT_CHANNELS[name] for name in self.inputs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a manifest or a model's metadata."""
+        return {**asdict(self), "inputs": list(self.inputs)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PatchScheme:
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"patch scheme: unknown keys {sorted(unknown)}")
+        return cls(**values)
+
+    def changed(self, **values: Any) -> PatchScheme:
+        """A copy with the values that are not None replaced."""
+        return replace(self, **{name: value for name, value in values.items() if value is not None})

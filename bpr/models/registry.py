@@ -1,0 +1,9 @@
+"""Registries of the scope ``bpr``: children of MMEngine's, so that configs write ``type='bpr.Name'``."""
+
+from mmengine import registry
+
+MODELS = registry.Registry("model", parent=registry.MODELS, scope="bpr", locations=["bpr.models"])
+DATASETS = registry.Registry("dataset", parent=registry.DATASETS, scope="bpr", locations=["bpr.datasets.patch_dataset"])
+TRANSFORMS = registry.Registry("transform", parent=registry.TRANSFORMS, scope="bpr", locations=["bpr.datasets.patch_dataset"])
+OPTIM_WRAPPERS = registry.Registry("optim_wrapper", parent=registry.OPTIM_WRAPPERS, scope="bpr", locations=["bpr.models"])
+HOOKS = registry.Registry("hook", parent=registry.HOOKS, scope="bpr", locations=["bpr.models"])

@@ -1,0 +1,13 @@
+# Patch stores made by tools/extract_patches.py; the augmentation of the paper (supplement, training details).
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='bpr.PatchDataset',
+        pipeline=[
+            dict(type='mmseg.RandomFlip', prob=0.5),
+            dict(type='mmseg.PhotoMetricDistortion'),
+            dict(type='bpr.PackPatch'),
+        ]))

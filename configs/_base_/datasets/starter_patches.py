@@ -1,0 +1,12 @@
+# Six stores; one that is named twice is drawn from twice as often, so that about half of the samples are real.
+_base_ = ['./patches.py', '../refinement/starter.py']
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    dataset=dict(
+        stores=[
+            'data/patches/coco_real', 'data/patches/coco_real', 'data/patches/coco_synth',
+            'data/patches/davis_real', 'data/patches/davis_real', 'data/patches/davis_real', 'data/patches/davis_synth',
+            'data/patches/crisp_real', 'data/patches/crisp_real', 'data/patches/crisp_synth',
+        ],
+        scheme={{_base_.refinement.scheme}}))
