@@ -15,6 +15,7 @@ from bpr.formats.coco import Record
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.resampling import from_cells, signed_distance, to_cells
 
 MARGIN = 48
 
@@ -67,13 +68,9 @@ _WAYS: tuple[Callable[[np.ndarray, BoxMask, np.random.Generator], np.ndarray], .
 
 def _through_grid(soft: np.ndarray, cell: float | tuple[float, float], rng: np.random.Generator) -> np.ndarray:
     """Average into cells of ``cell`` pixels, blur and disturb as a network's last layer would, and interpolate back."""
-    cell_x, cell_y = cell if isinstance(cell, tuple) else (cell, cell)
-    height, width = soft.shape
-    size = max(2, round(width / cell_x)), max(2, round(height / cell_y))
-    small = cv2.resize(soft, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.4, 1.0))
+    small = cv2.GaussianBlur(to_cells(soft, cell), (0, 0), rng.uniform(0.4, 1.0))
     small += _smooth_noise(small.shape, 1.5, rng) * rng.uniform(0.0, 0.25)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return from_cells(small, soft.shape)
 
 
 def _shifted(soft: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -99,11 +96,10 @@ def _local_fault(soft: np.ndarray, side: float, rng: np.random.Generator) -> np.
 
 def _biased(soft: np.ndarray, bias: float, rng: np.random.Generator) -> np.ndarray:
     """Threshold after moving the boundary outwards by ``bias`` pixels, more here and less there."""
-    inside = (soft > 0.5).astype(np.uint8)
+    inside = soft > 0.5
     if not inside.any():
-        return inside.astype(bool)
-    outward = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) - cv2.distanceTransform(inside, cv2.DIST_L2, 3)
-    return outward + np.where(inside > 0, 0.5, -0.5) < bias + _smooth_noise(soft.shape, 8.0, rng) * rng.uniform(0, 1.5)
+        return inside
+    return signed_distance(inside) < bias + _smooth_noise(soft.shape, 8.0, rng) * rng.uniform(0, 1.5)
 
 
 def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> np.ndarray:

@@ -39,7 +39,7 @@ def encode_mask(mask: BoxMask) -> dict[str, Any]:
     """Compressed RLE ``{"size": [H, W], "counts": str}``, equal to pycocotools' for the same mask.
 
     >>> encode_mask(BoxMask.from_frame(np.eye(3, dtype=bool)))
-    {'size': [3, 3], 'counts': '01310'}
+    {'size': [3, 3], 'counts': '013000'}
     """
     height, width = mask.frame
     counts = _runs_of(mask)
@@ -50,7 +50,7 @@ def encode_mask(mask: BoxMask) -> dict[str, Any]:
 def string_to_runs(text: str | bytes) -> np.ndarray:
     """Run lengths, (n,) int64, of a compressed counts string.
 
-    >>> string_to_runs("01310").tolist()
+    >>> string_to_runs("013000").tolist()
     [0, 1, 3, 1, 3, 1]
     """
     try:
