@@ -1,0 +1,209 @@
+"""How well two masks agree, over all and along their boundary: summable counts first, ratios from them.
+
+Legend: H W frame, h w window. A mask is an (H, W) bool array or a :class:`BoxMask`; the work is done inside boxes, the
+numbers are those of the full frame.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from bpr.geometry.boxes import enclosing, grow, intersect
+from bpr.geometry.masks import BoxMask
+
+Mask = np.ndarray | BoxMask
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Pixels that two masks share and pixels that either holds; sums of overlaps are overlaps."""
+
+    intersection: int
+    union: int
+
+    def __add__(self, other: Overlap) -> Overlap:
+        return Overlap(self.intersection + other.intersection, self.union + other.union)
+
+    @property
+    def iou(self) -> float:
+        """Intersection over union; two empty masks agree: 1."""
+        return self.intersection / self.union if self.union else 1.0
+
+
+@dataclass(frozen=True)
+class BoundaryCounts:
+    """Boundary pixels of a prediction and of the truth, and how many of each lie within the tolerance of the other."""
+
+    predicted: int
+    predicted_near: int
+    truth: int
+    truth_near: int
+
+    def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
+        return BoundaryCounts(
+            self.predicted + other.predicted,
+            self.predicted_near + other.predicted_near,
+            self.truth + other.truth,
+            self.truth_near + other.truth_near,
+        )
+
+    @property
+    def precision(self) -> float:
+        """1 without a predicted boundary: nothing of it is wrong."""
+        return self.predicted_near / self.predicted if self.predicted else 1.0
+
+    @property
+    def recall(self) -> float:
+        """1 without a true boundary: nothing of it is missed."""
+        return self.truth_near / self.truth if self.truth else 1.0
+
+    @property
+    def f(self) -> float:
+        """Harmonic mean of precision and recall; 0 when both are."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
+
+def overlap(first: Mask, second: Mask) -> Overlap:
+    """Counts of the mask IoU.
+
+    Raises:
+        ValueError: masks of different frames.
+
+    >>> overlap(np.array([[1, 1, 0]], bool), np.array([[0, 1, 1]], bool))
+    Overlap(intersection=1, union=3)
+    """
+    a, b = _pair(first, second)
+    common = intersect(a.box, b.box)
+    met = common[0] < common[2] and common[1] < common[3]
+    shared = int(np.count_nonzero(a.window(common) & b.window(common))) if met else 0
+    return Overlap(shared, a.area + b.area - shared)
+
+
+def boundary_map(mask: np.ndarray) -> np.ndarray:
+    """(h, w) bool: pixels that differ from their right, lower or lower right neighbour (DAVIS 2016, section 5).
+
+    Beyond the last row and column the edge repeats, so an object that runs out of the frame has no boundary there.
+
+    >>> mask = np.zeros((4, 5), bool); mask[1:3, 2:] = True
+    >>> boundary_map(mask).astype(int)
+    array([[0, 1, 1, 1, 1],
+           [0, 1, 0, 0, 0],
+           [0, 1, 1, 1, 1],
+           [0, 0, 0, 0, 0]])
+    """
+    wide = np.pad(mask, ((0, 1), (0, 1)), mode="edge") if mask.size else np.zeros((1, 1), bool)
+    here = wide[:-1, :-1]
+    return (here ^ wide[:-1, 1:]) | (here ^ wide[1:, :-1]) | (here ^ wide[1:, 1:])
+
+
+def disk(radius: float) -> np.ndarray:
+    """uint8 disk of the pixels within ``radius`` pixels of its centre.
+
+    >>> disk(2)
+    array([[0, 0, 1, 0, 0],
+           [0, 1, 1, 1, 0],
+           [1, 1, 1, 1, 1],
+           [0, 1, 1, 1, 0],
+           [0, 0, 1, 0, 0]], dtype=uint8)
+    """
+    steps = np.arange(-int(radius), int(radius) + 1)
+    return (steps[:, None] ** 2 + steps**2 <= radius**2).astype(np.uint8)
+
+
+def tolerance_in_pixels(tolerance: float, frame: tuple[int, int]) -> float:
+    """A tolerance of 1 or more is in pixels; a smaller one is a share of the frame's diagonal, rounded up.
+
+    Raises:
+        ValueError: not positive.
+
+    >>> tolerance_in_pixels(2, (480, 854)), tolerance_in_pixels(0.00088, (1024, 2048))
+    (2, 3)
+    """
+    if not tolerance > 0:
+        raise ValueError(f"tolerance: expected pixels (>= 1) or a share of the diagonal (> 0), got {tolerance}")
+    return tolerance if tolerance >= 1 else math.ceil(tolerance * math.hypot(*frame))
+
+
+def boundary_counts(predicted: Mask, truth: Mask, tolerance: float = 2) -> BoundaryCounts:
+    """Counts of the boundary F measure at ``tolerance`` (see :func:`tolerance_in_pixels`).
+
+    Raises:
+        ValueError: masks of different frames, a tolerance that is not positive.
+
+    >>> bar = np.zeros((6, 6), bool); bar[:, :3] = True
+    >>> boundary_counts(bar, np.roll(bar, 2, axis=1) | bar, tolerance=1).f
+    0.0
+    >>> boundary_counts(bar, np.roll(bar, 2, axis=1) | bar, tolerance=2).f
+    1.0
+    """
+    a, b = _pair(predicted, truth)
+    element = disk(tolerance_in_pixels(tolerance, a.frame))
+    # A boundary reaches one pixel out of its mask, and the dilation is only read on boundaries: no wider window matters.
+    window = grow(_common_box(a, b), 1, a.frame)
+    edges = [boundary_map(mask.window(window)) for mask in (a, b)]
+    near = [cv2.dilate(edge.view(np.uint8), element).view(bool) if edge.size else edge for edge in edges]
+    counts = [edges[0], edges[0] & near[1], edges[1], edges[1] & near[0]]
+    return BoundaryCounts(*(int(np.count_nonzero(count)) for count in counts))
+
+
+def boundary_width(frame: tuple[int, int], ratio: float = 0.02) -> int:
+    """Width d in pixels of the band of :func:`boundary_band`: ``ratio`` of the diagonal of the frame (H, W), 1 at least.
+
+    >>> boundary_width((480, 640)), boundary_width((20, 20))
+    (16, 1)
+    """
+    return max(1, round(ratio * math.hypot(*frame)))
+
+
+def boundary_band(mask: Mask, width: int) -> BoxMask:
+    """The mask's pixels within ``width`` (chessboard) of its outside; beyond the frame is outside (Boundary IoU, CVPR 2021, section 4).
+
+    >>> boundary_band(np.ones((4, 5), bool), 1).to_frame().astype(int)
+    array([[1, 1, 1, 1, 1],
+           [1, 0, 0, 0, 1],
+           [1, 0, 0, 0, 1],
+           [1, 1, 1, 1, 1]])
+    """
+    box = _boxed(mask)
+    if not box.pixels.size:
+        return box
+    foreground = np.ascontiguousarray(box.pixels, np.uint8)
+    # Zeros around the box stand for the background there and, where it ends with the frame, for the padded pixel.
+    inner = cv2.erode(foreground, np.ones((3, 3), np.uint8), iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return BoxMask(box.pixels & (inner == 0), box.left, box.top, box.frame)
+
+
+def boundary_overlap(first: Mask, second: Mask, ratio: float = 0.02) -> Overlap:
+    """Counts of the Boundary IoU: the overlap of the two inner bands.
+
+    Raises:
+        ValueError: masks of different frames.
+
+    >>> boundary_overlap(np.ones((4, 5), bool), np.ones((4, 5), bool))
+    Overlap(intersection=14, union=14)
+    """
+    a, b = _pair(first, second)
+    width = boundary_width(a.frame, ratio)
+    return overlap(boundary_band(a, width), boundary_band(b, width))
+
+
+def _boxed(mask: Mask) -> BoxMask:
+    return mask if isinstance(mask, BoxMask) else BoxMask.from_frame(mask)
+
+
+def _pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
+    a, b = _boxed(first), _boxed(second)
+    if a.frame != b.frame:
+        raise ValueError(f"masks: expected one frame, got {a.frame} and {b.frame} (height, width)")
+    return a, b
+
+
+def _common_box(a: BoxMask, b: BoxMask) -> tuple[int, int, int, int]:
+    """The box around both masks; that of one alone when the other is empty."""
+    boxes = [mask.box for mask in (a, b) if mask.pixels.size]
+    return enclosing(np.array(boxes)) if boxes else (0, 0, 0, 0)
