@@ -1,0 +1,39 @@
+"""Any instance masks in, better boundaries out.
+
+>>> import bpr
+>>> refiner = bpr.load("identity")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bpr.refinement.refiner import Refiner
+
+__version__ = "0.1.0"
+__all__ = ["BPRError", "Refiner", "load"]
+
+
+def load(model: str = "starter", config: str | None = None) -> Refiner:
+    """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
+
+    Raises:
+        BPRError: no such model, or its file cannot be used.
+    """
+    from bpr.backends import load_predictor
+    from bpr.refinement.refiner import Refiner
+
+    return Refiner(load_predictor(model, config))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Refiner":
+        from bpr.refinement.refiner import Refiner
+
+        return Refiner
+    if name == "BPRError":
+        from bpr.errors import BPRError
+
+        return BPRError
+    raise AttributeError(f"module 'bpr' has no attribute {name!r}")

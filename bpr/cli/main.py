@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bpr.errors import BPRError
 
-COMMANDS = ("extract-patches", "synthesize-masks", "train")
+COMMANDS = ("refine", "extract-patches", "synthesize-masks", "train", "export")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

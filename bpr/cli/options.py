@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
@@ -35,3 +38,34 @@ def _from_config(path: str, part: str) -> dict[str, object]:
 
     refinement = Config.fromfile(path).refinement
     return {**refinement.scheme, **refinement[part]}
+
+
+def import_training() -> None:
+    """Load the training stack or say in one line how to get it."""
+    try:
+        import bpr.models  # noqa: F401
+    except ImportError as error:
+        raise BPRError(f"this needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
+
+
+@contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield ``advance(done)``: a bar with rate and time left on a terminal, a plain line every tenth elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.speed:.0f}/s"), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task(title, total=total)
+            yield lambda done: progress.update(task, completed=done)
+        return
+    shown = 0
+
+    def plain(done: int) -> None:
+        nonlocal shown
+        if total and done * 10 // total > shown:
+            shown = done * 10 // total
+            print(f"{title}: {done}/{total}", file=sys.stderr, flush=True)
+
+    yield plain

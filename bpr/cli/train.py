@@ -6,11 +6,11 @@ import argparse
 import os
 from pathlib import Path
 
+from bpr.cli.options import import_training
 from bpr.errors import BPRError
 
 HELP = "train a refinement network from a config"
 EXAMPLE = "tools/train.py configs/bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py --work-dir work_dirs/first"
-NEEDS_TRAINING = "training needs the [train] extra: pip install 'bpr[train]' ({missing} is missing)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,11 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if not Path(args.config).is_file():
         raise BPRError(f"{args.config}: no such config; expected a file of configs/")
-    try:
-        import bpr.models  # noqa: F401  (installs what mmseg needs before a config asks for it)
-        from bpr.models.training import build_runner
-    except ImportError as error:
-        raise BPRError(NEEDS_TRAINING.format(missing=error.name)) from error
+    import_training()
+    from bpr.models.training import build_runner
+
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     build_runner(args.config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher).train()
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import sys
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,8 @@ class _OpsStandIn(ModuleType):
 
 
 def _install_stand_in() -> None:
+    # mmcv-lite warns on import of what it lacks; none of our models uses it.
+    warnings.filterwarnings("ignore", message="Fail to import ``MultiScaleDeformableAttention``")
     if importlib.util.find_spec("mmcv._ext") is None and "mmcv.ops" not in sys.modules:
         stand_in = _OpsStandIn("mmcv.ops")
         stand_in.__spec__ = importlib.machinery.ModuleSpec("mmcv.ops", loader=None)

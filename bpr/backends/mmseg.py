@@ -1,0 +1,47 @@
+"""A training checkpoint through MMSegmentation and torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.geometry.scheme import PatchScheme
+from bpr.refinement.predictor import PatchBatch
+
+
+class MMSegPredictor:
+    """A :class:`~bpr.refinement.predictor.Predictor` from a config and a checkpoint.
+
+    Args:
+        checkpoint: a ``.pth`` of ``tools/train.py``; only tensors and plain values are read from it.
+        config: its config; by default the only ``.py`` file beside the checkpoint, where training leaves it.
+
+    Raises:
+        BPRError: a file is missing, the checkpoint is not plain or does not fit the config.
+    """
+
+    def __init__(self, checkpoint: str | Path, config: str | Path | None = None, batch_size: int = 64) -> None:
+        import torch
+
+        from bpr.models.loading import load_segmentor
+
+        cfg, model = load_segmentor(config or _config_beside(Path(checkpoint)), checkpoint)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.to(self._device)
+        self.scheme = PatchScheme.from_dict({**cfg.refinement.scheme, **cfg.refinement.test})
+        self.batch_size = batch_size
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            return self._model.probabilities(torch.from_numpy(batch.patches).to(self._device)).cpu().numpy()
+
+
+def _config_beside(checkpoint: Path) -> Path:
+    configs = sorted(checkpoint.parent.glob("*.py"))
+    if len(configs) != 1:
+        raise BPRError(f"{checkpoint}: expected one config (.py) beside it, got {len(configs)}; name it with --config")
+    return configs[0]

@@ -1,0 +1,32 @@
+"""``bpr export``: a trained checkpoint -> one ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from bpr.cli.options import import_training
+
+HELP = "export a trained checkpoint to ONNX, ready to refine without torch"
+EXAMPLE = "tools/export.py CONFIG.py work_dirs/run/iter_4500.pth --out model.onnx"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", help="config that the checkpoint was trained with")
+    parser.add_argument("checkpoint", help=".pth file of training")
+    parser.add_argument("--out", required=True, help="ONNX file to write")
+
+
+def run(args: argparse.Namespace) -> int:
+    import_training()
+    from bpr.geometry.scheme import PatchScheme
+    from bpr.models.export import export_onnx
+    from bpr.models.loading import load_segmentor
+
+    cfg, model = load_segmentor(args.config, args.checkpoint)
+    scheme = PatchScheme.from_dict({**cfg.refinement.scheme, **cfg.refinement.test})
+    provenance = {"config": Path(args.config).name, "checkpoint": Path(args.checkpoint).name, "date": time.strftime("%Y-%m-%d")}
+    export_onnx(model, scheme, args.out, provenance)
+    print(f"{args.out}: {Path(args.out).stat().st_size / 2**20:.2f} MiB, {scheme.window} px patches, {model.data_preprocessor.input_side} px input")
+    return 0

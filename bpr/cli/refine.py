@@ -1,0 +1,81 @@
+"""``bpr refine``: a results file in, the same records with better boundaries out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from bpr.cli.options import add_workers, progress_bar
+from bpr.errors import BPRError
+
+HELP = "refine the masks of a COCO results file"
+EXAMPLE = "tools/refine.py results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
+MOST_PROBLEMS_SHOWN = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", help="COCO results JSON of any detector")
+    parser.add_argument("--img-dir", required=True, help="folder of the images")
+    parser.add_argument("--ann", help="COCO file whose images list names the files; without it the id is the file's stem")
+    parser.add_argument("--model", default="starter", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
+    parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
+    parser.add_argument("--out", required=True, help="results JSON to write")
+    parser.add_argument("--nms-iou", type=float, help="suppress patches of larger IoU (default: the model's)")
+    parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
+    add_workers(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpr.formats.coco import read_annotations, read_results
+    from bpr.formats.files import write_json
+    from bpr.formats.images import ImageFolder
+    from bpr.refinement.refiner import Refiner
+    from bpr.refinement.runner import refine_records
+
+    records = read_results(args.results)
+    document = read_annotations(args.ann) if args.ann else None
+    images = ImageFolder(args.img_dir, document["images"] if document else None)
+    refiner = Refiner(_predictor(args, records, document))
+    with progress_bar("refining", len(records)) as advance:
+        refined, report = refine_records(records, images, refiner, args.workers, advance)
+    with report.clock.stage("write"):
+        write_json(args.out, refined)
+    print(_summary(report))
+    for problem in report.problems[:MOST_PROBLEMS_SHOWN]:
+        print(problem, file=sys.stderr)
+    if len(report.problems) > MOST_PROBLEMS_SHOWN:
+        print(f"... and {len(report.problems) - MOST_PROBLEMS_SHOWN} more", file=sys.stderr)
+    kept = ", ".join(f"{count} {reason}" for reason, count in sorted(report.kept.items())) or "none"
+    print(f"{report.refined} of {report.records} records refined; kept as they were: {kept} -> {args.out}")
+    return 1 if args.strict and report.kept else 0
+
+
+def _predictor(args: argparse.Namespace, records: list[dict[str, Any]], document: dict[str, Any] | None) -> Any:
+    from bpr.backends import load_predictor
+
+    predictor = _oracle(args, records, document) if args.model == "oracle" else load_predictor(args.model, args.config)
+    try:
+        predictor.scheme = predictor.scheme.changed(nms_iou=args.nms_iou)
+    except ValueError as error:
+        raise BPRError(str(error)) from error
+    return predictor
+
+
+def _oracle(args: argparse.Namespace, records: list[dict[str, Any]], document: dict[str, Any] | None) -> Any:
+    from bpr.formats.ground_truth import GroundTruth
+    from bpr.refinement.predictor import OraclePredictor
+
+    if not document or not document["annotations"]:
+        raise BPRError("--model oracle: expected the ground truth in --ann, got none")
+    matches = GroundTruth(document).matches(records)
+    return OraclePredictor({index: truth for index, (truth, _) in enumerate(matches) if truth is not None}, args.reach)
+
+
+def _summary(report: Any) -> str:
+    """One line: how much was done, and where the time went (stages overlap, so they need not add up)."""
+    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report.clock.seconds.items())
+    wall = report.clock.wall
+    network = report.clock.seconds.get("forward", 0.0) / wall
+    return f"{report.images} images, {report.patches} patches in {wall:.1f} s ({stages}); network {network:.0%} of the wall time"

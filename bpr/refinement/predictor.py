@@ -1,0 +1,92 @@
+"""What turns patches into probabilities. The refiner knows only this protocol.
+
+Legend: K patches, S window side, C channels of the predictor's scheme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from bpr.geometry.boundary import boundary_levels
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.patches import crop_mask
+from bpr.geometry.scheme import PatchScheme
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance to refine: its coarse mask, and the caller's name for it (the record's index, say)."""
+
+    mask: BoxMask
+    key: Any = None
+
+
+@dataclass(frozen=True)
+class PatchBatch:
+    """K patches of any instances of any images: ``patches`` (K, S, S, C) uint8, ``boxes`` (K, 4) without padding."""
+
+    patches: np.ndarray
+    boxes: np.ndarray
+    instances: Sequence[Instance]
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+
+class Predictor(Protocol):
+    """``scheme`` says how patches are to be cut, ``batch_size`` how many come at once (fewer only at the end)."""
+
+    scheme: PatchScheme
+    batch_size: int
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        """(K, S, S) float32 P(foreground)."""
+        ...
+
+
+class IdentityPredictor:
+    """Believes the coarse mask. What comes out equals what went in, bit for bit: the test of the whole path."""
+
+    def __init__(self, scheme: PatchScheme | None = None, batch_size: int = 256) -> None:
+        self.scheme = scheme or PatchScheme()
+        self.batch_size = batch_size
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        return batch.patches[..., 3].astype(np.float32) / 255
+
+
+class OraclePredictor:
+    """Knows the ground truth: the upper bound of any refiner (paper, table 1).
+
+    Args:
+        truths: the true mask by instance key; instances without one stay as they are.
+        reach: correct only pixels within this Euclidean distance of a coarse boundary pixel; None: whole patches.
+    """
+
+    def __init__(self, truths: Mapping[Any, BoxMask], reach: int | None = None, scheme: PatchScheme | None = None) -> None:
+        self.truths, self.reach = truths, reach
+        self.scheme = scheme or PatchScheme(cover_margin=max(PatchScheme.cover_margin, (reach or 0) + 1))
+        self.batch_size = 256
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        answers = [self._answer(instance, box) for instance, box in zip(batch.instances, batch.boxes, strict=True)]
+        return np.array(answers, np.float32)
+
+    def _answer(self, instance: Instance, box: np.ndarray) -> np.ndarray:
+        outwards = np.array([-1, -1, 1, 1])
+        window = box + self.scheme.padding * outwards
+        coarse, truth = crop_mask(instance.mask, window), self.truths.get(instance.key)
+        if truth is None:
+            return coarse
+        known = crop_mask(truth, window)
+        if self.reach is None:
+            return known
+        margin = self.reach + 2
+        boundary = boundary_levels(crop_mask(instance.mask, window + margin * outwards)) > 0
+        distance = cv2.distanceTransform((~boundary).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return np.where(distance[margin:-margin, margin:-margin] <= self.reach, known, coarse)
