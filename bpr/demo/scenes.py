@@ -229,6 +229,8 @@ SAUCER = (
     (80, 190), (104, 124), (176, 72), (300, 50), (420, 104), (470, 170), (482, 226), (468, 290), (410, 352),
     (330, 388), (250, 384), (160, 350), (100, 286), (78, 230),
 )  # fmt: skip
+PHOTOGRAPHED = (SAUCER, CUP, SPOON)
+"""In painter's order: what comes later lies on what comes earlier."""
 
 
 def real_photograph() -> Scene | None:
@@ -241,8 +243,7 @@ def real_photograph() -> Scene | None:
     if path is None or not path.is_file():
         return None
     image = read_image(path)
-    masks = []
-    for polygon in (SAUCER, CUP, SPOON):
-        drawn = np.zeros(image.shape[:2], np.uint8)
-        masks.append(BoxMask.from_frame(cv2.fillPoly(drawn, [np.array(polygon, np.int32)], 1)))
-    return Scene(image, masks)
+    owners = np.zeros(image.shape[:2], np.uint8)
+    for owner, polygon in enumerate(PHOTOGRAPHED, start=1):
+        cv2.fillPoly(owners, [np.array(polygon, np.int32)], owner)
+    return Scene(image, [BoxMask.from_frame(owners == owner) for owner in range(1, len(PHOTOGRAPHED) + 1)])
