@@ -10,7 +10,12 @@ from collections.abc import Sequence
 
 from bpr.errors import BPRError
 
-COMMANDS = ("refine", "extract-patches", "synthesize-masks", "train", "export")
+COMMANDS = ("refine", "demo", "extract-patches", "synthesize-masks", "train", "eval", "export")
+
+
+def entry() -> None:
+    """Console entry point."""
+    sys.exit(main())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

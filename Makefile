@@ -1,0 +1,24 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: env demo test lint
+.DELETE_ON_ERROR:
+
+env: .venv/ready
+
+.venv/ready: requirements.txt requirements-mm.txt setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-mm.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: env
+	$(BIN)/bpr demo
+
+test: env
+	$(BIN)/python -m pytest -n 2
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/mypy bpr/geometry bpr/formats bpr/evaluation bpr/refinement

@@ -1,0 +1,64 @@
+"""Where the shared data sets lie, and small scenes on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bpr.formats.coco import Record
+from bpr.formats.rle import encode_mask
+from bpr.geometry.masks import BoxMask
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data sets beside the checkout; without them (outside CI) the test is skipped."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        assert os.environ.get("CI") != "true", f"CI promises real data in {folder}"
+        pytest.skip("the real data sets are not here (../shared/data)")
+    return folder
+
+
+class SmallSet:
+    """Two 120x160 images with disks: ground truth, coarse results, and the files of both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.images = folder, folder / "images"
+        self.images.mkdir(parents=True)
+        rng = np.random.default_rng(0)
+        images, annotations, results = [], [], []
+        for image_id in (1, 2):
+            pixels = rng.integers(0, 80, (120, 160, 3), dtype=np.uint8)
+            images.append({"id": image_id, "file_name": f"{image_id:06d}.png", "height": 120, "width": 160})
+            for centre in ((45, 50), (110, 70)):
+                disk = cv2.circle(np.zeros((120, 160), np.uint8), centre, 30, 1, -1)
+                pixels[disk > 0] += 150
+                truth, coarse = BoxMask.from_frame(disk), BoxMask.from_frame(cv2.dilate(disk, np.ones((5, 5), np.uint8)))
+                base = {"image_id": image_id, "category_id": 7}
+                number = {"id": len(annotations) + 1, "iscrowd": 0, "area": truth.area}
+                annotations.append({**base, **number, "bbox": truth.bbox, "segmentation": encode_mask(truth)})
+                result = {**base, "score": 0.9, "bbox": coarse.bbox, "segmentation": encode_mask(coarse), "note": f"keep {image_id}"}
+                results.append(result)
+            cv2.imwrite(str(self.images / images[-1]["file_name"]), pixels)
+        self.records: list[Record] = results
+        self.document = {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "disk"}]}
+        self.ann = self.write("instances.json", self.document)
+        self.results = self.write("results.json", results)
+
+    def write(self, name: str, value: object) -> Path:
+        path = self.folder / name
+        path.write_text(json.dumps(value))
+        return path
+
+
+@pytest.fixture
+def small_set(tmp_path: Path) -> SmallSet:
+    return SmallSet(tmp_path / "set")

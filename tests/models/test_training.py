@@ -1,0 +1,91 @@
+"""extract -> train -> resume -> export -> refine, at toy size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from bpr.backends.mmseg import MMSegPredictor
+from bpr.backends.onnx_runtime import OnnxPredictor
+from bpr.cli.main import main
+from bpr.datasets.patch_store import PatchStore
+from bpr.refinement.predictor import PatchBatch
+from tests.conftest import ROOT, SmallSet
+
+CONFIG = str(ROOT / "configs" / "bpr_hrnet-w18s_2xb16-4500_starter-64x64.py")
+
+
+def train(store: Path, work_dir: Path, iterations: int, *more: str) -> int:
+    overrides = [
+        f"train_dataloader.dataset.stores={store}",
+        "train_dataloader.batch_size=4",
+        "train_dataloader.num_workers=0",
+        "train_dataloader.persistent_workers=False",
+        f"train_cfg.max_iters={iterations}",
+        "default_hooks.checkpoint.interval=2",
+        "default_hooks.logger.interval=1",
+    ]
+    return main(["train", CONFIG, "--work-dir", str(work_dir), "--cfg-options", *overrides, *more])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallSet, Path, Path]:
+    folder = tmp_path_factory.mktemp("training")
+    data, store, work_dir = SmallSet(folder / "set"), folder / "store", folder / "work"
+    extract = ["extract-patches", str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(store)]
+    assert main([*extract, "--config", CONFIG]) == 0
+    assert train(store, work_dir, 2) == 0
+    return data, store, work_dir
+
+
+def test_training_writes_checkpoints_that_hold_nothing_but_plain_values(trained: tuple[SmallSet, Path, Path]) -> None:
+    checkpoint = torch.load(trained[2] / "iter_2.pth", weights_only=True)
+    assert checkpoint["meta"]["iter"] == 2
+    assert "backbone.conv_mask.weight" in checkpoint["state_dict"]
+    assert {"optimizer", "param_schedulers", "ema_state_dict"} <= checkpoint.keys()
+
+
+def test_training_resumes_where_it_stopped(trained: tuple[SmallSet, Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
+    _, store, work_dir = trained
+    assert train(store, work_dir, 4, "--resume") == 0
+    assert "resumed epoch: 0, iter: 2" in "".join(capfd.readouterr())
+    assert torch.load(work_dir / "iter_4.pth", weights_only=True)["meta"]["iter"] == 4
+
+
+def test_the_exported_file_equals_the_network(trained: tuple[SmallSet, Path, Path], tmp_path: Path) -> None:
+    data, store, work_dir = trained
+    exported = tmp_path / "model.onnx"
+    assert main(["export", CONFIG, str(work_dir / "iter_2.pth"), "--out", str(exported)]) == 0
+    onnx, mmseg = OnnxPredictor(exported), MMSegPredictor(work_dir / "iter_2.pth")
+    assert onnx.scheme == mmseg.scheme
+    assert str(tmp_path).encode() not in exported.read_bytes()
+    assert str(ROOT).encode() not in exported.read_bytes()
+    batch = PatchBatch(np.array(PatchStore(store).patches[:3]), np.zeros((3, 4), np.int32), [])
+    assert np.abs(onnx.predict(batch) - mmseg.predict(batch)).max() < 2e-3  # weights are stored in half precision
+    assert onnxruntime.InferenceSession(exported).get_modelmeta().custom_metadata_map.keys() == {"bpr"}
+    for model in (exported, work_dir / "iter_2.pth"):
+        assert main(["refine", str(data.results), "--img-dir", str(data.images), "--model", str(model), "--out", str(tmp_path / "out.json")]) == 0
+
+
+def test_a_store_cut_otherwise_is_refused(trained: tuple[SmallSet, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = trained[0]
+    store = tmp_path / "other"
+    extract = ["extract-patches", str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(store)]
+    assert main([*extract, "--side", "48"]) == 0
+    assert train(store, tmp_path / "work", 1) == 1
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bpr train:")]
+    assert len(error) == 1
+    assert "the store was cut with {'side': 48" in error[0]
+    assert "the config expects {'side': 64" in error[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94."])
+def test_a_checkpoint_that_is_none_is_one_line(trained: tuple[SmallSet, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+    checkpoint = tmp_path / "bad.pth"
+    checkpoint.write_bytes(content)
+    assert main(["export", CONFIG, str(checkpoint), "--out", str(tmp_path / "x.onnx")]) == 1
+    assert "not a checkpoint of plain tensors" in capsys.readouterr().err

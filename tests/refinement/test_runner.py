@@ -1,0 +1,152 @@
+"""`bpr refine` end to end: every record comes out once, in place, and bad input costs one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bpr.cli.main import main
+from bpr.formats.rle import decode_mask
+from tests.conftest import SmallSet
+
+
+def refine(data: SmallSet, *options: str, results: Path | None = None, model: str = "oracle", images: Path | None = None) -> int:
+    arguments = [str(results or data.results), "--img-dir", str(images or data.images), "--ann", str(data.ann), "--model", model]
+    return main(["refine", *arguments, "--out", str(data.folder / "out.json"), *options])
+
+
+def output(data: SmallSet) -> list[dict[str, Any]]:
+    return json.loads((data.folder / "out.json").read_text())
+
+
+def test_masks_boxes_and_unknown_keys(small_set: SmallSet) -> None:
+    assert refine(small_set) == 0
+    refined = output(small_set)
+    for record, coarse, truth in zip(refined, small_set.records, small_set.document["annotations"], strict=True):
+        assert record["segmentation"] == truth["segmentation"]
+        assert record["bbox"] == truth["bbox"]
+        assert {k: record[k] for k in ("image_id", "category_id", "score", "note")} == {k: coarse[k] for k in ("image_id", "category_id", "score", "note")}
+
+
+def test_order_is_the_input_order_whatever_the_workers(small_set: SmallSet) -> None:
+    shuffled = [small_set.records[i] for i in (3, 0, 2, 1)]
+    results = small_set.write("shuffled.json", shuffled)
+    written = []
+    for workers in ("0", "1", "5"):
+        assert refine(small_set, "--workers", workers, results=results, model="starter") == 0
+        written.append((small_set.folder / "out.json").read_bytes())
+    assert written[0] == written[1] == written[2]
+    assert [r["note"] for r in json.loads(written[0])] == [r["note"] for r in shuffled]
+
+
+def test_ground_truth_is_never_needed(small_set: SmallSet) -> None:
+    out = small_set.folder / "out.json"
+    assert main(["refine", str(small_set.results), "--img-dir", str(small_set.images), "--model", "identity", "--out", str(out)]) == 0
+    assert [r["segmentation"] for r in output(small_set)] == [r["segmentation"] for r in small_set.records]
+
+
+def test_polygons_and_uncompressed_rle_are_read(small_set: SmallSet) -> None:
+    polygon = {"image_id": 1, "category_id": 7, "segmentation": [[10, 10, 60, 10, 60, 50, 10, 50]]}
+    runs = {"image_id": 1, "category_id": 7, "segmentation": {"size": [120, 160], "counts": [600, 50, 120 * 160 - 650]}}
+    assert refine(small_set, results=small_set.write("mixed.json", [polygon, runs]), model="identity") == 0
+    first, second = output(small_set)
+    assert decode_mask(first["segmentation"]).equals(decode_mask(polygon["segmentation"], (120, 160)))
+    assert decode_mask(second["segmentation"]).equals(decode_mask(runs["segmentation"]))
+
+
+BAD_RECORDS = {
+    "unknown image_id": ({"image_id": 99}, "no image", "image_id 99: not in the annotation file"),
+    "size of another image": ({"segmentation": {"size": [60, 80], "counts": "0"}}, "bad mask", "expected the image's 120x160"),
+    "counts that do not add up": ({"segmentation": {"size": [120, 160], "counts": [5, 5]}}, "bad mask", "fill 120x160"),
+    "empty mask": ({"segmentation": {"size": [120, 160], "counts": [120 * 160]}}, "empty mask", "the mask is empty"),
+    "polygon with three numbers": ({"segmentation": [[1, 2, 3]]}, "bad mask", "polygon: expected"),
+    "no segmentation": ({"segmentation": None}, "bad mask", "expected an RLE object or a list of polygons"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RECORDS)
+def test_a_bad_record_stays_and_is_counted(small_set: SmallSet, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    change, reason, line = BAD_RECORDS[case]
+    bad = {**small_set.records[1], **change}
+    results = small_set.write("bad.json", [small_set.records[0], bad, *small_set.records[2:]])
+    assert refine(small_set, results=results, model="identity") == 0
+    printed = capsys.readouterr()
+    assert output(small_set)[1] == bad
+    assert printed.out.strip().splitlines()[-1].startswith(f"3 of 4 records refined; kept as they were: 1 {reason}")
+    assert [text for text in printed.err.splitlines() if "kept as it was" in text and line in text and text.startswith("record 1:")]
+    assert refine(small_set, "--strict", results=results, model="identity") == 1
+
+
+@pytest.mark.parametrize("damage", ["missing", "undecodable", "empty"])
+def test_a_bad_image_keeps_its_records(small_set: SmallSet, damage: str) -> None:
+    image = small_set.images / "000001.png"
+    image.unlink()
+    if damage != "missing":
+        image.write_bytes(b"no picture" if damage == "undecodable" else b"")
+    assert refine(small_set) == 0
+    refined = output(small_set)
+    assert refined[:2] == small_set.records[:2]
+    assert refined[2]["segmentation"] == small_set.document["annotations"][2]["segmentation"]
+
+
+def test_zero_detections(small_set: SmallSet) -> None:
+    assert refine(small_set, results=small_set.write("none.json", []), model="identity") == 0
+    assert output(small_set) == []
+
+
+FATAL = {
+    "truncated JSON": ("[{", "not valid JSON"),
+    "an object instead of a list": ('{"annotations": []}', "annotation files go to --ann"),
+    "a record without image_id": ('[{"segmentation": []}]', "record 0: expected an object with image_id and segmentation"),
+}
+
+
+@pytest.mark.parametrize("case", FATAL)
+def test_a_wrong_file_is_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    text, message = FATAL[case]
+    results = small_set.folder / "wrong.json"
+    results.write_text(text)
+    assert refine(small_set, results=results) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not (small_set.folder / "out.json").exists()
+
+
+@pytest.mark.parametrize("model", ["nonsense", "missing.onnx", "missing.pth"])
+def test_a_missing_model_is_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str], model: str) -> None:
+    assert refine(small_set, model=model) == 1
+    error = capsys.readouterr().err
+    assert model in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_foreign_onnx_file_is_refused(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    foreign = small_set.folder / "foreign.onnx"
+    foreign.write_bytes(b"not a model")
+    assert refine(small_set, model=str(foreign)) == 1
+    assert "ONNX Runtime cannot load it" in capsys.readouterr().err
+
+
+def test_missing_folder_and_usage(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refine(small_set, images=small_set.folder / "nowhere") == 1
+    assert "no such folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["refine"])
+    assert stop.value.code == 2
+
+
+def test_every_real_detection_passes_through_identity(shared_data: Path, tmp_path: Path) -> None:
+    for split, images, ann, count in (
+        ("davis_val", "davis/val", "davis/annotations/instances_val.json", 405),
+        ("coco_val2017", "coco/val2017", "coco/annotations/instances_val2017.json", 10814),
+    ):
+        results, out = shared_data / f"detections/{split}.segm.json", tmp_path / f"{split}.json"
+        options = ["--img-dir", str(shared_data / images), "--ann", str(shared_data / ann), "--model", "identity", "--out", str(out)]
+        assert main(["refine", str(results), *options]) == 0
+        before, after = json.loads(results.read_text()), json.loads(out.read_text())
+        assert len(after) == count
+        assert [r["segmentation"] for r in after] == [r["segmentation"] for r in before]
