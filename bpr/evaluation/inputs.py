@@ -1,0 +1,106 @@
+"""Detections and annotations as the metrics need them: every key there, every mask readable, or one clear error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bpr.errors import BadMask, BPRError
+from bpr.formats.coco import Record
+from bpr.formats.rle import decode_mask, encode_mask
+from bpr.geometry.masks import BoxMask
+
+Document = dict[str, Any]
+Frames = dict[Any, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Records in file order with checked RLE masks; ``unreadable`` of them got an empty mask. ``name`` stands in errors."""
+
+    records: list[Record]
+    name: str
+    unreadable: int = 0
+
+
+def image_frames(document: Document) -> Frames:
+    """(H, W) by image id.
+
+    Raises:
+        BPRError: an image without a size.
+    """
+    frames = {image["id"]: (image.get("height"), image.get("width")) for image in document["images"]}
+    for image_id, size in frames.items():
+        if not all(type(side) is int for side in size):
+            raise BPRError(f"annotations: image {image_id!r}: expected height and width in pixels, got {size}")
+    return frames
+
+
+def check_annotations(document: Document, name: str) -> None:
+    """Raise a BPRError when an annotation lacks what an evaluation reads."""
+    for index, annotation in enumerate(document["annotations"]):
+        _check_keys(annotation, ("image_id", "category_id", "segmentation"), f"{name}: annotation {index}")
+
+
+def check_detections(records: Iterable[Record], document: Document, name: str) -> Detections:
+    """Detections that the metrics can trust, aligned with ``records``.
+
+    A mask that cannot be read becomes an empty one: it scores as a miss, as it does for whoever uses the file.
+    Detections in images that ``document`` does not list stay as they are; no metric looks at them.
+
+    Args:
+        name: what to call the records in an error, such as their file.
+
+    Raises:
+        BPRError: a record without ``category_id`` or ``score``; none of the records lies in a listed image.
+    """
+    frames = image_frames(document)
+    checked, unreadable = [], 0
+    for index, record in enumerate(records):
+        _check_record(record, f"{name}: record {index}")
+        frame = frames.get(record["image_id"])
+        mask = _readable_mask(record, frame) if frame else None
+        unreadable += frame is not None and mask is None
+        checked.append(_with_mask(record, mask or _empty_mask(frame)) if frame else record)
+    if checked and not any(record["image_id"] in frames for record in checked):
+        first = checked[0]["image_id"]
+        raise BPRError(f"{name}: expected image_ids of the annotation file, got none (first: {first!r}); pass files of one data set")
+    return Detections(checked, name, unreadable)
+
+
+def _check_record(record: Record, where: str) -> None:
+    _check_keys(record, ("category_id", "score"), where)
+    score = record["score"]
+    if type(score) not in (int, float) or not math.isfinite(score):
+        raise BPRError(f"{where}: score: expected a finite number, got {score!r}")
+    for key in ("image_id", "category_id"):
+        if not isinstance(record[key], (int, str)):
+            raise BPRError(f"{where}: {key}: expected a number or a string, got {record[key]!r}")
+
+
+def _check_keys(record: Record, keys: tuple[str, ...], where: str) -> None:
+    missing = [key for key in keys if key not in record] if isinstance(record, dict) else list(keys)
+    if missing:
+        raise BPRError(f"{where}: expected {', '.join(keys)}, got no {', '.join(missing)}; scores and classes decide what is matched")
+
+
+def _readable_mask(record: Record, frame: tuple[int, int]) -> BoxMask | None:
+    try:
+        return decode_mask(record["segmentation"], frame)
+    except BadMask:
+        return None
+
+
+def _empty_mask(frame: tuple[int, int]) -> BoxMask:
+    return BoxMask(np.zeros((0, 0), bool), 0, 0, frame)
+
+
+def _with_mask(record: Record, mask: BoxMask) -> Record:
+    """The record with a compressed RLE; one that is there already has just been checked and stays."""
+    segmentation = record["segmentation"]
+    compressed = isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str) and mask.area > 0
+    return {**record, "segmentation": segmentation if compressed else encode_mask(mask), "area": mask.area}

@@ -1,0 +1,183 @@
+"""The matched-pair table: what a refinement does to the detections that found their object.
+
+Which detection belongs to which annotated instance is decided once, on the coarse file; the refined file is read at the
+same records. Missing objects and false positives play no part, so the table is fair where not every object is annotated.
+
+Legend: N pairs, in the order of the annotations by image and class.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.evaluation.boundary_metrics import boundary_counts, boundary_overlap, overlap
+from bpr.evaluation.inputs import Detections, Document
+from bpr.formats.coco import Record
+from bpr.formats.ground_truth import GroundTruth, mask_iou
+from bpr.formats.rle import decode_mask
+from bpr.geometry.masks import BoxMask
+
+LEAST_IOU = 0.5
+LEAST_SCORE = 0.05
+BOUNDARY_RATIO = 0.02
+TOLERANCE = 2
+UNCHANGED = 0.001
+CLEARLY = 0.01
+METRICS = ("iou", "boundary_iou", "boundary_f")
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An annotated instance and the index of the record that found it."""
+
+    image_id: Any
+    annotation: Record
+    truth: BoxMask
+    record: int
+
+
+@dataclass(frozen=True, eq=False)
+class PairScores:
+    """(N,) float64 each, in [0, 1]: mask IoU, Boundary IoU at .02 of the diagonal, boundary F at 2 px."""
+
+    iou: np.ndarray
+    boundary_iou: np.ndarray
+    boundary_f: np.ndarray
+
+    def means(self) -> dict[str, float]:
+        """Mean over the pairs of every metric; there must be a pair."""
+        return {name: float(getattr(self, name).mean()) for name in METRICS}
+
+
+@dataclass(frozen=True)
+class Change:
+    """Mean change of a metric over the pairs and its 95 % bootstrap interval over the images."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of the pairs by their change of mask IoU.
+
+    ``unchanged``: at most .001 either way; ``harmed_clearly``: the part of ``harmed`` that lost more than .01.
+    """
+
+    improved: float
+    unchanged: float
+    harmed: float
+    harmed_clearly: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Before -> after over the same pairs; ``changes`` by the names of METRICS."""
+
+    changes: dict[str, Change]
+    shares: Shares
+
+
+def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
+    """For every instance that is no crowd its best detection of the same class, where there is one.
+
+    Best: the highest mask IoU (at least .5) among the records of score .05 or more; ties go to the higher score, then to
+    the earlier record.
+
+    Args:
+        records: checked detections (:func:`bpr.evaluation.inputs.check_detections`).
+        document: a COCO annotation file.
+    """
+    truth = GroundTruth(document)
+    candidates: dict[tuple[Any, Any], list[int]] = defaultdict(list)
+    for index, record in enumerate(records):
+        if record["score"] >= LEAST_SCORE:
+            candidates[record["image_id"], record["category_id"]].append(index)
+    groups = dict.fromkeys((a["image_id"], a["category_id"]) for a in document["annotations"])
+    return [pair for key in groups for pair in _group_pairs(records, candidates[key], truth, *key)]
+
+
+def _group_pairs(records: Sequence[Record], indices: list[int], truth: GroundTruth, image_id: Any, category_id: Any) -> Iterator[Pair]:
+    """The pairs of one class in one image."""
+    # argmax takes the first of equals: the order of the rows settles the ties.
+    indices = sorted(indices, key=lambda index: -records[index]["score"])
+    masks = truth.masks(image_id, category_id) if indices else []
+    found = mask_iou([decode_mask(records[index]["segmentation"]) for index in indices], masks)
+    for column, (annotation, mask) in enumerate(zip(truth.annotations(image_id, category_id), masks, strict=False)):
+        best = int(found[:, column].argmax())
+        if found[best, column] >= LEAST_IOU:
+            yield Pair(image_id, annotation, mask, indices[best])
+
+
+def score_records(records: Sequence[Record], pairs: Sequence[Pair]) -> PairScores:
+    """Scores of the masks that ``records`` hold at the pairs."""
+    return score_masks((decode_mask(records[pair.record]["segmentation"]) for pair in pairs), pairs)
+
+
+def score_masks(masks: Iterable[BoxMask], pairs: Sequence[Pair]) -> PairScores:
+    """Scores of one mask for every pair, in one pass."""
+    scores = np.zeros((len(pairs), len(METRICS)))
+    for row, mask, pair in zip(scores, masks, pairs, strict=True):
+        row[:] = (
+            overlap(mask, pair.truth).iou,
+            boundary_overlap(mask, pair.truth, BOUNDARY_RATIO).iou,
+            boundary_counts(mask, pair.truth, TOLERANCE).f,
+        )
+    return PairScores(*scores.T)
+
+
+def check_aligned(before: Detections, after: Detections) -> None:
+    """Raise a BPRError unless record i of both is the same detection (image and class)."""
+    remedy = "pass the file that was refined and the one that came out of it"
+    if len(before.records) != len(after.records):
+        raise BPRError(f"{after.name}: expected the {len(before.records)} records of {before.name}, got {len(after.records)}; {remedy}")
+    for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
+        for key in ("image_id", "category_id"):
+            if old[key] != new[key]:
+                raise BPRError(f"{after.name}: record {index}: expected {key} {old[key]!r} of {before.name}, got {new[key]!r}; {remedy}")
+
+
+def compare(before: PairScores, after: PairScores, pairs: Sequence[Pair], resamples: int = 2000, seed: int = 0) -> Comparison:
+    """Mean changes with their intervals, and who won; there must be a pair."""
+    images = np.unique([str(pair.image_id) for pair in pairs], return_inverse=True)[1]
+    changes = {}
+    for name in METRICS:
+        change = getattr(after, name) - getattr(before, name)
+        changes[name] = Change(float(change.mean()), *bootstrap_interval(change, images, resamples, seed))
+    return Comparison(changes, shares(after.iou - before.iou))
+
+
+def shares(change: np.ndarray) -> Shares:
+    """Count (N,) changes of the mask IoU.
+
+    >>> shares(np.array([0.2, 0.001, -0.001, -0.005, -0.02]))
+    Shares(improved=0.2, unchanged=0.4, harmed=0.4, harmed_clearly=0.2)
+    """
+    improved, harmed = change > UNCHANGED, change < -UNCHANGED
+    parts = improved, ~improved & ~harmed, harmed, change < -CLEARLY
+    return Shares(*(float(part.mean()) for part in parts))
+
+
+def bootstrap_interval(change: np.ndarray, images: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the mean of (N,) changes when whole images are drawn with replacement.
+
+    Pairs of one image share its difficulties: drawing pairs would make the interval too narrow.
+
+    Args:
+        images: (N,) int, the number 0, 1, ... of every pair's image.
+
+    >>> bootstrap_interval(np.array([0.5, 0.5, 0.5]), np.array([0, 0, 1]))
+    (0.5, 0.5)
+    """
+    counts = np.bincount(images)
+    sums = np.bincount(images, weights=change)
+    drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=resamples)
+    low, high = np.quantile(drawn @ sums / (drawn @ counts), [0.025, 0.975])
+    return float(low), float(high)

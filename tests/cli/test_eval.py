@@ -1,0 +1,91 @@
+"""``bpr eval`` from the command line to the file it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bpr.cli.main import main
+from bpr.formats.rle import encode_mask
+from bpr.geometry.masks import BoxMask
+from tests.conftest import SmallSet
+
+
+def refined(small_set: SmallSet) -> Path:
+    """Results whose masks are the truth."""
+    masks = [annotation["segmentation"] for annotation in small_set.document["annotations"]]
+    records = [{**record, "segmentation": mask} for record, mask in zip(small_set.records, masks, strict=True)]
+    return small_set.write("refined.json", records)
+
+
+def test_before_and_after(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    out = small_set.folder / "deep" / "summary.json"
+    arguments = [str(refined(small_set)), "--ann", str(small_set.ann), "--before", str(small_set.results), "--out", str(out)]
+    assert main(["eval", *arguments]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    for name in ("AP/COCO", "IoU/matched", "BoundaryIoU@0.02/matched", "F@2px/matched", "4 matched pairs in 2 images", "improved 100.0 %"):
+        assert name in printed.out
+    written = json.loads(out.read_text())
+    assert written["rows"]["F@2px/matched"]["value"] == 1
+    assert written["rows"]["IoU/matched"]["change"] == pytest.approx(1 - written["rows"]["IoU/matched"]["before"])
+    assert written["files"] == {"results": "refined.json", "before": "results.json", "annotations": "instances.json"}
+    assert written["versions"]["numpy"] == np.__version__
+    assert str(small_set.folder) not in out.read_text()
+
+
+def test_one_file_alone(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", str(small_set.results), "--ann", str(small_set.ann)]) == 0
+    printed = capsys.readouterr().out
+    assert "value" in printed
+    assert "before" not in printed
+    assert "improved" not in printed
+
+
+def test_no_detections(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = small_set.write("empty.json", [])
+    assert main(["eval", str(empty), "--ann", str(small_set.ann), "--before", str(empty)]) == 0
+    printed = capsys.readouterr().out
+    assert "AP/COCO" in printed
+    assert "IoU/matched" not in printed
+    assert "0 matched pairs" in printed
+
+
+def test_unreadable_masks_are_counted(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = small_set.write("broken.json", [{**record, "segmentation": {"size": [1, 1], "counts": "0"}} for record in small_set.records])
+    assert main(["eval", str(broken), "--ann", str(small_set.ann)]) == 0
+    assert "results: 4 unreadable masks count as empty" in capsys.readouterr().out
+
+
+def test_bad_inputs_end_in_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, results = str(small_set.ann), str(small_set.results)
+    without_class = [{key: value for key, value in record.items() if key != "category_id"} for record in small_set.records]
+    lost = [{**record, "image_id": 99} for record in small_set.records]
+    cases = {
+        "no such file": [str(small_set.folder / "nothing.json"), "--ann", ann],
+        "annotation files go to --ann": [ann, "--ann", ann],
+        "got no category_id": [str(small_set.write("classless.json", without_class)), "--ann", ann],
+        "expected image_ids of the annotation file": [str(small_set.write("lost.json", lost)), "--ann", ann],
+        "expected the 4 records": [str(small_set.write("short.json", small_set.records[:2])), "--ann", ann, "--before", results],
+        "cannot write there": [results, "--ann", ann, "--out", f"{results}/summary.json"],
+    }
+    for message, arguments in cases.items():
+        assert main(["eval", *arguments]) == 1
+        printed = capsys.readouterr().err
+        assert message in printed
+        assert printed.count("\n") == 1
+
+
+def test_usage_is_exit_code_two(small_set: SmallSet) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["eval", str(small_set.results)])
+    assert stopped.value.code == 2
+
+
+def test_a_mask_on_the_whole_image(small_set: SmallSet) -> None:
+    full = encode_mask(BoxMask.from_frame(np.ones((120, 160), bool)))
+    path = small_set.write("full.json", [{**record, "segmentation": full} for record in small_set.records])
+    assert main(["eval", str(path), "--ann", str(small_set.ann), "--before", str(small_set.results)]) == 0

@@ -1,0 +1,191 @@
+"""Which detection stands for which instance, and what the before-after table says about it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpr.errors import BPRError
+from bpr.evaluation.inputs import Detections, check_annotations, check_detections
+from bpr.evaluation.matched_pairs import Pair, PairScores, bootstrap_interval, check_aligned, compare, match_pairs, score_records, shares
+from bpr.evaluation.summary import evaluate
+from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.formats.rle import encode_mask
+from bpr.geometry.masks import BoxMask
+
+FRAME = (40, 60)
+
+
+def square(left: int, top: int, width: int = 10, height: int = 10) -> dict[str, Any]:
+    mask = np.zeros(FRAME, bool)
+    mask[top : top + height, left : left + width] = True
+    return encode_mask(BoxMask.from_frame(mask))
+
+
+def truth(segmentation: dict[str, Any], image_id: int = 1, category_id: int = 1, **more: Any) -> Record:
+    return {"image_id": image_id, "category_id": category_id, "segmentation": segmentation, "iscrowd": 0, **more}
+
+
+def found(segmentation: Any, score: float = 0.9, image_id: int = 1, category_id: int = 1) -> Record:
+    return {"image_id": image_id, "category_id": category_id, "score": score, "segmentation": segmentation}
+
+
+def document(*annotations: Record) -> dict[str, Any]:
+    images = [{"id": n, "file_name": f"{n}.png", "height": FRAME[0], "width": FRAME[1]} for n in (1, 2)]
+    numbered = [{"id": n, **annotation} for n, annotation in enumerate(annotations)]
+    return {"images": images, "annotations": numbered, "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]}
+
+
+def paired_records(annotations: list[Record], records: list[Record]) -> list[int]:
+    return [pair.record for pair in match_pairs(records, document(*annotations))]
+
+
+def test_the_highest_iou_wins() -> None:
+    # Shifted by 1: 90 / 110 = .82; by 2: 80 / 120 = .67; by 4: 60 / 140 = .43, no match.
+    records = [found(square(7, 5), 0.99), found(square(6, 5), 0.10), found(square(9, 5), 1.0)]
+    assert paired_records([truth(square(5, 5))], records) == [1]
+    assert paired_records([truth(square(5, 5))], records[2:]) == []
+
+
+def test_half_an_iou_is_enough_and_so_is_a_score_of_005() -> None:
+    half = found(square(5, 5, width=5), 0.05)  # 50 / 100
+    assert paired_records([truth(square(5, 5))], [half]) == [0]
+    assert paired_records([truth(square(5, 5))], [{**half, "score": 0.0499}]) == []
+
+
+def test_ties_go_to_the_score_then_to_the_earlier_record() -> None:
+    instance = [truth(square(5, 5))]
+    assert paired_records(instance, [found(square(6, 5), 0.5), found(square(4, 5), 0.7)]) == [1]
+    assert paired_records(instance, [found(square(6, 5), 0.7), found(square(4, 5), 0.7)]) == [0]
+
+
+def test_class_image_and_crowd_decide_who_may_match() -> None:
+    records = [found(square(5, 5), category_id=2), found(square(5, 5), image_id=2)]
+    assert paired_records([truth(square(5, 5))], records) == []
+    assert paired_records([truth(square(5, 5), iscrowd=1)], [found(square(5, 5))]) == []
+
+
+def test_scores_by_hand() -> None:
+    # Truth 10x10 at (5, 5), found one column to the right: IoU 90/110. d = max(1, round(.02 * 72.1)) = 1: bands of 36
+    # pixels that share rows 5 and 14 in columns 6..14, 2 * 9 = 18 of 36 + 36 - 18 = 54. Boundaries lie 1 px apart: F@2px = 1.
+    instances = document(truth(square(5, 5)))
+    records = [found(square(6, 5))]
+    scores = score_records(records, match_pairs(records, instances))
+    assert scores.iou.tolist() == [90 / 110]
+    assert scores.boundary_iou.tolist() == [18 / 54]
+    assert scores.boundary_f.tolist() == [1.0]
+
+
+def test_pairs_stay_those_of_the_coarse_file() -> None:
+    annotations = document(truth(square(5, 5)), truth(square(30, 20), image_id=2))
+    coarse = check([found(square(6, 5)), found(square(31, 20), image_id=2)], annotations)
+    refined = check([found(square(5, 5)), found(square(45, 20), image_id=2)], annotations)  # the second one got lost
+    summary = evaluate(refined, annotations, coarse)
+    row = summary.rows["IoU/matched"]
+    assert (summary.pairs, summary.images_with_pairs) == (2, 2)
+    assert row.value == pytest.approx(0.5)
+    assert row.before == pytest.approx(90 / 110)
+    # Drawing two images of two: the mean change is that of either alone (each 1/4) or of both.
+    assert row.interval == pytest.approx((-90 / 110, 1 - 90 / 110))
+    assert summary.shares is not None
+    assert (summary.shares.improved, summary.shares.unchanged, summary.shares.harmed, summary.shares.harmed_clearly) == (0.5, 0, 0.5, 0.5)
+
+
+def test_shares_meet_their_thresholds() -> None:
+    counted = shares(np.array([0.0011, 0.001, 0, -0.001, -0.0011, -0.01, -0.011, 0.5]))
+    assert (counted.improved, counted.unchanged, counted.harmed, counted.harmed_clearly) == (2 / 8, 3 / 8, 3 / 8, 1 / 8)
+
+
+def test_the_interval_draws_images_and_repeats() -> None:
+    random = np.random.default_rng(1)
+    images = np.repeat(np.arange(30), 4)
+    change = np.repeat(random.normal(0.1, 0.05, 30), 4)  # the pairs of an image move together
+    low, high = bootstrap_interval(change, images)
+    assert low < change.mean() < high
+    assert (low, high) == bootstrap_interval(change, images)
+    error = change[::4].std() / np.sqrt(30)  # of a mean over 30 images, not over 120 pairs
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+def test_a_comparison_needs_no_order_among_images() -> None:
+    pairs = [Pair(image, {}, BoxMask.from_frame(np.ones((1, 1))), 0) for image in (9, "a", 9)]
+    zeros, ones = np.zeros(3), np.ones(3)
+    comparison = compare(PairScores(zeros, zeros, zeros), PairScores(ones, zeros, ones / 2), pairs)
+    means = {name: change.mean for name, change in comparison.changes.items()}
+    assert means == {"iou": 1, "boundary_iou": 0, "boundary_f": 0.5}
+
+
+def check(records: list[Record], annotations: dict[str, Any]) -> Detections:
+    return check_detections(records, annotations, "results.json")
+
+
+def test_files_that_do_not_belong_together() -> None:
+    records = [found(square(5, 5)), found(square(5, 5), image_id=2)]
+    before = Detections(records, "coarse.json")
+    with pytest.raises(BPRError, match=r"refined.json: expected the 2 records of coarse.json, got 1"):
+        check_aligned(before, Detections(records[:1], "refined.json"))
+    with pytest.raises(BPRError, match=r"record 0: expected image_id 1 of coarse.json, got 2"):
+        check_aligned(before, Detections(records[::-1], "refined.json"))
+    other_class = [records[0], {**records[1], "category_id": 2}]
+    with pytest.raises(BPRError, match=r"record 1: expected category_id 1 of coarse.json, got 2"):
+        check_aligned(before, Detections(other_class, "refined.json"))
+
+
+def test_an_unreadable_mask_counts_as_empty() -> None:
+    annotations = document(truth(square(5, 5)))
+    broken = [found({"size": list(FRAME), "counts": "x"}), found("no mask"), found(encode_mask(BoxMask.from_frame(np.ones((3, 3)))))]
+    detections = check([found(square(5, 5)), *broken], annotations)
+    assert (len(detections.records), detections.unreadable) == (4, 3)
+    assert [record["area"] for record in detections.records] == [100, 0, 0, 0]
+
+
+def test_detections_elsewhere_are_left_out() -> None:
+    annotations = document(truth(square(5, 5)))
+    elsewhere = found({"size": [7, 7], "counts": "x"}, image_id=77)
+    summary = evaluate(check([elsewhere, found(square(5, 5))], annotations), annotations)
+    assert summary.pairs == 1
+    assert summary.rows["AP/COCO"].value == pytest.approx(1)
+    with pytest.raises(BPRError, match="got none"):
+        check([elsewhere], annotations)
+
+
+@pytest.mark.parametrize("key", ["category_id", "score"])
+def test_records_need_class_and_score(key: str) -> None:
+    record = found(square(5, 5))
+    del record[key]
+    with pytest.raises(BPRError, match=f"record 0: expected .*got no {key}"):
+        check([record], document())
+
+
+BAD_VALUES = [("score", "high"), ("score", float("nan")), ("score", None), ("image_id", [1]), ("category_id", None)]
+
+
+@pytest.mark.parametrize(("key", "value"), BAD_VALUES)
+def test_records_need_sound_values(key: str, value: Any) -> None:
+    with pytest.raises(BPRError, match=f"record 0: {key}: expected"):
+        check([{**found(square(5, 5)), key: value}], document())
+
+
+def test_annotations_need_class_and_size() -> None:
+    annotations = document(truth(square(5, 5)))
+    no_class, no_size = copy.deepcopy(annotations), copy.deepcopy(annotations)
+    del no_class["annotations"][0]["category_id"]
+    del no_size["images"][0]["height"]
+    with pytest.raises(BPRError, match=r"ann.json: annotation 0: expected .*got no category_id"):
+        check_annotations(no_class, "ann.json")
+    with pytest.raises(BPRError, match="image 1: expected height and width"):
+        check([found(square(5, 5))], no_size)
+
+
+def test_golden_numbers_on_davis(shared_data: Any) -> None:
+    """YOLOv8n-seg on DAVIS val. Pairs and IoU: the data's README; F: this code with OpenCV 5.0, by XOR boundary and Euclidean disk."""
+    annotations = read_annotations(shared_data / "davis/annotations/instances_val.json")
+    detections = check(read_results(shared_data / "detections/davis_val.segm.json"), annotations)
+    pairs = match_pairs(detections.records, annotations)
+    means = score_records(detections.records, pairs).means()
+    assert len(pairs) == 61
+    assert means["iou"] == pytest.approx(0.838, abs=5e-4)
+    assert means["boundary_f"] == pytest.approx(0.4995, abs=5e-5)
