@@ -1,0 +1,64 @@
+import cv2
+import numpy as np
+import pytest
+
+from bpr.geometry.boundary import boundary_pixels
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.proposals import dense_boxes
+from bpr.geometry.scheme import PatchScheme
+
+
+def blobs(seed: int, frame: tuple[int, int] = (180, 240)) -> BoxMask:
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).standard_normal(frame), (0, 0), 9)
+    return BoxMask.from_frame(noise > 0.02)
+
+
+def margin_to_the_sides(box: np.ndarray, row: int, column: int, frame: tuple[int, int]) -> int:
+    """How far inside the box the pixel lies; sides that are the frame's do not count."""
+    height, width = frame
+    x0, y0, x1, y1 = box.tolist()
+    free = 10**6
+    sides = ((column - x0, x0 == 0), (x1 - 1 - column, x1 == width), (row - y0, y0 == 0), (y1 - 1 - row, y1 == height))
+    return min(free if at_frame and distance >= 0 else distance for distance, at_frame in sides)
+
+
+@pytest.mark.parametrize("nms_iou", [0.0, 0.25, 0.55])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_boundary_pixel_lies_well_inside_some_patch(seed, nms_iou):
+    mask, scheme = blobs(seed), PatchScheme(side=32, nms_iou=nms_iou)
+    boxes = dense_boxes(mask, scheme)
+    for row, column in zip(*boundary_pixels(mask), strict=True):
+        assert max(margin_to_the_sides(box, row, column, mask.frame) for box in boxes) >= scheme.cover_margin
+
+
+def test_patches_are_square_inside_the_frame_and_repeatable():
+    mask, scheme = blobs(2), PatchScheme(side=32)
+    boxes = dense_boxes(mask, scheme)
+    assert boxes.dtype == np.int32 and (boxes[:, 2:] - boxes[:, :2] == 32).all()
+    assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= [240, 180]).all()
+    assert np.array_equal(boxes, dense_boxes(mask, scheme))
+
+
+def test_a_higher_threshold_gives_more_patches():
+    mask = blobs(3)
+    counts = [len(dense_boxes(mask, PatchScheme(nms_iou=iou))) for iou in (0.15, 0.25, 0.55)]
+    assert counts == sorted(counts) and counts[0] < counts[2]
+
+
+def test_no_boundary_no_patches():
+    for mask in (np.zeros((90, 90), bool), np.ones((90, 90), bool)):
+        assert dense_boxes(BoxMask.from_frame(mask), PatchScheme()).shape == (0, 4)
+
+
+def test_one_pixel_gets_one_patch_around_it():
+    mask = np.zeros((200, 200), bool)
+    mask[100, 50] = True
+    ((x0, y0, x1, y1),) = dense_boxes(BoxMask.from_frame(mask), PatchScheme()).tolist()
+    assert x0 <= 49 < 52 <= x1 and y0 <= 99 < 102 <= y1
+
+
+def test_patches_move_with_the_mask():
+    mask, scheme = blobs(4), PatchScheme(side=32)
+    near = dense_boxes(BoxMask(mask.pixels, 1000, 1000, (4000, 4000)), scheme)
+    far = dense_boxes(BoxMask(mask.pixels, 1320, 1640, (4000, 4000)), scheme)
+    assert np.array_equal(near + [320, 640, 320, 640], far)
