@@ -1,0 +1,254 @@
+"""What a user could do without a network, on the same matched pairs: the baselines of every quality table.
+
+Constant erosion or dilation, GrabCut, random walker and (where pydensecrf is installed) DenseCRF, beside an optional
+refined file. The best constant step is chosen on these very pairs, so it is an upper bound of what a constant can do.
+
+    python benchmarks/classical_refiners.py results.segm.json --ann instances.json --img-dir images --out table.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.evaluation.boundary_metrics import disk
+from bpr.evaluation.inputs import Detections, check_annotations, check_detections
+from bpr.evaluation.matched_pairs import Comparison, PairScores, check_aligned, compare, match_pairs, score_masks, score_records
+from bpr.formats.coco import read_annotations, read_results
+from bpr.formats.files import atomic_open, write_json
+from bpr.formats.images import ImageFolder, read_image
+from bpr.formats.rle import decode_mask
+from bpr.geometry.boxes import grow
+from bpr.geometry.masks import BoxMask
+
+STEPS = range(-3, 4)
+STEP_NAME = "constant step"
+BAND = 0.04
+MARGIN = 24
+HEADER = ("method", "IoU", "boundary IoU", "F@2px", "improved", "harmed", "harmed > 1 point", "ms")
+
+Refine = Callable[[np.ndarray, BoxMask], BoxMask]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table; ``milliseconds`` per instance, None where the masks came from a file."""
+
+    name: str
+    comparison: Comparison
+    milliseconds: float | None = None
+
+    def cells(self) -> list[str]:
+        """Changes in points with their 95 % interval, shares in percent."""
+        changes = [f"{100 * c.mean:+.2f} [{100 * c.low:+.2f}, {100 * c.high:+.2f}]" for c in self.comparison.changes.values()]
+        shares = self.comparison.shares
+        parts = [f"{100 * share:.0f} %" for share in (shares.improved, shares.harmed, shares.harmed_clearly)]
+        return [self.name, *changes, *parts, "-" if self.milliseconds is None else f"{self.milliseconds:.1f}"]
+
+
+@dataclass(frozen=True)
+class Trimap:
+    """A crop around a mask: what lies farther than the band from its boundary is decided.
+
+    ``box`` is the crop in the frame; ``mask``, ``inside`` and ``outside`` are (h, w) bool.
+    """
+
+    box: tuple[int, int, int, int]
+    mask: np.ndarray
+    inside: np.ndarray
+    outside: np.ndarray
+
+    @classmethod
+    def around(cls, mask: BoxMask) -> Trimap:
+        """Band of .04 sqrt(area) to either side of the boundary, 1 px at least."""
+        width = max(1.0, BAND * float(np.sqrt(mask.area)))
+        box = grow(mask.box, int(np.ceil(width)) + MARGIN, mask.frame)
+        crop = mask.window(box)
+        depth, distance = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 5) for part in (crop, ~crop))
+        return cls(box, crop, depth > width, distance > width)
+
+    @property
+    def usable(self) -> bool:
+        """Something is surely inside, something surely outside, and something is left to decide."""
+        return bool(self.inside.any() and self.outside.any() and not (self.inside | self.outside).all())
+
+    def decided(self, foreground: np.ndarray, frame: tuple[int, int]) -> BoxMask:
+        """The mask with ``foreground``, (h, w) bool, in the band."""
+        return BoxMask((foreground | self.inside) & ~self.outside, self.box[0], self.box[1], frame).trimmed()
+
+
+def shift_boundary(image: np.ndarray, mask: BoxMask, step: int) -> BoxMask:
+    """Dilate by ``step`` pixels, erode where it is negative; the edge of the image is no boundary."""
+    box = grow(mask.box, abs(step) + 1, mask.frame)
+    change = cv2.dilate if step > 0 else cv2.erode
+    pixels = change(mask.window(box).astype(np.uint8), disk(abs(step)))
+    return BoxMask(pixels > 0, box[0], box[1], mask.frame).trimmed()
+
+
+def in_band(image: np.ndarray, mask: BoxMask, decide: Callable[[np.ndarray, Trimap], np.ndarray]) -> BoxMask:
+    """``decide`` the band of a mask on its crop; a mask too small to have an inside stays as it is."""
+    trimap = Trimap.around(mask)
+    if not trimap.usable:
+        return mask
+    x0, y0, x1, y1 = trimap.box
+    return trimap.decided(decide(np.ascontiguousarray(image[y0:y1, x0:x1]), trimap), mask.frame)
+
+
+def grab_cut(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Rother et al. 2004 by OpenCV, 3 iterations, started from the coarse mask."""
+    labels = np.where(trimap.mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[trimap.inside], labels[trimap.outside] = cv2.GC_FGD, cv2.GC_BGD
+    cv2.setRNGSeed(0)  # its mixtures start from random samples: the result must not depend on the order of instances
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(crop, labels, (0, 0, 0, 0), background, foreground, 3, cv2.GC_INIT_WITH_MASK)
+    return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+
+
+def random_walk(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Grady 2006 by scikit-image."""
+    from skimage.segmentation import random_walker
+
+    labels = trimap.inside + 2 * trimap.outside
+    return np.asarray(random_walker(crop, labels, beta=130, mode="cg_j", prob_tol=0.01, channel_axis=-1) == 1)
+
+
+def dense_crf(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Kraehenbuehl and Koltun 2011 by pydensecrf, 5 iterations, the coarse mask believed with .8 in the band."""
+    from pydensecrf.densecrf import DenseCRF2D
+
+    height, width = trimap.mask.shape
+    sure = trimap.inside | trimap.outside
+    belief = np.where(sure, 0.999, 0.8)
+    foreground = np.where(trimap.mask, belief, 1 - belief).ravel()
+    field = DenseCRF2D(width, height, 2)
+    field.setUnaryEnergy(-np.log(np.stack([1 - foreground, foreground])).astype(np.float32))
+    field.addPairwiseGaussian(sxy=3, compat=3)
+    field.addPairwiseBilateral(sxy=40, srgb=8, rgbim=crop, compat=5)
+    return np.asarray(field.inference(5))[1].reshape(height, width) > 0.5
+
+
+def methods() -> dict[str, Refine]:
+    """Every baseline by its name in the table."""
+    found: dict[str, Refine] = {f"{STEP_NAME} {step:+d} px": partial(shift_boundary, step=step) for step in STEPS}
+    banded = {"GrabCut": grab_cut, "random walker": random_walk}
+    if importlib.util.find_spec("pydensecrf"):
+        banded["DenseCRF"] = dense_crf
+    return found | {f"{name}, band {BAND:g} sqrt(area)": partial(in_band, decide=decide) for name, decide in banded.items()}
+
+
+class Bench:
+    """The pairs of one coarse file and what every method makes of their masks."""
+
+    def __init__(self, coarse: Detections, document: dict[str, Any], images: ImageFolder) -> None:
+        self.pairs = sorted(match_pairs(coarse.records, document), key=lambda pair: str(pair.image_id))
+        if not self.pairs:
+            raise BPRError(f"{coarse.name}: expected detections that match the annotations (same class, IoU >= .5), got none")
+        self.masks = [decode_mask(coarse.records[pair.record]["segmentation"]) for pair in self.pairs]
+        self.before = score_records(coarse.records, self.pairs)
+        self.images = images
+
+    def measure(self, name: str, refine: Refine) -> Method:
+        """Refine every mask; only ``refine`` is timed."""
+        refined, seconds = [], 0.0
+        for mask, image in zip(self.masks, self._images(), strict=True):
+            start = time.perf_counter()
+            refined.append(refine(image, mask) if mask.area else mask)
+            seconds += time.perf_counter() - start
+        return self._row(name, score_masks(refined, self.pairs), 1000 * seconds / len(self.pairs))
+
+    def measure_file(self, name: str, refined: Detections) -> Method:
+        """Read the refined masks at the same records."""
+        return self._row(name, score_records(refined.records, self.pairs))
+
+    def _row(self, name: str, after: PairScores, milliseconds: float | None = None) -> Method:
+        return Method(name, compare(self.before, after, self.pairs), milliseconds)
+
+    def _images(self) -> Iterator[np.ndarray]:
+        """The image of every pair, each read once: the pairs are sorted by image."""
+        last: tuple[Any, np.ndarray] | None = None
+        for pair in self.pairs:
+            if last is None or last[0] != pair.image_id:
+                last = pair.image_id, read_image(self.images.path(pair.image_id))
+            yield last[1]
+
+
+def best_step(rows: Sequence[Method]) -> Method:
+    """The constant step of the highest mean F@2px."""
+    steps = [row for row in rows if row.name.startswith(STEP_NAME)]
+    best = max(steps, key=lambda row: row.comparison.changes["boundary_f"].mean)
+    return replace(best, name=f"best {best.name}")
+
+
+def markdown(rows: Sequence[Method], bench: Bench) -> str:
+    """The table, changes in points."""
+    means = ", ".join(f"{name} {100 * value:.2f}" for name, value in zip(HEADER[1:4], bench.before.means().values(), strict=True))
+    images = len({pair.image_id for pair in bench.pairs})
+    lines = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in rows)]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"{len(bench.pairs)} matched pairs in {images} images; before: {means}. Changes in points [95 % interval].\n\n{table}\n"
+
+
+def first_images(document: dict[str, Any], limit: int | None) -> dict[str, Any]:
+    """The document with its first ``limit`` images, all of them when there is none."""
+    images = document["images"][:limit]
+    kept = {image["id"] for image in images}
+    return {**document, "images": images, "annotations": [a for a in document["annotations"] if a["image_id"] in kept]}
+
+
+def run(args: argparse.Namespace) -> None:
+    document = first_images(read_annotations(args.ann), args.limit)
+    check_annotations(document, args.ann)
+    coarse = check_detections(read_results(args.results), document, args.results)
+    refined = check_detections(read_results(args.refined), document, args.refined) if args.refined else None
+    bench = Bench(coarse, document, ImageFolder(args.img_dir, document["images"]))
+    rows = [bench.measure(name, refine) for name, refine in methods().items()]
+    rows.append(best_step(rows))
+    if refined:
+        check_aligned(coarse, refined)
+        rows.append(bench.measure_file(f"refined: {Path(args.refined).name}", refined))
+    table = markdown(rows, bench)
+    print(table, end="")
+    if args.out:
+        write(Path(args.out), rows, bench, table, {"results": args.results, "refined": args.refined, "annotations": args.ann})
+
+
+def write(out: Path, rows: Sequence[Method], bench: Bench, table: str, files: dict[str, str | None]) -> None:
+    """The numbers to ``out`` and the table beside it, with the suffix ``.md``."""
+    names = {role: Path(path).name for role, path in files.items() if path}
+    versions = {"numpy": np.__version__, "opencv": cv2.__version__, "python": sys.version.split()[0]}
+    summary = {"pairs": len(bench.pairs), "before": bench.before.means(), "methods": [asdict(row) for row in rows]}
+    write_json(out, {**summary, "files": names, "versions": versions}, indent=2)
+    with atomic_open(out.with_suffix(".md")) as file:
+        file.write(table)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Classical boundary refiners on the matched pairs of a coarse results file.")
+    parser.add_argument("results", help="COCO results JSON of a detector")
+    parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
+    parser.add_argument("--img-dir", required=True, help="folder of the images")
+    parser.add_argument("--refined", help="results JSON of a network: one more row")
+    parser.add_argument("--limit", type=int, help="use only the first N images")
+    parser.add_argument("--out", metavar="JSON", help="write the numbers there and the table beside it (.md)")
+    args = parser.parse_args(argv)
+    try:
+        run(args)
+    except BPRError as error:
+        print(f"classical_refiners: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
