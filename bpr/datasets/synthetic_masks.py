@@ -63,7 +63,8 @@ def _polygon(soft: np.ndarray, mask: BoxMask, rng: np.random.Generator) -> np.nd
     return drawn
 
 
-_WAYS: tuple[Callable[[np.ndarray, BoxMask, np.random.Generator], np.ndarray], ...] = (_prototype, _prototype, _mask_head, _stride_four, _polygon)
+Way = Callable[[np.ndarray, BoxMask, np.random.Generator], np.ndarray]
+_WAYS: tuple[Way, ...] = (_prototype, _prototype, _mask_head, _stride_four, _polygon)
 
 
 def _through_grid(soft: np.ndarray, cell: float | tuple[float, float], rng: np.random.Generator) -> np.ndarray:

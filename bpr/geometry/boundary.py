@@ -36,6 +36,6 @@ def boundary_pixels(mask: BoxMask) -> tuple[np.ndarray, np.ndarray]:
     """
     box = grow(mask.box, 1, mask.frame)
     levels = boundary_levels(mask.window(box))
-    rows, columns = np.nonzero(levels)
-    order = np.argsort(-levels[rows, columns].astype(np.int8), kind="stable")
-    return rows[order] + box[1], columns[order] + box[0]
+    positions = np.concatenate([np.flatnonzero(levels == level) for level in (4, 3, 2, 1)])
+    rows, columns = np.divmod(positions, levels.shape[1] or 1)
+    return rows + box[1], columns + box[0]

@@ -12,6 +12,11 @@ def intersect(a: Box, b: Box) -> Box:
     return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
 
 
+def expand(box: Box, margin: int) -> Box:
+    """``box`` with ``margin`` pixels more on each side, wherever the frame ends."""
+    return box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
+
+
 def grow(box: Box, margin: int, frame: tuple[int, int]) -> Box:
     """``box`` with ``margin`` pixels more on each side, cut at the frame (H, W).
 

@@ -66,14 +66,17 @@ class BoxMask:
         return [float(tight.left), float(tight.top), float(width), float(height)] if tight.pixels.size else [0.0] * 4
 
     def trimmed(self) -> BoxMask:
-        """The same mask with the tightest box; an empty mask gets an empty box at the origin."""
+        """The same mask with the tightest box; an empty mask gets an empty box at the origin.
+
+        The pixels are a copy: a small mask keeps no large array alive, and does not change when that array does.
+        """
         rows = np.flatnonzero(self.pixels.any(axis=1))
         if not rows.size:
             return BoxMask(np.zeros((0, 0), bool), 0, 0, self.frame)
         top, bottom = int(rows[0]), int(rows[-1]) + 1
         columns = np.flatnonzero(self.pixels[top:bottom].any(axis=0))
         left, right = int(columns[0]), int(columns[-1]) + 1
-        return BoxMask(self.pixels[top:bottom, left:right], self.left + left, self.top + top, self.frame)
+        return BoxMask(self.pixels[top:bottom, left:right].copy(), self.left + left, self.top + top, self.frame)
 
     def window(self, box: Box) -> np.ndarray:
         """The mask inside ``box`` as a new (y1 - y0, x1 - x0) bool array, background beyond the frame."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 
@@ -12,35 +10,33 @@ def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: floa
 
     Squares of one side are centred on N pixels given by ``rows`` and ``columns``, the best first. Two squares
     at offset (dx, dy) share (side - |dx|)(side - |dy|) pixels; they exclude each other when their IoU is
-    larger than ``iou``. No general box code is needed: only the offset counts.
+    larger than ``iou``. Only the offset counts, so every kept square stamps the pixels that it excludes onto a
+    canvas, and a square is kept when its pixel is still bare.
 
     >>> suppress_squares(np.zeros(5, int), np.array([0, 1, 2, 3, 4]), side=4, iou=0.25).tolist()
     [0, 3]
     """
-    least_overlap = 2 * side * side * iou / (1 + iou)
+    if not len(rows):
+        return np.zeros(0, np.intp)
+    reach = side - 1
+    rows, columns = rows - rows.min(), columns - columns.min()
+    width = int(columns.max()) + 2 * reach + 1
+    stamped = bytearray((int(rows.max()) + 2 * reach + 1) * width)
+    canvas = np.frombuffer(stamped, np.uint8).reshape(-1, width)
+    stamp = _excluded_offsets(side, iou)
     kept = []
-    for index, near, alive in _greedy(rows, columns, side):
-        kept.append(index)
-        dx = np.maximum(side - np.abs(columns[near] - columns[index]), 0)
-        dy = np.maximum(side - np.abs(rows[near] - rows[index]), 0)
-        alive[near[dx * dy > least_overlap]] = 0
-        alive[index] = 0
-    return np.array(kept, dtype=np.intp)
+    centres = ((rows + reach) * width + columns + reach).tolist()
+    for index, centre in enumerate(centres):
+        if not stamped[centre]:
+            kept.append(index)
+            top, left = divmod(centre, width)
+            canvas[top - reach : top + reach + 1, left - reach : left + reach + 1] |= stamp
+    return np.array(kept, np.intp)
 
 
-def _greedy(rows: np.ndarray, columns: np.ndarray, side: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Walk the points still alive in order; yield each with the points of the 3x3 cells of one side around it."""
-    flags = bytearray(b"\x01") * len(rows)
-    alive = np.frombuffer(flags, np.uint8)
-    cell_rows, cell_columns = rows // side, columns // side
-    stride = int(cell_columns.max(initial=0)) + 3
-    cells = (cell_rows + 1) * stride + cell_columns + 1
-    by_cell = np.argsort(cells, kind="stable")
-    sorted_cells = cells[by_cell]
-    index = flags.find(1)
-    while index >= 0:
-        above = int(cells[index]) - stride
-        firsts = np.searchsorted(sorted_cells, [above - 1, above + stride - 1, above + 2 * stride - 1])
-        lasts = np.searchsorted(sorted_cells, [above + 2, above + stride + 2, above + 2 * stride + 2])
-        yield index, np.concatenate([by_cell[a:b] for a, b in zip(firsts, lasts, strict=True)]), alive
-        index = flags.find(1, index)
+def _excluded_offsets(side: int, iou: float) -> np.ndarray:
+    """(2 side - 1, 2 side - 1) uint8 around the centre: 1 where a square's neighbour overlaps it too much; itself included."""
+    shared = side - np.abs(np.arange(1 - side, side))
+    excluded = np.multiply.outer(shared, shared) * (1 + iou) > 2 * side * side * iou
+    excluded[side - 1, side - 1] = True
+    return excluded.astype(np.uint8)

@@ -8,45 +8,55 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from bpr.geometry.boxes import enclosing, grow
+from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.evidence import colour_bins, evidence_table
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.scheme import PatchScheme
 
+OUTWARDS = np.array([-1, -1, 1, 1])
 
-def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: PatchScheme) -> np.ndarray:
+
+def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: PatchScheme, out: np.ndarray | None = None) -> np.ndarray:
     """(K, S, S, C) uint8 network input of one instance: RGB, mask as 0/255, then the scheme's further inputs.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         boxes: (K, 4) patch boxes; the scheme's padding is added here. What lies beyond the frame repeats its edge.
+        out: where to write.
     """
-    patches = np.empty((len(boxes), scheme.window, scheme.window, scheme.channels), np.uint8)
-    if not len(boxes):
-        return patches
-    reach = scheme.padding * np.array([-1, -1, 1, 1])
-    table = evidence_table(image, mask) if "evidence" in scheme.inputs else None
-    for patch, box in zip(patches, boxes + reach, strict=True):
-        patch[..., :3] = _crop_image(image, box)
-        for channel, name in enumerate(scheme.inputs[1:], start=3):
-            patch[..., channel] = crop_mask(mask, box) * np.uint8(255) if table is None or name == "mask" else table[colour_bins(patch[..., :3])]
+    side = scheme.window
+    patches = np.empty((len(boxes), side, side, scheme.channels), np.uint8) if out is None else out
+    if len(boxes):
+        windows = boxes + scheme.padding * OUTWARDS
+        left, top, right, bottom = area = enclosing(windows)
+        canvas = _inputs(image, mask, area, scheme)
+        for patch, (x, y) in zip(patches, (windows[:, :2] - (left, top)).tolist(), strict=True):
+            patch[:] = canvas[y : y + side, x : x + side]
     return patches
 
 
-def crop_mask(mask: BoxMask, box: np.ndarray) -> np.ndarray:
-    """(S, S) bool window of a mask; what lies beyond the frame repeats its edge, as in the image."""
-    inside = grow(tuple(box.tolist()), 0, mask.frame)
-    return _pad_to(mask.window(inside).astype(np.uint8), inside, box) > 0
+def crop_mask(mask: BoxMask, box: Box) -> np.ndarray:
+    """(y1 - y0, x1 - x0) bool window of a mask; what lies beyond the frame repeats its edge, as in the image."""
+    inside = grow(box, 0, mask.frame)
+    return _pad_to(mask.window(inside).view(np.uint8), inside, box).view(bool)
 
 
-def _crop_image(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    x0, y0, x1, y1 = inside = grow(tuple(box.tolist()), 0, image.shape[:2])
-    return _pad_to(image[y0:y1, x0:x1], inside, box)
+def _inputs(image: np.ndarray, mask: BoxMask, area: Box, scheme: PatchScheme) -> np.ndarray:
+    """All input channels in ``area``, (h, w, C): patches of one instance overlap, so they are made once for all."""
+    x0, y0, x1, y1 = inside = grow(area, 0, mask.frame)
+    colours = _pad_to(image[y0:y1, x0:x1], inside, area)
+    channels = [colours]
+    for name in scheme.inputs[1:]:
+        if name == "mask":
+            channels.append(crop_mask(mask, area) * np.uint8(255))
+        else:
+            channels.append(evidence_table(image, mask)[colour_bins(colours)])
+    return cv2.merge(channels)
 
 
-def _pad_to(array: np.ndarray, inside: tuple[int, ...], box: np.ndarray) -> np.ndarray:
+def _pad_to(array: np.ndarray, inside: Box, box: Box) -> np.ndarray:
     """Repeat the edge of what was cut at the frame (``inside``) until it fills ``box``."""
-    left, top, right, bottom = (abs(int(a) - int(b)) for a, b in zip(inside, box, strict=True))
+    left, top, right, bottom = (abs(a - b) for a, b in zip(inside, box, strict=True))
     if not (left or top or right or bottom):
         return array
     return cv2.copyMakeBorder(array, top, bottom, left, right, cv2.BORDER_REPLICATE)
@@ -72,13 +82,13 @@ def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padd
         return mask
     area = enclosing(np.concatenate([boxes, [mask.box]]))
     left, top, right, bottom = grow(area, 0, mask.frame)
-    total = np.zeros((bottom - top, right - left), np.float32)
-    count = np.zeros(total.shape, np.uint16)
-    for (x0, y0, x1, y1), probability in zip(boxes.tolist(), probabilities, strict=True):
+    # The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no count of patches is needed.
+    excess = np.zeros((bottom - top, right - left), np.float32)
+    covered = np.zeros(excess.shape, bool)
+    for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), probabilities - np.float32(0.5), strict=True):
         x1, y1 = min(x1, right), min(y1, bottom)
         place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-        total[place] += probability[padding : padding + y1 - y0, padding : padding + x1 - x0]
-        count[place] += 1
-    coarse = mask.window((left, top, right, bottom))
-    pixels = np.where(count > 0, total > 0.5 * count, coarse)
+        excess[place] += surplus[padding : padding + y1 - y0, padding : padding + x1 - x0]
+        covered[place] = True
+    pixels = np.where(covered, excess > 0, mask.window((left, top, right, bottom)))
     return BoxMask(pixels, left, top, mask.frame).trimmed()

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from bpr.geometry.boundary import boundary_levels
+from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_mask
 from bpr.geometry.scheme import PatchScheme
@@ -74,12 +75,11 @@ class OraclePredictor:
         self.batch_size = 256
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        answers = [self._answer(instance, box) for instance, box in zip(batch.instances, batch.boxes, strict=True)]
+        answers = [self._answer(instance, box) for instance, box in zip(batch.instances, batch.boxes.tolist(), strict=True)]
         return np.array(answers, np.float32)
 
-    def _answer(self, instance: Instance, box: np.ndarray) -> np.ndarray:
-        outwards = np.array([-1, -1, 1, 1])
-        window = box + self.scheme.padding * outwards
+    def _answer(self, instance: Instance, box: Box) -> np.ndarray:
+        window = expand(box, self.scheme.padding)
         coarse, truth = crop_mask(instance.mask, window), self.truths.get(instance.key)
         if truth is None:
             return coarse
@@ -87,6 +87,6 @@ class OraclePredictor:
         if self.reach is None:
             return known
         margin = self.reach + 2
-        boundary = boundary_levels(crop_mask(instance.mask, window + margin * outwards)) > 0
+        boundary = boundary_levels(crop_mask(instance.mask, expand(box, self.scheme.padding + margin))) > 0
         distance = cv2.distanceTransform((~boundary).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         return np.where(distance[margin:-margin, margin:-margin] <= self.reach, known, coarse)

@@ -57,11 +57,12 @@ class Refiner:
         """Cut the patches of all instances of an image, each inside its own box."""
         scheme = self.predictor.scheme
         boxes = [dense_boxes(instance.mask, scheme) for instance in instances]
-        patches = [crop_patches(image, i.mask, own, scheme) for i, own in zip(instances, boxes, strict=True)]
-        none = np.empty((0, scheme.window, scheme.window, scheme.channels), np.uint8)
-        owners = [instance for instance, own in zip(instances, boxes, strict=True) for _ in own]
-        batch = PatchBatch(np.concatenate([none, *patches]), np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners)
-        return CutImage(instances, [len(own) for own in boxes], batch, token)
+        counts = [len(own) for own in boxes]
+        patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
+        for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
+            crop_patches(image, instance.mask, own, scheme, out=patches[place])
+        owners = [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
+        return CutImage(instances, counts, PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners), token)
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was."""

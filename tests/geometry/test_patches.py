@@ -8,7 +8,7 @@ from bpr.geometry.scheme import PatchScheme
 
 
 @pytest.fixture
-def image():
+def image() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
 
 
@@ -17,20 +17,20 @@ def disc(frame: tuple[int, int], row: float, column: float, radius: float) -> Bo
     return BoxMask.from_frame((rows - row) ** 2 + (columns - column) ** 2 < radius**2)
 
 
-def test_a_patch_is_the_image_and_the_mask_under_its_box(image):
+def test_a_patch_is_the_image_and_the_mask_under_its_box(image: np.ndarray) -> None:
     mask, scheme = disc((60, 80), 30, 40, 15), PatchScheme(side=16)
     (patch,) = crop_patches(image, mask, np.array([[30, 20, 46, 36]]), scheme)
     assert np.array_equal(patch[..., :3], image[20:36, 30:46])
     assert np.array_equal(patch[..., 3], mask.to_frame()[20:36, 30:46] * 255)
 
 
-def test_padding_adds_context_on_every_side(image):
+def test_padding_adds_context_on_every_side(image: np.ndarray) -> None:
     mask, scheme = disc((60, 80), 30, 40, 15), PatchScheme(side=16, padding=4)
     (patch,) = crop_patches(image, mask, np.array([[30, 20, 46, 36]]), scheme)
     assert np.array_equal(patch[..., :3], image[16:40, 26:50])
 
 
-def test_beyond_the_frame_image_and_mask_repeat_their_edge(image):
+def test_beyond_the_frame_image_and_mask_repeat_their_edge(image: np.ndarray) -> None:
     mask, scheme = BoxMask.from_frame(np.pad(np.ones((60, 40), bool), ((0, 0), (0, 40)))), PatchScheme(side=16, padding=8)
     (patch,) = crop_patches(image, mask, np.array([[0, 0, 16, 16]]), scheme)
     padded = np.pad(image, ((8, 8), (8, 8), (0, 0)), mode="edge")
@@ -39,34 +39,35 @@ def test_beyond_the_frame_image_and_mask_repeat_their_edge(image):
     assert crop_mask(mask, np.array([-8, -8, 24, 24])).all()
 
 
-def test_no_boxes_give_no_patches_of_the_right_shape(image):
+def test_no_boxes_give_no_patches_of_the_right_shape(image: np.ndarray) -> None:
     mask = BoxMask.from_frame(np.zeros((60, 80), bool))
     assert crop_patches(image, mask, np.empty((0, 4), int), PatchScheme(side=16)).shape == (0, 16, 16, 4)
 
 
-def test_the_evidence_channel_comes_last_and_knows_the_object(image):
+def test_the_evidence_channel_comes_last_and_knows_the_object(image: np.ndarray) -> None:
     mask = disc((60, 80), 30, 40, 15)
     painted = np.where(mask.to_frame()[..., None], np.uint8([220, 40, 40]), np.uint8([20, 60, 200]))
     scheme = PatchScheme(side=32, inputs=("rgb", "mask", "evidence"))
     (patch,) = crop_patches(painted, mask, np.array([[24, 14, 56, 46]]), scheme)
     inside = patch[..., 3] > 0
-    assert patch[..., 4][inside].min() > 200 and patch[..., 4][~inside].max() < 56
+    assert patch[..., 4][inside].min() > 200
+    assert patch[..., 4][~inside].max() < 56
 
 
-def test_overlapping_patches_are_averaged():
-    """A 4x4 frame by hand: columns 0-1 see 0.9, columns 2-3 see 0.2, column 1 sees both of 0.9 and 0.2: 0.55."""
-    coarse = BoxMask.from_frame(np.zeros((4, 4), bool))
-    boxes = np.array([[0, 0, 2, 4], [1, 0, 4, 4]])
-    probabilities = [np.full((4, 2), 0.9, np.float32), np.full((4, 3), 0.2, np.float32)]
-    assert reassemble(coarse, boxes, probabilities).to_frame().astype(int).tolist() == [[1, 1, 0, 0]] * 4
+def test_overlapping_patches_are_averaged() -> None:
+    """By hand: columns 0-2 see 0.9, columns 4-6 see 0.2, column 3 sees both and takes their mean, 0.55."""
+    coarse = BoxMask.from_frame(np.zeros((4, 7), bool))
+    probabilities = np.stack([np.full((4, 4), 0.9, np.float32), np.full((4, 4), 0.2, np.float32)])
+    refined = reassemble(coarse, np.array([[0, 0, 4, 4], [3, 0, 7, 4]]), probabilities)
+    assert refined.to_frame().astype(int).tolist() == [[1, 1, 1, 1, 0, 0, 0]] * 4
 
 
-def test_exactly_one_half_is_background():
+def test_exactly_one_half_is_background() -> None:
     coarse = BoxMask.from_frame(np.ones((4, 4), bool))
     assert reassemble(coarse, np.array([[0, 0, 4, 4]]), np.full((1, 4, 4), 0.5, np.float32)).area == 0
 
 
-def test_outside_the_patches_the_coarse_mask_stays():
+def test_outside_the_patches_the_coarse_mask_stays() -> None:
     coarse = disc((60, 80), 30, 40, 15)
     refined = reassemble(coarse, np.array([[40, 20, 56, 36]]), np.zeros((1, 16, 16), np.float32))
     expected = coarse.to_frame()
@@ -74,13 +75,13 @@ def test_outside_the_patches_the_coarse_mask_stays():
     assert np.array_equal(refined.to_frame(), expected)
 
 
-def test_only_the_centre_of_a_padded_patch_is_pasted():
+def test_only_the_centre_of_a_padded_patch_is_pasted() -> None:
     coarse = BoxMask.from_frame(np.zeros((10, 10), bool))
     probability = np.ones((1, 8, 8), np.float32)
     assert reassemble(coarse, np.array([[3, 3, 7, 7]]), probability, padding=2).box == (3, 3, 7, 7)
 
 
-def test_refined_pixels_may_lie_outside_the_coarse_box():
+def test_refined_pixels_may_lie_outside_the_coarse_box() -> None:
     coarse = disc((60, 80), 30, 40, 5)
     refined = reassemble(coarse, np.array([[30, 20, 62, 52]]), np.ones((1, 32, 32), np.float32))
     assert refined.box == (30, 20, 62, 52)
@@ -88,10 +89,11 @@ def test_refined_pixels_may_lie_outside_the_coarse_box():
 
 @pytest.mark.parametrize("padding", [0, 5])
 @pytest.mark.parametrize(("frame", "centre"), [((60, 80), (30, 40)), ((60, 80), (0, 79)), ((20, 30), (10, 15)), ((60, 20), (59, 0))])
-def test_believing_every_mask_patch_changes_nothing(frame, centre, padding):
+def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], centre: tuple[int, int], padding: int) -> None:
     mask = disc(frame, *centre, 12)
     scheme = PatchScheme(side=32, padding=padding)
     boxes = dense_boxes(mask, scheme)
     patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, scheme)
     refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, padding)
-    assert len(boxes) and refined.equals(mask)
+    assert len(boxes)
+    assert refined.equals(mask)

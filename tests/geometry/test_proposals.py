@@ -24,41 +24,45 @@ def margin_to_the_sides(box: np.ndarray, row: int, column: int, frame: tuple[int
 
 @pytest.mark.parametrize("nms_iou", [0.0, 0.25, 0.55])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_every_boundary_pixel_lies_well_inside_some_patch(seed, nms_iou):
+def test_every_boundary_pixel_lies_well_inside_some_patch(seed: int, nms_iou: float) -> None:
     mask, scheme = blobs(seed), PatchScheme(side=32, nms_iou=nms_iou)
     boxes = dense_boxes(mask, scheme)
     for row, column in zip(*boundary_pixels(mask), strict=True):
         assert max(margin_to_the_sides(box, row, column, mask.frame) for box in boxes) >= scheme.cover_margin
 
 
-def test_patches_are_square_inside_the_frame_and_repeatable():
+def test_patches_are_square_inside_the_frame_and_repeatable() -> None:
     mask, scheme = blobs(2), PatchScheme(side=32)
     boxes = dense_boxes(mask, scheme)
-    assert boxes.dtype == np.int32 and (boxes[:, 2:] - boxes[:, :2] == 32).all()
-    assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= [240, 180]).all()
+    assert boxes.dtype == np.int32
+    assert (boxes[:, 2:] - boxes[:, :2] == 32).all()
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] <= [240, 180]).all()
     assert np.array_equal(boxes, dense_boxes(mask, scheme))
 
 
-def test_a_higher_threshold_gives_more_patches():
+def test_a_higher_threshold_gives_more_patches() -> None:
     mask = blobs(3)
     counts = [len(dense_boxes(mask, PatchScheme(nms_iou=iou))) for iou in (0.15, 0.25, 0.55)]
-    assert counts == sorted(counts) and counts[0] < counts[2]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[2]
 
 
-def test_no_boundary_no_patches():
+def test_no_boundary_no_patches() -> None:
     for mask in (np.zeros((90, 90), bool), np.ones((90, 90), bool)):
         assert dense_boxes(BoxMask.from_frame(mask), PatchScheme()).shape == (0, 4)
 
 
-def test_one_pixel_gets_one_patch_around_it():
+def test_one_pixel_gets_one_patch_around_it() -> None:
     mask = np.zeros((200, 200), bool)
     mask[100, 50] = True
     ((x0, y0, x1, y1),) = dense_boxes(BoxMask.from_frame(mask), PatchScheme()).tolist()
-    assert x0 <= 49 < 52 <= x1 and y0 <= 99 < 102 <= y1
+    assert x0 <= 49 < 52 <= x1
+    assert y0 <= 99 < 102 <= y1
 
 
-def test_patches_move_with_the_mask():
+def test_patches_move_with_the_mask() -> None:
     mask, scheme = blobs(4), PatchScheme(side=32)
     near = dense_boxes(BoxMask(mask.pixels, 1000, 1000, (4000, 4000)), scheme)
     far = dense_boxes(BoxMask(mask.pixels, 1320, 1640, (4000, 4000)), scheme)
-    assert np.array_equal(near + [320, 640, 320, 640], far)
+    assert np.array_equal(near + np.array([320, 640, 320, 640]), far)

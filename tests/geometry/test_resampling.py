@@ -3,7 +3,7 @@ import numpy as np
 from bpr.geometry.resampling import from_cells, signed_distance, to_cells
 
 
-def test_cells_need_not_be_square_nor_divide_the_mask():
+def test_cells_need_not_be_square_nor_divide_the_mask() -> None:
     mask = np.zeros((9, 12), np.float32)
     mask[:, :6] = 1
     assert to_cells(mask, (6.0, 3.0)).tolist() == [[1.0, 0.0]] * 3
@@ -11,12 +11,12 @@ def test_cells_need_not_be_square_nor_divide_the_mask():
     assert to_cells(mask, 100.0).shape == (2, 2)
 
 
-def test_cells_of_one_pixel_change_nothing():
+def test_cells_of_one_pixel_change_nothing() -> None:
     mask = (np.random.default_rng(0).random((7, 9)) < 0.5).astype(np.float32)
     assert np.array_equal(from_cells(to_cells(mask, 1.0), mask.shape), mask)
 
 
-def test_the_zero_of_the_distance_lies_between_pixels():
+def test_the_zero_of_the_distance_lies_between_pixels() -> None:
     mask = np.zeros((9, 9), bool)
     mask[3:6, 3:6] = True
     distance = signed_distance(mask)

@@ -3,13 +3,14 @@ import pytest
 from bpr.geometry.scheme import PatchScheme
 
 
-def test_a_scheme_survives_its_manifest():
+def test_a_scheme_survives_its_manifest() -> None:
     scheme = PatchScheme(side=48, padding=8, nms_iou=0.55, inputs=("rgb", "mask", "evidence"))
     assert PatchScheme.from_dict(scheme.to_dict()) == scheme
-    assert scheme.window == 64 and scheme.channels == 5
+    assert scheme.window == 64
+    assert scheme.channels == 5
 
 
-def test_only_given_values_change():
+def test_only_given_values_change() -> None:
     assert PatchScheme().changed(side=32, padding=None) == PatchScheme(side=32)
 
 
@@ -27,11 +28,11 @@ def test_only_given_values_change():
         ({"inputs": ("rgb", "depth")}, "inputs"),
     ],
 )
-def test_a_wrong_number_is_refused_by_name(values, words):
+def test_a_wrong_number_is_refused_by_name(values: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         PatchScheme(**values)
 
 
-def test_an_unknown_key_is_refused():
-    with pytest.raises(ValueError, match="unknown keys.*'size'"):
+def test_an_unknown_key_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown keys.*'size'"):
         PatchScheme.from_dict({"size": 64})
