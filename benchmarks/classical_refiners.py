@@ -12,6 +12,7 @@ import argparse
 import importlib.util
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -120,7 +121,10 @@ def random_walk(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
     from skimage.segmentation import random_walker
 
     labels = trimap.inside + 2 * trimap.outside
-    return np.asarray(random_walker(crop, labels, beta=130, mode="cg_j", prob_tol=0.01, channel_axis=-1) == 1)
+    with warnings.catch_warnings():
+        # The solver stops early, with probabilities a little outside of [0, 1]; only the larger one counts.
+        warnings.filterwarnings("ignore", "The probability range")
+        return np.asarray(random_walker(crop, labels, beta=130, mode="cg_j", channel_axis=-1) == 1)
 
 
 def dense_crf(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
