@@ -104,7 +104,7 @@ def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     lengths = np.diff(edges, prepend=0, append=(right - left) * height)
     values = np.arange(lengths.size) % 2 == 1
     columns = np.repeat(values, lengths).reshape(right - left, height)
-    return BoxMask(np.ascontiguousarray(columns.T), left, 0, (height, width)).trimmed()
+    return BoxMask(columns.T, left, 0, (height, width)).trimmed()
 
 
 def _runs_of(mask: BoxMask) -> np.ndarray:

@@ -53,7 +53,7 @@ def colour_bins(image: np.ndarray) -> np.ndarray:
 
 def _histogram(colours: np.ndarray) -> np.ndarray:
     """(4096,) smoothed frequencies, never zero; uniform when there is no sample."""
-    counts = np.bincount(colours, minlength=BINS**3).astype(np.float64).reshape(BINS, BINS, BINS)
+    counts: np.ndarray = np.bincount(colours, minlength=BINS**3).astype(np.float64).reshape(BINS, BINS, BINS)
     for axis in range(3):
         padded = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
         low, middle, high = (np.take(padded, range(i, i + BINS), axis=axis) for i in range(3))
