@@ -148,13 +148,11 @@ def _filled(outline: Outline, size: float, centre: np.ndarray, turn: float, shap
 
 def _palette(rng: np.random.Generator) -> np.ndarray:
     """(3, 3) RGB 0..255: a natural colour, a darker and a lighter relative."""
-    hue, saturation, value = rng.uniform(0, 360), rng.uniform(0.15, 0.7), rng.uniform(0.3, 0.85)
-    shades = [
-        (hue + rng.normal(0, 18), np.clip(saturation + rng.normal(0, 0.1), 0, 1), np.clip(value * shade, 0, 1)) for shade in (0.68, 1.0, 1.3)
-    ]
-    hsv = np.array([shades], np.float32)
-    hsv[..., 0] %= 360
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0] * 255
+    hue = rng.uniform(0, 360) + rng.normal(0, 18, 3)
+    saturation = np.clip(rng.uniform(0.15, 0.7) + rng.normal(0, 0.1, 3), 0, 1)
+    value = np.clip(rng.uniform(0.3, 0.85) * np.array([0.68, 1.0, 1.3]), 0, 1)
+    hsv = np.stack([hue % 360, saturation, value], axis=1).astype(np.float32)
+    return cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0] * 255
 
 
 def _texture(shape: tuple[int, int], palette: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -213,7 +211,7 @@ def _coarse(mask: BoxMask, kind: CoarseKind, rng: np.random.Generator) -> BoxMas
     cell = max(mask.frame) / PROTOTYPE_CELLS
     sides = cell if kind == "prototype" else (soft.shape[1] / MASK_HEAD_CELLS, soft.shape[0] / MASK_HEAD_CELLS)
     cells = cv2.GaussianBlur(to_cells(soft, sides), (0, 0), 0.7)
-    cells += rng.normal(0, 0.06, cells.shape).astype(np.float32)
+    cells = cells + np.float32(0.06) * rng.standard_normal(cells.shape, np.float32)
     grown = signed_distance(from_cells(cells, soft.shape) > 0.5) < rng.uniform(*OUTWARD_BIAS)
     return BoxMask(grown, box[0], box[1], mask.frame).trimmed()
 
@@ -224,7 +222,10 @@ CUP = (
     (176, 66), (206, 34), (262, 20), (330, 24), (384, 52), (408, 92), (408, 140), (388, 196), (352, 246),
     (300, 286), (262, 282), (238, 306), (206, 308), (196, 282), (212, 240), (180, 180), (170, 118),
 )  # fmt: skip
-SPOON = ((396, 68), (424, 68), (424, 92), (406, 152), (380, 236), (406, 262), (404, 300), (366, 328), (328, 314), (326, 268), (366, 232), (390, 184))
+SPOON = (
+    (396, 68), (424, 68), (424, 92), (406, 152), (380, 236), (406, 262), (404, 300), (366, 328), (328, 314), (326, 268),
+    (366, 232), (390, 184),
+)  # fmt: skip
 SAUCER = (
     (80, 190), (104, 124), (176, 72), (300, 50), (420, 104), (470, 170), (482, 226), (468, 290), (410, 352),
     (330, 388), (250, 384), (160, 350), (100, 286), (78, 230),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_mask, crop_patches, reassemble
+from bpr.geometry.patches import crop_patches, reassemble
 from bpr.geometry.proposals import dense_boxes
 from bpr.geometry.scheme import PatchScheme
 
@@ -36,7 +36,6 @@ def test_beyond_the_frame_image_and_mask_repeat_their_edge(image: np.ndarray) ->
     padded = np.pad(image, ((8, 8), (8, 8), (0, 0)), mode="edge")
     assert np.array_equal(patch[..., :3], padded[:32, :32])
     assert (patch[..., 3] == 255).all()
-    assert crop_mask(mask, np.array([-8, -8, 24, 24])).all()
 
 
 def test_no_boxes_give_no_patches_of_the_right_shape(image: np.ndarray) -> None:

@@ -1,0 +1,104 @@
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bpr.datasets.patch_store import PatchStore, PatchStoreWriter
+from bpr.errors import BPRError
+from bpr.geometry.scheme import PatchScheme
+
+SCHEME = PatchScheme(side=8, cover_margin=2)
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def rows(count: int, seed: int = 0) -> Rows:
+    rng = np.random.default_rng(seed)
+    patches = rng.integers(0, 256, (count, 8, 8, 4), np.uint8)
+    return patches, rng.integers(0, 2, (count, 8, 8), np.uint8), rng.integers(0, 99, (count, 5)).astype(np.int32)
+
+
+def interrupted() -> Iterator[Rows]:
+    yield rows(3)
+    raise KeyboardInterrupt
+
+
+def build(folder: Path, parts: Iterable[Rows]) -> Path:
+    with PatchStoreWriter(folder, SCHEME, {"made by": "a test"}) as store:
+        for part in parts:
+            store.append(*part)
+    return folder
+
+
+def test_what_goes_in_comes_out_in_order(tmp_path: Path) -> None:
+    parts = rows(3), rows(0), rows(130, seed=1)
+    store = PatchStore(build(tmp_path / "store", parts))
+    assert len(store) == store.manifest["count"] == 133
+    assert store.scheme == SCHEME
+    assert store.manifest["source"] == {"made by": "a test"}
+    for written, name in zip(zip(*parts, strict=True), ("patches", "targets", "origins"), strict=True):
+        assert np.array_equal(getattr(store, name), np.concatenate(written))
+
+
+def test_arrays_are_mapped_and_read_by_numpy_alone(tmp_path: Path) -> None:
+    folder = build(tmp_path / "store", [rows(5)])
+    assert isinstance(PatchStore(folder).patches, np.memmap)
+    assert np.array_equal(np.load(folder / "targets.npy"), rows(5)[1])
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "origins.npy", "patches.npy", "targets.npy"]
+
+
+def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
+    first, second = (build(tmp_path / name, [rows(4)]) for name in ("a", "b"))
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes()
+
+
+def test_an_interrupted_store_is_unfinished_and_can_be_built_again(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    with pytest.raises(KeyboardInterrupt):
+        build(folder, interrupted())
+    with pytest.raises(BPRError, match="no finished patch store"):
+        PatchStore(folder)
+    assert len(PatchStore(build(folder, [rows(2)]))) == 2
+
+
+def test_a_finished_store_is_not_overwritten(tmp_path: Path) -> None:
+    folder = build(tmp_path / "store", [rows(2)])
+    with pytest.raises(BPRError, match="already holds a patch store"):
+        PatchStoreWriter(folder, SCHEME, {})
+    assert len(PatchStore(folder)) == 2
+
+
+def test_another_shape_of_patches_is_refused_another_suppression_is_not(tmp_path: Path) -> None:
+    folder = build(tmp_path / "store", [rows(2)])
+    PatchStore(folder, SCHEME.changed(nms_iou=0.55))
+    for other in (SCHEME.changed(side=16), SCHEME.changed(padding=4), SCHEME.changed(inputs=("rgb", "mask", "evidence"))):
+        with pytest.raises(BPRError, match="extract again or change the config"):
+            PatchStore(folder, other)
+
+
+def test_another_version_is_refused(tmp_path: Path) -> None:
+    folder = build(tmp_path / "store", [rows(1)])
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 99'))
+    with pytest.raises(BPRError, match="expected a patch store of version 1, got 99"):
+        PatchStore(folder)
+
+
+def test_rows_of_a_wrong_shape_are_refused(tmp_path: Path) -> None:
+    patches, targets, origins = rows(2)
+    with PatchStoreWriter(tmp_path / "store", SCHEME, {}) as store, pytest.raises(ValueError, match=r"expected \(n, 8, 8, 4\)"):
+        store.append(patches[:, :4], targets, origins)
+
+
+def test_an_empty_store_is_a_store(tmp_path: Path) -> None:
+    store = PatchStore(build(tmp_path / "store", []))
+    assert len(store) == 0
+    assert store.patches.shape == (0, 8, 8, 4)
+
+
+def test_a_store_is_read_without_torch() -> None:
+    code = "import sys, bpr.datasets.patch_store; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -1,0 +1,67 @@
+import cv2
+import numpy as np
+import pytest
+
+from bpr.datasets.synthetic_masks import coarsen, synthesize
+from bpr.evaluation.boundary_metrics import overlap
+from bpr.formats.rle import decode_mask, encode_mask
+from bpr.geometry.masks import BoxMask
+
+FRAME = (160, 200)
+
+
+def ellipse(centre: tuple[int, int], axes: tuple[int, int]) -> BoxMask:
+    return BoxMask.from_frame(cv2.ellipse(np.zeros(FRAME, np.uint8), centre, axes, 30, 0, 360, 1, -1))
+
+
+def annotation(mask: BoxMask, **values: object) -> dict[str, object]:
+    return {"image_id": 1, "category_id": 3, "segmentation": encode_mask(mask), **values}
+
+
+DOCUMENT = {
+    "images": [{"id": 1, "height": FRAME[0], "width": FRAME[1]}],
+    "annotations": [
+        annotation(ellipse((100, 80), (60, 40))),
+        annotation(ellipse((60, 60), (30, 20)), iscrowd=1),
+        annotation(BoxMask.from_frame(np.zeros(FRAME, bool))),
+        annotation(ellipse((30, 130), (25, 18))),
+    ],
+}
+
+
+def test_every_instance_but_crowds_and_empty_ones_in_file_order() -> None:
+    records = synthesize(DOCUMENT, copies=3)
+    assert len(records) == 6
+    truths = [decode_mask(DOCUMENT["annotations"][index]["segmentation"]) for index in (0, 0, 0, 3, 3, 3)]
+    for record, truth in zip(records, truths, strict=True):
+        coarse = decode_mask(record["segmentation"], FRAME)
+        assert record["bbox"] == coarse.bbox
+        assert overlap(coarse, truth).iou > 0.5
+
+
+def test_equal_seeds_give_equal_records_others_do_not() -> None:
+    assert synthesize(DOCUMENT, seed=1) == synthesize(DOCUMENT, seed=1) != synthesize(DOCUMENT, seed=2)
+
+
+def test_masks_are_coarse_yet_close_and_rather_too_large() -> None:
+    truth, rng = ellipse((100, 80), (60, 40)), np.random.default_rng(0)
+    coarse = [coarsen(truth, rng) for _ in range(60)]
+    agreement = [overlap(mask, truth).iou for mask in coarse]
+    assert 0.8 < np.mean(agreement) < 0.99
+    assert np.mean([mask.area for mask in coarse]) > truth.area
+
+
+@pytest.mark.parametrize("pixels", [[(0, 0)], [(80, 100)], [(159, 199), (158, 199)]])
+def test_tiny_objects_at_the_border_are_survived(pixels: list[tuple[int, int]]) -> None:
+    mask, rng = np.zeros(FRAME, bool), np.random.default_rng(0)
+    mask[tuple(zip(*pixels, strict=True))] = True
+    for _ in range(30):
+        coarse = coarsen(BoxMask.from_frame(mask), rng)
+        x0, y0, x1, y1 = coarse.box
+        assert 0 <= x0 <= x1 <= FRAME[1]
+        assert 0 <= y0 <= y1 <= FRAME[0]
+
+
+def test_a_mask_that_fills_the_frame_is_survived() -> None:
+    rng = np.random.default_rng(0)
+    assert all(coarsen(BoxMask.from_frame(np.ones(FRAME, bool)), rng).area > 0.5 * FRAME[0] * FRAME[1] for _ in range(30))
