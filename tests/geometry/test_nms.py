@@ -46,4 +46,4 @@ def test_no_points_keep_nothing() -> None:
 
 
 def test_far_squares_do_not_meet() -> None:
-    assert suppress_squares(np.array([0, 0, 99_999]), np.array([0, 99_999, 0]), 64, 0.0).tolist() == [0, 1, 2]
+    assert suppress_squares(np.array([0, 0, 3_999]), np.array([0, 3_999, 0]), 64, 0.0).tolist() == [0, 1, 2]
