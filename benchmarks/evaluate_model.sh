@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Measure a model on DAVIS val and COCO val beside the classical refiners and the oracle, and write docs/results/:
+#     benchmarks/evaluate_model.sh DATA [MODEL]        then: python benchmarks/readme_tables.py
+set -euo pipefail
+data=$1
+model=${2:-starter}
+mkdir -p runs docs/results
+
+measure() { # SET IMAGES ANN
+    local before="$data/detections/$1.segm.json" out="runs/$1.$(basename "$model").json"
+    local report="docs/results/$1"
+    bpr refine "$before" --img-dir "$2" --ann "$3" --model "$model" --out "$out" | tee "$report.refine.txt"
+    bpr eval "$out" --ann "$3" --before "$before" --out "$report.eval.json"
+    python benchmarks/classical_refiners.py "$before" --ann "$3" --img-dir "$2" --refined "$out" --out "$report.refiners.json"
+}
+measure davis_val "$data/davis/val" "$data/davis/annotations/instances_val.json"
+for reach in 1 2 3; do
+    before="$data/detections/davis_val.segm.json" ann="$data/davis/annotations/instances_val.json"
+    bpr refine "$before" --img-dir "$data/davis/val" --ann "$ann" --model oracle --reach $reach --out "runs/oracle_$reach.json"
+    bpr eval "runs/oracle_$reach.json" --ann "$ann" --before "$before" --out "docs/results/davis_val.oracle_$reach.json"
+done
+bpr refine "$before" --img-dir "$data/davis/val" --ann "$ann" --model oracle --out runs/oracle_inf.json
+bpr eval runs/oracle_inf.json --ann "$ann" --before "$before" --out docs/results/davis_val.oracle_inf.json
+measure coco_val2017 "$data/coco/val2017" "$data/coco/annotations/instances_val2017.json"
