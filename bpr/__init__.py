@@ -9,22 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bpr.geometry.scheme import Kind
     from bpr.refinement.refiner import Refiner
 
 __version__ = "0.1.0"
 __all__ = ["BPRError", "Refiner", "load"]
 
 
-def load(model: str = "starter", config: str | None = None) -> Refiner:
+def load(model: str = "starter", config: str | None = None, *, scheme: Kind | None = None, nms_iou: float | None = None) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
 
+    Args:
+        config: config of a ``.pth`` (default: the one beside it).
+        scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
+        nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
+
     Raises:
-        BPRError: no such model, or its file cannot be used.
+        BPRError: no such model, its file cannot be used, or an option is not possible.
     """
     from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
 
-    return Refiner(load_predictor(model, config))
+    return Refiner(load_predictor(model, config, kind=scheme, nms_iou=nms_iou))
 
 
 def __getattr__(name: str) -> Any:

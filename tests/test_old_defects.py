@@ -13,8 +13,9 @@ from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_patches, reassemble
+from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import dense_boxes
+from bpr.geometry.reassembly import reassemble
 from bpr.geometry.scheme import PatchScheme
 
 HUGE = (20_000, 20_000)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from bpr.errors import BPRError
+from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import IdentityPredictor, Predictor
 
 
@@ -14,14 +16,27 @@ def named_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(str(resources.files("bpr") / "assets")).glob("*.onnx"))}
 
 
-def load_predictor(model: str | Path, config: str | Path | None = None) -> Predictor:
+def load_predictor(model: str | Path, config: str | Path | None = None, **options: Any) -> Predictor:
     """The predictor of ``model``: ``identity``, a name of :func:`named_models`, a ``.onnx`` or a ``.pth`` file.
 
+    Args:
+        options: values of its :class:`PatchScheme` to refine with; None leaves the model's. What the model was trained
+            with (side, padding, inputs) can be said but not changed.
+
     Raises:
-        BPRError: no such model, or its file cannot be used.
+        BPRError: no such model, its file cannot be used, or an option conflicts with it.
     """
-    if str(model) == "identity":
-        return IdentityPredictor()
+    try:
+        if str(model) == "identity":
+            return IdentityPredictor(PatchScheme().changed(**options))
+        predictor = _load_trained(model, config)
+        predictor.scheme = predictor.scheme.refining_with(**options)
+    except ValueError as error:
+        raise BPRError(f"model {model}: {error}") from error
+    return predictor
+
+
+def _load_trained(model: str | Path, config: str | Path | None) -> Predictor:
     path = named_models().get(str(model), Path(model))
     if path.suffix == ".onnx":
         from bpr.backends.onnx_runtime import OnnxPredictor

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
 
+import bpr
 from bpr.errors import BPRError
 
-COMMANDS = ("refine", "demo", "extract-patches", "synthesize-masks", "train", "eval", "export")
+COMMANDS = ("refine", "demo", "visualize", "extract-patches", "synthesize-masks", "train", "eval", "export")
 
 
 def entry() -> None:
@@ -20,15 +21,8 @@ def entry() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. Exit code 0: done, 1: the run failed (one line says why), 2: usage."""
-    parser = argparse.ArgumentParser(prog="bpr", description="Any instance masks in, better boundaries out.")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        module = importlib.import_module(f"bpr.cli.{name.replace('-', '_')}")
-        sub = subparsers.add_parser(name, help=module.HELP, description=module.HELP, epilog=f"example: {module.EXAMPLE}")
-        module.add_arguments(sub)
-        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
-        sub.set_defaults(run=module.run)
+    parser = build_parser()
+    _offer_completion(parser)
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
@@ -40,3 +34,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"bpr {args.command}: interrupted", file=sys.stderr)
         return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands. A subcommand's help ends with an example, on one line, ready to be copied."""
+    description, more = "Any instance masks in, better boundaries out.", "bpr COMMAND --help shows its options and an example"
+    parser = argparse.ArgumentParser(prog="bpr", description=description, epilog=more)
+    parser.add_argument("--version", action="version", version=f"bpr {bpr.__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"bpr.cli.{name.replace('-', '_')}")
+        layout = {"epilog": f"example:\n  {module.EXAMPLE}", "formatter_class": argparse.RawDescriptionHelpFormatter}
+        sub = subparsers.add_parser(name, help=module.HELP, description=module.HELP, **layout)
+        module.add_arguments(sub)
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def _offer_completion(parser: argparse.ArgumentParser) -> None:
+    """Complete on <Tab> where argcomplete is installed and registered in the user's shell; nothing otherwise."""
+    if importlib.util.find_spec("argcomplete"):
+        importlib.import_module("argcomplete").autocomplete(parser)

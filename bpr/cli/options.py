@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.scheme import KINDS, PatchScheme
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
@@ -18,17 +18,32 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 def add_scheme(parser: argparse.ArgumentParser, part: str) -> None:
     parser.add_argument("--config", help=f"config whose refinement.scheme and refinement.{part} give the numbers")
-    parser.add_argument("--side", type=int, help=f"patch side in pixels (default: {PatchScheme.side})")
-    parser.add_argument("--padding", type=int, help=f"context around a patch in pixels (default: {PatchScheme.padding})")
-    parser.add_argument("--nms-iou", type=float, help=f"suppress patches of larger IoU (default: {PatchScheme.nms_iou})")
+    _add_numbers(parser, str(PatchScheme.kind), str(PatchScheme.side), str(PatchScheme.padding), str(PatchScheme.nms_iou))
     parser.set_defaults(scheme_part=part)
+
+
+def add_model_scheme(parser: argparse.ArgumentParser) -> None:
+    """The scheme of a trained model: where to look may change, what it was trained with may only be said."""
+    _add_numbers(parser, *["the model's"] * 4)
+
+
+def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding: str, nms_iou: str) -> None:
+    parser.add_argument("--scheme", choices=KINDS, help=f"where patches lie: boundary, grid cells, whole instance (default: {kind})")
+    parser.add_argument("--side", type=int, metavar="PX", help=f"patch side (default: {side})")
+    parser.add_argument("--padding", type=int, metavar="PX", help=f"context around a patch (default: {padding})")
+    parser.add_argument("--nms-iou", type=float, metavar="IOU", help=f"dense: suppress patches of larger IoU (default: {nms_iou})")
+
+
+def scheme_options(args: argparse.Namespace) -> dict[str, object]:
+    """The values of :class:`PatchScheme` that were given, None for the others."""
+    return {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
 
 
 def scheme_from(args: argparse.Namespace) -> PatchScheme:
     """The scheme of ``--config`` (or the defaults), changed by the flags."""
     try:
         base = PatchScheme.from_dict(_from_config(args.config, args.scheme_part)) if args.config else PatchScheme()
-        return base.changed(side=args.side, padding=args.padding, nms_iou=args.nms_iou)
+        return base.changed(**scheme_options(args))
     except ValueError as error:
         raise BPRError(str(error)) from error
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from bpr.cli.options import add_workers, progress_bar
+from bpr.cli.options import add_model_scheme, add_workers, progress_bar, scheme_options
 from bpr.errors import BPRError
 
 HELP = "refine the masks of a COCO results file"
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="starter", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--out", required=True, help="results JSON to write")
-    parser.add_argument("--nms-iou", type=float, help="suppress patches of larger IoU (default: the model's)")
+    add_model_scheme(parser)
     parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_annotations, read_results
-    from bpr.formats.files import write_json
+    from bpr.formats.files import check_writable, write_json
     from bpr.formats.images import ImageFolder
     from bpr.refinement.refiner import Refiner
     from bpr.refinement.runner import refine_records
@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     document = read_annotations(args.ann) if args.ann else None
     images = ImageFolder(args.img_dir, document["images"] if document else None)
     refiner = Refiner(_predictor(args, records, document))
+    check_writable(args.out)
     with progress_bar("refining", len(records)) as advance:
         refined, report = refine_records(records, images, refiner, args.workers, advance)
     with report.clock.stage("write"):
@@ -55,9 +56,11 @@ def run(args: argparse.Namespace) -> int:
 def _predictor(args: argparse.Namespace, records: list[dict[str, Any]], document: dict[str, Any] | None) -> Any:
     from bpr.backends import load_predictor
 
-    predictor = _oracle(args, records, document) if args.model == "oracle" else load_predictor(args.model, args.config)
+    if args.model != "oracle":
+        return load_predictor(args.model, args.config, **scheme_options(args))
+    predictor = _oracle(args, records, document)
     try:
-        predictor.scheme = predictor.scheme.changed(nms_iou=args.nms_iou)
+        predictor.scheme = predictor.scheme.changed(**scheme_options(args))
     except ValueError as error:
         raise BPRError(str(error)) from error
     return predictor

@@ -16,10 +16,9 @@ from bpr.formats.coco import Record
 from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.images import ImageFolder, read_image
 from bpr.formats.rle import decode_mask
-from bpr.geometry.boxes import expand
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_mask, crop_patches
-from bpr.geometry.proposals import dense_boxes
+from bpr.geometry.patches import crop_patches, crop_window
+from bpr.geometry.proposals import patch_boxes
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.pipeline import ordered_map
 
@@ -74,7 +73,7 @@ def extract_patches(
 
 def _cut_instance(image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, scheme: PatchScheme) -> tuple[np.ndarray, ...]:
     """Rows for the store: patches (n, S, S, C), targets (n, S, S), origins (n, 5)."""
-    boxes = dense_boxes(mask, scheme)
-    targets = np.array([crop_mask(target, expand(box, scheme.padding)) for box in boxes.tolist()], np.uint8).reshape(-1, scheme.window, scheme.window)
+    boxes = patch_boxes(mask, scheme)
+    targets = np.array([crop_window(target, box, scheme) for box in boxes.tolist()], np.uint8).reshape(-1, scheme.window, scheme.window)
     origins = np.concatenate([np.full((len(boxes), 1), index), boxes], axis=1)
     return crop_patches(image, mask, boxes, scheme), targets, origins

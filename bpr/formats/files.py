@@ -17,11 +17,7 @@ from bpr.errors import BPRError
 def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside ``path`` and move it there once the block has ended well."""
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
+    handle, temporary = _temporary_beside(path)
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
@@ -30,6 +26,25 @@ def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: str | Path) -> None:
+    """Fail before the work and not after it.
+
+    Raises:
+        BPRError: ``path`` cannot be written.
+    """
+    handle, temporary = _temporary_beside(Path(path))
+    os.close(handle)
+    os.unlink(temporary)
+
+
+def _temporary_beside(path: Path) -> tuple[int, str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
 
 
 def _umask() -> int:

@@ -1,4 +1,4 @@
-"""Cut patches out of an image and its mask, and put refined patches back.
+"""Cut patches out of an image and its mask.
 
 Legend: K patches, S window side (patch and padding), C channels, H W frame.
 """
@@ -11,6 +11,7 @@ import numpy as np
 from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.evidence import colour_bins, evidence_table
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.resized import sample_colours, sample_mask
 from bpr.geometry.scheme import PatchScheme
 
 OUTWARDS = np.array([-1, -1, 1, 1])
@@ -22,17 +23,29 @@ def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: Pa
     Args:
         image: (H, W, 3) uint8 RGB.
         boxes: (K, 4) patch boxes; the scheme's padding is added here. What lies beyond the frame repeats its edge.
+            The boxes of the ``instance`` scheme have any side and are resized to S.
         out: where to write.
     """
     side = scheme.window
     patches = np.empty((len(boxes), side, side, scheme.channels), np.uint8) if out is None else out
-    if len(boxes):
+    if len(boxes) and scheme.kind == "instance":
+        for patch, box in zip(patches, boxes.tolist(), strict=True):
+            colours = sample_colours(image, scheme.window_of(box), side)
+            patch[:] = _inputs(image, mask, colours, crop_window(mask, box, scheme), scheme)
+    elif len(boxes):
         windows = boxes + scheme.padding * OUTWARDS
-        left, top, right, bottom = area = enclosing(windows)
-        canvas = _inputs(image, mask, area, scheme)
+        left, top, *_ = area = enclosing(windows)
+        # Patches of one instance overlap, so their channels are made once for all.
+        canvas = _inputs(image, mask, _crop_colours(image, area), crop_mask(mask, area), scheme)
         for patch, (x, y) in zip(patches, (windows[:, :2] - (left, top)).tolist(), strict=True):
             patch[:] = canvas[y : y + side, x : x + side]
     return patches
+
+
+def crop_window(mask: BoxMask, box: Box, scheme: PatchScheme) -> np.ndarray:
+    """(S, S) bool: what the network sees of ``mask`` in the patch ``box``."""
+    window = scheme.window_of(box)
+    return sample_mask(mask, window, scheme.window) if scheme.kind == "instance" else crop_mask(mask, window)
 
 
 def crop_mask(mask: BoxMask, box: Box) -> np.ndarray:
@@ -41,14 +54,17 @@ def crop_mask(mask: BoxMask, box: Box) -> np.ndarray:
     return _pad_to(mask.window(inside).view(np.uint8), inside, box).view(bool)
 
 
-def _inputs(image: np.ndarray, mask: BoxMask, area: Box, scheme: PatchScheme) -> np.ndarray:
-    """All input channels in ``area``, (h, w, C): patches of one instance overlap, so they are made once for all."""
-    x0, y0, x1, y1 = inside = grow(area, 0, mask.frame)
-    colours = _pad_to(image[y0:y1, x0:x1], inside, area)
+def _crop_colours(image: np.ndarray, box: Box) -> np.ndarray:
+    x0, y0, x1, y1 = inside = grow(box, 0, (image.shape[0], image.shape[1]))
+    return _pad_to(image[y0:y1, x0:x1], inside, box)
+
+
+def _inputs(image: np.ndarray, mask: BoxMask, colours: np.ndarray, coarse: np.ndarray, scheme: PatchScheme) -> np.ndarray:
+    """All input channels, (h, w, C), of a place that shows (h, w, 3) ``colours`` and the (h, w) ``coarse`` mask."""
     channels = [colours]
     for name in scheme.inputs[1:]:
         if name == "mask":
-            channels.append(crop_mask(mask, area) * np.uint8(255))
+            channels.append(coarse * np.uint8(255))
         else:
             channels.append(evidence_table(image, mask)[colour_bins(colours)])
     return cv2.merge(channels)
@@ -60,35 +76,3 @@ def _pad_to(array: np.ndarray, inside: Box, box: Box) -> np.ndarray:
     if not (left or top or right or bottom):
         return array
     return cv2.copyMakeBorder(array, top, bottom, left, right, cv2.BORDER_REPLICATE)
-
-
-def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padding: int = 0) -> BoxMask:
-    """Put refined patches back: mean probability > 0.5 where patches lie, the coarse mask elsewhere.
-
-    Args:
-        mask: the coarse mask.
-        boxes: (K, 4) patch boxes without padding.
-        probabilities: (K, S, S) float32 P(foreground); their outermost ``padding`` pixels are left out.
-
-    >>> coarse = BoxMask.from_frame(np.eye(4, dtype=bool))
-    >>> refined = reassemble(coarse, np.array([[0, 0, 2, 2]]), np.full((1, 2, 2), 0.9, np.float32))
-    >>> refined.to_frame().astype(int)
-    array([[1, 1, 0, 0],
-           [1, 1, 0, 0],
-           [0, 0, 1, 0],
-           [0, 0, 0, 1]])
-    """
-    if not len(boxes):
-        return mask
-    area = enclosing(np.concatenate([boxes, [mask.box]]))
-    left, top, right, bottom = grow(area, 0, mask.frame)
-    # The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no count of patches is needed.
-    excess = np.zeros((bottom - top, right - left), np.float32)
-    covered = np.zeros(excess.shape, bool)
-    for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), probabilities - np.float32(0.5), strict=True):
-        x1, y1 = min(x1, right), min(y1, bottom)
-        place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-        excess[place] += surplus[padding : padding + y1 - y0, padding : padding + x1 - x0]
-        covered[place] = True
-    pixels = np.where(covered, excess > 0, mask.window((left, top, right, bottom)))
-    return BoxMask(pixels, left, top, mask.frame).trimmed()

@@ -1,14 +1,35 @@
-"""Where to look closer: square patches along the boundary of one instance (paper section 3.1)."""
+"""Where to look closer: square patches on the boundary of one instance (paper section 3.1, supplement section B).
+
+Legend: K patches, H W frame, R C rows and columns of a grid of cells.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import cv2
 import numpy as np
 
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.boxes import squares_inside
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.nms import suppress_squares
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.scheme import Kind, PatchScheme
+
+CONTEXT = 0.1
+"""An instance's square is larger than its box by this share of the longer side, to every side."""
+SMALLEST = 8
+"""Side in pixels of the smallest square around an instance."""
+
+
+def patch_boxes(mask: BoxMask, scheme: PatchScheme) -> np.ndarray:
+    """(K, 4) int32 boxes of one instance, as the scheme's ``kind`` chooses them; K = 0 without a boundary.
+
+    >>> mask = BoxMask(np.ones((20, 30), bool), 10, 10, (100, 100))
+    >>> [patch_boxes(mask, PatchScheme(kind=kind, side=16)).shape[0] for kind in ("dense", "grid", "instance")]
+    [20, 6, 1]
+    """
+    return _PROPOSALS[scheme.kind](mask, scheme)
 
 
 def dense_boxes(mask: BoxMask, scheme: PatchScheme) -> np.ndarray:
@@ -46,3 +67,57 @@ def _covered(rows: np.ndarray, columns: np.ndarray, boxes: np.ndarray, margin: i
         y0, y1 = y0 + margin * (y0 > 0), y1 - margin * (y1 < height)
         canvas[max(y0 - top, 0) : max(y1 - top, 0), max(x0 - left, 0) : max(x1 - left, 0)] = True
     return canvas[rows - top, columns - left]
+
+
+def grid_boxes(mask: BoxMask, scheme: PatchScheme) -> np.ndarray:
+    """(K, 4) int32 cells of a fixed grid over the frame that hold both foreground and background, row by row.
+
+    The last row and column are shifted inside, so they overlap their neighbours where the side does not divide the
+    frame. A boundary that runs exactly between two cells lies in neither.
+    """
+    left, top, right, bottom = mask.box
+    columns = _cell_starts(mask.frame[1], scheme.side, left, right)
+    rows = _cell_starts(mask.frame[0], scheme.side, top, bottom)
+    if not rows.size or not columns.size:
+        return np.empty((0, 4), np.int32)
+    x0, y0 = (grid.ravel() for grid in np.meshgrid(columns, rows))
+    boxes = np.stack([x0, y0, x0 + scheme.side, y0 + scheme.side], axis=1).astype(np.int32)
+    foreground, pixels = _counts(mask, boxes)
+    return boxes[(foreground > 0) & (foreground < pixels)]
+
+
+def _cell_starts(length: int, side: int, start: int, stop: int) -> np.ndarray:
+    """First pixels of the cells along one side of the frame that reach into ``start``..``stop``."""
+    starts = np.minimum(np.arange(0, length, side), max(length - side, 0))
+    return starts[(starts < stop) & (starts + side > start)]
+
+
+def _counts(mask: BoxMask, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) foreground pixels and (K,) pixels of the frame in every box."""
+    left, top, right, bottom = mask.box
+    height, width = mask.frame
+    sums = cv2.integral(mask.pixels.view(np.uint8))
+    x0, x1 = (np.clip(boxes[:, i], left, right) - left for i in (0, 2))
+    y0, y1 = (np.clip(boxes[:, i], top, bottom) - top for i in (1, 3))
+    pixels = (np.minimum(boxes[:, 2], width) - boxes[:, 0]) * (np.minimum(boxes[:, 3], height) - boxes[:, 1])
+    return sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0], pixels
+
+
+def instance_boxes(mask: BoxMask, scheme: PatchScheme) -> np.ndarray:
+    """(1, 4) int32: one square around the mask's box and a little context, shifted inside the frame where it fits.
+
+    Its side is the instance's: cutting resizes it to the scheme's window. (0, 4) for a mask without a boundary.
+    """
+    if mask.area in (0, mask.frame[0] * mask.frame[1]):
+        return np.empty((0, 4), np.int32)
+    left, top, right, bottom = mask.trimmed().box
+    longest = max(right - left, bottom - top)
+    side = max(SMALLEST, longest + 2 * round(CONTEXT * longest))
+    return squares_inside(np.array([(top + bottom) // 2]), np.array([(left + right) // 2]), side, mask.frame)
+
+
+_PROPOSALS: dict[Kind, Callable[[BoxMask, PatchScheme], np.ndarray]] = {
+    "dense": dense_boxes,
+    "grid": grid_boxes,
+    "instance": instance_boxes,
+}

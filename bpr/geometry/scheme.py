@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal, get_args
+
+from bpr.geometry.boxes import Box, expand
+
+Kind = Literal["dense", "grid", "instance"]
+KINDS: tuple[str, ...] = get_args(Kind)
+TRAINED = ("side", "padding", "inputs")
+"""What a network is trained for; the other numbers only say where to look."""
 
 INPUT_CHANNELS = {"rgb": 3, "mask": 1, "evidence": 1}
 
@@ -13,7 +20,9 @@ class PatchScheme:
     """The one home of the extraction defaults (paper section 3.1, supplement section B).
 
     Attributes:
-        side: patch side in image pixels.
+        kind: ``dense``: squares along the boundary; ``grid``: the cells of a fixed grid that hold a boundary;
+            ``instance``: one square around the instance, resized to the window.
+        side: patch side in image pixels; for ``instance`` in pixels of the resized patch.
         padding: context in pixels around the patch; the network sees it, only the centre is pasted back.
         nms_iou: squares whose IoU is larger than this suppress each other.
         cover_margin: a boundary pixel counts as covered once a patch holds it this many pixels away
@@ -28,6 +37,7 @@ class PatchScheme:
     ValueError: nms_iou: expected a number in [0, 1), got 1.5
     """
 
+    kind: Kind = "dense"
     side: int = 64
     padding: int = 0
     nms_iou: float = 0.25
@@ -36,6 +46,8 @@ class PatchScheme:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
+        if self.kind not in KINDS:
+            raise ValueError(f"scheme kind: expected one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.side < 8 or self.side % 2:
             raise ValueError(f"side: expected an even number of at least 8 pixels, got {self.side}")
         if self.padding < 0:
@@ -56,6 +68,16 @@ class PatchScheme:
     def channels(self) -> int:
         return sum(INPUT_CHANNELS[name] for name in self.inputs)
 
+    def window_of(self, box: Box) -> Box:
+        """What the network sees of a patch, in image pixels: the box and its padding, which grows with a resized box.
+
+        >>> PatchScheme(side=16, padding=4).window_of((20, 20, 36, 36))
+        (16, 16, 40, 40)
+        >>> PatchScheme(kind="instance", side=16, padding=4).window_of((0, 0, 160, 160))
+        (-40, -40, 200, 200)
+        """
+        return expand(box, round(self.padding * (box[2] - box[0]) / self.side))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest or a model's metadata."""
         return {**asdict(self), "inputs": list(self.inputs)}
@@ -70,3 +92,20 @@ class PatchScheme:
     def changed(self, **values: Any) -> PatchScheme:
         """A copy with the values that are not None replaced."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})
+
+    def refining_with(self, **values: Any) -> PatchScheme:
+        """The scheme of a trained model with what a user may choose when refining: ``kind``, ``nms_iou``, ``cover_margin``.
+
+        >>> PatchScheme().refining_with(nms_iou=0.5).nms_iou
+        0.5
+        >>> PatchScheme().refining_with(side=32)
+        Traceback (most recent call last):
+            ...
+        ValueError: side: expected 64, with which the model was trained, got 32; leave it out or train a model for it
+        """
+        for name in TRAINED:
+            trained, given = getattr(self, name), values.get(name)
+            if given is not None and given != trained:
+                remedy = "leave it out or train a model for it"
+                raise ValueError(f"{name}: expected {trained}, with which the model was trained, got {given}; {remedy}")
+        return self.changed(**values)

@@ -15,16 +15,19 @@ import numpy as np
 from bpr.geometry.boundary import boundary_levels
 from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_mask
+from bpr.geometry.patches import crop_mask, crop_window
 from bpr.geometry.scheme import PatchScheme
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One instance to refine: its coarse mask, and the caller's name for it (the record's index, say)."""
+    """One instance to refine: its coarse mask, the caller's name for it (the record's index, say), and how sure the
+    detector was of every pixel, (H, W) floats in [0, 1], where it said so.
+    """
 
     mask: BoxMask
     key: Any = None
+    soft: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,16 @@ class OraclePredictor:
         return np.array(answers, np.float32)
 
     def _answer(self, instance: Instance, box: Box) -> np.ndarray:
-        window = expand(box, self.scheme.padding)
-        coarse, truth = crop_mask(instance.mask, window), self.truths.get(instance.key)
+        coarse, truth = crop_window(instance.mask, box, self.scheme), self.truths.get(instance.key)
         if truth is None:
             return coarse
-        known = crop_mask(truth, window)
-        if self.reach is None:
-            return known
-        margin = self.reach + 2
-        boundary = boundary_levels(crop_mask(instance.mask, expand(box, self.scheme.padding + margin))) > 0
+        known = crop_window(truth, box, self.scheme)
+        return known if self.reach is None else np.where(self._near(instance.mask, box, self.reach), known, coarse)
+
+    def _near(self, mask: BoxMask, box: Box, reach: int) -> np.ndarray:
+        """(S, S) bool: within ``reach`` image pixels of the boundary."""
+        margin = reach + 2
+        boundary = boundary_levels(crop_mask(mask, expand(self.scheme.window_of(box), margin))) > 0
         distance = cv2.distanceTransform((~boundary).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return np.where(distance[margin:-margin, margin:-margin] <= self.reach, known, coarse)
+        near = (distance[margin:-margin, margin:-margin] <= reach).view(np.uint8)
+        return cv2.resize(near, (self.scheme.window, self.scheme.window), interpolation=cv2.INTER_NEAREST_EXACT).view(bool)

@@ -1,20 +1,65 @@
 """Refine the masks of an image: cut every boundary patch, predict, put the patches back.
 
-Legend: N instances of one image, H W image.
+Legend: N instances of one image, K patches of an instance, S window side, H W image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from bpr.formats.images import read_image
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_patches, reassemble
-from bpr.geometry.proposals import dense_boxes
+from bpr.geometry.patches import crop_patches
+from bpr.geometry.proposals import patch_boxes
+from bpr.geometry.reassembly import mean_probability, put_back
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
+from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+
+Image = np.ndarray | str | Path
+
+
+@dataclass(frozen=True, eq=False)
+class InstancePatches:
+    """What the network saw of one instance and said to it.
+
+    Attributes:
+        boxes: (K, 4) int32 XYXY, half-open, without padding.
+        patches: (K, S, S, C) uint8: RGB, mask as 0/255, further inputs of the scheme.
+        probabilities: (K, S, S) float32 P(foreground).
+    """
+
+    boxes: np.ndarray
+    patches: np.ndarray
+    probabilities: np.ndarray
+
+
+class Refinement(NamedTuple):
+    """Refined masks and what was asked for beside them; what was not is None.
+
+    Attributes:
+        masks: of the type that came in.
+        probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
+            a pixel, the coarse 0 or 1 where none lies. P > 0.5 is the refined mask. A tensor where masks are one.
+        patches: one :class:`InstancePatches` per instance.
+    """
+
+    masks: Any
+    probability: Any = None
+    patches: list[InstancePatches] | None = None
+
+
+class _Given(NamedTuple):
+    """What a user passed, on its way through the network."""
+
+    masks: Any
+    adapter: Adapter
+    frame: tuple[int, int]
 
 
 class Refiner:
@@ -23,40 +68,58 @@ class Refiner:
     >>> from bpr.refinement.predictor import IdentityPredictor
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
     >>> masks[0, 20:70, 30:90] = True
-    >>> np.array_equal(Refiner(IdentityPredictor())(image, masks), masks)
+    >>> refiner = Refiner(IdentityPredictor())
+    >>> np.array_equal(refiner(image, masks), masks)
     True
+    >>> [int(refined.sum()) for refined in refiner.stream([(image, masks), (image, masks[:0])])]
+    [3000, 0]
     """
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
 
-    def __call__(self, image: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    def __call__(self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False) -> Any:
         """Refine the masks of one image.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
-            masks: (N, H, W) or (H, W); non-zero is foreground.
+            image: (H, W, 3) uint8 RGB, or a file.
+            masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (non-zero is foreground) or probabilities
+                (> 0.5 is); a list of COCO RLEs or polygons; or ``supervision.Detections``.
+            return_probability: also return the mean probability of every pixel.
+            return_patches: also return what the network saw and said.
 
         Returns:
-            bool masks of the same shape. A mask that would vanish stays as it was.
+            What ``masks`` was, refined: the same type, dtype and device, integers with their foreground value, floats
+            as 0 and 1, polygons as RLE. A mask that would vanish stays as it was. With ``return_probability`` or
+            ``return_patches``: a :class:`Refinement`.
 
         Raises:
-            ValueError: shapes or types that do not fit.
+            ValueError: shapes, types or values that do not fit.
+            BPRError: an image file or an RLE that cannot be read.
         """
-        image, masks = np.asarray(image), np.asarray(masks)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
-        stack = masks[None] if masks.ndim == 2 else masks
-        if stack.ndim != 3 or stack.shape[1:] != image.shape[:2]:
-            raise ValueError(f"masks: expected (N, {image.shape[0]}, {image.shape[1]}) as the image, got {masks.shape}")
-        cut = self.cut(image, [Instance(BoxMask.from_frame(mask), index) for index, mask in enumerate(stack)])
-        refined = [self.put_back(predicted) for predicted in predict_images(self.predictor, [cut])]
-        return np.array([mask.to_frame() for mask in refined[0]], bool).reshape(masks.shape)
+        return next(self.stream([(image, masks)], return_probability=return_probability, return_patches=return_patches))
+
+    def stream(
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False
+    ) -> Iterator[Any]:
+        """Refine many images: what :meth:`__call__` returns for every (image, masks) pair, in order.
+
+        Batches are filled across images: pairs are drawn as the network needs them, and a result comes once its
+        patches have been predicted, which may take later pairs.
+        """
+        for predicted in predict_images(self.predictor, (self._cut_given(*pair) for pair in pairs)):
+            masks, adapter, _ = predicted.cut.token
+            refined = adapter.write(masks, self.put_back(predicted))
+            if return_probability or return_patches:
+                probability = self._probability(predicted) if return_probability else None
+                yield Refinement(refined, probability, _patches(predicted) if return_patches else None)
+            else:
+                yield refined
 
     def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Any = None) -> CutImage:
         """Cut the patches of all instances of an image, each inside its own box."""
         scheme = self.predictor.scheme
-        boxes = [dense_boxes(instance.mask, scheme) for instance in instances]
+        boxes = [patch_boxes(instance.mask, scheme) for instance in instances]
         counts = [len(own) for own in boxes]
         patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
@@ -66,9 +129,36 @@ class Refiner:
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was."""
-        cut, padding = predicted.cut, self.predictor.scheme.padding
-        refined = []
-        for instance, own in zip(cut.instances, counts_to_slices(cut.counts), strict=True):
-            mask = reassemble(instance.mask, cut.batch.boxes[own], predicted.probabilities[own], padding)
-            refined.append(mask if mask.pixels.size else instance.mask)
-        return refined
+        parts = zip(predicted.cut.instances, _patches(predicted), strict=True)
+        return [put_back(instance.mask, own.boxes, own.probabilities, self.predictor.scheme) for instance, own in parts]
+
+    def _cut_given(self, image: Image, masks: Any) -> CutImage:
+        adapter = adapter_for(masks)
+        pixels = _checked_image(image, adapter.frame_of(masks))
+        frame = pixels.shape[0], pixels.shape[1]
+        return self.cut(pixels, adapter.read(masks, frame), _Given(masks, adapter, frame))
+
+    def _probability(self, predicted: PredictedImage) -> Any:
+        """As the user holds masks: (N, H, W), or (H, W) for a single mask."""
+        masks, adapter, frame = predicted.cut.token
+        parts = zip(predicted.cut.instances, _patches(predicted), strict=True)
+        maps = [mean_probability(instance.mask, own.boxes, own.probabilities, self.predictor.scheme) for instance, own in parts]
+        stack = np.array(maps, np.float32).reshape(-1, *frame)
+        return adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
+
+
+def _patches(predicted: PredictedImage) -> list[InstancePatches]:
+    """Every instance's part of an image's patches."""
+    batch = predicted.cut.batch
+    slices = counts_to_slices(predicted.cut.counts)
+    return [InstancePatches(batch.boxes[own], batch.patches[own], predicted.probabilities[own]) for own in slices]
+
+
+def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:
+    """(H, W, 3) uint8 RGB; a file whose orientation tag its masks ignore is read without it."""
+    if isinstance(image, (str, Path)):
+        return read_image(image, frame)
+    pixels = np.asarray(image)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ValueError(f"image: expected (H, W, 3) uint8 RGB, got {pixels.shape} {pixels.dtype}; convert it, or pass its file")
+    return pixels

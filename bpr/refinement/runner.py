@@ -102,7 +102,7 @@ def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFolde
     """Decode one image and its masks and cut what can be refined; the token lists what cannot."""
     try:
         with clock.stage("read"):
-            image = read_image(images.path(records[indices[0]]["image_id"]))
+            image = read_image(images.path(records[indices[0]]["image_id"]), _stated_frame(records[indices[0]]))
     except BadImage as error:
         return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=[_Kept("no image", indices, str(error))])
     instances, kept = [], []
@@ -119,3 +119,9 @@ def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFolde
                 kept.append(_Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
         return refiner.cut(image, instances, token=kept)
+
+
+def _stated_frame(record: Record) -> tuple[int, int] | None:
+    """(H, W) that an RLE says; polygons do not."""
+    size = record["segmentation"].get("size") if isinstance(record["segmentation"], dict) else None
+    return tuple(size) if isinstance(size, list) and len(size) == 2 else None

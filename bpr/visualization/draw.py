@@ -69,12 +69,12 @@ def before_after(image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, tru
         coarse, refined, truth: (N, H, W) bool.
     """
     panels = [_panel(overlay(image, masks), title) for masks, title in ((coarse, "coarse"), (refined, "refined by BPR"))]
-    top = np.concatenate([panels[0], _blank(panels[0].shape[0], GAP), panels[1]], axis=1)
+    top = np.concatenate([panels[0], blank(panels[0].shape[0], GAP), panels[1]], axis=1)
     tile = (top.shape[1] - (CROPS - 1) * GAP) // CROPS
     places = changed_places(coarse, refined, (CROP_HEIGHT, tile // ZOOM))
     tiles = [_tile(image, coarse, refined, truth, place) for place in places]
-    bottom = _row(tiles, top.shape[1]) if tiles else _blank(0, top.shape[1])
-    bars = [_blank(GAP, top.shape[1]), _legend(top.shape[1], truth is not None)] if tiles else []
+    bottom = _row(tiles, top.shape[1]) if tiles else blank(0, top.shape[1])
+    bars = [blank(GAP, top.shape[1]), _legend(top.shape[1], truth is not None)] if tiles else []
     return cv2.copyMakeBorder(np.concatenate([top, *bars, bottom]), GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
 
 
@@ -105,8 +105,8 @@ def _panel(picture: np.ndarray, title: str) -> np.ndarray:
     height = max(1, round(picture.shape[0] * PANEL_WIDTH / picture.shape[1]))
     shrinks = picture.shape[1] > PANEL_WIDTH
     scaled = cv2.resize(picture, (PANEL_WIDTH, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    header = _blank(HEADER, PANEL_WIDTH)
-    _write(header, title, 0)
+    header = blank(HEADER, PANEL_WIDTH)
+    write_line(header, title, 0)
     return np.concatenate([header, scaled])
 
 
@@ -123,7 +123,7 @@ def _tile(image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, truth: np.
 
 def _row(tiles: list[np.ndarray], width: int) -> np.ndarray:
     """Tiles side by side on a strip ``width`` pixels wide."""
-    strip = _blank(max(tile.shape[0] for tile in tiles), width)
+    strip = blank(max(tile.shape[0] for tile in tiles), width)
     slot = (width + GAP) // CROPS
     for index, tile in enumerate(tiles):
         strip[: tile.shape[0], index * slot : index * slot + tile.shape[1]] = tile
@@ -131,21 +131,21 @@ def _row(tiles: list[np.ndarray], width: int) -> np.ndarray:
 
 
 def _legend(width: int, with_truth: bool) -> np.ndarray:
-    bar = _blank(HEADER, width)
+    bar = blank(HEADER, width)
     left = 0
     entries = [("coarse", COARSE), ("refined", REFINED), ("ground truth", TRUTH)][: 3 if with_truth else 2]
     for name, colour in entries:
         cv2.line(bar, (left, HEADER // 2 - 2), (left + 26, HEADER // 2 - 2), colour, 3 if colour != TRUTH else 1, cv2.LINE_AA)
-        left = _write(bar, name, left + 36) + 28
-    _write(bar, f"where the masks differ most, x{ZOOM}", left)
+        left = write_line(bar, name, left + 36) + 28
+    write_line(bar, f"where the masks differ most, x{ZOOM}", left)
     return bar
 
 
-def _blank(height: int, width: int) -> np.ndarray:
+def blank(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), BACKGROUND, np.uint8)
 
 
-def _write(picture: np.ndarray, text: str, left: int) -> int:
+def write_line(picture: np.ndarray, text: str, left: int) -> int:
     """Write one line into a header bar; returns the column where the text ends."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.6
     (width, height), _ = cv2.getTextSize(text, font, scale, 1)
@@ -159,7 +159,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     Raises:
         BPRError: the place cannot be written.
     """
-    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     if not done:
         raise BPRError(f"{path}: OpenCV could not encode the picture as PNG")
     with atomic_open(path, "wb") as file:

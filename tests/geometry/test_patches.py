@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_patches, reassemble
+from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import dense_boxes
+from bpr.geometry.reassembly import reassemble
 from bpr.geometry.scheme import PatchScheme
 
 

@@ -1,0 +1,25 @@
+"""``bpr visualize``: pictures that explain."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "draw what the method does: the extraction schemes side by side"
+EXAMPLE = "tools/visualize.py schemes --out schemes.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["schemes"], help="schemes: where dense, grid and instance patches lie on a painted scene")
+    parser.add_argument("--out", default="schemes.png", help="picture to write (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=22, help="of the scene (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpr.demo.scenes import coarse_masks, paint_scene
+    from bpr.visualization.draw import write_image
+    from bpr.visualization.schemes import draw_schemes
+
+    scene = paint_scene(args.seed)
+    write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", args.seed)))
+    print(f"{len(scene.masks)} instances, three schemes -> {args.out}")
+    return 0

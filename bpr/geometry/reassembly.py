@@ -1,0 +1,124 @@
+"""Put refined patches back: the mean probability where patches lie, the coarse mask elsewhere.
+
+Legend: K patches, S window side (patch and padding), H W frame, h w box around mask and patches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.patches import crop_window
+from bpr.geometry.resized import interpolate
+from bpr.geometry.scheme import PatchScheme
+
+ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
+
+
+def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padding: int = 0) -> BoxMask:
+    """The refined mask: mean probability > 0.5 where equal squares lie, the coarse mask elsewhere.
+
+    Args:
+        mask: the coarse mask.
+        boxes: (K, 4) patch boxes without padding.
+        probabilities: (K, S, S) float32 P(foreground); their outermost ``padding`` pixels are left out.
+
+    >>> coarse = BoxMask.from_frame(np.eye(4, dtype=bool))
+    >>> refined = reassemble(coarse, np.array([[0, 0, 2, 2]]), np.full((1, 2, 2), 0.9, np.float32))
+    >>> refined.to_frame().astype(int)
+    array([[1, 1, 0, 0],
+           [1, 1, 0, 0],
+           [0, 0, 1, 0],
+           [0, 0, 0, 1]])
+    """
+    return _blend_squares(mask, boxes, probabilities, padding).refined() if len(boxes) else mask
+
+
+def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> BoxMask:
+    """The refined mask from patches of any scheme; a mask that would vanish stays as it was."""
+    refined = _blend(mask, boxes, probabilities, scheme).refined() if len(boxes) else mask
+    return refined if refined.pixels.size else mask
+
+
+def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> np.ndarray:
+    """(H, W) float32: what :func:`put_back` thresholds. P > 0.5 is the refined mask; 0 and 1 are the coarse mask's.
+
+    >>> mask, scheme = BoxMask.from_frame(np.eye(8, dtype=bool)), PatchScheme(side=8)
+    >>> mean_probability(mask, np.array([[0, 0, 8, 8]]), np.full((1, 8, 8), 0.75, np.float32), scheme)[0, :2]
+    array([0.75, 0.75], dtype=float32)
+    """
+    believed = mask.to_frame().astype(np.float32)
+    if not len(boxes):
+        return believed
+    blend = _blend(mask, boxes, probabilities, scheme)
+    sure = blend.foreground()
+    if sure.any():
+        left, top, right, bottom = blend.box
+        mean = 0.5 + blend.excess / np.maximum(_times_covered(boxes, blend.box), 1)
+        # Rounding may pull a mean that is barely over one half onto it: the mask decides on which side it stays.
+        sided = np.where(sure, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
+        believed[top:bottom, left:right] = np.where(blend.covered, sided, believed[top:bottom, left:right])
+    return believed
+
+
+@dataclass(frozen=True, eq=False)
+class _Blend:
+    """What patches say about ``box``: ``excess`` (h, w) float32 sum of P - 1/2, ``covered`` (h, w) bool where they lie.
+
+    The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no count of patches is needed.
+    """
+
+    mask: BoxMask
+    box: Box
+    excess: np.ndarray
+    covered: np.ndarray
+
+    def foreground(self) -> np.ndarray:
+        """(h, w) bool."""
+        return np.where(self.covered, self.excess > 0, self.mask.window(self.box))
+
+    def refined(self) -> BoxMask:
+        return BoxMask(self.foreground(), self.box[0], self.box[1], self.mask.frame).trimmed()
+
+
+def _blend(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
+    if scheme.kind == "instance":
+        return _blend_resized(mask, boxes[0].tolist(), probabilities[0], scheme)
+    return _blend_squares(mask, boxes, probabilities, scheme.padding)
+
+
+def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padding: int) -> _Blend:
+    left, top, right, bottom = box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
+    excess = np.zeros((bottom - top, right - left), np.float32)
+    covered = np.zeros(excess.shape, bool)
+    for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), probabilities - np.float32(0.5), strict=True):
+        x1, y1 = min(x1, right), min(y1, bottom)
+        place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        excess[place] += surplus[padding : padding + y1 - y0, padding : padding + x1 - x0]
+        covered[place] = True
+    return _Blend(mask, box, excess, covered)
+
+
+def _blend_resized(mask: BoxMask, box: Box, probability: np.ndarray, scheme: PatchScheme) -> _Blend:
+    """One square of any side, its (S, S) probabilities interpolated back.
+
+    A pixel counts as covered where one of the cells that it is interpolated from contradicts the mask that the network
+    saw. Elsewhere the network has agreed, and the coarse mask, which was not resized, is the finer answer: believing
+    every patch changes nothing, at any size.
+    """
+    inside = grow(box, 0, mask.frame)
+    centre = np.s_[scheme.padding : scheme.window - scheme.padding, scheme.padding : scheme.window - scheme.padding]
+    contradicted = ((probability > 0.5) != crop_window(mask, box, scheme))[centre]
+    return _Blend(mask, inside, interpolate(probability[centre] - np.float32(0.5), box, inside), interpolate(contradicted, box, inside) > 0)
+
+
+def _times_covered(boxes: np.ndarray, area: Box) -> np.ndarray:
+    """(h, w) int32: how many patches lie on every pixel of ``area``."""
+    left, top, right, bottom = area
+    counts = np.zeros((bottom - top, right - left), np.int32)
+    for x0, y0, x1, y1 in boxes.tolist():
+        counts[max(y0 - top, 0) : max(y1 - top, 0), max(x0 - left, 0) : max(x1 - left, 0)] += 1
+    return counts
