@@ -46,9 +46,9 @@ def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme
 def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> np.ndarray:
     """(H, W) float32: what :func:`put_back` thresholds. P > 0.5 is the refined mask; 0 and 1 are the coarse mask's.
 
-    >>> mask, scheme = BoxMask.from_frame(np.eye(8, dtype=bool)), PatchScheme(side=8)
-    >>> mean_probability(mask, np.array([[0, 0, 8, 8]]), np.full((1, 8, 8), 0.75, np.float32), scheme)[0, :2]
-    array([0.75, 0.75], dtype=float32)
+    >>> mask, scheme = BoxMask.from_frame(np.eye(12, dtype=bool)), PatchScheme(side=10)
+    >>> mean_probability(mask, np.array([[0, 0, 10, 10]]), np.full((1, 10, 10), 0.75, np.float32), scheme)[9, 8:]
+    array([0.75, 0.75, 0.  , 0.  ], dtype=float32)
     """
     believed = mask.to_frame().astype(np.float32)
     if not len(boxes):

@@ -1,0 +1,86 @@
+"""What ``bpr`` says about itself, and its exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import bpr
+from bpr.cli.main import COMMANDS, build_parser, main
+from tests.conftest import SmallSet
+
+
+def stopped_with(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return int(stop.value.code or 0)
+
+
+def module_of(command: str) -> SimpleNamespace:
+    return importlib.import_module(f"bpr.cli.{command.replace('-', '_')}")
+
+
+def test_help_lists_every_command_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stopped_with("--help") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    for command in COMMANDS:
+        assert f"{command} {module_of(command).HELP}" in words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stopped_with(command, "--help") == 0
+    example = module_of(command).EXAMPLE
+    assert capsys.readouterr().out.endswith(f"example:\n  {example}\n")
+    tool, *arguments = shlex.split(example)
+    assert tool in ("bpr", f"tools/{command.replace('-', '_')}.py")
+    build_parser().parse_args([command, *arguments[arguments[:1] == [command] :]])
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stopped_with("--version") == 0
+    assert capsys.readouterr().out == f"bpr {bpr.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["refine"], ["demo", "--seed", "many"], ["visualize", "dreams"]])
+def test_wrong_usage_is_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert stopped_with(*arguments) == 2
+    assert "usage: bpr" in capsys.readouterr().err
+
+
+def refine(data: SmallSet, *options: str) -> int:
+    files = [str(data.results), "--img-dir", str(data.images), "--ann", str(data.ann), "--out", str(data.folder / "out.json")]
+    return main(["refine", *files, *options])
+
+
+def test_done_is_zero_and_failed_is_one(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refine(small_set, "--model", "identity") == 0
+    assert refine(small_set, "--model", "nonsense") == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("bpr refine: model 'nonsense': expected one of identity")
+
+
+def test_debug_shows_the_traceback(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refine(small_set, "--model", "nonsense", "--debug") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["grid", "instance"])
+def test_the_scheme_is_an_option(small_set: SmallSet, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    counts = []
+    for options in ([], ["--scheme", kind]):
+        assert refine(small_set, "--model", "oracle", *options) == 0
+        counts.append(capsys.readouterr().out.partition(" patches")[0])
+    assert counts[0] != counts[1]
+    assert refine(small_set, "--model", "identity", "--scheme", kind, "--side", "32", "--padding", "4") == 0
+
+
+def test_completion_is_offered_where_argcomplete_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered: list[object] = []
+    stand_in = SimpleNamespace(autocomplete=offered.append, __spec__=SimpleNamespace(name="argcomplete"))
+    monkeypatch.setitem(sys.modules, "argcomplete", stand_in)
+    assert stopped_with("--version") == 0
+    assert len(offered) == 1

@@ -1,0 +1,125 @@
+"""Grid and instance patches, by hand and against plain references."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.patches import crop_patches, crop_window
+from bpr.geometry.proposals import grid_boxes, instance_boxes
+from bpr.geometry.reassembly import mean_probability, put_back
+from bpr.geometry.resized import interpolate, sample_colours, sample_mask
+from bpr.geometry.scheme import PatchScheme
+
+GRID, INSTANCE = PatchScheme(kind="grid", side=16), PatchScheme(kind="instance", side=16)
+
+
+def rectangle(frame: tuple[int, int], x0: int, y0: int, x1: int, y1: int) -> BoxMask:
+    return BoxMask(np.ones((y1 - y0, x1 - x0), bool), x0, y0, frame)
+
+
+def blobs(seed: int, frame: tuple[int, int]) -> BoxMask:
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).standard_normal(frame), (0, 0), 6)
+    return BoxMask.from_frame(noise > 0.02)
+
+
+@pytest.mark.parametrize("frame", [(64, 80), (70, 90), (10, 90), (12, 9), (16, 16)])
+@pytest.mark.parametrize("seed", range(4))
+def test_grid_cells_hold_foreground_and_background(frame: tuple[int, int], seed: int) -> None:
+    mask = blobs(seed, frame)
+    rows = sorted({min(y, max(frame[0] - 16, 0)) for y in range(0, frame[0], 16)})
+    columns = sorted({min(x, max(frame[1] - 16, 0)) for x in range(0, frame[1], 16)})
+    pixels = mask.to_frame()
+    expected = [[x, y, x + 16, y + 16] for y in rows for x in columns if len(np.unique(pixels[y : y + 16, x : x + 16])) == 2]
+    assert grid_boxes(mask, GRID).tolist() == expected
+
+
+def test_the_last_cells_are_shifted_inside() -> None:
+    # 40 columns: cells start at 0, 16 and 24 (32 would end at 48); 20 rows: at 0 and 4.
+    assert grid_boxes(rectangle((20, 40), 30, 10, 38, 18), GRID).tolist() == [[16, 0, 32, 16], [24, 0, 40, 16], [16, 4, 32, 20], [24, 4, 40, 20]]
+
+
+def test_a_boundary_between_two_cells_lies_in_neither() -> None:
+    assert grid_boxes(rectangle((32, 32), 0, 0, 16, 32), GRID).shape == (0, 4)
+
+
+@pytest.mark.parametrize("propose", [grid_boxes, instance_boxes])
+def test_no_boundary_no_patches(propose: type) -> None:
+    for mask in (BoxMask.from_frame(np.zeros((40, 40), bool)), BoxMask.from_frame(np.ones((40, 40), bool))):
+        boxes = propose(mask, GRID)
+        assert boxes.shape == (0, 4)
+        assert boxes.dtype == np.int32
+
+
+def test_an_instance_gets_one_square_with_a_tenth_more_on_every_side() -> None:
+    # 40 x 20 at (50, 30): the longer side and two tenths are 48, around the centre (70, 40).
+    assert instance_boxes(rectangle((200, 200), 50, 30, 90, 50), INSTANCE).tolist() == [[46, 16, 94, 64]]
+
+
+def test_a_square_is_shifted_inside_and_may_be_larger_than_the_frame() -> None:
+    assert instance_boxes(rectangle((200, 200), 160, 0, 200, 20), INSTANCE).tolist() == [[152, 0, 200, 48]]
+    assert instance_boxes(rectangle((30, 200), 50, 5, 150, 25), INSTANCE).tolist() == [[40, 0, 160, 120]]
+
+
+def test_one_pixel_gets_the_smallest_square() -> None:
+    assert instance_boxes(rectangle((50, 50), 20, 20, 21, 21), INSTANCE).tolist() == [[16, 16, 24, 24]]
+
+
+@pytest.mark.parametrize("box", [(0, 0, 40, 40), (-8, -8, 56, 56), (10, 4, 26, 20), (7, 3, 12, 8)])
+def test_sampling_agrees_with_opencv(box: tuple[int, int, int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    mask = blobs(1, (40, 40))
+    x0, y0, x1, y1 = (value + 20 for value in box)
+    padded = np.pad(image, ((20, 20), (20, 20), (0, 0)), mode="edge")[y0:y1, x0:x1]
+    expected = cv2.resize(padded.astype(np.float32), (16, 16), interpolation=cv2.INTER_LINEAR)
+    # OpenCV knows nothing beyond the crop, which shows in its outermost two pixels where the crop is enlarged.
+    assert np.abs(sample_colours(image, box, 16) - expected)[2:-2, 2:-2].max() <= 0.51
+    coarse = np.pad(mask.to_frame(), 20, mode="edge")[y0:y1, x0:x1].astype(np.uint8)
+    assert np.array_equal(sample_mask(mask, box, 16), cv2.resize(coarse, (16, 16), interpolation=cv2.INTER_NEAREST_EXACT) > 0)
+
+
+def test_interpolation_agrees_with_opencv() -> None:
+    cells = np.random.default_rng(0).random((16, 16), np.float32)
+    whole = cv2.resize(cells, (50, 50), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(interpolate(cells, (-5, -5, 45, 45), (0, 0, 40, 30)) - whole[5:35, 5:45]).max() < 1e-5
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+@pytest.mark.parametrize("frame", [(120, 160), (30, 200), (12, 9)])
+def test_believing_a_resized_patch_changes_nothing(frame: tuple[int, int], padding: int) -> None:
+    mask, scheme = blobs(5, frame), PatchScheme(kind="instance", side=16, padding=padding)
+    boxes = instance_boxes(mask, scheme)
+    patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, scheme)
+    assert patches.shape[1:] == (scheme.window, scheme.window, 4)
+    assert put_back(mask, boxes, (patches[..., 3] / 255).astype(np.float32), scheme).equals(mask)
+
+
+def test_a_contradicted_place_takes_the_answer_and_the_rest_stays() -> None:
+    # A patch of 16 cells over 64 px, 4 px a cell: the answer adds the cells left of the object, columns 4-7 = pixels 16-31.
+    mask = rectangle((64, 64), 32, 0, 64, 64)
+    seen = crop_window(mask, (0, 0, 64, 64), INSTANCE)
+    answer = seen.astype(np.float32)
+    answer[:, 4:8] = 1
+    refined = put_back(mask, np.array([[0, 0, 64, 64]]), answer[None], INSTANCE)
+    assert np.array_equal(refined.to_frame(), rectangle((64, 64), 16, 0, 64, 64).to_frame())
+    believed = mean_probability(mask, np.array([[0, 0, 64, 64]]), answer[None], INSTANCE)
+    assert np.array_equal(believed > 0.5, refined.to_frame())
+    assert set(np.unique(believed[:, 40:])) == {1.0}
+
+
+def test_a_mask_that_would_vanish_stays() -> None:
+    mask = rectangle((64, 64), 20, 20, 40, 40)
+    boxes, scheme = np.array([[12, 12, 48, 48]]), PatchScheme(side=36)
+    nothing = np.zeros((1, 36, 36), np.float32)
+    assert put_back(mask, boxes, nothing, scheme).equals(mask)
+    assert np.array_equal(mean_probability(mask, boxes, nothing, scheme), mask.to_frame())
+
+
+def test_a_wide_object_costs_no_square_of_memory() -> None:
+    mask = rectangle((40, 30_000), 100, 10, 29_900, 30)
+    boxes = instance_boxes(mask, INSTANCE)
+    patches = crop_patches(np.zeros((40, 30_000, 3), np.uint8), mask, boxes, INSTANCE)
+    assert put_back(mask, boxes, np.zeros((1, 16, 16), np.float32), INSTANCE).frame == mask.frame
+    assert patches.shape == (1, 16, 16, 4)

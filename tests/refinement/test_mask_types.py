@@ -1,0 +1,159 @@
+"""Whatever masks come in, the same type comes out: checked with a predictor that says the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from bpr.errors import BadMask
+from bpr.formats.rle import encode_mask
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.mask_types import adapter_for
+from bpr.refinement.predictor import OraclePredictor
+from bpr.refinement.refiner import Refiner
+
+FRAME = (90, 120)
+IMAGE = np.zeros((*FRAME, 3), np.uint8)
+
+
+def squares(grown: int) -> np.ndarray:
+    """(2, 90, 120) bool."""
+    masks = np.zeros((2, *FRAME), bool)
+    masks[0, 20 - grown : 50 + grown, 15 - grown : 60 + grown] = True
+    masks[1, 30 - grown : 80 + grown, 70 - grown : 110 + grown] = True
+    return masks
+
+
+COARSE, TRUTH = squares(4), squares(0)
+
+
+@pytest.fixture(scope="module")
+def refiner() -> Refiner:
+    return Refiner(OraclePredictor({index: BoxMask.from_frame(mask) for index, mask in enumerate(TRUTH)}))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [(bool, 1), (np.uint8, 1), (np.uint8, 255), (np.int64, 1), (np.float16, 1), (np.float32, 0.9), (np.float64, 0.6)],
+)
+@pytest.mark.parametrize("count", [2, 1, 0])
+def test_arrays(refiner: Refiner, dtype: type, value: float, count: int) -> None:
+    given = (COARSE[:count] * value).astype(dtype)
+    refined = refiner(IMAGE, given)
+    assert refined.dtype == dtype
+    assert np.array_equal(refined, TRUTH[:count] * (1 if value < 1 else value))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
+def test_one_mask_without_the_first_axis(refiner: Refiner, dtype: type) -> None:
+    assert np.array_equal(refiner(IMAGE, COARSE[0].astype(dtype)), TRUTH[0])
+    assert refiner(IMAGE, COARSE[0], return_probability=True).probability.shape == FRAME
+
+
+def test_soft_masks_keep_their_probabilities() -> None:
+    soft = np.where(COARSE, 0.7, 0.2).astype(np.float32)
+    for index, instance in enumerate(adapter_for(soft).read(soft, FRAME)):
+        assert np.array_equal(instance.soft, soft[index])
+        assert np.array_equal(instance.mask.to_frame(), COARSE[index])
+    assert adapter_for(COARSE).read(COARSE, FRAME)[0].soft is None
+
+
+def test_a_probability_of_one_half_is_background() -> None:
+    assert adapter_for(np.zeros(1)).read(np.full(FRAME, 0.5), FRAME)[0].mask.area == 0
+
+
+def test_rles_come_back_with_counts_of_their_kind(refiner: Refiner) -> None:
+    text = encode_mask(BoxMask.from_frame(COARSE[0]))
+    binary = coco_mask.encode(np.asfortranarray(COARSE[1].astype(np.uint8)))
+    first, second = refiner(IMAGE, [text, binary])
+    assert first == encode_mask(BoxMask.from_frame(TRUTH[0]))
+    assert second == {**encode_mask(BoxMask.from_frame(TRUTH[1])), "counts": coco_mask.encode(np.asfortranarray(TRUTH[1].astype(np.uint8)))["counts"]}
+    runs = coco_mask.encode(np.asfortranarray(COARSE[0].astype(np.uint8)))
+    plain = {"size": list(FRAME), "counts": [11 * 90 + 16, *([38, 52] * 53)[:-1], 90 * 120 - (11 * 90 + 16) - 53 * 90 + 52]}
+    assert coco_mask.frPyObjects(plain, *FRAME)["counts"] == runs["counts"]
+    (third,) = refiner(IMAGE, [plain])
+    assert isinstance(third["counts"], list)
+    assert coco_mask.frPyObjects(third, *FRAME)["counts"].decode() == first["counts"]
+
+
+def test_polygons_come_back_as_rle(refiner: Refiner) -> None:
+    assert refiner(IMAGE, [[[11, 16, 64, 16, 64, 54, 11, 54]]]) == [encode_mask(BoxMask.from_frame(TRUTH[0]))]
+
+
+def test_no_masks(refiner: Refiner) -> None:
+    assert refiner(IMAGE, []) == []
+    assert refiner(IMAGE, [], return_probability=True).probability.shape == (0, *FRAME)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "float32", "bfloat16"])
+def test_torch_tensors(refiner: Refiner, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    given = torch.from_numpy(COARSE).to(getattr(torch, dtype))
+    refined = refiner(IMAGE, given, return_probability=True)
+    assert refined.masks.dtype == given.dtype
+    assert refined.masks.device == given.device
+    assert np.array_equal(refined.masks.float().numpy(), TRUTH)
+    assert isinstance(refined.probability, torch.Tensor)
+    assert np.array_equal((refined.probability > 0.5).numpy(), TRUTH)
+
+
+@dataclass
+class Detections:
+    """The fields of ``supervision.Detections``."""
+
+    xyxy: np.ndarray
+    mask: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    class_id: np.ndarray | None = None
+    tracker_id: np.ndarray | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def check_detections(refiner: Refiner, kind: type) -> None:
+    boxes = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
+    given = kind(xyxy=boxes, mask=COARSE, confidence=np.array([0.9, 0.8]), class_id=np.array([3, 4]), data={"name": np.array(["a", "b"])})
+    refined = refiner(IMAGE, given)
+    assert type(refined) is kind
+    assert np.array_equal(refined.mask, TRUTH)
+    assert refined.xyxy.tolist() == [[15, 20, 60, 50], [70, 30, 110, 80]]
+    assert refined.xyxy.dtype == np.float32
+    assert refined.confidence is given.confidence
+    assert refined.data is given.data
+    assert np.array_equal(given.mask, COARSE), "what came in must stay as it was"
+    assert given.xyxy[0].tolist() == [1, 2, 3, 4]
+
+
+def test_detections_by_their_fields(refiner: Refiner) -> None:
+    check_detections(refiner, Detections)
+
+
+def test_detections_of_supervision(refiner: Refiner) -> None:
+    supervision = pytest.importorskip("supervision")
+    check_detections(refiner, supervision.Detections)
+    assert len(refiner(IMAGE, supervision.Detections.empty())) == 0
+
+
+def test_an_empty_mask_keeps_its_box(refiner: Refiner) -> None:
+    given = Detections(xyxy=np.array([[1.0, 2, 3, 4]]), mask=np.zeros((1, *FRAME), bool))
+    assert refiner(IMAGE, given).xyxy.tolist() == [[1, 2, 3, 4]]
+
+
+def test_boxes_alone_are_refused(refiner: Refiner) -> None:
+    with pytest.raises(ValueError, match="Detections: expected masks, got mask=None"):
+        refiner(IMAGE, Detections(xyxy=np.zeros((1, 4))))
+
+
+@pytest.mark.parametrize(("masks", "message"), [("mask.png", "got str"), ([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got NoneType")])
+def test_other_things_are_named(refiner: Refiner, masks: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        refiner(IMAGE, masks)
+
+
+def test_a_broken_rle_is_named(refiner: Refiner) -> None:
+    with pytest.raises(BadMask, match="expected runs that fill"):
+        refiner(IMAGE, [{"size": list(FRAME), "counts": [5, 5]}])
