@@ -1,0 +1,259 @@
+"""Every row of docs/errors.md, "Images and arrays": what goes in, what the user sees."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import bpr
+from bpr.cli.main import main
+from bpr.errors import BadImage, BPRError
+from bpr.formats.images import read_image
+from bpr.formats.rle import encode_mask
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.refiner import Refiner
+from tests.conftest import ROOT, SmallSet
+
+FRAME = (60, 80)
+IMAGE = np.random.default_rng(0).integers(0, 256, (*FRAME, 3), np.uint8)
+MASK = np.zeros(FRAME, bool)
+MASK[20:40, 20:50] = True
+
+
+@pytest.fixture
+def refiner() -> Refiner:
+    return bpr.load("identity")
+
+
+def refine(data: SmallSet, *options: str, ann: Path | None = None, results: Path | None = None, out: str = "out.json") -> int:
+    files = [str(results or data.results), "--img-dir", str(data.images), "--ann", str(ann or data.ann), "--out", str(data.folder / out)]
+    return main(["refine", *files, "--model", "identity", *options])
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+# Arrays.
+
+
+@pytest.mark.parametrize(
+    ("image", "seen"),
+    [(IMAGE.astype(np.uint16), "uint16"), (IMAGE[..., 0], "(60, 80) uint8"), (IMAGE[..., :1], "(60, 80, 1)"), (np.dstack([IMAGE, IMAGE[..., 0]]), "(60, 80, 4)")],
+)
+def test_image_arrays_of_other_kinds(refiner: Refiner, image: np.ndarray, seen: str) -> None:
+    with pytest.raises(ValueError, match=rf"image: expected \(H, W, 3\) uint8 RGB, got .*{re.escape(seen)}.*convert it"):
+        refiner(image, MASK)
+
+
+@pytest.mark.parametrize("shape", [(1, 60, 81), (80, 60), (60, 80, 1), (60,), (1, 1, 60, 80)])
+def test_masks_of_another_size(refiner: Refiner, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"masks: expected \(N, 60, 80\) as the image, got .*; resize one to the other"):
+        refiner(IMAGE, np.zeros(shape, bool))
+
+
+def test_an_rle_of_another_size(refiner: Refiner) -> None:
+    with pytest.raises(BPRError, match="mask size: expected the image's 60x80 .height x width., got 80x60"):
+        refiner(IMAGE, [encode_mask(BoxMask.from_frame(MASK.T))])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.1, 255.0])
+def test_soft_masks_that_are_no_probabilities(refiner: Refiner, value: float) -> None:
+    soft = MASK.astype(np.float32)
+    soft[0, 0] = value
+    with pytest.raises(ValueError, match=r"masks: mask 0: expected probabilities in \[0, 1\], got .*"):
+        refiner(IMAGE, soft)
+
+
+@pytest.mark.parametrize("dtype", [complex, object, "U1"])
+def test_masks_of_no_number(refiner: Refiner, dtype: Any) -> None:
+    with pytest.raises(ValueError, match="masks: expected bool, integers or floats, got"):
+        refiner(IMAGE, MASK.astype(dtype))
+
+
+@pytest.mark.parametrize("kind", ["dense", "grid", "instance"])
+@pytest.mark.parametrize("shape", [(60, 80), (64, 64), (5, 7), (1, 1)])
+def test_no_instance_one_pixel_and_the_whole_frame(kind: Any, shape: tuple[int, int]) -> None:
+    image, refiner = np.zeros((*shape, 3), np.uint8), bpr.load("identity", scheme=kind)
+    pixel = np.zeros((1, *shape), bool)
+    pixel[0, -1, -1] = True
+    for masks in (pixel[:0], pixel, np.ones((1, *shape), bool), np.zeros((1, *shape), bool)):
+        assert np.array_equal(refiner(image, masks), masks)
+
+
+@pytest.mark.parametrize("kind", ["dense", "grid", "instance"])
+def test_an_image_30_000_pixels_wide(kind: Any) -> None:
+    masks = np.zeros((2, 70, 30_000), bool)
+    masks[0, 20:50, 29_900:29_990] = True
+    masks[1, 30:60, 50:29_950] = True
+    assert np.array_equal(bpr.load("identity", scheme=kind)(np.zeros((70, 30_000, 3), np.uint8), masks), masks)
+
+
+# Image files.
+
+
+def written(path: Path, pixels: np.ndarray) -> Path:
+    """Pixels as an image file of any name."""
+    path.write_bytes(cv2.imencode(path.suffix, pixels)[1].tobytes())
+    return path
+
+
+def test_16_bits_become_8(tmp_path: Path) -> None:
+    deep = (IMAGE.astype(np.uint16) << 8) | 0x7F
+    assert np.array_equal(read_image(written(tmp_path / "deep.png", deep[..., ::-1])), IMAGE)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_becomes_rgb(tmp_path: Path, dtype: type) -> None:
+    grey = IMAGE[..., 0].astype(dtype) * (257 if dtype is np.uint16 else 1)
+    assert np.array_equal(read_image(written(tmp_path / "grey.png", grey)), np.repeat(IMAGE[..., :1], 3, axis=2))
+
+
+def test_transparency_is_dropped(tmp_path: Path) -> None:
+    alpha = np.dstack([IMAGE[..., ::-1], IMAGE[..., 0]])
+    assert np.array_equal(read_image(written(tmp_path / "alpha.png", alpha)), IMAGE)
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    red = pictures.new("RGB", (32, 24), (220, 30, 40))
+    red.convert("CMYK").save(tmp_path / "press.jpg", quality=95)
+    assert np.abs(read_image(tmp_path / "press.jpg").astype(int) - (220, 30, 40)).max() <= 6
+
+
+@pytest.mark.parametrize("name", ["Straße 東京 🚗.png", "two  spaces .png", "a'b\"c.png"])
+def test_any_file_name(small_set: SmallSet, name: str) -> None:
+    (small_set.images / "000001.png").rename(small_set.images / name)
+    small_set.document["images"][0]["file_name"] = name
+    out = "Ausgabe für Ä/out put.json"
+    assert refine(small_set, "--strict", ann=small_set.write("täg.json", small_set.document), out=out) == 0
+    assert len(json.loads((small_set.folder / out).read_text())) == 4
+
+
+def turned_photo(path: Path, pixels: np.ndarray, orientation: int = 6) -> Path:
+    """A JPEG that asks to be turned (6: clockwise by 90 degrees): the tag goes right behind the start of the file."""
+    jpeg = cv2.imencode(".jpg", pixels)[1].tobytes()
+    tiff = b"MM\x00*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    exif = b"Exif\x00\x00" + tiff
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:])
+    return path
+
+
+def test_a_turned_photo_follows_its_masks(tmp_path: Path, refiner: Refiner) -> None:
+    stored = np.zeros((*FRAME, 3), np.uint8)
+    stored[:, 40:] = 255
+    path = turned_photo(tmp_path / "phone.jpg", stored)
+    turned = read_image(path)
+    assert turned.shape == (80, 60, 3), "as the tag says"
+    assert turned[70, 30, 0] > 250 > 5 > turned[10, 30, 0]
+    assert read_image(path, FRAME).shape == (60, 80, 3), "as the masks say"
+    assert read_image(path, (10, 10)).shape == (80, 60, 3)
+    for masks in (MASK, MASK.T, [encode_mask(BoxMask.from_frame(MASK))]):
+        refined = refiner(path, masks)
+        assert np.array_equal(refined, masks)
+    with pytest.raises(ValueError, match=r"expected \(N, 80, 60\)"):
+        refiner(path, np.zeros((10, 10), bool))
+
+
+@pytest.mark.parametrize("frame", [(120, 160), (160, 120)])
+def test_a_turned_photo_in_a_run(small_set: SmallSet, frame: tuple[int, int]) -> None:
+    turned_photo(small_set.images / "phone.jpg", np.zeros((120, 160, 3), np.uint8))
+    mask = np.zeros(frame, bool)
+    mask[50:90, 50:90] = True
+    record = {"image_id": "phone", "category_id": 1, "segmentation": encode_mask(BoxMask.from_frame(mask))}
+    results, out = small_set.write("phone.json", [record]), small_set.folder / "out.json"
+    assert main(["refine", str(results), "--img-dir", str(small_set.images), "--model", "identity", "--out", str(out), "--strict"]) == 0
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "cannot read the image"), (b"", "not an image"), (b"GIF", "not an image")])
+def test_files_that_are_no_images(tmp_path: Path, refiner: Refiner, content: bytes | None, message: str) -> None:
+    path = tmp_path / "photo.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadImage, match=rf"photo\.png: {message}"):
+        refiner(path, MASK)
+
+
+def test_an_image_beyond_opencvs_limits(tmp_path: Path) -> None:
+    png = bytearray(cv2.imencode(".png", IMAGE)[1].tobytes())
+    png[16:24] = struct.pack(">II", 2_000_000, 2_000_000)
+    (tmp_path / "bomb.png").write_bytes(png)
+    with pytest.raises(BadImage, match="not an image that OpenCV can decode"):
+        read_image(tmp_path / "bomb.png")
+
+
+# Folders and annotation files.
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "a/../../secret.png", "/etc/secret.png", ".."])
+def test_file_names_that_leave_the_folder(small_set: SmallSet, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    written(small_set.folder / "secret.png", np.zeros((120, 160, 3), np.uint8))
+    small_set.document["images"][0]["file_name"] = name
+    assert refine(small_set, ann=small_set.write("ann.json", small_set.document)) == 0
+    printed = capsys.readouterr()
+    assert "2 of 4 records refined; kept as they were: 2 no image" in printed.out
+    assert "got a name that leads out of it; mend its file_name; kept as it was" in printed.err
+
+
+def test_one_id_for_two_images(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    small_set.document["images"][1]["id"] = 1
+    assert refine(small_set, ann=small_set.write("ann.json", small_set.document)) == 1
+    assert re.search(r"images: id 1 names both .*000001\.png and .*000002\.png; give every image an id of its own", one_line(capsys))
+    assert not (small_set.folder / "out.json").exists()
+
+
+def test_an_image_listed_twice_does_no_harm(small_set: SmallSet) -> None:
+    small_set.document["images"].append(small_set.document["images"][0])
+    assert refine(small_set, "--strict", ann=small_set.write("ann.json", small_set.document)) == 0
+
+
+def test_no_images(small_set: SmallSet, refiner: Refiner, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(refiner.stream([])) == []
+    assert refine(small_set, ann=small_set.write("ann.json", {"images": []})) == 0
+    assert "0 of 4 records refined; kept as they were: 4 no image" in capsys.readouterr().out
+
+
+def test_no_detections(small_set: SmallSet, refiner: Refiner) -> None:
+    assert refiner(IMAGE, []) == []
+    assert refine(small_set, results=small_set.write("none.json", [])) == 0
+    assert json.loads((small_set.folder / "out.json").read_text()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+    small_set: SmallSet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_set.folder / "locked"
+    folder.mkdir()
+    folder.chmod(0o555)
+    if os.geteuid() == 0:  # root writes where it likes
+
+        def refuse(*arguments: object, **options: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    assert refine(small_set, out="locked/out.json") == 1
+    assert one_line(capsys).endswith("locked/out.json: cannot write there (Permission denied); choose another output")
+
+
+def test_a_model_keeps_what_it_was_trained_with(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    if "starter" not in bpr.backends.named_models():
+        pytest.skip("the starter model is not in bpr/assets")
+    assert refine(small_set, "--model", "starter", "--side", "32") == 1
+    assert "model starter: side: expected 64, with which the model was trained, got 32" in one_line(capsys)
+
+
+def test_every_row_of_the_table_names_its_test() -> None:
+    section = (ROOT / "docs/errors.md").read_text(encoding="utf-8").split("## Images and arrays")[1].split("\n## ")[0]
+    named = set(re.findall(r"`(test_\w+)`", section))
+    here = {name for name in globals() if name.startswith("test_")} - {"test_every_row_of_the_table_names_its_test"}
+    assert named == here
