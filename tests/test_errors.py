@@ -47,10 +47,16 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 # Arrays.
 
 
-@pytest.mark.parametrize(
-    ("image", "seen"),
-    [(IMAGE.astype(np.uint16), "uint16"), (IMAGE[..., 0], "(60, 80) uint8"), (IMAGE[..., :1], "(60, 80, 1)"), (np.dstack([IMAGE, IMAGE[..., 0]]), "(60, 80, 4)")],
-)
+OTHER_IMAGES = [
+    (IMAGE.astype(np.uint16), "(60, 80, 3) uint16"),
+    (IMAGE.astype(np.float32), "(60, 80, 3) float32"),
+    (IMAGE[..., 0], "(60, 80) uint8"),
+    (IMAGE[..., :1], "(60, 80, 1) uint8"),
+    (np.dstack([IMAGE, IMAGE[..., 0]]), "(60, 80, 4) uint8"),
+]
+
+
+@pytest.mark.parametrize(("image", "seen"), OTHER_IMAGES)
 def test_image_arrays_of_other_kinds(refiner: Refiner, image: np.ndarray, seen: str) -> None:
     with pytest.raises(ValueError, match=rf"image: expected \(H, W, 3\) uint8 RGB, got .*{re.escape(seen)}.*convert it"):
         refiner(image, MASK)
@@ -63,7 +69,7 @@ def test_masks_of_another_size(refiner: Refiner, shape: tuple[int, ...]) -> None
 
 
 def test_an_rle_of_another_size(refiner: Refiner) -> None:
-    with pytest.raises(BPRError, match="mask size: expected the image's 60x80 .height x width., got 80x60"):
+    with pytest.raises(BPRError, match=r"mask size: expected the image's 60x80 \(height x width\), got 80x60"):
         refiner(IMAGE, [encode_mask(BoxMask.from_frame(MASK.T))])
 
 

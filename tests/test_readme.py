@@ -41,7 +41,8 @@ def test_the_python_of_the_readme_runs_without_torch(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR))
     cv2.imwrite(str(tmp_path / "mask.png"), coarse.astype(np.uint8) * 255)
     (tmp_path / "readme.py").write_text(BLOCKER + block[1], encoding="utf-8")
-    ran = subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     refined = cv2.imread(str(tmp_path / "refined.png"), cv2.IMREAD_GRAYSCALE)
     assert set(np.unique(refined)) == {0, 255}

@@ -112,7 +112,8 @@ def _blend_resized(mask: BoxMask, box: Box, probability: np.ndarray, scheme: Pat
     inside = grow(box, 0, mask.frame)
     centre = np.s_[scheme.padding : scheme.window - scheme.padding, scheme.padding : scheme.window - scheme.padding]
     contradicted = ((probability > 0.5) != crop_window(mask, box, scheme))[centre]
-    return _Blend(mask, inside, interpolate(probability[centre] - np.float32(0.5), box, inside), interpolate(contradicted, box, inside) > 0)
+    excess = interpolate(probability[centre] - np.float32(0.5), box, inside)
+    return _Blend(mask, inside, excess, interpolate(contradicted.astype(np.float32), box, inside) > 0)
 
 
 def _times_covered(boxes: np.ndarray, area: Box) -> np.ndarray:

@@ -20,12 +20,11 @@ def sample_colours(image: np.ndarray, box: Box, side: int) -> np.ndarray:
     array([[ 50, 120],
            [ 50, 120]], dtype=uint8)
     """
-    x, x_next, right = _neighbours(box[0], box[2], image.shape[1], side)
-    y, y_next, down = _neighbours(box[1], box[3], image.shape[0], side)
-    right = right[:, None]
+    x, x_next, right = _taps(_centres(box[0], box[2], side), image.shape[1])
+    y, y_next, down = _taps(_centres(box[1], box[3], side), image.shape[0])
+    right, down = right[:, None], down[:, None, None]
     upper = image[y[:, None], x] * (1 - right) + image[y[:, None], x_next] * right
     lower = image[y_next[:, None], x] * (1 - right) + image[y_next[:, None], x_next] * right
-    down = down[:, None, None]
     return np.round(upper * (1 - down) + lower * down).astype(np.uint8)
 
 
@@ -44,16 +43,11 @@ def interpolate(cells: np.ndarray, box: Box, part: Box) -> np.ndarray:
     array([[0.  , 0.25, 0.75, 1.  ]], dtype=float32)
     """
     cell = (box[2] - box[0]) / len(cells)
-    rows, columns = (
-        np.clip((np.arange(low, high) + 0.5 - start) / cell - 0.5, 0, len(cells) - 1)
-        for low, high, start in ((part[1], part[3], box[1]), (part[0], part[2], box[0]))
-    )
-    return _weights(rows, len(cells)) @ cells.astype(np.float32) @ _weights(columns, len(cells)).T
-
-
-def _weights(positions: np.ndarray, count: int) -> np.ndarray:
-    """(n, count) float32: how much of each cell a position sees, the two nearest only."""
-    return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(count))).astype(np.float32)
+    y, y_next, down = _taps((np.arange(part[1], part[3]) + 0.5 - box[1]) / cell - 0.5, len(cells))
+    x, x_next, right = _taps((np.arange(part[0], part[2]) + 0.5 - box[0]) / cell - 0.5, len(cells))
+    down = down[:, None]
+    rows = cells[y] * (1 - down) + cells[y_next] * down
+    return rows[:, x] * (1 - right) + rows[:, x_next] * right
 
 
 def _centres(start: int, stop: int, count: int) -> np.ndarray:
@@ -61,8 +55,8 @@ def _centres(start: int, stop: int, count: int) -> np.ndarray:
     return start + (np.arange(count) + 0.5) * (stop - start) / count - 0.5
 
 
-def _neighbours(start: int, stop: int, length: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(count,) each: the pixels before and after every centre, and the weight of the latter."""
-    positions = np.clip(_centres(start, stop, count), 0, length - 1)
+def _taps(positions: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n,) each: the pixels before and after every position, and the float32 weight of the latter; the edge is repeated."""
+    positions = np.clip(positions, 0, length - 1)
     low = np.floor(positions).astype(int)
-    return low, np.minimum(low + 1, length - 1), positions - low
+    return low, np.minimum(low + 1, length - 1), (positions - low).astype(np.float32)

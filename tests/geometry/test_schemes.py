@@ -38,7 +38,8 @@ def test_grid_cells_hold_foreground_and_background(frame: tuple[int, int], seed:
 
 def test_the_last_cells_are_shifted_inside() -> None:
     # 40 columns: cells start at 0, 16 and 24 (32 would end at 48); 20 rows: at 0 and 4.
-    assert grid_boxes(rectangle((20, 40), 30, 10, 38, 18), GRID).tolist() == [[16, 0, 32, 16], [24, 0, 40, 16], [16, 4, 32, 20], [24, 4, 40, 20]]
+    expected = [[16, 0, 32, 16], [24, 0, 40, 16], [16, 4, 32, 20], [24, 4, 40, 20]]
+    assert grid_boxes(rectangle((20, 40), 30, 10, 38, 18), GRID).tolist() == expected
 
 
 def test_a_boundary_between_two_cells_lies_in_neither() -> None:

@@ -68,11 +68,10 @@ def test_a_probability_of_one_half_is_background() -> None:
 
 def test_rles_come_back_with_counts_of_their_kind(refiner: Refiner) -> None:
     text = encode_mask(BoxMask.from_frame(COARSE[0]))
-    binary = coco_mask.encode(np.asfortranarray(COARSE[1].astype(np.uint8)))
+    binary, expected, runs = (coco_mask.encode(np.asfortranarray(mask, np.uint8)) for mask in (COARSE[1], TRUTH[1], COARSE[0]))
     first, second = refiner(IMAGE, [text, binary])
     assert first == encode_mask(BoxMask.from_frame(TRUTH[0]))
-    assert second == {**encode_mask(BoxMask.from_frame(TRUTH[1])), "counts": coco_mask.encode(np.asfortranarray(TRUTH[1].astype(np.uint8)))["counts"]}
-    runs = coco_mask.encode(np.asfortranarray(COARSE[0].astype(np.uint8)))
+    assert second == expected
     plain = {"size": list(FRAME), "counts": [11 * 90 + 16, *([38, 52] * 53)[:-1], 90 * 120 - (11 * 90 + 16) - 53 * 90 + 52]}
     assert coco_mask.frPyObjects(plain, *FRAME)["counts"] == runs["counts"]
     (third,) = refiner(IMAGE, [plain])
@@ -148,7 +147,10 @@ def test_boxes_alone_are_refused(refiner: Refiner) -> None:
         refiner(IMAGE, Detections(xyxy=np.zeros((1, 4))))
 
 
-@pytest.mark.parametrize(("masks", "message"), [("mask.png", "got str"), ([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got NoneType")])
+OTHERS = [("mask.png", "got str"), ([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got NoneType")]
+
+
+@pytest.mark.parametrize(("masks", "message"), OTHERS)
 def test_other_things_are_named(refiner: Refiner, masks: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         refiner(IMAGE, masks)
