@@ -117,7 +117,8 @@ def markdown(rows: Sequence[Row], source: dict[str, Any]) -> str:
     note = (
         f"Every row uses {source['model']['file']} (sha256 {source['model']['sha256']}), trained on dense patches. "
         f"{source['files']['results']}: {source['pairs']} matched pairs in {source['images']} images; "
-        f"before: F@2px {100 * before['boundary_f']:.2f}, IoU {100 * before['iou']:.2f}. Changes in points [95 % interval]; seconds on {source['machine']['cores']} cores."
+        f"before: F@2px {100 * before['boundary_f']:.2f}, IoU {100 * before['iou']:.2f}. "
+        f"Changes in points [95 % interval]; seconds on {source['machine']['cores']} cores."
     )
     return f"{note}\n\n{table}\n"
 
