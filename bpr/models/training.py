@@ -38,7 +38,7 @@ def build_runner(
         cfg.load_from = None if resume == "auto" else resume
     if launcher != "none" and not torch.cuda.is_available():
         torch.distributed.init_process_group("gloo")
-        cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None)
+        cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", "device_ids": None}
     return Runner.from_cfg(cfg)
 
 
