@@ -4,7 +4,7 @@
 set -euo pipefail
 data=$1
 first=bpr_hrnet-w18s_2xb16-4500_starter-64x64
-second=bpr_hrnet-w18s_2xb16-1k_starter-96x96
+second=bpr_hrnet-w18s_2xb16-800_starter-96x96
 mkdir -p data/patches data/synthetic
 
 cut() { # NAME KIND RESULTS ANN IMAGES
