@@ -1,4 +1,4 @@
-"""Put the figures of docs/results/ into README.md, between its markers, so that none is typed by hand.
+"""Put the figures of docs/results/ into README.md and docs/, between their markers, so that none is typed by hand.
 
     python benchmarks/readme_tables.py
 
@@ -7,7 +7,6 @@ A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -68,23 +67,37 @@ def bounds(name: str) -> str:
     return "\n".join([head, *lines])
 
 
+def geometry_speed() -> str:
+    """Scene by scene, how many times faster boxes are than full frames."""
+    report = read_json(RESULTS / "geometry_speed.json", "a report of geometry_speed.py")
+    rows = [f"| {row['seed']} | {row['patches']} | {row['ratio']:.1f} |" for row in report["rows"]]
+    return "\n".join(["| scene | patches | full frame / boxes |", "|---|---|---|", *rows, f"| median | | {report['ratio']:.1f} |"])
+
+
+def log(name: str) -> str:
+    """What ``bpr refine`` printed."""
+    return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
+
+
 TABLES = {
+    "geometry_speed": geometry_speed,
+    "davis_log": lambda: log("davis_val"),
+    "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: refiners("davis_val"),
     "coco_refiners": lambda: refiners("coco_val2017"),
     "coco_precision": lambda: precision("coco_val2017"),
     "davis_bounds": lambda: bounds("davis_val"),
-    "versions": lambda: json.dumps(read_json(RESULTS / "davis_val.eval.json", "a summary of bpr eval")["versions"]),
 }
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    for name, table in TABLES.items():
-        block = f"<!-- table:{name} -->\n{table()}\n<!-- end -->"
-        text = re.sub(rf"<!-- table:{name} -->.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
-    with atomic_open(path) as file:
-        file.write(text)
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"<!-- table:(\w+) -->", text):
+            block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
+            text = re.sub(rf"<!-- table:{name} -->.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
+        with atomic_open(path) as file:
+            file.write(text)
 
 
 if __name__ == "__main__":
