@@ -60,8 +60,8 @@ def test_training_resumes_where_it_stopped(trained: tuple[SmallSet, Path, Path],
 def test_the_papers_configs_train(dataset: str, tmp_path: Path) -> None:
     """Their input is twice the patch: image, mask and truth are resized on the way in."""
     data, config = SmallSet(tmp_path / "set"), str(ROOT / "configs" / f"bpr_hrnet-w18s_4xb8-160k_{dataset}-128x128.py")
-    extract = ["extract-patches", str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(tmp_path / "store")]
-    assert main([*extract, "--config", config]) == 0
+    files = [str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(tmp_path / "store")]
+    assert main(["extract-patches", *files, "--config", config]) == 0
     assert train(tmp_path / "store", tmp_path / "work", 1, config=config) == 0
     assert (tmp_path / "work" / "iter_1.pth").is_file()
 
