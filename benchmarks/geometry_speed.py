@@ -77,7 +77,8 @@ def main() -> None:
     for seed in range(args.images):
         image, frames = scene(seed, args.instances)
         boxed = [BoxMask.from_frame(mask) for mask in frames]
-        assert all(np.array_equal(a, b.to_frame()) for a, b in zip(by_reference(image, frames, scheme), by_boxes(refiner, image, boxed), strict=True))
+        both = zip(by_reference(image, frames, scheme), by_boxes(refiner, image, boxed), strict=True)
+        assert all(np.array_equal(full, inside.to_frame()) for full, inside in both)
         old = median_seconds(lambda image=image, frames=frames: by_reference(image, frames, scheme), args.repeats)
         new = median_seconds(lambda image=image, boxed=boxed: by_boxes(refiner, image, boxed), args.repeats)
         rows.append({"seed": seed, "patches": len(refiner.cut(image, [Instance(m) for m in boxed]).batch), "ratio": old / new})

@@ -3,8 +3,8 @@
 # DATA holds coco/, davis/, crisp/ and detections/ as described in docs/starter.md. Two CPU cores, about two hours.
 set -euo pipefail
 data=$1
-first=bpr_hrnet-w18s_2xb16-4500_starter-64x64
-second=bpr_hrnet-w18s_2xb16-1k_starter-96x96
+first=bpr_hrnet-w18s_2xb16-3500_starter-64x64
+second=bpr_hrnet-w18s_2xb16-900_starter-96x96
 mkdir -p data/patches data/synthetic
 
 cut() { # NAME KIND RESULTS ANN IMAGES

@@ -1,4 +1,4 @@
-"""One regression test per defect of the original code; the rest lie where runs, training and export are tested."""
+"""One regression test per defect of the original code; 5 (order) and 6 (no ground truth) are tested in refinement/test_runner.py."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from bpr.cli.main import main
 from bpr.formats.coco import with_mask
 from bpr.formats.ground_truth import GroundTruth
+from bpr.formats.images import ImageFolder, read_image
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
@@ -17,6 +19,10 @@ from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import dense_boxes
 from bpr.geometry.reassembly import reassemble
 from bpr.geometry.scheme import PatchScheme
+from bpr.refinement import runner
+from bpr.refinement.predictor import IdentityPredictor
+from bpr.refinement.refiner import Refiner
+from tests.conftest import SmallSet
 
 HUGE = (20_000, 20_000)
 
@@ -116,3 +122,23 @@ def test_defect_11_truth_is_matched_without_decoding_frames() -> None:
         found = GroundTruth(document).matches(detections)
     assert [mask and mask.left for mask, _ in found] == [left + 5 for left in lefts]
     assert all(0.9 < iou < 1 for _, iou in found)
+
+
+def test_defect_7_9_one_decode_an_image_and_full_batches(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, sizes = [], []
+    monkeypatch.setattr(runner, "read_image", lambda path, frame: decoded.append(path) or read_image(path, frame))
+    predictor = IdentityPredictor(batch_size=8)
+    monkeypatch.setattr(predictor, "predict", lambda batch: sizes.append(len(batch)) or IdentityPredictor.predict(predictor, batch))
+    images = ImageFolder(small_set.images, small_set.document["images"])
+    _, report = runner.refine_records(small_set.records, images, Refiner(predictor))
+    assert sorted(decoded) == sorted(small_set.images.iterdir())
+    assert sizes[:-1] == [8] * (report.patches // 8)
+
+
+def test_defect_12_results_are_parsed_not_evaluated(small_set: SmallSet) -> None:
+    trap = small_set.folder / "trap.json"
+    trap.write_text(f"[__import__('pathlib').Path('{small_set.folder / 'sprung'}').touch()]")
+    options = ["--img-dir", str(small_set.images), "--model", "identity", "--out", str(small_set.folder / "o.json")]
+    assert main(["refine", str(trap), *options]) == 1
+    assert not (small_set.folder / "sprung").exists()
+    assert not (small_set.folder / "o.json").exists()

@@ -28,5 +28,6 @@ def run(args: argparse.Namespace) -> int:
     scheme = PatchScheme.from_dict({**cfg.refinement.scheme, **cfg.refinement.test})
     provenance = {"config": Path(args.config).name, "checkpoint": Path(args.checkpoint).name, "date": time.strftime("%Y-%m-%d")}
     export_onnx(model, scheme, args.out, provenance)
-    print(f"{args.out}: {Path(args.out).stat().st_size / 2**20:.2f} MiB, {scheme.window} px patches, {model.data_preprocessor.input_side} px input")
+    size, input_side = Path(args.out).stat().st_size / 2**20, model.data_preprocessor.input_side
+    print(f"{args.out}: {size:.2f} MiB, {scheme.window} px patches, {input_side} px input")
     return 0

@@ -26,13 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
-    except BPRError as error:
+    except (Exception, KeyboardInterrupt) as error:
         if args.debug:
             traceback.print_exc()
-        print(f"bpr {args.command}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"bpr {args.command}: interrupted", file=sys.stderr)
+        print(f"bpr {args.command}: {_line(error)}", file=sys.stderr)
         return 1
 
 
@@ -57,3 +54,12 @@ def _offer_completion(parser: argparse.ArgumentParser) -> None:
     """Complete on <Tab> where argcomplete is installed and registered in the user's shell; nothing otherwise."""
     if importlib.util.find_spec("argcomplete"):
         importlib.import_module("argcomplete").autocomplete(parser)
+
+
+def _line(error: BaseException) -> str:
+    """What a user reads: our own errors say all; any other is a defect, of ours or of a library."""
+    if isinstance(error, BPRError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}; --debug shows where"

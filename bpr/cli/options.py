@@ -13,7 +13,8 @@ from bpr.geometry.scheme import KINDS, PatchScheme
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="threads that read and cut (results do not depend on it)")
+    threads = min(4, os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=threads, help="threads that read and cut; results do not depend on it")
 
 
 def add_scheme(parser: argparse.ArgumentParser, part: str) -> None:
@@ -70,10 +71,15 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.speed:.0f}/s"), TimeRemainingColumn())
+        rate = TextColumn("{task.fields[rate]}")
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task(title, total=total)
-            yield lambda done: progress.update(task, completed=done)
+            task = progress.add_task(title, total=total, rate="")
+
+            def move(done: int) -> None:
+                progress.update(task, completed=done, rate=f"{progress.tasks[task].speed or 0:.0f}/s")
+
+            yield move
         return
     shown = 0
 

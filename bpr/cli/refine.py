@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bpr.cli.options import add_model_scheme, add_workers, progress_bar, scheme_options
 from bpr.errors import BPRError
+
+if TYPE_CHECKING:
+    from bpr.formats.coco import Record
+    from bpr.refinement.predictor import OraclePredictor, Predictor
+    from bpr.refinement.runner import RunReport
 
 HELP = "refine the masks of a COCO results file"
 EXAMPLE = "tools/refine.py results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
@@ -43,17 +48,22 @@ def run(args: argparse.Namespace) -> int:
         refined, report = refine_records(records, images, refiner, args.workers, advance)
     with report.clock.stage("write"):
         write_json(args.out, refined)
+    _print(report, args.out)
+    return 1 if args.strict and report.kept else 0
+
+
+def _print(report: RunReport, out: str) -> None:
+    """Where the time went, what could not be refined, and last how many records were."""
     print(_summary(report))
     for problem in report.problems[:MOST_PROBLEMS_SHOWN]:
         print(problem, file=sys.stderr)
     if len(report.problems) > MOST_PROBLEMS_SHOWN:
         print(f"... and {len(report.problems) - MOST_PROBLEMS_SHOWN} more", file=sys.stderr)
     kept = ", ".join(f"{count} {reason}" for reason, count in sorted(report.kept.items())) or "none"
-    print(f"{report.refined} of {report.records} records refined; kept as they were: {kept} -> {args.out}")
-    return 1 if args.strict and report.kept else 0
+    print(f"{report.refined} of {report.records} records refined; kept as they were: {kept} -> {out}")
 
 
-def _predictor(args: argparse.Namespace, records: list[dict[str, Any]], document: dict[str, Any] | None) -> Any:
+def _predictor(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> Predictor:
     from bpr.backends import load_predictor
 
     if args.model != "oracle":
@@ -66,7 +76,7 @@ def _predictor(args: argparse.Namespace, records: list[dict[str, Any]], document
     return predictor
 
 
-def _oracle(args: argparse.Namespace, records: list[dict[str, Any]], document: dict[str, Any] | None) -> Any:
+def _oracle(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> OraclePredictor:
     from bpr.formats.ground_truth import GroundTruth
     from bpr.refinement.predictor import OraclePredictor
 
@@ -76,7 +86,7 @@ def _oracle(args: argparse.Namespace, records: list[dict[str, Any]], document: d
     return OraclePredictor({index: truth for index, (truth, _) in enumerate(matches) if truth is not None}, args.reach)
 
 
-def _summary(report: Any) -> str:
+def _summary(report: RunReport) -> str:
     """One line: how much was done, and where the time went (stages overlap, so they need not add up)."""
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report.clock.seconds.items())
     wall = report.clock.wall

@@ -74,6 +74,8 @@ def extract_patches(
 def _cut_instance(image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, scheme: PatchScheme) -> tuple[np.ndarray, ...]:
     """Rows for the store: patches (n, S, S, C), targets (n, S, S), origins (n, 5)."""
     boxes = patch_boxes(mask, scheme)
-    targets = np.array([crop_window(target, box, scheme) for box in boxes.tolist()], np.uint8).reshape(-1, scheme.window, scheme.window)
+    targets = np.empty((len(boxes), scheme.window, scheme.window), np.uint8)
+    for row, box in zip(targets, boxes.tolist(), strict=True):
+        row[:] = crop_window(target, box, scheme)
     origins = np.concatenate([np.full((len(boxes), 1), index), boxes], axis=1)
     return crop_patches(image, mask, boxes, scheme), targets, origins

@@ -102,7 +102,7 @@ class _GrowingArray:
 
     def __init__(self, path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> None:
         self.row, self.dtype, self.count = row, np.dtype(dtype), 0
-        self._file = open(path, "wb")
+        self._file = open(path, "wb")  # noqa: SIM115  (open until the store is finished)
         self._write_header()
 
     def append(self, rows: np.ndarray) -> None:

@@ -34,10 +34,10 @@ def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: Pa
             patch[:] = _inputs(image, mask, colours, crop_window(mask, box, scheme), scheme)
     elif len(boxes):
         windows = boxes + scheme.padding * OUTWARDS
-        left, top, *_ = area = enclosing(windows)
+        area = enclosing(windows)
         # Patches of one instance overlap, so their channels are made once for all.
         canvas = _inputs(image, mask, _crop_colours(image, area), crop_mask(mask, area), scheme)
-        for patch, (x, y) in zip(patches, (windows[:, :2] - (left, top)).tolist(), strict=True):
+        for patch, (x, y) in zip(patches, (windows[:, :2] - area[:2]).tolist(), strict=True):
             patch[:] = canvas[y : y + side, x : x + side]
     return patches
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
+from mmengine.structures import PixelData
 
 from bpr.geometry.scheme import INPUT_CHANNELS
 from bpr.models.registry import MODELS
@@ -46,7 +47,7 @@ class PatchPreprocessor(BaseDataPreprocessor):
         patches = torch.stack(list(inputs)) if isinstance(inputs, (list, tuple)) else inputs
         samples = data.get("data_samples")
         for sample in samples or []:
-            sample.gt_sem_seg.data = self._nearest(sample.gt_sem_seg.data[None]).squeeze(0)
+            sample.gt_sem_seg = PixelData(data=self._nearest(sample.gt_sem_seg.data[None]).squeeze(0))
         return {"inputs": self.normalise(patches), "data_samples": samples}
 
     def normalise(self, patches: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from bpr.errors import BPRError
 
 
 def build_runner(
@@ -23,7 +25,7 @@ def build_runner(
     Args:
         work_dir: where logs and checkpoints go; by default ``work_dirs/<config stem>``.
         options: ``key=value`` overrides.
-        resume: a checkpoint, or ``auto`` for the newest in the work directory.
+        resume: a checkpoint, or ``auto`` for the newest in the work directory, if there is one.
         amp: forward in bfloat16.
         launcher: MMEngine's; on a machine without a GPU the processes talk through gloo.
     """
@@ -33,14 +35,19 @@ def build_runner(
     cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / Path(config).stem)
     if amp:
         cfg.optim_wrapper.type = "bpr.Bf16OptimWrapper"
-    if resume:
-        cfg.resume = True
-        cfg.load_from = None if resume == "auto" else resume
+    checkpoint = find_latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
+    if checkpoint:  # else ``auto`` found no run to continue, and the config's own ``load_from`` counts
+        cfg.resume, cfg.load_from = True, checkpoint
     if launcher != "none" and not torch.cuda.is_available():
         torch.distributed.init_process_group("gloo")
-        cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None)
+        cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", "device_ids": None}
     return Runner.from_cfg(cfg)
 
 
 def _parse(options: Sequence[str]) -> dict[str, object]:
-    return {key: DictAction._parse_iterable(value) for key, value in (option.split("=", 1) for option in options)}
+    """``key=value`` strings as MMEngine's own ``--cfg-options`` reads them."""
+    pairs = [option.partition("=") for option in options]
+    for option, (key, equals, _) in zip(options, pairs, strict=True):
+        if not key or not equals:
+            raise BPRError(f"--cfg-options {option}: expected key=value, such as train_cfg.max_iters=100")
+    return {key: DictAction._parse_iterable(value) for key, _, value in pairs}

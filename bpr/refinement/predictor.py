@@ -19,7 +19,7 @@ from bpr.geometry.patches import crop_mask, crop_window
 from bpr.geometry.scheme import PatchScheme
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Instance:
     """One instance to refine: its coarse mask, the caller's name for it (the record's index, say), and how sure the
     detector was of every pixel, (H, W) floats in [0, 1], where it said so.

@@ -84,3 +84,24 @@ def test_completion_is_offered_where_argcomplete_is(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "argcomplete", stand_in)
     assert stopped_with("--version") == 0
     assert len(offered) == 1
+
+
+def test_a_defect_is_one_line_and_a_traceback_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(path: str) -> list[dict[str, object]]:
+        raise ZeroDivisionError("first line\nsecond line")
+
+    monkeypatch.setattr("bpr.formats.coco.read_results", broken)
+    arguments = ["refine", "results.json", "--img-dir", "images", "--out", "out.json"]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == "bpr refine: ZeroDivisionError: first line second line; --debug shows where\n"
+    assert main([*arguments, "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped(path: str) -> list[dict[str, object]]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bpr.formats.coco.read_results", stopped)
+    assert main(["refine", "results.json", "--img-dir", "images", "--out", "out.json"]) == 1
+    assert capsys.readouterr().err == "bpr refine: interrupted\n"

@@ -22,8 +22,8 @@ class Recorder:
 def disks(seed: int, count: int) -> list[Instance]:
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:80, :90]
-    return [Instance(BoxMask.from_frame((rows - a) ** 2 + (columns - b) ** 2 < r * r), n)
-            for n, (a, b, r) in enumerate(zip(rng.integers(10, 70, count), rng.integers(10, 80, count), rng.integers(3, 25, count), strict=True))]
+    circles = zip(rng.integers(10, 70, count), rng.integers(10, 80, count), rng.integers(3, 25, count), strict=True)
+    return [Instance(BoxMask.from_frame((rows - a) ** 2 + (columns - b) ** 2 < r * r), n) for n, (a, b, r) in enumerate(circles)]
 
 
 def test_batches_fill_across_images_and_answers_go_home() -> None:

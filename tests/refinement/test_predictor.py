@@ -45,5 +45,5 @@ def test_wrong_arrays_are_named() -> None:
     refiner = Refiner(IdentityPredictor())
     with pytest.raises(ValueError, match=r"masks: expected \(N, 100, 140\)"):
         refiner(IMAGE, np.zeros((1, 100, 139), bool))
-    with pytest.raises(ValueError, match="image: expected .* uint8 RGB"):
+    with pytest.raises(ValueError, match=r"image: expected .* uint8 RGB"):
         refiner(IMAGE.astype(np.float32), square(0))

@@ -1,0 +1,31 @@
+"""Draw the README's picture: one painted scene refined by the starter model, at two thirds of its size.
+
+    python benchmarks/readme_picture.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import bpr
+from bpr.demo.scenes import coarse_masks, paint_scene
+from bpr.visualization.draw import before_after, write_image
+
+OUT = Path(__file__).parents[1] / "docs" / "assets" / "before_after.png"
+SEED = 0
+WIDTH = 900
+
+
+def main() -> None:
+    scene = paint_scene(SEED)
+    truth, coarse = (np.stack([mask.to_frame() for mask in masks]) for masks in (scene.masks, coarse_masks(scene, "mask_head", SEED)))
+    picture = before_after(scene.image, coarse, bpr.load("starter")(scene.image, coarse), truth)
+    height = round(picture.shape[0] * WIDTH / picture.shape[1])
+    write_image(OUT, cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA))
+
+
+if __name__ == "__main__":
+    main()

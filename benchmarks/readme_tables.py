@@ -1,0 +1,104 @@
+"""Put the figures of docs/results/ into README.md and docs/, between their markers, so that none is typed by hand.
+
+    python benchmarks/readme_tables.py
+
+A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from bpr.formats.files import atomic_open, read_json
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+CHANGES = ("iou", "boundary_iou", "boundary_f")
+AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
+
+
+def refiners(name: str) -> str:
+    """One row per refiner on the same matched pairs; of the constant steps only the best."""
+    report = read_json(RESULTS / f"{name}.refiners.json", "a table of classical_refiners.py")
+    before = " / ".join(f"{100 * report['before'][key]:.1f}" for key in CHANGES)
+    head = "| refiner | IoU | boundary IoU | F@2px | improved | harmed | harmed > 1 point |\n|---|---|---|---|---|---|---|"
+    rows = [row for row in report["methods"] if not row["name"].startswith("constant step")]
+    lines = [f"{report['pairs']} matched pairs; before: {before}. Changes in points, 95 % interval of F.", "", head]
+    return "\n".join(lines + [_refiner_row(row) for row in sorted(rows, key=lambda row: _change(row, "boundary_f"))])
+
+
+def _refiner_row(row: dict[str, Any]) -> str:
+    name = row["name"]
+    ours = name.startswith("refined: ")
+    f, shares = row["comparison"]["changes"]["boundary_f"], row["comparison"]["shares"]
+    interval = f" ({100 * f['low']:+.1f} .. {100 * f['high']:+.1f})"
+    changes = [f"{_change(row, key):+.2f}" for key in CHANGES]
+    parts = [f"{100 * shares[key]:.0f} %" for key in ("improved", "harmed", "harmed_clearly")]
+    cells = ["BPR starter" if ours else name, *changes[:2], changes[2] + interval, *parts]
+    return "| " + " | ".join(f"**{cell}**" if ours else cell for cell in cells) + " |"
+
+
+def _change(row: dict[str, Any], key: str) -> float:
+    return 100 * row["comparison"]["changes"][key]["mean"]
+
+
+def precision(name: str) -> str:
+    """COCO mask AP before and after, side by side."""
+    rows = read_json(RESULTS / f"{name}.eval.json", "a summary of bpr eval")["rows"]
+    head = f"| mask AP | {' | '.join(AP_ROWS)} |\n|---|{'---|' * len(AP_ROWS)}"
+    sides = (("before", "before"), ("refined", "value"))
+    lines = [f"| {label} | " + " | ".join(f"{100 * rows[f'{ap}/COCO'][key]:.2f}" for ap in AP_ROWS) + " |" for label, key in sides]
+    return "\n".join([head, *lines])
+
+
+def bounds(name: str) -> str:
+    """What a refiner that knows the truth would reach, by the distance from the coarse boundary that it corrects."""
+    head = "| oracle within | AP | IoU | boundary IoU | F@2px |\n|---|---|---|---|---|"
+    keys = ("AP/COCO", "IoU/matched", "BoundaryIoU@0.02/matched", "F@2px/matched")
+    lines = []
+    for reach in ("1", "2", "3", "inf"):
+        rows = read_json(RESULTS / f"{name}.oracle_{reach}.json", "a summary of bpr eval")["rows"]
+        if not lines:
+            lines.append("| nothing | " + " | ".join(f"{100 * rows[key]['before']:.2f}" for key in keys) + " |")
+        label = "its whole patches" if reach == "inf" else f"{reach} px"
+        lines.append(f"| {label} | " + " | ".join(f"{100 * rows[key]['value']:.2f}" for key in keys) + " |")
+    return "\n".join([head, *lines])
+
+
+def geometry_speed() -> str:
+    """Scene by scene, how many times faster boxes are than full frames."""
+    report = read_json(RESULTS / "geometry_speed.json", "a report of geometry_speed.py")
+    rows = [f"| {row['seed']} | {row['patches']} | {row['ratio']:.1f} |" for row in report["rows"]]
+    return "\n".join(["| scene | patches | full frame / boxes |", "|---|---|---|", *rows, f"| median | | {report['ratio']:.1f} |"])
+
+
+def log(name: str) -> str:
+    """What ``bpr refine`` printed."""
+    return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
+
+
+TABLES = {
+    "geometry_speed": geometry_speed,
+    "davis_log": lambda: log("davis_val"),
+    "coco_log": lambda: log("coco_val2017"),
+    "davis_refiners": lambda: refiners("davis_val"),
+    "coco_refiners": lambda: refiners("coco_val2017"),
+    "coco_precision": lambda: precision("coco_val2017"),
+    "davis_bounds": lambda: bounds("davis_val"),
+}
+
+
+def main() -> None:
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"<!-- table:(\w+) -->", text):
+            block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
+            text = re.sub(rf"<!-- table:{name} -->.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
+        with atomic_open(path) as file:
+            file.write(text)
+
+
+if __name__ == "__main__":
+    main()
