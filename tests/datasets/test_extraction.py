@@ -31,6 +31,18 @@ def test_patches_targets_and_origins_belong_together(small_set: SmallSet, tmp_pa
         assert np.array_equal(target > 0, truth[y0:y1, x0:x1])
 
 
+@pytest.mark.parametrize("kind", ["grid", "instance"])
+def test_patches_of_another_scheme(small_set: SmallSet, tmp_path: Path, kind: str) -> None:
+    assert extract(small_set, tmp_path / "store", "--scheme", kind, "--side", "32", "--padding", "4") == 0
+    store = PatchStore(tmp_path / "store")
+    assert store.scheme.kind == kind
+    assert store.patches.shape[1:] == (40, 40, 4)
+    assert store.targets.shape == store.patches.shape[:3]
+    assert len(store) == 4 if kind == "instance" else len(store) > 4
+    # The coarse masks are the truth, grown: what is true is in the mask, at any scale.
+    assert (store.targets <= store.patches[..., 3]).all()
+
+
 def test_unmatched_crowd_and_other_classes_stay_out(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small_set.document["annotations"][0]["iscrowd"] = 1
     small_set.write("instances.json", small_set.document)
