@@ -137,7 +137,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     assert np.abs(read_image(tmp_path / "press.jpg").astype(int) - (220, 30, 40)).max() <= 6
 
 
-@pytest.mark.parametrize("name", ["Straße 東京 🚗.png", "two  spaces .png", "a'b\"c.png"])
+@pytest.mark.parametrize("name", ["Straße 東京 🚗.png", "two  spaces .png", "a'b\"c.png", "..dots.png"])
 def test_any_file_name(small_set: SmallSet, name: str) -> None:
     (small_set.images / "000001.png").rename(small_set.images / name)
     small_set.document["images"][0]["file_name"] = name

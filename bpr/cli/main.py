@@ -42,8 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"bpr.cli.{name.replace('-', '_')}")
-        layout = {"epilog": f"example:\n  {module.EXAMPLE}", "formatter_class": argparse.RawDescriptionHelpFormatter}
-        sub = subparsers.add_parser(name, help=module.HELP, description=module.HELP, **layout)
+        layout, example = argparse.RawDescriptionHelpFormatter, f"example:\n  {module.EXAMPLE}"
+        sub = subparsers.add_parser(name, help=module.HELP, description=module.HELP, epilog=example, formatter_class=layout)
         module.add_arguments(sub)
         sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
         sub.set_defaults(run=module.run)

@@ -58,7 +58,7 @@ class ImageFolder:
             path = self._paths[image_id]
         except (KeyError, TypeError):
             raise BadImage(f"image_id {image_id!r}: not in the annotation file or image folder {self.folder}") from None
-        if os.path.relpath(path, self.folder).startswith(os.pardir):
+        if Path(os.path.relpath(path, self.folder)).parts[:1] == (os.pardir,):
             raise BadImage(f"{path}: expected a file inside {self.folder}, got a name that leads out of it; mend its file_name")
         return path
 

@@ -14,10 +14,10 @@ import numpy as np
 from bpr.geometry.boxes import Box, intersect
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.proposals import patch_boxes
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.scheme import Kind, PatchScheme
 from bpr.visualization.draw import BACKGROUND, GAP, HEADER, PALETTE, Colour, blank, draw_contour, write_line
 
-TITLES = (("grid", "pre-defined grid"), ("instance", "instance-level"), ("dense", "dense + NMS"))
+TITLES: tuple[tuple[Kind, str], ...] = (("grid", "pre-defined grid"), ("instance", "instance-level"), ("dense", "dense + NMS"))
 WHITE = (255, 255, 255)
 WIDTH = 440
 """Of a panel in pixels."""
@@ -66,5 +66,6 @@ def _dimmed(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 def _draw_box(picture: np.ndarray, box: Box, zoom: float, colour: Colour) -> None:
     height, width = picture.shape[:2]
-    x0, y0, x1, y1 = intersect((0, 0, width, height), tuple(round(side * zoom) for side in box))
+    left, top, right, bottom = (round(side * zoom) for side in box)
+    x0, y0, x1, y1 = intersect((0, 0, width, height), (left, top, right, bottom))
     cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), colour, 1)
