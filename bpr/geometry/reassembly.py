@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_window
 from bpr.geometry.resized import interpolate
@@ -43,24 +43,27 @@ def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme
     return refined if refined.pixels.size else mask
 
 
-def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> np.ndarray:
-    """(H, W) float32: what :func:`put_back` thresholds. P > 0.5 is the refined mask; 0 and 1 are the coarse mask's.
+def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme, box: Box) -> np.ndarray:
+    """(h, w) float32 in ``box``: what :func:`put_back` thresholds. P > 0.5 is the refined mask.
+
+    The mean P of the patches on a pixel; the coarse mask's 0 or 1 where none lies, and everywhere if the mask would vanish.
 
     >>> mask, scheme = BoxMask.from_frame(np.eye(12, dtype=bool)), PatchScheme(side=10)
-    >>> mean_probability(mask, np.array([[0, 0, 10, 10]]), np.full((1, 10, 10), 0.75, np.float32), scheme)[9, 8:]
-    array([0.75, 0.75, 0.  , 0.  ], dtype=float32)
+    >>> mean_probability(mask, np.array([[0, 0, 10, 10]]), np.full((1, 10, 10), 0.75, np.float32), scheme, (8, 9, 12, 10))
+    array([[0.75, 0.75, 0.  , 0.  ]], dtype=float32)
     """
-    believed = mask.to_frame().astype(np.float32)
-    if not len(boxes):
+    believed = mask.window(box).astype(np.float32)
+    blend = _blend(mask, boxes, probabilities, scheme) if len(boxes) else None
+    if blend is None or not blend.foreground().any():
         return believed
-    blend = _blend(mask, boxes, probabilities, scheme)
-    sure = blend.foreground()
-    if sure.any():
-        left, top, right, bottom = blend.box
-        mean = 0.5 + blend.excess / np.maximum(_times_covered(boxes, blend.box), 1)
+    left, top, right, bottom = part = intersect(box, blend.box)
+    if left < right and top < bottom:
+        seen = np.s_[top - blend.box[1] : bottom - blend.box[1], left - blend.box[0] : right - blend.box[0]]
+        mean = 0.5 + blend.excess[seen] / np.maximum(_times_covered(boxes, part), 1)
         # Rounding may pull a mean that is barely over one half onto it: the mask decides on which side it stays.
-        sided = np.where(sure, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
-        believed[top:bottom, left:right] = np.where(blend.covered, sided, believed[top:bottom, left:right])
+        sided = np.where(blend.foreground()[seen], np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
+        place = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+        believed[place] = np.where(blend.covered[seen], sided, believed[place])
     return believed
 
 

@@ -143,7 +143,8 @@ class Refiner:
         """As the user holds masks: (N, H, W), or (H, W) for a single mask."""
         masks, adapter, frame = predicted.cut.token
         parts = zip(predicted.cut.instances, _patches(predicted), strict=True)
-        maps = [mean_probability(instance.mask, own.boxes, own.probabilities, self.predictor.scheme) for instance, own in parts]
+        scheme, whole = self.predictor.scheme, (0, 0, frame[1], frame[0])
+        maps = [mean_probability(instance.mask, own.boxes, own.probabilities, scheme, whole) for instance, own in parts]
         stack = np.array(maps, np.float32).reshape(-1, *frame)
         return adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
 

@@ -105,7 +105,7 @@ def test_a_contradicted_place_takes_the_answer_and_the_rest_stays() -> None:
     answer[:, 4:8] = 1
     refined = put_back(mask, np.array([[0, 0, 64, 64]]), answer[None], INSTANCE)
     assert np.array_equal(refined.to_frame(), rectangle((64, 64), 16, 0, 64, 64).to_frame())
-    believed = mean_probability(mask, np.array([[0, 0, 64, 64]]), answer[None], INSTANCE)
+    believed = mean_probability(mask, np.array([[0, 0, 64, 64]]), answer[None], INSTANCE, (0, 0, 64, 64))
     assert np.array_equal(believed > 0.5, refined.to_frame())
     assert set(np.unique(believed[:, 40:])) == {1.0}
 
@@ -115,7 +115,16 @@ def test_a_mask_that_would_vanish_stays() -> None:
     boxes, scheme = np.array([[12, 12, 48, 48]]), PatchScheme(side=36)
     nothing = np.zeros((1, 36, 36), np.float32)
     assert put_back(mask, boxes, nothing, scheme).equals(mask)
-    assert np.array_equal(mean_probability(mask, boxes, nothing, scheme), mask.to_frame())
+    assert np.array_equal(mean_probability(mask, boxes, nothing, scheme, (0, 0, 64, 64)), mask.to_frame())
+
+
+@pytest.mark.parametrize("box", [(0, 0, 64, 64), (10, 5, 30, 60), (0, 0, 5, 5), (60, 60, 64, 64)])
+def test_the_probability_of_a_part_is_a_part_of_the_probability(box: tuple[int, int, int, int]) -> None:
+    mask, scheme = rectangle((64, 64), 20, 20, 40, 40), PatchScheme(side=16)
+    boxes, answers = np.array([[12, 12, 28, 28], [20, 16, 36, 32]]), np.random.default_rng(0).random((2, 16, 16), np.float32)
+    whole = mean_probability(mask, boxes, answers, scheme, (0, 0, 64, 64))
+    x0, y0, x1, y1 = box
+    assert np.array_equal(mean_probability(mask, boxes, answers, scheme, box), whole[y0:y1, x0:x1])
 
 
 def test_a_wide_object_costs_no_square_of_memory() -> None:
