@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bpr.errors import BPRError
 
-COMMANDS = ("refine", "demo", "extract-patches", "synthesize-masks", "train", "eval", "export")
+COMMANDS = ("refine", "convert", "demo", "extract-patches", "synthesize-masks", "train", "eval", "export")
 
 
 def entry() -> None:

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
 
+FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
+"""The readers of bpr.formats.recognise, named here so that --help loads none of them."""
+
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="threads that read and cut (results do not depend on it)")

@@ -80,15 +80,35 @@ def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padd
     """
     if not len(boxes):
         return mask
-    area = enclosing(np.concatenate([boxes, [mask.box]]))
-    left, top, right, bottom = grow(area, 0, mask.frame)
-    # The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no count of patches is needed.
+    # The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no division is needed.
+    excess, count, area = _accumulate(mask, boxes, probabilities, padding)
+    pixels = np.where(count > 0, excess > 0, mask.window(area))
+    return BoxMask(pixels, area[0], area[1], mask.frame).trimmed()
+
+
+def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, box: Box, padding: int = 0) -> np.ndarray:
+    """(h, w) float32 in ``box``: mean P(foreground) where patches lie, 1 or 0 as the coarse mask elsewhere.
+
+    Args:
+        box: within the smallest box around mask and patches; the other arguments are those of :func:`reassemble`.
+    """
+    held = mask.window(box).astype(np.float32)
+    if not len(boxes):
+        return held
+    excess, count, (left, top, _, _) = _accumulate(mask, boxes, probabilities, padding)
+    place = np.s_[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+    mean = excess[place] / np.maximum(count[place], 1) + np.float32(0.5)
+    return np.where(count[place] > 0, mean, held).astype(np.float32)
+
+
+def _accumulate(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padding: int) -> tuple[np.ndarray, np.ndarray, Box]:
+    """Sum of P - 1/2 (float32) and number of patches (int32), each (h, w), in the box around mask and patches."""
+    left, top, right, bottom = area = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
     excess = np.zeros((bottom - top, right - left), np.float32)
-    covered = np.zeros(excess.shape, bool)
+    count = np.zeros(excess.shape, np.int32)
     for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), probabilities - np.float32(0.5), strict=True):
         x1, y1 = min(x1, right), min(y1, bottom)
         place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
         excess[place] += surplus[padding : padding + y1 - y0, padding : padding + x1 - x0]
-        covered[place] = True
-    pixels = np.where(covered, excess > 0, mask.window((left, top, right, bottom)))
-    return BoxMask(pixels, left, top, mask.frame).trimmed()
+        count[place] += 1
+    return excess, count, area

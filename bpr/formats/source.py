@@ -1,0 +1,25 @@
+"""What every format gives the refinement: masks in, masks back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from bpr.formats.coco import Record
+
+
+class Source(Protocol):
+    """The masks of one file or folder, in whatever format.
+
+    Attributes:
+        records: one per mask, in COCO's form: image_id, category_id, segmentation, score and what else the format has.
+        exclusive: the masks of an image do not overlap, and must not after refinement.
+    """
+
+    records: list[Record]
+    exclusive: bool
+
+    def write(self, refined: Sequence[Record], out: Path) -> None:
+        """Write ``refined`` (the records, in their order, with their new masks) to ``out`` in the format they came in."""
+        ...
