@@ -31,12 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_annotations
+    from bpr.formats.files import check_replaceable
     from bpr.formats.recognise import open_source
     from bpr.refinement.refiner import Refiner
     from bpr.refinement.runner import refine_records
 
     document = read_annotations(args.ann) if args.ann else None
     source, find_images = open_source(args.results, args.format, args.img_dir, document["images"] if document else None)
+    if folder := source.folder(Path(args.out)):
+        check_replaceable(folder)
     records, images = source.records, find_images()
     refiner = Refiner(_predictor(args, records, document))
     with progress_bar("refining", len(records)) as advance:

@@ -55,6 +55,9 @@ class CityscapesFolder:
             segmentation = encode_mask(BoxMask.from_frame(pixels))
             yield png, int(pixels.max()) or 1, {"image_id": image_id, "category_id": label, "score": score, "segmentation": segmentation}
 
+    def folder(self, out: Path) -> Path | None:
+        return out
+
     def write(self, refined: Sequence[Record], out: Path) -> None:
         """Write a folder of the same names: the lists as they are, every PNG with the numbers that it had."""
         with atomic_folder(out) as folder:

@@ -73,6 +73,9 @@ class ResultsFile:
     def __init__(self, document: Any, path: Path) -> None:
         self.records = check_results(document, path)
 
+    def folder(self, out: Path) -> Path | None:
+        return None
+
     def write(self, refined: Sequence[Record], out: Path) -> None:
         """Write the refined records to the JSON file ``out``."""
         write_json(out, list(refined))
@@ -95,6 +98,9 @@ class AnnotationFile:
                 raise BPRError(f"{path}: annotation {index}: expected an object with image_id, got {str(annotation)[:80]}")
         self._places = [i for i, annotation in enumerate(annotations) if annotation.get("segmentation") and not annotation.get("iscrowd")]
         self.records: list[Record] = [annotations[index] for index in self._places]
+
+    def folder(self, out: Path) -> Path | None:
+        return None
 
     def write(self, refined: Sequence[Record], out: Path) -> None:
         """Write the document with the refined annotations in the place of the old ones."""

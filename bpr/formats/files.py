@@ -18,6 +18,8 @@ from bpr.errors import BPRError
 def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside ``path`` and move it there once the block has ended well."""
     path = Path(path)
+    if path.is_dir():
+        raise BPRError(f"{path}: expected a file to write, got a folder; choose another output")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -42,13 +44,10 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """A temporary folder beside ``path`` that takes its place once the block has ended well.
 
     Raises:
-        BPRError: ``path`` is a file, or a folder with files that this package did not write.
+        BPRError: ``path`` must not be replaced (:func:`check_replaceable`) or cannot be written.
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise BPRError(f"{path}: expected a folder to write to, got a file; choose another output")
-    if path.is_dir() and any(path.iterdir()) and not (path / MARK).exists():
-        raise BPRError(f"{path}: the folder holds other files; choose an empty or a new output folder")
+    check_replaceable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -69,6 +68,14 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise a BPRError when ``folder`` is a file, or holds files that this package did not write."""
+    if folder.exists() and not folder.is_dir():
+        raise BPRError(f"{folder}: expected a folder to write to, got a file; choose another output")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
 
 
 def inside(folder: str | Path, name: object, where: object) -> Path:

@@ -49,6 +49,9 @@ class LabelPngs:
         base = {"image_id": image_id, "score": 1.0}
         return [{**base, "category_id": number, "segmentation": encode_mask(BoxMask.from_frame(labels == number))} for number in numbers]
 
+    def folder(self, out: Path) -> Path | None:
+        return out if self._path.is_dir() else None
+
     def write(self, refined: Sequence[Record], out: Path) -> None:
         """Write a PNG for a PNG, a folder with the same names for a folder; type and palette stay."""
         if self._path.is_dir():

@@ -64,11 +64,14 @@ class PanopticFile:
         if unknown:
             raise BPRError(f"{where}: expected the pixels' ids in segments_info, got {min(unknown)} in the PNG alone")
 
+    def folder(self, out: Path) -> Path | None:
+        return png_folder(out)
+
     def write(self, refined: Sequence[Record], out: Path) -> None:
         """Write the JSON ``out`` and, in the folder of its name, the PNGs; the JSON comes last."""
         left = iter(refined)
         images = []
-        with atomic_folder(out.with_suffix("")) as folder:
+        with atomic_folder(png_folder(out)) as folder:
             for image, frame in zip(self._images, self._frames, strict=True):
                 own = [next(left) for _ in image["segments_info"]]
                 _paint(own, frame, folder / image["file_name"])
@@ -83,7 +86,7 @@ def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
         BPRError: masks overlap.
     """
     annotations = []
-    with atomic_folder(out.with_suffix("")) as folder:
+    with atomic_folder(png_folder(out)) as folder:
         for stem, records in images.items():
             if records:
                 png = inside(folder, f"{stem}.png", "image_id")
@@ -100,6 +103,13 @@ def _new_segment(number: int, record: Record) -> dict[str, Any]:
 def _to_colours(ids: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB of (H, W) uint32 ids."""
     return (ids[..., None] >> SHIFTS).astype(np.uint8)
+
+
+def png_folder(out: Path) -> Path:
+    """Where the PNGs of the JSON file ``out`` lie."""
+    if out.suffix != ".json":
+        raise BPRError(f"{out}: expected a .json file to write; the PNGs go to the folder of its name")
+    return out.with_suffix("")
 
 
 def _paint(segments: Sequence[Record], frame: tuple[int, int], path: Path) -> None:

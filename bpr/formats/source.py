@@ -20,6 +20,10 @@ class Source(Protocol):
     records: list[Record]
     exclusive: bool
 
+    def folder(self, out: Path) -> Path | None:
+        """The folder that :meth:`write` replaces; None when it writes one file. To be checked before hours of work."""
+        ...
+
     def write(self, refined: Sequence[Record], out: Path) -> None:
         """Write ``refined`` (the records, in their order, with their new masks) to ``out`` in the format they came in."""
         ...

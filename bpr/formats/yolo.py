@@ -43,6 +43,9 @@ class YoloFolder:
             label, score, ring = _fields(line, f"{file}: instance {number}")
             yield {"image_id": image_id, "category_id": label, "score": score, "segmentation": _rle(ring, frame)}
 
+    def folder(self, out: Path) -> Path | None:
+        return out
+
     def write(self, refined: Sequence[Record], out: Path) -> None:
         """Write a folder of the same names; parts and holes of a mask hang on one polygon by bridges of no width."""
         left = iter(zip(self.records, refined, strict=True))

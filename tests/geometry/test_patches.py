@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_patches, reassemble
+from bpr.geometry.patches import crop_patches, mean_probability, reassemble
 from bpr.geometry.proposals import dense_boxes
 from bpr.geometry.scheme import PatchScheme
 
@@ -96,3 +96,11 @@ def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], cent
     refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, padding)
     assert len(boxes)
     assert refined.equals(mask)
+
+
+def test_mean_probability_is_the_patches_mean_inside_and_the_mask_outside() -> None:
+    coarse = BoxMask.from_frame(np.array([[0, 1, 1, 1, 1]]))
+    probabilities = np.float32([[[0.9, 0.5]], [[0.1, 0.1]]])
+    mean = mean_probability(coarse, np.array([[0, 0, 2, 1], [1, 0, 3, 1]]), probabilities, (0, 0, 5, 1))
+    assert mean.tolist() == [pytest.approx([0.9, 0.3, 0.1, 1, 1])]
+    assert mean_probability(coarse, np.empty((0, 4), int), np.empty((0, 2, 2)), (0, 0, 2, 1)).tolist() == [[0, 1]]
