@@ -25,8 +25,8 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.convert import convert
     from bpr.formats.recognise import open_source
 
-    entries = read_annotations(args.ann)["images"] if args.ann else []
-    source, _ = open_source(args.masks, args.format, args.img_dir, entries or None)
-    convert(source.records, args.to, Path(args.out), entries)
+    entries = read_annotations(args.ann)["images"] if args.ann else None
+    source, _ = open_source(args.masks, args.format, args.img_dir, entries)
+    convert(source.records, args.to, Path(args.out), entries or source.entries or [])
     print(f"{len(source.records)} masks -> {args.out}")
     return 0

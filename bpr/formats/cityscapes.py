@@ -32,6 +32,7 @@ class CityscapesFolder:
     """A folder of instance lists and their PNGs; the image's id is the list's stem without the usual endings."""
 
     exclusive = False
+    entries = None
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

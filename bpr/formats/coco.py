@@ -69,6 +69,7 @@ class ResultsFile:
     """COCO and LVIS results: a list of detections that may overlap."""
 
     exclusive = False
+    entries = None
 
     def __init__(self, document: Any, path: Path) -> None:
         self.records = check_results(document, path)
@@ -92,6 +93,7 @@ class AnnotationFile:
 
     def __init__(self, document: Any, path: Path) -> None:
         self._document = check_annotations(document, path)
+        self.entries: list[dict[str, Any]] = document["images"]
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:

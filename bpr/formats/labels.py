@@ -27,6 +27,7 @@ class LabelPngs:
     """
 
     exclusive = True
+    entries = None
 
     def __init__(self, path: Path, void: int) -> None:
         self._path, self._void = path, void

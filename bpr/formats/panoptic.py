@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.formats.coco import Record
+from bpr.formats.coco import Record, check_annotations
 from bpr.formats.files import atomic_folder, inside, write_json
 from bpr.formats.labels import number_masks
 from bpr.formats.png import read_colours, write_png
@@ -34,7 +34,8 @@ class PanopticFile:
         images = document.get("annotations") if isinstance(document, dict) else None
         if not isinstance(images, list):
             raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got a JSON {type(document).__name__}")
-        self._document, self._path, self._images = document, path, images
+        self._document, self._images = document, images
+        self.entries = check_annotations(document, path)["images"] if "images" in document else None
         self._folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
         self._frames: list[tuple[int, int]] = []
         self.records: list[Record] = []

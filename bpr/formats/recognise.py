@@ -11,7 +11,7 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.formats.cityscapes import CityscapesFolder, list_files
-from bpr.formats.coco import AnnotationFile, ResultsFile, check_annotations
+from bpr.formats.coco import AnnotationFile, ResultsFile
 from bpr.formats.files import read_json
 from bpr.formats.images import ImageFinder, ImageFolder, OneImage
 from bpr.formats.labels import BACKGROUND, IGNORED, LabelPngs
@@ -72,8 +72,8 @@ def open_source(
     if (document is None) == (name in JSON_FORMATS) or (name in FOLDER_FORMATS and not path.is_dir()):
         wanted = "a JSON file" if name in JSON_FORMATS else "a folder" if name in FOLDER_FORMATS else "a PNG or a folder of PNGs"
         raise BPRError(f"{path}: expected {wanted} for --format {name}, got something else")
-    found = Found(path, document, lambda: _images(path, name, document, img_dir, entries))
-    return READERS[name](found), found.images
+    source = READERS[name](Found(path, document, lambda: _images(path, name, img_dir, entries)))
+    return source, lambda: _images(path, name, img_dir, source.entries if entries is None else entries)
 
 
 def _recognise(path: Path, document: Any) -> str:
@@ -99,11 +99,9 @@ def _one_object(png: Path) -> bool:
     return len(numbers) <= 2 and numbers[0] == BACKGROUND
 
 
-def _images(path: Path, name: str, document: Any, img_dir: str | Path | None, entries: list[dict[str, Any]] | None) -> ImageFinder:
+def _images(path: Path, name: str, img_dir: str | Path | None, entries: list[dict[str, Any]] | None) -> ImageFinder:
     if img_dir and Path(img_dir).is_file():
         return OneImage(Path(img_dir))
-    if entries is None and isinstance(document, dict) and "images" in document:
-        entries = check_annotations(document, path)["images"]
     return ImageFolder(img_dir or _beside(path, name), entries)
 
 

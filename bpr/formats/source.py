@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bpr.formats.coco import Record
 
@@ -19,6 +19,11 @@ class Source(Protocol):
 
     records: list[Record]
     exclusive: bool
+
+    @property
+    def entries(self) -> list[dict[str, Any]] | None:
+        """The format's own list of images (id, file_name, ...); None where it has none."""
+        ...
 
     def folder(self, out: Path) -> Path | None:
         """The folder that :meth:`write` replaces; None when it writes one file. To be checked before hours of work."""

@@ -23,6 +23,7 @@ class YoloFolder:
     """
 
     exclusive = False
+    entries = None
 
     def __init__(self, folder: Path, images: ImageFinder) -> None:
         self._folder = folder

@@ -114,7 +114,8 @@ def _panoptic(path: Path, area: bool) -> Path:
         for index, (label, _, mask) in enumerate(instances):
             ids[mask] = label * 1000 + index
             box = [int(side) for side in BoxMask.from_frame(mask).bbox]
-            segments.append({"id": label * 1000 + index, "category_id": label, **({"area": int(mask.sum()), "bbox": box, "iscrowd": 0} if area else {})})
+            numbers = {"area": int(mask.sum()), "bbox": box, "iscrowd": 0} if area else {}
+            segments.append({"id": label * 1000 + index, "category_id": label, **numbers})
         cv2.imwrite(str(pngs / f"{stem}.png"), np.stack([ids >> 16, ids >> 8 & 255, ids & 255], axis=2).astype(np.uint8))
         annotations.append({"image_id": stem, "file_name": f"{stem}.png", "segments_info": segments})
     return _json(path, {"annotations": annotations, "info": {"note": "stays"}})
@@ -158,15 +159,17 @@ def annotations(folder: Path) -> Path:
     """A data set's own file: RLE, a polygon, a crowd, and keys of its own."""
     instances = [(stem, label, mask) for stem in STEMS for label, _, mask in MASKS[stem]]
     found = [
-        {"id": n, "image_id": STEMS.index(stem), "category_id": label, "iscrowd": 0, "area": 1.5, "bbox": [0, 0, 1, 1], "attributes": {"by": n}}
-        | {"segmentation": encode_mask(BoxMask.from_frame(mask))}
+        {"id": n, "image_id": STEMS.index(stem), "category_id": label, "iscrowd": 0, "area": 1.5, "bbox": [0, 0, 1, 1]}
+        | {"segmentation": encode_mask(BoxMask.from_frame(mask)), "attributes": {"by": n}}
         for n, (stem, label, mask) in enumerate(instances)
     ]
     found[0]["segmentation"] = [[10.5, 10, 60, 10, 60, 50.25, 10, 50]]
     found[1]["iscrowd"] = 1
     found.append({"id": 99, "image_id": 0, "category_id": 1, "keypoints": [1, 2, 2]})
-    images = [{"id": n, "file_name": f"{stem.split('_')[0]}/{stem}_leftImg8bit.png", "height": 90, "width": 130} for n, stem in enumerate(STEMS)]
-    return _json(folder / "instances.json", {"info": {"year": 2026}, "images": images, "annotations": found, "categories": [{"id": CAR, "name": "car"}]})
+    names = [f"{stem.split('_')[0]}/{stem}_leftImg8bit.png" for stem in STEMS]
+    images = [{"id": n, "file_name": name, "height": 90, "width": 130} for n, name in enumerate(names)]
+    categories = [{"id": CAR, "name": "car"}]
+    return _json(folder / "instances.json", {"info": {"year": 2026}, "images": images, "annotations": found, "categories": categories})
 
 
 def _name(label: int) -> str:

@@ -181,7 +181,7 @@ def test_cleaned_annotations_keep_crowds_and_foreign_keys(tmp_path: Path, photog
     source = layouts.annotations(tmp_path)
     before = json.loads(source.read_text())
     after = json.loads(refine(source, photographs, tmp_path / "out.json").read_text())
-    assert {key: after[key] for key in ("info", "images", "categories")} == {key: before[key] for key in ("info", "images", "categories")}
+    assert {**after, "annotations": None} == {**before, "annotations": None}
     assert [a["attributes"] for a in after["annotations"][:4]] == [a["attributes"] for a in before["annotations"][:4]]
     for old, new in zip(before["annotations"], after["annotations"], strict=True):
         if old.get("iscrowd") or "keypoints" in old:
@@ -196,9 +196,8 @@ def test_cleaned_annotations_keep_crowds_and_foreign_keys(tmp_path: Path, photog
 def test_a_changed_yolo_line_is_the_refined_mask(tmp_path: Path, photographs: Path) -> None:
     source = layouts.yolo(tmp_path)
     out = refine(source, photographs, tmp_path / "out")
-    for target in ("in", "again"):
-        assert main(["convert", str(source), "--img-dir", str(photographs), "--to", "coco", "--out", str(tmp_path / f"{target}.json")]) == 0
-        source = out
+    for folder, name in ((source, "in.json"), (out, "again.json")):
+        assert main(["convert", str(folder), "--img-dir", str(photographs), "--to", "coco", "--out", str(tmp_path / name)]) == 0
     refined = json.loads(refine(tmp_path / "in.json", photographs, tmp_path / "expected.json").read_text())
     again = json.loads((tmp_path / "again.json").read_text())
     assert [record["segmentation"] for record in again] == [record["segmentation"] for record in refined]
