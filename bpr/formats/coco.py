@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
     for image in document["images"]:
         if not isinstance(image, dict) or "id" not in image or not {"file_name", "coco_url"} & image.keys():
             raise BPRError(f"{path}: images: expected objects with id and file_name, got {str(image)[:80]}")
+    twice = [image_id for image_id, count in Counter(repr(image["id"]) for image in document["images"]).items() if count > 1]
+    if twice:
+        raise BPRError(f"{path}: images: expected every id once, got id {twice[0]} twice; which file is meant cannot be told")
     document.setdefault("annotations", [])
     return document
 

@@ -28,7 +28,7 @@ def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: Pa
     patches = np.empty((len(boxes), side, side, scheme.channels), np.uint8) if out is None else out
     if len(boxes):
         windows = boxes + scheme.padding * OUTWARDS
-        left, top, right, bottom = area = enclosing(windows)
+        left, top, _, _ = area = enclosing(windows)
         canvas = _inputs(image, mask, area, scheme)
         for patch, (x, y) in zip(patches, (windows[:, :2] - (left, top)).tolist(), strict=True):
             patch[:] = canvas[y : y + side, x : x + side]

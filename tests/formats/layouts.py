@@ -106,6 +106,18 @@ def coco_panoptic(folder: Path) -> Path:
     return _panoptic(folder / "panoptic_val2017.json", area=True)
 
 
+def cityscapes_panoptic(folder: Path) -> Path:
+    """createPanopticImgs: its images list names files that no download holds, so that the id has to find them."""
+    source = _panoptic(folder / "cityscapes_panoptic_val.json", area=True)
+    document = json.loads(source.read_text())
+    document["images"] = [{"id": stem, "file_name": f"{stem}_gtFine_leftImg8bit.png", "height": 90, "width": 130} for stem in STEMS]
+    for image in document["annotations"]:
+        name = f"{image['image_id']}_gtFine_panoptic.png"
+        (source.with_suffix("") / image["file_name"]).rename(source.with_suffix("") / name)
+        image["file_name"] = name
+    return _json(source, document)
+
+
 def _panoptic(path: Path, area: bool) -> Path:
     pngs = _new(path.with_suffix(""))
     annotations = []

@@ -19,7 +19,7 @@ from tests.formats import layouts
 
 Layout = Callable[[Path], Path]
 FOLDERS = [layouts.mmdetection, layouts.detectron2, layouts.polytransform, layouts.segfix, layouts.semantic, layouts.masks, layouts.yolo]
-JSON = [layouts.coco_results, layouts.annotations, layouts.panoptic_deeplab, layouts.coco_panoptic]
+JSON = [layouts.coco_results, layouts.annotations, layouts.panoptic_deeplab, layouts.coco_panoptic, layouts.cityscapes_panoptic]
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("layout", FOLDERS)
 def test_a_folder_comes_back_as_it_was(tmp_path: Path, photographs: Path, layout: Layout) -> None:
     source = layout(tmp_path / "in")
-    assert files(refine(source, photographs, tmp_path / "out")) == files(source)
+    assert files(refine(source, photographs, tmp_path / "out", "--strict")) == files(source)
 
 
 @pytest.mark.parametrize("layout", JSON)
 def test_a_file_comes_back_as_it_was(tmp_path: Path, photographs: Path, layout: Layout) -> None:
     (tmp_path / "in").mkdir()
     source = layout(tmp_path / "in")
-    out = refine(source, photographs, tmp_path / "out.json")
+    out = refine(source, photographs, tmp_path / "out.json", "--strict")
     assert json.loads(out.read_text()) == json.loads(source.read_text())
     if source.with_suffix("").is_dir():
         assert files(out.with_suffix("")) == files(source.with_suffix(""))
@@ -91,6 +91,13 @@ def test_images_are_found_where_annotations_and_yolo_keep_them(tmp_path: Path) -
     labels, annotations = layouts.yolo(tmp_path), layouts.annotations(tmp_path / "images")
     for source, out in ((labels, "out"), (annotations, "out.json")):
         assert main(["refine", str(source), "--model", "identity", "--strict", "--out", str(tmp_path / out)]) == 0
+
+
+@pytest.mark.parametrize("name", ["a_pred.txt", "a.txt"])
+def test_no_instances_at_all(tmp_path: Path, photographs: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).touch()
+    assert files(refine(tmp_path / "in", photographs, tmp_path / "out", "--strict")) == {name: b""}
 
 
 class Swelling:
@@ -137,7 +144,8 @@ def test_the_same_masks_refine_the_same_in_every_format(
     before = [mask for instances in layouts.MASKS.values() for *_, mask in instances]
     assert not any(np.array_equal(*pair) for pair in zip(expected, before, strict=True))
     assert np.array_equal(expected, instance_masks(refine(layouts.detectron2(tmp_path), photographs, tmp_path / "city", model=model)))
-    assert np.array_equal(expected, panoptic_masks(refine(layouts.coco_panoptic(tmp_path), photographs, tmp_path / "pan.json", model=model)))
+    panoptic = refine(layouts.coco_panoptic(tmp_path), photographs, tmp_path / "pan.json", model=model)
+    assert np.array_equal(expected, panoptic_masks(panoptic))
     refiner = bpr.load(model)
     arrays = []
     for stem, instances in layouts.MASKS.items():
