@@ -108,7 +108,7 @@ def _to_colours(ids: np.ndarray) -> np.ndarray:
 
 def png_folder(out: Path) -> Path:
     """Where the PNGs of the JSON file ``out`` lie."""
-    if out.suffix != ".json":
+    if out.suffix != ".json" or out.is_dir():
         raise BPRError(f"{out}: expected a .json file to write; the PNGs go to the folder of its name")
     return out.with_suffix("")
 
