@@ -97,7 +97,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "Cityscapes: score NaN": (pred("mask.png 26 nan\n"), "line 1: expected a finite score"),
     "Cityscapes: missing PNG": (pred("mask.png 26 0.5\n"), "cannot read the PNG"),
     "Cityscapes: PNG name with ..": (pred("../mask.png 26 0.5\n"), "line 1: expected a file name inside its folder"),
-    "Cityscapes: absolute PNG name": (pred("/tmp/mask.png 26 0.5\n"), "line 1: expected a file name inside its folder"),
+    "Cityscapes: absolute PNG name": (pred("/etc/mask.png 26 0.5\n"), "line 1: expected a file name inside its folder"),
     "panoptic: PNG name with ..": (panoptic(lambda image: image.update(file_name="../x.png")), "annotation 0: expected a file name inside"),
     "panoptic: missing PNG": (without_png, "cannot read the PNG"),
     "panoptic: no segments_info": (panoptic(lambda image: image.pop("segments_info")), "expected image_id, file_name and segments_info"),

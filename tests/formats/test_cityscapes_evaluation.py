@@ -28,8 +28,9 @@ def ground_truth(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("layout", FOLDERS[:4])
-def test_the_official_instance_evaluation_accepts_a_refined_folder(tmp_path: Path, layout: Layout) -> None:
+def test_the_official_instance_evaluation_accepts_a_refined_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout) -> None:
     scripts = pytest.importorskip("cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling")
+    monkeypatch.chdir(tmp_path)  # it writes its matches where it stands
     images, source, out = layouts.photographs(tmp_path), layout(tmp_path), tmp_path / "refined"
     assert main(["refine", str(source), "--img-dir", str(images), "--model", "identity", "--out", str(out)]) == 0
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
