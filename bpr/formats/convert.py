@@ -26,23 +26,38 @@ def convert(records: Sequence[Record], target: str, out: Path, entries: Sequence
     """Write ``records`` in the format ``target``.
 
     Args:
-        entries: the images list of an annotation file: names and sizes of the images, those without a record too. Without
-            it an image is called as its id.
+        entries: the images list of an annotation file: names, ids and sizes of the images, those without a record too.
+            Without it an image is called as its id, and its id is what it is called.
 
     Raises:
         BPRError: a mask that cannot be read, masks that overlap where the format forbids it.
     """
     frames = {entry["id"]: (entry["height"], entry["width"]) for entry in entries if {"height", "width"} <= entry.keys()}
     readable = [_readable(record, frames, index) for index, record in enumerate(records)]
+    stems = {entry["id"]: Path(str(file_name(entry))).with_suffix("").as_posix() for entry in entries}
     if target == "coco":
-        write_json(out, readable)
+        ids = _ids(stems)
+        write_json(out, [{**record, "image_id": ids.get(record["image_id"], record["image_id"])} for record in readable])
         return
-    stems = {entry["id"]: str(Path(str(file_name(entry))).with_suffix("")) for entry in entries}
     images: dict[str, list[Record]] = {stem: [] for stem in stems.values()}
     for record in readable:
         stem = stems.get(record["image_id"], str(record["image_id"]))
         images.setdefault(stem, []).append(record)
     WRITERS[target](images, out)
+
+
+def _ids(stems: Mapping[Any, str]) -> dict[str, Any]:
+    """The id of an image by what a folder may call it: path, name, name without Cityscapes' ending; ambiguous names left out.
+
+    >>> _ids({1: "ulm/a_leftImg8bit", 2: "ulm/0", 3: "bern/0"})
+    {'ulm/a_leftImg8bit': 1, 'a_leftImg8bit': 1, 'a': 1, 'ulm/0': 2, 'bern/0': 3}
+    """
+    owners: dict[str, list[Any]] = {}
+    for image_id, stem in stems.items():
+        name = stem.rpartition("/")[2]
+        for called in dict.fromkeys((stem, name, name.removesuffix("_leftImg8bit"))):
+            owners.setdefault(called, []).append(image_id)
+    return {called: ids[0] for called, ids in owners.items() if len(ids) == 1}
 
 
 def _readable(record: Record, frames: Mapping[Any, tuple[int, int]], index: int) -> Record:

@@ -37,6 +37,12 @@ def test_annotations_name_images_and_tell_sizes(tmp_path: Path) -> None:
     assert lists == sorted(f"{stem.split('_')[0]}/{stem}_leftImg8bit_pred.txt" for stem in layouts.STEMS)
 
 
+def test_a_folder_gets_the_ids_of_an_annotation_file(tmp_path: Path) -> None:
+    source = layouts.mmdetection(tmp_path)
+    assert convert(source, "coco", tmp_path / "out.json", "--ann", str(layouts.annotations(tmp_path))) == 0
+    assert [record["image_id"] for record in json.loads((tmp_path / "out.json").read_text())] == [0, 0, 0, 1]
+
+
 def test_polygons_without_sizes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = tmp_path / "polygons.json"
     results.write_text(json.dumps([{"image_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}]))
