@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from bpr.errors import BPRError
 from bpr.geometry.scheme import KINDS, PatchScheme
 
+FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
+"""The readers of bpr.formats.recognise, named here so that --help loads none of them."""
+
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     threads = min(4, os.cpu_count() or 1)

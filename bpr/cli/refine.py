@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr.cli.options import add_model_scheme, add_workers, progress_bar, scheme_options
+from bpr.cli.options import FORMATS, add_model_scheme, add_workers, progress_bar, scheme_options
 from bpr.errors import BPRError
 
 if TYPE_CHECKING:
@@ -14,18 +15,19 @@ if TYPE_CHECKING:
     from bpr.refinement.predictor import OraclePredictor, Predictor
     from bpr.refinement.runner import RunReport
 
-HELP = "refine the masks of a COCO results file"
+HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "tools/refine.py results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 MOST_PROBLEMS_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", help="COCO results JSON of any detector")
-    parser.add_argument("--img-dir", required=True, help="folder of the images")
+    parser.add_argument("results", help="masks: a JSON file, a PNG or a folder of any format")
+    parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
+    parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
     parser.add_argument("--ann", help="COCO file whose images list names the files; without it the id is the file's stem")
     parser.add_argument("--model", default="starter", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--out", required=True, help="results JSON to write")
+    parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_model_scheme(parser)
     parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
@@ -33,21 +35,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.coco import read_annotations, read_results
-    from bpr.formats.files import check_writable, write_json
-    from bpr.formats.images import ImageFolder
+    from bpr.formats.coco import read_annotations
+    from bpr.formats.files import check_replaceable, check_writable
+    from bpr.formats.recognise import open_source
     from bpr.refinement.refiner import Refiner
     from bpr.refinement.runner import refine_records
 
-    records = read_results(args.results)
     document = read_annotations(args.ann) if args.ann else None
-    images = ImageFolder(args.img_dir, document["images"] if document else None)
+    source, find_images = open_source(args.results, args.format, args.img_dir, document["images"] if document else None)
+    if folder := source.folder(Path(args.out)):
+        check_replaceable(folder)
+    else:
+        check_writable(args.out)
+    records, images = source.records, find_images()
     refiner = Refiner(_predictor(args, records, document))
-    check_writable(args.out)
     with progress_bar("refining", len(records)) as advance:
-        refined, report = refine_records(records, images, refiner, args.workers, advance)
+        refined, report = refine_records(records, images, refiner, args.workers, advance, source.exclusive)
     with report.clock.stage("write"):
-        write_json(args.out, refined)
+        source.write(refined, Path(args.out))
     _print(report, args.out)
     return 1 if args.strict and report.kept else 0
 

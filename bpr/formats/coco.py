@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bpr.errors import BPRError
-from bpr.formats.files import read_json
-from bpr.formats.rle import encode_mask
+from bpr.formats.files import read_json, write_json
+from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
 
 Record = dict[str, Any]
@@ -19,7 +21,11 @@ def read_results(path: str | Path) -> list[Record]:
     Raises:
         BPRError: not a list of objects with ``image_id`` and ``segmentation``.
     """
-    records = read_json(path, "COCO results: a JSON list of detections")
+    return check_results(read_json(path, "COCO results: a JSON list of detections"), path)
+
+
+def check_results(records: Any, path: str | Path) -> list[Record]:
+    """``records``, parsed from ``path``, if they are what :func:`read_results` promises."""
     if not isinstance(records, list):
         hint = "; annotation files go to --ann" if isinstance(records, dict) and "annotations" in records else ""
         raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {type(records).__name__}{hint}")
@@ -33,14 +39,22 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
     """A COCO annotation file with its ``images``, ``annotations`` and ``categories`` lists.
 
     Raises:
-        BPRError: a list is missing or an image has no id, file name or size.
+        BPRError: a list is missing or an image has no id or file name (``coco_url`` in LVIS).
     """
-    document = read_json(path, "a COCO annotation file")
+    return check_annotations(read_json(path, "a COCO annotation file"), path)
+
+
+def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
+    """``document``, parsed from ``path``, if it is what :func:`read_annotations` promises."""
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
-        raise BPRError(f"{path}: expected a COCO annotation file with an images list, got none; results go first on the line")
+        hint = "; results go first on the line" if isinstance(document, list) else ""
+        raise BPRError(f"{path}: expected a COCO annotation file with an images list, got none{hint}")
     for image in document["images"]:
-        if not isinstance(image, dict) or not {"id", "file_name"} <= image.keys():
+        if not isinstance(image, dict) or "id" not in image or not {"file_name", "coco_url"} & image.keys():
             raise BPRError(f"{path}: images: expected objects with id and file_name, got {str(image)[:80]}")
+    twice = [image_id for image_id, count in Counter(repr(image["id"]) for image in document["images"]).items() if count > 1]
+    if twice:
+        raise BPRError(f"{path}: images: expected every id once, got id {twice[0]} twice; which file is meant cannot be told")
     document.setdefault("annotations", [])
     return document
 
@@ -53,3 +67,59 @@ def with_mask(record: Record, mask: BoxMask) -> Record:
     if "area" in record:
         changed["area"] = mask.area
     return changed
+
+
+class ResultsFile:
+    """COCO and LVIS results: a list of detections that may overlap."""
+
+    exclusive = False
+    entries = None
+
+    def __init__(self, document: Any, path: Path) -> None:
+        self.records = check_results(document, path)
+
+    def folder(self, out: Path) -> Path | None:
+        return None
+
+    def write(self, refined: Sequence[Record], out: Path) -> None:
+        """Write the refined records to the JSON file ``out``."""
+        write_json(out, list(refined))
+
+
+class AnnotationFile:
+    """A data set's own annotations (COCO, LVIS): what is not a mask survives as it is, and so do crowds.
+
+    A mask that did not change keeps its very form, polygon or RLE; one that did is written as RLE, which can hold
+    holes and parts exactly.
+    """
+
+    exclusive = False
+
+    def __init__(self, document: Any, path: Path) -> None:
+        self._document = check_annotations(document, path)
+        self.entries: list[dict[str, Any]] = document["images"]
+        annotations = document["annotations"]
+        for index, annotation in enumerate(annotations):
+            if not isinstance(annotation, dict) or "image_id" not in annotation:
+                raise BPRError(f"{path}: annotation {index}: expected an object with image_id, got {str(annotation)[:80]}")
+        self._places = [i for i, annotation in enumerate(annotations) if annotation.get("segmentation") and not annotation.get("iscrowd")]
+        self.records: list[Record] = [annotations[index] for index in self._places]
+
+    def folder(self, out: Path) -> Path | None:
+        return None
+
+    def write(self, refined: Sequence[Record], out: Path) -> None:
+        """Write the document with the refined annotations in the place of the old ones."""
+        annotations = list(self._document["annotations"])
+        for place, record in zip(self._places, refined, strict=True):
+            if not _same_mask(annotations[place], record):
+                annotations[place] = record
+        write_json(out, {**self._document, "annotations": annotations})
+
+
+def _same_mask(record: Record, refined: Record) -> bool:
+    """Whether refining left the mask as it was; ``refined`` may be the record itself, unreadable mask and all."""
+    if refined["segmentation"] == record["segmentation"]:
+        return True
+    mask = decode_mask(refined["segmentation"])
+    return decode_mask(record["segmentation"], mask.frame).equals(mask)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
 from bpr.errors import BPRError
@@ -40,11 +41,68 @@ def check_writable(path: str | Path) -> None:
 
 
 def _temporary_beside(path: Path) -> tuple[int, str]:
+    if path.is_dir():
+        raise BPRError(f"{path}: expected a file to write, got a folder; choose another output")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
+
+
+MARK = ".bpr"
+"""Lies in every folder that this package wrote: such a folder it may replace."""
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its place once the block has ended well.
+
+    Raises:
+        BPRError: ``path`` must not be replaced (:func:`check_replaceable`) or cannot be written.
+    """
+    path = Path(path)
+    check_replaceable(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
+    try:
+        os.chmod(temporary, 0o777 & ~_umask())
+        (temporary / MARK).touch()
+        yield temporary
+        if path.is_dir():
+            # Two renames and not one: a folder takes the place of an empty one only.
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            os.replace(path, old)
+            os.replace(temporary, path)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raise a BPRError when ``folder`` is a file, or holds files that this package did not write."""
+    if folder.exists() and not folder.is_dir():
+        raise BPRError(f"{folder}: expected a folder to write to, got a file; choose another output")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
+
+
+def inside(folder: str | Path, name: object, where: object) -> Path:
+    """``folder / name``; a name that a file of ours or another's brought must not lead out of the folder.
+
+    Raises:
+        BPRError: ``name`` is absolute, climbs (``..``) or is no name at all; ``where`` says which file holds it.
+    """
+    parts = (*PurePosixPath(name).parts, *PureWindowsPath(name).parts) if isinstance(name, str) and name.strip() else ("..",)
+    if ".." in parts or "\0" in str(name) or PurePosixPath(str(name)).is_absolute() or PureWindowsPath(str(name)).anchor:
+        raise BPRError(f"{where}: expected a file name inside its folder, got {str(name)[:80]!r}; names must not be absolute or hold ..")
+    return Path(folder) / str(name)
 
 
 def _umask() -> int:

@@ -2,65 +2,104 @@
 
 from __future__ import annotations
 
-import os.path
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
 from bpr.errors import BadImage, BPRError
+from bpr.formats.files import inside
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+
+
+class ImageFinder(Protocol):
+    """Knows the image file of an ``image_id``."""
+
+    def path(self, image_id: Any) -> Path:
+        """The file; a :class:`BadImage` says that there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class OneImage:
+    """The finder of a run on a single image, whatever its id."""
+
+    file: Path
+
+    def path(self, image_id: Any) -> Path:
+        return self.file
 
 
 class ImageFolder:
     """Finds the file of an ``image_id``.
 
-    With the ``images`` list of an annotation file the id names an entry, whose ``file_name`` lies in the folder.
-    Without one, the id is a file's stem: as it stands, or as the number that the stem spells
-    (``139`` finds ``000000000139.jpg``).
+    With the ``images`` list of an annotation file the id names an entry, whose ``file_name`` lies in the folder (LVIS
+    names it by the end of ``coco_url``). Without one, or when that file is missing and the id is a text, the id is a
+    file's stem: as it stands, as the number that the stem spells (``139`` finds ``000000000139.jpg``), as the path from
+    the folder (``bear/00000``), or without Cityscapes' ending (``_leftImg8bit``), wherever below the folder the file lies.
 
     Raises:
-        BPRError: the folder does not exist.
+        BPRError: the folder does not exist, or a file name leads out of it.
     """
 
     def __init__(self, folder: str | Path, entries: list[dict[str, Any]] | None = None) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise BPRError(f"{folder}: no such folder; expected the folder of the images (--img-dir)")
-        self._paths = self._from_folder() if entries is None else self._from_entries(entries)
+        self._listed = entries is not None
+        self._paths = self._from_entries(entries or [])
 
     def _from_entries(self, entries: list[dict[str, Any]]) -> dict[Any, Path]:
-        paths: dict[Any, Path] = {}
-        for entry in entries:
-            path = self.folder / entry["file_name"]
-            if paths.setdefault(entry["id"], path) != path:
-                raise BPRError(f"images: id {entry['id']!r} names both {paths[entry['id']]} and {path}; give every image an id of its own")
-        return paths
+        return {entry["id"]: self._entry_path(entry) for entry in entries}
 
-    def _from_folder(self) -> dict[Any, Path]:
-        paths: dict[Any, Path] = {}
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix.lower() in SUFFIXES:
-                paths.setdefault(path.stem, path)
-                if path.stem.isascii() and path.stem.isdigit():
-                    paths.setdefault(int(path.stem), path)
-        return paths
+    def _entry_path(self, entry: dict[str, Any]) -> Path:
+        path = inside(self.folder, file_name(entry), "images list")
+        return path if "file_name" in entry or path.is_file() else self.folder / path.name
+
+    @cached_property
+    def _stems(self) -> dict[Any, Path | None]:
+        """Files by stem, those nearest to the top first; None where several folders have one of that name."""
+        found: dict[Any, Path | None] = {}
+        files = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+        for path in sorted(files, key=lambda path: (len(path.parts), path)):
+            below = path.relative_to(self.folder).with_suffix("").as_posix()
+            names = {below, path.stem, path.stem.removesuffix("_leftImg8bit")}
+            numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
+            for name in names | numbers:
+                first = found.setdefault(name, path)
+                if first is not None and first.parent not in (self.folder, path.parent):
+                    found[name] = None
+        return found
 
     def path(self, image_id: Any) -> Path:
         """The file of an image.
 
         Raises:
-            BadImage: unknown id, or a file name that leads out of the folder.
+            BadImage: unknown id.
         """
         try:
-            path = self._paths[image_id]
-        except (KeyError, TypeError):
-            raise BadImage(f"image_id {image_id!r}: not in the annotation file or image folder {self.folder}") from None
-        if Path(os.path.relpath(path, self.folder)).parts[:1] == (os.pardir,):
-            raise BadImage(f"{path}: expected a file inside {self.folder}, got a name that leads out of it; mend its file_name")
+            path = self._paths.get(image_id)
+            by_stem = isinstance(image_id, str) or not self._listed
+            if by_stem and not (path and path.is_file()):
+                path = self._stems.get(image_id) or path
+        except TypeError:
+            path = None
+        if path is None:
+            raise BadImage(f"image_id {image_id!r}: not in the annotation file or image folder {self.folder}")
         return path
+
+
+def file_name(entry: dict[str, Any]) -> Any:
+    """What an entry of an images list calls its file: ``file_name``, or the end of LVIS's ``coco_url``.
+
+    >>> file_name({"id": 1, "coco_url": "http://images.cocodataset.org/val2017/000000397133.jpg"})
+    'val2017/000000397133.jpg'
+    """
+    return entry["file_name"] if "file_name" in entry else "/".join(str(entry["coco_url"]).split("/")[-2:])
 
 
 def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:

@@ -10,10 +10,11 @@ import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
-from bpr.formats.images import ImageFolder, read_image
+from bpr.formats.images import ImageFinder, read_image
 from bpr.formats.rle import decode_mask
 from bpr.refinement.batching import CutImage, PredictedImage, predict_images
 from bpr.refinement.clock import StageClock
+from bpr.refinement.exclusive import put_back_apart
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
@@ -53,10 +54,11 @@ class _Kept:
 
 def refine_records(
     records: Sequence[Record],
-    images: ImageFolder,
+    images: ImageFinder,
     refiner: Refiner,
     workers: int = 2,
     on_progress: Callable[[int], None] = lambda done: None,
+    exclusive: bool = False,
 ) -> tuple[list[Record], RunReport]:
     """Refine COCO records.
 
@@ -64,6 +66,7 @@ def refine_records(
         images: finds the image of an ``image_id``.
         workers: threads that read, cut and put back; the result does not depend on it.
         on_progress: called after each image with the number of records done so far.
+        exclusive: the masks of an image do not overlap, and shall not afterwards.
 
     Returns:
         The records in their order, each exactly once, and the report. No ground truth is needed.
@@ -76,7 +79,7 @@ def refine_records(
 
     def write(predicted: PredictedImage) -> tuple[CutImage, list[Record]]:
         with clock.stage("put back"):
-            masks = refiner.put_back(predicted)
+            masks = put_back_apart(refiner, predicted) if exclusive else refiner.put_back(predicted)
         with clock.stage("encode"):
             refined = [with_mask(records[i.key], mask) for i, mask in zip(predicted.cut.instances, masks, strict=True)]
         return predicted.cut, refined
@@ -98,7 +101,7 @@ def _by_image(records: Sequence[Record]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFolder, refiner: Refiner, clock: StageClock) -> CutImage:
+def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage:
     """Decode one image and its masks and cut what can be refined; the token lists what cannot."""
     try:
         with clock.stage("read"):

@@ -87,10 +87,10 @@ def test_completion_is_offered_where_argcomplete_is(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_defect_is_one_line_and_a_traceback_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def broken(path: str) -> list[dict[str, object]]:
+    def broken(*given: object) -> None:
         raise ZeroDivisionError("first line\nsecond line")
 
-    monkeypatch.setattr("bpr.formats.coco.read_results", broken)
+    monkeypatch.setattr("bpr.formats.recognise.open_source", broken)
     arguments = ["refine", "results.json", "--img-dir", "images", "--out", "out.json"]
     assert main(arguments) == 1
     assert capsys.readouterr().err == "bpr refine: ZeroDivisionError: first line second line; --debug shows where\n"
@@ -99,9 +99,9 @@ def test_a_defect_is_one_line_and_a_traceback_on_request(monkeypatch: pytest.Mon
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def stopped(path: str) -> list[dict[str, object]]:
+    def stopped(*given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bpr.formats.coco.read_results", stopped)
+    monkeypatch.setattr("bpr.formats.recognise.open_source", stopped)
     assert main(["refine", "results.json", "--img-dir", "images", "--out", "out.json"]) == 1
     assert capsys.readouterr().err == "bpr refine: interrupted\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bpr.errors import BPRError
-from bpr.formats.files import atomic_open, read_json, write_json
+from bpr.formats.files import MARK, atomic_folder, atomic_open, inside, read_json, write_json
 
 
 def test_json_comes_back_and_folders_are_made(tmp_path: Path) -> None:
@@ -62,3 +62,43 @@ def test_missing_files_and_folders_are_told_apart(tmp_path: Path) -> None:
         read_json(tmp_path / "missing.json", "a value")
     with pytest.raises(BPRError, match="is a folder; expected a value"):
         read_json(tmp_path, "a value")
+
+
+def test_a_folder_comes_whole_and_replaces_only_its_own_kind(tmp_path: Path) -> None:
+    for content in ("old", "new"):
+        with atomic_folder(tmp_path / "out") as folder:
+            (folder / content).touch()
+    assert sorted(os.listdir(tmp_path / "out")) == [MARK, "new"]
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_folder_that_fails_half_way_leaves_the_old_one_and_no_litter(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "old").touch()
+    with pytest.raises(FileNotFoundError), atomic_folder(tmp_path / "out") as folder:
+        (folder / "missing" / "half").touch()
+    assert sorted(os.listdir(tmp_path / "out")) == [MARK, "old"]
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_an_empty_folder_is_taken_and_a_file_is_not(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with atomic_folder(tmp_path / "empty") as folder:
+        (folder / "new").touch()
+    assert sorted(os.listdir(tmp_path / "empty")) == [MARK, "new"]
+    (tmp_path / "file").touch()
+    with pytest.raises(BPRError, match="expected a folder to write to, got a file"), atomic_folder(tmp_path / "file"):
+        pass
+    with pytest.raises(BPRError, match="expected a file to write, got a folder"):
+        write_json(tmp_path / "empty", 1)
+
+
+@pytest.mark.parametrize("name", ["a.png", "city/a b.png", "..a.png", "測試.png"])
+def test_names_inside_the_folder(tmp_path: Path, name: str) -> None:
+    assert inside(tmp_path, name, "list") == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/passwd", "C:\\a", "..\\a", "\\\\host\\a", "", " ", None, 3, "a\0b"])
+def test_names_that_leave_it(tmp_path: Path, name: object) -> None:
+    with pytest.raises(BPRError, match="list: expected a file name inside its folder"):
+        inside(tmp_path, name, "list")

@@ -58,3 +58,31 @@ def test_an_unknown_id_is_a_bad_image(tmp_path: Path, image_id: object) -> None:
 def test_a_missing_folder_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(BPRError, match="no such folder"):
         ImageFolder(tmp_path / "nowhere")
+
+
+def test_stems_below_the_folder_must_be_alone(tmp_path: Path) -> None:
+    for name in ("ulm/ulm_1_leftImg8bit.png", "bear/00000.jpg", "camel/00000.jpg", "top.png", "deep/top.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folder = ImageFolder(tmp_path)
+    assert folder.path("ulm_1") == folder.path("ulm_1_leftImg8bit") == tmp_path / "ulm" / "ulm_1_leftImg8bit.png"
+    assert folder.path("bear/00000") == tmp_path / "bear" / "00000.jpg"
+    assert folder.path("top") == tmp_path / "top.png"
+    for ambiguous in ("00000", 0):
+        with pytest.raises(BadImage):
+            folder.path(ambiguous)
+
+
+def test_a_number_is_no_stem_where_a_list_names_the_files(tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    assert ImageFolder(tmp_path, [{"id": 1, "file_name": "gone.png"}]).path(1) == tmp_path / "gone.png"
+    with pytest.raises(BadImage):
+        ImageFolder(tmp_path, []).path(1)
+
+
+def test_lvis_addresses_with_and_without_their_split(tmp_path: Path) -> None:
+    entries = [{"id": 7, "coco_url": "http://images.cocodataset.org/val2017/000000000007.jpg"}]
+    assert ImageFolder(tmp_path, entries).path(7) == tmp_path / "000000000007.jpg"
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "val2017" / "000000000007.jpg").touch()
+    assert ImageFolder(tmp_path, entries).path(7) == tmp_path / "val2017" / "000000000007.jpg"

@@ -4,7 +4,7 @@ import pytest
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import dense_boxes
-from bpr.geometry.reassembly import reassemble
+from bpr.geometry.reassembly import mean_probability, reassemble
 from bpr.geometry.scheme import PatchScheme
 
 
@@ -97,3 +97,12 @@ def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], cent
     refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, padding)
     assert len(boxes)
     assert refined.equals(mask)
+
+
+def test_mean_probability_is_the_patches_mean_inside_and_the_mask_outside() -> None:
+    coarse = BoxMask.from_frame(np.tile([[0] * 8 + [1] * 8], (8, 1)))
+    boxes, scheme = np.array([[0, 0, 8, 8], [4, 0, 12, 8]]), PatchScheme(side=8)
+    probabilities = np.stack([np.full((8, 8), 0.9, np.float32), np.full((8, 8), 0.3, np.float32)])
+    mean = mean_probability(coarse, boxes, probabilities, scheme, (0, 0, 16, 1))
+    assert mean.tolist() == [pytest.approx([0.9] * 4 + [0.6] * 4 + [0.3] * 4 + [1] * 4)]
+    assert mean_probability(coarse, boxes[:0], probabilities[:0], scheme, (7, 0, 9, 1)).tolist() == [[0, 1]]

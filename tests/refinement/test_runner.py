@@ -99,7 +99,7 @@ def test_zero_detections(small_set: SmallSet) -> None:
 
 FATAL = {
     "truncated JSON": ("[{", "not valid JSON"),
-    "an object instead of a list": ('{"annotations": []}', "annotation files go to --ann"),
+    "annotations without images": ('{"annotations": []}', "expected a COCO annotation file with an images list"),
     "a record without image_id": ('[{"segmentation": []}]', "record 0: expected an object with image_id and segmentation"),
 }
 

@@ -1,0 +1,103 @@
+"""Cityscapes instance folders <-> records: ``<stem>_pred.txt`` lists ``<png> <labelId> <score>``, one PNG per instance.
+
+MMDetection writes masks as 0/1 and keeps ``_leftImg8bit`` in the stem, detectron2 as 0/255; SegFix calls the list
+``<stem>_index.txt``. All of it comes back as it came.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.formats.coco import Record
+from bpr.formats.files import atomic_folder, atomic_open, inside
+from bpr.formats.png import read_labels, write_png
+from bpr.formats.rle import decode_mask, encode_mask
+from bpr.geometry.masks import BoxMask
+
+LISTS = ("_pred.txt", "_index.txt")
+ENDING = "_leftImg8bit"
+
+
+def list_files(folder: Path) -> list[Path]:
+    """The instance lists of a folder, by name."""
+    return sorted(path for path in folder.rglob("*.txt") if path.name.endswith(LISTS))
+
+
+class CityscapesFolder:
+    """A folder of instance lists and their PNGs; the image's id is the list's stem without the usual endings."""
+
+    exclusive = False
+    entries = None
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lists = list_files(folder) if folder.is_dir() else []
+        if not self._lists:
+            raise BPRError(f"{folder}: expected a Cityscapes folder with <stem>_pred.txt files, got none")
+        self._entries = [entry for path in self._lists for entry in self._read(path)]
+        self.records: list[Record] = [record for _, _, record in self._entries]
+
+    def _read(self, path: Path) -> Iterator[tuple[Path, int, Record]]:
+        """(PNG, value of its foreground, record) of every line."""
+        image_id = path.name
+        for ending in (*LISTS, ENDING):
+            image_id = image_id.removesuffix(ending)
+        for number, line in enumerate(_text(path).splitlines(), start=1):
+            if not line.strip():
+                continue
+            name, label, score = _fields(line, f"{path}: line {number}")
+            png = inside(path.parent, name, f"{path}: line {number}")
+            pixels, _ = read_labels(png)
+            segmentation = encode_mask(BoxMask.from_frame(pixels))
+            yield png, int(pixels.max()) or 1, {"image_id": image_id, "category_id": label, "score": score, "segmentation": segmentation}
+
+    def folder(self, out: Path) -> Path | None:
+        return out
+
+    def write(self, refined: Sequence[Record], out: Path) -> None:
+        """Write a folder of the same names: the lists as they are, every PNG with the numbers that it had."""
+        with atomic_folder(out) as folder:
+            for path in self._lists:
+                with atomic_open(folder / path.relative_to(self._folder), "wb") as file:
+                    file.write(path.read_bytes())
+            for (png, value, _), record in zip(self._entries, refined, strict=True):
+                mask = decode_mask(record["segmentation"]).to_frame()
+                write_png(folder / png.relative_to(self._folder), mask * np.array(value, np.uint8 if value < 256 else np.uint16))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BPRError(f"{path}: cannot read the list as text ({error})") from None
+
+
+def _fields(line: str, where: str) -> tuple[str, int, float]:
+    """PNG, label id and score; a file name may hold spaces."""
+    try:
+        name, label, score = line.rsplit(maxsplit=2)
+        fields = name.strip(), int(label), float(score)
+    except ValueError:
+        raise BPRError(f"{where}: expected <png> <labelId> <score>, got {line[:80]!r}") from None
+    if not math.isfinite(fields[2]):
+        raise BPRError(f"{where}: expected a finite score, got {score}")
+    return fields
+
+
+def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
+    """Write the records of every image, by its stem, as a Cityscapes folder with masks of 0/255; labels are the categories."""
+    with atomic_folder(out) as folder:
+        for stem, records in images.items():
+            path = inside(folder, f"{stem}_pred.txt", "image_id")
+            lines = []
+            for index, record in enumerate(records):
+                png = path.with_name(f"{Path(stem).name}_{index}_{record['category_id']}.png")
+                write_png(png, decode_mask(record["segmentation"]).to_frame() * np.uint8(255))
+                lines.append(f"{png.name} {record['category_id']} {record.get('score', 1.0)}\n")
+            with atomic_open(path) as file:
+                file.writelines(lines)

@@ -1,0 +1,99 @@
+"""Label PNGs <-> records: one image's classes, objects or single mask as the numbers of a grey or palette PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.formats.coco import Record
+from bpr.formats.files import atomic_folder, inside
+from bpr.formats.png import read_labels, write_png
+from bpr.formats.rle import decode_mask, encode_mask
+from bpr.geometry.masks import BoxMask
+
+BACKGROUND, IGNORED = 0, 255
+ENDINGS = ("_labelIds", "_labelTrainIds", "_gtFine", "_pred", "_mask", "_leftImg8bit")
+
+
+class LabelPngs:
+    """A PNG, or a folder of them, whose every number is a class (or object) and one number, ``void``, is none.
+
+    Semantic maps have void 255; masks have void 0: one object per number. The image's id is the file's path in the
+    folder without the usual endings (``_labelIds``, ``_mask``, ...).
+    """
+
+    exclusive = True
+    entries = None
+
+    def __init__(self, path: Path, void: int) -> None:
+        self._path, self._void = path, void
+        self._files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
+        if not self._files:
+            raise BPRError(f"{path}: expected label PNGs, got a folder without any")
+        self.records: list[Record] = []
+        self._counts = []
+        for file in self._files:
+            records = self._read(file)
+            self.records += records
+            self._counts.append(len(records))
+
+    def _read(self, file: Path) -> list[Record]:
+        labels, _ = read_labels(file)
+        numbers = [number for number in np.unique(labels).tolist() if number != self._void]
+        image_id = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
+        for ending in ENDINGS:
+            image_id = image_id.removesuffix(ending)
+        base = {"image_id": image_id, "score": 1.0}
+        return [{**base, "category_id": number, "segmentation": encode_mask(BoxMask.from_frame(labels == number))} for number in numbers]
+
+    def folder(self, out: Path) -> Path | None:
+        return out if self._path.is_dir() else None
+
+    def write(self, refined: Sequence[Record], out: Path) -> None:
+        """Write a PNG for a PNG, a folder with the same names for a folder; type and palette stay."""
+        if self._path.is_dir():
+            with atomic_folder(out) as folder:
+                self._write_all(refined, [folder / file.relative_to(self._path) for file in self._files])
+        else:
+            self._write_all(refined, [out])
+
+    def _write_all(self, refined: Sequence[Record], targets: Sequence[Path]) -> None:
+        left = iter(refined)
+        for file, target, count in zip(self._files, targets, self._counts, strict=True):
+            labels, palette = read_labels(file)
+            painted = np.full_like(labels, self._void)
+            for record in islice(left, count):
+                painted[decode_mask(record["segmentation"]).to_frame()] = record["category_id"]
+            write_png(target, painted, palette)
+
+
+def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
+    """Write the records of every image, by its stem, as one PNG of 1 for the first, 2 for the second, ...; 0 is background.
+
+    Raises:
+        BPRError: masks overlap.
+    """
+    with atomic_folder(out) as folder:
+        for stem, records in images.items():
+            if records:
+                numbers = number_masks(records, stem)
+                write_png(inside(folder, f"{stem}.png", "image_id"), numbers.astype(np.uint8 if len(records) < 256 else np.uint16))
+
+
+def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
+    """(H, W) uint32: 1 where the first of one or more masks lies, 2 where the second does, ..., 0 elsewhere.
+
+    Raises:
+        BPRError: masks overlap.
+    """
+    masks = [decode_mask(record["segmentation"]).to_frame() for record in records]
+    numbers = np.zeros(masks[0].shape, np.uint32)
+    for number, mask in enumerate(masks, start=1):
+        if numbers[mask].any():
+            raise BPRError(f"image {image}: expected masks without overlap for this format, got some that overlap; convert to coco")
+        numbers[mask] = number
+    return numbers

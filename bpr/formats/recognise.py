@@ -1,0 +1,116 @@
+"""Which format a path holds, by what lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.formats.cityscapes import CityscapesFolder, list_files
+from bpr.formats.coco import AnnotationFile, ResultsFile
+from bpr.formats.files import read_json
+from bpr.formats.images import ImageFinder, ImageFolder, OneImage
+from bpr.formats.labels import BACKGROUND, IGNORED, LabelPngs
+from bpr.formats.panoptic import PanopticFile
+from bpr.formats.png import read_labels
+from bpr.formats.source import Source
+from bpr.formats.yolo import YoloFolder
+
+PICKLES = {".pkl", ".pickle", ".pth", ".pt"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A path, what its JSON holds (None without one), and how to come to its images."""
+
+    path: Path
+    document: Any
+    images: Callable[[], ImageFinder]
+
+
+READERS: dict[str, Callable[[Found], Source]] = {
+    "coco": lambda found: ResultsFile(found.document, found.path),
+    "annotations": lambda found: AnnotationFile(found.document, found.path),
+    "panoptic": lambda found: PanopticFile(found.document, found.path),
+    "cityscapes": lambda found: CityscapesFolder(found.path),
+    "semantic": lambda found: LabelPngs(found.path, void=IGNORED),
+    "masks": lambda found: LabelPngs(found.path, void=BACKGROUND),
+    "yolo": lambda found: YoloFolder(found.path, found.images()),
+}
+JSON_FORMATS = {"coco", "annotations", "panoptic"}
+FOLDER_FORMATS = {"cityscapes", "yolo"}
+
+
+def open_source(
+    path: str | Path, format_name: str | None = None, img_dir: str | Path | None = None, entries: list[dict[str, Any]] | None = None
+) -> tuple[Source, Callable[[], ImageFinder]]:
+    """Read the masks of ``path``.
+
+    Args:
+        format_name: one of ``READERS``; by default what the content says.
+        img_dir: folder of the images, or one image; by default where the format's users keep them.
+        entries: the images list of an annotation file.
+
+    Returns:
+        The masks, and how to come to their images (an error where there are none).
+
+    Raises:
+        BPRError: nothing there that any format describes.
+    """
+    path = Path(path)
+    if path.suffix.lower() in PICKLES:
+        raise BPRError(
+            f"{path}: expected JSON, got a pickle, which may run code; let MMDetection write JSON with "
+            "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"
+        )
+    document = None if path.is_dir() or path.suffix.lower() == ".png" else read_json(path, "masks in JSON, a PNG, or a folder")
+    name = format_name or _recognise(path, document)
+    if (document is None) == (name in JSON_FORMATS) or (name in FOLDER_FORMATS and not path.is_dir()):
+        wanted = "a JSON file" if name in JSON_FORMATS else "a folder" if name in FOLDER_FORMATS else "a PNG or a folder of PNGs"
+        raise BPRError(f"{path}: expected {wanted} for --format {name}, got something else")
+    source = READERS[name](Found(path, document, lambda: _images(path, name, img_dir, entries)))
+    return source, lambda: _images(path, name, img_dir, source.entries if entries is None else entries)
+
+
+def _recognise(path: Path, document: Any) -> str:
+    if isinstance(document, list):
+        return "coco"
+    if document is not None:
+        annotations = document.get("annotations") if isinstance(document, dict) else None
+        segments = isinstance(annotations, list) and any(isinstance(item, dict) and "segments_info" in item for item in annotations)
+        return "panoptic" if segments else "annotations"
+    if path.is_dir() and list_files(path):
+        return "cityscapes"
+    pngs = [path] if path.is_file() else sorted(path.rglob("*.png"))
+    if pngs:
+        return "masks" if all(_one_object(png) for png in pngs) else "semantic"
+    if any(path.rglob("*.txt")):
+        return "yolo"
+    raise BPRError(f"{path}: expected Cityscapes lists (*_pred.txt), label PNGs or YOLO labels (*.txt) in the folder, got none of them")
+
+
+def _one_object(png: Path) -> bool:
+    """Whether a PNG holds background and one number at most."""
+    numbers = np.unique(read_labels(png)[0])
+    return len(numbers) <= 2 and numbers[0] == BACKGROUND
+
+
+def _images(path: Path, name: str, img_dir: str | Path | None, entries: list[dict[str, Any]] | None) -> ImageFinder:
+    if img_dir and Path(img_dir).is_file():
+        return OneImage(Path(img_dir))
+    return ImageFolder(img_dir or _beside(path, name), entries)
+
+
+def _beside(path: Path, name: str) -> Path:
+    """Where the images of a format lie when nobody says: beside an annotation file, in YOLO's images/ for its labels/."""
+    if name == "annotations":
+        return path.parent
+    if name == "yolo" and "labels" in path.absolute().parts:
+        parts = list(path.absolute().parts)
+        place = len(parts) - 1 - parts[::-1].index("labels")
+        return Path(*parts[:place], "images", *parts[place + 1 :])
+    raise BPRError(f"{path}: expected --img-dir with the folder of the images, got none; the {name} format does not name it")

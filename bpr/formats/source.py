@@ -1,0 +1,34 @@
+"""What every format gives the refinement: masks in, masks back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from bpr.formats.coco import Record
+
+
+class Source(Protocol):
+    """The masks of one file or folder, in whatever format.
+
+    Attributes:
+        records: one per mask, in COCO's form: image_id, category_id, segmentation, score and what else the format has.
+        exclusive: the masks of an image do not overlap, and must not after refinement.
+    """
+
+    records: list[Record]
+    exclusive: bool
+
+    @property
+    def entries(self) -> list[dict[str, Any]] | None:
+        """The format's own list of images (id, file_name, ...); None where it has none."""
+        ...
+
+    def folder(self, out: Path) -> Path | None:
+        """The folder that :meth:`write` replaces; None when it writes one file. To be checked before hours of work."""
+        ...
+
+    def write(self, refined: Sequence[Record], out: Path) -> None:
+        """Write ``refined`` (the records, in their order, with their new masks) to ``out`` in the format they came in."""
+        ...

@@ -1,0 +1,97 @@
+"""Refined masks of one image that may not overlap: every pixel to the surest segment.
+
+Legend: N segments, H W frame, h w box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.masks import BoxMask
+
+NOBODY = -1
+
+
+def partition(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> list[BoxMask]:
+    """The N refined masks without overlap; none of them is empty unless its coarse mask was.
+
+    A pixel that several segments claim goes to the most probable, the first among equals. A pixel that its segment
+    gives up and no other takes goes to what lies nearest beyond that segment when this is void, else it stays: no hole
+    opens between two segments. A segment that would vanish keeps its coarse pixels.
+
+    Args:
+        coarse: N masks of one frame that do not overlap.
+        refined: N masks.
+        probabilities: N arrays (h, w), P(foreground) in the box of each refined mask.
+
+    >>> a, b = (BoxMask.from_frame(np.array([row])) for row in ([1, 1, 0, 0], [0, 0, 1, 1]))
+    >>> wider = BoxMask.from_frame(np.array([[1, 1, 1, 0]]))
+    >>> [mask.to_frame().astype(int).tolist() for mask in partition([a, b], [wider, b], [np.full((1, 3), 0.9), np.full((1, 2), 0.6)])]
+    [[[1, 1, 1, 0]], [[0, 0, 0, 1]]]
+    """
+    if not refined:
+        return []
+    before, after = _owners(coarse), _contest(refined, probabilities)
+    areas = [grow(enclosing(np.array([a.box, b.box])), 1, a.frame) for a, b in zip(coarse, refined, strict=True)]
+    for index, area in enumerate(areas):
+        _keep_unless_void(index, _view(before, area), _view(after, area))
+    _revive(coarse, after)
+    return [_segment(after, index, area) for index, area in enumerate(areas)]
+
+
+def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
+    """(H, W) int32 index of the mask that holds each pixel."""
+    owners = np.full(masks[0].frame, NOBODY, np.int32)
+    for index, mask in enumerate(masks):
+        _view(owners, mask.box)[mask.pixels] = index
+    return owners
+
+
+def _contest(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W) int32 index of the surest mask that claims each pixel."""
+    owners = np.full(masks[0].frame, NOBODY, np.int32)
+    surest = np.zeros(masks[0].frame, np.float32)
+    for index, (mask, probability) in enumerate(zip(masks, probabilities, strict=True)):
+        wins = mask.pixels & (probability > _view(surest, mask.box))
+        _view(surest, mask.box)[wins] = probability[wins]
+        _view(owners, mask.box)[wins] = index
+    return owners
+
+
+def _keep_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
+    """Give a segment's unclaimed pixels back to it, but for those whose nearest pixel beyond the segment is void."""
+    own = before == index
+    given_up = own & (after == NOBODY)
+    if not given_up.any():
+        return
+    if own.all():
+        after[given_up] = index
+        return
+    _, labels = cv2.distanceTransformWithLabels(own.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    void = np.zeros(labels.max() + 1, bool)
+    void[labels[~own]] = before[~own] == NOBODY
+    after[given_up & ~void[labels]] = index
+
+
+def _revive(coarse: Sequence[BoxMask], after: np.ndarray) -> None:
+    """Give every vanished segment its coarse pixels, which may cost others theirs: again until all are there."""
+    missing: list[int] | None = None
+    while missing is None or missing:
+        present = set(np.unique(after).tolist())
+        missing = [index for index, mask in enumerate(coarse) if mask.pixels.any() and index not in present]
+        for index in missing:
+            _view(after, coarse[index].box)[coarse[index].pixels] = index
+
+
+def _view(canvas: np.ndarray, box: Box) -> np.ndarray:
+    x0, y0, x1, y1 = box
+    return canvas[y0:y1, x0:x1]
+
+
+def _segment(owners: np.ndarray, index: int, area: Box) -> BoxMask:
+    height, width = owners.shape
+    return BoxMask(_view(owners, area) == index, area[0], area[1], (height, width)).trimmed()
