@@ -22,4 +22,5 @@ done
 bpr refine "$before" --img-dir "$data/davis/val" --ann "$ann" --model oracle --out runs/oracle_inf.json
 bpr eval runs/oracle_inf.json --ann "$ann" --before "$before" --out docs/results/davis_val.oracle_inf.json
 measure coco_val2017 "$data/coco/val2017" "$data/coco/annotations/instances_val2017.json"
+python benchmarks/schemes.py "$before" --ann "$ann" --img-dir "$data/davis/val" --model "$model" --out docs/results/schemes.json
 python benchmarks/geometry_speed.py --out docs/results/geometry_speed.json
