@@ -101,7 +101,7 @@ def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], cent
 
 def test_mean_probability_is_the_patches_mean_inside_and_the_mask_outside() -> None:
     coarse = BoxMask.from_frame(np.tile([[0] * 8 + [1] * 8], (8, 1)))
-    boxes, scheme = np.array([[0, 0, 8, 8], [4, 0, 12, 8]]), PatchScheme(side=8)
+    boxes, scheme = np.array([[0, 0, 8, 8], [4, 0, 12, 8]]), PatchScheme(side=8, cover_margin=0)
     probabilities = np.stack([np.full((8, 8), 0.9, np.float32), np.full((8, 8), 0.3, np.float32)])
     mean = mean_probability(coarse, boxes, probabilities, scheme, (0, 0, 16, 1))
     assert mean.tolist() == [pytest.approx([0.9] * 4 + [0.6] * 4 + [0.3] * 4 + [1] * 4)]
