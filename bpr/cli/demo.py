@@ -48,7 +48,6 @@ def run(args: argparse.Namespace) -> int:
         print("photograph: left out; it comes with scikit-image (pip install scikit-image)")
     else:
         _draw(folder / "photograph.png", photograph, photograph.masks, refiner, None)
-    print(f"pictures in {folder}")
     return 0
 
 
@@ -70,6 +69,7 @@ def _draw(path: Path, scene: Scene, coarse: Sequence[BoxMask], refiner: Refiner,
     before = _stack(coarse)
     after = refiner(scene.image, before)
     write_image(path, before_after(scene.image, before, after, None if truth is None else _stack(truth)))
+    print(f"before/after: {path}")
     return [BoxMask.from_frame(mask) for mask in after]
 
 
