@@ -63,6 +63,9 @@ BAD_RECORDS = {
     "counts that do not add up": ({"segmentation": {"size": [120, 160], "counts": [5, 5]}}, "bad mask", "fill 120x160"),
     "empty mask": ({"segmentation": {"size": [120, 160], "counts": [120 * 160]}}, "empty mask", "the mask is empty"),
     "polygon with three numbers": ({"segmentation": [[1, 2, 3]]}, "bad mask", "polygon: expected"),
+    "negative run": ({"segmentation": {"size": [120, 160], "counts": [19205, -5]}}, "bad mask", "fill 120x160"),
+    "negative size": ({"segmentation": {"size": [-120, 160], "counts": "0"}}, "bad mask", "expected sides of 1..100000 pixels"),
+    "absurd size": ({"segmentation": {"size": [10**9, 10**9], "counts": "0"}}, "bad mask", "expected sides of 1..100000 pixels"),
     "no segmentation": ({"segmentation": None}, "bad mask", "expected an RLE object or a list of polygons"),
 }
 
