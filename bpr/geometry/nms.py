@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+
+STRIDE = 256
 
 
 def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: float) -> np.ndarray:
@@ -21,19 +25,26 @@ def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: floa
     reach = side - 1
     rows, columns = rows - rows.min(), columns - columns.min()
     width = int(columns.max()) + 2 * reach + 1
-    stamped = bytearray((int(rows.max()) + 2 * reach + 1) * width)
-    canvas = np.frombuffer(stamped, np.uint8).reshape(-1, width)
+    canvas = np.zeros((int(rows.max()) + 2 * reach + 1, width), np.uint8)
     stamp = _excluded_offsets(side, iou)
-    kept = []
-    centres = ((rows + reach) * width + columns + reach).tolist()
-    for index, centre in enumerate(centres):
-        if not stamped[centre]:
+    kept, index = [], 0
+    centres = (rows + reach) * width + columns + reach
+    while index < len(centres):
+        # Most squares are excluded, so the next bare one is looked for in strides and not one by one.
+        ahead = canvas.ravel()[centres[index : index + STRIDE]]
+        first = int(ahead.argmin())
+        if ahead[first]:
+            index += STRIDE
+        else:
+            index += first
             kept.append(index)
-            top, left = divmod(centre, width)
+            top, left = divmod(int(centres[index]), width)
             canvas[top - reach : top + reach + 1, left - reach : left + reach + 1] |= stamp
+            index += 1
     return np.array(kept, np.intp)
 
 
+@lru_cache(maxsize=16)
 def _excluded_offsets(side: int, iou: float) -> np.ndarray:
     """(2 side - 1, 2 side - 1) uint8 around the centre: 1 where a square's neighbour overlaps it too much; itself included."""
     shared = side - np.abs(np.arange(1 - side, side))
