@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import bpr
-from bpr.backends import load_predictor, named_models
+from bpr.backends import load_predictor
 from bpr.demo.scenes import coarse_masks, paint_scene
 from bpr.errors import BPRError
 from bpr.geometry.scheme import KINDS
@@ -22,7 +22,6 @@ from bpr.refinement.refiner import Refiner
 
 Pair = tuple[np.ndarray, np.ndarray]
 
-needs_starter = pytest.mark.skipif("starter" not in named_models(), reason="the starter model is not in bpr/assets")
 
 
 class Constant(IdentityPredictor):
@@ -38,7 +37,6 @@ def pairs() -> list[Pair]:
     return [(scene.image, np.stack([mask.to_frame() for mask in coarse_masks(scene, "mask_head", 0)])) for scene in scenes]
 
 
-@needs_starter
 def test_a_stream_gives_the_bits_of_single_calls(pairs: list[Pair]) -> None:
     refiner = bpr.load("starter")
     single = [refiner(*pair, return_probability=True) for pair in pairs]
@@ -48,7 +46,6 @@ def test_a_stream_gives_the_bits_of_single_calls(pairs: list[Pair]) -> None:
         assert np.array_equal(one.probability, other.probability)
 
 
-@needs_starter
 def test_threads_may_share_a_refiner(pairs: list[Pair]) -> None:
     refiner, many = bpr.load("starter"), [*pairs, *pairs]
     serial = [refiner(*pair) for pair in pairs] * 2
@@ -129,14 +126,12 @@ def test_identity_changes_nothing_in_any_scheme(pairs: list[Pair], kind: Any) ->
         assert np.array_equal(bpr.load("identity", scheme=kind)(image, masks), masks)
 
 
-@needs_starter
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_scheme_runs_with_any_model(pairs: list[Pair], kind: Any) -> None:
     image, masks = pairs[0]
     assert (bpr.load("starter", scheme=kind)(image, masks) != masks).any()
 
 
-@needs_starter
 @pytest.mark.parametrize(("option", "value"), [("side", 32), ("padding", 8), ("inputs", ("rgb", "mask"))])
 def test_what_a_model_was_trained_with_cannot_be_changed(option: str, value: Any) -> None:
     with pytest.raises(BPRError, match=rf"model starter: {option}: expected .*, with which the model was trained, got"):
@@ -145,7 +140,6 @@ def test_what_a_model_was_trained_with_cannot_be_changed(option: str, value: Any
     assert load_predictor("starter", **{option: trained}).scheme == load_predictor("starter").scheme
 
 
-@needs_starter
 def test_where_to_look_is_the_users_choice() -> None:
     scheme = bpr.load("starter", scheme="grid", nms_iou=0.5).predictor.scheme
     assert (scheme.kind, scheme.nms_iou, scheme.side) == ("grid", 0.5, 64)
