@@ -15,16 +15,17 @@ from bpr.geometry.patches import crop_window
 from bpr.geometry.resized import interpolate
 from bpr.geometry.scheme import PatchScheme
 
+DEFAULT = PatchScheme()
 ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
 
 
-def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padding: int = 0) -> BoxMask:
-    """The refined mask: mean probability > 0.5 where equal squares lie, the coarse mask elsewhere.
+def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme = DEFAULT) -> BoxMask:
+    """The refined mask: mean probability > 0.5 where patches lie, the coarse mask elsewhere.
 
     Args:
         mask: the coarse mask.
         boxes: (K, 4) patch boxes without padding.
-        probabilities: (K, S, S) float32 P(foreground); their outermost ``padding`` pixels are left out.
+        probabilities: (K, S, S) float32 P(foreground); their outermost pixels, the scheme's padding, are left out.
 
     >>> coarse = BoxMask.from_frame(np.eye(4, dtype=bool))
     >>> refined = reassemble(coarse, np.array([[0, 0, 2, 2]]), np.full((1, 2, 2), 0.9, np.float32))
@@ -34,12 +35,12 @@ def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padd
            [0, 0, 1, 0],
            [0, 0, 0, 1]])
     """
-    return _blend_squares(mask, boxes, probabilities, padding).refined() if len(boxes) else mask
+    return _blend(mask, boxes, probabilities, scheme).refined() if len(boxes) else mask
 
 
 def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> BoxMask:
-    """The refined mask from patches of any scheme; a mask that would vanish stays as it was."""
-    refined = _blend(mask, boxes, probabilities, scheme).refined() if len(boxes) else mask
+    """What :func:`reassemble` gives; a mask that would vanish stays as it was."""
+    refined = reassemble(mask, boxes, probabilities, scheme)
     return refined if refined.pixels.size else mask
 
 

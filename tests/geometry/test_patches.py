@@ -78,7 +78,7 @@ def test_outside_the_patches_the_coarse_mask_stays() -> None:
 def test_only_the_centre_of_a_padded_patch_is_pasted() -> None:
     coarse = BoxMask.from_frame(np.zeros((10, 10), bool))
     probability = np.ones((1, 8, 8), np.float32)
-    assert reassemble(coarse, np.array([[3, 3, 7, 7]]), probability, padding=2).box == (3, 3, 7, 7)
+    assert reassemble(coarse, np.array([[3, 3, 7, 7]]), probability, PatchScheme(padding=2)).box == (3, 3, 7, 7)
 
 
 def test_refined_pixels_may_lie_outside_the_coarse_box() -> None:
@@ -94,7 +94,7 @@ def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], cent
     scheme = PatchScheme(side=32, padding=padding)
     boxes = dense_boxes(mask, scheme)
     patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, scheme)
-    refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, padding)
+    refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, scheme)
     assert len(boxes)
     assert refined.equals(mask)
 
