@@ -30,7 +30,7 @@ class MMSegPredictor:
         cfg, model = load_segmentor(config or _config_beside(Path(checkpoint)), checkpoint)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = model.to(self._device)
-        self.scheme = PatchScheme.from_dict({**cfg.refinement.scheme, **cfg.refinement.test})
+        self.scheme = PatchScheme.from_refinement(cfg.refinement, "test")
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:

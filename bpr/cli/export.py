@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.models.loading import load_segmentor
 
     cfg, model = load_segmentor(args.config, args.checkpoint)
-    scheme = PatchScheme.from_dict({**cfg.refinement.scheme, **cfg.refinement.test})
+    scheme = PatchScheme.from_refinement(cfg.refinement, "test")
     provenance = {"config": Path(args.config).name, "checkpoint": Path(args.checkpoint).name, "date": time.strftime("%Y-%m-%d")}
     export_onnx(model, scheme, args.out, provenance)
     size, input_side = Path(args.out).stat().st_size / 2**20, model.data_preprocessor.input_side

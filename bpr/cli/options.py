@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from bpr.errors import BPRError
 from bpr.geometry.scheme import KINDS, PatchScheme
@@ -20,7 +21,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=threads, help="threads that read and cut; results do not depend on it")
 
 
-def add_scheme(parser: argparse.ArgumentParser, part: str) -> None:
+def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) -> None:
     parser.add_argument("--config", help=f"config whose refinement.scheme and refinement.{part} give the numbers")
     _add_numbers(parser, str(PatchScheme.kind), str(PatchScheme.side), str(PatchScheme.padding), str(PatchScheme.nms_iou))
     parser.set_defaults(scheme_part=part)
@@ -46,17 +47,16 @@ def scheme_options(args: argparse.Namespace) -> dict[str, object]:
 def scheme_from(args: argparse.Namespace) -> PatchScheme:
     """The scheme of ``--config`` (or the defaults), changed by the flags."""
     try:
-        base = PatchScheme.from_dict(_from_config(args.config, args.scheme_part)) if args.config else PatchScheme()
+        base = _scheme_of(args.config, args.scheme_part) if args.config else PatchScheme()
         return base.changed(**scheme_options(args))
     except ValueError as error:
         raise BPRError(str(error)) from error
 
 
-def _from_config(path: str, part: str) -> dict[str, object]:
+def _scheme_of(config: str, part: Literal["train", "test"]) -> PatchScheme:
     from mmengine.config import Config
 
-    refinement = Config.fromfile(path).refinement
-    return {**refinement.scheme, **refinement[part]}
+    return PatchScheme.from_refinement(Config.fromfile(config).refinement, part)
 
 
 def import_training() -> None:

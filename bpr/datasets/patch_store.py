@@ -19,7 +19,7 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.formats.files import read_json, write_json
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.scheme import TRAINED, PatchScheme
 
 FORMAT = "bpr-patch-store"
 VERSION = 1
@@ -55,7 +55,8 @@ class PatchStore:
 
 def _shape_of(scheme: PatchScheme) -> dict[str, Any]:
     """What must agree between a store and a training; the suppression may differ (paper: .25 and .55)."""
-    return {"side": scheme.side, "padding": scheme.padding, "inputs": list(scheme.inputs)}
+    values = scheme.to_dict()
+    return {name: values[name] for name in TRAINED}
 
 
 class PatchStoreWriter:

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from bpr.errors import BPRError
+
+Made = TypeVar("Made")
 
 
 @contextmanager
@@ -43,9 +45,14 @@ def check_writable(path: str | Path) -> None:
 def _temporary_beside(path: Path) -> tuple[int, str]:
     if path.is_dir():
         raise BPRError(f"{path}: expected a file to write, got a folder; choose another output")
+    return _make_beside(path, tempfile.mkstemp)
+
+
+def _make_beside(path: Path, make: Callable[..., Made]) -> Made:
+    """What ``tempfile`` makes next to ``path``, on the same disk, so that a rename puts it there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        return make(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
 
@@ -63,11 +70,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     check_replaceable(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
+    temporary = Path(_make_beside(path, tempfile.mkdtemp))
     try:
         os.chmod(temporary, 0o777 & ~_umask())
         (temporary / MARK).touch()

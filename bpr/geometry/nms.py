@@ -26,12 +26,12 @@ def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: floa
     rows, columns = rows - rows.min(), columns - columns.min()
     width = int(columns.max()) + 2 * reach + 1
     canvas = np.zeros((int(rows.max()) + 2 * reach + 1, width), np.uint8)
-    stamp = _excluded_offsets(side, iou)
+    flat, stamp = canvas.ravel(), _excluded_offsets(side, iou)
     kept, index = [], 0
     centres = (rows + reach) * width + columns + reach
     while index < len(centres):
         # Most squares are excluded, so the next bare one is looked for in strides and not one by one.
-        ahead = canvas.ravel()[centres[index : index + STRIDE]]
+        ahead = flat[centres[index : index + STRIDE]]
         first = int(ahead.argmin())
         if ahead[first]:
             index += STRIDE

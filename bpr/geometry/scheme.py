@@ -89,6 +89,15 @@ class PatchScheme:
             raise ValueError(f"patch scheme: unknown keys {sorted(unknown)}")
         return cls(**values)
 
+    @classmethod
+    def from_refinement(cls, refinement: dict[str, Any], part: Literal["train", "test"]) -> PatchScheme:
+        """The scheme of a config's ``refinement``: what both parts share, and the numbers of one.
+
+        >>> PatchScheme.from_refinement({"scheme": {"side": 64}, "train": {"nms_iou": 0.25}, "test": {"nms_iou": 0.55}}, "test").nms_iou
+        0.55
+        """
+        return cls.from_dict({**refinement["scheme"], **refinement[part]})
+
     def changed(self, **values: Any) -> PatchScheme:
         """A copy with the values that are not None replaced."""
         return replace(self, **{name: value for name, value in values.items() if value is not None})

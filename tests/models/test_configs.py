@@ -25,8 +25,8 @@ def load(name: str) -> tuple[Config, PatchSegmentor]:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_config_builds_and_agrees_with_itself(name: str) -> None:
     cfg, model = load(name)
-    scheme = PatchScheme.from_dict({**cfg.refinement.scheme, **cfg.refinement.test})
-    PatchScheme.from_dict({**cfg.refinement.scheme, **cfg.refinement.train})
+    scheme = PatchScheme.from_refinement(cfg.refinement, "test")
+    PatchScheme.from_refinement(cfg.refinement, "train")
     assert model.data_preprocessor.inputs == scheme.inputs
     assert f"-{model.data_preprocessor.input_side}x{model.data_preprocessor.input_side}" in name
     patches = torch.zeros(2, scheme.window, scheme.window, scheme.channels, dtype=torch.uint8)
