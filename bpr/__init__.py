@@ -16,13 +16,21 @@ __version__ = "0.1.0"
 __all__ = ["BPRError", "Refiner", "load"]
 
 
-def load(model: str = "starter", config: str | None = None, *, scheme: Kind | None = None, nms_iou: float | None = None) -> Refiner:
+def load(
+    model: str = "starter",
+    config: str | None = None,
+    *,
+    scheme: Kind | None = None,
+    nms_iou: float | None = None,
+    passes: int | None = None,
+) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
 
     Args:
         config: config of a ``.pth`` (default: the one beside it).
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
+        passes: refine so many times, each along the boundary that the time before found (default: the model's).
 
     Raises:
         BPRError: no such model, its file cannot be used, or an option is not possible.
@@ -30,7 +38,7 @@ def load(model: str = "starter", config: str | None = None, *, scheme: Kind | No
     from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
 
-    return Refiner(load_predictor(model, config, kind=scheme, nms_iou=nms_iou))
+    return Refiner(load_predictor(model, config, kind=scheme, nms_iou=nms_iou, passes=passes))
 
 
 def __getattr__(name: str) -> Any:

@@ -30,6 +30,7 @@ def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) 
 def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     """The scheme of a trained model: where to look may change, what it was trained with may only be said."""
     _add_numbers(parser, *["the model's"] * 4)
+    parser.add_argument("--passes", type=int, metavar="N", help="refine so many times, each along the last boundary (default: the model's)")
 
 
 def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding: str, nms_iou: str) -> None:
@@ -41,7 +42,8 @@ def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding:
 
 def scheme_options(args: argparse.Namespace) -> dict[str, object]:
     """The values of :class:`PatchScheme` that were given, None for the others."""
-    return {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
+    given = {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
+    return {**given, "passes": getattr(args, "passes", None)}
 
 
 def scheme_from(args: argparse.Namespace) -> PatchScheme:

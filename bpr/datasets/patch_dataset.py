@@ -46,9 +46,13 @@ class PatchDataset(Dataset):
         which = int(np.searchsorted(self.ends, index, side="right"))
         store = self.stores[which]
         row = index - int(self.ends[which]) + len(store)
-        patch = np.array(store.patches[row])
-        fields = {"img": patch[..., :3], "extra": patch[..., 3:], "gt_seg_map": np.array(store.targets[row])}
-        return self.pipeline({**fields, "seg_fields": ["gt_seg_map", "extra"], "img_shape": patch.shape[:2]})
+        return self.pipeline(as_sample(np.array(store.patches[row]), np.array(store.targets[row])))
+
+
+def as_sample(patch: np.ndarray, target: np.ndarray) -> dict[str, Any]:
+    """What a pipeline takes: an (S, S, C) patch and its (S, S) ground truth, in MMSegmentation's fields."""
+    fields = {"img": patch[..., :3], "extra": patch[..., 3:], "gt_seg_map": target}
+    return {**fields, "seg_fields": ["gt_seg_map", "extra"], "img_shape": patch.shape[:2]}
 
 
 @TRANSFORMS.register_module()

@@ -41,10 +41,18 @@ class GroundTruth:
 
     def matches(self, records: Sequence[Record]) -> list[tuple[BoxMask | None, float]]:
         """For every record its best annotated mask and their IoU; (None, 0.0) where nothing overlaps."""
+        return [(self.masks(*key)[which], iou) if iou else (None, 0.0) for key, which, iou in self._best(records)]
+
+    def matched_annotations(self, records: Sequence[Record]) -> list[tuple[Record | None, float]]:
+        """As :meth:`matches`, with the annotation in place of its mask."""
+        return [(self.annotations(*key)[which], iou) if iou else (None, 0.0) for key, which, iou in self._best(records)]
+
+    def _best(self, records: Sequence[Record]) -> list[tuple[tuple[Any, Any], int, float]]:
+        """For every record its image and class, the place of the best instance among theirs, and the IoU, 0 if none."""
         groups: dict[tuple[Any, Any], list[int]] = defaultdict(list)
         for index, record in enumerate(records):
             groups[record["image_id"], record.get("category_id")].append(index)
-        found: list[tuple[BoxMask | None, float]] = [(None, 0.0)] * len(records)
+        found = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
         for key, indices in groups.items():
             truths = self.masks(*key)
             if not truths:
@@ -52,8 +60,7 @@ class GroundTruth:
             readable = [(i, mask) for i in indices if (mask := self._detection(records[i])) is not None]
             overlap = mask_iou([mask for _, mask in readable], truths)
             for (index, _), row in zip(readable, overlap, strict=True):
-                best = int(row.argmax())
-                found[index] = (truths[best], float(row[best])) if row[best] > 0 else (None, 0.0)
+                found[index] = key, int(row.argmax()), float(row.max())
         return found
 
     def _detection(self, record: Record) -> BoxMask | None:

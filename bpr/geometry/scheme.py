@@ -28,6 +28,7 @@ class PatchScheme:
         cover_margin: a boundary pixel counts as covered once a patch holds it this many pixels away
             from the patch's border; uncovered pixels get patches of their own after the suppression.
         inputs: what a patch carries to the network, in channel order.
+        passes: how often a mask is refined, each time along the boundary that the time before found.
 
     >>> PatchScheme(side=64, padding=8).window
     80
@@ -43,6 +44,7 @@ class PatchScheme:
     nms_iou: float = 0.25
     cover_margin: int = 4
     inputs: tuple[str, ...] = ("rgb", "mask")
+    passes: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
@@ -56,6 +58,8 @@ class PatchScheme:
             raise ValueError(f"nms_iou: expected a number in [0, 1), got {self.nms_iou}")
         if not 0 <= self.cover_margin < self.side // 2:
             raise ValueError(f"cover_margin: expected 0..{self.side // 2 - 1} pixels, got {self.cover_margin}")
+        if self.passes < 1:
+            raise ValueError(f"passes: expected 1 or more, got {self.passes}")
         if self.inputs[:1] != ("rgb",) or len(set(self.inputs)) < len(self.inputs) or set(self.inputs) - set(INPUT_CHANNELS):
             raise ValueError(f"inputs: expected 'rgb' first, then any of {list(INPUT_CHANNELS)[1:]} once, got {list(self.inputs)}")
 
@@ -103,7 +107,7 @@ class PatchScheme:
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def refining_with(self, **values: Any) -> PatchScheme:
-        """The scheme of a trained model with what a user may choose when refining: ``kind``, ``nms_iou``, ``cover_margin``.
+        """The scheme of a trained model with what a user may choose when refining: ``kind``, ``nms_iou``, ``cover_margin``, ``passes``.
 
         >>> PatchScheme().refining_with(nms_iou=0.5).nms_iou
         0.5

@@ -18,12 +18,17 @@ from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 
 @dataclass(frozen=True)
 class CutImage:
-    """One image's instances, cut: ``batch`` holds all K patches, ``counts[n]`` how many are instance n's."""
+    """One image's instances, cut: ``batch`` holds all K patches, ``counts[n]`` how many are instance n's.
 
+    ``before`` counts the patches of earlier passes over the same image.
+    """
+
+    image: np.ndarray
     instances: Sequence[Instance]
     counts: Sequence[int]
     batch: PatchBatch
     token: Any = None
+    before: int = 0
 
 
 @dataclass(frozen=True)

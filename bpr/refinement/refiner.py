@@ -5,8 +5,8 @@ Legend: N instances of one image, K patches of an instance, S window side, H W i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,9 @@ from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import patch_boxes
 from bpr.geometry.reassembly import mean_probability, put_back
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
+from bpr.refinement.clock import StageClock
 from bpr.refinement.mask_types import Adapter, adapter_for
+from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 
 Image = np.ndarray | str | Path
@@ -108,7 +110,7 @@ class Refiner:
         patches have been predicted, which may take later pairs. On the CPU a stream gives, bit for bit, what single
         calls give (tested with the starter model); a runtime whose arithmetic depends on the batch need not.
         """
-        for predicted in predict_images(self.predictor, (self._cut_given(*pair) for pair in pairs)):
+        for predicted in self.predict(self._cut_given(*pair) for pair in pairs):
             masks, adapter, _ = predicted.cut.token
             refined = adapter.write(masks, self.put_back(predicted))
             if return_probability or return_patches:
@@ -126,7 +128,35 @@ class Refiner:
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
             crop_patches(image, instance.mask, own, scheme, out=patches[place])
         owners = [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
-        return CutImage(instances, counts, PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners), token)
+        batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners)
+        return CutImage(image, instances, counts, batch, token)
+
+    def predict(
+        self,
+        cuts: Iterable[CutImage],
+        clock: StageClock | None = None,
+        put_back: Callable[[PredictedImage], list[BoxMask]] | None = None,
+        workers: int = 0,
+    ) -> Iterator[PredictedImage]:
+        """Every image with its probabilities, in order; with the scheme's ``passes``, those of the last pass.
+
+        Args:
+            put_back: what makes masks of a pass for the next one to refine (default: :meth:`put_back`).
+            workers: threads that put back and cut between two passes.
+        """
+        clock, put_back = clock or StageClock(), put_back or self.put_back
+
+        def cut_again(predicted: PredictedImage) -> CutImage:
+            cut = predicted.cut
+            with clock.stage("put back"):
+                masks = put_back(predicted)
+            instances = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
+            with clock.stage("cut"):
+                return replace(self.cut(cut.image, instances, cut.token), before=cut.before + len(cut.batch))
+
+        for _ in range(self.predictor.scheme.passes - 1):
+            cuts = ordered_map(cut_again, predict_images(self.predictor, cuts, clock), workers)
+        return predict_images(self.predictor, cuts, clock)
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was."""

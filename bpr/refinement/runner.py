@@ -12,7 +12,8 @@ from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
 from bpr.formats.images import ImageFinder, read_image
 from bpr.formats.rle import decode_mask
-from bpr.refinement.batching import CutImage, PredictedImage, predict_images
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.clock import StageClock
 from bpr.refinement.exclusive import put_back_apart
 from bpr.refinement.pipeline import ordered_map
@@ -35,7 +36,7 @@ class RunReport:
     def add(self, cut: CutImage) -> None:
         """Count one finished image."""
         self.images += 1
-        self.patches += len(cut.batch)
+        self.patches += cut.before + len(cut.batch)
         self.refined += len(cut.instances)
         for kept in cut.token:
             self.kept[kept.reason] += len(kept.indices)
@@ -77,14 +78,17 @@ def refine_records(
     def cut(indices: list[int]) -> CutImage:
         return _cut_image(records, indices, images, refiner, clock)
 
+    def put_back(predicted: PredictedImage) -> list[BoxMask]:
+        return put_back_apart(refiner, predicted) if exclusive else refiner.put_back(predicted)
+
     def write(predicted: PredictedImage) -> tuple[CutImage, list[Record]]:
         with clock.stage("put back"):
-            masks = put_back_apart(refiner, predicted) if exclusive else refiner.put_back(predicted)
+            masks = put_back(predicted)
         with clock.stage("encode"):
             refined = [with_mask(records[i.key], mask) for i, mask in zip(predicted.cut.instances, masks, strict=True)]
         return predicted.cut, refined
 
-    predicted = predict_images(refiner.predictor, ordered_map(cut, _by_image(records), workers), clock)
+    predicted = refiner.predict(ordered_map(cut, _by_image(records), workers), clock, put_back, workers)
     for done, refined in ordered_map(write, predicted, workers):
         for instance, record in zip(done.instances, refined, strict=True):
             output[instance.key] = record

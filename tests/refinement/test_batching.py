@@ -47,3 +47,22 @@ def test_no_images_and_no_patches() -> None:
     (only,) = predict_images(predictor, [Refiner(predictor).cut(np.zeros((20, 20, 3), np.uint8), [full])])
     assert only.probabilities.shape == (0, 16, 16)
     assert predictor.sizes == []
+
+
+class Shrinker(Recorder):
+    """Takes half the mask's probability where the mask's left neighbour is background: every pass eats a column."""
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        mask = super().predict(batch)
+        return np.minimum(mask, np.concatenate([mask[..., :1], mask[..., :-1]], axis=2))
+
+
+def test_passes_refine_along_the_boundary_of_the_pass_before() -> None:
+    square = np.zeros((80, 90), bool)
+    square[20:60, 20:60] = True
+    image = np.zeros((80, 90, 3), np.uint8)
+    for passes in (1, 2, 3):
+        predictor = Shrinker(batch_size=7)
+        predictor.scheme = predictor.scheme.changed(passes=passes)
+        refined = Refiner(predictor)(image, square[None])[0]
+        assert np.array_equal(np.flatnonzero(refined[40]), np.arange(20 + passes, 60))
