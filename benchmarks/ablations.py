@@ -85,11 +85,7 @@ class Task:
 
     def measure(self, model: Path) -> dict[str, Any]:
         """Matched pairs and mask AP, before and after. Records of a score under .05 stay as they are: no pair has one."""
-        asked = [index for index, record in enumerate(self.records) if record["score"] >= LEAST_SCORE]
-        refined, report = refine_records([self.records[index] for index in asked], self.images, Refiner(load_predictor(str(model))))
-        after = list(self.records)
-        for index, record in zip(asked, refined, strict=True):
-            after[index] = record
+        after, report = refine_records(self.records, self.images, Refiner(load_predictor(str(model))), min_score=LEAST_SCORE)
         pairs = match_pairs(self.records, self.document)
         scores = [score_records(records, pairs) for records in (self.records, after)]
         comparison = compare(*scores, pairs)

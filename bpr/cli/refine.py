@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_model_scheme(parser)
     parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
+    parser.add_argument("--min-score", type=float, metavar="S", help="leave records of a lower score as they are (default: refine all)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     records, images = source.records, find_images()
     refiner = Refiner(_predictor(args, records, document))
     with progress_bar("refining", len(records)) as advance:
-        refined, report = refine_records(records, images, refiner, args.workers, advance, source.exclusive)
+        refined, report = refine_records(records, images, refiner, args.workers, advance, source.exclusive, args.min_score)
     with report.clock.stage("write"):
         source.write(refined, Path(args.out))
     _print(report, args.out)
@@ -65,7 +66,8 @@ def _print(report: RunReport, out: str) -> None:
     if len(report.problems) > MOST_PROBLEMS_SHOWN:
         print(f"... and {len(report.problems) - MOST_PROBLEMS_SHOWN} more", file=sys.stderr)
     kept = ", ".join(f"{count} {reason}" for reason, count in sorted(report.kept.items())) or "none"
-    print(f"{report.refined} of {report.records} records refined; kept as they were: {kept} -> {out}")
+    skipped = f"; {report.skipped} below --min-score" if report.skipped else ""
+    print(f"{report.refined} of {report.records} records refined{skipped}; kept as they were: {kept} -> {out}")
 
 
 def _predictor(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> Predictor:

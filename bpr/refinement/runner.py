@@ -23,12 +23,17 @@ from bpr.refinement.refiner import Refiner
 
 @dataclass
 class RunReport:
-    """What became of the records: ``kept`` counts by reason those that stayed as they were, ``problems`` names them."""
+    """What became of the records.
+
+    ``kept`` counts by reason those that could not be refined and stayed as they were, ``problems`` names them;
+    ``skipped`` counts those that were not to be refined.
+    """
 
     records: int
     images: int = 0
     patches: int = 0
     refined: int = 0
+    skipped: int = 0
     kept: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
@@ -60,6 +65,7 @@ def refine_records(
     workers: int = 2,
     on_progress: Callable[[int], None] = lambda done: None,
     exclusive: bool = False,
+    min_score: float | None = None,
 ) -> tuple[list[Record], RunReport]:
     """Refine COCO records.
 
@@ -68,12 +74,15 @@ def refine_records(
         workers: threads that read, cut and put back; the result does not depend on it.
         on_progress: called after each image with the number of records done so far.
         exclusive: the masks of an image do not overlap, and shall not afterwards.
+        min_score: records of a lower score stay as they are; None refines all.
 
     Returns:
         The records in their order, each exactly once, and the report. No ground truth is needed.
     """
     report, output = RunReport(len(records)), list(records)
     clock = report.clock
+    asked = [index for index, record in enumerate(records) if min_score is None or record.get("score", 1.0) >= min_score]
+    report.skipped = len(records) - len(asked)
 
     def cut(indices: list[int]) -> CutImage:
         return _cut_image(records, indices, images, refiner, clock)
@@ -88,20 +97,20 @@ def refine_records(
             refined = [with_mask(records[i.key], mask) for i, mask in zip(predicted.cut.instances, masks, strict=True)]
         return predicted.cut, refined
 
-    predicted = refiner.predict(ordered_map(cut, _by_image(records), workers), clock, put_back, workers)
+    predicted = refiner.predict(ordered_map(cut, _by_image(records, asked), workers), clock, put_back, workers)
     for done, refined in ordered_map(write, predicted, workers):
         for instance, record in zip(done.instances, refined, strict=True):
             output[instance.key] = record
         report.add(done)
-        on_progress(report.refined + report.kept.total())
+        on_progress(report.skipped + report.refined + report.kept.total())
     return output, report
 
 
-def _by_image(records: Sequence[Record]) -> list[list[int]]:
-    """Record indices by image, images in the order of their first record."""
+def _by_image(records: Sequence[Record], asked: Sequence[int]) -> list[list[int]]:
+    """The indices that are asked for, by image, images in the order of their first record."""
     groups: dict[str, list[int]] = defaultdict(list)
-    for index, record in enumerate(records):
-        groups[repr(record["image_id"])].append(index)
+    for index in asked:
+        groups[repr(records[index]["image_id"])].append(index)
     return list(groups.values())
 
 

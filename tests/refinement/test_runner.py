@@ -48,6 +48,13 @@ def test_ground_truth_is_never_needed(small_set: SmallSet) -> None:
     assert [r["segmentation"] for r in output(small_set)] == [r["segmentation"] for r in small_set.records]
 
 
+def test_records_below_the_minimal_score_stay_and_keep_their_place(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    records = [{**record, "score": score} for record, score in zip(small_set.records, (0.04, 0.9, 0.05, 0.01), strict=True)]
+    assert refine(small_set, "--min-score", "0.05", "--strict", results=small_set.write("scores.json", records)) == 0
+    assert [new == old for new, old in zip(output(small_set), records, strict=True)] == [True, False, False, True]
+    assert "2 of 4 records refined; 2 below --min-score" in capsys.readouterr().out
+
+
 def test_polygons_and_uncompressed_rle_are_read(small_set: SmallSet) -> None:
     polygon = {"image_id": 1, "category_id": 7, "segmentation": [[10, 10, 60, 10, 60, 50, 10, 50]]}
     runs = {"image_id": 1, "category_id": 7, "segmentation": {"size": [120, 160], "counts": [600, 50, 120 * 160 - 650]}}
