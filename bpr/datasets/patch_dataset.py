@@ -23,8 +23,9 @@ from mmseg.structures import SegDataSample  # isort: skip
 class PatchDataset(Dataset):
     """Patches of one or more stores.
 
-    A sample enters the pipeline as ``img`` (S, S, 3) RGB, ``extra`` (S, S, C - 3) mask and further inputs, and
-    ``gt_seg_map`` (S, S); ``extra`` is a segmentation field, so MMSegmentation's geometric transforms move it along.
+    A sample enters the pipeline as ``img`` (S, S, 3) RGB, ``extra`` (S, S, C - 3) mask and further inputs, without channels
+    for a network that sees the image alone, and ``gt_seg_map`` (S, S); ``extra`` is a segmentation field, so
+    MMSegmentation's geometric transforms move it along.
 
     Args:
         stores: folders made by ``extract_patches``.
@@ -61,8 +62,7 @@ class PackPatch(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         image = np.clip(results["img"], 0, 255).astype(np.uint8)
-        extra = results["extra"].reshape(*image.shape[:2], -1)
-        inputs = torch.from_numpy(np.concatenate([image, extra], axis=2)).permute(2, 0, 1)
+        inputs = torch.from_numpy(np.dstack([image, results["extra"]])).permute(2, 0, 1)
         truth = torch.from_numpy(np.ascontiguousarray(results["gt_seg_map"]))[None].long()
         sample = SegDataSample(metainfo={"img_shape": image.shape[:2]}, gt_sem_seg=PixelData(data=truth))
         return {"inputs": inputs, "data_samples": sample}

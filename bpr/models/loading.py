@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from bpr.errors import BPRError
+from bpr.models.checkpoints import read_state_dict
 from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.models.registry import MODELS
 
@@ -30,13 +30,3 @@ def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, 
     except RuntimeError as error:
         raise BPRError(f"{checkpoint}: does not fit {config} ({' '.join(str(error).split())[:200]})") from error
     return cfg, model.eval()
-
-
-def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, in the layout ``{'meta', 'state_dict'}`` or plain; nothing in the file is executed."""
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # a file that is no checkpoint makes torch's reader stumble in many ways
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise BPRError(f"{checkpoint}: not a checkpoint of plain tensors ({reason})") from error
-    return content.get("state_dict", content)

@@ -15,23 +15,28 @@ from torch import nn
 class StemConv2d(nn.Conv2d):
     """A backbone's first convolution that sends the channels beyond its own to another convolution and adds both."""
 
-    def __init__(self, rgb: nn.Conv2d, mask: nn.Conv2d) -> None:
-        super().__init__(rgb.in_channels, rgb.out_channels, **_geometry(rgb), bias=rgb.bias is not None)
-        self.load_state_dict(rgb.state_dict())
-        self._mask = (mask,)  # in a tuple, so that the weights belong to the backbone alone
+    mask: tuple[nn.Conv2d]  # in a tuple, so that the weights belong to the backbone alone
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(x[:, : self.in_channels]) + self._mask[0](x[:, self.in_channels :])
+        return super().forward(x[:, : self.in_channels]) + self.mask[0](x[:, self.in_channels :])
 
 
 def add_mask_stem(backbone: nn.Module, extra_channels: int) -> None:
-    """Give ``backbone`` a ``conv_mask`` for ``extra_channels`` (mask, evidence, ...) beside its first convolution."""
-    name, first = next((n, m) for n, m in backbone.named_modules() if isinstance(m, nn.Conv2d))
-    backbone.conv_mask = nn.Conv2d(extra_channels, first.out_channels, **_geometry(first), bias=False)
+    """Give ``backbone`` a ``conv_mask`` for ``extra_channels`` (mask, evidence, ...) beside its first convolution.
+
+    Both are of the first convolution's own class, so padding of another kind (MobileNetV3's) is that of both. Without
+    further channels the backbone stays as it is.
+    """
+    if not extra_channels:
+        return
+    first = next(module for module in backbone.modules() if isinstance(module, nn.Conv2d))
+    kind = type(first)
+    backbone.conv_mask = kind(extra_channels, first.out_channels, **_geometry(first), bias=False)
     nn.init.kaiming_normal_(backbone.conv_mask.weight, mode="fan_out", nonlinearity="relu")
-    owner, _, attribute = name.rpartition(".")
-    setattr(backbone.get_submodule(owner), attribute, StemConv2d(first, backbone.conv_mask))
+    first.mask = (backbone.conv_mask,)
+    # MMEngine's initialisers look for "Conv2d" among the direct bases, hence the third.
+    first.__class__ = type(f"Stem{kind.__name__}", tuple(dict.fromkeys((StemConv2d, kind, nn.Conv2d))), {})
 
 
 def _geometry(conv: nn.Conv2d) -> dict[str, Any]:
-    return {"kernel_size": conv.kernel_size, "stride": conv.stride, "padding": conv.padding}
+    return {name: getattr(conv, name) for name in ("kernel_size", "stride", "padding", "dilation")}

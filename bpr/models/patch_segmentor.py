@@ -10,6 +10,7 @@ from mmseg.models.segmentors import EncoderDecoder
 
 from bpr.geometry.scheme import INPUT_CHANNELS
 from bpr.models.mask_stem import add_mask_stem
+from bpr.models.pretrained import load_pretrained
 from bpr.models.registry import MODELS
 
 
@@ -18,13 +19,23 @@ class PatchSegmentor(EncoderDecoder):
     """MMSegmentation's encoder-decoder over RGB and mask (and what else the preprocessor's ``inputs`` name).
 
     Training is MMSegmentation's own; :meth:`probabilities` is all that refining needs.
+
+    Args:
+        pretrained: where the backbone's weights come from when training starts: a name of the OpenMMLab zoo
+            (``open-mmlab://...``, ``mmcls://...``), an address, or a ``.pth`` or ``.npz`` file; None: random.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, pretrained: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.pretrained = pretrained
         extra = sum(INPUT_CHANNELS[name] for name in self.data_preprocessor.inputs[1:])
         add_mask_stem(self.backbone, extra)
         self.to(memory_format=torch.channels_last)
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.pretrained:
+            load_pretrained(self.backbone, self.pretrained)
 
     def probabilities(self, patches: torch.Tensor) -> torch.Tensor:
         """(K, S, S, C) uint8 patches -> (K, S, S) float32 P(foreground).

@@ -22,6 +22,7 @@ CONFIG = str(ROOT / "configs" / "bpr_hrnet-w18s_2xb16-3500_starter-64x64.py")
 def train(store: Path, work_dir: Path, iterations: int, *more: str, config: str = CONFIG) -> int:
     overrides = [
         f"train_dataloader.dataset.stores={store}",
+        "model.pretrained=None",
         "train_dataloader.batch_size=4",
         "train_dataloader.num_workers=0",
         "train_dataloader.persistent_workers=False",

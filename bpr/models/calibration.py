@@ -1,0 +1,68 @@
+"""Norms that were folded into their convolutions get back the statistics of what the network sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce_params
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from bpr.models.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CalibrateNormHook(Hook):
+    """Before training, express the backbone's batch norms in the statistics of the first batches.
+
+    Without it, a backbone from :func:`~bpr.models.pretrained.mobilenet_v2_state_dict` would compute something else in
+    training, where norms divide by the batch's spread, than the network that was folded.
+    """
+
+    def __init__(self, batches: int = 4) -> None:
+        self.batches = batches
+
+    def before_train(self, runner: Runner) -> None:
+        if runner.iter:
+            return  # resumed: its norms have statistics of their own
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        batches = islice(iter(runner.train_dataloader), self.batches)
+        calibrate_norms(model.backbone, (model.data_preprocessor(batch)["inputs"] for batch in batches))
+        all_reduce_params([*model.backbone.parameters(), *model.backbone.buffers()], op="mean")
+
+
+@torch.no_grad()
+def calibrate_norms(backbone: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+    """Set every batch norm's running statistics to those of ``batches``; what it computes in eval mode stays the same."""
+    norms = [module for module in backbone.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    moments: dict[nn.Module, list[torch.Tensor]] = {norm: [] for norm in norms}
+
+    def watch(norm: nn.Module, inputs: tuple[Any, ...]) -> None:
+        x = inputs[0].float()
+        moments[norm].append(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]))
+
+    watching = [norm.register_forward_pre_hook(watch) for norm in norms]
+    was_training = backbone.training
+    backbone.eval()
+    for inputs in batches:
+        backbone(inputs)
+    backbone.train(was_training)
+    for handle in watching:
+        handle.remove()
+    for norm, seen in moments.items():
+        mean, square = torch.stack(seen).mean(0)
+        _restate(norm, mean, (square - mean.square()).clamp(min=0))
+
+
+def _restate(norm: nn.Module, mean: torch.Tensor, variance: torch.Tensor) -> None:
+    """The same affine map, written with other statistics."""
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    norm.bias += scale * (mean - norm.running_mean)
+    norm.weight.copy_(scale * (variance + norm.eps).sqrt())
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)

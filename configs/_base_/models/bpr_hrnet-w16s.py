@@ -1,0 +1,10 @@
+# The depth of W18-small in widths that fill the vectors of a processor; no ImageNet weights of this width are published.
+_base_ = './bpr_hrnet-w18s.py'
+model = dict(
+    pretrained=None,
+    backbone=dict(
+        extra=dict(
+            stage2=dict(num_channels=(16, 32)),
+            stage3=dict(num_channels=(16, 32, 64)),
+            stage4=dict(num_channels=(16, 32, 64, 128)))),
+    decode_head=dict(in_channels=[16, 32, 64, 128], channels=240))
