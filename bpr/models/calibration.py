@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
-from mmengine.dist import all_reduce_params
+from mmengine.dist import all_reduce_params, get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from bpr.models.registry import HOOKS
 
 
 @HOOKS.register_module()
 class CalibrateNormHook(Hook):
-    """Before training, express the backbone's batch norms in the statistics of the first batches.
+    """Before training, express the backbone's batch norms in the statistics of a few batches.
 
     Without it, a backbone from :func:`~bpr.models.pretrained.mobilenet_v2_state_dict` would compute something else in
     training, where norms divide by the batch's spread, than the network that was folded.
@@ -31,9 +32,15 @@ class CalibrateNormHook(Hook):
         if runner.iter:
             return  # resumed: its norms have statistics of their own
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        batches = islice(iter(runner.train_dataloader), self.batches)
-        calibrate_norms(model.backbone, (model.data_preprocessor(batch)["inputs"] for batch in batches))
-        all_reduce_params([*model.backbone.parameters(), *model.backbone.buffers()], op="mean")
+        calibrate_norms(model.backbone, (model.data_preprocessor(batch)["inputs"] for batch in self._draw(runner.train_dataloader)))
+        all_reduce_params([value for value in model.backbone.state_dict().values() if value.is_floating_point()], op="mean")
+
+    def _draw(self, loader: DataLoader) -> Iterator[Any]:
+        """Batches of random samples, past the loader's sampler, whose order is that of the training."""
+        rng = np.random.default_rng(get_rank())
+        for _ in range(self.batches):
+            chosen = rng.integers(0, len(loader.dataset), loader.batch_size).tolist()
+            yield loader.collate_fn([loader.dataset[index] for index in chosen])
 
 
 @torch.no_grad()

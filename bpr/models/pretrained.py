@@ -124,7 +124,10 @@ def _local_file(source: str) -> Path:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = re.search(r"-([0-9a-f]{8})\.pth$", address)
-        torch.hub.download_url_to_file(address, str(path), digest and digest[1], progress=False)
+        try:
+            torch.hub.download_url_to_file(address, str(path), digest and digest[1], progress=False)
+        except RuntimeError as error:
+            raise BPRError(f"pretrained {source}: {address} came damaged ({error}); try again") from error
     return path
 
 

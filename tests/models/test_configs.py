@@ -23,6 +23,14 @@ from bpr.models.training import build_runner
 from tests.conftest import ROOT
 
 CONFIGS = sorted(path.name for path in (ROOT / "configs").glob("*.py"))
+ONE_ITERATION = [
+    "train_dataloader.batch_size=2",
+    "train_dataloader.num_workers=0",
+    "train_dataloader.persistent_workers=False",
+    "train_cfg.max_iters=1",
+    "default_hooks.checkpoint.save_last=False",
+    "default_hooks.logger.interval=1",
+]
 METAFILE = yaml.safe_load((ROOT / "configs" / "metafile.yml").read_text())
 
 
@@ -51,10 +59,8 @@ def test_a_config_trains(name: str, tmp_path: Path) -> None:
     """One iteration of two patches at the config's own input side, from a store cut for it."""
     cfg = Config.fromfile(ROOT / "configs" / name)
     write_noise(tmp_path / "store", PatchScheme.from_refinement(cfg.refinement, "train"))
-    options = ["model.pretrained=None", f"train_dataloader.dataset.stores={tmp_path / 'store'}", "train_dataloader.batch_size=2"]
-    options += ["train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False", "load_from=None"]
-    options += ["train_cfg.max_iters=1", "default_hooks.checkpoint.save_last=False", "default_hooks.logger.interval=1"]
-    runner = build_runner(ROOT / "configs" / name, str(tmp_path / "work"), options)
+    options = ["model.pretrained=None", "load_from=None", f"train_dataloader.dataset.stores={tmp_path / 'store'}"]
+    runner = build_runner(ROOT / "configs" / name, str(tmp_path / "work"), options + ONE_ITERATION)
     runner.train()
     assert runner.iter == 1
     assert np.isfinite(runner.message_hub.get_scalar("train/loss").current())
