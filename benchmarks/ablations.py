@@ -1,6 +1,6 @@
 """Train short versions of the recipe, each with one thing changed, and measure all on both validation splits.
 
-    python benchmarks/ablations.py DATA [--only NAME ...] [--iterations 640]
+    python benchmarks/ablations.py DATA [--only NAME ...]
 
 DATA holds coco/, davis/ and detections/; benchmarks/hold_out.py must have run. Finished trainings and finished
 measurements are kept (work_dirs/ablations, docs/results/ablations), so the script goes on where it was stopped.
@@ -29,7 +29,9 @@ from bpr.formats.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
-RECIPE = "configs/bpr_hrnet-w18s_1xb32-640_starter-64x64.py"
+RECIPE = "configs/bpr_hrnet-w18s_1xb32-320_starter-64x64.py"
+SGD = [f"optim_wrapper.optimizer.{value}" for value in ("_delete_=True", "type=SGD", "lr=0.01", "momentum=0.9", "weight_decay=0.0005")]
+ITERATIONS = 320  # of the recipe
 RESULTS = Path("docs/results/ablations")
 SETS = {
     "davis_val": ("davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"),
@@ -52,18 +54,24 @@ class Row:
     change: str
     options: list[str] = field(default_factory=list)
     config: str = RECIPE
+    precision: bool = False  # AP too, for which every detection has to be refined and not only those of the pairs
 
 
 ROWS = (
-    Row("recipe", "the recipe"),
+    Row("recipe", "the recipe", precision=True),
+    Row("image_only", "the image alone", inputs("rgb"), precision=True),
     Row("no_evidence", "without the colour evidence (the paper's four channels)", inputs("rgb", "mask")),
-    Row("image_only", "the image alone", inputs("rgb")),
     Row("real_only", "real coarse masks only", ["train_dataloader.dataset.real=1.0"]),
     Row("synthetic_only", "synthetic coarse masks only: no detector", ["train_dataloader.dataset.real=0.0"]),
+    Row("none_refined", "no coarse masks drawn towards the truth", ["train_dataloader.dataset.refined=0.0"]),
     Row("no_scale_jitter", "without scale jitter", ["train_dataloader.dataset.scale=[1.0,1.0]"]),
     Row("unbalanced", "instances drawn evenly", ["train_dataloader.sampler.type=InfiniteSampler"]),
     Row("no_ema", "without the average of the weights", ["custom_hooks=[]"]),
-    Row("sgd", "the paper's SGD .01 instead of AdamW", ["optim_wrapper.optimizer={'_delete_':True,'type':'SGD','lr':0.01,'momentum':0.9}"]),
+    Row("mobilenet_v2", "MobileNetV2 from ImageNet weights", config=RECIPE.replace("hrnet-w18s", "mobilenet-v2"), precision=True),
+    Row("w16s", "HRNet-W16-small", config=RECIPE.replace("w18s", "w16s"), precision=True),
+    Row("input_32", "input of 32 px", ["model.data_preprocessor.input_side=32"], precision=True),
+    Row("sgd", "SGD .01, as the paper, instead of AdamW", SGD),
+    Row("input_128", "input of 128 px", ["model.data_preprocessor.input_side=128"], precision=True),
 )
 
 
@@ -99,16 +107,17 @@ class Task:
         }
 
 
-def train(row: Row, iterations: int) -> tuple[Path, float]:
+def train(row: Row) -> tuple[Path, float]:
     """The exported model of a row and the seconds its training took, as measured then."""
     work = Path("work_dirs/ablations") / row.name
     model, seconds = work / "model.onnx", work / "seconds.json"
-    if not model.is_file():
-        options = [f"train_cfg.max_iters={iterations}", "default_hooks.checkpoint.interval=160", *row.options]
+    if not seconds.is_file():
+        options = ["default_hooks.checkpoint.interval=160", *row.options]
         begun = time.perf_counter()
         run("tools/train.py", row.config, "--amp", "--work-dir", str(work), "--resume", "--cfg-options", *options)
         write_json(seconds, time.perf_counter() - begun)
-        run("tools/export.py", str(work / Path(row.config).name), str(work / f"iter_{iterations}.pth"), "--out", str(model))
+    if not model.is_file():
+        run("tools/export.py", str(work / Path(row.config).name), str(work / f"iter_{ITERATIONS}.pth"), "--out", str(model))
     return model, json.loads(seconds.read_text())
 
 
@@ -136,16 +145,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS])
-    parser.add_argument("--iterations", type=int, default=640)
     args = parser.parse_args()
+    rows = [row for row in ROWS if not args.only or row.name in args.only]
+    trained = [train(row) for row in rows]
     tasks = [Task.read(args.data, name) for name in SETS]
-    for row in ROWS:
+    for row, (model, seconds) in zip(rows, trained, strict=True):
         out = RESULTS / f"{row.name}.json"
-        if out.is_file() or (args.only and row.name not in args.only):
+        if out.is_file():
             continue
-        model, seconds = train(row, args.iterations)
         measured = {task.name: task.measure(model) for task in tasks}
-        values = {"change": row.change, "options": row.options, "patches": 32 * args.iterations, "training_seconds": seconds}
+        values = {"change": row.change, "options": row.options, "training_patches": 32 * ITERATIONS, "training_seconds": seconds}
         write_json(out, {**values, **measured, "date": time.strftime("%Y-%m-%d")}, indent=1)
         print(row.name, f"{seconds:.0f} s", flush=True)
     finished = [json.loads(path.read_text()) for row in ROWS if (path := RESULTS / f"{row.name}.json").is_file()]

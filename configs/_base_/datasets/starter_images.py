@@ -2,7 +2,7 @@
 _base_ = ['./patches.py', '../refinement/starter.py']
 data_root = 'data/starter/'
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=8,
     num_workers=1,
     sampler=dict(_delete_=True, type='bpr.BalancedSampler'),
     collate_fn=dict(type='bpr.collate_instances'),
