@@ -12,17 +12,21 @@ from mmengine.runner import Runner
 from bpr.errors import BPRError
 from bpr.models.registry import HOOKS
 
+RESUMED = ("best_score", "best_ckpt", "keep_ckpt_ids")
+"""What MMEngine's CheckpointHook has to find again: numbers, names of files, lists of iterations."""
+
 
 @HOOKS.register_module()
 class PlainCheckpointHook(Hook):
     """Keep what MMEngine logged out of its checkpoints: those objects need unpickling, tensors and numbers do not.
 
     What is left loads with ``weights_only=True``, which torch >= 2.6 asks for, also to resume. The smoothing
-    windows of the log start anew after a resume; nothing else depends on them.
+    windows of the log start anew after a resume; the best score so far and the list of kept checkpoints do not.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
+        info = {name: value for name, value in checkpoint["message_hub"]["runtime_info"].items() if name.startswith(RESUMED)}
+        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": info, "resumed_keys": dict.fromkeys(info, True)}
 
 
 def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
