@@ -1,4 +1,4 @@
-"""Checkpoints that load without executing anything they contain."""
+"""Checkpoints that are there whole or not at all, and load without executing anything they contain."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from bpr.errors import BPRError
+from bpr.formats.files import atomic_open
 from bpr.models.registry import HOOKS
 
 RESUMED = ("best_score", "best_ckpt", "keep_ckpt_ids")
@@ -27,6 +29,17 @@ class PlainCheckpointHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         info = {name: value for name, value in checkpoint["message_hub"]["runtime_info"].items() if name.startswith(RESUMED)}
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": info, "resumed_keys": dict.fromkeys(info, True)}
+
+
+class WholeFileBackend(LocalBackend):
+    """MMEngine's local files, each written beside its place and moved there: a run killed while it saves can resume."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        with atomic_open(filepath, "wb") as file:
+            file.write(obj)
+
+
+register_backend("bpr.whole", WholeFileBackend)
 
 
 def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:

@@ -8,42 +8,30 @@ from pathlib import Path
 import pytest
 
 from bpr.cli.main import main
-from tests.conftest import ROOT, SmallSet
+from tests.conftest import SmallSet
+from tests.models.toy_runs import extract, held_out, leaf, logged
 
 BASES = ("models/bpr_hrnet-w18s", "datasets/starter_patches", "schedules/adamw_ema", "validated_runtime")
 
-
-def write_config(folder: Path, data: SmallSet, more: str = "") -> str:
-    """A leaf as a user would write it: held-out set, how often, and a schedule of eight iterations."""
-    bases = [str(ROOT / "configs" / "_base_" / f"{name}.py") for name in BASES]
-    config = folder / "leaf.py"
-    config.write_text(
-        f"_base_ = {bases}\n"
-        "model = dict(data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))\n"
-        f"val_cfg = dict(results={str(data.results)!r}, annotations={str(data.ann)!r}, images={str(data.images)!r})\n"
-        "train_cfg = dict(type='IterBasedTrainLoop', max_iters=8, val_interval=4)\n"
-        "custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.3, update_buffers=True)]\n"
-        f"train_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(stores={str(folder / 'store')!r}))\n"
-        f"default_hooks = dict(checkpoint=dict(interval=4))\n{more}"
-    )
-    return str(config)
+# A leaf as a user would write it: how often, and a schedule of eight iterations.
+LEAF = """
+model = dict(data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=8, val_interval=4)
+custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.3, update_buffers=True)]
+default_hooks = dict(checkpoint=dict(interval=4))
+"""
+BOUNDARY_F = "F@2px/after"
 
 
 @pytest.fixture(scope="module")
 def validated(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallSet, Path]:
     folder = tmp_path_factory.mktemp("validation")
     data = SmallSet(folder / "set")
-    config = write_config(folder, data)
-    files = [str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(folder / "store")]
-    assert main(["extract-patches", *files, "--config", config]) == 0
+    stores = f"train_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(stores={str(folder / 'store')!r}))\n"
+    config = leaf(folder, BASES, LEAF + held_out(data) + stores)
+    extract(data, folder / "store", config)
     assert main(["train", config, "--work-dir", str(folder / "work")]) == 0
     return data, folder / "work"
-
-
-def logged(work_dir: Path) -> list[dict[str, float]]:
-    """What every validation of a run wrote to its log."""
-    lines = [json.loads(line) for path in sorted(work_dir.glob("*/vis_data/scalars.json")) for line in path.read_text().splitlines()]
-    return [line for line in lines if "F@2px/after" in line]
 
 
 def test_validation_says_what_refine_and_eval_say(validated: tuple[SmallSet, Path], tmp_path: Path) -> None:
@@ -53,7 +41,7 @@ def test_validation_says_what_refine_and_eval_say(validated: tuple[SmallSet, Pat
     model = ["--model", str(work_dir / "iter_8.pth"), "--img-dir", str(data.images), "--ann", str(data.ann)]
     assert main(["refine", str(data.results), *model, "--out", str(refined)]) == 0
     assert main(["eval", str(refined), "--ann", str(data.ann), "--before", str(data.results), "--out", str(summary)]) == 0
-    rows, last = json.loads(summary.read_text())["rows"], logged(work_dir)[-1]
+    rows, last = json.loads(summary.read_text())["rows"], logged(work_dir, BOUNDARY_F)[-1]
     for name in ("IoU", "BoundaryIoU@0.02", "F@2px"):
         assert last[f"{name}/before"] == pytest.approx(rows[f"{name}/matched"]["before"])
         assert last[f"{name}/after"] == pytest.approx(rows[f"{name}/matched"]["value"])
@@ -62,12 +50,12 @@ def test_validation_says_what_refine_and_eval_say(validated: tuple[SmallSet, Pat
 
 def test_the_best_checkpoint_is_that_of_the_best_boundaries_also_after_a_resume(validated: tuple[SmallSet, Path]) -> None:
     _, work_dir = validated
-    first, second = logged(work_dir)
-    assert first["F@2px/after"] > second["F@2px/after"]
+    first, second = logged(work_dir, BOUNDARY_F)
+    assert first[BOUNDARY_F] > second[BOUNDARY_F]
     assert [path.name for path in work_dir.glob("best_*iter_?.pth")] == ["best_F@2px_after_iter_4.pth"]
     options = ["--cfg-options", "train_cfg.max_iters=9"]
     assert main(["train", str(work_dir.parent / "leaf.py"), "--work-dir", str(work_dir), "--resume", *options]) == 0
-    assert logged(work_dir)[-1]["F@2px/after"] < first["F@2px/after"]
+    assert logged(work_dir, BOUNDARY_F)[-1][BOUNDARY_F] < first[BOUNDARY_F]
     assert [path.name for path in work_dir.glob("best_*iter_?.pth")] == ["best_F@2px_after_iter_4.pth"]
 
 
