@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bpr.datasets.patch_store import PatchStoreWriter
+from bpr.datasets.journal import Progress
+from bpr.datasets.patch_store import PatchStoreWriter, finished_build
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record
 from bpr.formats.ground_truth import GroundTruth
@@ -44,8 +45,14 @@ def extract_patches(
     out: str | Path,
     source: dict[str, Any],
     workers: int = 2,
+    resume: bool = False,
 ) -> ExtractionCounts:
-    """Write the patches of every matched detection to the store ``out``, in the order of images and records."""
+    """Write the patches of every matched detection to the store ``out``, in the order of images and records.
+
+    Args:
+        source: says which records and truth these are, for the manifest, and to know them again.
+        resume: go on with a killed build of the same scheme and source; a finished one is left as it is.
+    """
     by_image: dict[Any, list[tuple[int, BoxMask]]] = defaultdict(list)
     for index, (target, iou) in enumerate(truth.matches(records)):
         if target is not None and iou > MATCH_IOU:
@@ -60,15 +67,17 @@ def extract_patches(
             return len(pairs), iter(())
         return 0, iter([_cut_instance(image, mask, *pair, scheme) for mask, pair in zip(coarse, pairs, strict=True)])
 
-    unreadable = 0
-    with PatchStoreWriter(out, scheme, source) as store:
-        for failed, instances in ordered_map(cut, by_image.items(), workers):
-            unreadable += failed
-            for arrays in instances:
-                store.append(*arrays)
-        count = store.count
-    matched = sum(map(len, by_image.values())) - unreadable
-    return ExtractionCounts(len(records), matched, len(records) - matched - unreadable, unreadable, count)
+    def build() -> Progress:
+        with PatchStoreWriter(out, scheme, source, resume) as store:
+            for failed, instances in ordered_map(cut, list(by_image.items())[store.progress.items :], workers):
+                for arrays in instances:
+                    store.append(*arrays)
+                store.end_item(failed)
+            return store.progress
+
+    built = (finished_build(out, scheme, source) if resume else None) or build()
+    matched = sum(map(len, by_image.values()))
+    return ExtractionCounts(len(records), matched - built.left_out, len(records) - matched, built.left_out, built.rows)
 
 
 def _cut_instance(image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, scheme: PatchScheme) -> tuple[np.ndarray, ...]:
