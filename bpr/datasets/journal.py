@@ -1,6 +1,6 @@
 """What a killed build left: how far it is whole, so that the next one cuts back to there and goes on.
 
-    building.txt    the fingerprint of what is built, then a line for every finished item: its rows, its left-out records
+    building.txt    the fingerprint of what is built, then a line for every finished item: see Progress
 
 A line is written after its rows and counts once its end is there.
 """
@@ -17,14 +17,15 @@ from bpr.formats.files import atomic_open
 
 @dataclass(frozen=True)
 class Progress:
-    """Finished items, the rows that they gave, and the records that gave none because their image could not be read."""
+    """Finished items (images), the rows that they gave, their matched records, and matched records that gave no rows."""
 
     items: int = 0
     rows: int = 0
-    left_out: int = 0
+    matched: int = 0
+    unreadable: int = 0
 
-    def after(self, rows: int, left_out: int) -> Progress:
-        return Progress(self.items + 1, self.rows + rows, self.left_out + left_out)
+    def after(self, rows: int, matched: int, unreadable: int) -> Progress:
+        return Progress(self.items + 1, self.rows + rows, self.matched + matched, self.unreadable + unreadable)
 
 
 class Journal:
@@ -54,10 +55,10 @@ class Journal:
             file.write("".join(kept))
         self._file = open(self.path, "a")  # noqa: SIM115  (open until the store is finished)
 
-    def add(self, rows: int, left_out: int) -> None:
+    def add(self, rows: int, matched: int, unreadable: int) -> None:
         """An item is finished; its rows have reached the files."""
-        self.progress = self.progress.after(rows, left_out)
-        self._file.write(f"{rows} {left_out}\n")
+        self.progress = self.progress.after(rows, matched, unreadable)
+        self._file.write(f"{rows} {matched} {unreadable}\n")
         self._file.flush()
 
     def close(self, finished: bool) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -100,11 +101,11 @@ class PatchStoreWriter:
         for array, rows in zip(self._arrays, (patches, targets, origins), strict=True):
             array.append(rows)
 
-    def end_item(self, left_out: int = 0) -> None:
+    def end_item(self, matched: int = 0, unreadable: int = 0) -> None:
         """What was appended since the last call is whole: a build that goes on after a kill keeps it."""
         for array in self._arrays:
             array.flush()
-        self._journal.add(self._patches.count - self.progress.rows, left_out)
+        self._journal.add(self._patches.count - self.progress.rows, matched, unreadable)
 
     @property
     def progress(self) -> Progress:
@@ -121,8 +122,8 @@ class PatchStoreWriter:
         for array in self._arrays:
             array.close()
         if kind is None:
-            counts = {"count": self._patches.count, "items": self.progress.items, "left_out": self.progress.left_out}
-            write_json(self.folder / "manifest.json", {**counts, **self._made_of}, indent=1)
+            built = {"count": self._patches.count, "built": asdict(self.progress)}
+            write_json(self.folder / "manifest.json", {**built, **self._made_of}, indent=1)
         self._journal.close(finished=kind is None)
 
 
@@ -132,7 +133,7 @@ def finished_build(folder: str | Path, scheme: PatchScheme, source: dict[str, An
         return None
     manifest = PatchStore(folder).manifest
     same = {name: manifest[name] for name in _made_of(scheme, source)} == _made_of(scheme, source)
-    return Progress(manifest["items"], manifest["count"], manifest["left_out"]) if same else None
+    return Progress(**manifest["built"]) if same else None
 
 
 def _made_of(scheme: PatchScheme, source: dict[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def build_by_item(folder: Path, resume: bool = False) -> Path:
     with PatchStoreWriter(folder, SCHEME, {}, resume) as store:
         for part in PARTS[store.progress.items :]:
             store.append(*part)
-            store.end_item(left_out=1)
+            store.end_item(unreadable=1)
     return folder
 
 
@@ -119,7 +119,7 @@ def test_a_tail_torn_anywhere_is_cut_back(tmp_path: Path, name: str) -> None:
     store = PatchStoreWriter(torn, SCHEME, {})
     for part in PARTS:
         store.append(*part)
-        store.end_item(left_out=1)
+        store.end_item(unreadable=1)
     left = {path: path.read_bytes() for path in torn.iterdir()}
     whole = left[torn / name]
     for length in np.linspace(0, len(whole), 23).astype(int).tolist():
