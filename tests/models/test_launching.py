@@ -70,6 +70,7 @@ def test_accumulated_gradients_equal_the_whole_batch(whole_batch: tuple[str, Pat
 
 def test_gpus_synchronise_batchnorm_and_the_names_of_the_weights_stay() -> None:
     cfg = Config.fromfile(PAPER)
+    cfg.model.pretrained = None
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
     names = list(model.state_dict())

@@ -10,6 +10,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.fileio import get_file_backend
 
 from bpr.backends.mmseg import MMSegPredictor
 from bpr.backends.onnx_runtime import OnnxPredictor
@@ -61,6 +63,16 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(trained: tuple[Sma
     assert losses(killed) == pytest.approx(losses(undisturbed), rel=1e-4)
     assert list(losses(killed)) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert torch.allclose(weights(killed / "iter_8.pth"), weights(undisturbed / "iter_8.pth"), rtol=1e-2, atol=1e-3)
+
+
+def test_a_checkpoint_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    backend = get_file_backend(backend_args=dict(Config.fromfile(STARTER).default_hooks.checkpoint.backend_args))
+    checkpoint = tmp_path / "iter_2.pth"
+    backend.put(b"whole", checkpoint)
+    with pytest.raises(TypeError):
+        backend.put("what cannot be written", checkpoint)
+    assert [path.name for path in tmp_path.iterdir()] == ["iter_2.pth"]
+    assert checkpoint.read_bytes() == b"whole"
 
 
 def test_training_in_bfloat16(trained: tuple[SmallSet, Path, Path], tmp_path: Path) -> None:
