@@ -1,8 +1,9 @@
-"""A training checkpoint through MMSegmentation and torch."""
+"""A training checkpoint, or a network in training, through MMSegmentation and torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +11,26 @@ from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import PatchBatch
 
+if TYPE_CHECKING:
+    from bpr.models.patch_segmentor import PatchSegmentor
 
-class MMSegPredictor:
-    """A :class:`~bpr.refinement.predictor.Predictor` from a config and a checkpoint.
+
+class SegmentorPredictor:
+    """A :class:`~bpr.refinement.predictor.Predictor` around a network in eval mode, on the device where it lies."""
+
+    def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64) -> None:
+        self._model, self.scheme, self.batch_size = model, scheme, batch_size
+        self._device = next(model.parameters()).device
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            return self._model.probabilities(torch.from_numpy(batch.patches).to(self._device)).cpu().numpy()
+
+
+class MMSegPredictor(SegmentorPredictor):
+    """A predictor from a config and a checkpoint, on the GPU where there is one.
 
     Args:
         checkpoint: a ``.pth`` of ``tools/train.py``; only tensors and plain values are read from it.
@@ -28,16 +46,8 @@ class MMSegPredictor:
         from bpr.models.loading import load_segmentor
 
         cfg, model = load_segmentor(config or _config_beside(Path(checkpoint)), checkpoint)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = model.to(self._device)
-        self.scheme = PatchScheme.from_refinement(cfg.refinement, "test")
-        self.batch_size = batch_size
-
-    def predict(self, batch: PatchBatch) -> np.ndarray:
-        import torch
-
-        with torch.inference_mode():
-            return self._model.probabilities(torch.from_numpy(batch.patches).to(self._device)).cpu().numpy()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        super().__init__(model.to(device), PatchScheme.from_refinement(cfg.refinement, "test"), batch_size)
 
 
 def _config_beside(checkpoint: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from bpr.cli.options import add_scheme, add_workers, scheme_from
 
@@ -15,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", required=True, help="folder of the images")
     parser.add_argument("--out", required=True, help="folder of the new patch store")
+    parser.add_argument("--resume", action="store_true", help="go on with a build of the same files and scheme that was interrupted")
     add_scheme(parser, part="train")
     add_workers(parser)
 
@@ -22,13 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bpr.datasets.extraction import extract_patches
     from bpr.formats.coco import read_annotations, read_results
+    from bpr.formats.files import sha256_of
     from bpr.formats.ground_truth import GroundTruth
     from bpr.formats.images import ImageFolder
 
     document = read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
-    source = {"results": args.results, "annotations": args.ann}
-    counts = extract_patches(read_results(args.results), GroundTruth(document), images, scheme_from(args), args.out, source, args.workers)
+    source = {
+        role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in (("results", args.results), ("annotations", args.ann))
+    }
+    inputs = read_results(args.results), GroundTruth(document), images, scheme_from(args)
+    counts = extract_patches(*inputs, args.out, source, args.workers, args.resume)
     print(
         f"{counts.records} records: {counts.matched} matched, {counts.unmatched} without a match, "
         f"{counts.unreadable} unreadable -> {counts.patches} patches in {args.out}"

@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cfg-options", nargs="+", metavar="K=V", default=[], help="override config values, e.g. train_cfg.max_iters=100")
     resume = "continue from a checkpoint (default: the newest in the work dir)"
     parser.add_argument("--resume", nargs="?", const="auto", metavar="CHECKPOINT", help=resume)
-    parser.add_argument("--amp", action="store_true", help="train in bfloat16 (CPU and GPU)")
+    amp = "mixed precision: bf16 (CPU and GPU, the default of --amp) or fp16 (GPU)"
+    parser.add_argument("--amp", nargs="?", const="bf16", choices=["bf16", "fp16"], help=amp)
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
 

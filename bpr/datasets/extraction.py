@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bpr.datasets.patch_store import PatchStoreWriter
+from bpr.datasets.journal import Progress
+from bpr.datasets.patch_store import PatchStoreWriter, finished_build
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record
 from bpr.formats.ground_truth import GroundTruth
@@ -44,31 +45,46 @@ def extract_patches(
     out: str | Path,
     source: dict[str, Any],
     workers: int = 2,
+    resume: bool = False,
 ) -> ExtractionCounts:
-    """Write the patches of every matched detection to the store ``out``, in the order of images and records."""
-    by_image: dict[Any, list[tuple[int, BoxMask]]] = defaultdict(list)
-    for index, (target, iou) in enumerate(truth.matches(records)):
-        if target is not None and iou > MATCH_IOU:
-            by_image[records[index]["image_id"]].append((index, target))
+    """Write the patches of every matched detection to the store ``out``, in the order of images and records.
 
-    def cut(item: tuple[Any, list[tuple[int, BoxMask]]]) -> tuple[int, Iterator[tuple[np.ndarray, ...]]]:
-        image_id, pairs = item
+    Args:
+        source: says which records and truth these are, for the manifest, and to know them again.
+        resume: go on with a killed build of the same scheme and source; a finished one is left as it is.
+    """
+    by_image: dict[Any, list[int]] = defaultdict(list)
+    for index, record in enumerate(records):
+        by_image[record["image_id"]].append(index)
+
+    def cut(item: tuple[Any, list[int]]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
+        image_id, indices = item
+        matched = _matched([records[index] for index in indices], indices, truth.fresh())
         try:
-            image = read_image(images.path(image_id))
-            coarse = [decode_mask(records[index]["segmentation"], image.shape[:2]) for index, _ in pairs]
+            image = read_image(images.path(image_id)) if matched else np.empty((0, 0, 3), np.uint8)
+            coarse = [decode_mask(records[index]["segmentation"], image.shape[:2]) for index, _ in matched]
         except (BadImage, BadMask):
-            return len(pairs), iter(())
-        return 0, iter([_cut_instance(image, mask, *pair, scheme) for mask, pair in zip(coarse, pairs, strict=True)])
+            return 0, len(matched), iter(())
+        rows = [_cut_instance(image, mask, *pair, scheme) for mask, pair in zip(coarse, matched, strict=True)]
+        return len(matched), 0, iter(rows)
 
-    unreadable = 0
-    with PatchStoreWriter(out, scheme, source) as store:
-        for failed, instances in ordered_map(cut, by_image.items(), workers):
-            unreadable += failed
-            for arrays in instances:
-                store.append(*arrays)
-        count = store.count
-    matched = sum(map(len, by_image.values())) - unreadable
-    return ExtractionCounts(len(records), matched, len(records) - matched - unreadable, unreadable, count)
+    def build() -> Progress:
+        with PatchStoreWriter(out, scheme, source, resume) as store:
+            for matched, unreadable, instances in ordered_map(cut, list(by_image.items())[store.progress.items :], workers):
+                for arrays in instances:
+                    store.append(*arrays)
+                store.end_item(matched, unreadable)
+            return store.progress
+
+    built = (finished_build(out, scheme, source) if resume else None) or build()
+    unmatched = len(records) - built.matched - built.unreadable
+    return ExtractionCounts(len(records), built.matched, unmatched, built.unreadable, built.rows)
+
+
+def _matched(records: Sequence[Record], indices: Sequence[int], truth: GroundTruth) -> list[tuple[int, BoxMask]]:
+    """The index and the ground truth of every record of an image that found its object."""
+    found = zip(indices, truth.matches(records), strict=True)
+    return [(index, target) for index, (target, iou) in found if target is not None and iou > MATCH_IOU]
 
 
 def _cut_instance(image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, scheme: PatchScheme) -> tuple[np.ndarray, ...]:

@@ -2,27 +2,33 @@
 
 Legend: N patches, S window side, C channels of the scheme.
 
-    manifest.json   scheme, count, source (how it was made), written last: a folder without it is unfinished
+    manifest.json   scheme, counts, source (what it was made of), written last: a folder without it is unfinished
     patches.npy     (N, S, S, C) uint8 network input
     targets.npy     (N, S, S) uint8 ground truth, 0 or 1
     origins.npy     (N, 5) int32 record index in the results file, then the patch box XYXY
+    building.txt    only while it is built: see bpr.datasets.journal
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from bpr.datasets.journal import Journal, Progress
 from bpr.errors import BPRError
 from bpr.formats.files import read_json, write_json
 from bpr.geometry.scheme import TRAINED, PatchScheme
 
 FORMAT = "bpr-patch-store"
 VERSION = 1
+HEADER_BYTES = 128
 
 
 class PatchStore:
@@ -34,6 +40,7 @@ class PatchStore:
 
     def __init__(self, folder: str | Path, expected: PatchScheme | None = None) -> None:
         folder = Path(folder)
+        self._opened_with = folder, expected
         if not (folder / "manifest.json").is_file():
             raise BPRError(f"{folder}: no finished patch store (manifest.json is missing); build it with extract_patches")
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
@@ -52,6 +59,10 @@ class PatchStore:
     def __len__(self) -> int:
         return len(self.patches)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the files anew in a process that is spawned: a memory map would be sent to it as gigabytes."""
+        return PatchStore, self._opened_with
+
 
 def _shape_of(scheme: PatchScheme) -> dict[str, Any]:
     """What must agree between a store and a training; the suppression may differ (paper: .25 and .55)."""
@@ -60,57 +71,104 @@ def _shape_of(scheme: PatchScheme) -> dict[str, Any]:
 
 
 class PatchStoreWriter:
-    """Append patches; memory stays flat. Leaving the ``with`` block without an error finishes the store.
+    """Append patches, item by item; memory stays flat. Leaving the ``with`` block without an error finishes the store.
+
+    Args:
+        source: what the store is made of; a build goes on only with the same.
+        resume: go on where a killed build ended: its first ``progress.items`` items are there, to the byte.
 
     Raises:
-        BPRError: the folder already holds a store.
+        BPRError: the folder already holds a store, or ``resume`` and a build of another scheme or source.
     """
 
-    def __init__(self, folder: str | Path, scheme: PatchScheme, source: dict[str, Any]) -> None:
+    def __init__(self, folder: str | Path, scheme: PatchScheme, source: dict[str, Any], resume: bool = False) -> None:
         self.folder = Path(folder)
         if (self.folder / "manifest.json").exists():
             raise BPRError(f"{folder}: already holds a patch store; choose another --out or remove it")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.scheme, self.source = scheme, source
+        self._made_of = _made_of(scheme, source)
+        self._journal = Journal(self.folder / "building.txt", _fingerprint(self._made_of), resume)
         window = (scheme.window, scheme.window)
-        self._patches = _GrowingArray(self.folder / "patches.npy", (*window, scheme.channels), np.uint8)
-        self._targets = _GrowingArray(self.folder / "targets.npy", window, np.uint8)
-        self._origins = _GrowingArray(self.folder / "origins.npy", (5,), np.int32)
+        self._patches = _GrowingArray(self.folder / "patches.npy", (*window, scheme.channels), np.uint8, resume)
+        self._targets = _GrowingArray(self.folder / "targets.npy", window, np.uint8, resume)
+        self._origins = _GrowingArray(self.folder / "origins.npy", (5,), np.int32, resume)
+        self._journal.go_on(min(array.count for array in self._arrays))
+        for array in self._arrays:
+            array.cut_back(self.progress.rows)
 
     def append(self, patches: np.ndarray, targets: np.ndarray, origins: np.ndarray) -> None:
         """Add (n, S, S, C), (n, S, S) and (n, 5) rows of the same n patches."""
-        self._patches.append(patches)
-        self._targets.append(targets)
-        self._origins.append(origins)
+        for array, rows in zip(self._arrays, (patches, targets, origins), strict=True):
+            array.append(rows)
+
+    def end_item(self, matched: int = 0, unreadable: int = 0) -> None:
+        """What was appended since the last call is whole: a build that goes on after a kill keeps it."""
+        for array in self._arrays:
+            array.flush()
+        self._journal.add(self._patches.count - self.progress.rows, matched, unreadable)
 
     @property
-    def count(self) -> int:
-        return self._patches.count
+    def progress(self) -> Progress:
+        return self._journal.progress
+
+    @property
+    def _arrays(self) -> tuple[_GrowingArray, ...]:
+        return self._patches, self._targets, self._origins
 
     def __enter__(self) -> PatchStoreWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for array in (self._patches, self._targets, self._origins):
+        for array in self._arrays:
             array.close()
         if kind is None:
-            manifest = {"format": FORMAT, "version": VERSION, "count": self.count}
-            write_json(self.folder / "manifest.json", {**manifest, "scheme": self.scheme.to_dict(), "source": self.source}, indent=1)
+            built = {"count": self._patches.count, "built": asdict(self.progress)}
+            write_json(self.folder / "manifest.json", {**built, **self._made_of}, indent=1)
+        self._journal.close(finished=kind is None)
+
+
+def finished_build(folder: str | Path, scheme: PatchScheme, source: dict[str, Any]) -> Progress | None:
+    """What a finished store of this very scheme and source holds; None where there is no such store."""
+    if not (Path(folder) / "manifest.json").is_file():
+        return None
+    manifest = PatchStore(folder).manifest
+    same = {name: manifest[name] for name in _made_of(scheme, source)} == _made_of(scheme, source)
+    return Progress(**manifest["built"]) if same else None
+
+
+def _made_of(scheme: PatchScheme, source: dict[str, Any]) -> dict[str, Any]:
+    return {"format": FORMAT, "version": VERSION, "scheme": scheme.to_dict(), "source": source}
+
+
+def _fingerprint(made_of: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
 class _GrowingArray:
     """A ``.npy`` file that grows row by row; its header has room for any length and is set at the end."""
 
-    def __init__(self, path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> None:
-        self.row, self.dtype, self.count = row, np.dtype(dtype), 0
-        self._file = open(path, "wb")  # noqa: SIM115  (open until the store is finished)
+    def __init__(self, path: Path, row: tuple[int, ...], dtype: type[np.generic], resume: bool) -> None:
+        self.row, self.dtype = row, np.dtype(dtype)
+        self._row_bytes = int(np.prod(row)) * self.dtype.itemsize
+        self._file = open(path, "r+b" if resume and path.exists() else "w+b")  # noqa: SIM115  (open until the store is finished)
+        self.count = max(0, self._file.seek(0, os.SEEK_END) - HEADER_BYTES) // self._row_bytes
+
+    def cut_back(self, count: int) -> None:
+        """Keep the first ``count`` rows."""
+        self.count = count
+        self._file.seek(0)
         self._write_header()
+        self._file.truncate(HEADER_BYTES + count * self._row_bytes)
+        self._file.seek(0, os.SEEK_END)
 
     def append(self, rows: np.ndarray) -> None:
         if rows.shape[1:] != self.row:
             raise ValueError(f"rows: expected (n, {', '.join(map(str, self.row))}), got {rows.shape}")
-        self._file.write(np.ascontiguousarray(rows, self.dtype).tobytes())
+        self._file.write(np.ascontiguousarray(rows, self.dtype).data)
         self.count += len(rows)
+
+    def flush(self) -> None:
+        self._file.flush()
 
     def close(self) -> None:
         self._file.seek(0)
@@ -119,4 +177,4 @@ class _GrowingArray:
 
     def _write_header(self) -> None:
         text = f"{{'descr': {json.dumps(self.dtype.str)}, 'fortran_order': False, 'shape': {(self.count, *self.row)}, }}"
-        self._file.write(b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117).encode() + b"\n")
+        self._file.write(b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little") + text.ljust(HEADER_BYTES - 11).encode() + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -125,6 +126,15 @@ def read_json(path: str | Path, what: str) -> Any:
         raise BPRError(f"{path}: is a folder; expected {what}") from None
     except (ValueError, RecursionError) as error:
         raise BPRError(f"{path}: not valid JSON ({error}); expected {what}") from None
+
+
+def sha256_of(path: str | Path) -> str:
+    """The hexadecimal digest of a file's content."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def write_json(path: str | Path, value: Any, indent: int | None = None) -> None:

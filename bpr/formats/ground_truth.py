@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,12 @@ class GroundTruth:
             if not annotation.get("iscrowd"):
                 self._annotations[annotation["image_id"], annotation["category_id"]].append(annotation)
         self._masks: dict[tuple[Any, Any], list[BoxMask]] = {}
+
+    def fresh(self) -> GroundTruth:
+        """The same instances with no mask decoded yet: whoever works image by image drops it, and the masks with it."""
+        twin = copy.copy(self)
+        twin._masks = {}
+        return twin
 
     def annotations(self, image_id: Any, category_id: Any) -> list[Record]:
         """The annotations of one class in one image, in file order, crowds left out."""

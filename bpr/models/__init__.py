@@ -6,5 +6,6 @@ from bpr.models.checkpoints import PlainCheckpointHook
 from bpr.models.optim import Bf16OptimWrapper
 from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.models.preprocessor import PatchPreprocessor
+from bpr.models.validation import RefinementValLoop
 
-__all__ = ["Bf16OptimWrapper", "CalibrateNormHook", "PatchPreprocessor", "PatchSegmentor", "PlainCheckpointHook"]
+__all__ = ["Bf16OptimWrapper", "CalibrateNormHook", "PatchPreprocessor", "PatchSegmentor", "PlainCheckpointHook", "RefinementValLoop"]

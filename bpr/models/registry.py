@@ -11,3 +11,4 @@ OPTIM_WRAPPERS = registry.Registry("optim_wrapper", parent=registry.OPTIM_WRAPPE
 HOOKS = registry.Registry("hook", parent=registry.HOOKS, scope="bpr", locations=["bpr.models"])
 DATA_SAMPLERS = registry.Registry("data sampler", parent=registry.DATA_SAMPLERS, scope="bpr", locations=["bpr.datasets.sampling"])
 FUNCTIONS = registry.Registry("function", parent=registry.FUNCTIONS, scope="bpr", locations=["bpr.datasets.sampling"])
+LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.models"])

@@ -4,6 +4,7 @@ log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
 resume = False
+sync_bn = 'torch'  # of the processes on GPUs; one process keeps plain BatchNorm
 randomness = dict(seed=0)
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
@@ -15,6 +16,7 @@ default_hooks = dict(
         by_epoch=False,
         interval=4000,
         max_keep_ckpts=3,
+        backend_args=dict(backend='bpr.whole'),
         published_keys=['meta', 'state_dict']),
     sampler_seed=dict(type='DistSamplerSeedHook'))
-visualizer = dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
+visualizer = dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])

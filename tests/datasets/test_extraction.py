@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ from bpr.cli.main import main
 from bpr.datasets.patch_store import PatchStore
 from bpr.formats.rle import decode_mask
 from tests.conftest import SmallSet
+
+FILES = ("patches.npy", "targets.npy", "origins.npy", "manifest.json")
 
 
 def extract(data: SmallSet, out: Path, *options: str, results: Path | None = None) -> int:
@@ -55,7 +60,7 @@ def test_unmatched_crowd_and_other_classes_stay_out(small_set: SmallSet, tmp_pat
 def test_the_result_does_not_depend_on_workers(small_set: SmallSet, tmp_path: Path) -> None:
     for workers in ("0", "4"):
         assert extract(small_set, tmp_path / workers, "--workers", workers) == 0
-    for name in ("patches.npy", "targets.npy", "origins.npy", "manifest.json"):
+    for name in FILES:
         assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "4" / name).read_bytes()
 
 
@@ -68,4 +73,75 @@ def test_a_missing_image_is_counted(small_set: SmallSet, tmp_path: Path, capsys:
 def test_a_finished_store_is_never_overwritten(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert extract(small_set, tmp_path / "store") == 0
     assert extract(small_set, tmp_path / "store") == 1
+    assert "already holds a patch store" in capsys.readouterr().err
+
+
+# Dies with its third instance half written: two of the three files have not seen it, and the second image is not finished.
+KILLED = """
+import os, signal, sys
+from bpr.cli.main import main
+from bpr.datasets.patch_store import PatchStoreWriter
+
+append, seen = PatchStoreWriter.append, []
+
+def dying(store, *rows):
+    append(store, *rows)
+    seen.append(rows)
+    if len(seen) == 3:
+        store._patches.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+PatchStoreWriter.append = dying
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def killed(small_set: SmallSet, tmp_path: Path) -> Path:
+    """A store whose build was killed in the second of two images."""
+    files = [str(small_set.results), "--ann", str(small_set.ann), "--img-dir", str(small_set.images), "--out", str(tmp_path / "killed")]
+    process = subprocess.run([sys.executable, "-c", KILLED, "extract-patches", *files], check=False)
+    assert process.returncode == -signal.SIGKILL
+    return tmp_path / "killed"
+
+
+def test_a_killed_build_goes_on_to_the_same_bytes(
+    small_set: SmallSet, killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert extract(small_set, tmp_path / "undisturbed") == 0
+    undisturbed = capsys.readouterr().out
+    (small_set.images / "000001.png").unlink()  # what is finished is not made again
+    assert extract(small_set, killed, "--resume") == 0
+    assert capsys.readouterr().out.split("->")[1].split()[0] == undisturbed.split("->")[1].split()[0]
+    assert sorted(path.name for path in killed.iterdir()) == sorted(FILES)
+    for name in FILES:
+        assert (killed / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+
+
+def test_a_killed_build_is_made_anew_without_resume(small_set: SmallSet, killed: Path, tmp_path: Path) -> None:
+    assert extract(small_set, killed) == 0
+    assert extract(small_set, tmp_path / "undisturbed", "--resume") == 0  # nothing to go on with
+    for name in FILES:
+        assert (killed / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+
+
+def test_only_the_same_build_goes_on(small_set: SmallSet, killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert extract(small_set, killed, "--resume", "--nms-iou", "0.5") == 1
+    assert "holds a build of other detections, annotations or scheme" in capsys.readouterr().err
+    less = small_set.write("less.json", small_set.records[:2])
+    assert extract(small_set, killed, "--resume", results=less) == 1
+    assert extract(small_set, killed, "--resume") == 0
+
+
+def test_resuming_a_finished_build_leaves_it_and_says_the_same(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (small_set.images / "000001.png").unlink()
+    printed = []
+    for _ in range(2):
+        assert extract(small_set, tmp_path / "store", "--resume") == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert printed[0].startswith("4 records: 2 matched, 0 without a match, 2 unreadable")
+    assert extract(small_set, tmp_path / "store", "--resume", "--nms-iou", "0.5") == 1
     assert "already holds a patch store" in capsys.readouterr().err

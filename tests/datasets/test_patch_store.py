@@ -1,6 +1,8 @@
+import copy
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +99,44 @@ def test_an_empty_store_is_a_store(tmp_path: Path) -> None:
     store = PatchStore(build(tmp_path / "store", []))
     assert len(store) == 0
     assert store.patches.shape == (0, 8, 8, 4)
+
+
+PARTS = rows(3), rows(0, seed=1), rows(2, seed=2), rows(4, seed=3)
+
+
+def build_by_item(folder: Path, resume: bool = False) -> Path:
+    with PatchStoreWriter(folder, SCHEME, {}, resume) as store:
+        for part in PARTS[store.progress.items :]:
+            store.append(*part)
+            store.end_item(unreadable=1)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["patches.npy", "targets.npy", "origins.npy", "building.txt"])
+def test_a_tail_torn_anywhere_is_cut_back(tmp_path: Path, name: str) -> None:
+    """Whatever a crash left of one file, the build goes on to the same store."""
+    undisturbed, torn = build_by_item(tmp_path / "undisturbed"), tmp_path / "torn"
+    store = PatchStoreWriter(torn, SCHEME, {})
+    for part in PARTS:
+        store.append(*part)
+        store.end_item(unreadable=1)
+    left = {path: path.read_bytes() for path in torn.iterdir()}
+    whole = left[torn / name]
+    for length in np.linspace(0, len(whole), 23).astype(int).tolist():
+        for path, content in left.items():
+            path.write_bytes(content[:length] if path.name == name else content)
+        build_by_item(torn, resume=True)
+        for path in undisturbed.iterdir():
+            assert (torn / path.name).read_bytes() == path.read_bytes(), f"{name} torn at byte {length}"
+        (torn / "manifest.json").unlink()
+
+
+def test_a_process_that_is_spawned_opens_the_files_and_receives_no_arrays(tmp_path: Path) -> None:
+    store = PatchStore(build(tmp_path / "store", [rows(200)]), SCHEME)
+    assert len(ForkingPickler.dumps(store)) < 1000 < store.patches.nbytes
+    opened = copy.copy(store)
+    assert isinstance(opened.patches, np.memmap)
+    assert np.array_equal(opened.targets, store.targets)
 
 
 def test_a_store_is_read_without_torch() -> None:

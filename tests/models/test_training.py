@@ -1,13 +1,17 @@
-"""extract -> train -> resume -> export -> refine, at toy size."""
+"""extract -> train -> (kill ->) resume -> export -> refine, at toy size."""
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.fileio import get_file_backend
 
 from bpr.backends.mmseg import MMSegPredictor
 from bpr.backends.onnx_runtime import OnnxPredictor
@@ -15,30 +19,18 @@ from bpr.cli.main import main
 from bpr.datasets.patch_store import PatchStore
 from bpr.refinement.predictor import PatchBatch
 from tests.conftest import ROOT, SmallSet
+from tests.models.toy_runs import STARTER, arguments, extract, losses, start, weights
 
-CONFIG = str(ROOT / "configs" / "bpr_hrnet-w18s_2xb16-3500_starter-64x64.py")
 
-
-def train(store: Path, work_dir: Path, iterations: int, *more: str, config: str = CONFIG) -> int:
-    overrides = [
-        f"train_dataloader.dataset.stores={store}",
-        "model.pretrained=None",
-        "train_dataloader.batch_size=4",
-        "train_dataloader.num_workers=0",
-        "train_dataloader.persistent_workers=False",
-        f"train_cfg.max_iters={iterations}",
-        "default_hooks.checkpoint.interval=2",
-        "default_hooks.logger.interval=1",
-    ]
-    return main(["train", config, "--work-dir", str(work_dir), "--cfg-options", *overrides, *more])
+def train(store: Path, work_dir: Path, iterations: int, *more: str, config: str = STARTER) -> int:
+    return main(["train", *arguments(config, store, work_dir, iterations), *more])
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallSet, Path, Path]:
     folder = tmp_path_factory.mktemp("training")
     data, store, work_dir = SmallSet(folder / "set"), folder / "store", folder / "work"
-    extract = ["extract-patches", str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(store)]
-    assert main([*extract, "--config", CONFIG]) == 0
+    extract(data, store, STARTER)
     assert train(store, work_dir, 2) == 0
     return data, store, work_dir
 
@@ -57,12 +49,59 @@ def test_training_resumes_where_it_stopped(trained: tuple[SmallSet, Path, Path],
     assert torch.load(work_dir / "iter_4.pth", weights_only=True)["meta"]["iter"] == 4
 
 
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(trained: tuple[SmallSet, Path, Path], tmp_path: Path) -> None:
+    """The same patches in the same order, augmented the same way, from where the last checkpoint was written."""
+    killed, undisturbed, worker = tmp_path / "killed", tmp_path / "undisturbed", "train_dataloader.num_workers=1"
+    process = start(arguments(STARTER, trained[1], killed, 8, worker))
+    while process.poll() is None and not (killed / "last_checkpoint").is_file():
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "iter_8.pth").exists()
+    assert main(["train", *arguments(STARTER, trained[1], killed, 8, worker), "--resume"]) == 0
+    assert main(["train", *arguments(STARTER, trained[1], undisturbed, 8, worker)]) == 0
+    assert losses(killed) == pytest.approx(losses(undisturbed), rel=1e-4)
+    assert list(losses(killed)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert torch.allclose(weights(killed / "iter_8.pth"), weights(undisturbed / "iter_8.pth"), rtol=1e-2, atol=1e-3)
+
+
+def test_a_checkpoint_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    backend = get_file_backend(backend_args=dict(Config.fromfile(STARTER).default_hooks.checkpoint.backend_args))
+    checkpoint = tmp_path / "iter_2.pth"
+    backend.put(b"whole", checkpoint)
+    with pytest.raises(TypeError):
+        backend.put("what cannot be written", checkpoint)
+    assert [path.name for path in tmp_path.iterdir()] == ["iter_2.pth"]
+    assert checkpoint.read_bytes() == b"whole"
+
+
+def test_training_in_bfloat16(trained: tuple[SmallSet, Path, Path], tmp_path: Path) -> None:
+    _, store, work_dir = trained
+    assert train(store, tmp_path, 2, "--amp") == 0
+    half, full = losses(tmp_path), losses(work_dir)
+    assert half == pytest.approx({step: full[step] for step in (1, 2)}, rel=0.05)
+    assert half[1] != full[1]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="what a machine without a GPU says")
+def test_float16_needs_a_gpu(trained: tuple[SmallSet, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(trained[1], tmp_path, 1, "--amp", "fp16") == 1
+    assert capsys.readouterr().err.strip() == "bpr train: --amp fp16: expected a GPU, got none; --amp bf16 trains without one"
+
+
+def test_tensorboard_reads_the_log(trained: tuple[SmallSet, Path, Path]) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(min(trained[2].glob("*/vis_data"))))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [1, 2]
+
+
 @pytest.mark.parametrize("dataset", ["cityscapes", "coco"])
 def test_the_papers_configs_train(dataset: str, tmp_path: Path) -> None:
     """Their input is twice the patch: image, mask and truth are resized on the way in."""
     data, config = SmallSet(tmp_path / "set"), str(ROOT / "configs" / f"bpr_hrnet-w18s_4xb8-160k_{dataset}-128x128.py")
-    files = [str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(tmp_path / "store")]
-    assert main(["extract-patches", *files, "--config", config]) == 0
+    extract(data, tmp_path / "store", config)
     assert train(tmp_path / "store", tmp_path / "work", 1, config=config) == 0
     assert (tmp_path / "work" / "iter_1.pth").is_file()
 
@@ -70,7 +109,7 @@ def test_the_papers_configs_train(dataset: str, tmp_path: Path) -> None:
 def test_the_exported_file_equals_the_network(trained: tuple[SmallSet, Path, Path], tmp_path: Path) -> None:
     data, store, work_dir = trained
     exported = tmp_path / "model.onnx"
-    assert main(["export", CONFIG, str(work_dir / "iter_2.pth"), "--out", str(exported)]) == 0
+    assert main(["export", STARTER, str(work_dir / "iter_2.pth"), "--out", str(exported)]) == 0
     onnx, mmseg = OnnxPredictor(exported), MMSegPredictor(work_dir / "iter_2.pth")
     assert onnx.scheme == mmseg.scheme
     assert str(tmp_path).encode() not in exported.read_bytes()
@@ -86,8 +125,8 @@ def test_the_exported_file_equals_the_network(trained: tuple[SmallSet, Path, Pat
 def test_a_store_cut_otherwise_is_refused(trained: tuple[SmallSet, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = trained[0]
     store = tmp_path / "other"
-    extract = ["extract-patches", str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(store)]
-    assert main([*extract, "--side", "48"]) == 0
+    files = [str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(store)]
+    assert main(["extract-patches", *files, "--side", "48"]) == 0
     assert train(store, tmp_path / "work", 1) == 1
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bpr train:")]
     assert len(error) == 1
@@ -102,5 +141,5 @@ WOULD_CALL_OS_SYSTEM = b"cos\nsystem\n."
 def test_a_checkpoint_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
     checkpoint = tmp_path / "bad.pth"
     checkpoint.write_bytes(content)
-    assert main(["export", CONFIG, str(checkpoint), "--out", str(tmp_path / "x.onnx")]) == 1
+    assert main(["export", STARTER, str(checkpoint), "--out", str(tmp_path / "x.onnx")]) == 1
     assert "not a checkpoint of plain tensors" in capsys.readouterr().err

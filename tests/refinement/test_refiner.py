@@ -23,7 +23,6 @@ from bpr.refinement.refiner import Refiner
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-
 class Constant(IdentityPredictor):
     """Believes the mask three quarters."""
 
