@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -106,6 +107,11 @@ def inside(folder: str | Path, name: object, where: object) -> Path:
     if ".." in parts or "\0" in str(name) or PurePosixPath(str(name)).is_absolute() or PureWindowsPath(str(name)).anchor:
         raise BPRError(f"{where}: expected a file name inside its folder, got {str(name)[:80]!r}; names must not be absolute or hold ..")
     return Path(folder) / str(name)
+
+
+def file_sha256(path: str | Path) -> str:
+    """The whole file's SHA-256 in hexadecimal: which model, which weights."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _umask() -> int:

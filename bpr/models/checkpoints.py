@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from bpr.errors import BPRError
 from bpr.models.registry import HOOKS
 
 
@@ -23,13 +20,3 @@ class PlainCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
-
-
-def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, in the layout ``{'meta', 'state_dict'}`` or plain; nothing in the file is executed."""
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # a file that is no checkpoint makes torch's reader stumble in many ways
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise BPRError(f"{checkpoint}: not a checkpoint of plain tensors ({reason})") from error
-    return content.get("state_dict", content)
