@@ -20,7 +20,7 @@ from bpr.models.complexity import multiply_adds, parameters
 from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.models.registry import MODELS
 from bpr.models.training import build_runner
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SmallSet
 
 CONFIGS = sorted(path.name for path in (ROOT / "configs").glob("*.py"))
 ONE_ITERATION = [
@@ -56,14 +56,25 @@ def test_a_config_builds_and_agrees_with_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_config_trains(name: str, tmp_path: Path) -> None:
-    """One iteration of two patches at the config's own input side, from a store cut for it."""
+    """One iteration at the config's own input side, on a small store or set cut for it."""
     cfg = Config.fromfile(ROOT / "configs" / name)
-    write_noise(tmp_path / "store", PatchScheme.from_refinement(cfg.refinement, "train"))
-    options = ["model.pretrained=None", "load_from=None", f"train_dataloader.dataset.stores={tmp_path / 'store'}"]
+    options = ["model.pretrained=None", "load_from=None", *small_data(cfg, tmp_path)]
     runner = build_runner(ROOT / "configs" / name, str(tmp_path / "work"), options + ONE_ITERATION)
     runner.train()
     assert runner.iter == 1
     assert np.isfinite(runner.message_hub.get_scalar("train/loss").current())
+
+
+def small_data(cfg: Config, folder: Path) -> list[str]:
+    """Options that make the config's data set read what is written here: a store, or images for every source."""
+    dataset = cfg.train_dataloader.dataset
+    if "stores" in dataset:
+        write_noise(folder / "store", PatchScheme.from_refinement(cfg.refinement, "train"))
+        return [f"train_dataloader.dataset.stores={folder / 'store'}"]
+    small = SmallSet(folder / "set")
+    files = {"ann": small.ann, "img_dir": small.images, "results": small.results}
+    places = range(len(dataset.sources))
+    return [f"train_dataloader.dataset.sources.{place}.{key}={path}" for place in places for key, path in files.items()]
 
 
 def write_noise(folder: Path, scheme: PatchScheme, count: int = 4) -> None:
