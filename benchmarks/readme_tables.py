@@ -83,6 +83,7 @@ TABLES = {
     "schemes": lambda: (RESULTS / "schemes.md").read_text(encoding="utf-8").strip(),
     "models": lambda: (RESULTS / "models.md").read_text(encoding="utf-8").strip(),
     "patch_store": lambda: (RESULTS / "patch_store.md").read_text(encoding="utf-8").strip(),
+    "transfer": lambda: (RESULTS / "transfer.md").read_text(encoding="utf-8").strip(),
     "geometry_speed": geometry_speed,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),

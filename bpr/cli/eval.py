@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bpr.cli.options import versions_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         files = {"results": args.results, "before": args.before, "annotations": args.ann}
         names = {role: Path(path).name for role, path in files.items() if path}
-        write_json(args.out, {**summary.to_dict(), "unreadable": unreadable, "files": names, "versions": _versions()}, indent=2)
+        write_json(args.out, {**summary.to_dict(), "unreadable": unreadable, "files": names, "versions": versions_of(PACKAGES)}, indent=2)
     return 0
 
 
@@ -89,9 +90,3 @@ def _lines(summary: Summary, unreadable: dict[str, int]) -> list[str]:
             f"harmed by more than 1 point {parts['harmed_clearly']}"
         )
     return lines + [f"{role}: {count} unreadable masks count as empty" for role, count in unreadable.items() if count]
-
-
-def _versions() -> dict[str, Any]:
-    """Versions of what made the numbers; None for a checkout that is not installed."""
-    installed = {name for name in PACKAGES if any(metadata.distributions(name=name))}
-    return {name: metadata.version(name) if name in installed else None for name in PACKAGES}

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import bpr
 from bpr.errors import BPRError
 
-COMMANDS = ("refine", "convert", "demo", "visualize", "extract-patches", "synthesize-masks", "train", "eval", "export")
+TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "convert-checkpoint")
+COMMANDS = ("refine", "convert", "demo", "visualize", "eval", *TRAINING)
 
 
 def entry() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from typing import Literal
 
 from bpr.errors import BPRError
@@ -59,6 +60,12 @@ def _scheme_of(config: str, part: Literal["train", "test"]) -> PatchScheme:
     from mmengine.config import Config
 
     return PatchScheme.from_refinement(Config.fromfile(config).refinement, part)
+
+
+def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
+    """What made a number or a file; None for a checkout that is not installed."""
+    installed = {name for name in packages if any(metadata.distributions(name=name))}
+    return {name: metadata.version(name) if name in installed else None for name in packages}
 
 
 def import_training() -> None:

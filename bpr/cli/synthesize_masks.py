@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 HELP = "make detector-like coarse masks from ground truth"
+WAYS = ("mixed", "prototype", "mask_head", "stride", "polygon")
+"""Those of bpr.datasets.synthetic_masks, named here so that --help does not load it."""
 EXAMPLE = "tools/synthesize_masks.py instances.json --copies 4 --out synthetic.segm.json"
 
 
@@ -12,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ann", help="COCO annotation file")
     parser.add_argument("--out", required=True, help="COCO results JSON to write")
     parser.add_argument("--copies", type=int, default=1, help="coarse masks per annotated instance")
+    parser.add_argument("--way", choices=WAYS, default="mixed", help="how masks come out coarse (default: %(default)s, all of them)")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -20,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_annotations
     from bpr.formats.files import write_json
 
-    records = synthesize(read_annotations(args.ann), args.copies, args.seed)
+    records = synthesize(read_annotations(args.ann), args.copies, args.seed, args.way)
     write_json(args.out, records)
     print(f"{len(records)} coarse masks in {args.out}")
     return 0

@@ -18,17 +18,22 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.resampling import from_cells, signed_distance, to_cells
 
 MARGIN = 48
+MIXED = "mixed"
 
 
-def coarsen(mask: BoxMask, rng: np.random.Generator) -> BoxMask:
+def coarsen(mask: BoxMask, rng: np.random.Generator, way: str = MIXED) -> BoxMask:
     """A detector-like version of ``mask``: one way of sampling it down, then a bias and a local fault.
 
     Detectors' masks are systematically a little too large, so the bias leans outwards.
+
+    Args:
+        way: one of WAYS; ``mixed`` draws one for every mask.
     """
+    ways = _WAYS[way]
     box = grow(mask.box, MARGIN, mask.frame)
     soft = mask.window(box).astype(np.float32)
     side = float(np.sqrt(max(mask.area, 1)))
-    soft = _WAYS[rng.integers(len(_WAYS))](soft, mask, rng)
+    soft = ways[rng.integers(len(ways))](soft, mask, rng)
     soft = _shifted(soft, rng.normal(0, 0.008 * side, 2))
     if rng.random() < 0.5:
         soft = _local_fault(soft, side, rng)
@@ -64,7 +69,14 @@ def _polygon(soft: np.ndarray, mask: BoxMask, rng: np.random.Generator) -> np.nd
 
 
 Way = Callable[[np.ndarray, BoxMask, np.random.Generator], np.ndarray]
-_WAYS: tuple[Way, ...] = (_prototype, _prototype, _mask_head, _stride_four, _polygon)
+_WAYS: dict[str, tuple[Way, ...]] = {
+    MIXED: (_prototype, _prototype, _mask_head, _stride_four, _polygon),
+    "prototype": (_prototype,),
+    "mask_head": (_mask_head,),
+    "stride": (_stride_four,),
+    "polygon": (_polygon,),
+}
+WAYS = tuple(_WAYS)
 
 
 def _through_grid(soft: np.ndarray, cell: float | tuple[float, float], rng: np.random.Generator) -> np.ndarray:
@@ -109,7 +121,7 @@ def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator
     return noise / (float(noise.std()) + 1e-6)
 
 
-def synthesize(document: dict[str, Any], copies: int = 1, seed: int = 0) -> list[Record]:
+def synthesize(document: dict[str, Any], copies: int = 1, seed: int = 0, way: str = MIXED) -> list[Record]:
     """``copies`` coarse masks of every annotated instance (crowds left out) as COCO results, in file order."""
     frames = {image["id"]: (image["height"], image["width"]) for image in document["images"]}
     rng = np.random.default_rng(seed)
@@ -119,7 +131,7 @@ def synthesize(document: dict[str, Any], copies: int = 1, seed: int = 0) -> list
             continue
         mask = decode_mask(annotation["segmentation"], frames[annotation["image_id"]])
         for _ in range(copies if mask.area else 0):
-            coarse = coarsen(mask, rng)
+            coarse = coarsen(mask, rng, way)
             identity = {key: annotation[key] for key in ("image_id", "category_id")}
             records.append({**identity, "score": 1.0, "bbox": coarse.bbox, "segmentation": encode_mask(coarse)})
     return records

@@ -109,6 +109,11 @@ def inside(folder: str | Path, name: object, where: object) -> Path:
     return Path(folder) / str(name)
 
 
+def file_sha256(path: str | Path) -> str:
+    """The whole file's SHA-256 in hexadecimal: which model, which weights."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from bpr.errors import BPRError
 from bpr.formats.files import atomic_open
 from bpr.models.registry import HOOKS
 
@@ -40,13 +38,3 @@ class WholeFileBackend(LocalBackend):
 
 
 register_backend("bpr.whole", WholeFileBackend)
-
-
-def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, in the layout ``{'meta', 'state_dict'}`` or plain; nothing in the file is executed."""
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # a file that is no checkpoint makes torch's reader stumble in many ways
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise BPRError(f"{checkpoint}: not a checkpoint of plain tensors ({reason})") from error
-    return content.get("state_dict", content)

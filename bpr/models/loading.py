@@ -8,9 +8,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from bpr.errors import BPRError
-from bpr.models.checkpoints import read_state_dict
 from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.models.registry import MODELS
+from bpr.models.state_dict import read_state_dict
 
 
 def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, PatchSegmentor]:
@@ -19,14 +19,22 @@ def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, 
     Raises:
         BPRError: a file is missing, the checkpoint is not plain, or its tensors do not fit the config.
     """
-    for path in (config, checkpoint):
-        if not Path(path).is_file():
-            raise BPRError(f"{path}: no such file")
-    cfg = Config.fromfile(config)
-    init_default_scope(cfg.get("default_scope", "mmseg"))
-    model = MODELS.build(cfg.model)
+    state, (cfg, model) = read_state_dict(checkpoint), build_segmentor(config)
     try:
-        model.load_state_dict(read_state_dict(checkpoint))
+        model.load_state_dict(state)
     except RuntimeError as error:
         raise BPRError(f"{checkpoint}: does not fit {config} ({' '.join(str(error).split())[:200]})") from error
     return cfg, model.eval()
+
+
+def build_segmentor(config: str | Path) -> tuple[Config, PatchSegmentor]:
+    """The config and its network as it was initialised.
+
+    Raises:
+        BPRError: there is no such config.
+    """
+    if not Path(config).is_file():
+        raise BPRError(f"{config}: no such file")
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.get("default_scope", "mmseg"))
+    return cfg, MODELS.build(cfg.model)

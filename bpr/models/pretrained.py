@@ -17,8 +17,8 @@ from mmengine.runner.checkpoint import get_external_models, get_mmcls_models
 from torch import nn
 
 from bpr.errors import BPRError
-from bpr.models.checkpoints import read_state_dict
 from bpr.models.preprocessor import IMAGENET_MEAN, IMAGENET_STD
+from bpr.models.state_dict import read_state_dict
 
 ZOOS = {"open-mmlab://": get_external_models, "mmcls://": get_mmcls_models}
 FRESH = ("conv_mask.", "num_batches_tracked")

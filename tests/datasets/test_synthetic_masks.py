@@ -1,11 +1,16 @@
+import json
+
 import cv2
 import numpy as np
 import pytest
 
-from bpr.datasets.synthetic_masks import coarsen, synthesize
+from bpr.cli import synthesize_masks
+from bpr.cli.main import main
+from bpr.datasets.synthetic_masks import WAYS, coarsen, synthesize
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from tests.conftest import SmallSet
 
 FRAME = (160, 200)
 
@@ -41,6 +46,21 @@ def test_every_instance_but_crowds_and_empty_ones_in_file_order() -> None:
 
 def test_equal_seeds_give_equal_records_others_do_not() -> None:
     assert synthesize(DOCUMENT, seed=1) == synthesize(DOCUMENT, seed=1) != synthesize(DOCUMENT, seed=2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_way_can_be_named(way: str, small_set: SmallSet) -> None:
+    """Each gives masks of its own; mixed, the default, draws among them."""
+    out = small_set.folder / "coarse.json"
+    assert main(["synthesize-masks", str(small_set.ann), "--way", way, "--seed", "4", "--out", str(out)]) == 0
+    records = {other: synthesize(small_set.document, seed=4, way=other) for other in WAYS}
+    assert json.loads(out.read_text()) == records.pop(way)
+    assert all(json.loads(out.read_text()) != others for others in records.values())
+    assert synthesize(small_set.document, seed=4) == synthesize(small_set.document, seed=4, way="mixed")
+
+
+def test_the_command_names_the_ways_that_there_are() -> None:
+    assert set(synthesize_masks.WAYS) == set(WAYS)
 
 
 def test_masks_are_coarse_yet_close_and_rather_too_large() -> None:

@@ -58,23 +58,25 @@ def test_a_config_builds_and_agrees_with_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_config_trains(name: str, tmp_path: Path) -> None:
-    """One iteration of a small batch at the config's own input side, from a store or images made for it."""
-    base, leaf = ROOT / "configs" / name, tmp_path / "leaf.py"
-    source = toy_data(Config.fromfile(base), tmp_path)
-    leaf.write_text(f"_base_ = [{str(base)!r}]\ntrain_dataloader = dict(dataset=dict({source}))\n")
-    runner = build_runner(leaf, str(tmp_path / "work"), ["model.pretrained=None", "load_from=None", *ONE_ITERATION])
+    """One iteration at the config's own input side, on a small store or set cut for it."""
+    cfg = Config.fromfile(ROOT / "configs" / name)
+    options = ["model.pretrained=None", "load_from=None", *small_data(cfg, tmp_path)]
+    runner = build_runner(ROOT / "configs" / name, str(tmp_path / "work"), options + ONE_ITERATION)
     runner.train()
     assert runner.iter == 1
     assert np.isfinite(runner.message_hub.get_scalar("train/loss").current())
 
 
-def toy_data(cfg: Config, folder: Path) -> str:
-    """Data of the kind that the config reads, as the line of a config."""
-    if cfg.train_dataloader.dataset.type == "bpr.ImagePatchDataset":
-        data = SmallSet(folder / "set")
-        return f"sources=[dict(ann={str(data.ann)!r}, img_dir={str(data.images)!r}, results={str(data.results)!r})]"
-    write_noise(folder / "store", PatchScheme.from_refinement(cfg.refinement, "train"))
-    return f"stores=[{str(folder / 'store')!r}]"
+def small_data(cfg: Config, folder: Path) -> list[str]:
+    """Options that make the config's data set read what is written here: a store, or images for every source."""
+    dataset = cfg.train_dataloader.dataset
+    if "stores" in dataset:
+        write_noise(folder / "store", PatchScheme.from_refinement(cfg.refinement, "train"))
+        return [f"train_dataloader.dataset.stores={folder / 'store'}"]
+    small = SmallSet(folder / "set")
+    files = {"ann": small.ann, "img_dir": small.images, "results": small.results}
+    places = range(len(dataset.sources))
+    return [f"train_dataloader.dataset.sources.{place}.{key}={path}" for place in places for key, path in files.items()]
 
 
 def write_noise(folder: Path, scheme: PatchScheme, count: int = 4) -> None:

@@ -1,0 +1,80 @@
+"""The tensors of a checkpoint file, read without executing anything that the file holds.
+
+torch's ``weights_only`` reader builds tensors and plain values and refuses every name of a function or class that a
+file asks for. Old checkpoints ask for a few harmless ones in their notes: the authors' files may keep a best score as
+a numpy scalar, MMEngine keeps its log. To allow those names would be to run code of theirs with arguments that the file
+chooses. Instead each is answered with an inert stand-in, which takes the arguments and forgets them: the notes are lost,
+the tensors are read, nothing is imported or called. Any other name is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bpr.errors import BPRError
+from bpr.formats.files import atomic_open
+
+NOTES = (
+    "numpy.dtype", "numpy.ndarray", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
+    "mmengine.logging.history_buffer.HistoryBuffer", "builtins.getattr", "__builtin__.getattr",
+)  # fmt: skip
+"""Names that old checkpoints ask for outside their tensors."""
+
+
+class _Forgotten:
+    """What stands where a note was."""
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint in the layout ``{'meta', 'state_dict'}`` or plain.
+
+    Raises:
+        BPRError: no such file, no checkpoint, one that asks for code to be run, or one without tensors by name.
+    """
+    if not Path(checkpoint).is_file():
+        raise BPRError(f"{checkpoint}: no such file")
+    try:
+        with _inert_notes():
+            content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file that is no checkpoint makes torch's reader stumble in many ways
+        raise BPRError(f"{checkpoint}: {_reason(error)}") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise BPRError(f"{checkpoint}: expected tensors by name, plain or under 'state_dict', got something else")
+    return state
+
+
+def write_state_dict(out: str | Path, state: dict[str, torch.Tensor], meta: dict[str, str]) -> None:
+    """Write tensors and where they come from, in the layout ``{'meta', 'state_dict'}``."""
+    with atomic_open(out, "wb") as file:
+        torch.save({"meta": meta, "state_dict": state}, file)
+
+
+def _inert_notes() -> AbstractContextManager[Any]:
+    """Where torch can map names (2.6 on); an older one refuses such files."""
+    if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):
+        return nullcontext()
+    return torch.serialization.safe_globals([(_Forgotten, name) for name in NOTES])
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    asked = re.search(r"GLOBAL (\S+)", text)
+    if asked:
+        return (
+            f"not a checkpoint of plain tensors (it asks to run {asked[1]}, which was not done); where you trust its source, "
+            "save its tensors alone: torch.save({'state_dict': tensors}, file)"
+        )
+    return f"not a checkpoint of plain tensors ({text.splitlines()[0][:120]})"

@@ -1,0 +1,12 @@
+# The same from a patch store, where cutting on the fly would hold up the network.
+_base_ = ['./bpr_hrnet-w18s_1xb32-3000_own-64x64.py']
+train_dataloader = dict(
+    batch_size=32,
+    sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
+    collate_fn=dict(_delete_=True, type='pseudo_collate'),
+    dataset=dict(
+        _delete_=True,
+        type='bpr.PatchDataset',
+        stores=['data/patches/own'],
+        scheme={{_base_.refinement.scheme}},
+        pipeline={{_base_.train_dataloader.dataset.pipeline}}))

@@ -1,0 +1,77 @@
+"""The commands of docs/training.md, as they stand there: those for own data run at toy size, the others parse."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from bpr.cli.main import build_parser, main
+from bpr.demo.scenes import paint_scene
+from bpr.formats.rle import encode_mask
+from tests.conftest import ROOT
+
+GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL))
+LOADER = {"num_workers": 0, "persistent_workers": False, "batch_size": 2}
+TOY = ["train_cfg.max_iters=2", *(f"train_dataloader.{key}={value}" for key, value in LOADER.items())]
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of every line in the shell blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.strip().splitlines()]
+
+
+def own_data(folder: Path) -> None:
+    """Painted scenes where the guide says to put images and annotations."""
+    (folder / "images").mkdir(parents=True)
+    for name, seeds in (("train", (1, 2)), ("val", (3,))):
+        document: dict[str, list[dict[str, object]]] = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "thing"}]}
+        for seed in seeds:
+            scene = paint_scene(seed, (120, 160))
+            cv2.imwrite(str(folder / "images" / f"{seed}.png"), cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR))
+            document["images"].append({"id": seed, "file_name": f"{seed}.png", "height": 120, "width": 160})
+            for mask in scene.masks:
+                base = {"id": len(document["annotations"]) + 1, "image_id": seed, "category_id": 1, "iscrowd": 0}
+                document["annotations"].append({**base, "segmentation": encode_mask(mask), "area": mask.area, "bbox": mask.bbox})
+        (folder / f"{name}.json").write_text(json.dumps(document))
+
+
+def run_at_toy_size(words: list[str]) -> int:
+    """One command of the guide; a training stops after two iterations, and its last checkpoint is called so."""
+    toy = [word.replace("iter_3000", "iter_2") for word in words[1:]]
+    if toy[0] == "train":
+        toy += [*([] if "--cfg-options" in toy else ["--cfg-options"]), *TOY]
+    return main(toy)
+
+
+def test_own_data_in_five_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    own_data(tmp_path / "data" / "own")
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    five = commands(SECTIONS["Your own data in five commands"])
+    assert len(five) == 5
+    for words in [*five, *commands(SECTIONS["From a patch store"])]:
+        assert run_at_toy_size(words) == 0, " ".join(words)
+        if words[1] == "eval":
+            assert "matched pairs in 1 images" in capsys.readouterr().out
+    coarse, refined = (json.loads(Path(f"{name}.segm.json").read_text()) for name in ("coarse", "refined"))
+    assert len(refined) == len(coarse) == len(json.loads(Path("data/own/val.json").read_text())["annotations"])
+    say = commands(SECTIONS["Export"])[0]
+    said = subprocess.run([sys.executable, *say[1:]], capture_output=True, text=True, check=True).stdout
+    assert json.loads(said).keys() >= set(re.findall(r"^\| `(\w+)`", SECTIONS["Export"], re.MULTILINE))
+
+
+@pytest.mark.parametrize("words", [words for words in commands(GUIDE) if words[:2] != ["python", "-c"]], ids=" ".join)
+def test_a_command_of_the_guide_parses_and_its_config_is_there(words: list[str]) -> None:
+    start = next(place for place, word in enumerate(words) if word in ("bpr", "tools/train.py"))
+    command = ["train"] if words[start] == "tools/train.py" else []
+    build_parser().parse_args([*command, *words[start + 1 :]])
+    assert all((ROOT / word).is_file() for word in words if word.startswith("configs/"))
