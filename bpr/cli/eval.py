@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.files import write_json
 
     document = read_annotations(args.ann)
-    check_annotations(document, args.ann)
+    document = check_annotations(document, args.ann)
     results = check_detections(read_results(args.results), document, args.results)
     before = check_detections(read_results(args.before), document, args.before) if args.before else None
     summary = evaluate(results, document, before)

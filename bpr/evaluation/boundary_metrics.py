@@ -7,6 +7,7 @@ numbers are those of the full frame.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -96,9 +97,11 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
            [0, 1, 1, 1, 1],
            [0, 0, 0, 0, 0]])
     """
-    wide = np.pad(mask, ((0, 1), (0, 1)), mode="edge") if mask.size else np.zeros((1, 1), bool)
-    here = wide[:-1, :-1]
-    return (here ^ wide[:-1, 1:]) | (here ^ wide[1:, :-1]) | (here ^ wide[1:, 1:])
+    if not mask.size:
+        return mask
+    # The largest of the four pixels is not the smallest: they differ.
+    square = np.ones((2, 2), np.uint8)
+    return cv2.morphologyEx(np.ascontiguousarray(mask, np.uint8), cv2.MORPH_GRADIENT, square, anchor=(0, 0)).view(bool)
 
 
 def disk(radius: float) -> np.ndarray:
@@ -141,13 +144,24 @@ def boundary_counts(predicted: Mask, truth: Mask, tolerance: float = 2) -> Bound
     >>> boundary_counts(bar, np.roll(bar, 2, axis=1) | bar, tolerance=2).f
     1.0
     """
+    return boundary_counts_at(predicted, truth, [tolerance])[0]
+
+
+def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]) -> list[BoundaryCounts]:
+    """:func:`boundary_counts` at every tolerance; the boundaries are found once."""
     a, b = _pair(predicted, truth)
-    element = disk(tolerance_in_pixels(tolerance, a.frame))
     # A boundary reaches one pixel out of its mask, and the dilation is only read on boundaries: no wider window matters.
     window = grow(_common_box(a, b), 1, a.frame)
     edges = [boundary_map(mask.window(window)) for mask in (a, b)]
-    near = [cv2.dilate(edge.view(np.uint8), element).view(bool) if edge.size else edge for edge in edges]
-    counts = [edges[0], edges[0] & near[1], edges[1], edges[1] & near[0]]
+    radii = [tolerance_in_pixels(tolerance, a.frame) for tolerance in tolerances]
+    counts = {radius: _counts_within(edges[0], edges[1], radius) for radius in dict.fromkeys(radii)}
+    return [counts[radius] for radius in radii]
+
+
+def _counts_within(predicted: np.ndarray, truth: np.ndarray, radius: float) -> BoundaryCounts:
+    element = disk(radius)
+    near = [cv2.dilate(edge.view(np.uint8), element).view(bool) if edge.size else edge for edge in (predicted, truth)]
+    counts = [predicted, predicted & near[1], truth, truth & near[0]]
     return BoundaryCounts(*(int(np.count_nonzero(count)) for count in counts))
 
 

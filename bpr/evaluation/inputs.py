@@ -11,7 +11,7 @@ import numpy as np
 
 from bpr.errors import BadMask, BPRError
 from bpr.formats.coco import Record
-from bpr.formats.rle import decode_mask, encode_mask
+from bpr.formats.rle import compress, encode_mask
 from bpr.geometry.masks import BoxMask
 
 Document = dict[str, Any]
@@ -40,10 +40,29 @@ def image_frames(document: Document) -> Frames:
     return frames
 
 
-def check_annotations(document: Document, name: str) -> None:
-    """Raise a BPRError when an annotation lacks what an evaluation reads."""
+def check_annotations(document: Document, name: str) -> Document:
+    """The document with what the metrics read, ``document`` itself left as it is.
+
+    Its annotations are those of its images, with compressed RLE, ``area`` and ``iscrowd``.
+
+    Raises:
+        BPRError: an annotation without an image, a class or a mask that can be read; an image without a size.
+    """
+    frames, checked = image_frames(document), []
     for index, annotation in enumerate(document["annotations"]):
-        _check_keys(annotation, ("image_id", "category_id", "segmentation"), f"{name}: annotation {index}")
+        where = f"{name}: annotation {index}"
+        _check_keys(annotation, ("image_id", "category_id", "segmentation"), where)
+        if annotation["image_id"] in frames:
+            checked.append(_compressed(annotation, frames[annotation["image_id"]], where))
+    return {**document, "annotations": checked}
+
+
+def _compressed(annotation: Record, frame: tuple[int, int], where: str) -> Record:
+    try:
+        segmentation, area = compress(annotation["segmentation"], frame)
+    except BadMask as error:
+        raise BPRError(f"{where}: {error}") from error
+    return {"iscrowd": 0, "area": area, **annotation, "segmentation": segmentation}
 
 
 def check_detections(records: Iterable[Record], document: Document, name: str) -> Detections:
@@ -63,9 +82,9 @@ def check_detections(records: Iterable[Record], document: Document, name: str) -
     for index, record in enumerate(records):
         _check_record(record, f"{name}: record {index}")
         frame = frames.get(record["image_id"])
-        mask = _readable_mask(record, frame) if frame else None
+        mask = _readable(record, frame) if frame else None
         unreadable += frame is not None and mask is None
-        checked.append(_with_mask(record, mask or _empty_mask(frame)) if frame else record)
+        checked.append(_with_mask(record, *(mask or _nothing(frame))) if frame else record)
     if checked and not any(record["image_id"] in frames for record in checked):
         first = checked[0]["image_id"]
         raise BPRError(f"{name}: expected image_ids of the annotation file, got none (first: {first!r}); pass files of one data set")
@@ -88,19 +107,16 @@ def _check_keys(record: Record, keys: tuple[str, ...], where: str) -> None:
         raise BPRError(f"{where}: expected {', '.join(keys)}, got no {', '.join(missing)}; scores and classes decide what is matched")
 
 
-def _readable_mask(record: Record, frame: tuple[int, int]) -> BoxMask | None:
+def _readable(record: Record, frame: tuple[int, int]) -> tuple[Record, int] | None:
     try:
-        return decode_mask(record["segmentation"], frame)
+        return compress(record["segmentation"], frame)
     except BadMask:
         return None
 
 
-def _empty_mask(frame: tuple[int, int]) -> BoxMask:
-    return BoxMask(np.zeros((0, 0), bool), 0, 0, frame)
+def _nothing(frame: tuple[int, int]) -> tuple[Record, int]:
+    return encode_mask(BoxMask(np.zeros((0, 0), bool), 0, 0, frame)), 0
 
 
-def _with_mask(record: Record, mask: BoxMask) -> Record:
-    """The record with a compressed RLE; one that is there already has just been checked and stays."""
-    segmentation = record["segmentation"]
-    compressed = isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str) and mask.area > 0
-    return {**record, "segmentation": segmentation if compressed else encode_mask(mask), "area": mask.area}
+def _with_mask(record: Record, segmentation: Record, area: int) -> Record:
+    return {**record, "segmentation": segmentation, "area": area}
