@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -104,6 +105,7 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
     return cv2.morphologyEx(np.ascontiguousarray(mask, np.uint8), cv2.MORPH_GRADIENT, square, anchor=(0, 0)).view(bool)
 
 
+@lru_cache
 def disk(radius: float) -> np.ndarray:
     """uint8 disk of the pixels within ``radius`` pixels of its centre.
 
@@ -159,8 +161,9 @@ def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]
 
 
 def _counts_within(predicted: np.ndarray, truth: np.ndarray, radius: float) -> BoundaryCounts:
-    element = disk(radius)
-    near = [cv2.dilate(edge.view(np.uint8), element).view(bool) if edge.size else edge for edge in (predicted, truth)]
+    if not predicted.size:
+        return BoundaryCounts(0, 0, 0, 0)
+    near = [cv2.dilate(edge.view(np.uint8), disk(radius)).view(bool) for edge in (predicted, truth)]
     counts = [predicted, predicted & near[1], truth, truth & near[0]]
     return BoundaryCounts(*(int(np.count_nonzero(count)) for count in counts))
 

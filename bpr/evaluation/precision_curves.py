@@ -1,0 +1,105 @@
+"""COCO's AP as a sum over images, so that a bootstrap can draw images anew: a second accumulation
+beside pycocotools', equal to it where every image is drawn once.
+
+Legend: T thresholds, D detections of a class, I images, R resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycocotools.cocoeval import COCOeval
+
+from bpr.evaluation.average_precision import NAMES
+from bpr.evaluation.measured import NOTHING
+
+AREAS = {"AP_S": 1, "AP_M": 2, "AP_L": 3}
+THRESHOLDS = {"AP50": slice(0, 1), "AP75": slice(5, 6)}
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCurve:
+    """One class, its detections by score.
+
+    Attributes:
+        hits, misses: (T, D) bool; a detection that is ignored is neither.
+        images: (D,) int.
+        truths: (I,) int, instances of the class to be found in every image.
+    """
+
+    hits: np.ndarray
+    misses: np.ndarray
+    images: np.ndarray
+    truths: np.ndarray
+
+    def under(self, weights: np.ndarray) -> np.ndarray:
+        """(I,) weights -> AP, the mean over T; NaN where no instance was drawn."""
+        drawn, own = float(weights @ self.truths), weights[self.images]
+        if not drawn:
+            return np.full(len(self.hits), np.nan)
+        found = np.cumsum(self.hits * own, axis=1)
+        precision = found / np.maximum(found + np.cumsum(self.misses * own, axis=1), np.spacing(1))
+        best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        # How many of the recall points 0, .01, .., 1 a detection is the first to reach.
+        reached = np.searchsorted(np.linspace(0, 1, 101), found / drawn, side="right")
+        return (np.diff(reached, axis=1, prepend=0) * best).sum(axis=1) / 101
+
+
+@dataclass(frozen=True, eq=False)
+class Precision:
+    """The mean AP of classes: at ten thresholds or one, of all sizes or one."""
+
+    curves: list[ClassCurve]
+    image_count: int
+
+    @property
+    def value(self) -> float:
+        return float(self.under(np.ones((1, self.image_count)))[0]) if self.curves else NOTHING
+
+    @property
+    def present(self) -> np.ndarray:
+        return np.ones(self.image_count, bool)
+
+    def under(self, weights: np.ndarray) -> np.ndarray:
+        parts = [np.stack([curve.under(row) for row in weights]) for curve in self.curves]
+        return nan_mean(np.concatenate(parts, axis=1)) if parts else np.full(len(weights), np.nan)
+
+
+def nan_mean(values: np.ndarray) -> np.ndarray:
+    """(R,) means of the numbers in every row of (R, N), NaN where there is none."""
+    known = ~np.isnan(values)
+    return np.divide(np.where(known, values, 0).sum(axis=1), known.sum(axis=1), out=np.full(len(values), np.nan), where=known.any(axis=1))
+
+
+def precisions(evaluation: COCOeval) -> dict[str, Precision]:
+    """AP, AP50, AP75, AP_S, AP_M and AP_L of images that have been matched."""
+    images, sets = len(evaluation.params.imgIds), {}
+    for name in NAMES:
+        sets[name] = Precision(list(_curves(evaluation, AREAS.get(name, 0), THRESHOLDS.get(name, slice(None)))), images)
+    return sets
+
+
+def _curves(evaluation: COCOeval, area: int, thresholds: slice) -> Iterator[ClassCurve]:
+    """One curve for every class that is annotated."""
+    params = evaluation.params
+    images, areas = len(params.imgIds), len(params.areaRng)
+    for k in range(len(params.catIds)):
+        start = (k * areas + area) * images
+        parts = [(i, part) for i, part in enumerate(evaluation.evalImgs[start : start + images]) if part is not None]
+        truths = np.zeros(images, int)
+        for i, part in parts:
+            truths[i] = np.count_nonzero(np.asarray(part["gtIgnore"]) == 0)
+        if truths.any():
+            yield _curve(parts, truths, thresholds)
+
+
+def _curve(parts: list[tuple[int, dict[str, Any]]], truths: np.ndarray, thresholds: slice) -> ClassCurve:
+    scores = np.concatenate([part["dtScores"] for _, part in parts])
+    order = np.argsort(-scores, kind="mergesort")
+    matched = np.concatenate([part["dtMatches"] for _, part in parts], axis=1)[thresholds, order] > 0
+    counts = ~np.concatenate([part["dtIgnore"] for _, part in parts], axis=1)[thresholds, order].astype(bool)
+    images = np.concatenate([np.full(len(part["dtScores"]), i) for i, part in parts])[order]
+    return ClassCurve(matched & counts, ~matched & counts, images, truths)
