@@ -79,7 +79,7 @@ def overlap(first: Mask, second: Mask) -> Overlap:
     >>> overlap(np.array([[1, 1, 0]], bool), np.array([[0, 1, 1]], bool))
     Overlap(intersection=1, union=3)
     """
-    a, b = _pair(first, second)
+    a, b = boxed_pair(first, second)
     common = intersect(a.box, b.box)
     met = common[0] < common[2] and common[1] < common[3]
     shared = int(np.count_nonzero(a.window(common) & b.window(common))) if met else 0
@@ -151,7 +151,7 @@ def boundary_counts(predicted: Mask, truth: Mask, tolerance: float = 2) -> Bound
 
 def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]) -> list[BoundaryCounts]:
     """:func:`boundary_counts` at every tolerance; the boundaries are found once."""
-    a, b = _pair(predicted, truth)
+    a, b = boxed_pair(predicted, truth)
     # A boundary reaches one pixel out of its mask, and the dilation is only read on boundaries: no wider window matters.
     window = grow(_common_box(a, b), 1, a.frame)
     edges = [boundary_map(mask.window(window)) for mask in (a, b)]
@@ -204,7 +204,7 @@ def boundary_overlap(first: Mask, second: Mask, ratio: float = 0.02) -> Overlap:
     >>> boundary_overlap(np.ones((4, 5), bool), np.ones((4, 5), bool))
     Overlap(intersection=14, union=14)
     """
-    a, b = _pair(first, second)
+    a, b = boxed_pair(first, second)
     width = boundary_width(a.frame, ratio)
     return overlap(boundary_band(a, width), boundary_band(b, width))
 
@@ -213,7 +213,8 @@ def _boxed(mask: Mask) -> BoxMask:
     return mask if isinstance(mask, BoxMask) else BoxMask.from_frame(mask)
 
 
-def _pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
+def boxed_pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
+    """Both masks as boxes of one frame, or a ValueError."""
     a, b = _boxed(first), _boxed(second)
     if a.frame != b.frame:
         raise ValueError(f"masks: expected one frame, got {a.frame} and {b.frame} (height, width)")

@@ -37,7 +37,7 @@ class _BoundaryEvaluation(COCOeval):
         self._mask_matches = iter(masks.evalImgs)
         self._changed: set[tuple[Any, Any]] = set()
 
-    def computeIoU(self, imgId: Any, catId: Any) -> Any:  # noqa: N802, N803 (pycocotools' names)
+    def computeIoU(self, imgId: Any, catId: Any) -> Any:
         ious, truths = self._mask_ious[imgId, catId], self._gts[imgId, catId]
         if not len(ious) or not truths:
             return ious
@@ -50,40 +50,51 @@ class _BoundaryEvaluation(COCOeval):
             self._changed.add((imgId, catId))
         return ious
 
-    def evaluateImg(self, imgId: Any, catId: Any, aRng: Any, maxDet: int) -> Any:  # noqa: N802, N803
+    def evaluateImg(self, imgId: Any, catId: Any, aRng: Any, maxDet: int) -> Any:
         known = next(self._mask_matches)
         if (imgId, catId) not in self._changed:
             return known
         place = {truth["id"]: index for index, truth in enumerate(self._gts[imgId, catId])}
         order = [place[number] for number in known["gtIds"]]
-        crowd = np.array([bool(self._gts[imgId, catId][index]["iscrowd"]) for index in order])
+        crowd = [bool(self._gts[imgId, catId][index]["iscrowd"]) for index in order]
         ignored, ious = np.asarray(known["gtIgnore"], bool), self.ious[imgId, catId][:, order]
-        matches = np.stack([match(ious, ignored, crowd, threshold) for threshold in self.params.iouThrs])
+        matches = match(ious, ignored.tolist(), crowd, self.params.iouThrs.tolist())
         areas = np.array([self.cocoDt.anns[number]["area"] for number in known["dtIds"]])
         outside = (areas < aRng[0]) | (areas > aRng[1])
         matched = np.where(matches >= 0, np.array(known["gtIds"])[matches], 0)
         return {**known, "dtMatches": matched, "dtIgnore": np.where(matches >= 0, ignored[matches], outside)}
 
 
-def match(ious: np.ndarray, ignored: np.ndarray, crowd: np.ndarray, threshold: float) -> np.ndarray:
-    """(D,) index of the instance that each detection finds, -1 for none, as COCOeval matches.
+def match(ious: np.ndarray, ignored: Sequence[bool], crowd: Sequence[bool], thresholds: Sequence[float]) -> np.ndarray:
+    """(T, D) index of the instance that each detection finds, -1 for none, as COCOeval matches.
 
     Args:
         ious: (D, G); instances that are ignored come last.
-        ignored, crowd: (G,) bool; a crowd may be found by many.
+        ignored, crowd: of G instances; a crowd may be found by many.
 
-    >>> match(np.array([[0.9, 0.6], [0.8, 0.0], [0.7, 0.7]]), np.zeros(2, bool), np.zeros(2, bool), 0.5)
-    array([ 0, -1,  1])
+    >>> match(np.array([[0.9, 0.6], [0.8, 0.0], [0.7, 0.7]]), [False, False], [False, False], [0.5, 0.75])
+    array([[ 0, -1,  1],
+           [ 0, -1, -1]])
     """
-    threshold = min(threshold, 1 - 1e-10)
-    matches = np.full(len(ious), -1)
-    free = np.ones(len(ignored), bool)
-    for row in np.flatnonzero((ious >= threshold).any(axis=1)):
-        open_to = (free | crowd) & (ious[row] >= threshold)
-        # An instance that counts comes before one that is ignored; of equal IoUs the last one wins.
-        candidates = np.flatnonzero(open_to & ~ignored)
-        candidates = candidates if len(candidates) else np.flatnonzero(open_to)
-        if len(candidates):
-            matches[row] = candidates[len(candidates) - 1 - ious[row, candidates[::-1]].argmax()]
-            free[matches[row]] = False
+    options: dict[int, list[tuple[int, float]]] = {}
+    for row, column in zip(*(side.tolist() for side in np.nonzero(ious >= min(thresholds))), strict=True):
+        options.setdefault(row, []).append((column, float(ious[row, column])))
+    matches = np.full((len(thresholds), len(ious)), -1)
+    for found, threshold in zip(matches, thresholds, strict=True):
+        taken = set[int]()
+        for row, own in options.items():
+            free = [(column, iou) for column, iou in own if column not in taken or crowd[column]]
+            found[row] = _best(free, ignored, min(threshold, 1 - 1e-10))
+            taken.add(int(found[row]))
     return matches
+
+
+def _best(options: list[tuple[int, float]], ignored: Sequence[bool], least: float) -> int:
+    """An instance that counts comes before one that is ignored; of equal IoUs the last one wins."""
+    best = -1
+    for column, iou in options:
+        if best >= 0 and ignored[column] and not ignored[best]:
+            break
+        if iou >= least:
+            best, least = column, iou
+    return best

@@ -109,7 +109,7 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
     for place, annotation in enumerate(document["annotations"]):
         if annotation["image_id"] in frames and not annotation.get("iscrowd"):
             truths[annotation["image_id"], annotation["category_id"]].append(place)
-    pairs = []
+    pairs: list[Pair] = []
     for key, places in truths.items():
         if candidates[key]:
             annotations = [_with_rle(document["annotations"][place], frames[key[0]]) for place in places]
