@@ -31,12 +31,12 @@ def average_precision(records: Sequence[Record], document: Document) -> dict[str
     Raises:
         BPRError: an annotation or a record without a class; an unreadable annotation.
     """
-    return numbers(match_detections(records, document))
+    return numbers(silently(match_detections(records, document), "accumulate", "summarize"))
 
 
 def match_detections(records: Sequence[Record], document: Document) -> COCOeval:
-    """pycocotools' evaluation, done. An id is a place in its list, counted from 1: COCOeval takes 0 for "no match"."""
-    return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate", "accumulate", "summarize")
+    """pycocotools' matching, not yet accumulated. An id is a place in its list, counted from 1, for 0 means "no match"."""
+    return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate")
 
 
 def numbers(evaluation: Any) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from bpr.evaluation.average_precision import match_detections
 from bpr.evaluation.boundary_precision import match_boundaries
-from bpr.evaluation.fits import Fits, FitTable
+from bpr.evaluation.fits import TOLERANCES, Fits, FitTable
 from bpr.evaluation.inputs import Detections, Document
 from bpr.evaluation.matched_pairs import Pair, match_pairs
 
@@ -24,20 +25,34 @@ class TruePositives(NamedTuple):
     images: np.ndarray
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """Whose rules: the name that stands with COCO's numbers, and the band of Boundary IoU as a share of the diagonal."""
+
+    label: str
+    ratio: float
+
+
+PROTOCOLS = {
+    "coco": Protocol("COCO", 0.02),
+    "lvis": Protocol("COCO-style on LVIS", 0.02),
+    "cityscapes": Protocol("COCO-style on Cityscapes", 0.005),
+}
+
+
 class Case:
     """What the metrics of :mod:`bpr.evaluation.metrics` work on.
 
     Args:
         detections: :func:`check_detections` gave them.
         document: :func:`check_annotations` gave it.
-        ratio: width of the band of Boundary IoU, as a share of the diagonal.
         coarse: the case whose matched pairs are looked at; its own where there is none.
     """
 
-    def __init__(self, detections: Detections, document: Document, ratio: float, coarse: Case | None = None) -> None:
-        self.records, self.document, self.ratio = detections.records, document, ratio
+    def __init__(self, detections: Detections, document: Document, protocol: Protocol, coarse: Case | None = None) -> None:
+        self.records, self.document, self.protocol = detections.records, document, protocol
         self._coarse = coarse
-        self.fits = FitTable(self.records, document["annotations"], ratio)
+        self.fits = FitTable(self.records, document["annotations"], protocol.ratio)
         self.image_count = len(document["images"])
         self._place = {image_id: place for place, image_id in enumerate(sorted(image["id"] for image in document["images"]))}
 
@@ -64,6 +79,10 @@ class Case:
     def pair_fits(self) -> Fits:
         """How well the records of this file fit at the matched pairs."""
         return self.fits.at(self.pair_keys)
+
+    def pair_f(self, tolerance: float) -> np.ndarray:
+        """(N,) boundary F of the matched pairs at one of TOLERANCES."""
+        return self.pair_fits.f[:, TOLERANCES.index(tolerance)]
 
     @property
     def pair_keys(self) -> list[tuple[int, int]]:

@@ -48,7 +48,7 @@ def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
     scripts.setInstanceLabels(args)
     with old_numpy(scripts), contextlib.redirect_stdout(io.StringIO()):
         matches = {stem: _match(scripts, png, read_list(lists[stem]), args) for stem, png in truths.items()}
-        scores = np.array([[_class_precision(scripts, matches, label, overlap) for overlap in OVERLAPS] for label in args.instLabels])
+        scores = np.array([_class_precisions(scripts, matches, label) for label in args.instLabels])
     return _averages(scores, args.instLabels)
 
 
@@ -77,12 +77,16 @@ def _match(scripts: Any, png: Path, listed: Sequence[ListedMask], args: SimpleNa
     return {"groundTruth": truth, "prediction": predicted}
 
 
-def _class_precision(scripts: Any, matches: dict[str, Any], label: str, overlap: float) -> float:
-    one = SimpleNamespace(instLabels=[label], overlaps=np.array([overlap]), **_everywhere())
-    try:
-        return float(scripts.evaluateMatches(matches, one).item())
-    except IndexError:  # instances and predictions, and nothing left to be scored
-        return 0.0
+def _class_precisions(scripts: Any, matches: dict[str, Any], label: str) -> list[float]:
+    """AP of one class at every overlap; NaN where it has no instance."""
+    found = []
+    for overlap in OVERLAPS:
+        args = SimpleNamespace(instLabels=[label], overlaps=np.array([overlap]), **_everywhere())
+        try:
+            found.append(float(scripts.evaluateMatches(matches, args).item()))
+        except IndexError:  # instances and predictions, and nothing left to be scored
+            found.append(0.0)
+    return found
 
 
 def _averages(scores: np.ndarray, labels: Sequence[str]) -> dict[str, float]:

@@ -59,7 +59,7 @@ def _check(document: Document) -> None:
 def _truth(evaluator: Any, document: Document) -> Any:
     """The document as the package's own index; it numbers detections from 1 and takes ids as they are."""
 
-    class Truth(evaluator.LVIS):  # type: ignore[misc]
+    class Truth(evaluator.LVIS):
         def _load_json(self, path: Any) -> Any:
             return path
 

@@ -5,9 +5,8 @@ Legend: N measurements, I images, G groups, R resamples. A weight says how often
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,8 +14,8 @@ NOTHING = -1.0
 """The value where there is nothing to measure."""
 
 
-class Measured(Protocol):
-    """A number in [0, 1], or NOTHING."""
+class Resampled(Protocol):
+    """A number in [0, 1], or NOTHING, that can be drawn anew."""
 
     @property
     def value(self) -> float: ...
@@ -38,6 +37,9 @@ class Fixed:
     value: float
 
 
+Measured = Fixed | Resampled
+
+
 @dataclass(frozen=True, eq=False)
 class Ratios:
     """The mean over groups of summed numerators over summed denominators: the mean of instances where there is one group and
@@ -47,6 +49,7 @@ class Ratios:
         numerators, denominators: (N,) float.
         images: (N,) int, which of the ``image_count`` images each belongs to.
         groups: (N,) int, 0, 1, ...
+        presence: (N,) float: a group has a part in the mean where their sum is above 0; by default the denominators.
 
     >>> Ratios(np.array([1.0, 0.0, 0.5]), np.ones(3), np.array([0, 0, 1]), 2, np.array([0, 0, 1])).value
     0.5
@@ -57,6 +60,7 @@ class Ratios:
     images: np.ndarray
     image_count: int
     groups: np.ndarray | None = None
+    presence: np.ndarray | None = None
 
     @classmethod
     def mean(cls, values: np.ndarray, images: np.ndarray, image_count: int, groups: np.ndarray | None = None) -> Ratios:
@@ -74,8 +78,8 @@ class Ratios:
 
     def under(self, weights: np.ndarray) -> np.ndarray:
         above, below = weights @ self._by_image(self.numerators), weights @ self._by_image(self.denominators)
-        held = below > 0
-        ratios = np.divide(above, below, out=np.zeros_like(above), where=held)
+        held = below > 0 if self.presence is None else weights @ self._by_image(self.presence) > 0
+        ratios = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
         counts = held.sum(axis=1)
         return np.where(counts > 0, ratios.sum(axis=1) / np.maximum(counts, 1), np.nan)
 
@@ -88,22 +92,11 @@ class Ratios:
         return sums
 
 
-def interval(before: Any, after: Any, resamples: int = 1000, seed: int = 0) -> tuple[float, float] | None:
-    """95 % percentile interval of after - before when the same images are drawn with replacement for both.
-
-    None where a side has no value or cannot be drawn anew.
-    """
-    if isinstance(before, Fixed) or isinstance(after, Fixed) or min(before.value, after.value) < 0:
-        return None
+def interval(before: Resampled, after: Resampled, resamples: int, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of after - before when the same images are drawn with replacement for both; both have a value."""
     present = np.flatnonzero(before.present | after.present)
     weights = np.zeros((resamples, len(before.present)))
     random = np.random.default_rng(seed)
     weights[:, present] = random.multinomial(len(present), np.full(len(present), 1 / len(present)), size=resamples)
-    change = after.under(weights) - before.under(weights)
-    low, high = np.nanquantile(change, [0.025, 0.975])
+    low, high = np.nanquantile(after.under(weights) - before.under(weights), [0.025, 0.975])
     return float(low), float(high)
-
-
-def values(measured: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers alone."""
-    return {name: item.value for name, item in measured.items()}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal
 
+from bpr.evaluation.case import Case
 from bpr.evaluation.inputs import Detections, Document
-from bpr.evaluation.matched_pairs import Pair, PairScores, check_aligned, match_pairs, score_records
+from bpr.evaluation.matched_pairs import TOLERANCE, Pair, PairScores, check_aligned, match_pairs, score_records
+from bpr.formats.coco import Record
+from bpr.formats.files import atomic_open
 
 Size = Literal["small", "medium", "large"]
 SMALL, MEDIUM = 32**2, 96**2
@@ -57,11 +62,16 @@ def instance_rows(before: Detections, after: Detections, document: Document) -> 
     check_aligned(before, after)
     pairs = match_pairs(before.records, document)
     scores = [score_records(side.records, pairs) for side in (before, after)]
-    return rows_of(pairs, scores[0], scores[1], before, document)
+    return _rows(pairs, scores[0], scores[1], before.records, document)
 
 
-def rows_of(pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse: Detections, document: Document) -> list[InstanceRow]:
-    """The rows of pairs whose scores are there already."""
+def case_rows(before: Case, after: Case) -> list[InstanceRow]:
+    """The same rows of cases whose masks have been measured already; Boundary IoU follows their protocol."""
+    scores = [PairScores(case.pair_fits.iou, case.pair_fits.boundary_iou, case.pair_f(TOLERANCE)) for case in (before, after)]
+    return _rows(before.pairs, scores[0], scores[1], before.records, before.document)
+
+
+def _rows(pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse: Sequence[Record], document: Document) -> list[InstanceRow]:
     names = {category["id"]: str(category.get("name", category["id"])) for category in document.get("categories", [])}
     rows = []
     for index, pair in enumerate(pairs):
@@ -73,7 +83,7 @@ def rows_of(pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse
                 annotation_id=pair.annotation.get("id"),
                 category_id=category_id,
                 category=names.get(category_id, str(category_id)),
-                score=float(coarse.records[pair.record]["score"]),
+                score=float(coarse[pair.record]["score"]),
                 area=area,
                 size=size_of(area),
                 iou_before=float(before.iou[index]),
@@ -85,6 +95,14 @@ def rows_of(pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse
             )
         )
     return rows
+
+
+def write_csv(path: str | Path, rows: Sequence[InstanceRow]) -> None:
+    """One line per row under the names of its fields."""
+    with atomic_open(path) as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(InstanceRow)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
 
 
 def size_of(area: float) -> Size:

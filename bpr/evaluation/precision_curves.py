@@ -78,22 +78,29 @@ def precisions(evaluation: COCOeval) -> dict[str, Precision]:
     """AP, AP50, AP75, AP_S, AP_M and AP_L of images that have been matched."""
     images, sets = len(evaluation.params.imgIds), {}
     for name in NAMES:
-        sets[name] = Precision(list(_curves(evaluation, AREAS.get(name, 0), THRESHOLDS.get(name, slice(None)))), images)
+        curves = _curves(evaluation, AREAS.get(name, 0), THRESHOLDS.get(name, slice(None)))
+        sets[name] = Precision([curve for _, curve in curves], images)
     return sets
 
 
-def _curves(evaluation: COCOeval, area: int, thresholds: slice) -> Iterator[ClassCurve]:
-    """One curve for every class that is annotated."""
+def class_precision(evaluation: COCOeval) -> dict[Any, float]:
+    """AP by class id, of classes that are annotated."""
+    images = len(evaluation.params.imgIds)
+    return {key: Precision([curve], images).value for key, curve in _curves(evaluation, 0, slice(None))}
+
+
+def _curves(evaluation: COCOeval, area: int, thresholds: slice) -> Iterator[tuple[Any, ClassCurve]]:
+    """The curve of every class that is annotated, beside its id."""
     params = evaluation.params
     images, areas = len(params.imgIds), len(params.areaRng)
-    for k in range(len(params.catIds)):
+    for k, key in enumerate(params.catIds):
         start = (k * areas + area) * images
         parts = [(i, part) for i, part in enumerate(evaluation.evalImgs[start : start + images]) if part is not None]
         truths = np.zeros(images, int)
         for i, part in parts:
             truths[i] = np.count_nonzero(np.asarray(part["gtIgnore"]) == 0)
         if truths.any():
-            yield _curve(parts, truths, thresholds)
+            yield key, _curve(parts, truths, thresholds)
 
 
 def _curve(parts: list[tuple[int, dict[str, Any]]], truths: np.ndarray, thresholds: slice) -> ClassCurve:

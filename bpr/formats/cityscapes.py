@@ -116,7 +116,8 @@ def truth_files(folder: Path) -> dict[str, Path]:
 
 def read_truth(folder: Path) -> dict[str, Any]:
     """The truth as a COCO annotation file; an image's id is its stem, a category's its label id, a group is a crowd."""
-    images, annotations = [], []
+    images: list[Record] = []
+    annotations: list[Record] = []
     for stem, path in truth_files(folder).items():
         ids, _ = read_labels(path)
         images.append({"id": stem, "file_name": f"{stem}{ENDING}.png", "height": ids.shape[0], "width": ids.shape[1]})
