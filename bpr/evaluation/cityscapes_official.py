@@ -59,10 +59,10 @@ def _package() -> Any:
         raise BPRError("metric cityscapes-ap: expected the cityscapesscripts package, got none; pip install 'bpr[cityscapes]'") from error
 
 
-def _everywhere() -> dict[str, np.ndarray]:
+def _everywhere() -> dict[str, Any]:
     """Instances of LEAST_PIXELS and more at any distance: the one range that counts without disparities."""
     infinite = np.array([np.inf])
-    return {"minRegionSizes": np.array([LEAST_PIXELS]), "distanceThs": infinite, "distanceConfs": -infinite}
+    return {"minRegionSizes": np.array([LEAST_PIXELS]), "distanceThs": infinite, "distanceConfs": -infinite, "distanceAvailable": False}
 
 
 def _match(scripts: Any, png: Path, listed: Sequence[ListedMask], args: SimpleNamespace) -> dict[str, Any]:

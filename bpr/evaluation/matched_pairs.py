@@ -34,7 +34,10 @@ METRICS = ("iou", "boundary_iou", "boundary_f")
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """An annotated instance, its place in the annotation file, and the index of the record that found it."""
+    """An annotated instance, its place in the annotation file, and the index of the record that found it.
+
+    The annotation has a compressed RLE and an ``area``.
+    """
 
     image_id: Any
     annotation: Record
@@ -118,7 +121,8 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
 
 
 def _with_rle(annotation: Record, frame: tuple[int, int]) -> Record:
-    return {**annotation, "segmentation": compress(annotation["segmentation"], frame)[0]}
+    segmentation, area = compress(annotation["segmentation"], frame)
+    return {"area": area, **annotation, "segmentation": segmentation}
 
 
 def _group_pairs(records: Sequence[Record], indices: list[int], annotations: list[Record], places: list[int]) -> Iterator[Pair]:

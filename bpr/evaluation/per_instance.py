@@ -28,7 +28,7 @@ class InstanceRow:
         annotation_id: None where the annotation has none.
         category: the class's name; its number as text where the annotation file names none.
         score: of the record before refinement.
-        area: pixels of the annotated mask; ``size`` is COCO's word for it.
+        area: of the annotated mask, in pixels, as the file states it; ``size`` is COCO's word for it.
         iou_before, ...: in [0, 1]: mask IoU, Boundary IoU at .02 of the diagonal, boundary F at 2 px.
     """
 
@@ -38,7 +38,7 @@ class InstanceRow:
     category_id: Any
     category: str
     score: float
-    area: int
+    area: float
     size: Size
     iou_before: float
     iou_after: float
@@ -75,7 +75,7 @@ def _rows(pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse: 
     names = {category["id"]: str(category.get("name", category["id"])) for category in document.get("categories", [])}
     rows = []
     for index, pair in enumerate(pairs):
-        category_id, area = pair.annotation["category_id"], pair.truth.area
+        category_id, area = pair.annotation["category_id"], float(pair.annotation["area"])
         rows.append(
             InstanceRow(
                 image_id=pair.image_id,
