@@ -11,9 +11,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BPRError
-from bpr.evaluation.inputs import Document, Frames, image_frames
+from bpr.evaluation.inputs import Document, check_annotations, image_frames
 from bpr.formats.coco import Record
-from bpr.formats.rle import compress
 
 NAMES = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 
@@ -31,11 +30,15 @@ def average_precision(records: Sequence[Record], document: Document) -> dict[str
     Raises:
         BPRError: an annotation or a record without a class; an unreadable annotation.
     """
-    return numbers(silently(match_detections(records, document), "accumulate", "summarize"))
+    checked = check_annotations(document, "annotations")
+    return numbers(silently(match_detections(records, checked), "accumulate", "summarize"))
 
 
 def match_detections(records: Sequence[Record], document: Document) -> COCOeval:
-    """pycocotools' matching, not yet accumulated. An id is a place in its list, counted from 1, for 0 means "no match"."""
+    """pycocotools' matching against a checked document, not yet accumulated.
+
+    An id is a place in its list, counted from 1: there 0 means "no match".
+    """
     return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate")
 
 
@@ -46,20 +49,14 @@ def numbers(evaluation: Any) -> dict[str, float]:
 
 def coco_index(records: Sequence[Record], document: Document, index: Any = COCO) -> tuple[Any, Any]:
     """Truth and detections as ``index`` objects: pycocotools' COCO or one like it."""
-    for kind, items in (("annotation", document["annotations"]), ("record", records)):
-        for place, item in enumerate(items):
-            if item.get("category_id") is None:
-                raise BPRError(f"{kind} {place}: expected a category_id, got none; AP is a mean over classes")
+    for place, item in enumerate(records):
+        if item.get("category_id") is None:
+            raise BPRError(f"record {place}: expected a category_id, got none; AP is a mean over classes")
     frames = image_frames(document)
-    truth = [{**_truth(item, frames), "id": n} for n, item in enumerate(document["annotations"], 1) if item["image_id"] in frames]
+    truth = [{**item, "id": n} for n, item in enumerate(document["annotations"], 1)]
     found = [{**record, "iscrowd": 0, "id": n} for n, record in enumerate(records, 1) if record["image_id"] in frames]
     categories = document.get("categories") or [{"id": key} for key in dict.fromkeys(item["category_id"] for item in truth)]
     return _indexed(index(), truth, document["images"], categories), _indexed(index(), found, document["images"], categories)
-
-
-def _truth(annotation: Record, frames: Frames) -> Record:
-    segmentation, area = compress(annotation["segmentation"], frames[annotation["image_id"]])
-    return {"iscrowd": 0, "area": area, **annotation, "segmentation": segmentation}
 
 
 def _indexed(index: Any, items: list[Record], images: list[Record], categories: list[Record]) -> Any:

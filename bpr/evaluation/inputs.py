@@ -12,6 +12,7 @@ import numpy as np
 from bpr.errors import BadMask, BPRError
 from bpr.formats.coco import Record
 from bpr.formats.rle import compress, encode_mask
+from bpr.formats.rle_batch import compress_all
 from bpr.geometry.masks import BoxMask
 
 Document = dict[str, Any]
@@ -57,6 +58,12 @@ def check_annotations(document: Document, name: str) -> Document:
     return {**document, "annotations": checked}
 
 
+def is_checked(annotation: Record) -> bool:
+    """Whether an annotation is as :func:`check_annotations` leaves it."""
+    segmentation = annotation["segmentation"]
+    return {"area", "iscrowd"} <= annotation.keys() and isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str)
+
+
 def _compressed(annotation: Record, frame: tuple[int, int], where: str) -> Record:
     try:
         segmentation, area = compress(annotation["segmentation"], frame)
@@ -78,14 +85,18 @@ def check_detections(records: Iterable[Record], document: Document, name: str) -
         BPRError: a record without ``category_id`` or ``score``; none of the records lies in a listed image.
     """
     frames = image_frames(document)
-    checked, unreadable = [], 0
-    for index, record in enumerate(records):
+    given = list(records)
+    for index, record in enumerate(given):
         _check_record(record, f"{name}: record {index}")
-        frame = frames.get(record["image_id"])
-        mask = _readable(record, frame) if frame else None
-        unreadable += frame is not None and mask is None
-        checked.append(_with_mask(record, *(mask or _nothing(frame))) if frame else record)
-    if checked and not any(record["image_id"] in frames for record in checked):
+    listed = [index for index, record in enumerate(given) if record["image_id"] in frames]
+    sizes = [frames[given[index]["image_id"]] for index in listed]
+    masks = compress_all([given[index].get("segmentation") for index in listed], sizes)
+    checked = given.copy()
+    for index, mask, frame in zip(listed, masks, sizes, strict=True):
+        segmentation, area = mask or (_nothing(frame), 0)
+        checked[index] = {**given[index], "segmentation": segmentation, "area": area}
+    unreadable = masks.count(None)
+    if given and not listed:
         first = checked[0]["image_id"]
         raise BPRError(f"{name}: expected image_ids of the annotation file, got none (first: {first!r}); pass files of one data set")
     return Detections(checked, name, unreadable)
@@ -107,16 +118,5 @@ def _check_keys(record: Record, keys: tuple[str, ...], where: str) -> None:
         raise BPRError(f"{where}: expected {', '.join(keys)}, got no {', '.join(missing)}; scores and classes decide what is matched")
 
 
-def _readable(record: Record, frame: tuple[int, int]) -> tuple[Record, int] | None:
-    try:
-        return compress(record["segmentation"], frame)
-    except BadMask:
-        return None
-
-
-def _nothing(frame: tuple[int, int]) -> tuple[Record, int]:
-    return encode_mask(BoxMask(np.zeros((0, 0), bool), 0, 0, frame)), 0
-
-
-def _with_mask(record: Record, segmentation: Record, area: int) -> Record:
-    return {**record, "segmentation": segmentation, "area": area}
+def _nothing(frame: tuple[int, int]) -> Record:
+    return encode_mask(BoxMask(np.zeros((0, 0), bool), 0, 0, frame))

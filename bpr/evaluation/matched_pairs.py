@@ -18,7 +18,7 @@ from pycocotools import mask as coco_mask
 
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import boundary_counts, boundary_overlap, overlap
-from bpr.evaluation.inputs import Detections, Document, image_frames
+from bpr.evaluation.inputs import Detections, Document, image_frames, is_checked
 from bpr.formats.coco import Record
 from bpr.formats.rle import compress, decode_mask
 from bpr.geometry.masks import BoxMask
@@ -121,6 +121,8 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
 
 
 def _with_rle(annotation: Record, frame: tuple[int, int]) -> Record:
+    if is_checked(annotation):
+        return annotation
     segmentation, area = compress(annotation["segmentation"], frame)
     return {"area": area, **annotation, "segmentation": segmentation}
 

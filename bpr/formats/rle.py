@@ -87,6 +87,14 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
         return np.zeros(0, np.int64)
     if code.min() < 0 or code.max() > 63 or code[-1] & 0x20:
         raise BadMask("RLE counts: expected a complete COCO counts string, got characters outside it or a cut end")
+    values, _ = group_values(code)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that 6-bit codes spell, and the place of the last code of each; from the fourth run on they are differences."""
     last = np.flatnonzero((code & 0x20) == 0)
     first = np.concatenate([[0], last[:-1] + 1])
     length = last - first + 1
@@ -95,9 +103,7 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
     shift = 5 * (np.arange(code.size) - np.repeat(first, length))
     values = np.add.reduceat((code & 0x1F) << shift, first)
     values -= np.where(code[last] & 0x10, np.int64(1) << (5 * length), 0)
-    values[1::2] = np.cumsum(values[1::2])
-    values[2::2] = np.cumsum(values[2::2])
-    return values
+    return values, last
 
 
 def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:

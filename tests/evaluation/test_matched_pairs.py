@@ -81,7 +81,7 @@ def test_scores_by_hand() -> None:
 
 
 def test_pairs_stay_those_of_the_coarse_file() -> None:
-    annotations = document(truth(square(5, 5)), truth(square(30, 20), image_id=2))
+    annotations = check_annotations(document(truth(square(5, 5)), truth(square(30, 20), image_id=2)), "ann.json")
     coarse = check([found(square(6, 5)), found(square(31, 20), image_id=2)], annotations)
     refined = check([found(square(5, 5)), found(square(45, 20), image_id=2)], annotations)  # the second one got lost
     case = Case(coarse, annotations, PROTOCOLS["coco"])
@@ -145,7 +145,7 @@ def test_an_unreadable_mask_counts_as_empty() -> None:
 
 
 def test_detections_elsewhere_are_left_out() -> None:
-    annotations = document(truth(square(5, 5)))
+    annotations = check_annotations(document(truth(square(5, 5))), "ann.json")
     elsewhere = found({"size": [7, 7], "counts": "x"}, image_id=77)
     summary = evaluate({Case: Case(check([elsewhere, found(square(5, 5))], annotations), annotations, PROTOCOLS["coco"])})
     assert summary.pairs == 1
