@@ -60,9 +60,12 @@ def instance_rows(before: Detections, after: Detections, document: Document) -> 
         BPRError: ``before`` and ``after`` do not hold the same detections.
     """
     check_aligned(before, after)
-    pairs = match_pairs(before.records, document)
-    scores = [score_records(side.records, pairs) for side in (before, after)]
-    return _rows(pairs, scores[0], scores[1], before.records, document)
+    return rows_of_pairs(match_pairs(before.records, document), before.records, after.records, document)
+
+
+def rows_of_pairs(pairs: Sequence[Pair], before: Sequence[Record], after: Sequence[Record], document: Document) -> list[InstanceRow]:
+    """The row of every pair, the records of both sides at the same places."""
+    return _rows(pairs, score_records(before, pairs), score_records(after, pairs), before, document)
 
 
 def case_rows(before: Case, after: Case) -> list[InstanceRow]:
