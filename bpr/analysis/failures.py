@@ -1,4 +1,4 @@
-"""Why a refined mask got worse (supplement, section F): the boundary is far, the mask leaks into a neighbour, the object is tiny."""
+"""Why a refined mask got worse (supplement, section F): the object is tiny, the mask leaks, the true boundary is far."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import numpy as np
 
 from bpr.analysis.gallery import Gallery, View
 from bpr.evaluation.boundary_metrics import boundary_map
-from bpr.evaluation.matched_pairs import CLEARLY
 from bpr.geometry.boxes import enclosing, grow
 from bpr.geometry.masks import BoxMask
 
-Reason = Literal["tiny", "far boundary", "leak", "other"]
-REASONS: tuple[Reason, ...] = ("tiny", "far boundary", "leak", "other")
+Reason = Literal["tiny", "leak", "far boundary", "other"]
+REASONS: tuple[Reason, ...] = ("tiny", "leak", "far boundary", "other")
 FAR = 16
 """Pixels: a quarter of the paper's patch, so that the true boundary lies in the outer half of the patches, or in none."""
 FAR_SHARE = 0.1
@@ -29,16 +28,16 @@ def reason(view: View) -> Reason:
     """The first of these rules that holds:
 
     - ``tiny``: the true object is small by COCO's word (below 32^2 pixels);
-    - ``far boundary``: more than a tenth of the true boundary is farther than FAR pixels from the coarse one;
     - ``leak``: at least half of the pixels that refinement got wrong were added, on another annotated object or where
       the coarse mask was too large already (at most TOUCH pixels away): a mistake that refinement made larger;
+    - ``far boundary``: more than a tenth of the true boundary is farther than FAR pixels from the coarse one;
     - ``other``: none of them, for example a truth that is coarser than the object.
     """
     if view.row.size == "small":
         return "tiny"
-    if far_share(view.coarse, view.truth) > FAR_SHARE:
-        return "far boundary"
-    return "leak" if leak_share(view) >= LEAK_SHARE else "other"
+    if leak_share(view) >= LEAK_SHARE:
+        return "leak"
+    return "far boundary" if far_share(view.coarse, view.truth) > FAR_SHARE else "other"
 
 
 def far_share(coarse: BoxMask, truth: BoxMask) -> float:
@@ -74,6 +73,13 @@ def count_reasons(gallery: Gallery, indices: Sequence[int]) -> dict[str, int]:
     return {name: counts[name] for name in REASONS}
 
 
-def clearly_harmed(gallery: Gallery) -> list[int]:
-    """The pairs that lost more than one point of IoU, the worst first."""
-    return [index for index in gallery.by_gain() if gallery.rows[index].gain < -CLEARLY]
+def harmed(gallery: Gallery, least: float = 0.0) -> list[int]:
+    """The pairs that lost more than ``least`` of IoU, the worst first."""
+    return [index for index in gallery.by_gain() if gallery.rows[index].gain < -least]
+
+
+def markdown(pairs: int, reasons: dict[str, int]) -> str:
+    """How many of the pairs that lost more than one point of IoU are in each class."""
+    lines = [f"| {name} | {count} |" for name, count in reasons.items()]
+    said = f"{sum(reasons.values())} of {pairs} pairs lost more than one point of IoU."
+    return "\n".join([said, "", "| reason | pairs |", "|---|---:|", *lines]) + "\n"

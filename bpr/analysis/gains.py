@@ -42,7 +42,8 @@ def gains(rows: Sequence[InstanceRow]) -> list[Gain]:
 
 def markdown(found: Sequence[Gain]) -> str:
     """The table, changes in points."""
-    head = f"| IoU before | pairs | IoU | F@2px | improved | harmed | harmed > {100 * CLEARLY:.0f} point |\n|---|---:|---:|---:|---:|---:|---:|"
+    names = ["IoU before", "pairs", "IoU", "F@2px", "improved", "harmed", f"harmed > {100 * CLEARLY:.0f} point"]
+    head = f"| {' | '.join(names)} |\n|---|{'---:|' * (len(names) - 1)}"
     return "\n".join([head, *(_line(gain) for gain in found)]) + "\n"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bpr.analysis.failures import reason
 from bpr.analysis.gallery import Gallery, View
+from bpr.errors import BPRError
 from bpr.formats.rle import decode_mask
 from bpr.visualization.draw import COARSE, REFINED, TRUTH, before_after, changed_places
 from bpr.visualization.tiles import captioned, close_up, flat, sheet, square_around
@@ -22,26 +23,28 @@ LEAST_SCORE = 0.5
 
 
 def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
-    """A sheet of harmed masks, each with its numbers and the class of its failure."""
+    """A sheet of one or more harmed masks, each with its numbers and the class of its failure."""
     tiles = [_failure(gallery.view(index)) for index in indices]
     return sheet(tiles, COLUMNS, f"the {len(tiles)} most harmed of {len(gallery.rows)} pairs")
 
 
 def _failure(view: View) -> np.ndarray:
     box = square_around([view.coarse.box, view.refined.box, view.truth.box], view.truth.frame)
-    outlines = ((view.truth, TRUTH, 1), (view.coarse, COARSE, 1), (view.refined, REFINED, 2))
+    outlines = ((view.coarse, COARSE, 1), (view.refined, REFINED, 2), (view.truth, TRUTH, 1))
     row = view.row
-    words = [f"{row.category}: {reason(view)}", f"IoU {100 * row.iou_before:.1f} -> {100 * row.iou_after:.1f}  F {_points(row)}"]
-    return captioned(close_up(view.image, box, TILE, outlines), words)
-
-
-def _points(row: Any) -> str:
-    return f"{100 * row.f_before:.0f} -> {100 * row.f_after:.0f}"
+    change = f"IoU {100 * row.iou_before:.1f} -> {100 * row.iou_after:.1f}  F {100 * row.f_before:.0f} -> {100 * row.f_after:.0f}"
+    return captioned(close_up(view.image, box, TILE, outlines), [f"{row.category}: {reason(view)}", change])
 
 
 def draw_patches(gallery: Gallery, indices: Sequence[int], side: int) -> np.ndarray:
-    """Where each mask changed most: a square of ``side`` pixels of image, coarse mask, refined mask and truth, in two columns."""
+    """Where each mask changed most: a square of ``side`` pixels of image, coarse mask, refined mask and truth, in two columns.
+
+    Raises:
+        BPRError: none of the masks changed.
+    """
     strips = [_patch_strip(view, box) for view, box in _changed(gallery, indices, side)]
+    if not strips:
+        raise BPRError(f"{gallery.after.name}: expected masks that differ from those of {gallery.before.name}, got the same")
     words = " | ".join(PATCH_COLUMNS)
     return sheet(strips, 2, f"{side} px where the masks changed most: {words}", legend=False)
 

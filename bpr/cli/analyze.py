@@ -42,7 +42,8 @@ def _add_truth(parser: argparse.ArgumentParser, out: str) -> None:
 
 def _add_bound(parser: argparse.ArgumentParser) -> None:
     _add_truth(parser, "json")
-    parser.add_argument("--reach", nargs="+", type=_reach, default=[1, 2, 3, None], metavar="PX", help="pixels, or inf (default: 1 2 3 inf)")
+    reaches: list[int | None] = [1, 2, 3, None]
+    parser.add_argument("--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help="pixels, or inf (default: 1 2 3 inf)")
     parser.add_argument("--dataset", choices=PROTOCOLS, default="coco", help="whose rules the numbers follow (default: %(default)s)")
     add_workers(parser)
 
@@ -101,19 +102,18 @@ def scatter(args: argparse.Namespace) -> None:
 
 
 def failures(args: argparse.Namespace) -> None:
-    from bpr.analysis.failures import clearly_harmed, count_reasons
+    from bpr.analysis.failures import count_reasons, harmed, markdown
     from bpr.analysis.sheets import draw_failures
+    from bpr.evaluation.matched_pairs import CLEARLY
     from bpr.visualization.draw import write_image
 
     gallery = _gallery(args)
-    harmed = clearly_harmed(gallery)
-    counts = count_reasons(gallery, harmed)
-    table = "\n".join(["| reason | harmed by more than 1 point |", "|---|---:|", *(f"| {name} | {n} |" for name, n in counts.items())])
-    said = f"{len(harmed)} of {len(gallery.rows)} pairs lost more than one point of IoU.\n\n{table}\n"
-    shown = gallery.by_gain()[: args.count]
-    write_image(Path(args.out).with_suffix(".png"), draw_failures(gallery, shown))
-    worst = [asdict(gallery.rows[index]) for index in shown]
-    _write(args, {"pairs": len(gallery.rows), "harmed_clearly": len(harmed), "reasons": counts, "worst": worst}, said)
+    clearly, shown = harmed(gallery, CLEARLY), harmed(gallery)[: args.count]
+    reasons = count_reasons(gallery, clearly)
+    if shown:
+        write_image(Path(args.out).with_suffix(".png"), draw_failures(gallery, shown))
+    numbers = {"pairs": len(gallery.rows), "harmed_clearly": len(clearly), "reasons": reasons}
+    _write(args, {**numbers, "worst": [asdict(gallery.rows[index]) for index in shown]}, markdown(len(gallery.rows), reasons))
 
 
 def patches(args: argparse.Namespace) -> None:

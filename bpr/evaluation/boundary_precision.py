@@ -5,13 +5,12 @@ Legend: D detections by score and G instances of one class in one image, T = 10 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from pycocotools.cocoeval import COCOeval
-
-from bpr.evaluation.average_precision import silently
 
 LEAST_IOU = 0.5
 """Of a match, at the lowest of the ten thresholds; a smaller IoU plays no part."""
@@ -21,48 +20,49 @@ BoundaryIou = Callable[[Sequence[tuple[int, int]]], np.ndarray]
 
 
 def match_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
-    """The detections of ``masks`` (:func:`match_detections`) matched anew, not yet accumulated.
+    """The detections of ``masks`` (:func:`match_detections`) matched anew, not accumulated.
 
+    Boundaries are looked at where masks can match at all; classes and images without such a pair keep their matching.
     :func:`bpr.evaluation.precision_curves.precisions` gives the numbers.
     """
-    return silently(_BoundaryEvaluation(masks, boundary_iou), "evaluate")
+    boundaries, params = copy.copy(masks), masks.params
+    boundaries.evalImgs = list(masks.evalImgs)
+    images, areas = len(params.imgIds), len(params.areaRng)
+    for k, category in enumerate(params.catIds):
+        for i, image in enumerate(params.imgIds):
+            ious = _lowered(masks, (image, category), boundary_iou)
+            if ious is not None:
+                for place in range((k * areas) * images + i, (k + 1) * areas * images, images):
+                    boundaries.evalImgs[place] = _matched_anew(masks, masks.evalImgs[place], ious)
+    return boundaries
 
 
-class _BoundaryEvaluation(COCOeval):
-    """COCOeval that looks at boundaries where masks can match at all, and keeps the matching of masks elsewhere."""
+def _lowered(masks: COCOeval, key: tuple[Any, Any], boundary_iou: BoundaryIou) -> np.ndarray | None:
+    """(D, G) the smaller IoU of every pair, None where no pair of the class in the image can match."""
+    ious, truths = masks.ious[key], masks._gts.get(key)
+    if not truths or not len(ious):
+        return None
+    rows, columns = np.nonzero((ious >= LEAST_IOU) & ~np.array([item["iscrowd"] for item in truths], bool))
+    if not len(rows):
+        return None
+    found = sorted(masks._dts[key], key=lambda item: -item["score"])
+    pairs = [(found[row]["id"] - 1, truths[column]["id"] - 1) for row, column in zip(rows, columns, strict=True)]
+    lowered = ious.copy()
+    lowered[rows, columns] = np.minimum(ious[rows, columns], boundary_iou(pairs))
+    return lowered
 
-    def __init__(self, masks: COCOeval, boundary_iou: BoundaryIou) -> None:
-        super().__init__(masks.cocoGt, masks.cocoDt, "segm")
-        self._mask_ious, self._boundary_iou = masks.ious, boundary_iou
-        self._mask_matches = iter(masks.evalImgs)
-        self._changed: set[tuple[Any, Any]] = set()
 
-    def computeIoU(self, imgId: Any, catId: Any) -> Any:
-        ious, truths = self._mask_ious[imgId, catId], self._gts[imgId, catId]
-        if not len(ious) or not truths:
-            return ious
-        rows, columns = np.nonzero((ious >= LEAST_IOU) & ~np.array([item["iscrowd"] for item in truths], bool))
-        if len(rows):
-            found = sorted(self._dts[imgId, catId], key=lambda item: -item["score"])
-            pairs = [(found[row]["id"] - 1, truths[column]["id"] - 1) for row, column in zip(rows, columns, strict=True)]
-            ious = ious.copy()
-            ious[rows, columns] = np.minimum(ious[rows, columns], self._boundary_iou(pairs))
-            self._changed.add((imgId, catId))
-        return ious
-
-    def evaluateImg(self, imgId: Any, catId: Any, aRng: Any, maxDet: int) -> Any:
-        known = next(self._mask_matches)
-        if (imgId, catId) not in self._changed:
-            return known
-        place = {truth["id"]: index for index, truth in enumerate(self._gts[imgId, catId])}
-        order = [place[number] for number in known["gtIds"]]
-        crowd = [bool(self._gts[imgId, catId][index]["iscrowd"]) for index in order]
-        ignored, ious = np.asarray(known["gtIgnore"], bool), self.ious[imgId, catId][:, order]
-        matches = match(ious, ignored.tolist(), crowd, self.params.iouThrs.tolist())
-        areas = np.array([self.cocoDt.anns[number]["area"] for number in known["dtIds"]])
-        outside = (areas < aRng[0]) | (areas > aRng[1])
-        matched = np.where(matches >= 0, np.array(known["gtIds"])[matches], 0)
-        return {**known, "dtMatches": matched, "dtIgnore": np.where(matches >= 0, ignored[matches], outside)}
+def _matched_anew(masks: COCOeval, known: dict[str, Any], ious: np.ndarray) -> dict[str, Any]:
+    """What COCOeval says of one image, class and size, after a match by ``ious``."""
+    place = {truth["id"]: index for index, truth in enumerate(masks._gts[known["image_id"], known["category_id"]])}
+    order = [place[number] for number in known["gtIds"]]
+    crowd = [bool(masks.cocoGt.anns[number]["iscrowd"]) for number in known["gtIds"]]
+    ignored = np.asarray(known["gtIgnore"], bool)
+    matches = match(ious[:, order], ignored.tolist(), crowd, masks.params.iouThrs.tolist())
+    areas = np.array([masks.cocoDt.anns[number]["area"] for number in known["dtIds"]])
+    outside = (areas < known["aRng"][0]) | (areas > known["aRng"][1])
+    numbers = np.where(matches >= 0, np.array(known["gtIds"])[matches], 0)
+    return {**known, "dtMatches": numbers, "dtIgnore": np.where(matches >= 0, ignored[matches], outside)}
 
 
 def match(ious: np.ndarray, ignored: Sequence[bool], crowd: Sequence[bool], thresholds: Sequence[float]) -> np.ndarray:

@@ -7,7 +7,7 @@ Legend: T thresholds, D detections of a class, I images, R resamples.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from bpr.evaluation.average_precision import NAMES
 from bpr.evaluation.measured import NOTHING
 
 AREAS = {"AP_S": 1, "AP_M": 2, "AP_L": 3}
-THRESHOLDS = {"AP50": slice(0, 1), "AP75": slice(5, 6)}
+THRESHOLDS = {"AP50": 0, "AP75": 5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,11 @@ class ClassCurve:
     misses: np.ndarray
     images: np.ndarray
     truths: np.ndarray
+
+    def at(self, threshold: int) -> ClassCurve:
+        """The curve at one threshold."""
+        own = slice(threshold, threshold + 1)
+        return replace(self, hits=self.hits[own], misses=self.misses[own])
 
     def under(self, weights: np.ndarray) -> np.ndarray:
         """(I,) weights -> AP, the mean over T; NaN where no instance was drawn."""
@@ -76,20 +81,20 @@ def nan_mean(values: np.ndarray) -> np.ndarray:
 
 def precisions(evaluation: COCOeval) -> dict[str, Precision]:
     """AP, AP50, AP75, AP_S, AP_M and AP_L of images that have been matched."""
-    images, sets = len(evaluation.params.imgIds), {}
-    for name in NAMES:
-        curves = _curves(evaluation, AREAS.get(name, 0), THRESHOLDS.get(name, slice(None)))
-        sets[name] = Precision([curve for _, curve in curves], images)
-    return sets
+    images = len(evaluation.params.imgIds)
+    curves = {area: [curve for _, curve in _curves(evaluation, area)] for area in (0, *AREAS.values())}
+    sets = {name: [curve.at(THRESHOLDS[name]) for curve in curves[0]] for name in THRESHOLDS}
+    sets |= {name: curves[area] for name, area in AREAS.items()}
+    return {name: Precision(sets.get(name, curves[0]), images) for name in NAMES}
 
 
 def class_precision(evaluation: COCOeval) -> dict[Any, float]:
     """AP by class id, of classes that are annotated."""
     images = len(evaluation.params.imgIds)
-    return {key: Precision([curve], images).value for key, curve in _curves(evaluation, 0, slice(None))}
+    return {key: Precision([curve], images).value for key, curve in _curves(evaluation, 0)}
 
 
-def _curves(evaluation: COCOeval, area: int, thresholds: slice) -> Iterator[tuple[Any, ClassCurve]]:
+def _curves(evaluation: COCOeval, area: int) -> Iterator[tuple[Any, ClassCurve]]:
     """The curve of every class that is annotated, beside its id."""
     params = evaluation.params
     images, areas = len(params.imgIds), len(params.areaRng)
@@ -100,13 +105,13 @@ def _curves(evaluation: COCOeval, area: int, thresholds: slice) -> Iterator[tupl
         for i, part in parts:
             truths[i] = np.count_nonzero(np.asarray(part["gtIgnore"]) == 0)
         if truths.any():
-            yield key, _curve(parts, truths, thresholds)
+            yield key, _curve(parts, truths)
 
 
-def _curve(parts: list[tuple[int, dict[str, Any]]], truths: np.ndarray, thresholds: slice) -> ClassCurve:
+def _curve(parts: list[tuple[int, dict[str, Any]]], truths: np.ndarray) -> ClassCurve:
     scores = np.concatenate([part["dtScores"] for _, part in parts])
     order = np.argsort(-scores, kind="mergesort")
-    matched = np.concatenate([part["dtMatches"] for _, part in parts], axis=1)[thresholds, order] > 0
-    counts = ~np.concatenate([part["dtIgnore"] for _, part in parts], axis=1)[thresholds, order].astype(bool)
+    matched = np.concatenate([part["dtMatches"] for _, part in parts], axis=1)[:, order] > 0
+    counts = ~np.concatenate([part["dtIgnore"] for _, part in parts], axis=1)[:, order].astype(bool)
     images = np.concatenate([np.full(len(part["dtScores"]), i) for i, part in parts])[order]
     return ClassCurve(matched & counts, ~matched & counts, images, truths)
