@@ -34,6 +34,7 @@ setup(
         "openvino": ["openvino"],
         "cityscapes": ["cityscapesscripts>=2.2", "numpy<2.3"],
         "fast-eval": ["faster-coco-eval"],
+        "report": ["matplotlib>=3.8"],
     },
     entry_points={"console_scripts": ["bpr = bpr.cli.main:entry"]},
 )

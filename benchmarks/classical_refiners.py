@@ -212,7 +212,7 @@ def first_images(document: dict[str, Any], limit: int | None) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> None:
     document = first_images(read_annotations(args.ann), args.limit)
-    check_annotations(document, args.ann)
+    document = check_annotations(document, args.ann)
     coarse = check_detections(read_results(args.results), document, args.results)
     refined = check_detections(read_results(args.refined), document, args.refined) if args.refined else None
     bench = Bench(coarse, document, ImageFolder(args.img_dir, document["images"]))

@@ -81,7 +81,7 @@ def read_task(args: argparse.Namespace) -> Task:
     images = document["images"][: args.limit]
     ids = {image["id"] for image in images}
     document = {**document, "images": images, "annotations": [a for a in document["annotations"] if a["image_id"] in ids]}
-    check_annotations(document, args.ann)
+    document = check_annotations(document, args.ann)
     records = [record for record in read_results(args.results) if record["image_id"] in ids]
     coarse = check_detections(records, document, args.results)
     pairs = match_pairs(coarse.records, document)

@@ -22,7 +22,8 @@ FLOORS = {
     "models": 4,
     "visualization": 4,
     "demo": 4,
-    "cli": 5,
+    "analysis": 5,
+    "cli": 6,
 }
 SAME_FLOOR = {("backends", "models"), ("models", "backends"), ("datasets", "models")}
 HEAVY = {"torch", "mmengine", "mmcv", "mmseg", "mmdet"}

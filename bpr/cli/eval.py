@@ -3,90 +3,81 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpr.cli.options import versions_of
+from bpr.cli.options import METRICS, PROTOCOLS, versions_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from bpr.evaluation.summary import Row, Summary
+    from bpr.evaluation.summary import Side, Summary
 
 HELP = "score masks against ground truth, before and after refinement"
-EXAMPLE = "tools/eval.py refined.segm.json --ann instances.json --before results.segm.json --out summary.json"
-PACKAGES = ("bpr", "numpy", "pycocotools")
+EXAMPLE = "tools/eval.py refined.segm.json --ann instances.json --before results.segm.json --out summary.json --markdown summary.md"
+PACKAGES = ("bpr", "numpy", "pycocotools", "opencv-python-headless", "faster-coco-eval", "cityscapesscripts", "lvis")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", help="COCO results JSON to score")
-    parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
-    parser.add_argument("--before", metavar="COARSE", help="the results JSON before refinement: adds the change of every number")
+    parser.add_argument("results", help="what to score: COCO results JSON, a Cityscapes folder, panoptic JSON")
+    parser.add_argument("--ann", required=True, help="ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON")
+    parser.add_argument("--before", metavar="COARSE", help="the masks before refinement: adds the change of every number")
+    parser.add_argument("--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"of {', '.join(METRICS)} (default: the usual ones)")
+    parser.add_argument("--dataset", choices=PROTOCOLS, help="whose rules COCO's numbers follow: band of Boundary AP, labels")
+    parser.add_argument("--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals")
     parser.add_argument("--out", metavar="JSON", help="write the numbers to this file too")
+    parser.add_argument("--markdown", metavar="FILE", help="write the tables to this file too")
+    parser.add_argument("--save-per-instance", metavar="CSV", help="write one line per matched pair; needs --before")
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.evaluation.inputs import check_annotations, check_detections
+    from bpr.evaluation.sides import Truth
     from bpr.evaluation.summary import evaluate
-    from bpr.formats.coco import read_annotations, read_results
-    from bpr.formats.files import write_json
+    from bpr.evaluation.tables import lines, to_markdown
+    from bpr.formats.files import atomic_open, check_writable, write_json
 
-    document = read_annotations(args.ann)
-    check_annotations(document, args.ann)
-    results = check_detections(read_results(args.results), document, args.results)
-    before = check_detections(read_results(args.before), document, args.before) if args.before else None
-    summary = evaluate(results, document, before)
-    detections = {"results": results, "before": before} if before else {"results": results}
+    for path in (args.out, args.markdown, args.save_per_instance):
+        if path:
+            check_writable(path)
+    after, before, detections = Truth(args.ann, args.dataset).sides(args.results, args.before)
+    summary = evaluate(after, before, args.metrics, args.fast)
     unreadable = {role: part.unreadable for role, part in detections.items()}
-    _print(summary, unreadable)
+    _print(summary, lines(summary, unreadable))
     if args.out:
         files = {"results": args.results, "before": args.before, "annotations": args.ann}
         names = {role: Path(path).name for role, path in files.items() if path}
         write_json(args.out, {**summary.to_dict(), "unreadable": unreadable, "files": names, "versions": versions_of(PACKAGES)}, indent=2)
+    if args.markdown:
+        with atomic_open(args.markdown) as file:
+            file.write(to_markdown(summary, unreadable))
+    if args.save_per_instance:
+        _save_rows(args.save_per_instance, after, before)
     return 0
 
 
-def _print(summary: Summary, unreadable: dict[str, int]) -> None:
-    from rich.console import Console
+def _save_rows(path: str, after: Side, before: Side | None) -> None:
+    from bpr.errors import BPRError
+    from bpr.evaluation.case import Case
+    from bpr.evaluation.per_instance import case_rows, write_csv
 
-    console = Console()
-    console.print(_table(summary, console.is_terminal))
-    for line in _lines(summary, unreadable):
-        console.print(line, highlight=False, soft_wrap=True)
+    if not before or Case not in after:
+        raise BPRError("--save-per-instance: expected detections and --before, got none; a line compares one mask before and after")
+    write_csv(path, case_rows(before[Case], after[Case]))
 
 
-def _table(summary: Summary, terminal: bool) -> Table:
-    """One row per metric, in percent; before and after side by side where there is a before."""
+def _print(summary: Summary, said: Sequence[str]) -> None:
     from rich import box
+    from rich.console import Console
     from rich.table import Table
 
-    compared = any(row.before is not None for row in summary.rows.values())
-    table = Table(box=box.SIMPLE if terminal else None)
-    table.add_column("metric")
-    for name in ("before", "after", "change", "95 % interval") if compared else ("value",):
-        table.add_column(name, justify="right")
-    for name, row in summary.rows.items():
-        table.add_row(name, *(_cells(row) if compared else [_percent(row.value)]))
-    return table
+    from bpr.evaluation.tables import tables
 
-
-def _cells(row: Row) -> list[str]:
-    change = "-" if row.change is None else f"{100 * row.change:+.2f}"
-    interval = f"{100 * row.interval[0]:+.2f} .. {100 * row.interval[1]:+.2f}" if row.interval else ""
-    return [_percent(row.before), _percent(row.value), change, interval]
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None or value < 0 else f"{100 * value:.2f}"
-
-
-def _lines(summary: Summary, unreadable: dict[str, int]) -> list[str]:
-    """What the table cannot hold: the pairs, who won, and what could not be read."""
-    lines = [f"{summary.pairs} matched pairs in {summary.images_with_pairs} images (same class, IoU >= .5, score >= .05)"]
-    if summary.shares:
-        parts = {name: f"{100 * share:.1f} %" for name, share in vars(summary.shares).items()}
-        lines.append(
-            f"IoU improved {parts['improved']}, unchanged {parts['unchanged']}, harmed {parts['harmed']} of the pairs; "
-            f"harmed by more than 1 point {parts['harmed_clearly']}"
-        )
-    return lines + [f"{role}: {count} unreadable masks count as empty" for role, count in unreadable.items() if count]
+    console = Console()
+    for text in tables(summary):
+        table = Table(box=box.SIMPLE if console.is_terminal else None, title=None if text.title == "metrics" else text.title)
+        for index, name in enumerate(text.head):
+            table.add_column(name, justify="right" if index else "left", no_wrap=True)
+        for row in text.rows:
+            table.add_row(*row)
+        console.print(table)
+    for line in said:
+        console.print(line, highlight=False, soft_wrap=True)

@@ -15,6 +15,12 @@ from bpr.geometry.scheme import KINDS, PatchScheme
 
 FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
 """The readers of bpr.formats.recognise, named here so that --help loads none of them."""
+METRICS = (
+    "ap", "boundary-ap", "matched", "af-matched", "af-tp", "af-semantic", "mba", "trimap", "lvis-ap", "cityscapes-ap", "pq",
+)  # fmt: skip
+"""Those of bpr.evaluation.metrics."""
+PROTOCOLS = ("coco", "lvis", "cityscapes")
+"""Those of bpr.evaluation.case."""
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

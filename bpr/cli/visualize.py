@@ -10,11 +10,20 @@ EXAMPLE = "tools/visualize.py schemes --out schemes.png"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["schemes"], help="schemes: where dense, grid and instance patches lie on a painted scene")
+    add_picture(parser)
+
+
+def add_picture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="schemes.png", help="picture to write (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=22, help="of the scene (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
+    draw(args)
+    return 0
+
+
+def draw(args: argparse.Namespace) -> None:
     from bpr.demo.scenes import coarse_masks, paint_scene
     from bpr.visualization.draw import write_image
     from bpr.visualization.schemes import draw_schemes
@@ -22,4 +31,3 @@ def run(args: argparse.Namespace) -> int:
     scene = paint_scene(args.seed)
     write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", args.seed)))
     print(f"{len(scene.masks)} instances, three schemes -> {args.out}")
-    return 0

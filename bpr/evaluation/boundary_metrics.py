@@ -7,7 +7,9 @@ numbers are those of the full frame.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -77,7 +79,7 @@ def overlap(first: Mask, second: Mask) -> Overlap:
     >>> overlap(np.array([[1, 1, 0]], bool), np.array([[0, 1, 1]], bool))
     Overlap(intersection=1, union=3)
     """
-    a, b = _pair(first, second)
+    a, b = boxed_pair(first, second)
     common = intersect(a.box, b.box)
     met = common[0] < common[2] and common[1] < common[3]
     shared = int(np.count_nonzero(a.window(common) & b.window(common))) if met else 0
@@ -96,11 +98,14 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
            [0, 1, 1, 1, 1],
            [0, 0, 0, 0, 0]])
     """
-    wide = np.pad(mask, ((0, 1), (0, 1)), mode="edge") if mask.size else np.zeros((1, 1), bool)
-    here = wide[:-1, :-1]
-    return (here ^ wide[:-1, 1:]) | (here ^ wide[1:, :-1]) | (here ^ wide[1:, 1:])
+    if not mask.size:
+        return mask
+    # The largest of the four pixels is not the smallest: they differ.
+    square = np.ones((2, 2), np.uint8)
+    return cv2.morphologyEx(np.ascontiguousarray(mask, np.uint8), cv2.MORPH_GRADIENT, square, anchor=(0, 0)).view(bool)
 
 
+@lru_cache
 def disk(radius: float) -> np.ndarray:
     """uint8 disk of the pixels within ``radius`` pixels of its centre.
 
@@ -141,13 +146,25 @@ def boundary_counts(predicted: Mask, truth: Mask, tolerance: float = 2) -> Bound
     >>> boundary_counts(bar, np.roll(bar, 2, axis=1) | bar, tolerance=2).f
     1.0
     """
-    a, b = _pair(predicted, truth)
-    element = disk(tolerance_in_pixels(tolerance, a.frame))
+    return boundary_counts_at(predicted, truth, [tolerance])[0]
+
+
+def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]) -> list[BoundaryCounts]:
+    """:func:`boundary_counts` at every tolerance; the boundaries are found once."""
+    a, b = boxed_pair(predicted, truth)
     # A boundary reaches one pixel out of its mask, and the dilation is only read on boundaries: no wider window matters.
     window = grow(_common_box(a, b), 1, a.frame)
     edges = [boundary_map(mask.window(window)) for mask in (a, b)]
-    near = [cv2.dilate(edge.view(np.uint8), element).view(bool) if edge.size else edge for edge in edges]
-    counts = [edges[0], edges[0] & near[1], edges[1], edges[1] & near[0]]
+    radii = [tolerance_in_pixels(tolerance, a.frame) for tolerance in tolerances]
+    counts = {radius: _counts_within(edges[0], edges[1], radius) for radius in dict.fromkeys(radii)}
+    return [counts[radius] for radius in radii]
+
+
+def _counts_within(predicted: np.ndarray, truth: np.ndarray, radius: float) -> BoundaryCounts:
+    if not predicted.size:
+        return BoundaryCounts(0, 0, 0, 0)
+    near = [cv2.dilate(edge.view(np.uint8), disk(radius)).view(bool) for edge in (predicted, truth)]
+    counts = [predicted, predicted & near[1], truth, truth & near[0]]
     return BoundaryCounts(*(int(np.count_nonzero(count)) for count in counts))
 
 
@@ -187,7 +204,7 @@ def boundary_overlap(first: Mask, second: Mask, ratio: float = 0.02) -> Overlap:
     >>> boundary_overlap(np.ones((4, 5), bool), np.ones((4, 5), bool))
     Overlap(intersection=14, union=14)
     """
-    a, b = _pair(first, second)
+    a, b = boxed_pair(first, second)
     width = boundary_width(a.frame, ratio)
     return overlap(boundary_band(a, width), boundary_band(b, width))
 
@@ -196,7 +213,8 @@ def _boxed(mask: Mask) -> BoxMask:
     return mask if isinstance(mask, BoxMask) else BoxMask.from_frame(mask)
 
 
-def _pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
+def boxed_pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
+    """Both masks as boxes of one frame, or a ValueError."""
     a, b = _boxed(first), _boxed(second)
     if a.frame != b.frame:
         raise ValueError(f"masks: expected one frame, got {a.frame} and {b.frame} (height, width)")

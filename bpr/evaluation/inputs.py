@@ -11,7 +11,8 @@ import numpy as np
 
 from bpr.errors import BadMask, BPRError
 from bpr.formats.coco import Record
-from bpr.formats.rle import decode_mask, encode_mask
+from bpr.formats.rle import compress, encode_mask
+from bpr.formats.rle_batch import compress_all
 from bpr.geometry.masks import BoxMask
 
 Document = dict[str, Any]
@@ -40,10 +41,35 @@ def image_frames(document: Document) -> Frames:
     return frames
 
 
-def check_annotations(document: Document, name: str) -> None:
-    """Raise a BPRError when an annotation lacks what an evaluation reads."""
+def check_annotations(document: Document, name: str) -> Document:
+    """The document with what the metrics read, ``document`` itself left as it is.
+
+    Its annotations are those of its images, with compressed RLE, ``area`` and ``iscrowd``.
+
+    Raises:
+        BPRError: an annotation without an image, a class or a mask that can be read; an image without a size.
+    """
+    frames, checked = image_frames(document), []
     for index, annotation in enumerate(document["annotations"]):
-        _check_keys(annotation, ("image_id", "category_id", "segmentation"), f"{name}: annotation {index}")
+        where = f"{name}: annotation {index}"
+        _check_keys(annotation, ("image_id", "category_id", "segmentation"), where)
+        if annotation["image_id"] in frames:
+            checked.append(_compressed(annotation, frames[annotation["image_id"]], where))
+    return {**document, "annotations": checked}
+
+
+def is_checked(annotation: Record) -> bool:
+    """Whether an annotation is as :func:`check_annotations` leaves it."""
+    segmentation = annotation["segmentation"]
+    return {"area", "iscrowd"} <= annotation.keys() and isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str)
+
+
+def _compressed(annotation: Record, frame: tuple[int, int], where: str) -> Record:
+    try:
+        segmentation, area = compress(annotation["segmentation"], frame)
+    except BadMask as error:
+        raise BPRError(f"{where}: {error}") from error
+    return {"iscrowd": 0, "area": area, **annotation, "segmentation": segmentation}
 
 
 def check_detections(records: Iterable[Record], document: Document, name: str) -> Detections:
@@ -59,14 +85,18 @@ def check_detections(records: Iterable[Record], document: Document, name: str) -
         BPRError: a record without ``category_id`` or ``score``; none of the records lies in a listed image.
     """
     frames = image_frames(document)
-    checked, unreadable = [], 0
-    for index, record in enumerate(records):
+    given = list(records)
+    for index, record in enumerate(given):
         _check_record(record, f"{name}: record {index}")
-        frame = frames.get(record["image_id"])
-        mask = _readable_mask(record, frame) if frame else None
-        unreadable += frame is not None and mask is None
-        checked.append(_with_mask(record, mask or _empty_mask(frame)) if frame else record)
-    if checked and not any(record["image_id"] in frames for record in checked):
+    listed = [index for index, record in enumerate(given) if record["image_id"] in frames]
+    sizes = [frames[given[index]["image_id"]] for index in listed]
+    masks = compress_all([given[index].get("segmentation") for index in listed], sizes)
+    checked = given.copy()
+    for index, mask, frame in zip(listed, masks, sizes, strict=True):
+        segmentation, area = mask or (_nothing(frame), 0)
+        checked[index] = {**given[index], "segmentation": segmentation, "area": area}
+    unreadable = masks.count(None)
+    if given and not listed:
         first = checked[0]["image_id"]
         raise BPRError(f"{name}: expected image_ids of the annotation file, got none (first: {first!r}); pass files of one data set")
     return Detections(checked, name, unreadable)
@@ -88,19 +118,5 @@ def _check_keys(record: Record, keys: tuple[str, ...], where: str) -> None:
         raise BPRError(f"{where}: expected {', '.join(keys)}, got no {', '.join(missing)}; scores and classes decide what is matched")
 
 
-def _readable_mask(record: Record, frame: tuple[int, int]) -> BoxMask | None:
-    try:
-        return decode_mask(record["segmentation"], frame)
-    except BadMask:
-        return None
-
-
-def _empty_mask(frame: tuple[int, int]) -> BoxMask:
-    return BoxMask(np.zeros((0, 0), bool), 0, 0, frame)
-
-
-def _with_mask(record: Record, mask: BoxMask) -> Record:
-    """The record with a compressed RLE; one that is there already has just been checked and stays."""
-    segmentation = record["segmentation"]
-    compressed = isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str) and mask.area > 0
-    return {**record, "segmentation": segmentation if compressed else encode_mask(mask), "area": mask.area}
+def _nothing(frame: tuple[int, int]) -> Record:
+    return encode_mask(BoxMask(np.zeros((0, 0), bool), 0, 0, frame))

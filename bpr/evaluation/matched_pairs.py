@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import boundary_counts, boundary_overlap, overlap
-from bpr.evaluation.inputs import Detections, Document
+from bpr.evaluation.inputs import Detections, Document, image_frames, is_checked
 from bpr.formats.coco import Record
-from bpr.formats.ground_truth import GroundTruth, mask_iou
-from bpr.formats.rle import decode_mask
+from bpr.formats.rle import compress, decode_mask
 from bpr.geometry.masks import BoxMask
 
 LEAST_IOU = 0.5
@@ -34,12 +34,20 @@ METRICS = ("iou", "boundary_iou", "boundary_f")
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """An annotated instance and the index of the record that found it."""
+    """An annotated instance, its place in the annotation file, and the index of the record that found it.
+
+    The annotation has a compressed RLE and an ``area``.
+    """
 
     image_id: Any
     annotation: Record
-    truth: BoxMask
+    place: int
     record: int
+
+    @property
+    def truth(self) -> BoxMask:
+        """The annotated mask, decoded anew: thousands of pairs stay small."""
+        return decode_mask(self.annotation["segmentation"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,25 +103,40 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
         records: checked detections (:func:`bpr.evaluation.inputs.check_detections`).
         document: a COCO annotation file.
     """
-    truth = GroundTruth(document)
+    frames = image_frames(document)
     candidates: dict[tuple[Any, Any], list[int]] = defaultdict(list)
     for index, record in enumerate(records):
         if record["score"] >= LEAST_SCORE:
             candidates[record["image_id"], record["category_id"]].append(index)
-    groups = dict.fromkeys((a["image_id"], a["category_id"]) for a in document["annotations"])
-    return [pair for key in groups for pair in _group_pairs(records, candidates[key], truth, *key)]
+    truths: dict[tuple[Any, Any], list[int]] = defaultdict(list)
+    for place, annotation in enumerate(document["annotations"]):
+        if annotation["image_id"] in frames and not annotation.get("iscrowd"):
+            truths[annotation["image_id"], annotation["category_id"]].append(place)
+    pairs: list[Pair] = []
+    for key, places in truths.items():
+        if candidates[key]:
+            annotations = [_with_rle(document["annotations"][place], frames[key[0]]) for place in places]
+            pairs += _group_pairs(records, candidates[key], annotations, places)
+    return pairs
 
 
-def _group_pairs(records: Sequence[Record], indices: list[int], truth: GroundTruth, image_id: Any, category_id: Any) -> Iterator[Pair]:
+def _with_rle(annotation: Record, frame: tuple[int, int]) -> Record:
+    if is_checked(annotation):
+        return annotation
+    segmentation, area = compress(annotation["segmentation"], frame)
+    return {"area": area, **annotation, "segmentation": segmentation}
+
+
+def _group_pairs(records: Sequence[Record], indices: list[int], annotations: list[Record], places: list[int]) -> Iterator[Pair]:
     """The pairs of one class in one image."""
     # argmax takes the first of equals: the order of the rows settles the ties.
     indices = sorted(indices, key=lambda index: -records[index]["score"])
-    masks = truth.masks(image_id, category_id) if indices else []
-    found = mask_iou([decode_mask(records[index]["segmentation"]) for index in indices], masks)
-    for column, (annotation, mask) in enumerate(zip(truth.annotations(image_id, category_id), masks, strict=False)):
+    masks = [[item["segmentation"] for item in side] for side in ([records[index] for index in indices], annotations)]
+    found = coco_mask.iou(masks[0], masks[1], [0] * len(places))
+    for column, (annotation, place) in enumerate(zip(annotations, places, strict=True)):
         best = int(found[:, column].argmax())
         if found[best, column] >= LEAST_IOU:
-            yield Pair(image_id, annotation, mask, indices[best])
+            yield Pair(annotation["image_id"], annotation, place, indices[best])
 
 
 def score_records(records: Sequence[Record], pairs: Sequence[Pair]) -> PairScores:
@@ -125,10 +148,11 @@ def score_masks(masks: Iterable[BoxMask], pairs: Sequence[Pair]) -> PairScores:
     """Scores of one mask for every pair, in one pass."""
     scores = np.zeros((len(pairs), len(METRICS)))
     for row, mask, pair in zip(scores, masks, pairs, strict=True):
+        truth = pair.truth
         row[:] = (
-            overlap(mask, pair.truth).iou,
-            boundary_overlap(mask, pair.truth, BOUNDARY_RATIO).iou,
-            boundary_counts(mask, pair.truth, TOLERANCE).f,
+            overlap(mask, truth).iou,
+            boundary_overlap(mask, truth, BOUNDARY_RATIO).iou,
+            boundary_counts(mask, truth, TOLERANCE).f,
         )
     return PairScores(*scores.T)
 

@@ -1,31 +1,30 @@
-"""All numbers of one evaluation, every one named with its protocol and tolerance."""
+"""All numbers of one evaluation, before and after side by side, every one named with its protocol and tolerance."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bpr.evaluation.average_precision import average_precision
-from bpr.evaluation.inputs import Detections, Document
-from bpr.evaluation.matched_pairs import (
-    BOUNDARY_RATIO,
-    METRICS,
-    TOLERANCE,
-    Pair,
-    PairScores,
-    Shares,
-    check_aligned,
-    compare,
-    match_pairs,
-    score_records,
-)
+from bpr.errors import BPRError
+from bpr.evaluation.breakdowns import Breakdown, breakdowns
+from bpr.evaluation.case import Case
+from bpr.evaluation.matched_pairs import Shares, shares
+from bpr.evaluation.measured import Fixed, Measured, interval
+from bpr.evaluation.metrics import DEFAULT, FAST, METRICS, Numbers
+from bpr.evaluation.precision_curves import Precision
 
-PAIR_NAMES = dict(zip(METRICS, ("IoU/matched", f"BoundaryIoU@{BOUNDARY_RATIO}/matched", f"F@{TOLERANCE}px/matched"), strict=True))
+RESAMPLES = 1000
+PRECISION_RESAMPLES = 200
+"""Of an AP, which has to be accumulated anew for each."""
+
+Side = Mapping[type, Any]
+"""What one file can be measured on: a :class:`Case`, Cityscapes folders, panoptic results, by type."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One metric, in [0, 1] or -1 where there is nothing to measure; ``interval`` bounds the mean change."""
+    """One number, in [0, 1] or -1 where there is nothing to measure; ``interval`` bounds the change, images drawn anew."""
 
     value: float
     before: float | None = None
@@ -42,42 +41,51 @@ class Summary:
     """Rows by name, such as ``F@2px/matched``; ``shares`` where there is a before and a pair."""
 
     rows: dict[str, Row]
-    pairs: int
-    images_with_pairs: int
+    pairs: int = 0
+    images_with_pairs: int = 0
     shares: Shares | None = None
+    breakdowns: dict[str, Breakdown] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
-        rows = {name: {**asdict(row), "change": row.change} for name, row in self.rows.items()}
-        return {**asdict(self), "rows": rows}
+        return {**asdict(self), "rows": {name: {**asdict(row), "change": row.change} for name, row in self.rows.items()}}
 
 
-def evaluate(results: Detections, document: Document, before: Detections | None = None) -> Summary:
-    """COCO mask AP and the matched-pair metrics of ``results``, beside those of ``before``.
+def evaluate(after: Side, before: Side | None = None, metrics: Sequence[str] | None = None, fast: bool = False) -> Summary:
+    """Measure ``metrics`` (by default all that are usual for the files) on one file, or on two of the same detections.
 
-    The pairs are those of ``before`` where it is given, of ``results`` otherwise.
+    The matched pairs are those of ``before`` where it is given, of ``after`` otherwise.
 
     Raises:
-        BPRError: ``before`` and ``results`` do not hold the same detections; what :func:`average_precision` raises.
+        BPRError: a metric that the files cannot give; what the metrics raise.
     """
-    if before:
-        check_aligned(before, results)
-    pairs = match_pairs((before or results).records, document)
-    precision = average_precision(results.records, document)
-    precision_before = average_precision(before.records, document) if before else {}
-    rows = {f"{name}/COCO": Row(value, precision_before.get(name)) for name, value in precision.items()}
-    shares = None
-    if pairs:
-        scores = score_records(results.records, pairs)
-        matched, shares = _matched_rows(scores, pairs, score_records(before.records, pairs) if before else None)
-        rows |= matched
-    return Summary(rows, len(pairs), len({pair.image_id for pair in pairs}), shares)
+    names = metrics or [name for subject in after for name in DEFAULT[subject]]
+    numbers, numbers_before = _measure(after, names, fast), _measure(before, names, fast) if before else {}
+    rows = {name: _row(number, numbers_before.get(name)) for name, number in numbers.items()}
+    if Case not in after or "matched" not in names:
+        return Summary(rows)
+    case, coarse = after[Case], before[Case] if before else None
+    images = len(set(case.pair_images.tolist()))
+    gains = shares(case.pair_fits.iou - coarse.pair_fits.iou) if coarse and case.pairs else None
+    return Summary(rows, len(case.pairs), images, gains, breakdowns(case, coarse, "ap" in names and not fast))
 
 
-def _matched_rows(scores: PairScores, pairs: list[Pair], before: PairScores | None) -> tuple[dict[str, Row], Shares | None]:
-    means = scores.means()
+def _measure(side: Side, names: Sequence[str], fast: bool) -> Numbers:
+    numbers: Numbers = {}
+    for name in names:
+        metric = FAST.get(name, METRICS[name]) if fast else METRICS[name]
+        if metric.subject not in side:
+            possible = ", ".join(key for key, other in METRICS.items() if other.subject in side)
+            raise BPRError(f"metric {name}: expected files that it can be measured on, got others; here: {possible}")
+        numbers |= metric.measure(side[metric.subject])
+    return numbers
+
+
+def _row(after: Measured, before: Measured | None) -> Row:
     if before is None:
-        return {PAIR_NAMES[name]: Row(means[name]) for name in METRICS}, None
-    comparison, means_before = compare(before, scores, pairs), before.means()
-    intervals = {name: (change.low, change.high) for name, change in comparison.changes.items()}
-    return {PAIR_NAMES[name]: Row(means[name], means_before[name], intervals[name]) for name in METRICS}, comparison.shares
+        return Row(after.value)
+    value, value_before = after.value, before.value
+    if isinstance(after, Fixed) or isinstance(before, Fixed) or min(value, value_before) < 0:
+        return Row(value, value_before)
+    resamples = PRECISION_RESAMPLES if isinstance(after, Precision) else RESAMPLES
+    return Row(value, value_before, interval(before, after, resamples))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,11 +22,48 @@ from bpr.geometry.masks import BoxMask
 
 LISTS = ("_pred.txt", "_index.txt")
 ENDING = "_leftImg8bit"
+TRUTH_ENDING = "_gtFine_instanceIds.png"
+INSTANCE_CLASSES = {24: "person", 25: "rider", 26: "car", 27: "truck", 28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle"}
+"""The label ids that the benchmark scores."""
+
+
+class ListedMask(NamedTuple):
+    """One line of an instance list."""
+
+    png: Path
+    label: int
+    score: float
 
 
 def list_files(folder: Path) -> list[Path]:
     """The instance lists of a folder, by name."""
     return sorted(path for path in folder.rglob("*.txt") if path.name.endswith(LISTS))
+
+
+def stem_of(path: Path) -> str:
+    """The image that a list belongs to.
+
+    >>> stem_of(Path("aachen_000000_000019_leftImg8bit_pred.txt"))
+    'aachen_000000_000019'
+    """
+    stem = path.name
+    for ending in (*LISTS, ENDING):
+        stem = stem.removesuffix(ending)
+    return stem
+
+
+def read_list(path: Path) -> list[ListedMask]:
+    """The masks that a list names.
+
+    Raises:
+        BPRError: a line that is not ``<png> <labelId> <score>``, a PNG outside of the folder.
+    """
+    listed = []
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if line.strip():
+            name, label, score = _fields(line, f"{path}: line {number}")
+            listed.append(ListedMask(inside(path.parent, name, f"{path}: line {number}"), label, score))
+    return listed
 
 
 class CityscapesFolder:
@@ -44,17 +82,11 @@ class CityscapesFolder:
 
     def _read(self, path: Path) -> Iterator[tuple[Path, int, Record]]:
         """(PNG, value of its foreground, record) of every line."""
-        image_id = path.name
-        for ending in (*LISTS, ENDING):
-            image_id = image_id.removesuffix(ending)
-        for number, line in enumerate(_text(path).splitlines(), start=1):
-            if not line.strip():
-                continue
-            name, label, score = _fields(line, f"{path}: line {number}")
-            png = inside(path.parent, name, f"{path}: line {number}")
+        for png, label, score in read_list(path):
             pixels, _ = read_labels(png)
             segmentation = encode_mask(BoxMask.from_frame(pixels))
-            yield png, int(pixels.max()) or 1, {"image_id": image_id, "category_id": label, "score": score, "segmentation": segmentation}
+            record = {"image_id": stem_of(path), "category_id": label, "score": score, "segmentation": segmentation}
+            yield png, int(pixels.max()) or 1, record
 
     def folder(self, out: Path) -> Path | None:
         return out
@@ -68,6 +100,35 @@ class CityscapesFolder:
             for (png, value, _), record in zip(self._entries, refined, strict=True):
                 mask = decode_mask(record["segmentation"]).to_frame()
                 write_png(folder / png.relative_to(self._folder), mask * np.array(value, np.uint8 if value < 256 else np.uint16))
+
+
+def truth_files(folder: Path) -> dict[str, Path]:
+    """The instance PNGs of the truth (``gtFine/val``) by their image's stem.
+
+    Raises:
+        BPRError: there is none.
+    """
+    found = {path.name.removesuffix(TRUTH_ENDING): path for path in sorted(folder.rglob(f"*{TRUTH_ENDING}"))}
+    if not found:
+        raise BPRError(f"{folder}: expected Cityscapes truth (*{TRUTH_ENDING}, as in gtFine/val), got none")
+    return found
+
+
+def read_truth(folder: Path) -> dict[str, Any]:
+    """The truth as a COCO annotation file; an image's id is its stem, a category's its label id, a group is a crowd."""
+    images: list[Record] = []
+    annotations: list[Record] = []
+    for stem, path in truth_files(folder).items():
+        ids, _ = read_labels(path)
+        images.append({"id": stem, "file_name": f"{stem}{ENDING}.png", "height": ids.shape[0], "width": ids.shape[1]})
+        for number in np.unique(ids).tolist():
+            label = number // 1000 if number >= 1000 else number
+            if label in INSTANCE_CLASSES:
+                mask = BoxMask.from_frame(ids == number)
+                base = {"image_id": stem, "category_id": label, "segmentation": encode_mask(mask), "area": mask.area, "bbox": mask.bbox}
+                annotations.append({**base, "id": len(annotations) + 1, "iscrowd": int(number < 1000)})
+    categories = [{"id": label, "name": name} for label, name in INSTANCE_CLASSES.items()]
+    return {"images": images, "annotations": annotations, "categories": categories}
 
 
 def _text(path: Path) -> str:

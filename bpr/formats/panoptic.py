@@ -24,6 +24,8 @@ Image = dict[str, Any]
 class PanopticFile:
     """Segments that share out every image; a refined segment keeps its id, ``area`` and ``bbox`` follow its pixels.
 
+    ``images`` are the JSON's annotations: image_id, file_name and segments_info.
+
     The PNGs lie in the folder that is called as the JSON is (``panoptic_val2017.json``, ``panoptic_val2017/``), or,
     without one, beside it, as detectron2 writes them.
     """
@@ -34,7 +36,7 @@ class PanopticFile:
         images = document.get("annotations") if isinstance(document, dict) else None
         if not isinstance(images, list):
             raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got a JSON {type(document).__name__}")
-        self._document, self._images = document, images
+        self._document, self.images = document, images
         self.entries = check_annotations(document, path)["images"] if "images" in document else None
         self._folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
         self._frames: list[tuple[int, int]] = []
@@ -46,12 +48,16 @@ class PanopticFile:
         segments = image.get("segments_info") if isinstance(image, dict) else None
         if not isinstance(segments, list) or not {"image_id", "file_name"} <= image.keys():
             raise BPRError(f"{where}: expected image_id, file_name and segments_info, got {str(image)[:80]}")
-        colours = read_colours(inside(self._folder, image["file_name"], where))
-        ids = (colours.astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
+        ids = self.ids(image, where)
         self._frames.append(ids.shape)
         self._check(segments, ids, f"{where} ({image['file_name']})")
         base = {"image_id": image["image_id"]}
         return [{**base, **segment, "segmentation": encode_mask(BoxMask.from_frame(ids == segment["id"]))} for segment in segments]
+
+    def ids(self, image: Image, where: str = "panoptic") -> np.ndarray:
+        """(H, W) uint32: the segment id of every pixel of one of :attr:`images`, VOID where there is none."""
+        colours = read_colours(inside(self._folder, image["file_name"], where))
+        return (colours.astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
 
     @staticmethod
     def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
@@ -73,7 +79,7 @@ class PanopticFile:
         left = iter(refined)
         images = []
         with atomic_folder(png_folder(out)) as folder:
-            for image, frame in zip(self._images, self._frames, strict=True):
+            for image, frame in zip(self.images, self._frames, strict=True):
                 own = [next(left) for _ in image["segments_info"]]
                 _paint(own, frame, folder / image["file_name"])
                 images.append({**image, "segments_info": [_segment(*pair) for pair in zip(image["segments_info"], own, strict=True)]})

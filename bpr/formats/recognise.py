@@ -80,9 +80,7 @@ def _recognise(path: Path, document: Any) -> str:
     if isinstance(document, list):
         return "coco"
     if document is not None:
-        annotations = document.get("annotations") if isinstance(document, dict) else None
-        segments = isinstance(annotations, list) and any(isinstance(item, dict) and "segments_info" in item for item in annotations)
-        return "panoptic" if segments else "annotations"
+        return "panoptic" if is_panoptic(document) else "annotations"
     if path.is_dir() and list_files(path):
         return "cityscapes"
     pngs = [path] if path.is_file() else sorted(path.rglob("*.png"))
@@ -91,6 +89,12 @@ def _recognise(path: Path, document: Any) -> str:
     if any(path.rglob("*.txt")):
         return "yolo"
     raise BPRError(f"{path}: expected Cityscapes lists (*_pred.txt), label PNGs or YOLO labels (*.txt) in the folder, got none of them")
+
+
+def is_panoptic(document: Any) -> bool:
+    """Whether parsed JSON is of the panoptic format."""
+    annotations = document.get("annotations") if isinstance(document, dict) else None
+    return isinstance(annotations, list) and any(isinstance(item, dict) and "segments_info" in item for item in annotations)
 
 
 def _one_object(png: Path) -> bool:

@@ -28,11 +28,35 @@ def decode_mask(segmentation: Any, frame: tuple[int, int] | None = None) -> BoxM
     Raises:
         BadMask: malformed runs, runs that do not fill the frame, a size that is not the image's.
     """
+    runs, size = _runs_and_size(segmentation, frame)
+    return _paint(runs, *size)
+
+
+def _runs_and_size(segmentation: Any, frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """Run lengths, background first, that fill the (H, W) beside them."""
     if isinstance(segmentation, dict):
-        return _decode_rle(segmentation, frame)
+        return _read_rle(segmentation, frame)
     if isinstance(segmentation, list):
-        return _decode_polygons(segmentation, frame)
+        return _read_polygons(segmentation, frame)
     raise BadMask(f"segmentation: expected an RLE object or a list of polygons, got {type(segmentation).__name__}")
+
+
+def compress(segmentation: Any, frame: tuple[int, int] | None = None) -> tuple[dict[str, Any], int]:
+    """A segmentation as compressed RLE, checked as :func:`decode_mask` checks it, and its area; no pixel is painted.
+
+    An RLE that is compressed already stays as it is.
+
+    Raises:
+        BadMask: as :func:`decode_mask`.
+
+    >>> compress({"size": [3, 3], "counts": [0, 1, 3, 1, 3, 1]})
+    ({'size': [3, 3], 'counts': '013000'}, 3)
+    """
+    runs, size = _runs_and_size(segmentation, frame)
+    area = int(runs[1::2].sum())
+    if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str):
+        return segmentation, area
+    return _compressed(runs, size), area
 
 
 def encode_mask(mask: BoxMask) -> dict[str, Any]:
@@ -41,10 +65,12 @@ def encode_mask(mask: BoxMask) -> dict[str, Any]:
     >>> encode_mask(BoxMask.from_frame(np.eye(3, dtype=bool)))
     {'size': [3, 3], 'counts': '013000'}
     """
-    height, width = mask.frame
-    counts = _runs_of(mask)
-    rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
-    return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+    return _compressed(_runs_of(mask), mask.frame)
+
+
+def _compressed(runs: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
+    rle = coco_mask.frPyObjects({"size": list(size), "counts": runs.tolist()}, *size)
+    return {"size": list(size), "counts": rle["counts"].decode("ascii")}
 
 
 def string_to_runs(text: str | bytes) -> np.ndarray:
@@ -61,6 +87,14 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
         return np.zeros(0, np.int64)
     if code.min() < 0 or code.max() > 63 or code[-1] & 0x20:
         raise BadMask("RLE counts: expected a complete COCO counts string, got characters outside it or a cut end")
+    values, _ = group_values(code)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that 6-bit codes spell, and the place of the last code of each; from the fourth run on they are differences."""
     last = np.flatnonzero((code & 0x20) == 0)
     first = np.concatenate([[0], last[:-1] + 1])
     length = last - first + 1
@@ -69,12 +103,10 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
     shift = 5 * (np.arange(code.size) - np.repeat(first, length))
     values = np.add.reduceat((code & 0x1F) << shift, first)
     values -= np.where(code[last] & 0x10, np.int64(1) << (5 * length), 0)
-    values[1::2] = np.cumsum(values[1::2])
-    values[2::2] = np.cumsum(values[2::2])
-    return values
+    return values, last
 
 
-def _decode_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> BoxMask:
+def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
     height, width = _checked_size(rle.get("size"), frame)
     counts = rle.get("counts")
     if isinstance(counts, (str, bytes)):
@@ -88,7 +120,7 @@ def _decode_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> BoxMask:
         raise BadMask(f"RLE counts: expected a string or a list of integers, got {type(counts).__name__}")
     if (runs < 0).any() or (runs > height * width).any() or runs.sum() != height * width:
         raise BadMask(f"RLE counts: expected runs that fill {height}x{width} pixels, got a sum of {runs.sum()}")
-    return _paint(runs, height, width)
+    return runs, (height, width)
 
 
 def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
@@ -127,7 +159,7 @@ def _runs_of(mask: BoxMask) -> np.ndarray:
     return np.append(runs, rest) if rest else runs
 
 
-def _decode_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> BoxMask:
+def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
     if frame is None:
         raise BadMask("polygons: expected the size of their image beside them, got none")
     height, width = _checked_size(frame, None)
@@ -141,9 +173,9 @@ def _decode_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> BoxM
             raise BadMask("polygon: expected finite coordinates near the image, got others")
         rings.append(ring)
     if not rings:
-        return BoxMask(np.zeros((0, 0), bool), 0, 0, (height, width))
+        return np.array([height * width], np.int64), (height, width)
     merged = coco_mask.merge(coco_mask.frPyObjects(rings, height, width))
-    return _paint(string_to_runs(merged["counts"]), height, width)
+    return string_to_runs(merged["counts"]), (height, width)
 
 
 def _checked_size(size: Any, frame: tuple[int, int] | None) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bpr.errors import BPRError
+from bpr.evaluation.case import PROTOCOLS, Case
 from bpr.evaluation.inputs import Detections, check_annotations, check_detections
 from bpr.evaluation.matched_pairs import Pair, PairScores, bootstrap_interval, check_aligned, compare, match_pairs, score_records, shares
 from bpr.evaluation.summary import evaluate
@@ -80,10 +81,11 @@ def test_scores_by_hand() -> None:
 
 
 def test_pairs_stay_those_of_the_coarse_file() -> None:
-    annotations = document(truth(square(5, 5)), truth(square(30, 20), image_id=2))
+    annotations = check_annotations(document(truth(square(5, 5)), truth(square(30, 20), image_id=2)), "ann.json")
     coarse = check([found(square(6, 5)), found(square(31, 20), image_id=2)], annotations)
     refined = check([found(square(5, 5)), found(square(45, 20), image_id=2)], annotations)  # the second one got lost
-    summary = evaluate(refined, annotations, coarse)
+    case = Case(coarse, annotations, PROTOCOLS["coco"])
+    summary = evaluate({Case: Case(refined, annotations, PROTOCOLS["coco"], case)}, {Case: case})
     row = summary.rows["IoU/matched"]
     assert (summary.pairs, summary.images_with_pairs) == (2, 2)
     assert row.value == pytest.approx(0.5)
@@ -111,7 +113,7 @@ def test_the_interval_draws_images_and_repeats() -> None:
 
 
 def test_a_comparison_needs_no_order_among_images() -> None:
-    pairs = [Pair(image, {}, BoxMask.from_frame(np.ones((1, 1))), 0) for image in (9, "a", 9)]
+    pairs = [Pair(image, {}, 0, 0) for image in (9, "a", 9)]
     zeros, ones = np.zeros(3), np.ones(3)
     comparison = compare(PairScores(zeros, zeros, zeros), PairScores(ones, zeros, ones / 2), pairs)
     means = {name: change.mean for name, change in comparison.changes.items()}
@@ -143,9 +145,9 @@ def test_an_unreadable_mask_counts_as_empty() -> None:
 
 
 def test_detections_elsewhere_are_left_out() -> None:
-    annotations = document(truth(square(5, 5)))
+    annotations = check_annotations(document(truth(square(5, 5))), "ann.json")
     elsewhere = found({"size": [7, 7], "counts": "x"}, image_id=77)
-    summary = evaluate(check([elsewhere, found(square(5, 5))], annotations), annotations)
+    summary = evaluate({Case: Case(check([elsewhere, found(square(5, 5))], annotations), annotations, PROTOCOLS["coco"])})
     assert summary.pairs == 1
     assert summary.rows["AP/COCO"].value == pytest.approx(1)
     with pytest.raises(BPRError, match="got none"):

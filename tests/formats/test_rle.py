@@ -1,11 +1,13 @@
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
 from bpr.errors import BadMask
-from bpr.formats.rle import decode_mask, encode_mask, string_to_runs
+from bpr.formats.rle import compress, decode_mask, encode_mask, string_to_runs
+from bpr.formats.rle_batch import compress_all
 from bpr.geometry.masks import BoxMask
 
 
@@ -173,3 +175,23 @@ def test_damaged_strings_are_read_or_refused_but_never_crash() -> None:
         damaged[rng.integers(len(text))] = chr(rng.integers(1, 128))
         with suppress(BadMask):
             assert decode_mask({"size": [7, 9], "counts": "".join(damaged)}).to_frame().shape == (7, 9)
+
+
+def test_many_at_once_are_each_alone() -> None:
+    random = np.random.default_rng(5)
+    frames = [(int(height), int(width)) for height, width in random.integers(1, 60, (600, 2))]
+    given: list[Any] = [encode_mask(BoxMask.from_frame(random.random(frame) > random.random())) for frame in frames]
+    given[3] = {"size": list(frames[3]), "counts": [frames[3][0] * frames[3][1]]}
+    for place, bad in ((7, "x" * 9), (40, ""), (41, "0" * 5), (520, "\u00e9"), (530, given[530]["counts"] + "1"), (540, "o")):
+        given[place] = {"size": list(frames[place]), "counts": bad}
+    given[550] = {**given[550], "size": [1, 1]}
+    given[560] = None
+    alone: list[Any] = []
+    for segmentation, frame in zip(given, frames, strict=True):
+        try:
+            alone.append(compress(segmentation, frame))
+        except BadMask:
+            alone.append(None)
+    assert compress_all(given, frames) == alone
+    assert alone.count(None) == 8
+    assert compress_all([], []) == []

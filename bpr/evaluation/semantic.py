@@ -1,0 +1,51 @@
+"""The instances of a class merged per image: boundary F of semantic masks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bpr.evaluation.boundary_metrics import boundary_counts_at
+from bpr.evaluation.fits import TOLERANCES
+from bpr.evaluation.inputs import Document, image_frames
+from bpr.formats.coco import Record
+from bpr.formats.rle import decode_mask
+from bpr.geometry.boxes import enclosing
+from bpr.geometry.masks import BoxMask
+
+LEAST_SCORE = 0.5
+"""Of a detection that is merged: every mask of low score would cover the image."""
+
+
+def semantic_scores(records: Sequence[Record], document: Document) -> tuple[list[Any], np.ndarray]:
+    """Image id of every class that the truth or the detections have in it, and (N, tolerances) F; crowds are part of the truth."""
+    frames = image_frames(document)
+    sides = _groups(document["annotations"]), _groups(record for record in records if record["score"] >= LEAST_SCORE)
+    keys = [key for key in dict.fromkeys([*sides[0], *sides[1]]) if key[0] in frames]
+    scores = []
+    for key in keys:
+        truth, found = (_merged(side.get(key, []), frames[key[0]]) for side in sides)
+        scores.append([counts.f for counts in boundary_counts_at(found, truth, TOLERANCES)])
+    return [image_id for image_id, _ in keys], np.array(scores).reshape(len(keys), len(TOLERANCES))
+
+
+def _groups(items: Iterable[Record]) -> dict[tuple[Any, Any], list[Record]]:
+    groups: dict[tuple[Any, Any], list[Record]] = defaultdict(list)
+    for item in items:
+        groups[item["image_id"], item["category_id"]].append(item)
+    return groups
+
+
+def _merged(items: Sequence[Record], frame: tuple[int, int]) -> BoxMask:
+    masks = [mask for item in items if (mask := decode_mask(item["segmentation"], frame)).pixels.size]
+    if len(masks) <= 1:
+        return masks[0] if masks else BoxMask(np.zeros((0, 0), bool), 0, 0, frame)
+    x0, y0, x1, y1 = enclosing(np.array([mask.box for mask in masks]))
+    pixels = np.zeros((y1 - y0, x1 - x0), bool)
+    for mask in masks:
+        left, top, right, bottom = mask.box
+        pixels[top - y0 : bottom - y0, left - x0 : right - x0] |= mask.pixels
+    return BoxMask(pixels, x0, y0, frame)
