@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import bpr
 from bpr.errors import BPRError
 
-COMMANDS = ("refine", "convert", "demo", "visualize", "extract-patches", "synthesize-masks", "train", "eval", "export")
+COMMANDS = ("refine", "convert", "demo", "visualize", "extract-patches", "synthesize-masks", "train", "eval", "report", "export")
 
 
 def entry() -> None:
