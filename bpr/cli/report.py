@@ -59,8 +59,9 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     sides = Detections(before.records, args.before), Detections(after.records, args.results)
     if document and document["annotations"]:
         return collect_pairs(*sides, document, args.ann), find_images()
-    listed = {"images": [entry for entry in before.entries or entries or [] if {"height", "width"} <= entry.keys()]}
-    return collect_changes(*sides, image_frames(listed)), find_images()
+    sized = [entry for entry in before.entries or entries or [] if {"height", "width"} <= entry.keys()]
+    classes = {category["id"]: str(category["name"]) for category in (document or {}).get("categories", []) if {"id", "name"} <= category.keys()}
+    return collect_changes(*sides, image_frames({"images": sized}), classes), find_images()
 
 
 def _print(collection: Collection, problems: list[str], args: argparse.Namespace) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,14 +13,14 @@ import numpy as np
 from bpr.errors import BadMask, BPRError
 from bpr.evaluation.average_precision import average_precision
 from bpr.evaluation.boundary_metrics import overlap
-from bpr.evaluation.inputs import Detections, Document, check_annotations, check_detections
+from bpr.evaluation.inputs import Detections, Document, Frames, check_annotations, check_detections
 from bpr.evaluation.matched_pairs import Comparison, Pair, PairScores, check_aligned, compare, match_pairs, score_masks
 from bpr.evaluation.per_instance import InstanceRow, Size, rows_of, size_of
+from bpr.formats.coco import Record
 from bpr.formats.rle import decode_mask
 from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.masks import BoxMask
 
-Frames = dict[Any, tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,6 @@ class Instance:
     """One mask before and after; ``truth`` and ``row``, its scores, are None where nobody knows them."""
 
     image_id: Any
-    category_id: Any
     category: str
     score: float | None
     before: BoxMask
@@ -78,7 +78,7 @@ class Precision:
 class Collection:
     """The instances of two results files of ``records`` records each.
 
-    ``pairs``, ``scores`` and ``precision`` compare them with the truth; all are None where there is none.
+    ``comparison``, ``scores`` and ``precision`` compare them with the truth; all are None where there is none.
     """
 
     instances: list[Instance]
@@ -111,34 +111,45 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
     return Collection(instances, len(before.records), compare(*scores, pairs), scores, precision)
 
 
-def collect_changes(before: Detections, after: Detections, frames: Frames) -> Collection:
+def collect_changes(before: Detections, after: Detections, frames: Frames, names: dict[Any, str]) -> Collection:
     """Every record whose masks can be read and are not empty, without a truth.
 
     Args:
         frames: (H, W) by image id, which polygons need; an RLE knows its own.
+        names: of classes, by category id.
 
     Raises:
         BPRError: the files are not of one run; no mask can be shown.
     """
     check_aligned(before, after)
-    instances = list(_readable(before, after, frames))
+    instances = list(_readable(before, after, frames, names))
     if not instances:
         raise BPRError(f"{after.name}: expected masks to show, got none that can be read and is not empty")
     return Collection(instances, len(before.records))
 
 
 def _judged(pair: Pair, row: InstanceRow, before: BoxMask, after: BoxMask) -> Instance:
-    return Instance(row.image_id, row.category_id, row.category, row.score, before, after, pair.truth, row)
+    return Instance(row.image_id, row.category, row.score, before, after, pair.truth, row)
 
 
-def _readable(before: Detections, after: Detections, frames: Frames) -> Iterator[Instance]:
+def _readable(before: Detections, after: Detections, frames: Frames, names: dict[Any, str]) -> Iterator[Instance]:
     for old, new in zip(before.records, after.records, strict=True):
-        frame = frames.get(old["image_id"])
         try:
+            frame = frames.get(old["image_id"])
             masks = [decode_mask(record["segmentation"], frame) for record in (old, new)]
-        except BadMask:
+        except (BadMask, TypeError):  # a TypeError: the image_id cannot be a key
             continue
         if masks[0].frame == masks[1].frame and any(mask.pixels.size for mask in masks):
-            category_id = old.get("category_id")
-            name = "object" if category_id is None else f"class {category_id}"
-            yield Instance(old["image_id"], category_id, name, old.get("score"), *masks)
+            yield Instance(old["image_id"], _class_name(old.get("category_id"), names), _score(old), *masks)
+
+
+def _class_name(category_id: Any, names: dict[Any, str]) -> str:
+    if category_id is None:
+        return "object"
+    return names.get(category_id, f"class {category_id}") if isinstance(category_id, Hashable) else f"class {category_id}"
+
+
+def _score(record: Record) -> float | None:
+    """A score that is a number; results without a truth need none."""
+    score = record.get("score")
+    return float(score) if type(score) in (int, float) and math.isfinite(score) else None

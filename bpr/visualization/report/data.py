@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bpr.evaluation.matched_pairs import UNCHANGED
 from bpr.formats.rle import encode_mask
 from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
@@ -37,7 +38,8 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
         "cut": {"left": box[0], "top": box[1], "width": box[2] - box[0], "height": box[3] - box[1]},
         "places": pictures.places,
         "masks": {name: _counts(mask, box) for name, mask in masks.items() if mask},
-        **(_verdict(instance, box) if instance.row else {}),
+        "verdict": _verdict(instance.row.gain) if instance.row else "unknown",
+        **(_judgement(instance, box) if instance.row else {}),
     }
 
 
@@ -46,7 +48,11 @@ def script(data: dict[str, Any]) -> str:
     return f"globalThis.{NAME} = {json.dumps(data, allow_nan=False, separators=(',', ':'))};\n"
 
 
-def _verdict(instance: Instance, box: Box) -> dict[str, Any]:
+def _verdict(gain: float) -> str:
+    return "improved" if gain > UNCHANGED else "harmed" if gain < -UNCHANGED else "unchanged"
+
+
+def _judgement(instance: Instance, box: Box) -> dict[str, Any]:
     """Scores, and the pixels that changed: right now, wrongly added outside the object, wrongly cut off inside it."""
     row, truth = instance.row, instance.truth
     assert row is not None and truth is not None

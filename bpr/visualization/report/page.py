@@ -31,7 +31,7 @@ class MetricRow:
     name: str
     before: float
     after: float
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None = None
 
     @property
     def change(self) -> float | None:
@@ -88,22 +88,26 @@ def _numbers(collection: Collection) -> dict[str, Any]:
         "shares": collection.comparison.shares if collection.comparison else None,
         "unchanged": 100 * UNCHANGED,
         "clearly": 100 * CLEARLY,
-        "metrics": _metric_rows(collection),
+        "matched": _matched_rows(collection),
+        "metric_parts": {f"mean over the {len(instances)} objects": _matched_rows(collection), "COCO mask AP of all records": _precision_rows(collection)},
         "agreement": sum(instance.agreement for instance in instances) / len(instances),
         "area_change": sum(instance.area_change for instance in instances) / len(instances),
         "untouched": sum(instance.agreement == 1 for instance in instances) / len(instances),
     }
 
 
-def _metric_rows(collection: Collection) -> list[MetricRow]:
-    """The means over the pairs, then COCO AP."""
-    if not (collection.comparison and collection.scores and collection.precision):
+def _matched_rows(collection: Collection) -> list[MetricRow]:
+    """The means over the pairs."""
+    if not (collection.comparison and collection.scores):
         return []
     before, after = (scores.means() for scores in collection.scores)
     changes = collection.comparison.changes
-    matched = [MetricRow(TITLES[name], before[name], after[name], (changes[name].low, changes[name].high)) for name in METRICS]
+    return [MetricRow(TITLES[name], before[name], after[name], (changes[name].low, changes[name].high)) for name in METRICS]
+
+
+def _precision_rows(collection: Collection) -> list[MetricRow]:
     precision = collection.precision
-    return matched + [MetricRow(name, value, precision.after[name], None) for name, value in precision.before.items()]
+    return [MetricRow(name, value, precision.after[name]) for name, value in precision.before.items()] if precision else []
 
 
 def _plots(collection: Collection, shown: Sequence[Instance]) -> list[Any]:

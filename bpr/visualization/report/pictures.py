@@ -13,12 +13,12 @@ import numpy as np
 from bpr.errors import BPRError
 from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
-from bpr.visualization.draw import BACKGROUND, Colour, changed_places, draw_contour
+from bpr.visualization.draw import BACKGROUND, changed_places, draw_contour
 from bpr.visualization.report.collect import Instance
 
 COARSE, REFINED = (255, 138, 28), (64, 180, 255)
 """Of the contours, as in assets/report.css; told apart with any colour vision."""
-THUMBNAIL = 240
+THUMBNAIL = 288
 LARGEST_CUT = 960
 """Longest sides in pixels; a larger cut is shrunk, its masks are not."""
 QUALITY = 80
@@ -79,16 +79,11 @@ def _span(low: int, high: int, side: int, end: int) -> tuple[int, int]:
 def _thumbnail(cut: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 RGB: small, with both contours."""
     picture = np.ascontiguousarray(_shrunk(cut, THUMBNAIL))
-    for mask, colour in ((before, COARSE), (after, REFINED)):
-        small = cv2.resize(mask.astype(np.uint8) * 255, picture.shape[1::-1], interpolation=cv2.INTER_AREA) > 127
-        _draw_twice(picture, small, colour)
+    sides = [cv2.resize(mask.astype(np.uint8) * 255, picture.shape[1::-1], interpolation=cv2.INTER_AREA) > 127 for mask in (before, after)]
+    # On dark lines, which show on any image; those first, so that none hides a coloured one.
+    for mask, colour, width in ((sides[0], BACKGROUND, 3), (sides[1], BACKGROUND, 3), (sides[0], COARSE, 1), (sides[1], REFINED, 1)):
+        draw_contour(picture, mask, colour, width)
     return picture
-
-
-def _draw_twice(picture: np.ndarray, mask: np.ndarray, colour: Colour) -> None:
-    """A contour on a dark line, which shows on any image."""
-    draw_contour(picture, mask, BACKGROUND, 3)
-    draw_contour(picture, mask, colour, 1)
 
 
 def _shrunk(image: np.ndarray, longest: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bpr.evaluation.matched_pairs import UNCHANGED
 from bpr.evaluation.per_instance import MEDIUM, SMALL
@@ -25,7 +26,7 @@ VARIABLES = {INK: "var(--soft)", FAINT: "var(--line)", GAIN: "var(--gain)", HARM
 STYLE = {
     "svg.fonttype": "none",
     "text.parse_math": False,
-    "font.size": 11,
+    "font.size": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -44,7 +45,8 @@ SIZE = (5.4, 3.5)
 """Inches; the page scales it."""
 BINS = 40
 MOST_DOTS = 1200
-LEAST_MEMBERS = 3
+MEDIANS, LEAST_MEMBERS = 8, 15
+"""The most points of a line of medians, and the fewest instances behind each."""
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 POINTS, CHANGE = "gain of IoU in points", "change in points"
 
@@ -154,6 +156,8 @@ def _scatter(axes: Axes, before: np.ndarray, after: np.ndarray, values: Values) 
     start = max(0, np.floor(min(before.min(), after.min()) / 10) * 10)
     axes.plot([start, 100], [start, 100], color=INK, linewidth=1)
     _dots(axes, before, after, values)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], prune="lower"))
     axes.set(xlim=(start, 101), ylim=(start, 101), xlabel="IoU before", ylabel="IoU after")
 
 
@@ -162,23 +166,21 @@ def _by_size(axes: Axes, values: Values, label: str) -> None:
     axes.xaxis.set_major_formatter("{x:.0f}")
     for limit in (SMALL, MEDIUM):
         axes.axvline(limit**0.5, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
-    _changes(axes, values.side, values, np.quantile(values.side, np.linspace(0, 1, 9)))
+    _changes(axes, values.side, values)
     axes.set(xlabel="√area in pixels (dashed: limits of small, medium, large)", ylabel=label)
 
 
 def _by_score(axes: Axes, score: np.ndarray, values: Values) -> None:
-    _changes(axes, score, values, np.linspace(0, 1, 11))
+    _changes(axes, score, values)
     axes.set(xlabel="score of the detection", ylabel=POINTS)
 
 
-def _changes(axes: Axes, x: np.ndarray, values: Values, edges: np.ndarray) -> None:
-    """Dots of the changes, and through their bins a line of medians."""
+def _changes(axes: Axes, x: np.ndarray, values: Values) -> None:
+    """Dots of the changes, and a line through the medians of parts of equal count."""
     axes.axhline(0, color=INK, linewidth=1)
     _dots(axes, x, values.change, values)
-    numbers = np.clip(np.searchsorted(edges, x, side="right"), 1, len(edges) - 1)
-    members = [np.flatnonzero(numbers == number) for number in range(1, len(edges))]
-    medians = [(np.median(x[m]), np.median(values.change[m])) for m in members if len(m) >= LEAST_MEMBERS]
-    axes.plot(*np.array(medians).reshape(-1, 2).T, color=INK, linewidth=2)
+    parts = np.array_split(np.argsort(x, kind="stable"), min(MEDIANS, len(x) // LEAST_MEMBERS) or 1)
+    axes.plot([np.median(x[part]) for part in parts], [np.median(values.change[part]) for part in parts], color=INK, linewidth=2)
     low, high = np.quantile(values.change, [0.002, 0.998])
     axes.set_ylim(min(low, 0) - 1, max(high, 0) + 1)
 

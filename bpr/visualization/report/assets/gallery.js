@@ -2,7 +2,7 @@
 "use strict";
 
 (function (report) {
-  const { signed, verdict } = report.rows;
+  const { signed } = report.rows;
   const NEAR = "600px 0px";
 
   function element(name, classes = "", text = "") {
@@ -13,7 +13,7 @@
   }
 
   function pill(row) {
-    const kind = { improved: "gain", harmed: "harm" }[verdict(row)] ?? "same";
+    const kind = { improved: "gain", harmed: "harm" }[row.verdict] ?? "same";
     const text = row.iou ? signed(row.change) : `${row.change.toFixed(1)} changed`;
     return element("span", `change ${kind}`, text);
   }
@@ -27,11 +27,16 @@
     return image;
   }
 
+  /** What tells masks apart: their class, or where all are of one, their image. */
+  function name(row) {
+    return report.oneClass ? row.image : row.class;
+  }
+
   function card(row) {
     const link = element("a", "card");
     link.href = `#instance=${row.number}`;
     const first = element("span", "row");
-    first.append(element("b", "name", row.class), pill(row));
+    first.append(element("b", "name", name(row)), pill(row));
     const second = element("span", "row soft");
     second.append(element("span", "", row.iou ? `IoU ${row.iou[0].toFixed(1)} → ${row.iou[1].toFixed(1)}` : `area ${signed(row.areaChange)} %`));
     if (row.score !== null) second.append(element("span", "", row.score.toFixed(2)));

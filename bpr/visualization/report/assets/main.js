@@ -93,12 +93,15 @@
   }
 
   function start() {
-    for (const [name, count] of rows.classes(data.instances)) {
+    const classes = rows.classes(data.instances);
+    report.oneClass = classes.length === 1;
+    for (const [name, count] of classes) {
       const option = element("option", "", `${name} (${count})`);
       option.value = name;
       form.elements.class.append(option);
     }
     if (data.judged) find("harmed-count").textContent = rows.select(data.instances, { verdict: "harmed" }).length;
+    find("more").open = matchMedia("(min-width: 48rem)").matches;
     for (const dot of document.querySelectorAll(".plot a")) dot.setAttribute("tabindex", "-1");
     form.addEventListener("input", filter);
     form.addEventListener("submit", (event) => event.preventDefault());

@@ -2,8 +2,6 @@
 "use strict";
 
 (function (report) {
-  const UNCHANGED = 0.1;
-
   const ORDERS = {
     gain: (a, b) => b.change - a.change,
     harm: (a, b) => a.change - b.change,
@@ -17,12 +15,6 @@
     image: (a, b) => a.image.localeCompare(b.image),
   };
 
-  /** improved, unchanged or harmed; "changed" where nobody knows. */
-  function verdict(row) {
-    if (!row.iou) return "changed";
-    return row.change > UNCHANGED ? "improved" : row.change < -UNCHANGED ? "harmed" : "unchanged";
-  }
-
   /** The rows that pass every filter that is set (an object of texts), sorted. */
   function select(rows, filters) {
     const text = (filters.text ?? "").trim().toLowerCase();
@@ -31,7 +23,7 @@
       (!text || `${row.class} ${row.image} ${row.imageId}`.toLowerCase().includes(text)) &&
       (!filters.class || row.class === filters.class) &&
       (!filters.size || row.size === filters.size) &&
-      (!filters.verdict || verdict(row) === filters.verdict) &&
+      (!filters.verdict || row.verdict === filters.verdict) &&
       (!high || (row.score !== null && row.score >= +low && (row.score < +high || +high === 1))) &&
       (!filters.least || row.change >= +filters.least) &&
       (!filters.most || row.change <= +filters.most);
@@ -52,5 +44,5 @@
     return value > 0 ? `+${text}` : text;
   }
 
-  report.rows = { select, classes, verdict, signed };
+  report.rows = { select, classes, signed };
 })((globalThis.bprReport ??= {}));

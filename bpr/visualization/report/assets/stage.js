@@ -48,7 +48,7 @@
   function errors(parts, side) {
     const { mask } = parts[side];
     const reference = (parts.truth ?? parts.before).mask;
-    const extra = ink(colour("--extra"), 0.8), missing = ink(colour("--missing"), 0.8);
+    const extra = ink(colour("--extra"), 0.6), missing = ink(colour("--missing"), 0.6);
     return layer(mask, (index) => (mask.at[index] === reference.at[index] ? 0 : mask.at[index] ? extra : missing));
   }
 

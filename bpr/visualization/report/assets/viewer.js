@@ -22,14 +22,14 @@
 
   /** [name, value, kind] of what is known about a row. */
   function facts(row) {
-    const kind = { improved: "gain", harmed: "harm" }[rows.verdict(row)] ?? "";
+    const kind = { improved: "gain", harmed: "harm" }[row.verdict] ?? "";
     const change = ([before, after]) => `${before.toFixed(1)} → ${after.toFixed(1)}  (${rows.signed(after - before)})`;
     const judged = row.iou && [
       ["IoU", change(row.iou), kind],
       ["boundary IoU", change(row.boundaryIou)],
       ["F at 2 px", change(row.f)],
-      ["put right", `${row.pixels.fixed} px`],
-      ["put wrong", `${row.pixels.leaked + row.pixels.lost} px: ${row.pixels.leaked} added outside, ${row.pixels.lost} cut off`],
+      ["now right", `${row.pixels.fixed} px`],
+      ["now wrong", `${row.pixels.leaked + row.pixels.lost} px: ${row.pixels.leaked} added outside, ${row.pixels.lost} cut off`],
     ];
     return [
       ...(judged || [["IoU(before, after)", row.agreement.toFixed(1)]]),
@@ -79,7 +79,7 @@
       find("facts").replaceChildren(
         ...facts(row).flatMap(([name, value, kind]) => [element("dt", "", name), element("dd", kind && `change ${kind}`, value)]),
       );
-      find("stage").style.aspectRatio = `${row.cut.width} / ${row.cut.height}`;
+      this.shape();
       find("places").replaceChildren(...row.places.map((place, index) => this.placeButton(place, index)));
       find("stage-legend").replaceChildren(...legend(this.mode, Boolean(row.iou)));
     }
@@ -123,8 +123,14 @@
     zoom(place) {
       this.place = place;
       [...find("places").children].forEach((button, index) => button.setAttribute("aria-pressed", String(this.row.places[index] === place)));
-      find("stage").style.aspectRatio = place ? "1" : `${this.row.cut.width} / ${this.row.cut.height}`;
+      this.shape();
       this.draw();
+    }
+
+    /** Give the stage the sides of what it shows. */
+    shape() {
+      const { width, height } = this.row.cut;
+      find("stage").style.setProperty("--ratio", this.place ? 1 : width / height);
     }
 
     step(by) {
