@@ -59,9 +59,10 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     sides = Detections(before.records, args.before), Detections(after.records, args.results)
     if document and document["annotations"]:
         return collect_pairs(*sides, document, args.ann), find_images()
+    named = (category for category in (document or {}).get("categories", []) if {"id", "name"} <= category.keys())
     sized = [entry for entry in before.entries or entries or [] if {"height", "width"} <= entry.keys()]
-    classes = {category["id"]: str(category["name"]) for category in (document or {}).get("categories", []) if {"id", "name"} <= category.keys()}
-    return collect_changes(*sides, image_frames({"images": sized}), classes), find_images()
+    names = {category["id"]: str(category["name"]) for category in named}
+    return collect_changes(*sides, image_frames({"images": sized}), names), find_images()
 
 
 def _print(collection: Collection, problems: list[str], args: argparse.Namespace) -> None:

@@ -22,7 +22,6 @@ from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.masks import BoxMask
 
 
-
 @dataclass(frozen=True, eq=False)
 class Instance:
     """One mask before and after; ``truth`` and ``row``, its scores, are None where nobody knows them."""
@@ -136,11 +135,11 @@ def _readable(before: Detections, after: Detections, frames: Frames, names: dict
     for old, new in zip(before.records, after.records, strict=True):
         try:
             frame = frames.get(old["image_id"])
-            masks = [decode_mask(record["segmentation"], frame) for record in (old, new)]
+            coarse, refined = (decode_mask(record["segmentation"], frame) for record in (old, new))
         except (BadMask, TypeError):  # a TypeError: the image_id cannot be a key
             continue
-        if masks[0].frame == masks[1].frame and any(mask.pixels.size for mask in masks):
-            yield Instance(old["image_id"], _class_name(old.get("category_id"), names), _score(old), *masks)
+        if coarse.frame == refined.frame and (coarse.pixels.size or refined.pixels.size):
+            yield Instance(old["image_id"], _class_name(old.get("category_id"), names), _score(old), coarse, refined)
 
 
 def _class_name(category_id: Any, names: dict[Any, str]) -> str:
@@ -152,4 +151,4 @@ def _class_name(category_id: Any, names: dict[Any, str]) -> str:
 def _score(record: Record) -> float | None:
     """A score that is a number; results without a truth need none."""
     score = record.get("score")
-    return float(score) if type(score) in (int, float) and math.isfinite(score) else None
+    return float(score) if isinstance(score, (int, float)) and math.isfinite(score) else None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bpr.evaluation.matched_pairs import UNCHANGED
+from bpr.evaluation.per_instance import InstanceRow
 from bpr.formats.rle import encode_mask
 from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
@@ -38,8 +39,7 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
         "cut": {"left": box[0], "top": box[1], "width": box[2] - box[0], "height": box[3] - box[1]},
         "places": pictures.places,
         "masks": {name: _counts(mask, box) for name, mask in masks.items() if mask},
-        "verdict": _verdict(instance.row.gain) if instance.row else "unknown",
-        **(_judgement(instance, box) if instance.row else {}),
+        **(_judgement(instance, instance.row, instance.truth, box) if instance.row and instance.truth else {}),
     }
 
 
@@ -48,17 +48,12 @@ def script(data: dict[str, Any]) -> str:
     return f"globalThis.{NAME} = {json.dumps(data, allow_nan=False, separators=(',', ':'))};\n"
 
 
-def _verdict(gain: float) -> str:
-    return "improved" if gain > UNCHANGED else "harmed" if gain < -UNCHANGED else "unchanged"
-
-
-def _judgement(instance: Instance, box: Box) -> dict[str, Any]:
+def _judgement(instance: Instance, row: InstanceRow, truth: BoxMask, box: Box) -> dict[str, Any]:
     """Scores, and the pixels that changed: right now, wrongly added outside the object, wrongly cut off inside it."""
-    row, truth = instance.row, instance.truth
-    assert row is not None and truth is not None
     old, new, right = (mask.window(box) for mask in (instance.before, instance.after, truth))
     counts = {"fixed": (old != new) & (new == right), "leaked": new & ~old & ~right, "lost": old & ~new & right}
     return {
+        "verdict": "improved" if row.gain > UNCHANGED else "harmed" if row.gain < -UNCHANGED else "unchanged",
         "iou": [_points(row.iou_before), _points(row.iou_after)],
         "boundaryIou": [_points(row.boundary_iou_before), _points(row.boundary_iou_after)],
         "f": [_points(row.f_before), _points(row.f_after)],

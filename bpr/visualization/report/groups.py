@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -50,10 +51,9 @@ def by_size(instances: Sequence[Instance]) -> list[Group]:
 
 def by_score(instances: Sequence[Instance]) -> list[Group]:
     """Scores in steps, low first; instances without a score are left out."""
-    scored = [instance for instance in instances if instance.score is not None]
-    members = _members(scored, lambda instance: int(np.searchsorted(SCORE_EDGES, instance.score, side="right")))
+    members = _members(instances, lambda instance: None if instance.score is None else bisect_right(SCORE_EDGES, instance.score))
     edges = (0, *SCORE_EDGES, 1)
-    return [_score_group(edges[step], edges[step + 1], members[step]) for step in sorted(members)]
+    return [_score_group(edges[step], edges[step + 1], members[step]) for step in sorted(step for step in members if step is not None)]
 
 
 def by_class(instances: Sequence[Instance]) -> list[Group]:

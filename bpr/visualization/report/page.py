@@ -61,7 +61,8 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
         files: names by role: ``after``, ``before``, and ``truth`` where there is one.
         problems: what could not be read, one line each.
     """
-    environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {"points": _points, "signed": _signed, "svg": Markup, "share": _share}
     return environment.get_template("index.html").render(
         **_numbers(collection),
@@ -79,7 +80,7 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
 
 def _numbers(collection: Collection) -> dict[str, Any]:
     """What the top of the overview says."""
-    instances = collection.instances
+    instances, matched = collection.instances, _matched_rows(collection)
     return {
         "judged": collection.comparison is not None,
         "count": len(instances),
@@ -88,8 +89,8 @@ def _numbers(collection: Collection) -> dict[str, Any]:
         "shares": collection.comparison.shares if collection.comparison else None,
         "unchanged": 100 * UNCHANGED,
         "clearly": 100 * CLEARLY,
-        "matched": _matched_rows(collection),
-        "metric_parts": {f"mean over the {len(instances)} objects": _matched_rows(collection), "COCO mask AP of all records": _precision_rows(collection)},
+        "matched": matched,
+        "metric_parts": {f"mean over the {len(instances)} objects": matched, "COCO mask AP of all records": _precision_rows(collection)},
         "agreement": sum(instance.agreement for instance in instances) / len(instances),
         "area_change": sum(instance.area_change for instance in instances) / len(instances),
         "untouched": sum(instance.agreement == 1 for instance in instances) / len(instances),

@@ -12,7 +12,6 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.geometry.boxes import Box
-from bpr.geometry.masks import BoxMask
 from bpr.visualization.draw import BACKGROUND, changed_places, draw_contour
 from bpr.visualization.report.collect import Instance
 

@@ -9,6 +9,7 @@ import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -23,7 +24,7 @@ from bpr.visualization.report.collect import Instance
 INK, FAINT, GAIN, HARM, SAME = "#010101", "#020202", "#030303", "#040404", "#050505"
 VARIABLES = {INK: "var(--soft)", FAINT: "var(--line)", GAIN: "var(--gain)", HARM: "var(--harm)", SAME: "var(--same)"}
 """Colours that no plot needs stand for the variables of assets/report.css."""
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 12,

@@ -103,7 +103,7 @@
     if (data.judged) find("harmed-count").textContent = rows.select(data.instances, { verdict: "harmed" }).length;
     find("more").open = matchMedia("(min-width: 48rem)").matches;
     for (const dot of document.querySelectorAll(".plot a")) dot.setAttribute("tabindex", "-1");
-    form.addEventListener("input", filter);
+    for (const field of form.elements) if (field.name) field.addEventListener("input", filter);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", () => setTimeout(() => { location.hash = `#${view}`; filter(); }));
     find("show-keys").addEventListener("click", () => find("keys").showModal());
