@@ -20,7 +20,7 @@ COARSE, REFINED = (255, 138, 28), (64, 180, 255)
 THUMBNAIL = 288
 LARGEST_CUT = 960
 """Longest sides in pixels; a larger cut is shrunk, its masks are not."""
-QUALITY = 80
+QUALITY = 84
 LEAST_CONTEXT = 8
 CONTEXT = 0.12
 """Of the instance's longer side, on every side."""
@@ -30,7 +30,7 @@ LEAST_PLACE = 24
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """WebP files of one instance, the box that they show, and the places where its boundary changed most.
+    """JPEG files of one instance, the box that they show, and the places where its boundary changed most.
 
     ``places`` are x, y, side in pixels of the box.
     """
@@ -47,9 +47,7 @@ def pictures_of(instance: Instance, image: np.ndarray) -> Pictures:
     x0, y0, x1, y1 = box
     cut = image[y0:y1, x0:x1]
     before, after = instance.before.window(box), instance.after.window(box)
-    side = min(max(LEAST_PLACE, max(cut.shape[:2]) // 6), *cut.shape[:2])
-    places = [(left, top, side) for top, left in changed_places(before[None], after[None], (side, side), PLACES)]
-    return Pictures(box, _webp(_shrunk(cut, LARGEST_CUT)), _webp(_thumbnail(cut, before, after)), places)
+    return Pictures(box, _jpeg(_shrunk(cut, LARGEST_CUT)), _jpeg(_thumbnail(cut, before, after)), _places(before != after))
 
 
 def cut_box(box: Box, frame: tuple[int, int]) -> Box:
@@ -70,6 +68,16 @@ def grey_image(frame: tuple[int, int]) -> np.ndarray:
     return np.full((*frame, 3), 128, np.uint8)
 
 
+def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
+    """Squares of a sixth of the (h, w) cut that hold the most change; looked for by cells, a large cut has many pixels."""
+    side = min(max(LEAST_PLACE, max(changed.shape) // 6), *changed.shape)
+    step = max(1, side // LEAST_PLACE)
+    rows, columns = (length // step for length in changed.shape)
+    cells = changed[: rows * step, : columns * step].reshape(rows, step, columns, step).any(axis=(1, 3))[None]
+    found = changed_places(np.zeros_like(cells), cells, (side // step, side // step), PLACES)
+    return [(left * step, top * step, side // step * step) for top, left in found]
+
+
 def _span(low: int, high: int, side: int, end: int) -> tuple[int, int]:
     start = min(max((low + high - side) // 2, 0), max(end - side, 0))
     return start, min(start + side, end)
@@ -77,8 +85,12 @@ def _span(low: int, high: int, side: int, end: int) -> tuple[int, int]:
 
 def _thumbnail(cut: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 RGB: small, with both contours."""
-    picture = np.ascontiguousarray(_shrunk(cut, THUMBNAIL))
-    sides = [cv2.resize(mask.astype(np.uint8) * 255, picture.shape[1::-1], interpolation=cv2.INTER_AREA) > 127 for mask in (before, after)]
+    scale = THUMBNAIL / max(cut.shape[:2])
+    size = tuple(max(1, round(side * scale)) for side in cut.shape[1::-1])
+    # Enlarged, the pixels of a mask stay squares: its contour runs along their edges.
+    ways = (cv2.INTER_CUBIC, cv2.INTER_NEAREST) if scale > 1 else (cv2.INTER_AREA, cv2.INTER_AREA)
+    picture = cv2.resize(cut, size, interpolation=ways[0])
+    sides = [cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=ways[1]) > 127 for mask in (before, after)]
     # On dark lines, which show on any image; those first, so that none hides a coloured one.
     for mask, colour, width in ((sides[0], BACKGROUND, 3), (sides[1], BACKGROUND, 3), (sides[0], COARSE, 1), (sides[1], REFINED, 1)):
         draw_contour(picture, mask, colour, width)
@@ -93,8 +105,8 @@ def _shrunk(image: np.ndarray, longest: int) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _webp(image: np.ndarray) -> bytes:
-    done, data = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+def _jpeg(image: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
-        raise BPRError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels: OpenCV could not encode it as WebP")
+        raise BPRError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels: OpenCV could not encode it as JPEG")
     return data.tobytes()

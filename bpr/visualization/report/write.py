@@ -93,8 +93,8 @@ def _write_image(numbered: list[tuple[int, Instance]], images: ImageFinder, fold
     rows = []
     for number, instance in numbered:
         pictures = pictures_of(instance, image)
-        _write(folder / "data" / "cuts" / f"{number}.webp", pictures.cut)
-        _write(folder / "data" / "thumbnails" / f"{number}.webp", pictures.thumbnail)
+        _write(folder / "data" / "cuts" / f"{number}.jpg", pictures.cut)
+        _write(folder / "data" / "thumbnails" / f"{number}.jpg", pictures.thumbnail)
         rows.append(instance_data(instance, number, name, pictures))
     return rows, problem
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bpr.cli.main import main
 from bpr.formats.coco import Record
 from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.visualization.report.data import script
 
 FRAME = (200, 260)
 HOSTILE_CLASS = "<img src=x onerror=alert(1)>$\\frac$&amp;"
@@ -73,6 +75,19 @@ class MadeSet:
         places = ["--before", str(self.before), "--img-dir", str(self.images), "--out", str(out)]
         assert main(["report", str(self.after), *places, *truth, *more]) == 0
         return out
+
+
+def multiplied(report: Path, copy: Path, times: int) -> Path:
+    """A copy of a report in which every mask stands ``times`` times, each with picture files of its own."""
+    shutil.copytree(report, copy)
+    data = read_data(report)
+    rows, pictures = data["instances"], copy / "data"
+    for number in range(len(rows), times * len(rows)):
+        for kind in ("cuts", "thumbnails"):
+            (pictures / kind / f"{number}.jpg").hardlink_to(pictures / kind / f"{number % len(rows)}.jpg")
+    data["instances"] = [{**rows[number % len(rows)], "number": number} for number in range(times * len(rows))]
+    (copy / "data" / "instances.js").write_text(script(data))
+    return copy
 
 
 def read_data(report: Path) -> dict[str, Any]:

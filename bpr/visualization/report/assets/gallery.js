@@ -20,7 +20,7 @@
 
   function picture(row) {
     const image = element("img");
-    image.src = `data/thumbnails/${row.number}.webp`;
+    image.src = `data/thumbnails/${row.number}.jpg`;
     image.alt = "";
     image.loading = "lazy";
     image.decoding = "async";

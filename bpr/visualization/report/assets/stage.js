@@ -15,7 +15,7 @@
       const mask = decode(counts, row.cut.width, row.cut.height);
       parts[name] = { mask, contour: contour(mask) };
     }
-    parts.image.src = `data/cuts/${row.number}.webp`;
+    parts.image.src = `data/cuts/${row.number}.jpg`;
     return parts;
   }
 
