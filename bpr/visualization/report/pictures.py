@@ -47,7 +47,7 @@ def pictures_of(instance: Instance, image: np.ndarray) -> Pictures:
     x0, y0, x1, y1 = box
     cut = image[y0:y1, x0:x1]
     before, after = instance.before.window(box), instance.after.window(box)
-    return Pictures(box, _jpeg(_shrunk(cut, LARGEST_CUT)), _jpeg(_thumbnail(cut, before, after)), _places(before != after))
+    return Pictures(box, _jpeg(_shrunk(cut, LARGEST_CUT)), _jpeg(_thumbnail(cut, before, after)), _places(np.logical_xor(before, after)))
 
 
 def cut_box(box: Box, frame: tuple[int, int]) -> Box:
