@@ -25,7 +25,7 @@ SCENES = 10
 KINDS = ("mask_head", "prototype")
 VIEWS = {"report_overview": "overview", "report_masks": "gallery", "report_mask": "gallery?sort=harm"}
 SIZE = {"width": 1160, "height": 820}
-COLOURS = 256
+QUALITY = 88
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
                 if name == "report_mask":
                     open_first(page)
                 page.wait_for_timeout(800)
-                save(page.screenshot(), OUT / f"{name}.png")
+                save(page.screenshot(), OUT / f"{name}.jpg")
             chromium.close()
 
 
@@ -77,8 +77,8 @@ def write(path: Path, value: Any) -> str:
 
 
 def save(screenshot: bytes, path: Path) -> None:
-    """As a PNG of few colours, which a repository can hold."""
-    Image.open(BytesIO(screenshot)).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    """As a JPEG, which a repository can hold; letters keep their colours."""
+    Image.open(BytesIO(screenshot)).convert("RGB").save(path, quality=QUALITY, subsampling=0, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1024} KiB")
 
 

@@ -73,7 +73,7 @@ def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
     side = min(max(LEAST_PLACE, max(changed.shape) // 6), *changed.shape)
     step = max(1, side // LEAST_PLACE)
     rows, columns = (length // step for length in changed.shape)
-    cells = changed[: rows * step, : columns * step].reshape(rows, step, columns, step).any(axis=(1, 3))[None]
+    cells = changed[: rows * step, : columns * step].reshape(rows, step, columns, step).max(axis=(1, 3))[None]
     found = changed_places(np.zeros_like(cells), cells, (side // step, side // step), PLACES)
     return [(left * step, top * step, side // step * step) for top, left in found]
 
@@ -92,7 +92,7 @@ def _thumbnail(cut: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.nda
     picture = cv2.resize(cut, size, interpolation=ways[0])
     sides = [cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=ways[1]) > 127 for mask in (before, after)]
     # On dark lines, which show on any image; those first, so that none hides a coloured one.
-    for mask, colour, width in ((sides[0], BACKGROUND, 3), (sides[1], BACKGROUND, 3), (sides[0], COARSE, 1), (sides[1], REFINED, 1)):
+    for mask, colour, width in ((sides[0], BACKGROUND, 3), (sides[1], BACKGROUND, 3), (sides[0], COARSE, 2), (sides[1], REFINED, 2)):
         draw_contour(picture, mask, colour, width)
     return picture
 
