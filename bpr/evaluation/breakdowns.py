@@ -47,7 +47,7 @@ def breakdowns(case: Case, coarse: Case | None, with_ap: bool) -> dict[str, Brea
     scores = np.array([case.records[pair.record]["score"] for pair in case.pairs])
     keys = {
         "class": [names.get(pair.annotation["category_id"], str(pair.annotation["category_id"])) for pair in case.pairs],
-        "size": [size_of(pair.annotation["area"]) for pair in case.pairs],
+        "size": [size_of(pair.annotation.get("area", pair.truth.area)) for pair in case.pairs],
         "score": [score_name(score) for score in scores],
     }
     order = {"class": list(names.values()), "size": ["small", "medium", "large"], "score": [score_name(score) for score in SCORES]}

@@ -164,8 +164,9 @@ def check_aligned(before: Detections, after: Detections) -> None:
         raise BPRError(f"{after.name}: expected the {len(before.records)} records of {before.name}, got {len(after.records)}; {remedy}")
     for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
         for key in ("image_id", "category_id"):
-            if old[key] != new[key]:
-                raise BPRError(f"{after.name}: record {index}: expected {key} {old[key]!r} of {before.name}, got {new[key]!r}; {remedy}")
+            wanted, got = old.get(key), new.get(key)
+            if wanted != got:
+                raise BPRError(f"{after.name}: record {index}: expected {key} {wanted!r} of {before.name}, got {got!r}; {remedy}")
 
 
 def compare(before: PairScores, after: PairScores, pairs: Sequence[Pair], resamples: int = 2000, seed: int = 0) -> Comparison:

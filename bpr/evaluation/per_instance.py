@@ -65,20 +65,23 @@ def instance_rows(before: Detections, after: Detections, document: Document) -> 
 
 def rows_of_pairs(pairs: Sequence[Pair], before: Sequence[Record], after: Sequence[Record], document: Document) -> list[InstanceRow]:
     """The row of every pair, the records of both sides at the same places."""
-    return _rows(pairs, score_records(before, pairs), score_records(after, pairs), before, document)
+    return rows_of(pairs, score_records(before, pairs), score_records(after, pairs), before, document)
 
 
 def case_rows(before: Case, after: Case) -> list[InstanceRow]:
     """The same rows of cases whose masks have been measured already; Boundary IoU follows their protocol."""
     scores = [PairScores(case.pair_fits.iou, case.pair_fits.boundary_iou, case.pair_f(TOLERANCE)) for case in (before, after)]
-    return _rows(before.pairs, scores[0], scores[1], before.records, before.document)
+    return rows_of(before.pairs, scores[0], scores[1], before.records, before.document)
 
 
-def _rows(pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse: Sequence[Record], document: Document) -> list[InstanceRow]:
+def rows_of(
+    pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse: Sequence[Record], document: Document
+) -> list[InstanceRow]:
+    """The rows of pairs whose scores are there already; ``coarse`` are the records before."""
     names = {category["id"]: str(category.get("name", category["id"])) for category in document.get("categories", [])}
     rows = []
     for index, pair in enumerate(pairs):
-        category_id, area = pair.annotation["category_id"], float(pair.annotation["area"])
+        category_id, area = pair.annotation["category_id"], float(pair.annotation.get("area", pair.truth.area))
         rows.append(
             InstanceRow(
                 image_id=pair.image_id,

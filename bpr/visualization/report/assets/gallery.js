@@ -1,0 +1,95 @@
+// The cards. There is an empty shell for every mask; only shells near the window are filled, and emptied again.
+"use strict";
+
+(function (report) {
+  const { signed } = report.rows;
+  const NEAR = "600px 0px";
+
+  function element(name, classes = "", text = "") {
+    const made = document.createElement(name);
+    if (classes) made.className = classes;
+    if (text) made.textContent = text;
+    return made;
+  }
+
+  function pill(row) {
+    const kind = { improved: "gain", harmed: "harm" }[row.verdict] ?? "same";
+    const text = row.iou ? signed(row.change) : `${row.change.toFixed(1)} changed`;
+    return element("span", `change ${kind}`, text);
+  }
+
+  function picture(row) {
+    const image = element("img");
+    image.src = `data/thumbnails/${row.number}.jpg`;
+    image.alt = "";
+    image.loading = "lazy";
+    image.decoding = "async";
+    return image;
+  }
+
+  /** What tells masks apart: their class, or where all are of one, their image. */
+  function name(row) {
+    return report.oneClass ? row.image : row.class;
+  }
+
+  function card(row) {
+    const link = element("a", "card");
+    link.href = `#instance=${row.number}`;
+    const first = element("span", "row");
+    first.append(element("b", "name", name(row)), pill(row));
+    const second = element("span", "row soft");
+    second.append(element("span", "", row.iou ? `IoU ${row.iou[0].toFixed(1)} → ${row.iou[1].toFixed(1)}` : `area ${signed(row.areaChange)} %`));
+    if (row.score !== null) second.append(element("span", "", row.score.toFixed(2)));
+    link.append(picture(row), first, second);
+    link.setAttribute("aria-label", `${row.class}, ${row.iou ? `IoU ${row.iou[0]} to ${row.iou[1]}, gain` : "changed by"} ${row.change} points`);
+    return link;
+  }
+
+  /** Fills `list` with shells and keeps those near the window filled. */
+  class Gallery {
+    constructor(list) {
+      this.list = list;
+      this.rows = [];
+      this.watcher = new IntersectionObserver((seen) => seen.forEach((entry) => this.fill(entry.target, entry.isIntersecting)), { rootMargin: NEAR });
+      list.addEventListener("keydown", (event) => this.walk(event));
+    }
+
+    show(rows) {
+      this.watcher.disconnect();
+      this.rows = rows;
+      const shells = rows.map((row, index) => {
+        const shell = element("li");
+        shell.dataset.index = index;
+        return shell;
+      });
+      this.list.replaceChildren(...shells);
+      shells.forEach((shell) => this.watcher.observe(shell));
+    }
+
+    fill(shell, near) {
+      if (near && !shell.firstChild) shell.append(card(this.rows[shell.dataset.index]));
+      if (!near && shell.firstChild && !shell.contains(document.activeElement)) shell.replaceChildren();
+    }
+
+    /** Moves the focus to the card of a row, as the arrow keys do. */
+    focus(index) {
+      const shell = this.list.children[index];
+      if (!shell) return;
+      this.fill(shell, true);
+      shell.firstChild.focus();
+      shell.scrollIntoView({ block: "nearest" });
+    }
+
+    walk(event) {
+      const shell = event.target.closest("li");
+      const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
+      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+      if (!shell || !step || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      this.focus(+shell.dataset.index + step);
+    }
+  }
+
+  report.Gallery = Gallery;
+  report.element = element;
+})((globalThis.bprReport ??= {}));

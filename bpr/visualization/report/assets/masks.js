@@ -1,0 +1,54 @@
+// COCO's run lengths -> pixels, and pixels -> the lines along their edges.
+"use strict";
+
+(function (report) {
+  /** Run lengths of a compressed counts string: 5 bits a character, differences from the fourth run on. */
+  function runsOf(counts) {
+    const runs = [];
+    for (let place = 0; place < counts.length; ) {
+      let value = 0, shift = 0, code;
+      do {
+        code = counts.charCodeAt(place++) - 48;
+        value |= (code & 31) << shift;
+        shift += 5;
+      } while (code & 32);
+      if (code & 16 && shift < 32) value |= -1 << shift;
+      runs.push(runs.length > 2 ? value + runs[runs.length - 2] : value);
+    }
+    return runs;
+  }
+
+  /** {width, height, at}: `at` holds a 1 for every pixel of the mask, row by row. */
+  function decode(counts, width, height) {
+    const at = new Uint8Array(width * height);
+    let place = 0;
+    runsOf(counts).forEach((run, index) => {
+      const end = place + run;
+      if (index % 2) for (; place < end; place++) at[(place % height) * width + Math.floor(place / height)] = 1;
+      place = end;
+    });
+    return { width, height, at };
+  }
+
+  /** A Path2D along the pixels' edges; where the object runs out of the picture there is no line. */
+  function contour(mask) {
+    const path = new Path2D();
+    lines(mask, mask.height, mask.width, (row, column) => row * mask.width + column, (x0, x1, y) => { path.moveTo(x0, y); path.lineTo(x1, y); });
+    lines(mask, mask.width, mask.height, (column, row) => row * mask.width + column, (y0, y1, x) => { path.moveTo(x, y0); path.lineTo(x, y1); });
+    return path;
+  }
+
+  /** Straight runs of edges between one line of pixels and the next. */
+  function lines(mask, across, along, index, draw) {
+    for (let line = 1; line < across; line++) {
+      let start = -1;
+      for (let step = 0; step <= along; step++) {
+        const edge = step < along && mask.at[index(line - 1, step)] !== mask.at[index(line, step)];
+        if (edge && start < 0) start = step;
+        if (!edge && start >= 0) { draw(start, step, line); start = -1; }
+      }
+    }
+  }
+
+  report.masks = { decode, contour };
+})((globalThis.bprReport ??= {}));

@@ -1,0 +1,48 @@
+// Which instances a filter lets through, and in which order. Pure functions over the data.
+"use strict";
+
+(function (report) {
+  const ORDERS = {
+    gain: (a, b) => b.change - a.change,
+    harm: (a, b) => a.change - b.change,
+    before: (a, b) => a.iou[0] - b.iou[0],
+    after: (a, b) => a.iou[1] - b.iou[1],
+    grown: (a, b) => b.areaChange - a.areaChange,
+    shrunk: (a, b) => a.areaChange - b.areaChange,
+    score: (a, b) => (b.score ?? -1) - (a.score ?? -1),
+    area: (a, b) => b.area - a.area,
+    class: (a, b) => a.class.localeCompare(b.class),
+    image: (a, b) => a.image.localeCompare(b.image),
+  };
+
+  /** The rows that pass every filter that is set (an object of texts), sorted. */
+  function select(rows, filters) {
+    const text = (filters.text ?? "").trim().toLowerCase();
+    const [low, high] = (filters.score || ",").split(",");
+    const fits = (row) =>
+      (!text || `${row.class} ${row.image} ${row.imageId}`.toLowerCase().includes(text)) &&
+      (!filters.class || row.class === filters.class) &&
+      (!filters.size || row.size === filters.size) &&
+      (!filters.verdict || row.verdict === filters.verdict) &&
+      (!high || (row.score !== null && row.score >= +low && (row.score < +high || +high === 1))) &&
+      (!filters.least || row.change >= +filters.least) &&
+      (!filters.most || row.change <= +filters.most);
+    const order = ORDERS[filters.sort] ?? ORDERS.gain;
+    return rows.filter(fits).sort((a, b) => order(a, b) || a.number - b.number);
+  }
+
+  /** [class, count], by name. */
+  function classes(rows) {
+    const counts = new Map();
+    for (const row of rows) counts.set(row.class, (counts.get(row.class) ?? 0) + 1);
+    return [...counts].sort(([a], [b]) => a.localeCompare(b));
+  }
+
+  /** A number with its sign, and a true minus. */
+  function signed(value, digits = 1) {
+    const text = value.toFixed(digits).replace("-", "−");
+    return value > 0 ? `+${text}` : text;
+  }
+
+  report.rows = { select, classes, signed };
+})((globalThis.bprReport ??= {}));
