@@ -19,8 +19,17 @@ from mmengine.runner import BaseLoop, Runner
 from bpr.backends.mmseg import SegmentorPredictor
 from bpr.errors import BPRError
 from bpr.evaluation.inputs import check_annotations, check_detections
-from bpr.evaluation.matched_pairs import METRICS, Pair, PairScores, match_pairs, score_masks, score_records, shares
-from bpr.evaluation.summary import PAIR_NAMES
+from bpr.evaluation.matched_pairs import (
+    BOUNDARY_RATIO,
+    METRICS,
+    TOLERANCE,
+    Pair,
+    PairScores,
+    match_pairs,
+    score_masks,
+    score_records,
+    shares,
+)
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.formats.images import ImageFolder
 from bpr.formats.rle import decode_mask
@@ -29,6 +38,8 @@ from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.models.registry import LOOPS
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
+
+LABELS = dict(zip(METRICS, ("IoU", f"BoundaryIoU@{BOUNDARY_RATIO}", f"F@{TOLERANCE}px"), strict=True))
 
 
 @LOOPS.register_module()
@@ -143,8 +154,8 @@ def _check_images(finder: ImageFolder, pairs: Sequence[Pair]) -> None:
 
 
 def _metrics(before: PairScores, after: PairScores) -> dict[str, float]:
-    metrics, old, new = {}, before.means(), after.means()
-    for name in METRICS:
-        label = PAIR_NAMES[name].removesuffix("/matched")
+    metrics: dict[str, float] = {}
+    old, new = before.means(), after.means()
+    for name, label in LABELS.items():
         metrics |= {f"{label}/before": old[name], f"{label}/after": new[name], f"{label}/change": new[name] - old[name]}
     return metrics | {f"pairs/{name}": share for name, share in vars(shares(after.iou - before.iou)).items()}
