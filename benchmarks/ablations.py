@@ -1,6 +1,6 @@
 """Train short versions of the recipe, each with one thing changed, and measure all on both validation splits.
 
-    python benchmarks/ablations.py DATA [--only NAME ...]
+    python -m benchmarks.ablations DATA [--only NAME ...]
 
 DATA holds coco/, davis/ and detections/; benchmarks/hold_out.py must have run. Finished trainings and finished
 measurements are kept (work_dirs/ablations, docs/results/ablations), so the script goes on where it was stopped.
@@ -14,29 +14,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from bpr.backends import load_predictor
-from bpr.evaluation.average_precision import average_precision
-from bpr.evaluation.inputs import check_detections
-from bpr.evaluation.matched_pairs import LEAST_SCORE, METRICS, compare, match_pairs, score_records
-from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import atomic_open, write_json
-from bpr.formats.images import ImageFolder
-from bpr.refinement.refiner import Refiner
-from bpr.refinement.runner import refine_records
+from benchmarks.quality import SETS, Split, measured
+from bpr.formats.files import write_json
 
 RECIPE = "configs/bpr_hrnet-w18s_1xb32-320_starter-64x64.py"
 SGD = [f"optim_wrapper.optimizer.{value}" for value in ("_delete_=True", "type=SGD", "lr=0.01", "momentum=0.9", "weight_decay=0.0005")]
 ITERATIONS = 320  # of the recipe
 RESULTS = Path("docs/results/ablations")
-SETS = {
-    "davis_val": ("davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"),
-    "coco_val2017": ("coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"),
-}
 
 
 def inputs(*names: str) -> list[str]:
@@ -54,7 +41,7 @@ class Row:
     change: str
     options: list[str] = field(default_factory=list)
     config: str = RECIPE
-    precision: bool = False  # AP too, for which every detection has to be refined and not only those of the pairs
+    precision: bool = False  # also measure AP, for which every detection has to be refined
 
 
 ROWS = (
@@ -75,38 +62,6 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True)
-class Task:
-    """A validation split: what is refined, and how it is scored."""
-
-    name: str
-    document: dict[str, Any]
-    records: list[dict[str, Any]]
-    images: ImageFolder
-
-    @classmethod
-    def read(cls, data: Path, name: str) -> Task:
-        images, annotations, results = SETS[name]
-        document = read_annotations(data / annotations)
-        records = check_detections(read_results(data / results), document, results).records
-        return cls(name, document, records, ImageFolder(data / images, document["images"]))
-
-    def measure(self, model: Path) -> dict[str, Any]:
-        """Matched pairs and mask AP, before and after. Records of a score under .05 stay as they are: no pair has one."""
-        after, report = refine_records(self.records, self.images, Refiner(load_predictor(str(model))), min_score=LEAST_SCORE)
-        pairs = match_pairs(self.records, self.document)
-        scores = [score_records(records, pairs) for records in (self.records, after)]
-        comparison = compare(*scores, pairs)
-        precision = [average_precision(records, self.document) for records in (self.records, after)]
-        return {
-            "pairs": len(pairs),
-            "patches": report.patches,
-            "before": {**scores[0].means(), **precision[0]},
-            "after": {**scores[1].means(), **precision[1]},
-            **asdict(comparison),
-        }
-
-
 def train(row: Row) -> tuple[Path, float]:
     """The exported model of a row and the seconds its training took, as measured then."""
     work = Path("work_dirs/ablations") / row.name
@@ -125,22 +80,6 @@ def run(*command: str) -> None:
     subprocess.run([sys.executable, *command], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
 
 
-def markdown(results: Sequence[dict[str, Any]]) -> str:
-    """Changes in points, one row per training."""
-    header = ["trained with", *(f"{s} {m}" for s in ("DAVIS", "COCO") for m in ("IoU", "F@2px", "harmed > 1 point")), "COCO AP", "AP_S"]
-    lines = [header, ["---"] * len(header)]
-    for result in results:
-        cells = [result["change"]]
-        for name in SETS:
-            part = result[name]
-            cells += [f"{100 * part['changes'][metric]['mean']:+.2f}" for metric in (METRICS[0], METRICS[2])]
-            cells.append(f"{100 * part['shares']['harmed_clearly']:.0f} %")
-        coco = result["coco_val2017"]
-        cells += [f"{100 * (coco['after'][metric] - coco['before'][metric]):+.2f}" for metric in ("AP", "AP_S")]
-        lines.append(cells)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -148,18 +87,12 @@ def main() -> None:
     args = parser.parse_args()
     rows = [row for row in ROWS if not args.only or row.name in args.only]
     trained = [train(row) for row in rows]
-    tasks = [Task.read(args.data, name) for name in SETS]
+    splits = [Split.read(args.data, name) for name in SETS]
     for row, (model, seconds) in zip(rows, trained, strict=True):
         out = RESULTS / f"{row.name}.json"
-        if out.is_file():
-            continue
-        measured = {task.name: task.measure(model) for task in tasks}
-        values = {"change": row.change, "options": row.options, "training_patches": 32 * ITERATIONS, "training_seconds": seconds}
-        write_json(out, {**values, **measured, "date": time.strftime("%Y-%m-%d")}, indent=1)
-        print(row.name, f"{seconds:.0f} s", flush=True)
-    finished = [json.loads(path.read_text()) for row in ROWS if (path := RESULTS / f"{row.name}.json").is_file()]
-    with atomic_open(RESULTS / "table.md") as file:
-        file.write(markdown(finished))
+        if not out.is_file():
+            values = {"change": row.change, "options": row.options, "training_patches": 32 * ITERATIONS, "training_seconds": seconds}
+            write_json(out, {**values, **measured(model, splits, row.precision)}, indent=1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``bpr convert-checkpoint``: weights that others trained -> a checkpoint of ours, and what of them fits."""
+"""``bpr convert-checkpoint``: weights that others trained, or an exported file -> a checkpoint of ours, and what of them fits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bpr.errors import BPRError
 if TYPE_CHECKING:
     from bpr.models.conversion import Fit
 
-HELP = "turn the authors' released weights into a checkpoint of a config"
+HELP = "turn the authors' released weights, or an exported model, into a checkpoint of a config"
 EXAMPLE = "tools/convert_checkpoint.py CONFIG.py released.pth --out bpr_w18s.pth"
 MOST_NAMES_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="config of the same network")
-    parser.add_argument("checkpoint", help=".pth file with the weights; nothing that it holds is executed")
+    parser.add_argument("checkpoint", help=".pth file with the weights, or an exported .onnx; nothing in it is executed")
     parser.add_argument("--out", required=True, help=".pth file to write: tensors and nothing else")
     parser.add_argument("--partial", action="store_true", help="write what fits even if not all does, to start a training (load_from)")
 
@@ -30,11 +30,13 @@ def run(args: argparse.Namespace) -> int:
 
     import_training()
     from bpr.models.conversion import fit_state_dict
+    from bpr.models.exported import exported_state_dict
     from bpr.models.loading import build_segmentor
     from bpr.models.state_dict import read_state_dict, write_state_dict
 
     check_writable(args.out)
-    given, (_, model) = read_state_dict(args.checkpoint), build_segmentor(args.config)
+    exported, (_, model) = Path(args.checkpoint).suffix == ".onnx", build_segmentor(args.config)
+    given = exported_state_dict(args.checkpoint, model) if exported else read_state_dict(args.checkpoint)
     fit = fit_state_dict(given, model.state_dict())
     for line in _lines(fit):
         print(line)

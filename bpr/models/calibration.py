@@ -19,7 +19,7 @@ from bpr.models.registry import HOOKS
 
 @HOOKS.register_module()
 class CalibrateNormHook(Hook):
-    """Before training, express the backbone's batch norms in the statistics of a few batches.
+    """Before training, express the batch norms in the statistics of a few batches.
 
     Without it, a backbone from :func:`~bpr.models.pretrained.mobilenet_v2_state_dict` would compute something else in
     training, where norms divide by the batch's spread, than the network that was folded.
@@ -32,8 +32,8 @@ class CalibrateNormHook(Hook):
         if runner.iter:
             return  # resumed: its norms have statistics of their own
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        calibrate_norms(model.backbone, (model.data_preprocessor(batch)["inputs"] for batch in self._draw(runner.train_dataloader)))
-        all_reduce_params([value for value in model.backbone.state_dict().values() if value.is_floating_point()], op="mean")
+        calibrate_norms(model, (model.data_preprocessor(batch)["inputs"] for batch in self._draw(runner.train_dataloader)))
+        all_reduce_params([value for value in model.state_dict().values() if value.is_floating_point()], op="mean")
 
     def _draw(self, loader: DataLoader) -> Iterator[Any]:
         """Batches of random samples, past the loader's sampler, whose order is that of the training."""
@@ -44,9 +44,9 @@ class CalibrateNormHook(Hook):
 
 
 @torch.no_grad()
-def calibrate_norms(backbone: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+def calibrate_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Set every batch norm's running statistics to those of ``batches``; what it computes in eval mode stays the same."""
-    norms = [module for module in backbone.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     moments: dict[nn.Module, list[torch.Tensor]] = {norm: [] for norm in norms}
 
     def watch(norm: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -54,11 +54,11 @@ def calibrate_norms(backbone: nn.Module, batches: Iterable[torch.Tensor]) -> Non
         moments[norm].append(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]))
 
     watching = [norm.register_forward_pre_hook(watch) for norm in norms]
-    was_training = backbone.training
-    backbone.eval()
+    was_training = model.training
+    model.eval()
     for inputs in batches:
-        backbone(inputs)
-    backbone.train(was_training)
+        model(inputs)
+    model.train(was_training)
     for handle in watching:
         handle.remove()
     for norm, seen in moments.items():

@@ -11,12 +11,17 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
+from bpr.backends import named_models
+from bpr.backends.mmseg import MMSegPredictor
+from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.cli.main import main
 from bpr.models.loading import build_segmentor, load_segmentor
 from bpr.models.state_dict import read_state_dict
+from bpr.refinement.predictor import PatchBatch
 from tests.conftest import ROOT
 
 CONFIG = str(ROOT / "configs" / "bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py")
+STARTER = str(ROOT / "configs" / "bpr_hrnet-w18s_1xb32-2400_starter-128x128.py")
 
 AUTHORS = {
     "backbone.conv1.weight": (64, 3, 3, 3),
@@ -150,3 +155,20 @@ def test_a_file_without_tensors_by_name_is_refused(content: object, tmp_path: Pa
     torch.save(content, tmp_path / "x.pth")
     assert main(["convert-checkpoint", CONFIG, str(tmp_path / "x.pth"), "--out", str(tmp_path / "y.pth")]) == 1
     assert "expected tensors by name" in capsys.readouterr().err
+
+
+def test_an_exported_model_comes_back_as_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The norms that exporting folded away are there again: a stranger can train on from the starter model."""
+    exported, out = named_models()["starter"], tmp_path / "starter.pth"
+    assert main(["convert-checkpoint", STARTER, str(exported), "--out", str(out)]) == 0
+    assert "missing in the file: 0" in capsys.readouterr().out
+    patches = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 5), dtype=np.uint8)
+    batch = PatchBatch(patches, np.zeros((3, 4), np.int32), [])
+    difference = MMSegPredictor(out, STARTER).predict(batch) - OnnxPredictor(exported).predict(batch)
+    assert np.abs(difference).max() < 1e-4
+
+
+def test_a_file_that_is_no_onnx_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "model.onnx").write_text("no model")
+    assert main(["convert-checkpoint", STARTER, str(tmp_path / "model.onnx"), "--out", str(tmp_path / "x.pth")]) == 1
+    assert "not an ONNX file" in capsys.readouterr().err

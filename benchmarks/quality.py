@@ -1,0 +1,87 @@
+"""Measure models on DAVIS val and COCO val: matched pairs and, with --precision, mask AP and Boundary AP.
+
+    python benchmarks/quality.py DATA starter starter-fast [MODEL.onnx ...] --precision
+
+DATA holds coco/, davis/ and detections/. One file per model in docs/results/quality; `python benchmarks/readme_tables.py`
+makes the table. Detections of a score under .05 stay as they are: no matched pair has one, and AP hardly moves by them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bpr.backends import load_predictor, named_models
+from bpr.cli.options import versions_of
+from bpr.evaluation.case import PROTOCOLS, Case
+from bpr.evaluation.inputs import Detections, check_annotations, check_detections
+from bpr.evaluation.matched_pairs import LEAST_SCORE
+from bpr.evaluation.summary import evaluate
+from bpr.formats.coco import read_annotations, read_results
+from bpr.formats.files import write_json
+from bpr.formats.images import ImageFolder
+from bpr.refinement.predictor import Predictor
+from bpr.refinement.refiner import Refiner
+from bpr.refinement.runner import refine_records
+
+RESULTS = Path("docs/results/quality")
+SETS = {
+    "davis_val": ("davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"),
+    "coco_val2017": ("coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"),
+}
+PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime", "pycocotools")
+
+
+@dataclass(frozen=True)
+class Split:
+    """A validation split: what is refined, and the coarse side of every comparison."""
+
+    name: str
+    coarse: Case
+    images: ImageFolder
+
+    @classmethod
+    def read(cls, data: Path, name: str) -> Split:
+        images, annotations, results = SETS[name]
+        document = check_annotations(read_annotations(data / annotations), annotations)
+        coarse = check_detections(read_results(data / results), document, results)
+        return cls(name, Case(coarse, document, PROTOCOLS["coco"]), ImageFolder(data / images, document["images"]))
+
+    def measure(self, predictor: Predictor, precision: bool) -> dict[str, Any]:
+        """The numbers of ``bpr eval``; without ``precision`` only the records of the matched pairs are refined."""
+        records = self.coarse.records
+        paired = {pair.record for pair in self.coarse.pairs}
+        asked = [i for i, record in enumerate(records) if i in paired or (precision and record["score"] >= LEAST_SCORE)]
+        refined, report = refine_records([records[i] for i in asked], self.images, Refiner(predictor))
+        after = list(records)
+        for index, record in zip(asked, refined, strict=True):
+            after[index] = record
+        case = Case(Detections(after, self.name), self.coarse.document, self.coarse.protocol, self.coarse)
+        metrics = ("matched", "ap", "boundary-ap") if precision else ("matched",)
+        summary = evaluate({Case: case}, {Case: self.coarse}, metrics).to_dict()
+        return {"patches": report.patches, "pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
+
+
+def measured(model: str | Path, splits: list[Split], precision: bool) -> dict[str, Any]:
+    """All numbers of a model and what made them."""
+    predictor = load_predictor(model)
+    numbers = {split.name: split.measure(predictor, precision) for split in splits}
+    return {"scheme": predictor.scheme.to_dict(), **numbers, "versions": versions_of(PACKAGES), "date": time.strftime("%Y-%m-%d")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("models", nargs="+", help=f"{', '.join(named_models())}, or .onnx files")
+    parser.add_argument("--precision", action="store_true", help="refine every detection, and measure AP")
+    args = parser.parse_args()
+    splits = [Split.read(args.data, name) for name in SETS]
+    for model in args.models:
+        write_json(RESULTS / f"{Path(model).stem}.json", {"change": Path(model).stem, **measured(model, splits, args.precision)}, indent=1)
+
+
+if __name__ == "__main__":
+    main()
