@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import ast
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -92,21 +92,21 @@ def test_the_metafile_tells_size_and_cost(entry: dict[str, Any]) -> None:
     told = entry["Metadata"]
     assert entry["Name"] == Path(entry["Config"]).stem
     assert told["Input Side"] == cfg.model.data_preprocessor.input_side
-    assert (told["Parameters"], told["FLOPs"]) == size_of(json.dumps(cfg.model.to_dict()))
+    assert (told["Parameters"], told["FLOPs"]) == size_of(repr(cfg.model.to_dict()))
 
 
 @lru_cache
 def size_of(model: str) -> tuple[int, int]:
     """Parameters and multiply-adds; networks that several configs share are counted once."""
     init_default_scope("mmseg")
-    network = MODELS.build(json.loads(model))
+    network = MODELS.build(ast.literal_eval(model))
     return parameters(network), multiply_adds(network)
 
 
 def test_the_metafile_has_every_model_and_states_measured_results_only() -> None:
     index = yaml.safe_load((ROOT / "model-index.yml").read_text())
     assert index == {"Import": ["configs/metafile.yml"]}
-    models = [name for name in CONFIGS if "-640_" not in name]  # 640 iterations are an ablation, not a model
+    models = [name for name in CONFIGS if "-320_" not in name]  # 320 iterations are an ablation, not a model
     assert sorted(Path(entry["Config"]).name for entry in METAFILE["Models"]) == models
     for entry in METAFILE["Models"]:
         assert ("Results" in entry) == ("Weights" in entry), f"{entry['Name']}: results belong to weights that are here"
