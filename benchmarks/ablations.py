@@ -91,7 +91,8 @@ def main() -> None:
     for row, (model, seconds) in zip(rows, trained, strict=True):
         out = RESULTS / f"{row.name}.json"
         if not out.is_file():
-            values = {"change": row.change, "options": row.options, "training_patches": 32 * ITERATIONS, "training_seconds": seconds}
+            values = {"change": row.change, "order": ROWS.index(row), "options": row.options}
+            values |= {"training_patches": 32 * ITERATIONS, "training_seconds": seconds}
             write_json(out, {**values, **measured(model, splits, row.precision)}, indent=1)
 
 

@@ -79,8 +79,9 @@ def main() -> None:
     parser.add_argument("--precision", action="store_true", help="refine every detection, and measure AP")
     args = parser.parse_args()
     splits = [Split.read(args.data, name) for name in SETS]
-    for model in args.models:
-        write_json(RESULTS / f"{Path(model).stem}.json", {"change": Path(model).stem, **measured(model, splits, args.precision)}, indent=1)
+    for order, model in enumerate(args.models):
+        name = Path(model).stem
+        write_json(RESULTS / f"{name}.json", {"change": name, "order": order, **measured(model, splits, args.precision)}, indent=1)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 CHANGES = ("iou", "boundary_iou", "boundary_f")
 AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
+PAIRED = {"IoU": "IoU", "boundary IoU": "BoundaryIoU@0.02", "F@2px": "F@2px"}
+PRECISE = {**{name: f"{name}/COCO" for name in ("AP", "AP_S", "AP_M", "AP_L")}, "boundary AP": "BoundaryAP@0.02/COCO"}
 
 
 def refiners(name: str) -> str:
@@ -67,6 +69,29 @@ def bounds(name: str) -> str:
     return "\n".join([head, *lines])
 
 
+def quality(folder: str, precise: bool) -> str:
+    """One row per measured model of a folder, in the order of its ``order``: changes in points on both validation splits."""
+    models = sorted((read_json(path, "numbers of quality.py") for path in (RESULTS / folder).glob("*.json")), key=lambda m: m["order"])
+    models = [model for model in models if not precise or f"{AP_ROWS[0]}/COCO" in model["coco_val2017"]["rows"]]
+    head = ["model" if precise else "trained with"]
+    head += [f"{split} {name}" for split in ("DAVIS", "COCO") for name in (*PAIRED, "harmed > 1 point")]
+    head += [*PRECISE, "training seconds"] if precise else []
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(_quality_row(m, precise) for m in models)))
+
+
+def _quality_row(model: dict[str, Any], precise: bool) -> list[str]:
+    cells = [model["change"]]
+    for split in ("davis_val", "coco_val2017"):
+        rows = model[split]["rows"]
+        cells += [f"{100 * rows[f'{PAIRED[name]}/matched']['change']:+.2f}" for name in PAIRED]
+        cells.append(f"{100 * model[split]['shares']['harmed_clearly']:.1f} %")
+    if precise:
+        rows = model["coco_val2017"]["rows"]
+        cells += [f"{100 * rows[name]['value']:.2f} ({100 * rows[name]['change']:+.2f})" for name in PRECISE.values()]
+        cells.append(f"{model['training_seconds']:.0f}" if "training_seconds" in model else "see its card")
+    return cells
+
+
 def geometry_speed() -> str:
     """Scene by scene, how many times faster boxes are than full frames."""
     report = read_json(RESULTS / "geometry_speed.json", "a report of geometry_speed.py")
@@ -84,6 +109,9 @@ TABLES = {
     "models": lambda: (RESULTS / "models.md").read_text(encoding="utf-8").strip(),
     "patch_store": lambda: (RESULTS / "patch_store.md").read_text(encoding="utf-8").strip(),
     "transfer": lambda: (RESULTS / "transfer.md").read_text(encoding="utf-8").strip(),
+    "quality": lambda: quality("quality", precise=True),
+    "small_models": lambda: quality("ablations", precise=True),
+    "ablations": lambda: quality("ablations", precise=False),
     "geometry_speed": geometry_speed,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
