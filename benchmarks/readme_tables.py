@@ -8,15 +8,19 @@ A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bpr.errors import BPRError
 from bpr.formats.files import atomic_open, read_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 CHANGES = ("iou", "boundary_iou", "boundary_f")
 AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
+SIZES = ("_S", "_M", "_L")
+KINDS = ("upper_bound", "gains", "failures", "timing")
 
 
 def refiners(name: str) -> str:
@@ -53,18 +57,22 @@ def precision(name: str) -> str:
     return "\n".join([head, *lines])
 
 
-def bounds(name: str) -> str:
-    """What a refiner that knows the truth would reach, by the distance from the coarse boundary that it corrects."""
-    head = "| oracle within | AP | IoU | boundary IoU | F@2px |\n|---|---|---|---|---|"
-    keys = ("AP/COCO", "IoU/matched", "BoundaryIoU@0.02/matched", "F@2px/matched")
-    lines = []
-    for reach in ("1", "2", "3", "inf"):
-        rows = read_json(RESULTS / f"{name}.oracle_{reach}.json", "a summary of bpr eval")["rows"]
-        if not lines:
-            lines.append("| nothing | " + " | ".join(f"{100 * rows[key]['before']:.2f}" for key in keys) + " |")
-        label = "its whole patches" if reach == "inf" else f"{reach} px"
-        lines.append(f"| {label} | " + " | ".join(f"{100 * rows[key]['value']:.2f}" for key in keys) + " |")
+def metrics(name: str) -> str:
+    """Every number before and after, with its interval; sizes of AP are in the table of AP."""
+    rows = read_json(RESULTS / f"{name}.metrics.json", "a summary of bpr eval")["rows"]
+    head = "| metric | before | refined | change | 95 % interval |\n|---|---:|---:|---:|---:|"
+    lines = [_metric_row(key, row) for key, row in rows.items() if not key.partition("@")[0].partition("/")[0].endswith(SIZES)]
     return "\n".join([head, *lines])
+
+
+def _metric_row(name: str, row: dict[str, Any]) -> str:
+    low, high = (f"{100 * value:+.2f}" for value in row["interval"])
+    return f"| {name} | {100 * row['before']:.2f} | {100 * row['value']:.2f} | {100 * row['change']:+.2f} | {low} .. {high} |"
+
+
+def written(name: str) -> str:
+    """A table that a command wrote beside its numbers."""
+    return (RESULTS / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
 def geometry_speed() -> str:
@@ -79,15 +87,18 @@ def log(name: str) -> str:
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
 
 
+SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    "schemes": lambda: (RESULTS / "schemes.md").read_text(encoding="utf-8").strip(),
+    "schemes": lambda: written("schemes"),
+    "eval_speed": lambda: written("eval_speed"),
     "geometry_speed": geometry_speed,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: refiners("davis_val"),
     "coco_refiners": lambda: refiners("coco_val2017"),
     "coco_precision": lambda: precision("coco_val2017"),
-    "davis_bounds": lambda: bounds("davis_val"),
+    **{f"{short}_metrics": partial(metrics, name) for short, name in SETS.items()},
+    **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }
 
 
@@ -95,7 +106,11 @@ def main() -> None:
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"<!-- table:(\w+) -->", text):
-            block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
+            try:
+                block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
+            except (BPRError, FileNotFoundError) as error:
+                print(f"{path.name}: {name} stays as it is: {error}")
+                continue
             text = re.sub(rf"<!-- table:{name} -->.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
         with atomic_open(path) as file:
             file.write(text)
