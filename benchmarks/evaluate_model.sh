@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measure a model on DAVIS val and COCO val beside the classical refiners and the oracle, and write docs/results/:
+# Measure a model on DAVIS val and COCO val beside the classical refiners, and write docs/results/ (analyses.sh adds the rest):
 #     benchmarks/evaluate_model.sh DATA [MODEL]        then: python benchmarks/readme_tables.py
 set -euo pipefail
 data=$1
@@ -14,13 +14,7 @@ measure() { # SET IMAGES ANN
     python benchmarks/classical_refiners.py "$before" --ann "$3" --img-dir "$2" --refined "$out" --out "$report.refiners.json"
 }
 measure davis_val "$data/davis/val" "$data/davis/annotations/instances_val.json"
-for reach in 1 2 3; do
-    before="$data/detections/davis_val.segm.json" ann="$data/davis/annotations/instances_val.json"
-    bpr refine "$before" --img-dir "$data/davis/val" --ann "$ann" --model oracle --reach $reach --out "runs/oracle_$reach.json"
-    bpr eval "runs/oracle_$reach.json" --ann "$ann" --before "$before" --out "docs/results/davis_val.oracle_$reach.json"
-done
-bpr refine "$before" --img-dir "$data/davis/val" --ann "$ann" --model oracle --out runs/oracle_inf.json
-bpr eval runs/oracle_inf.json --ann "$ann" --before "$before" --out docs/results/davis_val.oracle_inf.json
 measure coco_val2017 "$data/coco/val2017" "$data/coco/annotations/instances_val2017.json"
+before="$data/detections/davis_val.segm.json" ann="$data/davis/annotations/instances_val.json"
 python benchmarks/schemes.py "$before" --ann "$ann" --img-dir "$data/davis/val" --model "$model" --out docs/results/schemes.json
 python benchmarks/geometry_speed.py --out docs/results/geometry_speed.json

@@ -8,9 +8,11 @@ A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bpr.errors import BPRError
 from bpr.formats.files import atomic_open, read_json
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +21,8 @@ CHANGES = ("iou", "boundary_iou", "boundary_f")
 AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 PAIRED = {"IoU": "IoU", "boundary IoU": "BoundaryIoU@0.02", "F@2px": "F@2px"}
 PRECISE = {**{name: f"{name}/COCO" for name in ("AP", "AP_S", "AP_M", "AP_L")}, "boundary AP": "BoundaryAP@0.02/COCO"}
+SIZES = ("_S", "_M", "_L")
+KINDS = ("upper_bound", "gains", "failures", "timing")
 
 
 def refiners(name: str) -> str:
@@ -55,17 +59,11 @@ def precision(name: str) -> str:
     return "\n".join([head, *lines])
 
 
-def bounds(name: str) -> str:
-    """What a refiner that knows the truth would reach, by the distance from the coarse boundary that it corrects."""
-    head = "| oracle within | AP | IoU | boundary IoU | F@2px |\n|---|---|---|---|---|"
-    keys = ("AP/COCO", "IoU/matched", "BoundaryIoU@0.02/matched", "F@2px/matched")
-    lines = []
-    for reach in ("1", "2", "3", "inf"):
-        rows = read_json(RESULTS / f"{name}.oracle_{reach}.json", "a summary of bpr eval")["rows"]
-        if not lines:
-            lines.append("| nothing | " + " | ".join(f"{100 * rows[key]['before']:.2f}" for key in keys) + " |")
-        label = "its whole patches" if reach == "inf" else f"{reach} px"
-        lines.append(f"| {label} | " + " | ".join(f"{100 * rows[key]['value']:.2f}" for key in keys) + " |")
+def metrics(name: str) -> str:
+    """Every number before and after, with its interval; sizes of AP are in the table of AP."""
+    rows = read_json(RESULTS / f"{name}.metrics.json", "a summary of bpr eval")["rows"]
+    head = "| metric | before | refined | change | 95 % interval |\n|---|---:|---:|---:|---:|"
+    lines = [_metric_row(key, row) for key, row in rows.items() if not key.partition("@")[0].partition("/")[0].endswith(SIZES)]
     return "\n".join([head, *lines])
 
 
@@ -92,6 +90,16 @@ def _quality_row(model: dict[str, Any], precise: bool) -> list[str]:
     return cells
 
 
+def _metric_row(name: str, row: dict[str, Any]) -> str:
+    low, high = (f"{100 * value:+.2f}" for value in row["interval"])
+    return f"| {name} | {100 * row['before']:.2f} | {100 * row['value']:.2f} | {100 * row['change']:+.2f} | {low} .. {high} |"
+
+
+def written(name: str) -> str:
+    """A table that a command wrote beside its numbers."""
+    return (RESULTS / f"{name}.md").read_text(encoding="utf-8").strip()
+
+
 def geometry_speed() -> str:
     """Scene by scene, how many times faster boxes are than full frames."""
     report = read_json(RESULTS / "geometry_speed.json", "a report of geometry_speed.py")
@@ -104,11 +112,9 @@ def log(name: str) -> str:
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
 
 
+SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    "schemes": lambda: (RESULTS / "schemes.md").read_text(encoding="utf-8").strip(),
-    "models": lambda: (RESULTS / "models.md").read_text(encoding="utf-8").strip(),
-    "patch_store": lambda: (RESULTS / "patch_store.md").read_text(encoding="utf-8").strip(),
-    "transfer": lambda: (RESULTS / "transfer.md").read_text(encoding="utf-8").strip(),
+    **{name: partial(written, name) for name in ("schemes", "eval_speed", "models", "patch_store", "transfer")},
     "quality": lambda: quality("quality", precise=True),
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
@@ -118,7 +124,8 @@ TABLES = {
     "davis_refiners": lambda: refiners("davis_val"),
     "coco_refiners": lambda: refiners("coco_val2017"),
     "coco_precision": lambda: precision("coco_val2017"),
-    "davis_bounds": lambda: bounds("davis_val"),
+    **{f"{short}_metrics": partial(metrics, name) for short, name in SETS.items()},
+    **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }
 
 
@@ -126,7 +133,11 @@ def main() -> None:
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"<!-- table:(\w+) -->", text):
-            block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
+            try:
+                block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
+            except (BPRError, FileNotFoundError) as error:
+                print(f"{path.name}: {name} stays as it is: {error}")
+                continue
             text = re.sub(rf"<!-- table:{name} -->.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
         with atomic_open(path) as file:
             file.write(text)

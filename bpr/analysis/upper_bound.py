@@ -16,6 +16,8 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
 METRICS = ("ap", "boundary-ap", "matched", "af-tp")
+SHOWN = ("AP/", "AP50/", "BoundaryAP@", "IoU/", "BoundaryIoU@", "F@", "AF@2px")
+"""In the table; all are in the file."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _numbers(case: Case) -> dict[str, float]:
 
 def markdown(before: dict[str, float], bounds: Sequence[Bound]) -> str:
     """One row per reach, with the gain over no refinement in points."""
-    names = [name for name in before if name.split("/")[0].split("@")[0] in ("AP", "AP50", "BoundaryAP", "IoU", "BoundaryIoU", "F", "AF")]
+    names = [name for name in before if name.startswith(SHOWN)]
     head = f"| oracle within | {' | '.join(names)} |\n|---|{'---:|' * len(names)}"
     lines = [f"| nothing | {' | '.join(f'{100 * before[name]:.1f}' for name in names)} |"]
     for bound in bounds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 HELP = "score masks against ground truth, before and after refinement"
 EXAMPLE = "tools/eval.py refined.segm.json --ann instances.json --before results.segm.json --out summary.json --markdown summary.md"
 PACKAGES = ("bpr", "numpy", "pycocotools", "opencv-python-headless", "faster-coco-eval", "cityscapesscripts", "lvis")
+PLAIN_WIDTH = 160
+"""Of a log, where nothing shall be cut."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,9 +74,10 @@ def _print(summary: Summary, said: Sequence[str]) -> None:
 
     from bpr.evaluation.tables import tables
 
-    console = Console()
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else PLAIN_WIDTH)
     for text in tables(summary):
-        table = Table(box=box.SIMPLE if console.is_terminal else None, title=None if text.title == "metrics" else text.title)
+        table = Table(box=box.SIMPLE if terminal else None, title=None if text.title == "metrics" else text.title)
         for index, name in enumerate(text.head):
             table.add_column(name, justify="right" if index else "left", no_wrap=True)
         for row in text.rows:

@@ -156,16 +156,21 @@ def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]
     window = grow(_common_box(a, b), 1, a.frame)
     edges = [boundary_map(mask.window(window)) for mask in (a, b)]
     radii = [tolerance_in_pixels(tolerance, a.frame) for tolerance in tolerances]
-    counts = {radius: _counts_within(edges[0], edges[1], radius) for radius in dict.fromkeys(radii)}
-    return [counts[radius] for radius in radii]
+    totals = [int(np.count_nonzero(edge)) for edge in edges]
+    near = {radius: _near(edges[0], edges[1], radius) for radius in dict.fromkeys(radii)}
+    return [BoundaryCounts(totals[0], near[radius][0], totals[1], near[radius][1]) for radius in radii]
 
 
-def _counts_within(predicted: np.ndarray, truth: np.ndarray, radius: float) -> BoundaryCounts:
-    if not predicted.size:
-        return BoundaryCounts(0, 0, 0, 0)
-    near = [cv2.dilate(edge.view(np.uint8), disk(radius)).view(bool) for edge in (predicted, truth)]
-    counts = [predicted, predicted & near[1], truth, truth & near[0]]
-    return BoundaryCounts(*(int(np.count_nonzero(count)) for count in counts))
+def _near(first: np.ndarray, second: np.ndarray, radius: float) -> tuple[int, int]:
+    """Pixels of the (h, w) ``first`` within ``radius`` of ``second``, and the other way round."""
+    if not first.size:
+        return 0, 0
+    height, gap = len(first), int(radius)
+    # One above the other, too far apart to meet: one dilation for both.
+    both = np.zeros((2 * height + gap, first.shape[1]), np.uint8)
+    both[:height], both[height + gap :] = first, second
+    dilated = cv2.dilate(both, disk(radius)).view(bool)
+    return int(np.count_nonzero(dilated[height + gap :] & first)), int(np.count_nonzero(dilated[:height] & second))
 
 
 def boundary_width(frame: tuple[int, int], ratio: float = 0.02) -> int:

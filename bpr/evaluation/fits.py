@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bpr.evaluation.boundary_metrics import boundary_counts_at, boundary_overlap, overlap, tolerance_in_pixels
+from bpr.evaluation.boundary_metrics import boundary_band, boundary_counts_at, boundary_width, overlap, tolerance_in_pixels
 from bpr.formats.coco import Record
 from bpr.formats.rle import decode_mask
 from bpr.geometry.boxes import Box, grow, intersect
@@ -48,6 +48,7 @@ class FitTable:
         self._known: dict[PairKey, tuple[float, ...]] = {}
         self._record = lru_cache(REMEMBERED)(lambda index: decode_mask(records[index]["segmentation"]))
         self._truth = lru_cache(REMEMBERED)(lambda index: decode_mask(annotations[index]["segmentation"]))
+        self._truth_band = lru_cache(REMEMBERED)(lambda index: self._band(self._truth(index)))
 
     def at(self, pairs: Sequence[PairKey]) -> Fits:
         """The fits of N pairs of a record and an annotation."""
@@ -64,19 +65,23 @@ class FitTable:
 
     def _row(self, pair: PairKey) -> tuple[float, ...]:
         if pair not in self._known:
-            self._known[pair] = _fit(*self.masks(pair), self._ratio)
+            mask, truth = self.masks(pair)
+            bands = overlap(self._band(mask), self._truth_band(pair[1]))
+            self._known[pair] = (overlap(mask, truth).iou, bands.iou, *_boundary_f(mask, truth))
         return self._known[pair]
 
+    def _band(self, mask: BoxMask) -> BoxMask:
+        return boundary_band(mask, boundary_width(mask.frame, self._ratio))
 
-def _fit(mask: BoxMask, truth: BoxMask, ratio: float) -> tuple[float, ...]:
+
+def _boundary_f(mask: BoxMask, truth: BoxMask) -> list[float]:
+    """F at TOLERANCES of the whole masks, then inside the crop."""
     radii = [tolerance_in_pixels(tolerance, truth.frame) for tolerance in TOLERANCES]
     whole = [counts.f for counts in boundary_counts_at(mask, truth, radii)]
     crop, reach = crop_around(truth), grow(mask.box, 1, mask.frame)
-    if intersect(reach, crop) == reach:
-        cropped = whole  # a mask that ends inside of the crop has the same boundary there
-    else:
-        cropped = [counts.f for counts in boundary_counts_at(_cut(mask, crop), _cut(truth, crop), radii)]
-    return (overlap(mask, truth).iou, boundary_overlap(mask, truth, ratio).iou, *whole, *cropped)
+    if intersect(reach, crop) == reach:  # a mask that ends inside of the crop has the same boundary there
+        return whole * 2
+    return whole + [counts.f for counts in boundary_counts_at(_cut(mask, crop), _cut(truth, crop), radii)]
 
 
 def crop_around(truth: BoxMask) -> Box:

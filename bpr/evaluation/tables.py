@@ -55,9 +55,9 @@ def to_markdown(summary: Summary, unreadable: dict[str, int]) -> str:
     return "\n\n".join(part for part in ["# Evaluation", "Numbers in percent, changes in points.", *parts] if part) + "\n"
 
 
-def percent(value: float | None) -> str:
-    """Two digits; a dash where there is nothing."""
-    return NONE if value is None or value < 0 else f"{100 * value:.2f}"
+def percent(value: float | None, digits: int = 2) -> str:
+    """A dash where there is nothing."""
+    return NONE if value is None or value < 0 else f"{100 * value:.{digits}f}"
 
 
 def _change(row: Row) -> list[str]:
@@ -87,4 +87,4 @@ def _ap(part: Part) -> str:
 
 
 def _arrow(before: float | None, after: float | None) -> str:
-    return percent(after) if before is None else f"{percent(before)} -> {percent(after)}"
+    return percent(after, 1) if before is None else f"{percent(before, 1)} -> {percent(after, 1)}"

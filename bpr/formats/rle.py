@@ -124,19 +124,25 @@ def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.nd
 
 
 def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
-    """Fill the columns between the first and the last foreground pixel, and only those."""
+    """Fill the tight box of the foreground, and only that."""
     ends = np.cumsum(runs)
     starts, stops = (ends - runs)[1::2], ends[1::2]
     starts, stops = starts[stops > starts], stops[stops > starts]
     if not starts.size:
         return BoxMask(np.zeros((0, 0), bool), 0, 0, (height, width))
-    left, right = int(starts[0]) // height, int(stops[-1] - 1) // height + 1
-    offset = left * height
-    edges = np.stack([starts, stops], axis=1).ravel() - offset
-    lengths = np.diff(edges, prepend=0, append=(right - left) * height)
+    columns, rows = np.divmod(starts, height)
+    last_rows = rows + (stops - starts) - 1
+    # A run that goes on in the next column has reached the bottom and the top.
+    spans = bool(last_rows.max() >= height)
+    top, bottom = (0, height) if spans else (int(rows.min()), int(last_rows.max()) + 1)
+    left, right = int(columns[0]), int(stops[-1] - 1) // height + 1
+    side = bottom - top
+    first = (columns - left) * side + rows - top
+    edges = np.stack([first, first + stops - starts], axis=1).ravel()
+    lengths = np.diff(edges, prepend=0, append=(right - left) * side)
     values = np.arange(lengths.size) % 2 == 1
-    columns = np.repeat(values, lengths).reshape(right - left, height)
-    return BoxMask(columns.T, left, 0, (height, width)).trimmed()
+    pixels = np.repeat(values, lengths).reshape(right - left, side).T
+    return BoxMask(np.ascontiguousarray(pixels), left, top, (height, width))
 
 
 def _runs_of(mask: BoxMask) -> np.ndarray:

@@ -30,7 +30,7 @@ def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[floa
     for chosen, colour, name in groups:
         share = 100 * chosen.mean()
         axes.scatter(x[chosen], y[chosen], s=13, c=colour, alpha=0.65, linewidths=0, label=f"{name}: {chosen.sum()} ({share:.0f} %)")
-    low = min(0.48, float(min(x.min(), y.min())) - 0.02)
+    low = float(min(x.min(), y.min())) - 0.02
     axes.plot([low, 1], [low, 1], color="black", linewidth=0.8, zorder=0)
     axes.set(xlim=(low, 1.005), ylim=(low, 1.005), xlabel="IoU of the coarse mask", ylabel="IoU of the refined mask", title=title)
     axes.set_aspect("equal")

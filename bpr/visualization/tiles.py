@@ -16,6 +16,8 @@ from bpr.visualization.draw import BACKGROUND, COARSE, GAP, HEADER, INK, REFINED
 
 CAPTION = 22
 SMALL = 0.45
+LEAST_WIDTH = 460
+"""Of a sheet: its title and legend are never cut."""
 Contours = Sequence[tuple[BoxMask, Colour, int]]
 
 
@@ -67,7 +69,7 @@ def sheet(tiles: Sequence[np.ndarray], columns: int, title: str, legend: bool = 
     rows = [list(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
     gap = blank(tiles[0].shape[0], GAP)
     strips = [np.concatenate([part for tile in row for part in (tile, gap)][:-1], axis=1) for row in rows]
-    width = max(strip.shape[1] for strip in strips)
+    width = max(LEAST_WIDTH, *(strip.shape[1] for strip in strips))
     bars = [_bar(title, width), *([_legend(width)] if legend else [])]
     for strip in strips:
         wide = cv2.copyMakeBorder(strip, 0, GAP, 0, width - strip.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bpr.geometry.masks import BoxMask
 from bpr.visualization.draw import BACKGROUND, GAP
-from bpr.visualization.tiles import captioned, close_up, flat, sheet, square_around
+from bpr.visualization.tiles import LEAST_WIDTH, captioned, close_up, flat, sheet, square_around
 
 MASK = np.zeros((50, 80), bool)
 MASK[10:30, 20:50] = True
@@ -36,7 +36,8 @@ def test_outlines_and_flat_masks_lie_where_the_mask_does() -> None:
 
 
 def test_a_sheet_holds_all_tiles() -> None:
-    tiles = [captioned(np.full((30, 40, 3), 9 * number, np.uint8), ["one", "two"]) for number in range(5)]
+    tiles = [captioned(np.full((30, 400, 3), 9 * number, np.uint8), ["one", "two"]) for number in range(5)]
     picture = sheet(tiles, 2, "title")
-    assert picture.shape[1] == 2 * 40 + 3 * GAP
+    assert picture.shape[1] == 2 * 400 + 3 * GAP
+    assert sheet([tile[:, :40] for tile in tiles], 2, "title").shape[1] == LEAST_WIDTH + 2 * GAP
     assert sheet(tiles[:1], 2, "title").shape[0] < picture.shape[0]
