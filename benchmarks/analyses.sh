@@ -10,7 +10,7 @@ mkdir -p runs/figures docs/results docs/assets
 usual=(ap boundary-ap matched af-matched af-tp af-semantic mba trimap)
 
 refine() { # BEFORE IMAGES ANN OUT
-    [ -f "$4" ] || bpr refine "$1" --img-dir "$2" --ann "$3" --model "$model" --out "$4"
+    [ -f "$4" ] || bpr refine "$1" --img-dir "$2" --ann "$3" --model "$model" --min-score 0.05 --out "$4"
 }
 figures() { # FOLDER REFINED BEFORE IMAGES ANN: pictures, with their tables beside them
     local files=("$2" --before "$3" --ann "$5" --img-dir "$4")

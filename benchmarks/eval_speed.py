@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from bpr.cli.eval import versions
+from bpr.cli.eval import PACKAGES
+from bpr.cli.options import versions_of
 from bpr.formats.files import atomic_open, write_json
 
 REFERENCE = """
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Path(doubled).unlink()
     report["records"] = len(json.loads(Path(args.results).read_text(encoding="utf-8")))
     machine = {"processor": platform.processor() or platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
-    write_json(out, {**report, "machine": machine, "versions": versions(), "results": Path(args.results).name}, indent=2)
+    write_json(out, {**report, "machine": machine, "versions": versions_of(PACKAGES), "results": Path(args.results).name}, indent=2)
     with atomic_open(out.with_suffix(".md")) as file:
         file.write(markdown(report))
     print(markdown(report), end="")

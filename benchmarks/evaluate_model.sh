@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Measure a model on DAVIS val and COCO val beside the classical refiners, and write docs/results/ (analyses.sh adds the rest):
+# Detections of a score under .05 stay as they are: no matched pair has one, and AP hardly moves by them.
 #     benchmarks/evaluate_model.sh DATA [MODEL]        then: python benchmarks/readme_tables.py
 set -euo pipefail
 data=$1
@@ -9,7 +10,7 @@ mkdir -p runs docs/results
 measure() { # SET IMAGES ANN
     local before="$data/detections/$1.segm.json" out="runs/$1.$(basename "$model").json"
     local report="docs/results/$1"
-    bpr refine "$before" --img-dir "$2" --ann "$3" --model "$model" --out "$out" | tee "$report.refine.txt"
+    bpr refine "$before" --img-dir "$2" --ann "$3" --model "$model" --min-score 0.05 --out "$out" | tee "$report.refine.txt"
     bpr eval "$out" --ann "$3" --before "$before" --out "$report.eval.json"
     python benchmarks/classical_refiners.py "$before" --ann "$3" --img-dir "$2" --refined "$out" --out "$report.refiners.json"
 }

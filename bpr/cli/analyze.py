@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr.cli.options import PROTOCOLS, add_workers, progress_bar
+from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
 
 if TYPE_CHECKING:
     from bpr.analysis.gallery import Gallery
@@ -187,12 +187,12 @@ def _gallery(args: argparse.Namespace) -> Gallery:
 
 def _write(args: argparse.Namespace, numbers: dict[str, Any], table: str) -> None:
     """Print the table; write it beside the numbers, with what made them."""
-    from bpr.cli.eval import versions
+    from bpr.cli.eval import PACKAGES
     from bpr.formats.files import atomic_open, write_json
 
     print(table, end="")
     files = {"results": args.results, "annotations": args.ann, "before": getattr(args, "before", None)}
     names = {role: Path(path).name for role, path in files.items() if path}
-    write_json(Path(args.out).with_suffix(".json"), {**numbers, "files": names, "versions": versions()}, indent=1)
+    write_json(Path(args.out).with_suffix(".json"), {**numbers, "files": names, "versions": versions_of(PACKAGES)}, indent=1)
     with atomic_open(Path(args.out).with_suffix(".md")) as file:
         file.write(table)
