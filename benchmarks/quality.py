@@ -3,7 +3,8 @@
     python benchmarks/quality.py DATA starter starter-fast [MODEL.onnx ...] --precision
 
 DATA holds coco/, davis/ and detections/. One file per model in docs/results/quality; `python benchmarks/readme_tables.py`
-makes the table. Detections of a score under .05 stay as they are: no matched pair has one, and AP hardly moves by them.
+makes the table. Results that evaluate_model.sh left in runs/ are taken from there. Detections of a score under .05 stay as
+they are: no matched pair has one, and AP hardly moves by them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bpr.evaluation.case import PROTOCOLS, Case
 from bpr.evaluation.inputs import Detections, check_annotations, check_detections
 from bpr.evaluation.matched_pairs import LEAST_SCORE
 from bpr.evaluation.summary import evaluate
-from bpr.formats.coco import read_annotations, read_results
+from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.formats.files import write_json
 from bpr.formats.images import ImageFolder
 from bpr.refinement.predictor import Predictor
@@ -50,25 +51,30 @@ class Split:
         coarse = check_detections(read_results(data / results), document, results)
         return cls(name, Case(coarse, document, PROTOCOLS["coco"]), ImageFolder(data / images, document["images"]))
 
-    def measure(self, predictor: Predictor, precision: bool) -> dict[str, Any]:
+    def measure(self, model: str, predictor: Predictor, precision: bool) -> dict[str, Any]:
         """The numbers of ``bpr eval``; without ``precision`` only the records of the matched pairs are refined."""
-        records = self.coarse.records
+        records, left = self.coarse.records, Path("runs") / f"{self.name}.{model}.json"
+        if precision and left.is_file():
+            return self._compared(check_detections(read_results(left), self.coarse.document, str(left)).records, precision)
         paired = {pair.record for pair in self.coarse.pairs}
         asked = [i for i, record in enumerate(records) if i in paired or (precision and record["score"] >= LEAST_SCORE)]
         refined, report = refine_records([records[i] for i in asked], self.images, Refiner(predictor))
         after = list(records)
         for index, record in zip(asked, refined, strict=True):
             after[index] = record
+        return {"patches": report.patches, **self._compared(after, precision)}
+
+    def _compared(self, after: list[Record], precision: bool) -> dict[str, Any]:
         case = Case(Detections(after, self.name), self.coarse.document, self.coarse.protocol, self.coarse)
         metrics = ("matched", "ap", "boundary-ap") if precision else ("matched",)
         summary = evaluate({Case: case}, {Case: self.coarse}, metrics).to_dict()
-        return {"patches": report.patches, "pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
+        return {"pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
 
 
 def measured(model: str | Path, splits: list[Split], precision: bool) -> dict[str, Any]:
     """All numbers of a model and what made them."""
     predictor = load_predictor(model)
-    numbers = {split.name: split.measure(predictor, precision) for split in splits}
+    numbers = {split.name: split.measure(str(model), predictor, precision) for split in splits}
     return {"scheme": predictor.scheme.to_dict(), **numbers, "versions": versions_of(PACKAGES), "date": time.strftime("%Y-%m-%d")}
 
 
