@@ -85,9 +85,9 @@ def main() -> None:
     parser.add_argument("--precision", action="store_true", help="refine every detection, and measure AP")
     args = parser.parse_args()
     splits = [Split.read(args.data, name) for name in SETS]
-    for order, model in enumerate(args.models):
+    for model in args.models:
         name = Path(model).stem
-        write_json(RESULTS / f"{name}.json", {"change": name, "order": order, **measured(model, splits, args.precision)}, indent=1)
+        write_json(RESULTS / f"{name}.json", {"change": name, **measured(model, splits, args.precision)}, indent=1)
 
 
 if __name__ == "__main__":

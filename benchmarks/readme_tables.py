@@ -68,8 +68,9 @@ def metrics(name: str) -> str:
 
 
 def quality(folder: str, precise: bool) -> str:
-    """One row per measured model of a folder, in the order of its ``order``: changes in points on both validation splits."""
-    models = sorted((read_json(path, "numbers of quality.py") for path in (RESULTS / folder).glob("*.json")), key=lambda m: m["order"])
+    """One row per measured model of a folder: changes in points on both validation splits."""
+    files = sorted((RESULTS / folder).glob("*.json"), reverse=True)
+    models = sorted((read_json(path, "numbers of quality.py") for path in files), key=lambda model: model.get("order", 0))
     models = [model for model in models if not precise or f"{AP_ROWS[0]}/COCO" in model["coco_val2017"]["rows"]]
     head = ["model" if precise else "trained with"]
     head += [f"{split} {name}" for split in ("DAVIS", "COCO") for name in (*PAIRED, "harmed > 1 point")]

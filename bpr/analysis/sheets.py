@@ -25,7 +25,7 @@ LEAST_SCORE = 0.5
 def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
     """A sheet of one or more harmed masks, each with its numbers and the class of its failure."""
     tiles = [_failure(gallery.view(index)) for index in indices]
-    return sheet(tiles, COLUMNS, f"{len(tiles)} harmed of {len(gallery.rows)} pairs, the worst first")
+    return sheet(tiles, COLUMNS, f"the {len(tiles)} most harmed of {len(gallery.rows)} pairs, the worst first")
 
 
 def _failure(view: View) -> np.ndarray:
