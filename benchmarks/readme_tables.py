@@ -72,6 +72,8 @@ def quality(folder: str, precise: bool) -> str:
     files = sorted((RESULTS / folder).glob("*.json"), reverse=True)
     models = sorted((read_json(path, "numbers of quality.py") for path in files), key=lambda model: model.get("order", 0))
     models = [model for model in models if not precise or f"{AP_ROWS[0]}/COCO" in model["coco_val2017"]["rows"]]
+    if not models:
+        raise BPRError(f"docs/results/{folder}: expected numbers of quality.py, got none")
     head = ["model" if precise else "trained with"]
     head += [f"{split} {name}" for split in ("DAVIS", "COCO") for name in (*PAIRED, "harmed > 1 point")]
     head += [*PRECISE, "training seconds"] if precise else []
