@@ -128,6 +128,10 @@ def test_the_stage_shows_what_is_wrong_where(desktop: Tab, report: Path) -> None
     page.locator(".card").first.click()
     page.keyboard.press("m")
     page.keyboard.press("m")
+    # A busy machine paints later than it hears keys: the photograph is decoded, then two frames pass.
+    page.wait_for_function("document.querySelector('#modes [value=errors]').checked")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 300))")
     picture = cv2.imdecode(np.frombuffer(page.locator("#stage").screenshot(), np.uint8), cv2.IMREAD_COLOR).astype(int)
     amber = picture[..., 2] > picture[..., 0] + 60
     before, after = np.array_split(amber, 2, axis=1)
