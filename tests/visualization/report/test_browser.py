@@ -17,6 +17,8 @@ from tests.visualization.report.made import HOSTILE_CLASS, HOSTILE_FILE, multipl
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+expect = pytest.importorskip("playwright.sync_api", reason="the report's tests drive a browser with playwright").expect
+
 COPIES = 170
 MANY = 12 * COPIES
 
@@ -45,7 +47,7 @@ def test_the_overview_says_what_happened(desktop: Tab, report: Path) -> None:
         assert words in text
     assert page.locator(".plot svg").count() == 4
     page.locator(".verdict .harm.key").click()
-    assert page.locator("#gallery-title").inner_text() == "Harmed"
+    expect(page.locator("#gallery-title")).to_have_text("Harmed", use_inner_text=True)
 
 
 def test_filter_and_sort(desktop: Tab, report: Path) -> None:
@@ -53,7 +55,7 @@ def test_filter_and_sort(desktop: Tab, report: Path) -> None:
     assert gains(page, 12) == sorted(gains(page, 12), reverse=True)
     page.keyboard.press("/")
     page.keyboard.type("square")
-    assert page.locator("#found").inner_text() == "6 of 12 masks"
+    expect(page.locator("#found")).to_have_text("6 of 12 masks", use_inner_text=True)
     page.locator("select[name=sort]").select_option("harm")
     assert gains(page, 6) == sorted(gains(page, 6))
     assert "sort=harm" in page.url
@@ -70,13 +72,13 @@ def test_filter_and_sort(desktop: Tab, report: Path) -> None:
 def test_a_row_of_a_table_leads_to_its_masks(desktop: Tab, report: Path) -> None:
     page = desktop.open(report, "overview")
     page.get_by_role("link", name="square", exact=True).click()
-    assert page.locator("#found").inner_text() == "6 of 12 masks"
+    expect(page.locator("#found")).to_have_text("6 of 12 masks", use_inner_text=True)
     assert page.locator("select[name=class]").input_value() == "square"
 
 
 def test_harmed_shows_the_harmed_the_worst_first(desktop: Tab, report: Path) -> None:
     page = desktop.open(report, "harmed")
-    assert page.locator("#harmed-count").inner_text() == "3"
+    expect(page.locator("#harmed-count")).to_have_text("3", use_inner_text=True)
     assert gains(page, 3) == sorted(gains(page, 3))
     assert max(gains(page, 3)) < 0
     page.locator(".card").first.click()
@@ -108,18 +110,18 @@ def test_a_session_without_a_mouse(desktop: Tab, report: Path) -> None:
     page.keyboard.press("ArrowLeft")
     assert focused(page) == second
     page.keyboard.press("Enter")
-    assert page.locator("#viewer-place").inner_text() == "2 of 12"
+    expect(page.locator("#viewer-place")).to_have_text("2 of 12", use_inner_text=True)
     assert focused(page) == "slider"
     page.keyboard.press("n")
-    assert page.locator("#viewer-place").inner_text() == "3 of 12"
+    expect(page.locator("#viewer-place")).to_have_text("3 of 12", use_inner_text=True)
     page.keyboard.press("p")
     page.keyboard.press("m")
     page.keyboard.press("m")
-    assert page.get_by_role("radio", name="Errors").is_checked()
+    expect(page.get_by_role("radio", name="Errors")).to_be_checked()
     page.keyboard.press("1")
     assert page.locator(".place").first.get_attribute("aria-pressed") == "true"
     page.keyboard.press("Escape")
-    assert not page.locator("#viewer").is_visible()
+    expect(page.locator("#viewer")).to_be_hidden()
     assert focused(page) == second
 
 
@@ -144,12 +146,12 @@ def test_hostile_names_are_only_text(desktop: Tab, report: Path) -> None:
     page = desktop.open(report, "overview")
     assert page.get_by_role("link", name=HOSTILE_CLASS, exact=True).count() == 1
     page.get_by_role("link", name=HOSTILE_CLASS, exact=True).click()
-    assert page.locator("#found").inner_text() == "6 of 12 masks"
-    assert page.locator(".card .name").first.inner_text() == HOSTILE_CLASS
+    expect(page.locator("#found")).to_have_text("6 of 12 masks", use_inner_text=True)
+    expect(page.locator(".card .name").first).to_have_text(HOSTILE_CLASS, use_inner_text=True)
     page.keyboard.press("/")
     page.keyboard.type("onerror=alert(2)")
     page.locator(".card").first.click()
-    assert page.locator("#viewer-title").inner_text() == HOSTILE_CLASS
+    expect(page.locator("#viewer-title")).to_have_text(HOSTILE_CLASS, use_inner_text=True)
     assert HOSTILE_FILE in page.locator("#facts").inner_text()
     assert page.locator("img[src=x], main script").count() == 0
 
@@ -191,7 +193,7 @@ def test_the_script_reads_masks_as_python_does(desktop: Tab, report: Path) -> No
 
 def test_thousands_of_masks_stay_light(desktop: Tab, report: Path, tmp_path: Path) -> None:
     page = desktop.open(multiplied(report, tmp_path / "many", COPIES), "gallery")
-    assert page.locator("#found").inner_text() == f"{MANY} of {MANY} masks"
+    expect(page.locator("#found")).to_have_text(f"{MANY} of {MANY} masks", use_inner_text=True)
     page.locator(".card").first.wait_for()
     most = 0
     for step in range(11):
@@ -204,4 +206,4 @@ def test_thousands_of_masks_stay_light(desktop: Tab, report: Path, tmp_path: Pat
     assert 12 < len(thumbnails) < MANY / 2, "pictures load when they come near"
     page.keyboard.press("/")
     page.keyboard.type("0003.png")
-    assert page.locator("#found").inner_text() == f"{MANY // 3} of {MANY} masks"
+    expect(page.locator("#found")).to_have_text(f"{MANY // 3} of {MANY} masks", use_inner_text=True)
