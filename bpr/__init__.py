@@ -23,6 +23,7 @@ def load(
     scheme: Kind | None = None,
     nms_iou: float | None = None,
     passes: int | None = None,
+    backend: str = "auto",
 ) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
 
@@ -31,14 +32,15 @@ def load(
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
         passes: refine so many times, each along the boundary that the time before found (default: the model's).
+        backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model does.
 
     Raises:
-        BPRError: no such model, its file cannot be used, or an option is not possible.
+        BPRError: no such model or backend, its file cannot be used, or an option is not possible.
     """
     from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
 
-    return Refiner(load_predictor(model, config, kind=scheme, nms_iou=nms_iou, passes=passes))
+    return Refiner(load_predictor(model, config, backend, kind=scheme, nms_iou=nms_iou, passes=passes))
 
 
 def __getattr__(name: str) -> Any:

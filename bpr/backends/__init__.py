@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from bpr.backends.registry import AUTO, SUFFIXES, choose
 from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import IdentityPredictor, Predictor
@@ -16,35 +17,45 @@ def named_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(str(resources.files("bpr") / "assets")).glob("*.onnx"))}
 
 
-def load_predictor(model: str | Path, config: str | Path | None = None, **options: Any) -> Predictor:
+def load_predictor(model: str | Path, config: str | Path | None = None, backend: str = AUTO, **options: Any) -> Predictor:
     """The predictor of ``model``: ``identity``, a name of :func:`named_models`, a ``.onnx`` or a ``.pth`` file.
 
     Args:
+        backend: what runs it, a name of :data:`~bpr.backends.registry.NAMES`.
         options: values of its :class:`PatchScheme` to refine with; None leaves the model's. What the model was trained
             with (side, padding, inputs) can be said but not changed.
 
     Raises:
-        BPRError: no such model, its file cannot be used, or an option conflicts with it.
+        BPRError: no such model or backend, its file cannot be used, or an option conflicts with it.
     """
     try:
         if str(model) == "identity":
             return IdentityPredictor(PatchScheme().changed(**options))
-        predictor = _load_trained(model, config)
+        path = model_file(model)
+        predictor = choose(path, backend).load(path, config)
         predictor.scheme = predictor.scheme.refining_with(**options)
     except ValueError as error:
         raise BPRError(f"model {model}: {error}") from error
     return predictor
 
 
-def _load_trained(model: str | Path, config: str | Path | None) -> Predictor:
+def model_file(model: str | Path) -> Path:
+    """The file of a model by name or path.
+
+    Raises:
+        BPRError: neither a name that is known nor a file of a kind that a backend reads.
+    """
     path = named_models().get(str(model), Path(model))
-    if path.suffix == ".onnx":
-        from bpr.backends.onnx_runtime import OnnxPredictor
+    if path.suffix not in SUFFIXES:
+        known = ", ".join(["identity", *named_models()])
+        raise BPRError(f"model {str(model)!r}: expected one of {known}, or a .onnx or .pth file")
+    return path
 
-        return OnnxPredictor(path)
-    if path.suffix == ".pth":
-        from bpr.backends.mmseg import MMSegPredictor
 
-        return MMSegPredictor(path, config)
-    known = ", ".join(["identity", *named_models()])
-    raise BPRError(f"model {str(model)!r}: expected one of {known}, or a .onnx or .pth file")
+def backend_of(model: str | Path, backend: str = AUTO) -> str:
+    """Name of the backend that runs a model by name or path when ``backend`` is asked for.
+
+    Raises:
+        BPRError: as :func:`load_predictor`.
+    """
+    return choose(model_file(model), backend).name

@@ -1,24 +1,23 @@
-"""An exported model on ONNX Runtime: no torch, no config.
-
-The file carries all it needs: its graph reads uint8 patches and gives probabilities (preprocessing inside), and its
-metadata holds the patch scheme and where it comes from.
-"""
+"""An exported model on ONNX Runtime: no torch, no config. CPU, CUDA or TensorRT, whichever its build has."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
 
+from bpr.backends.exported import cannot_load, check_exists, read_metadata
 from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import PatchBatch
 
-METADATA_KEY = "bpr"
-METADATA_VERSION = 1
+Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "CUDAExecutionProvider": {"use_tf32": "0"},  # float32 as on the CPU
+    "TensorrtExecutionProvider": {"trt_fp16_enable": "1"},
+}
 
 
 class OnnxPredictor:
@@ -27,37 +26,30 @@ class OnnxPredictor:
     Args:
         path: a file written by ``bpr export``.
         batch_size: patches a call.
-        threads: of the network; None takes all cores.
+        threads: of the network on the CPU; None takes all cores.
+        provider: of ONNX Runtime; what it cannot run is run on the CPU.
 
     Raises:
-        BPRError: no such file, not ONNX, not exported by BPR.
+        BPRError: no such file, not ONNX, not exported by BPR; or the provider does not start.
     """
 
-    def __init__(self, path: str | Path, batch_size: int = 64, threads: int | None = None) -> None:
-        path = Path(path)
-        if not path.is_file():
-            raise BPRError(f"{path}: no such model file; expected an ONNX file written by bpr export")
+    def __init__(
+        self, path: str | Path, batch_size: int = 64, threads: int | None = None, provider: Provider = "CPUExecutionProvider"
+    ) -> None:
+        path = check_exists(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads or 0
+        providers = [(name, OPTIONS.get(name, {})) for name in dict.fromkeys([provider, "CPUExecutionProvider"])]
         try:
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
         except Exception as error:  # ONNX Runtime raises types of its own, one per status code
-            raise BPRError(f"{path}: ONNX Runtime cannot load it ({str(error).splitlines()[0][:120]})") from error
-        self.metadata = _metadata(path, self._session.get_modelmeta().custom_metadata_map)
+            raise cannot_load(path, "ONNX Runtime", error) from error
+        if (started := self._session.get_providers()[0]) != provider:
+            raise BPRError(f"{path}: expected ONNX Runtime to start {provider}, got {started}; check its libraries, or --backend auto")
+        self.metadata = read_metadata(path, self._session.get_modelmeta().custom_metadata_map)
         self.scheme = PatchScheme.from_dict(self.metadata["scheme"])
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         return self._session.run(["probability"], {"patches": batch.patches})[0]
-
-
-def _metadata(path: Path, properties: dict[str, str]) -> dict[str, Any]:
-    try:
-        metadata = json.loads(properties[METADATA_KEY])
-        version = metadata["version"]
-    except (KeyError, ValueError, TypeError):
-        raise BPRError(f"{path}: an ONNX file without BPR's metadata; expected one written by bpr export") from None
-    if version != METADATA_VERSION:
-        raise BPRError(f"{path}: expected metadata version {METADATA_VERSION}, got {version}; export again with this BPR")
-    return metadata

@@ -19,6 +19,10 @@ METRICS = (
     "ap", "boundary-ap", "matched", "af-matched", "af-tp", "af-semantic", "mba", "trimap", "lvis-ap", "cityscapes-ap", "pq",
 )  # fmt: skip
 """Those of bpr.evaluation.metrics."""
+BACKENDS = (
+    "auto", "onnxruntime-tensorrt", "onnxruntime-cuda", "openvino-bf16", "openvino", "onnxruntime", "torch-bf16", "torch",
+)  # fmt: skip
+"""Those of bpr.backends.registry."""
 PROTOCOLS = ("coco", "lvis", "cityscapes")
 """Those of bpr.evaluation.case."""
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr.cli.options import FORMATS, add_model_scheme, add_workers, progress_bar, scheme_options
+from bpr.cli.options import BACKENDS, FORMATS, add_model_scheme, add_workers, progress_bar, scheme_options
 from bpr.errors import BPRError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ann", help="COCO file whose images list names the files; without it the id is the file's stem")
     parser.add_argument("--model", default="starter", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: the fastest that is exact)")
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_model_scheme(parser)
     parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
@@ -54,13 +55,13 @@ def run(args: argparse.Namespace) -> int:
         refined, report = refine_records(records, images, refiner, args.workers, advance, source.exclusive, args.min_score)
     with report.clock.stage("write"):
         source.write(refined, Path(args.out))
-    _print(report, args.out)
+    _print(report, args.out, _ran_on(args))
     return 1 if args.strict and report.kept else 0
 
 
-def _print(report: RunReport, out: str) -> None:
+def _print(report: RunReport, out: str, ran_on: str) -> None:
     """Where the time went, what could not be refined, and last how many records were."""
-    print(_summary(report))
+    print(_summary(report) + ran_on)
     for problem in report.problems[:MOST_PROBLEMS_SHOWN]:
         print(problem, file=sys.stderr)
     if len(report.problems) > MOST_PROBLEMS_SHOWN:
@@ -74,13 +75,20 @@ def _predictor(args: argparse.Namespace, records: list[Record], document: dict[s
     from bpr.backends import load_predictor
 
     if args.model != "oracle":
-        return load_predictor(args.model, args.config, **scheme_options(args))
+        return load_predictor(args.model, args.config, args.backend, **scheme_options(args))
     predictor = _oracle(args, records, document)
     try:
         predictor.scheme = predictor.scheme.changed(**scheme_options(args))
     except ValueError as error:
         raise BPRError(str(error)) from error
     return predictor
+
+
+def _ran_on(args: argparse.Namespace) -> str:
+    """Which backend the network ran on; identity and oracle have no network."""
+    from bpr.backends import backend_of
+
+    return "" if args.model in ("identity", "oracle") else f", on {backend_of(args.model, args.backend)}"
 
 
 def _oracle(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> OraclePredictor:

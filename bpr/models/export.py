@@ -14,7 +14,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from bpr.backends.onnx_runtime import METADATA_KEY, METADATA_VERSION
+from bpr.backends.exported import METADATA_KEY, METADATA_VERSION
 from bpr.errors import BPRError
 from bpr.formats.files import atomic_open
 from bpr.geometry.scheme import PatchScheme

@@ -1,0 +1,138 @@
+"""Patches per second of every backend that is installed, at 128 and 64 px, as ratios to torch's eager float32.
+
+    python benchmarks/backend_speed.py [--repeats 15] [--out docs/results/backend_speed.json]
+
+128 px is `starter`, 64 px `starter-fast`: the same network, whose weights torch reads out of the exported file. The
+baseline is float32 in the contiguous layout, as the released code runs; batches of 32 patches come as uint8 and go as
+probabilities. Every file of the model that lies beside it (NAME.int8.onnx, ...) is a row too. All rows run in turn within
+one process, so a busy machine slows all of them alike; `passed` says what benchmarks/parity.py found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from model_table import processor
+
+from bpr.backends import model_file, named_models
+from bpr.backends.gates import passed
+from bpr.backends.mmseg import SegmentorPredictor
+from bpr.backends.registry import BACKENDS
+from bpr.cli.options import versions_of
+from bpr.formats.files import write_json
+from bpr.geometry.scheme import PatchScheme
+from bpr.models.exported import exported_state_dict
+from bpr.models.loading import build_segmentor
+from bpr.models.patch_segmentor import PatchSegmentor
+from bpr.refinement.predictor import PatchBatch, Predictor
+
+ROOT = Path(__file__).parents[1]
+SIDES = {128: "starter", 64: "starter-fast"}
+CONFIG = ROOT / "configs" / "bpr_hrnet-w18s_1xb32-2400_starter-128x128.py"
+BATCH = 32
+TARGET = 6
+BASELINE = "torch eager float32, contiguous"
+PACKAGES = ("bpr", "numpy", "onnxruntime", "openvino", "torch")
+Run = Callable[[], object]
+
+
+def sides(side: int) -> dict[str, tuple[Predictor, bool]]:
+    """By row name: a predictor, and whether it has passed its gate."""
+    name = SIDES[side]
+    found = {label: (predictor, label == BASELINE) for label, predictor in by_torch(name, side).items()}
+    return found | {label: made for file in variants(name) for label, made in by_runtime(file)}
+
+
+def variants(name: str) -> list[Path]:
+    """The model's file and those that were made of it."""
+    return [path for stem, path in named_models().items() if stem == name or stem.startswith(f"{name}.")]
+
+
+def by_torch(name: str, side: int) -> dict[str, Predictor]:
+    """Eager torch with the weights of the exported file."""
+    scheme = BACKENDS["onnxruntime"].load(model_file(name), None).scheme
+    plain, fast = (network(name, side, contiguous) for contiguous in (True, False))
+    kinds = {BASELINE: (plain, False), "torch": (fast, False), "torch-bf16": (fast, True)}
+    return {label: SegmentorPredictor(model, scheme, BATCH, bf16) for label, (model, bf16) in kinds.items()}
+
+
+def network(name: str, side: int, contiguous: bool) -> PatchSegmentor:
+    """The network at an input side; ``contiguous`` undoes the layout that is faster."""
+    model = build_segmentor(CONFIG)[1].eval()
+    model.data_preprocessor.input_side = side
+    model.load_state_dict(exported_state_dict(model_file(name), model))
+    if contiguous:
+        model.to(memory_format=torch.contiguous_format)
+        model.backbone.register_forward_pre_hook(lambda _, inputs: tuple(one.contiguous() for one in inputs))
+    return model
+
+
+def by_runtime(path: Path) -> Iterator[tuple[str, tuple[Predictor, bool]]]:
+    """Every installed backend that reads the file."""
+    for backend in BACKENDS.values():
+        if backend.suffix == path.suffix and not backend.missing():
+            kind = path.stem.partition(".")[2]
+            label = f"{backend.name}, {kind} file" if kind else backend.name
+            yield label, (backend.load(path, None), passed(path, backend.name))
+
+
+def noise(scheme: PatchScheme) -> PatchBatch:
+    shape = (BATCH, scheme.window, scheme.window, scheme.channels)
+    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
+
+
+def in_turn(runs: dict[str, Run], repeats: int) -> dict[str, np.ndarray]:
+    """(repeats,) seconds of every run: two rounds to warm up, then all of them one after the other, ``repeats`` times."""
+    spent: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats + 2):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            spent[name].append(time.perf_counter() - start)
+    return {name: np.array(seconds[2:]) for name, seconds in spent.items()}
+
+
+def measure(side: int, repeats: int) -> dict[str, Any]:
+    predictors = sides(side)
+    batch = noise(next(iter(predictors.values()))[0].scheme)
+    spent = in_turn({name: partial(predictor.predict, batch) for name, (predictor, _) in predictors.items()}, repeats)
+    rows = [row(name, seconds, spent[BASELINE], predictors[name][1]) for name, seconds in spent.items()]
+    best = max((one for one in rows if one["passed"]), key=lambda one: one["ratio"])
+    return {"side": side, "model": SIDES[side], "rows": rows, "best": best["name"], "best_ratio": best["ratio"]}
+
+
+def row(name: str, seconds: np.ndarray, baseline: np.ndarray, gate: bool) -> dict[str, Any]:
+    """Patches per second (quartiles), and the median over rounds of the ratio to the baseline of the same round."""
+    low, median, high = np.percentile(BATCH / seconds, [25, 50, 75]).tolist()
+    ratio = float(np.median(baseline / seconds))
+    return {"name": name, "patches_per_second": median, "low": low, "high": high, "ratio": ratio, "passed": gate}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sides", type=int, nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--out", default="docs/results/backend_speed.json")
+    args = parser.parse_args()
+    found = [measure(side, args.repeats) for side in args.sides]
+    for one in found:
+        for own in one["rows"]:
+            gate = "" if own["passed"] else "  (gate not passed)"
+            print(f"{one['side']} px  {own['name']:36} {own['patches_per_second']:7.1f} patches/s  {own['ratio']:5.2f}{gate}")
+    machine = {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version(), "threads": torch.get_num_threads()}
+    settings = {"batch": BATCH, "repeats": args.repeats, "baseline": BASELINE, "target": TARGET, "date": time.strftime("%Y-%m-%d")}
+    write_json(args.out, {**settings, "machine": machine, "versions": versions_of(PACKAGES), "sides": found}, indent=1)
+
+
+if __name__ == "__main__":
+    main()

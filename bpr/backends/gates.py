@@ -1,0 +1,37 @@
+"""Which backends say what the reference says: the record that ``benchmarks/parity.py`` leaves beside the models.
+
+The record is keyed by the SHA-256 of a model's file, so a model that changed has passed nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bpr.formats.files import file_sha256, read_json
+
+RECORD = "parity.json"
+MOST_POINTS = 0.2
+"""Reduced precision may move F@2px on DAVIS val by so many points; float32 may move no mask."""
+
+
+def record_beside(model: str | Path) -> Path:
+    return Path(model).with_name(RECORD)
+
+
+def passed(model: str | Path, backend: str) -> bool:
+    """Whether ``backend`` was measured on this very file and stayed within its gate. What was not measured has not passed."""
+    record = record_beside(model)
+    if not record.is_file():
+        return False
+    backends: dict[str, Any] = read_json(record, "a record of benchmarks/parity.py").get(file_sha256(model), {}).get("backends", {})
+    return bool(backends.get(backend, {}).get("passed", False))
+
+
+def within_gate(exact: bool, equal_masks: float, points: float) -> bool:
+    """Of a share of equal masks and a change of F@2px in points.
+
+    >>> within_gate(True, 1.0, 0.0), within_gate(True, 0.99, 0.0), within_gate(False, 0.4, -0.19)
+    (True, False, True)
+    """
+    return equal_masks == 1.0 if exact else abs(points) <= MOST_POINTS

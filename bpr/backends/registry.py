@@ -1,0 +1,121 @@
+"""The ways to run a model, by name: which files each reads, what it needs, and which one ``auto`` takes."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bpr.backends.gates import passed
+from bpr.errors import BPRError
+from bpr.refinement.predictor import Predictor
+
+AUTO = "auto"
+Config = str | Path | None
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to run a model.
+
+    Attributes:
+        suffix: of the files that it reads.
+        load: makes its predictor of a file and, for a ``.pth``, its config.
+        needs: module that must be installed, and how to get it.
+        provider: of ONNX Runtime, that its build must have.
+        exact: computes in float32; False: rounds to fewer bits on the way.
+        reference: what other backends are compared with; needs no gate.
+    """
+
+    name: str
+    suffix: str
+    load: Callable[[Path, Config], Predictor]
+    needs: tuple[str, str]
+    provider: str | None = None
+    exact: bool = True
+    reference: bool = False
+
+    def missing(self) -> str | None:
+        """What has to be installed before it runs here; None: nothing."""
+        module, remedy = self.needs
+        if importlib.util.find_spec(module) is None:
+            return remedy
+        if self.provider is not None:
+            import onnxruntime
+
+            if self.provider not in onnxruntime.get_available_providers():
+                return remedy
+        return None
+
+
+def _onnxruntime(provider: str) -> Callable[[Path, Config], Predictor]:
+    def load(path: Path, config: Config) -> Predictor:
+        from bpr.backends.onnx_runtime import OnnxPredictor
+
+        return OnnxPredictor(path, provider=provider)
+
+    return load
+
+
+def _openvino(bf16: bool) -> Callable[[Path, Config], Predictor]:
+    def load(path: Path, config: Config) -> Predictor:
+        from bpr.backends.openvino import OpenVinoPredictor
+
+        return OpenVinoPredictor(path, bf16=bf16)
+
+    return load
+
+
+def _torch(bf16: bool) -> Callable[[Path, Config], Predictor]:
+    def load(path: Path, config: Config) -> Predictor:
+        from bpr.backends.mmseg import MMSegPredictor
+
+        return MMSegPredictor(path, config, bf16=bf16)
+
+    return load
+
+
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+ORT, ORT_GPU = ("onnxruntime", "pip install onnxruntime"), ("onnxruntime", "pip install onnxruntime-gpu in the place of onnxruntime")
+OPENVINO, TORCH = ("openvino", "pip install 'bpr[openvino]'"), ("torch", "pip install 'bpr[train]'")
+BACKENDS = {
+    backend.name: backend
+    for backend in (
+        Backend("onnxruntime-tensorrt", ".onnx", _onnxruntime(TENSORRT), ORT_GPU, TENSORRT, exact=False),
+        Backend("onnxruntime-cuda", ".onnx", _onnxruntime(CUDA), ORT_GPU, CUDA),
+        Backend("openvino-bf16", ".onnx", _openvino(bf16=True), OPENVINO, exact=False),
+        Backend("openvino", ".onnx", _openvino(bf16=False), OPENVINO),
+        Backend("onnxruntime", ".onnx", _onnxruntime(CPU), ORT, CPU, reference=True),
+        Backend("torch-bf16", ".pth", _torch(bf16=True), TORCH, exact=False),
+        Backend("torch", ".pth", _torch(bf16=False), TORCH, reference=True),
+    )
+}
+"""Fastest first; benchmarks/backend_speed.py measures those of this machine."""
+NAMES = (AUTO, *BACKENDS)
+SUFFIXES = frozenset(backend.suffix for backend in BACKENDS.values())
+
+
+def choose(model: Path, name: str = AUTO) -> Backend:
+    """The backend ``name``, or with ``auto`` the fastest exact one that is installed and has passed its gate for ``model``.
+
+    Raises:
+        BPRError: no such backend, it reads other files, or it is not installed.
+    """
+    if name == AUTO:
+        return _fastest(model)
+    if name not in BACKENDS:
+        raise BPRError(f"backend {name!r}: expected one of {', '.join(NAMES)}")
+    backend = BACKENDS[name]
+    if model.suffix != backend.suffix:
+        fitting = ", ".join(other.name for other in BACKENDS.values() if other.suffix == model.suffix)
+        raise BPRError(f"backend {name}: expected a {backend.suffix} file, got {model.name}; it runs on {fitting}")
+    if remedy := backend.missing():
+        raise BPRError(f"backend {name}: expected {backend.provider or backend.needs[0]} to be installed, got none; {remedy}, or take auto")
+    return backend
+
+
+def _fastest(model: Path) -> Backend:
+    able = [backend for backend in BACKENDS.values() if backend.suffix == model.suffix and backend.exact]
+    trusted = (backend for backend in able if backend.reference or (not backend.missing() and passed(model, backend.name)))
+    return next(trusted)

@@ -1,0 +1,138 @@
+"""Every runtime gives the masks of ONNX Runtime; bfloat16 nearly; threads, part batches and bad files are no trouble."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bpr.backends import named_models
+from bpr.backends.mmseg import MMSegPredictor, SegmentorPredictor
+from bpr.backends.onnx_runtime import OnnxPredictor
+from bpr.demo.scenes import coarse_masks, paint_scene
+from bpr.errors import BPRError
+from bpr.models.exported import exported_state_dict
+from bpr.models.loading import build_segmentor
+from bpr.refinement.predictor import PatchBatch, Predictor
+from bpr.refinement.refiner import Refiner
+from tests.conftest import ROOT
+
+pytest.importorskip("openvino", reason="OpenVINO is not installed")
+from bpr.backends.openvino import OpenVinoPredictor
+
+MODEL = named_models()["starter-fast"]
+CONFIG = ROOT / "configs" / "bpr_hrnet-w18s_1xb32-2400_starter-128x128.py"
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+
+
+@pytest.fixture(scope="module")
+def reference() -> OnnxPredictor:
+    return OnnxPredictor(MODEL)
+
+
+@pytest.fixture(scope="module")
+def openvino() -> OpenVinoPredictor:
+    return OpenVinoPredictor(MODEL)
+
+
+@pytest.fixture(scope="module")
+def patches(reference: OnnxPredictor) -> np.ndarray:
+    """Some patches of a painted scene."""
+    scene = paint_scene(3, (200, 260))
+    masks = np.stack([mask.to_frame() for mask in coarse_masks(scene, "mask_head", 3)])
+    parts = Refiner(reference)(scene.image, masks, return_patches=True).patches
+    return np.concatenate([part.patches for part in parts])[:24]
+
+
+def probabilities(predictor: Predictor, patches: np.ndarray) -> np.ndarray:
+    return predictor.predict(PatchBatch(patches, np.zeros((len(patches), 4), np.int32), []))
+
+
+@pytest.fixture(scope="module")
+def network() -> SegmentorPredictor:
+    """The exported weights in torch."""
+    return segmentor(bf16=False)
+
+
+def segmentor(bf16: bool, device: str = "cpu", batch_size: int = 64) -> SegmentorPredictor:
+    model = build_segmentor(CONFIG)[1].eval()
+    model.data_preprocessor.input_side = 64
+    model.load_state_dict(exported_state_dict(MODEL, model))
+    return SegmentorPredictor(model.to(device), OnnxPredictor(MODEL).scheme, batch_size, bf16)
+
+
+def test_openvino_gives_the_masks_of_onnx_runtime(reference: OnnxPredictor, openvino: OpenVinoPredictor) -> None:
+    scene = paint_scene(5, (240, 320))
+    masks = np.stack([mask.to_frame() for mask in coarse_masks(scene, "prototype", 5)])
+    refined = [Refiner(predictor)(scene.image, masks) for predictor in (reference, openvino)]
+    assert np.array_equal(*refined)
+    assert not np.array_equal(refined[0], masks)
+
+
+def test_both_read_the_same_metadata(reference: OnnxPredictor, openvino: OpenVinoPredictor) -> None:
+    assert openvino.metadata == reference.metadata
+    assert openvino.scheme == reference.scheme
+
+
+def test_float32_is_float32_also_where_the_processor_has_bfloat16(
+    reference: OnnxPredictor, openvino: OpenVinoPredictor, network: SegmentorPredictor, patches: np.ndarray
+) -> None:
+    expected = probabilities(reference, patches)
+    for predictor in (openvino, network):
+        assert np.abs(probabilities(predictor, patches) - expected).max() < 1e-4
+
+
+def test_bfloat16_is_near(reference: OnnxPredictor, patches: np.ndarray) -> None:
+    expected = probabilities(reference, patches)
+    for predictor in (OpenVinoPredictor(MODEL, bf16=True), segmentor(bf16=True)):
+        found = probabilities(predictor, patches)
+        assert found.dtype == np.float32
+        assert ((found > 0.5) == (expected > 0.5)).mean() > 0.98
+
+
+def test_a_patch_has_its_answer_in_any_batch(openvino: OpenVinoPredictor, patches: np.ndarray) -> None:
+    together = probabilities(openvino, patches)
+    for size in (1, 3, 8):
+        parts = [probabilities(openvino, patches[start : start + size]) for start in range(0, len(patches), size)]
+        assert np.array_equal(np.concatenate(parts), together)
+
+
+def test_threads_may_share_openvino(openvino: OpenVinoPredictor, patches: np.ndarray) -> None:
+    many = [patches[start : start + 4] for start in range(0, len(patches), 4)] * 2
+    alone = [probabilities(openvino, part) for part in many]
+    with ThreadPoolExecutor(4) as pool:
+        shared = list(pool.map(lambda part: probabilities(openvino, part), many))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, shared, strict=True))
+
+
+@pytest.mark.parametrize("kind", [OnnxPredictor, OpenVinoPredictor])
+def test_a_file_that_is_no_model_is_one_line(kind: type, tmp_path: Path) -> None:
+    with pytest.raises(BPRError, match="no such model file"):
+        kind(tmp_path / "none.onnx")
+    (tmp_path / "model.onnx").write_text("no model")
+    with pytest.raises(BPRError, match=r"model\.onnx: \w+( Runtime)? cannot load it \(.+\)$"):
+        kind(tmp_path / "model.onnx")
+
+
+def test_another_onnx_file_is_refused(tmp_path: Path) -> None:
+    import onnx
+
+    other = onnx.load(MODEL)
+    del other.metadata_props[:]
+    onnx.save(other, tmp_path / "other.onnx")
+    with pytest.raises(BPRError, match=re.escape("an ONNX file without BPR's metadata")):
+        OpenVinoPredictor(tmp_path / "other.onnx")
+
+
+@NEEDS_GPU
+def test_a_graph_and_a_part_batch_say_the_same_on_the_gpu(reference: OnnxPredictor, patches: np.ndarray, tmp_path: Path) -> None:
+    model = build_segmentor(CONFIG)[1]
+    torch.save({"state_dict": exported_state_dict(named_models()["starter"], model)}, tmp_path / "model.pth")
+    predictor = MMSegPredictor(tmp_path / "model.pth", CONFIG, batch_size=16)
+    full = probabilities(predictor, patches[:16])
+    assert np.abs(probabilities(predictor, patches[:15]) - full[:15]).max() < 1e-4
+    assert np.abs(full - probabilities(OnnxPredictor(named_models()["starter"]), patches[:16])).max() < 1e-3
