@@ -110,6 +110,41 @@ def geometry_speed() -> str:
     return "\n".join(["| scene | patches | full frame / boxes |", "|---|---|---|", *rows, f"| median | | {report['ratio']:.1f} |"])
 
 
+def backend_speed() -> str:
+    """Patches per second and ratios to the baseline at both sides, slowest first; the best that passed its gate in bold."""
+    report = read_json(RESULTS / "backend_speed.json", "a report of backend_speed.py")
+    machine = report["machine"]
+    said = f"{report['date']}, {machine['cores']} cores of {machine['processor']}, batch {report['batch']}, {report['repeats']} rounds."
+    verdicts = [_verdict(one, report["target"]) for one in report["sides"] if one["side"] == 128]
+    head = "| side | backend | patches/s (quartiles) | times the baseline | gate |\n|---|---|---:|---:|---|"
+    lines = [_backend_row(one, own) for one in report["sides"] for own in sorted(one["rows"], key=lambda own: own["ratio"])]
+    return "\n".join([" ".join([said, *verdicts]), "", head, *lines])
+
+
+def _verdict(one: dict[str, Any], target: float) -> str:
+    found = "met" if one["best_ratio"] >= target else "**missed**"
+    return f"Best at {one['side']} px within its gate: {one['best']}, {one['best_ratio']:.1f} times (target {target}: {found})."
+
+
+def _backend_row(one: dict[str, Any], own: dict[str, Any]) -> str:
+    rate = f"{own['patches_per_second']:.0f} ({own['low']:.0f} .. {own['high']:.0f})"
+    cells = [f"{one['side']} px", own["name"], rate, f"{own['ratio']:.2f}", "passed" if own["passed"] else "not passed"]
+    return "| " + " | ".join(f"**{cell}**" if own["name"] == one["best"] else cell for cell in cells) + " |"
+
+
+def parity() -> str:
+    """What every backend changed, model by model."""
+    record = read_json(ROOT / "bpr" / "assets" / "parity.json", "a record of parity.py")
+    head = "| model | backend | equal masks | F@2px against float32, points | gate |\n|---|---|---:|---:|---|"
+    rows = [(entry["model"], name, found) for entry in record.values() for name, found in entry["backends"].items()]
+    lines = [
+        f"| {model} | {name} | {100 * found['equal_masks']:.1f} % of {found['masks']} | {found['f2_points']:+.3f} "
+        f"| {'passed' if found['passed'] else '**failed**'} |"
+        for model, name, found in rows
+    ]
+    return "\n".join([head, *lines])
+
+
 def log(name: str) -> str:
     """What ``bpr refine`` printed."""
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
@@ -122,6 +157,8 @@ TABLES = {
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
     "geometry_speed": geometry_speed,
+    "backend_speed": backend_speed,
+    "parity": parity,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: refiners("davis_val"),

@@ -6,10 +6,14 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bpr.backends.gates import passed
 from bpr.errors import BPRError
 from bpr.refinement.predictor import Predictor
+
+if TYPE_CHECKING:
+    from bpr.backends.onnx_runtime import Provider
 
 AUTO = "auto"
 Config = str | Path | None
@@ -49,7 +53,7 @@ class Backend:
         return None
 
 
-def _onnxruntime(provider: str) -> Callable[[Path, Config], Predictor]:
+def _onnxruntime(provider: Provider) -> Callable[[Path, Config], Predictor]:
     def load(path: Path, config: Config) -> Predictor:
         from bpr.backends.onnx_runtime import OnnxPredictor
 
@@ -76,7 +80,9 @@ def _torch(bf16: bool) -> Callable[[Path, Config], Predictor]:
     return load
 
 
-CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+CPU: Provider = "CPUExecutionProvider"
+CUDA: Provider = "CUDAExecutionProvider"
+TENSORRT: Provider = "TensorrtExecutionProvider"
 ORT, ORT_GPU = ("onnxruntime", "pip install onnxruntime"), ("onnxruntime", "pip install onnxruntime-gpu in the place of onnxruntime")
 OPENVINO, TORCH = ("openvino", "pip install 'bpr[openvino]'"), ("torch", "pip install 'bpr[train]'")
 BACKENDS = {
