@@ -128,7 +128,7 @@ def _verdict(one: dict[str, Any], target: float) -> str:
 
 def _backend_row(one: dict[str, Any], own: dict[str, Any]) -> str:
     rate = f"{own['patches_per_second']:.0f} ({own['low']:.0f} .. {own['high']:.0f})"
-    cells = [f"{one['side']} px", own["name"], rate, f"{own['ratio']:.2f}", "passed" if own["passed"] else "not passed"]
+    cells = [f"{one['side']} px", own["name"], rate, f"{own['ratio']:.2f}", "passed" if own["passed"] else "not passed or not measured"]
     return "| " + " | ".join(f"**{cell}**" if own["name"] == one["best"] else cell for cell in cells) + " |"
 
 
