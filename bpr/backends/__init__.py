@@ -32,7 +32,9 @@ def load_predictor(model: str | Path, config: str | Path | None = None, backend:
         if str(model) == "identity":
             return IdentityPredictor(PatchScheme().changed(**options))
         path = model_file(model)
-        predictor = choose(path, backend).load(path, config)
+        chosen = choose(path, backend)
+        predictor = chosen.load(path, config)
+        predictor.backend = chosen.name
         predictor.scheme = predictor.scheme.refining_with(**options)
     except ValueError as error:
         raise BPRError(f"model {model}: {error}") from error
@@ -50,12 +52,3 @@ def model_file(model: str | Path) -> Path:
         known = ", ".join(["identity", *named_models()])
         raise BPRError(f"model {str(model)!r}: expected one of {known}, or a .onnx or .pth file")
     return path
-
-
-def backend_of(model: str | Path, backend: str = AUTO) -> str:
-    """Name of the backend that runs a model by name or path when ``backend`` is asked for.
-
-    Raises:
-        BPRError: as :func:`load_predictor`.
-    """
-    return choose(model_file(model), backend).name

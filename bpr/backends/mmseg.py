@@ -25,6 +25,8 @@ class SegmentorPredictor:
         bf16: convolutions in bfloat16, everything else in float32; without it nothing is rounded to fewer bits, TF32 included.
     """
 
+    backend = "torch"
+
     def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64, bf16: bool = False) -> None:
         self._model, self.scheme, self.batch_size, self._bf16 = model, scheme, batch_size, bf16
         self._device = next(model.parameters()).device

@@ -33,6 +33,8 @@ class OnnxPredictor:
         BPRError: no such file, not ONNX, not exported by BPR; or the provider does not start.
     """
 
+    backend = "onnxruntime"
+
     def __init__(
         self, path: str | Path, batch_size: int = 64, threads: int | None = None, provider: Provider = "CPUExecutionProvider"
     ) -> None:

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bpr.backends.gates import passed
 from bpr.errors import BPRError
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 Config = str | Path | None
+
+
+class NetworkPredictor(Predictor, Protocol):
+    """A predictor that runs a network; ``backend`` names what on."""
+
+    backend: str
+
+
+Loader = Callable[[Path, Config], NetworkPredictor]
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Backend:
 
     name: str
     suffix: str
-    load: Callable[[Path, Config], Predictor]
+    load: Loader
     needs: tuple[str, str]
     provider: str | None = None
     exact: bool = True
@@ -53,8 +62,8 @@ class Backend:
         return None
 
 
-def _onnxruntime(provider: Provider) -> Callable[[Path, Config], Predictor]:
-    def load(path: Path, config: Config) -> Predictor:
+def _onnxruntime(provider: Provider) -> Loader:
+    def load(path: Path, config: Config) -> NetworkPredictor:
         from bpr.backends.onnx_runtime import OnnxPredictor
 
         return OnnxPredictor(path, provider=provider)
@@ -62,8 +71,8 @@ def _onnxruntime(provider: Provider) -> Callable[[Path, Config], Predictor]:
     return load
 
 
-def _openvino(bf16: bool) -> Callable[[Path, Config], Predictor]:
-    def load(path: Path, config: Config) -> Predictor:
+def _openvino(bf16: bool) -> Loader:
+    def load(path: Path, config: Config) -> NetworkPredictor:
         from bpr.backends.openvino import OpenVinoPredictor
 
         return OpenVinoPredictor(path, bf16=bf16)
@@ -71,8 +80,8 @@ def _openvino(bf16: bool) -> Callable[[Path, Config], Predictor]:
     return load
 
 
-def _torch(bf16: bool) -> Callable[[Path, Config], Predictor]:
-    def load(path: Path, config: Config) -> Predictor:
+def _torch(bf16: bool) -> Loader:
+    def load(path: Path, config: Config) -> NetworkPredictor:
         from bpr.backends.mmseg import MMSegPredictor
 
         return MMSegPredictor(path, config, bf16=bf16)

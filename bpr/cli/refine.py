@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         refined, report = refine_records(records, images, refiner, args.workers, advance, source.exclusive, args.min_score)
     with report.clock.stage("write"):
         source.write(refined, Path(args.out))
-    _print(report, args.out, _ran_on(args))
+    _print(report, args.out, _ran_on(refiner.predictor))
     return 1 if args.strict and report.kept else 0
 
 
@@ -84,11 +84,10 @@ def _predictor(args: argparse.Namespace, records: list[Record], document: dict[s
     return predictor
 
 
-def _ran_on(args: argparse.Namespace) -> str:
+def _ran_on(predictor: Predictor) -> str:
     """Which backend the network ran on; identity and oracle have no network."""
-    from bpr.backends import backend_of
-
-    return "" if args.model in ("identity", "oracle") else f", on {backend_of(args.model, args.backend)}"
+    backend = getattr(predictor, "backend", None)
+    return f", on {backend}" if backend else ""
 
 
 def _oracle(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> OraclePredictor:
