@@ -2,7 +2,7 @@
 
 Weights get a scale per output channel. ONNX Runtime and OpenVINO run a convolution in int8 where its inputs and outputs
 are quantized, and fuse the ReLU behind it; sums and resizes between them stay in float. So do the convolutions that read
-the picture, whose 8 bits are all signal, and the one that gives the logits: together a fiftieth of the time.
+the picture, whose 8 bits are all signal, and the one that gives the logits, which cost little beside the others.
 """
 
 from __future__ import annotations
