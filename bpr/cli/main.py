@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import bpr
 from bpr.errors import BPRError
 
-TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "convert-checkpoint")
+TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint")
 COMMANDS = ("refine", "convert", "demo", "visualize", "eval", "analyze", "report", *TRAINING)
 
 
