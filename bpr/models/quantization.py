@@ -19,7 +19,8 @@ import onnx
 from onnx import helper
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre_process, quantize_static
 
-from bpr.backends.onnx_runtime import METADATA_KEY, OnnxPredictor
+from bpr.backends.exported import METADATA_KEY
+from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
 from bpr.formats.files import atomic_open
 from bpr.refinement.predictor import PatchBatch
