@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,17 +63,23 @@ ROWS = (
 
 
 def train(row: Row) -> tuple[Path, float]:
-    """The exported model of a row and the seconds its training took, as measured then."""
+    """The exported model of a row and the processor seconds its training took, as measured then."""
     work = Path("work_dirs/ablations") / row.name
     model, seconds = work / "model.onnx", work / "seconds.json"
     if not seconds.is_file():
         options = ["default_hooks.checkpoint.interval=160", *row.options]
-        begun = time.perf_counter()
+        before = processor_seconds()
         run("tools/train.py", row.config, "--amp", "--work-dir", str(work), "--resume", "--cfg-options", *options)
-        write_json(seconds, time.perf_counter() - begun)
+        write_json(seconds, processor_seconds() - before)
     if not model.is_file():
         run("tools/export.py", str(work / Path(row.config).name), str(work / f"iter_{ITERATIONS}.pth"), "--out", str(model))
     return model, json.loads(seconds.read_text())
+
+
+def processor_seconds() -> float:
+    """Of the processes that have been run so far: other work on the machine does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run(*command: str) -> None:

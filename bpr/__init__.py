@@ -22,6 +22,7 @@ def load(
     *,
     scheme: Kind | None = None,
     nms_iou: float | None = None,
+    wide: int | None = None,
     passes: int | None = None,
     backend: str = "auto",
 ) -> Refiner:
@@ -31,6 +32,7 @@ def load(
         config: config of a ``.pth`` (default: the one beside it).
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
+        wide: refine instances of at least ``wide**2`` pixels with patches of this side first; 0: not (default: the model's).
         passes: refine so many times, each along the boundary that the time before found (default: the model's).
         backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model does.
 
@@ -40,7 +42,7 @@ def load(
     from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
 
-    return Refiner(load_predictor(model, config, backend, kind=scheme, nms_iou=nms_iou, passes=passes))
+    return Refiner(load_predictor(model, config, backend, kind=scheme, nms_iou=nms_iou, wide=wide, passes=passes))
 
 
 def __getattr__(name: str) -> Any:

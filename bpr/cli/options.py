@@ -41,6 +41,7 @@ def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) 
 def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     """The scheme of a trained model: where to look may change, what it was trained with may only be said."""
     _add_numbers(parser, *["the model's"] * 4)
+    parser.add_argument("--wide", type=int, metavar="PX", help="first refine large instances with patches of this side; 0: not (default: the model's)")
     parser.add_argument("--passes", type=int, metavar="N", help="refine so many times, each along the last boundary (default: the model's)")
 
 
@@ -54,7 +55,7 @@ def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding:
 def scheme_options(args: argparse.Namespace) -> dict[str, object]:
     """The values of :class:`PatchScheme` that were given, None for the others."""
     given = {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
-    return {**given, "passes": getattr(args, "passes", None)}
+    return {**given, **{name: getattr(args, name, None) for name in ("wide", "passes")}}
 
 
 def scheme_from(args: argparse.Namespace) -> PatchScheme:

@@ -23,29 +23,32 @@ def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: Pa
     Args:
         image: (H, W, 3) uint8 RGB.
         boxes: (K, 4) patch boxes; the scheme's padding is added here. What lies beyond the frame repeats its edge.
-            The boxes of the ``instance`` scheme have any side and are resized to S.
+            Boxes of another side than the scheme's, all of one size, are resized to S.
         out: where to write.
     """
     side = scheme.window
     patches = np.empty((len(boxes), side, side, scheme.channels), np.uint8) if out is None else out
-    if len(boxes) and scheme.kind == "instance":
+    if not len(boxes):
+        return patches
+    table = evidence_table(image, mask) if "evidence" in scheme.inputs else None
+    if scheme.resizes(boxes[0]):
         for patch, box in zip(patches, boxes.tolist(), strict=True):
             colours = sample_colours(image, scheme.window_of(box), side)
-            patch[:] = _inputs(image, mask, colours, crop_window(mask, box, scheme), scheme)
-    elif len(boxes):
-        windows = boxes + scheme.padding * OUTWARDS
-        area = enclosing(windows)
-        # Patches of one instance overlap, so their channels are made once for all.
-        canvas = _inputs(image, mask, _crop_colours(image, area), crop_mask(mask, area), scheme)
-        for patch, (x, y) in zip(patches, (windows[:, :2] - area[:2]).tolist(), strict=True):
-            patch[:] = canvas[y : y + side, x : x + side]
+            patch[:] = _inputs(colours, crop_window(mask, box, scheme), table, scheme)
+        return patches
+    windows = boxes + scheme.padding * OUTWARDS
+    area = enclosing(windows)
+    # Patches of one instance overlap, so their channels are made once for all.
+    canvas = _inputs(_crop_colours(image, area), crop_mask(mask, area), table, scheme)
+    for patch, (x, y) in zip(patches, (windows[:, :2] - area[:2]).tolist(), strict=True):
+        patch[:] = canvas[y : y + side, x : x + side]
     return patches
 
 
 def crop_window(mask: BoxMask, box: Box, scheme: PatchScheme) -> np.ndarray:
     """(S, S) bool: what the network sees of ``mask`` in the patch ``box``."""
     window = scheme.window_of(box)
-    return sample_mask(mask, window, scheme.window) if scheme.kind == "instance" else crop_mask(mask, window)
+    return sample_mask(mask, window, scheme.window) if scheme.resizes(box) else crop_mask(mask, window)
 
 
 def crop_mask(mask: BoxMask, box: Box) -> np.ndarray:
@@ -59,14 +62,11 @@ def _crop_colours(image: np.ndarray, box: Box) -> np.ndarray:
     return _pad_to(image[y0:y1, x0:x1], inside, box)
 
 
-def _inputs(image: np.ndarray, mask: BoxMask, colours: np.ndarray, coarse: np.ndarray, scheme: PatchScheme) -> np.ndarray:
+def _inputs(colours: np.ndarray, coarse: np.ndarray, table: np.ndarray | None, scheme: PatchScheme) -> np.ndarray:
     """All input channels, (h, w, C), of a place that shows (h, w, 3) ``colours`` and the (h, w) ``coarse`` mask."""
     channels = [colours]
     for name in scheme.inputs[1:]:
-        if name == "mask":
-            channels.append(coarse * np.uint8(255))
-        else:
-            channels.append(evidence_table(image, mask)[colour_bins(colours)])
+        channels.append(coarse * np.uint8(255) if table is None or name == "mask" else table[colour_bins(colours)])
     return cv2.merge(channels)
 
 

@@ -6,6 +6,7 @@ Legend: K patches, H W frame, R C rows and columns of a grid of cells.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -30,6 +31,19 @@ def patch_boxes(mask: BoxMask, scheme: PatchScheme) -> np.ndarray:
     [20, 6, 1]
     """
     return _PROPOSALS[scheme.kind](mask, scheme)
+
+
+def pass_boxes(mask: BoxMask, scheme: PatchScheme, at: int) -> np.ndarray:
+    """(K, 4) int32 boxes of pass ``at`` (0 is the first); K = 0 where the instance is too small for wide patches.
+
+    >>> mask = BoxMask(np.ones((40, 50), bool), 10, 10, (100, 100))
+    >>> [len(pass_boxes(mask, PatchScheme(side=16, wide=wide), 0)) for wide in (0, 32, 48)]
+    [36, 10, 0]
+    """
+    side = scheme.pass_sides[at]
+    if side == scheme.side:
+        return patch_boxes(mask, scheme)
+    return patch_boxes(mask, replace(scheme, side=side, wide=0)) if mask.area >= side**2 else np.empty((0, 4), np.int32)
 
 
 def dense_boxes(mask: BoxMask, scheme: PatchScheme) -> np.ndarray:

@@ -89,15 +89,15 @@ class _Blend:
 
 
 def _blend(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
-    if scheme.kind == "instance":
-        return _blend_resized(mask, boxes[0].tolist(), probabilities[0], scheme)
-    return _blend_squares(mask, boxes, probabilities, scheme.padding)
+    as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * scheme.padding
+    return (_blend_squares if as_cut else _blend_resized)(mask, boxes, probabilities, scheme)
 
 
-def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, padding: int) -> _Blend:
+def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
     left, top, right, bottom = box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
     excess = np.zeros((bottom - top, right - left), np.float32)
     covered = np.zeros(excess.shape, bool)
+    padding = scheme.padding
     for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), probabilities - np.float32(0.5), strict=True):
         x1, y1 = min(x1, right), min(y1, bottom)
         place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
@@ -106,18 +106,26 @@ def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, 
     return _Blend(mask, box, excess, covered)
 
 
-def _blend_resized(mask: BoxMask, box: Box, probability: np.ndarray, scheme: PatchScheme) -> _Blend:
-    """One square of any side, its (S, S) probabilities interpolated back.
+def _blend_resized(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
+    """Squares of any side, their (S, S) probabilities interpolated back.
 
-    A pixel counts as covered where one of the cells that it is interpolated from contradicts the mask that the network
-    saw. Elsewhere the network has agreed, and the coarse mask, which was not resized, is the finer answer: believing
-    every patch changes nothing, at any size.
+    A patch speaks only where one of the cells that a pixel is interpolated from contradicts the mask that the network
+    saw. Elsewhere it has agreed, and the coarse mask, which was not resized, is the finer answer: believing every patch
+    changes nothing, at any size.
     """
-    inside = grow(box, 0, mask.frame)
+    left, top, right, bottom = frame = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
+    excess = np.zeros((bottom - top, right - left), np.float32)
+    covered = np.zeros(excess.shape, bool)
     centre = np.s_[scheme.padding : scheme.window - scheme.padding, scheme.padding : scheme.window - scheme.padding]
-    contradicted = ((probability > 0.5) != crop_window(mask, box, scheme))[centre]
-    excess = interpolate(probability[centre] - np.float32(0.5), box, inside)
-    return _Blend(mask, inside, excess, interpolate(contradicted.astype(np.float32), box, inside) > 0)
+    for box, probability in zip(boxes.tolist(), probabilities, strict=True):
+        x0, y0, x1, y1 = inside = grow(box, 0, mask.frame)
+        place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        contradicted = ((probability > 0.5) != crop_window(mask, box, scheme))[centre]
+        speaks = interpolate(contradicted.astype(np.float32), box, inside) > 0
+        coarse = mask.window(inside).astype(np.float32)
+        excess[place] += np.where(speaks, interpolate(probability[centre], box, inside), coarse) - np.float32(0.5)
+        covered[place] = True
+    return _Blend(mask, frame, excess, covered)
 
 
 def _times_covered(boxes: np.ndarray, area: Box) -> np.ndarray:

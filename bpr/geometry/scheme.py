@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
+
+import numpy as np
 
 from bpr.geometry.boxes import Box, expand
 
@@ -28,7 +31,9 @@ class PatchScheme:
         cover_margin: a boundary pixel counts as covered once a patch holds it this many pixels away
             from the patch's border; uncovered pixels get patches of their own after the suppression.
         inputs: what a patch carries to the network, in channel order.
-        passes: how often a mask is refined, each time along the boundary that the time before found.
+        wide: ``dense`` only: patch side of an earlier pass over the instances of at least ``wide**2`` pixels; resized to
+            the window, these patches show parts that a narrow one misses. 0: no such pass.
+        passes: how often a mask is refined with patches of ``side``, each time along the boundary that the time before found.
 
     >>> PatchScheme(side=64, padding=8).window
     80
@@ -44,6 +49,7 @@ class PatchScheme:
     nms_iou: float = 0.25
     cover_margin: int = 4
     inputs: tuple[str, ...] = ("rgb", "mask")
+    wide: int = 0
     passes: int = 1
 
     def __post_init__(self) -> None:
@@ -58,6 +64,8 @@ class PatchScheme:
             raise ValueError(f"nms_iou: expected a number in [0, 1), got {self.nms_iou}")
         if not 0 <= self.cover_margin < self.side // 2:
             raise ValueError(f"cover_margin: expected 0..{self.side // 2 - 1} pixels, got {self.cover_margin}")
+        if self.wide and (self.wide <= self.side or self.wide % 2):
+            raise ValueError(f"wide: expected 0 or an even number over the side, {self.side}, got {self.wide}")
         if self.passes < 1:
             raise ValueError(f"passes: expected 1 or more, got {self.passes}")
         if self.inputs[:1] != ("rgb",) or len(set(self.inputs)) < len(self.inputs) or set(self.inputs) - set(INPUT_CHANNELS):
@@ -69,8 +77,21 @@ class PatchScheme:
         return self.side + 2 * self.padding
 
     @property
+    def pass_sides(self) -> tuple[int, ...]:
+        """The patch side of every pass, in order.
+
+        >>> PatchScheme(wide=128, passes=2).pass_sides
+        (128, 64, 64)
+        """
+        return ((self.wide,) if self.wide and self.kind == "dense" else ()) + (self.side,) * self.passes
+
+    @property
     def channels(self) -> int:
         return sum(INPUT_CHANNELS[name] for name in self.inputs)
+
+    def resizes(self, box: Sequence[int] | np.ndarray) -> bool:
+        """Whether a patch of this box has another side than the network's and is resized."""
+        return int(box[2] - box[0]) != self.side
 
     def window_of(self, box: Box) -> Box:
         """What the network sees of a patch, in image pixels: the box and its padding, which grows with a resized box.
@@ -107,7 +128,7 @@ class PatchScheme:
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def refining_with(self, **values: Any) -> PatchScheme:
-        """The scheme of a trained model with what a user may choose when refining: ``kind``, ``nms_iou``, ``cover_margin``, ``passes``.
+        """The scheme of a trained model with what a user may choose when refining: what is not of ``TRAINED``.
 
         >>> PatchScheme().refining_with(nms_iou=0.5).nms_iou
         0.5

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 from bpr.formats.images import read_image
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
-from bpr.geometry.proposals import patch_boxes
+from bpr.geometry.proposals import pass_boxes
 from bpr.geometry.reassembly import mean_probability, put_back
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
 from bpr.refinement.clock import StageClock
@@ -119,10 +120,10 @@ class Refiner:
             else:
                 yield refined
 
-    def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Any = None) -> CutImage:
-        """Cut the patches of all instances of an image, each inside its own box."""
+    def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Any = None, at: int = 0) -> CutImage:
+        """Cut the patches of pass ``at`` of all instances of an image, each inside its own box."""
         scheme = self.predictor.scheme
-        boxes = [patch_boxes(instance.mask, scheme) for instance in instances]
+        boxes = [pass_boxes(instance.mask, scheme, at) for instance in instances]
         counts = [len(own) for own in boxes]
         patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
@@ -138,7 +139,7 @@ class Refiner:
         put_back: Callable[[PredictedImage], list[BoxMask]] | None = None,
         workers: int = 0,
     ) -> Iterator[PredictedImage]:
-        """Every image with its probabilities, in order; with the scheme's ``passes``, those of the last pass.
+        """Every image with its probabilities, in order; those of the scheme's last pass.
 
         Args:
             put_back: what makes masks of a pass for the next one to refine (default: :meth:`put_back`).
@@ -146,16 +147,16 @@ class Refiner:
         """
         clock, put_back = clock or StageClock(), put_back or self.put_back
 
-        def cut_again(predicted: PredictedImage) -> CutImage:
+        def cut_again(predicted: PredictedImage, at: int) -> CutImage:
             cut = predicted.cut
             with clock.stage("put back"):
                 masks = put_back(predicted)
             instances = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
             with clock.stage("cut"):
-                return replace(self.cut(cut.image, instances, cut.token), before=cut.before + len(cut.batch))
+                return replace(self.cut(cut.image, instances, cut.token, at), before=cut.before + len(cut.batch))
 
-        for _ in range(self.predictor.scheme.passes - 1):
-            cuts = ordered_map(cut_again, predict_images(self.predictor, cuts, clock), workers)
+        for at in range(1, len(self.predictor.scheme.pass_sides)):
+            cuts = ordered_map(partial(cut_again, at=at), predict_images(self.predictor, cuts, clock), workers)
         return predict_images(self.predictor, cuts, clock)
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:

@@ -66,3 +66,21 @@ def test_passes_refine_along_the_boundary_of_the_pass_before() -> None:
         predictor.scheme = predictor.scheme.changed(passes=passes)
         refined = Refiner(predictor)(image, square[None])[0]
         assert np.array_equal(np.flatnonzero(refined[40]), np.arange(20 + passes, 60))
+
+
+def test_a_wide_pass_comes_first_and_for_large_instances_alone() -> None:
+    large, small = np.zeros((2, 80, 90), bool)
+    large[10:70, 20:60], small[30:40, 70:80] = True, True
+    predictor = Shrinker(batch_size=7)
+    predictor.scheme = predictor.scheme.changed(wide=32)
+    refined = Refiner(predictor)(np.zeros((80, 90, 3), np.uint8), np.stack([large, small]))
+    assert np.array_equal(np.flatnonzero(refined[0][40]), np.arange(20 + 2 + 1, 60))  # one cell of a wide patch is two pixels
+    assert np.array_equal(np.flatnonzero(refined[1][35]), np.arange(70 + 1, 80))
+
+
+def test_believing_every_pass_changes_nothing() -> None:
+    instances = disks(3, 5)
+    masks = np.stack([instance.mask.to_frame() for instance in instances])
+    predictor = Recorder(batch_size=7)
+    predictor.scheme = predictor.scheme.changed(wide=24, passes=2)
+    assert np.array_equal(Refiner(predictor)(np.zeros((80, 90, 3), np.uint8), masks), masks)
