@@ -23,6 +23,8 @@ def load(
     scheme: Kind | None = None,
     nms_iou: float | None = None,
     passes: int | None = None,
+    keep: float | None = None,
+    max_patches: int | None = None,
 ) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
 
@@ -31,6 +33,8 @@ def load(
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
         passes: refine so many times, each along the boundary that the time before found (default: the model's).
+        keep: spend only this share of an image's patches, where the masks look worst; elsewhere they stay as they are.
+        max_patches: spend at most so many patches on an image.
 
     Raises:
         BPRError: no such model, its file cannot be used, or an option is not possible.
@@ -38,7 +42,8 @@ def load(
     from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
 
-    return Refiner(load_predictor(model, config, kind=scheme, nms_iou=nms_iou, passes=passes))
+    options = {"kind": scheme, "nms_iou": nms_iou, "passes": passes, "keep": keep, "max_patches": max_patches}
+    return Refiner(load_predictor(model, config, **options))
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
@@ -29,6 +30,8 @@ class PatchScheme:
             from the patch's border; uncovered pixels get patches of their own after the suppression.
         inputs: what a patch carries to the network, in channel order.
         passes: how often a mask is refined, each time along the boundary that the time before found.
+        keep: share of an image's patches to spend, rounded up, where boundaries are least to be trusted.
+        max_patches: spend at most so many on an image (and pass); of the two budgets the smaller holds.
 
     >>> PatchScheme(side=64, padding=8).window
     80
@@ -45,6 +48,8 @@ class PatchScheme:
     cover_margin: int = 4
     inputs: tuple[str, ...] = ("rgb", "mask")
     passes: int = 1
+    keep: float = 1.0
+    max_patches: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
@@ -60,6 +65,10 @@ class PatchScheme:
             raise ValueError(f"cover_margin: expected 0..{self.side // 2 - 1} pixels, got {self.cover_margin}")
         if self.passes < 1:
             raise ValueError(f"passes: expected 1 or more, got {self.passes}")
+        if not 0 < self.keep <= 1:
+            raise ValueError(f"keep: expected a share in (0, 1], got {self.keep}")
+        if self.max_patches is not None and self.max_patches < 1:
+            raise ValueError(f"max_patches: expected 1 or more, got {self.max_patches}")
         if self.inputs[:1] != ("rgb",) or len(set(self.inputs)) < len(self.inputs) or set(self.inputs) - set(INPUT_CHANNELS):
             raise ValueError(f"inputs: expected 'rgb' first, then any of {list(INPUT_CHANNELS)[1:]} once, got {list(self.inputs)}")
 
@@ -81,6 +90,16 @@ class PatchScheme:
         (-40, -40, 200, 200)
         """
         return expand(box, round(self.padding * (box[2] - box[0]) / self.side))
+
+    def budget(self, count: int) -> int:
+        """How many of the ``count`` patches of an image are spent.
+
+        >>> PatchScheme(keep=0.5).budget(7), PatchScheme(keep=0.5, max_patches=3).budget(7), PatchScheme().budget(7)
+        (4, 3, 7)
+        """
+        # Ten digits: a share like .07 of 100 is 7, whatever binary fractions make of it.
+        share = math.ceil(round(self.keep * count, 10))
+        return share if self.max_patches is None else min(share, self.max_patches)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest or a model's metadata."""
@@ -107,7 +126,8 @@ class PatchScheme:
         return replace(self, **{name: value for name, value in values.items() if value is not None})
 
     def refining_with(self, **values: Any) -> PatchScheme:
-        """The scheme of a trained model with what a user may choose when refining: ``kind``, ``nms_iou``, ``cover_margin``, ``passes``.
+        """The scheme of a trained model with what a user may choose when refining: ``kind``, ``nms_iou``, ``cover_margin``,
+        ``passes``, ``keep``, ``max_patches``.
 
         >>> PatchScheme().refining_with(nms_iou=0.5).nms_iou
         0.5

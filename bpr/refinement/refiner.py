@@ -17,6 +17,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import patch_boxes
 from bpr.geometry.reassembly import mean_probability, put_back
+from bpr.geometry.selection import select_boxes
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
 from bpr.refinement.clock import StageClock
 from bpr.refinement.mask_types import Adapter, adapter_for
@@ -120,16 +121,17 @@ class Refiner:
                 yield refined
 
     def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Any = None) -> CutImage:
-        """Cut the patches of all instances of an image, each inside its own box."""
+        """Cut the patches of all instances of an image that the scheme's budget is spent on, each inside its own box."""
         scheme = self.predictor.scheme
-        boxes = [patch_boxes(instance.mask, scheme) for instance in instances]
+        proposed = [patch_boxes(instance.mask, scheme) for instance in instances]
+        boxes = select_boxes(image, [instance.mask for instance in instances], proposed, scheme)
         counts = [len(own) for own in boxes]
         patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
             crop_patches(image, instance.mask, own, scheme, out=patches[place])
         owners = [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
         batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners)
-        return CutImage(image, instances, counts, batch, token)
+        return CutImage(image, instances, counts, batch, token, left_out=sum(map(len, proposed)) - len(batch))
 
     def predict(
         self,
@@ -152,7 +154,8 @@ class Refiner:
                 masks = put_back(predicted)
             instances = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
             with clock.stage("cut"):
-                return replace(self.cut(cut.image, instances, cut.token), before=cut.before + len(cut.batch))
+                again = self.cut(cut.image, instances, cut.token)
+                return replace(again, before=cut.before + len(cut.batch), left_out=cut.left_out + again.left_out)
 
         for _ in range(self.predictor.scheme.passes - 1):
             cuts = ordered_map(cut_again, predict_images(self.predictor, cuts, clock), workers)
