@@ -249,13 +249,9 @@ def plot(report: dict[str, Any], path: Path) -> None:
         style = {CHOSEN: ("black", "-", 2.4), "random": ("grey", ":", 1.6), "oracle": ("grey", "--", 1.6)}.get(name, (None, "-", 1.1))
         x, y = [0, *(point["share"] for point in points)], [0, *(100 * point["f"] / whole for point in points)]
         axes.plot([100 * share for share in x], y, label=name, color=style[0], linestyle=style[1], linewidth=style[2], marker=".")
-    for point in report["spaced"]:
-        axes.plot(100 * point["patches"] / report["patches"], 100 * point["f"] / whole, "x", color="black")
-        axes.annotate(
-            f" nms {point['nms_iou']:g}/{point['cover_margin']}",
-            (100 * point["patches"] / report["patches"], 100 * point["f"] / whole),
-            fontsize=8,
-        )
+    if report["spaced"]:
+        x, y = ([100 * point[key] / all_of for point in report["spaced"]] for key, all_of in (("patches", report["patches"]), ("f", whole)))
+        axes.plot(x, y, "x", color="black", label="patches farther apart")
     axes.set(xlabel="patches refined, % of an image's", ylabel="F@2px gain, % of that of all patches", title=report["set"])
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.legend(frameon=False, fontsize=8)
