@@ -27,12 +27,14 @@ from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.cli.options import versions_of
 from bpr.evaluation.boundary_metrics import boundary_counts, overlap
 from bpr.evaluation.inputs import check_annotations, check_detections
-from bpr.evaluation.matched_pairs import TOLERANCE, Pair, match_pairs
+from bpr.evaluation.matched_pairs import LEAST_SCORE, TOLERANCE, Pair, match_pairs
 from bpr.formats.coco import read_annotations, read_results
 from bpr.formats.files import atomic_open, file_sha256, write_json
 from bpr.formats.images import ImageFolder, read_image
 from bpr.formats.rle import decode_mask
+from bpr.geometry.doubt import boundary_doubt
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.proposals import patch_boxes
 from bpr.geometry.reassembly import put_back
 from bpr.geometry.scheme import PatchScheme
 from bpr.geometry.selection import SEEN, patch_area, select_boxes, spend
@@ -46,16 +48,21 @@ HELD_OUT = {f"{name}_choose": (f"images/{name}", f"{name}_choose.instances.json"
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 SPACED = ((0.1, 4), (0.0, 4), (0.0, 0))
 """Suppression IoU and cover margin of patches farther apart than usual."""
-CHOSEN = "edge"
+CHOSEN, AMONG_ALL = "edge", "edge, all detections share the budget"
 RANDOM_SEEDS = 3
 Kept = list[np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """An image with the coarse masks of its matched pairs, and every answer of the network."""
+    """An image with the coarse masks of its matched pairs, and every answer of the network.
+
+    ``among_all``: for every share the patches of these masks that are kept where all detections of the image share the
+    budget, as in ``bpr refine --keep``.
+    """
 
     subjects: list[Subject]
+    among_all: list[Kept]
     scores: dict[tuple[int, bytes], np.ndarray] = field(default_factory=dict)
 
     @property
@@ -130,7 +137,17 @@ class Measurement:
                     self.predictor.scheme, cheap[own], answers[own], pair.truth)
             for pair, mask, own in zip(self.pairs_of[image_id], masks, counts_to_slices(cut.counts), strict=True)
         ]  # fmt: skip
-        return Scene(subjects)
+        return Scene(subjects, self._among_all(image_id, image))
+
+    def _among_all(self, image_id: Any, image: np.ndarray) -> list[Kept]:
+        records = [i for i, record in enumerate(self.records) if record["image_id"] == image_id and record["score"] >= LEAST_SCORE]
+        masks = [decode_mask(self.records[index]["segmentation"], image.shape[:2]) for index in records]
+        boxes = [patch_boxes(mask, self.predictor.scheme) for mask in masks]
+        areas = [patch_area(mask, own) for mask, own in zip(masks, boxes, strict=True)]
+        doubts = [boundary_doubt(image, mask, area) for mask, area in zip(masks, areas, strict=True)]
+        budgets = [PatchScheme(keep=share).budget(sum(map(len, boxes))) for share in SHARES]
+        places = [records.index(pair.record) for pair in self.pairs_of[image_id]]
+        return [[kept[place] for place in places] for kept in (spend(doubts, areas, boxes, budget) for budget in budgets)]
 
     def _timed(self, stage: str, function: Callable[[], Any]) -> Any:
         start = time.perf_counter()
@@ -188,7 +205,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "model": {"file": model.name, "sha256": file_sha256(model)[:16]},
         "images": len(run.scenes), "pairs": len(run.before), "patches": patches,
         "before": dict(zip(("f", "iou"), run.before.mean(axis=0).tolist(), strict=True)),
-        "curves": {**curves, "random": {"ranked": run.random_curve()}},
+        "curves": {**curves, AMONG_ALL: {"spread": run.curve(lambda scene: scene.among_all)}, "random": {"ranked": run.random_curve()}},
         "spaced": spaced,
         "seconds": run.seconds,
         "machine": {"processor": platform.machine(), "threads": 1},
@@ -218,9 +235,9 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def _row(name: str, ways: dict[str, Any], whole: dict[str, float]) -> list[str]:
-    half, best = SHARES.index(0.5), ways.get("spread", ways["ranked"])
+    half, best = SHARES.index(0.5), ways.get("spread") or ways["ranked"]
     cells = [name, *(_percent(point["f"], whole["f"]) for point in best[:-1]), _percent(best[half]["iou"], whole["iou"])]
-    cells.append(_percent(ways["ranked"][half]["f"], whole["f"]))
+    cells.append(_percent(ways["ranked"][half]["f"], whole["f"]) if "ranked" in ways else "")
     return [f"**{cell}**" for cell in cells] if name == CHOSEN else cells
 
 
@@ -245,7 +262,9 @@ def plot(report: dict[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(6.4, 4.6), layout="constrained")
     whole = report["curves"][CHOSEN]["spread"][-1]["f"]
     for name, ways in report["curves"].items():
-        points = ways.get("spread", ways["ranked"])
+        if name == AMONG_ALL:  # its shares are those of all detections
+            continue
+        points = ways.get("spread") or ways["ranked"]
         style = {CHOSEN: ("black", "-", 2.4), "random": ("grey", ":", 1.6), "oracle": ("grey", "--", 1.6)}.get(name, (None, "-", 1.1))
         x, y = [0, *(point["share"] for point in points)], [0, *(100 * point["f"] / whole for point in points)]
         axes.plot([100 * share for share in x], y, label=name, color=style[0], linestyle=style[1], linewidth=style[2], marker=".")
