@@ -1,6 +1,6 @@
 """Write painted scenes as a small data set in COCO's form, so that every command of the docs has something of ours to run on.
 
-python benchmarks/demo_set.py runs/demo
+    python benchmarks/demo_set.py runs/demo
 """
 
 from __future__ import annotations

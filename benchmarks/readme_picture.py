@@ -1,6 +1,6 @@
 """Draw the README's picture: one painted scene refined by the starter model, at two thirds of its size.
 
-python benchmarks/readme_picture.py
+    python benchmarks/readme_picture.py
 """
 
 from __future__ import annotations

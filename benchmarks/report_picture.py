@@ -1,6 +1,6 @@
 """Take the pictures of docs/report.md: the report of painted scenes, in a headless Chromium.
 
-python benchmarks/report_picture.py
+    python benchmarks/report_picture.py
 """
 
 from __future__ import annotations
