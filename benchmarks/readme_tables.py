@@ -165,6 +165,8 @@ TABLES = {
     "coco_refiners": lambda: refiners("coco_val2017"),
     "coco_precision": lambda: precision("coco_val2017"),
     **{f"{short}_metrics": partial(metrics, name) for short, name in SETS.items()},
+    **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},
+    "davis_selection_fast": partial(written, "selection_davis_val.starter-fast"),
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }
 

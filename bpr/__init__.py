@@ -24,6 +24,8 @@ def load(
     nms_iou: float | None = None,
     wide: int | None = None,
     passes: int | None = None,
+    keep: float | None = None,
+    max_patches: int | None = None,
     backend: str = "auto",
 ) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
@@ -34,6 +36,8 @@ def load(
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
         wide: refine instances of at least ``wide**2`` pixels with patches of this side first; 0: not (default: the model's).
         passes: refine so many times, each along the boundary that the time before found (default: the model's).
+        keep: spend only this share of an image's patches, where the masks look worst; elsewhere they stay as they are.
+        max_patches: spend at most so many patches on an image.
         backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model does.
 
     Raises:
@@ -42,7 +46,8 @@ def load(
     from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
 
-    return Refiner(load_predictor(model, config, backend, kind=scheme, nms_iou=nms_iou, wide=wide, passes=passes))
+    scheme_options = {"kind": scheme, "nms_iou": nms_iou, "wide": wide, "passes": passes, "keep": keep, "max_patches": max_patches}
+    return Refiner(load_predictor(model, config, backend, **scheme_options))
 
 
 def __getattr__(name: str) -> Any:

@@ -43,6 +43,8 @@ def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     _add_numbers(parser, *["the model's"] * 4)
     parser.add_argument("--wide", type=int, metavar="PX", help="first refine large instances with patches of this side; 0: not (default: the model's)")
     parser.add_argument("--passes", type=int, metavar="N", help="refine so many times, each along the last boundary (default: the model's)")
+    parser.add_argument("--keep", type=float, metavar="SHARE", help="spend this share of an image's patches, where masks look worst")
+    parser.add_argument("--max-patches", type=int, metavar="N", help="spend at most N patches on an image")
 
 
 def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding: str, nms_iou: str) -> None:
@@ -55,7 +57,7 @@ def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding:
 def scheme_options(args: argparse.Namespace) -> dict[str, object]:
     """The values of :class:`PatchScheme` that were given, None for the others."""
     given = {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
-    return {**given, **{name: getattr(args, name, None) for name in ("wide", "passes")}}
+    return {**given, **{name: getattr(args, name, None) for name in ("wide", "passes", "keep", "max_patches")}}
 
 
 def scheme_from(args: argparse.Namespace) -> PatchScheme:

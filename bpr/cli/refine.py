@@ -105,4 +105,5 @@ def _summary(report: RunReport) -> str:
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report.clock.seconds.items())
     wall = report.clock.wall
     network = report.clock.seconds.get("forward", 0.0) / wall
-    return f"{report.images} images, {report.patches} patches in {wall:.1f} s ({stages}); network {network:.0%} of the wall time"
+    of_all = f" of {report.patches + report.left_out}" if report.left_out else ""
+    return f"{report.images} images, {report.patches}{of_all} patches in {wall:.1f} s ({stages}); network {network:.0%} of the wall time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
@@ -34,6 +35,8 @@ class PatchScheme:
         wide: ``dense`` only: patch side of an earlier pass over the instances of at least ``wide**2`` pixels; resized to
             the window, these patches show parts that a narrow one misses. 0: no such pass.
         passes: how often a mask is refined with patches of ``side``, each time along the boundary that the time before found.
+        keep: share of an image's patches to spend, rounded up, where boundaries are least to be trusted.
+        max_patches: spend at most so many on an image (and pass); of the two budgets the smaller holds.
 
     >>> PatchScheme(side=64, padding=8).window
     80
@@ -51,6 +54,8 @@ class PatchScheme:
     inputs: tuple[str, ...] = ("rgb", "mask")
     wide: int = 0
     passes: int = 1
+    keep: float = 1.0
+    max_patches: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
@@ -68,6 +73,10 @@ class PatchScheme:
             raise ValueError(f"wide: expected 0 or an even number over the side, {self.side}, got {self.wide}")
         if self.passes < 1:
             raise ValueError(f"passes: expected 1 or more, got {self.passes}")
+        if not 0 < self.keep <= 1:
+            raise ValueError(f"keep: expected a share in (0, 1], got {self.keep}")
+        if self.max_patches is not None and self.max_patches < 1:
+            raise ValueError(f"max_patches: expected 1 or more, got {self.max_patches}")
         if self.inputs[:1] != ("rgb",) or len(set(self.inputs)) < len(self.inputs) or set(self.inputs) - set(INPUT_CHANNELS):
             raise ValueError(f"inputs: expected 'rgb' first, then any of {list(INPUT_CHANNELS)[1:]} once, got {list(self.inputs)}")
 
@@ -102,6 +111,16 @@ class PatchScheme:
         (-40, -40, 200, 200)
         """
         return expand(box, round(self.padding * (box[2] - box[0]) / self.side))
+
+    def budget(self, count: int) -> int:
+        """How many of the ``count`` patches of an image are spent.
+
+        >>> PatchScheme(keep=0.5).budget(7), PatchScheme(keep=0.5, max_patches=3).budget(7), PatchScheme().budget(7)
+        (4, 3, 7)
+        """
+        # Ten digits: a share like .07 of 100 is 7, whatever binary fractions make of it.
+        share = math.ceil(round(self.keep * count, 10))
+        return share if self.max_patches is None else min(share, self.max_patches)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest or a model's metadata."""

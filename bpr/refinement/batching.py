@@ -20,7 +20,8 @@ from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 class CutImage:
     """One image's instances, cut: ``batch`` holds all K patches, ``counts[n]`` how many are instance n's.
 
-    ``before`` counts the patches of earlier passes over the same image.
+    ``before`` counts the patches of earlier passes over the same image, ``left_out`` those that the scheme's budget was
+    not spent on, in all passes.
     """
 
     image: np.ndarray
@@ -29,6 +30,7 @@ class CutImage:
     batch: PatchBatch
     token: Any = None
     before: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

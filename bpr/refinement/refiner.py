@@ -18,6 +18,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import pass_boxes
 from bpr.geometry.reassembly import mean_probability, put_back
+from bpr.geometry.selection import select_boxes
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
 from bpr.refinement.clock import StageClock
 from bpr.refinement.mask_types import Adapter, adapter_for
@@ -121,16 +122,17 @@ class Refiner:
                 yield refined
 
     def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Any = None, at: int = 0) -> CutImage:
-        """Cut the patches of pass ``at`` of all instances of an image, each inside its own box."""
+        """Cut the patches of pass ``at`` of an image's instances that the scheme's budget is spent on, each inside its own box."""
         scheme = self.predictor.scheme
-        boxes = [pass_boxes(instance.mask, scheme, at) for instance in instances]
+        proposed = [pass_boxes(instance.mask, scheme, at) for instance in instances]
+        boxes = select_boxes(image, [instance.mask for instance in instances], proposed, scheme)
         counts = [len(own) for own in boxes]
         patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
             crop_patches(image, instance.mask, own, scheme, out=patches[place])
         owners = [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
         batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners)
-        return CutImage(image, instances, counts, batch, token)
+        return CutImage(image, instances, counts, batch, token, left_out=sum(map(len, proposed)) - len(batch))
 
     def predict(
         self,
@@ -153,7 +155,8 @@ class Refiner:
                 masks = put_back(predicted)
             instances = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
             with clock.stage("cut"):
-                return replace(self.cut(cut.image, instances, cut.token, at), before=cut.before + len(cut.batch))
+                again = self.cut(cut.image, instances, cut.token, at)
+                return replace(again, before=cut.before + len(cut.batch), left_out=cut.left_out + again.left_out)
 
         for at in range(1, len(self.predictor.scheme.pass_sides)):
             cuts = ordered_map(partial(cut_again, at=at), predict_images(self.predictor, cuts, clock), workers)

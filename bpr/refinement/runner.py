@@ -26,12 +26,14 @@ class RunReport:
     """What became of the records.
 
     ``kept`` counts by reason those that could not be refined and stayed as they were, ``problems`` names them;
-    ``skipped`` counts those that were not to be refined.
+    ``skipped`` counts those that were not to be refined. ``patches`` went through the network, ``left_out`` did not: the
+    scheme's budget was spent on others.
     """
 
     records: int
     images: int = 0
     patches: int = 0
+    left_out: int = 0
     refined: int = 0
     skipped: int = 0
     kept: Counter[str] = field(default_factory=Counter)
@@ -42,6 +44,7 @@ class RunReport:
         """Count one finished image."""
         self.images += 1
         self.patches += cut.before + len(cut.batch)
+        self.left_out += cut.left_out
         self.refined += len(cut.instances)
         for kept in cut.token:
             self.kept[kept.reason] += len(kept.indices)

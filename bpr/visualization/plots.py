@@ -22,7 +22,7 @@ def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[floa
     Args:
         clearly: changes of at most this much are grey.
     """
-    pyplot = _pyplot()
+    pyplot = import_pyplot()
     x, y = np.asarray(before), np.asarray(after)
     figure, axes = pyplot.subplots(figsize=(5.4, 5.2), layout="constrained")
     groups = ((np.abs(y - x) <= clearly, SAME, f"within {100 * clearly:g} point"), (y - x > clearly, BETTER, "better"),
@@ -38,11 +38,12 @@ def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[floa
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    _save(figure, path)
+    save_png(figure, path)
     pyplot.close(figure)
 
 
-def _pyplot() -> Any:
+def import_pyplot() -> Any:
+    """pyplot that draws to memory, or a line that says how to get it."""
     try:
         import matplotlib
     except ImportError as error:
@@ -53,7 +54,8 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _save(figure: Any, path: str | Path) -> None:
+def save_png(figure: Any, path: str | Path) -> None:
+    """The same bytes for the same figure; never a half-written file."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
     with atomic_open(path, "wb") as file:

@@ -1,0 +1,111 @@
+"""A budget goes where the boundary is in doubt, once to a place, in one order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bpr.geometry.doubt import boundary_doubt
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.proposals import patch_boxes
+from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.selection import patch_area, select_boxes, spend
+
+FRAME = (120, 160)
+
+
+def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    mask = np.zeros(FRAME, bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def painted(mask: np.ndarray) -> np.ndarray:
+    return np.where(mask[..., None], np.uint8(200), np.uint8(40)).repeat(3, axis=2)
+
+
+def test_the_side_that_lies_off_its_edge_is_refined() -> None:
+    truth = rectangle(30, 20, 130, 100)
+    coarse = BoxMask.from_frame(truth | rectangle(30, 20, 138, 100))
+    scheme = PatchScheme(side=32, max_patches=4)
+    (chosen,) = select_boxes(painted(truth), [coarse], [patch_boxes(coarse, scheme)], scheme)
+    assert len(chosen) == 4
+    assert all(x0 < 138 < x1 for x0, _, x1, _ in chosen.tolist())
+
+
+def test_long_and_short_boundaries_have_as_much_doubt() -> None:
+    small, large = BoxMask.from_frame(rectangle(10, 10, 20, 20)), BoxMask.from_frame(rectangle(40, 20, 140, 100))
+    flat = np.zeros((*FRAME, 3), np.uint8)
+    assert [boundary_doubt(flat, mask, (0, 0, 160, 120)).sum() for mask in (small, large)] == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_a_mask_without_a_boundary_has_no_doubt_and_no_patches() -> None:
+    full, square = BoxMask.from_frame(np.ones(FRAME, bool)), BoxMask.from_frame(rectangle(10, 10, 90, 90))
+    scheme = PatchScheme(side=32, keep=0.5)
+    boxes = [patch_boxes(mask, scheme) for mask in (full, square)]
+    none, half = select_boxes(np.zeros((*FRAME, 3), np.uint8), [full, square], boxes, scheme)
+    assert (len(none), len(half)) == (0, -(-len(boxes[1]) // 2))
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 5, 6])
+def test_the_budget_is_spent_to_the_last_patch(budget: int) -> None:
+    doubts = [np.random.default_rng(seed).random((20, 20), np.float32) for seed in range(2)]
+    boxes = [np.array([[0, 0, 10, 10], [5, 5, 15, 15], [10, 10, 20, 20]])] * 2
+    kept = spend(doubts, [(0, 0, 20, 20)] * 2, boxes, budget)
+    assert sum(own.sum() for own in kept) == budget
+
+
+def test_of_equals_the_first_is_taken() -> None:
+    doubts, boxes = [np.ones((4, 12), np.float32)] * 2, [np.array([[0, 0, 4, 4], [4, 0, 8, 4], [8, 0, 12, 4]])] * 2
+    kept = spend(doubts, [(0, 0, 12, 4)] * 2, boxes, 4)
+    assert [own.tolist() for own in kept] == [[True, True, True], [True, False, False]]
+
+
+def test_an_overlap_is_worth_less_unless_patches_are_only_ranked() -> None:
+    doubt = np.zeros((1, 12), np.float32)
+    doubt[0, 2:6], doubt[0, 8:] = 2, 1
+    boxes = [np.array([[0, 0, 6, 1], [1, 0, 7, 1], [6, 0, 12, 1]])]
+    places = [(0, 0, 12, 1)]
+    assert spend([doubt], places, boxes, 2)[0].tolist() == [True, False, True]
+    assert spend([doubt], places, boxes, 2, seen=1)[0].tolist() == [True, True, False]
+    assert doubt.sum() == 12, "the caller's map is not used up"
+
+
+def test_the_place_of_the_instance_in_the_frame_does_not_matter() -> None:
+    rng = np.random.default_rng(0)
+    doubt, boxes = rng.random((40, 40), np.float32), rng.integers(0, 30, (9, 2)).repeat(2, axis=0).reshape(9, 4)[:, [0, 2, 0, 2]]
+    boxes[:, 2:] += 10
+    here, there = (spend([doubt], [(shift, shift, shift + 40, shift + 40)], [boxes + shift], 4)[0] for shift in (0, 33))
+    assert np.array_equal(here, there)
+
+
+def test_all_patches_stay_as_they_are() -> None:
+    mask = BoxMask.from_frame(rectangle(10, 10, 90, 90))
+    boxes = patch_boxes(mask, PatchScheme(side=32))
+    for scheme in (PatchScheme(side=32), PatchScheme(side=32, max_patches=len(boxes))):
+        assert np.array_equal(select_boxes(np.zeros((*FRAME, 3), np.uint8), [mask], [boxes], scheme)[0], boxes)
+
+
+def test_patches_larger_than_the_frame() -> None:
+    frame = (20, 24)
+    mask = np.zeros(frame, bool)
+    mask[5:15, 4:20] = True
+    coarse, scheme = BoxMask.from_frame(mask), PatchScheme(side=64, max_patches=1)
+    boxes = np.array([[0, 0, 64, 64], [0, 0, 64, 64]], np.int32)
+    assert patch_area(coarse, boxes) == (0, 0, 24, 20)
+    assert len(select_boxes(np.zeros((*frame, 3), np.uint8), [coarse], [boxes], scheme)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("scheme", "budgets"),
+    [
+        (PatchScheme(), [0, 1, 100]),
+        (PatchScheme(keep=0.5), [0, 1, 50]),
+        (PatchScheme(keep=0.07), [0, 1, 7]),
+        (PatchScheme(max_patches=9), [0, 1, 9]),
+        (PatchScheme(keep=0.5, max_patches=9), [0, 1, 9]),
+        (PatchScheme(keep=0.01, max_patches=9), [0, 1, 1]),
+    ],
+)
+def test_the_smaller_budget_holds(scheme: PatchScheme, budgets: list[int]) -> None:
+    assert [scheme.budget(count) for count in (0, 1, 100)] == budgets

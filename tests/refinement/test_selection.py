@@ -1,0 +1,127 @@
+"""`--keep` and `--max-patches`: fewer patches, and nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bpr
+from bpr.backends import load_predictor
+from bpr.cli.main import main
+from bpr.demo.scenes import coarse_masks, paint_scene
+from bpr.errors import BPRError
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.scheme import KINDS
+from bpr.refinement.predictor import IdentityPredictor, Instance, PatchBatch
+from bpr.refinement.refiner import Refiner
+from tests.conftest import SmallSet
+
+
+class Opposite(IdentityPredictor):
+    """Says the opposite of the mask, so that every refined pixel shows."""
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        return 1 - super().predict(batch)
+
+
+@pytest.fixture(scope="module")
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    painted = paint_scene(0, (150, 200))
+    return painted.image, np.stack([mask.to_frame() for mask in coarse_masks(painted, "mask_head", 0)])
+
+
+def opposite(**options: Any) -> Refiner:
+    return Refiner(Opposite(IdentityPredictor().scheme.changed(side=32, **options)))
+
+
+def test_keeping_all_is_the_refiner_without_a_budget(scene: tuple[np.ndarray, np.ndarray]) -> None:
+    usual = bpr.load("starter-fast")(*scene, return_probability=True)
+    for options in ({"keep": 1.0}, {"max_patches": 10**6}):
+        asked = bpr.load("starter-fast", **options)(*scene, return_probability=True)
+        assert np.array_equal(asked.masks, usual.masks)
+        assert np.array_equal(asked.probability, usual.probability)
+
+
+@pytest.mark.parametrize("options", [{"keep": 0.3}, {"max_patches": 1}, {"keep": 0.9, "max_patches": 2}])
+def test_the_mask_changes_inside_the_chosen_patches_alone(scene: tuple[np.ndarray, np.ndarray], options: dict[str, Any]) -> None:
+    image, masks = scene
+    every = opposite()(image, masks, return_patches=True).patches
+    asked = opposite(**options)(image, masks, return_patches=True)
+    for coarse, refined, own, all_own in zip(masks, asked.masks, asked.patches, every, strict=True):
+        covered = np.zeros(coarse.shape, bool)
+        for x0, y0, x1, y1 in own.boxes:
+            covered[y0:y1, x0:x1] = True
+        assert np.array_equal(refined, coarse ^ covered)
+        assert set(map(tuple, own.boxes.tolist())) <= set(map(tuple, all_own.boxes.tolist()))
+    total = sum(len(own.boxes) for own in every)
+    assert sum(len(own.boxes) for own in asked.patches) == load_predictor("identity", **options).scheme.budget(total)
+
+
+def test_a_stream_chooses_image_by_image(scene: tuple[np.ndarray, np.ndarray]) -> None:
+    image, masks = scene
+    pairs = [(image, masks), (image, masks[:1]), (image, masks[:0])]
+    refiner = opposite(keep=0.4)
+    for pair, streamed in zip(pairs, refiner.stream(pairs), strict=True):
+        assert np.array_equal(refiner(*pair), streamed)
+
+
+def test_every_pass_has_its_budget(scene: tuple[np.ndarray, np.ndarray]) -> None:
+    image, masks = scene
+    refiner = Refiner(load_predictor("identity", passes=3, max_patches=2))
+    instances = [Instance(BoxMask.from_frame(mask)) for mask in masks]
+    total = len(Refiner(IdentityPredictor()).cut(image, instances).batch)
+    (predicted,) = refiner.predict([refiner.cut(image, instances)])
+    assert (predicted.cut.before, len(predicted.cut.batch), predicted.cut.left_out) == (4, 2, 3 * (total - 2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_identity_gives_back_what_came_in(scene: tuple[np.ndarray, np.ndarray], kind: Any) -> None:
+    asked = bpr.load("identity", scheme=kind, keep=0.5)(*scene, return_probability=True)
+    assert np.array_equal(asked.masks, scene[1])
+    assert np.array_equal(asked.probability, scene[1].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"keep": 0.0}, r"keep: expected a share in \(0, 1\], got 0.0"),
+        ({"keep": -0.5}, "keep"),
+        ({"keep": 1.5}, "keep"),
+        ({"keep": float("nan")}, "keep"),
+        ({"max_patches": 0}, "max_patches: expected 1 or more, got 0"),
+    ],
+)
+def test_an_impossible_budget_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(BPRError, match=words):
+        bpr.load("identity", **options)
+
+
+def refined_with(data: SmallSet, *options: str) -> int:
+    files = [str(data.results), "--img-dir", str(data.images), "--out", str(data.folder / "out.json")]
+    return main(["refine", *files, "--model", "starter-fast", *options])
+
+
+def test_the_choice_does_not_depend_on_the_workers(small_set: SmallSet) -> None:
+    written = []
+    for workers in ("0", "1", "5"):
+        assert refined_with(small_set, "--keep", "0.5", "--workers", workers) == 0
+        written.append((small_set.folder / "out.json").read_bytes())
+    assert written[0] == written[1] == written[2]
+
+
+def test_the_command_says_how_many_of_the_patches_it_spent(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refined_with(small_set) == 0
+    total = int(capsys.readouterr().out.split(" patches in ")[0].split()[-1])
+    assert refined_with(small_set, "--max-patches", "3") == 0
+    assert f"2 images, 6 of {total} patches in " in capsys.readouterr().out
+
+
+def test_a_wrong_budget_costs_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refined_with(small_set, "--keep", "2") == 1
+    error = capsys.readouterr().err
+    assert "keep: expected a share in (0, 1], got 2.0" in error
+    assert len(error.splitlines()) == 1
+    assert not Path(small_set.folder / "out.json").exists()
