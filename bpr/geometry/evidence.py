@@ -37,7 +37,7 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     reach = max(1, round(EROSION * float(np.sqrt(coarse.sum()))))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     inside = cv2.erode(coarse, kernel)
-    outside = cv2.dilate(coarse, kernel) ^ 1
+    outside = (cv2.dilate(coarse, kernel) == 0).view(np.uint8)
     ratio = np.log(_histogram(sample, inside if inside.any() else coarse) / _histogram(sample, outside))
     return np.round(128 + 127 * np.clip(ratio / RATIO_AT_LIMIT, -1, 1)).astype(np.uint8)
 
@@ -48,15 +48,15 @@ def colour_bins(image: np.ndarray) -> np.ndarray:
     >>> colour_bins(np.array([[[255, 0, 16]]], np.uint8)).tolist()
     [[3841]]
     """
-    red, green, blue = cv2.split(image)
+    red, green, blue = (np.asarray(channel, np.uint8) for channel in cv2.split(image))
     return ((red >> 4).astype(np.uint16) << 8) | (green & 0xF0) | (blue >> 4)
 
 
 def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """(4096,) smoothed frequencies of the chosen pixels' colours, never zero; uniform when none is chosen."""
-    counts = np.zeros(BINS**3)
+    counts: np.ndarray = np.zeros(BINS**3)
     if sample.size:
-        counts += cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).ravel()
+        counts = cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).astype(np.float64)
     for _ in range(3):
         # Smooths along one axis and brings the next one to the front; three times is once around. Exact: sums of integers / 64.
         counts = (SMOOTHING @ counts.reshape(BINS, -1)).T
