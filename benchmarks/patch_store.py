@@ -26,7 +26,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from geometry_speed import FRAME, scene
+from street_scenes import FRAME, scene
 from mmengine.registry import init_default_scope
 from png_triplets import PARTS, TripletDataset, write_triplets
 
