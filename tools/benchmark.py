@@ -16,15 +16,17 @@ from bpr.formats.files import write_json  # noqa: E402
 SUITES = {
     "geometry": "cut and put back in memory, against full frames",
     "io": "images, results files, run lengths",
+    "forward": "the network alone against all of refining, for every model and backend",
+    "executors": "reading and cutting by threads and by processes",
     "refine": "files to files, against the old procedure",
+    "memory": "peak memory against the number of images",
+    "eval": "bpr eval against pycocotools' AP alone",
 }
 
 
 def main() -> int:
     suites = "\n".join(f"  {name:10} {what}" for name, what in SUITES.items())
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=f"suites:\n{suites}", formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, epilog=f"suites:\n{suites}", formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--out", help="report to write (default: docs/results/benchmark_SUITE.json of this checkout)")
     args = parser.parse_args()

@@ -40,7 +40,7 @@ class Variant:
     target: float | None = None
 
 
-VARIANTS = (Variant("starter", target=25),)
+VARIANTS = (Variant("starter", target=25), Variant("starter-fast", {"model": "starter-fast"}, target=60))
 
 
 def measure() -> Report:
@@ -49,7 +49,7 @@ def measure() -> Report:
         records = read_results(write_scenes(folder, [scene(seed) for seed in range(SCENES)]))
         stages = old_stages(records, folder, eager_network())
         rows = [row(f"old procedure, {stage}", Timing.of(spent)) for stage, spent in stages.items()]
-        geometry = ours(records, folder, IdentityPredictor())
+        geometry = ours(records, folder, IdentityPredictor(load_predictor("starter").scheme))
         rows.append(row("ours without a network, from files to files", geometry))
         around = stages["extraction"] + stages["reassembly"]
         ratios = [Ratio("extraction and reassembly", float(np.median(around)) / geometry.median, GEOMETRY_TARGET)]

@@ -43,12 +43,13 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
 
 
 def colour_bins(image: np.ndarray) -> np.ndarray:
-    """(h, w) bin 0..4095 of every pixel of an (h, w, 3) uint8 image.
+    """Bin 0..4095 of every pixel of a (..., 3) uint8 image.
 
-    >>> colour_bins(np.array([[[255, 0, 16]]], np.uint8)).tolist()
-    [[3841]]
+    >>> colour_bins(np.array([[255, 0, 16]], np.uint8)).tolist()
+    [3841]
     """
-    red, green, blue = (np.asarray(channel, np.uint8) for channel in cv2.split(image))
+    channels = cv2.split(image.reshape(1, -1, 3))  # three planes: whole vectors at a time
+    red, green, blue = (np.asarray(channel, np.uint8).reshape(image.shape[:-1]) for channel in channels)
     return ((red >> 4).astype(np.uint16) << 8) | (green & 0xF0) | (blue >> 4)
 
 

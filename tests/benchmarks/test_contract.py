@@ -39,8 +39,10 @@ def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
 
 def test_scenes_are_the_same_every_time() -> None:
     (image, masks), (again, others) = scene(3, 2, (64, 96), 10), scene(3, 2, (64, 96), 10)
-    assert np.array_equal(image, again) and np.array_equal(masks, others)
-    assert masks.shape == (2, 64, 96) and masks.any()
+    assert np.array_equal(image, again)
+    assert np.array_equal(masks, others)
+    assert masks.shape == (2, 64, 96)
+    assert masks.any()
 
 
 def test_sides_run_in_turn_after_one_run_that_is_not_counted() -> None:
@@ -65,7 +67,12 @@ def test_a_report_says_what_was_missed() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("rows", None), ("provenance", {}), ("schema", "1"), ("rows", [{"name": "x", "seconds": {"median": 1, "low": 2, "high": 3, "repeats": 1}}])],
+    [
+        ("rows", None),
+        ("provenance", {}),
+        ("schema", "1"),
+        ("rows", [{"name": "x", "seconds": {"median": 1, "low": 2, "high": 3, "repeats": 1}}]),
+    ],
 )
 def test_a_report_that_breaks_the_contract_is_refused(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=r"expected|missing"):

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from bpr.backends import load_predictor
 from bpr.cli.main import main
-from bpr.formats.images import OneImage, read_image
+from bpr.formats.images import ImageFolder, OneImage, read_image
 from bpr.formats.rle import decode_mask
 from bpr.refinement import runner
 from bpr.refinement.outcome import FinishedImage
@@ -47,6 +48,16 @@ def test_order_is_the_input_order_whatever_the_workers(small_set: SmallSet) -> N
         written.append((small_set.folder / "out.json").read_bytes())
     assert written[0] == written[1] == written[2]
     assert [r["note"] for r in json.loads(written[0])] == [r["note"] for r in shuffled]
+
+
+def test_batch_boundaries_and_workers_change_no_bit(small_set: SmallSet) -> None:
+    """Two passes, so that patches of the second are cut while others are still in the first."""
+    images, written = ImageFolder(small_set.images, small_set.document["images"]), []
+    for batch_size, workers in ((64, 0), (5, 2), (1, 3)):
+        predictor = load_predictor("starter-fast", passes=2)
+        predictor.batch_size = batch_size
+        written.append(runner.refine_records(small_set.records, images, Refiner(predictor), workers)[0])
+    assert written[0] == written[1] == written[2] != small_set.records
 
 
 def test_ground_truth_is_never_needed(small_set: SmallSet) -> None:
