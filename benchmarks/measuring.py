@@ -141,4 +141,4 @@ def _ratio(ratio: dict[str, Any]) -> str:
     if ratio["target"] is None:
         return f"- {ratio['name']}: {ratio['value']:.2f} times"
     verdict = "met" if ratio["value"] >= ratio["target"] else "**missed**"
-    return f"- {ratio['name']}: {ratio['value']:.1f} times (target {ratio['target']:g}: {verdict})"
+    return f"- {ratio['name']}: {ratio['value']:.3g} times (target {ratio['target']:.3g}: {verdict})"
