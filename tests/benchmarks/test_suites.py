@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import scaling
+from benchmarks import gpu, scaling
 from benchmarks.measuring import Report, check
 from benchmarks.photos import Load, Photo
 from benchmarks.street_scenes import scene, write_scenes
 from benchmarks.suites import forward, memory
 from bpr.formats.coco import read_results
+from bpr.formats.files import read_json
 from bpr.refinement.predictor import IdentityPredictor
 
 SMALL = (160, 240)
@@ -59,3 +60,15 @@ def test_curves_are_measured_and_drawn(tmp_path: Path) -> None:
     assert [one["x"] for one in curves["workers"]] == [0, 1]
     scaling.plot(curves, tmp_path / "plots" / "curves.png")
     assert (tmp_path / "plots" / "curves.png").stat().st_size > 1000
+
+
+def test_the_gpu_script_adds_up_on_the_cpu(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"BATCH": 2, "IMAGES": 1, "MATRIX": 32, "COPY_BYTES": 1024, "REPEATS": 1, "NETWORKS": gpu.NETWORKS[:1]}
+    for name, value in small.items():
+        monkeypatch.setattr(gpu, name, value)
+    monkeypatch.setattr(gpu, "street_photos", lambda folder: photos)
+    assert gpu.main(["--device", "cpu", "--out", str(tmp_path / "gpu.json")]) == 0
+    (row,) = read_json(tmp_path / "gpu.json", "the report")["rows"]
+    assert row["patches_per_second"] > 0
+    assert row["of bandwidth"] > 0
+    assert set(row["milliseconds"]) == {"extraction", "network", "reassembly"}
