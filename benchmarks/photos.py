@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.street_scenes import scene, write_scenes
+from bpr.backends import named_models
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.formats.files import write_json
 from bpr.formats.images import ImageFolder
@@ -62,3 +63,11 @@ def coco_photos() -> list[Photo]:
     records = [record for record in read_results(SHARED / "detections/coco_val2017.segm.json") if record["score"] >= MIN_SCORE]
     by_image = groupby(sorted(records, key=lambda record: record["image_id"]), lambda record: record["image_id"])
     return [Photo(images.path(image_id), list(own)) for image_id, own in islice(by_image, COCO_IMAGES)]
+
+
+def backends_of(model: str) -> list[str]:
+    """Backends of this machine that run a model of the package."""
+    from bpr.backends.registry import BACKENDS
+
+    suffix = named_models()[model].suffix
+    return [backend.name for backend in BACKENDS.values() if backend.suffix == suffix and not backend.missing()]

@@ -12,14 +12,14 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
-from benchmarks.photos import COCO_IMAGES, SCENES, SHARED, Load, Photo, coco_photos, street_photos
+from benchmarks.photos import COCO_IMAGES, SCENES, SHARED, Load, Photo, backends_of, coco_photos, street_photos
 from bpr.backends import load_predictor, named_models
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
 
@@ -56,19 +56,11 @@ def measure() -> Report:
         folder, rows = Path(name), []
         sets = {"scenes": street_photos(folder), **({"COCO val": coco_photos()} if SHARED.is_dir() else {})}
         for label, photos in sets.items():
-            for model, backend in usable():
+            for model, backend in ((name, own) for name in named_models() for own in backends_of(name)):
                 rows += compare(f"{model}, {backend}, {label}", load_predictor(model, backend=backend), photos, folder)
         shares = [Ratio(f"forward of refine: {one['name']}", 1 / one["over forward"], 1 / MOST_OVER_FORWARD) for one in rows[1::2]]
     settings = {"seconds of forward passes": SECONDS, "images": {"scenes": SCENES, "COCO val": COCO_IMAGES}}
     return Report("forward", rows, shares, settings)
-
-
-def usable() -> Iterator[tuple[str, str]]:
-    """Models of the package and the backends of this machine that run them."""
-    from bpr.backends.registry import BACKENDS
-
-    for model, path in named_models().items():
-        yield from ((model, backend.name) for backend in BACKENDS.values() if backend.suffix == path.suffix and not backend.missing())
 
 
 def compare(name: str, predictor: Predictor, photos: Sequence[Photo], folder: Path) -> list[dict[str, Any]]:
