@@ -42,5 +42,3 @@ bpr analyze schemes --out docs/assets/schemes.png
 
 analyse davis_val "$data/davis/val" "$data/davis/annotations/instances_val.json"
 analyse coco_val2017 "$data/coco/val2017" "$data/coco/annotations/instances_val2017.json"
-python benchmarks/eval_speed.py "$data/detections/coco_val2017.segm.json" \
-    --ann "$data/coco/annotations/instances_val2017.json" --out docs/results/eval_speed.json

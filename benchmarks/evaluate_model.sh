@@ -18,4 +18,3 @@ measure davis_val "$data/davis/val" "$data/davis/annotations/instances_val.json"
 measure coco_val2017 "$data/coco/val2017" "$data/coco/annotations/instances_val2017.json"
 before="$data/detections/davis_val.segm.json" ann="$data/davis/annotations/instances_val.json"
 python benchmarks/schemes.py "$before" --ann "$ann" --img-dir "$data/davis/val" --model "$model" --out docs/results/schemes.json
-python benchmarks/geometry_speed.py --out docs/results/geometry_speed.json

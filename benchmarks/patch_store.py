@@ -26,9 +26,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from geometry_speed import FRAME, scene
 from mmengine.registry import init_default_scope
 from png_triplets import PARTS, TripletDataset, write_triplets
+from street_scenes import FRAME, scene
 
 from bpr.datasets.patch_dataset import PatchDataset
 from bpr.datasets.patch_store import PatchStore

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from measuring import table
+
 from bpr.errors import BPRError
 from bpr.formats.files import atomic_open, read_json
 
@@ -22,6 +24,8 @@ AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 PAIRED = {"IoU": "IoU", "boundary IoU": "BoundaryIoU@0.02", "F@2px": "F@2px"}
 PRECISE = {**{name: f"{name}/COCO" for name in ("AP", "AP_S", "AP_M", "AP_L")}, "boundary AP": "BoundaryAP@0.02/COCO"}
 SIZES = ("_S", "_M", "_L")
+SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval")
+"""Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
 
 
@@ -103,11 +107,9 @@ def written(name: str) -> str:
     return (RESULTS / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
-def geometry_speed() -> str:
-    """Scene by scene, how many times faster boxes are than full frames."""
-    report = read_json(RESULTS / "geometry_speed.json", "a report of geometry_speed.py")
-    rows = [f"| {row['seed']} | {row['patches']} | {row['ratio']:.1f} |" for row in report["rows"]]
-    return "\n".join(["| scene | patches | full frame / boxes |", "|---|---|---|", *rows, f"| median | | {report['ratio']:.1f} |"])
+def benchmark(suite: str) -> str:
+    """The report of a suite of tools/benchmark.py."""
+    return table(read_json(RESULTS / f"benchmark_{suite}.json", f"a report of tools/benchmark.py {suite}"))
 
 
 def backend_speed() -> str:
@@ -152,11 +154,11 @@ def log(name: str) -> str:
 
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    **{name: partial(written, name) for name in ("schemes", "eval_speed", "models", "patch_store", "transfer")},
+    **{name: partial(written, name) for name in ("schemes", "models", "patch_store", "transfer")},
     "quality": lambda: quality("quality", precise=True),
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
-    "geometry_speed": geometry_speed,
+    **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
     "parity": parity,
     "davis_log": lambda: log("davis_val"),

@@ -12,8 +12,8 @@ from bpr.errors import BPRError
 
 if TYPE_CHECKING:
     from bpr.formats.coco import Record
+    from bpr.refinement.outcome import RunReport
     from bpr.refinement.predictor import OraclePredictor, Predictor
-    from bpr.refinement.runner import RunReport
 
 HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "tools/refine.py results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"

@@ -36,6 +36,7 @@ def boundary_pixels(mask: BoxMask) -> tuple[np.ndarray, np.ndarray]:
     """
     box = grow(mask.box, 1, mask.frame)
     levels = boundary_levels(mask.window(box))
-    positions = np.concatenate([np.flatnonzero(levels == level) for level in (4, 3, 2, 1)])
+    positions = np.flatnonzero(levels)
+    positions = positions[np.argsort(4 - levels.ravel()[positions], kind="stable")]
     rows, columns = np.divmod(positions, levels.shape[1] or 1)
     return rows + box[1], columns + box[0]

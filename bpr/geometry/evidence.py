@@ -18,6 +18,9 @@ EROSION = 0.04
 MOST_SAMPLES = 16384
 FLOOR = 1e-4
 RATIO_AT_LIMIT = 2.0
+SMOOTHING = np.array([[(0.25, 0.5, 0.25)[i - j + 1] if abs(i - j) < 2 else 0 for j in range(BINS)] for i in range(BINS)])
+SMOOTHING[[0, -1], [0, -1]] = 0.75
+"""(BINS, BINS): half a bin's own count and a quarter of either neighbour's; the first and the last are their own neighbour."""
 
 
 def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
@@ -30,14 +33,12 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     box = grow(mask.box, SURROUNDINGS, mask.frame)
     stride = max(1, int(np.sqrt((box[2] - box[0]) * (box[3] - box[1]) / MOST_SAMPLES)))
     coarse = mask.window(box)[::stride, ::stride].astype(np.uint8)
-    colours = colour_bins(image[box[1] : box[3] : stride, box[0] : box[2] : stride])
+    sample = np.ascontiguousarray(image[box[1] : box[3] : stride, box[0] : box[2] : stride])
     reach = max(1, round(EROSION * float(np.sqrt(coarse.sum()))))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    inside = cv2.erode(coarse, kernel).astype(bool)
-    if not inside.any():
-        inside = coarse.astype(bool)
-    outside = cv2.dilate(coarse, kernel) == 0
-    ratio = np.log(_histogram(colours[inside]) / _histogram(colours[outside]))
+    inside = cv2.erode(coarse, kernel)
+    outside = (cv2.dilate(coarse, kernel) == 0).view(np.uint8)
+    ratio = np.log(_histogram(sample, inside if inside.any() else coarse) / _histogram(sample, outside))
     return np.round(128 + 127 * np.clip(ratio / RATIO_AT_LIMIT, -1, 1)).astype(np.uint8)
 
 
@@ -47,16 +48,18 @@ def colour_bins(image: np.ndarray) -> np.ndarray:
     >>> colour_bins(np.array([[255, 0, 16]], np.uint8)).tolist()
     [3841]
     """
-    coarse = (image >> 4).astype(np.uint16)
-    return (coarse[..., 0] << 8) | (coarse[..., 1] << 4) | coarse[..., 2]
+    channels = cv2.split(image.reshape(1, -1, 3))  # three planes: whole vectors at a time
+    red, green, blue = (np.asarray(channel, np.uint8).reshape(image.shape[:-1]) for channel in channels)
+    return ((red >> 4).astype(np.uint16) << 8) | (green & 0xF0) | (blue >> 4)
 
 
-def _histogram(colours: np.ndarray) -> np.ndarray:
-    """(4096,) smoothed frequencies, never zero; uniform when there is no sample."""
-    counts: np.ndarray = np.bincount(colours, minlength=BINS**3).astype(np.float64).reshape(BINS, BINS, BINS)
-    for axis in range(3):
-        padded = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
-        low, middle, high = (np.take(padded, range(i, i + BINS), axis=axis) for i in range(3))
-        counts = (low + 2 * middle + high) / 4
+def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(4096,) smoothed frequencies of the chosen pixels' colours, never zero; uniform when none is chosen."""
+    counts: np.ndarray = np.zeros(BINS**3)
+    if sample.size:
+        counts = cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).astype(np.float64)
+    for _ in range(3):
+        # Smooths along one axis and brings the next one to the front; three times is once around. Exact: sums of integers / 64.
+        counts = (SMOOTHING @ counts.reshape(BINS, -1)).T
     total = counts.sum()
     return counts.ravel() / total + FLOOR if total else np.full(BINS**3, 1 / BINS**3) + FLOOR

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,49 +16,13 @@ from bpr.geometry.masks import BoxMask
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.clock import StageClock
 from bpr.refinement.exclusive import put_back_apart
+from bpr.refinement.outcome import FinishedImage, Kept, RunReport
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
 
-
-@dataclass
-class RunReport:
-    """What became of the records.
-
-    ``kept`` counts by reason those that could not be refined and stayed as they were, ``problems`` names them;
-    ``skipped`` counts those that were not to be refined. ``patches`` went through the network, ``left_out`` did not: the
-    scheme's budget was spent on others.
-    """
-
-    records: int
-    images: int = 0
-    patches: int = 0
-    left_out: int = 0
-    refined: int = 0
-    skipped: int = 0
-    kept: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-    clock: StageClock = field(default_factory=StageClock)
-
-    def add(self, cut: CutImage) -> None:
-        """Count one finished image."""
-        self.images += 1
-        self.patches += cut.before + len(cut.batch)
-        self.left_out += cut.left_out
-        self.refined += len(cut.instances)
-        for kept in cut.token:
-            self.kept[kept.reason] += len(kept.indices)
-            which = f"record {kept.indices[0]}" if len(kept.indices) == 1 else f"{len(kept.indices)} records from {kept.indices[0]} on"
-            self.problems.append(f"{which}: {kept.detail}; kept as it was")
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Records of one image that stay as they were, and why."""
-
-    reason: str
-    indices: Sequence[int]
-    detail: str
+LOOK_AHEAD = 16
+"""Images that may wait for the network: enough small ones to fill a batch, few enough large ones to hold."""
 
 
 def refine_records(
@@ -83,9 +47,31 @@ def refine_records(
         The records in their order, each exactly once, and the report. No ground truth is needed.
     """
     report, output = RunReport(len(records)), list(records)
-    clock = report.clock
     asked = [index for index, record in enumerate(records) if min_score is None or record.get("score", 1.0) >= min_score]
     report.skipped = len(records) - len(asked)
+    for done in refine_images(records, asked, images, refiner, workers, exclusive, report.clock):
+        for index, record in zip(done.indices, done.records, strict=True):
+            output[index] = record
+        report.add(done)
+        on_progress(report.done)
+    return output, report
+
+
+def refine_images(
+    records: Sequence[Record],
+    asked: Sequence[int],
+    images: ImageFinder,
+    refiner: Refiner,
+    workers: int = 2,
+    exclusive: bool = False,
+    clock: StageClock | None = None,
+) -> Iterator[FinishedImage]:
+    """Refine the records of the indices ``asked``, image by image, in the order of each image's first record.
+
+    Reading, cutting, the network, putting back and encoding overlap; whoever draws the images sets the pace, and what is
+    on its way does not grow with their number. Arguments as for :func:`refine_records`.
+    """
+    clock = clock or StageClock()
 
     def cut(indices: list[int]) -> CutImage:
         return _cut_image(records, indices, images, refiner, clock)
@@ -93,20 +79,29 @@ def refine_records(
     def put_back(predicted: PredictedImage) -> list[BoxMask]:
         return put_back_apart(refiner, predicted) if exclusive else refiner.put_back(predicted)
 
-    def write(predicted: PredictedImage) -> tuple[CutImage, list[Record]]:
+    def finish(predicted: PredictedImage) -> FinishedImage:
         with clock.stage("put back"):
             masks = put_back(predicted)
         with clock.stage("encode"):
-            refined = [with_mask(records[i.key], mask) for i, mask in zip(predicted.cut.instances, masks, strict=True)]
-        return predicted.cut, refined
+            return _finished(predicted.cut, masks, records)
 
-    predicted = refiner.predict(ordered_map(cut, _by_image(records, asked), workers), clock, put_back, workers)
-    for done, refined in ordered_map(write, predicted, workers):
-        for instance, record in zip(done.instances, refined, strict=True):
-            output[instance.key] = record
-        report.add(done)
-        on_progress(report.skipped + report.refined + report.kept.total())
-    return output, report
+    cuts = ordered_map(cut, _by_image(records, asked), workers, LOOK_AHEAD)
+    yield from ordered_map(finish, refiner.predict(cuts, clock, put_back, workers), workers)
+
+
+def _finished(cut: CutImage, masks: Sequence[BoxMask], records: Sequence[Record]) -> FinishedImage:
+    """The image's records in their order, with the refined masks in those that have one."""
+    token: _Asked = cut.token
+    refined = {instance.key: with_mask(records[instance.key], mask) for instance, mask in zip(cut.instances, masks, strict=True)}
+    whole = [refined.get(index, records[index]) for index in token.indices]
+    return FinishedImage(token.indices, whole, cut.before + len(cut.batch), cut.left_out, token.kept)
+
+
+class _Asked(NamedTuple):
+    """What an image carries through the network: all its indices, and those of them that nothing can be done for."""
+
+    indices: Sequence[int]
+    kept: Sequence[Kept]
 
 
 def _by_image(records: Sequence[Record], asked: Sequence[int]) -> list[list[int]]:
@@ -123,21 +118,21 @@ def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFinde
         with clock.stage("read"):
             image = read_image(images.path(records[indices[0]]["image_id"]), _stated_frame(records[indices[0]]))
     except BadImage as error:
-        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=[_Kept("no image", indices, str(error))])
+        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=_Asked(indices, [Kept("no image", indices, str(error))]))
     instances, kept = [], []
     with clock.stage("decode masks"):
         for index in indices:
             try:
                 mask = decode_mask(records[index]["segmentation"], image.shape[:2])
             except BadMask as error:
-                kept.append(_Kept("bad mask", [index], str(error)))
+                kept.append(Kept("bad mask", [index], str(error)))
                 continue
             if mask.pixels.size:
                 instances.append(Instance(mask, index))
             else:
-                kept.append(_Kept("empty mask", [index], "the mask is empty"))
+                kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(image, instances, token=kept)
+        return refiner.cut(image, instances, token=_Asked(indices, kept))
 
 
 def _stated_frame(record: Record) -> tuple[int, int] | None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bpr.backends import load_predictor
 from bpr.cli.main import main
+from bpr.formats.images import ImageFolder, OneImage, read_image
 from bpr.formats.rle import decode_mask
+from bpr.refinement import runner
+from bpr.refinement.outcome import FinishedImage
+from bpr.refinement.predictor import IdentityPredictor
+from bpr.refinement.refiner import Refiner
 from tests.conftest import SmallSet
 
 
@@ -42,6 +50,16 @@ def test_order_is_the_input_order_whatever_the_workers(small_set: SmallSet) -> N
     assert [r["note"] for r in json.loads(written[0])] == [r["note"] for r in shuffled]
 
 
+def test_batch_boundaries_and_workers_change_no_bit(small_set: SmallSet) -> None:
+    """Two passes, so that patches of the second are cut while others are still in the first."""
+    images, written = ImageFolder(small_set.images, small_set.document["images"]), []
+    for batch_size, workers in ((64, 0), (5, 2), (1, 3)):
+        predictor = load_predictor("starter-fast", passes=2)
+        predictor.batch_size = batch_size
+        written.append(runner.refine_records(small_set.records, images, Refiner(predictor), workers)[0])
+    assert written[0] == written[1] == written[2] != small_set.records
+
+
 def test_ground_truth_is_never_needed(small_set: SmallSet) -> None:
     out = small_set.folder / "out.json"
     assert main(["refine", str(small_set.results), "--img-dir", str(small_set.images), "--model", "identity", "--out", str(out)]) == 0
@@ -53,6 +71,49 @@ def test_records_below_the_minimal_score_stay_and_keep_their_place(small_set: Sm
     assert refine(small_set, "--min-score", "0.05", "--strict", results=small_set.write("scores.json", records)) == 0
     assert [new == old for new, old in zip(output(small_set), records, strict=True)] == [True, False, False, True]
     assert "2 of 4 records refined; 2 below --min-score" in capsys.readouterr().out
+
+
+def repeated(data: SmallSet, images: int) -> list[dict[str, Any]]:
+    """The two records of the first image, as those of so many images."""
+    return [{**record, "image_id": number} for number in range(images) for record in data.records[:2]]
+
+
+def finished_images(data: SmallSet, records: list[dict[str, Any]], workers: int) -> Iterator[FinishedImage]:
+    image, refiner = OneImage(data.images / "000001.png"), Refiner(IdentityPredictor(batch_size=16))
+    return runner.refine_images(records, range(len(records)), image, refiner, workers)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_images_come_finished_in_order_and_with_all_their_records(small_set: SmallSet, workers: int) -> None:
+    records = repeated(small_set, 5)
+    records[3] = {**records[3], "segmentation": None}
+    finished = list(finished_images(small_set, records, workers))
+    assert [list(image.indices) for image in finished] == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+    assert [record for image in finished for record in image.records] == records
+    assert [[kept.indices for kept in image.kept] for image in finished] == [[], [[3]], [], [], []]
+
+
+def test_who_draws_the_images_sets_the_pace(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(runner, "read_image", lambda path, frame: read.append(path) or read_image(path, frame))
+    finished = finished_images(small_set, repeated(small_set, 500), workers=2)
+    for _ in range(3):
+        next(finished)
+    finished.close()
+    assert len(read) < 100
+
+
+def test_memory_does_not_grow_with_the_number_of_images(small_set: SmallSet) -> None:
+    """In MiB: the pixels and patches of the further 80 images take 15."""
+    peaks = []
+    for images in (40, 120):
+        records = repeated(small_set, images)
+        tracemalloc.start()
+        for _ in finished_images(small_set, records, workers=2):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1] / 2**20)
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 2
 
 
 def test_polygons_and_uncompressed_rle_are_read(small_set: SmallSet) -> None:

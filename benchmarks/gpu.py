@@ -1,0 +1,118 @@
+"""Refining on one GPU: images and patches a second, how near to what the GPU can do, and the paper's three parts.
+
+    python benchmarks/gpu.py [--device cuda] [--out docs/results/gpu.json]
+
+1024x2048 scenes with 20 instances, networks of random weights (they change no time) in bfloat16, eager, channels last.
+Shares are of what this GPU reaches in a large matrix product and in a copy; bytes are what convolutions, norms and
+activations read and write when each runs by itself, so a fused network may need fewer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.measuring import provenance  # noqa: E402
+from benchmarks.photos import Load, street_photos  # noqa: E402
+from bpr.analysis.timing import PAPER, time_stages  # noqa: E402
+from bpr.backends.mmseg import SegmentorPredictor  # noqa: E402
+from bpr.formats.coco import read_results  # noqa: E402
+from bpr.formats.files import write_json  # noqa: E402
+from bpr.geometry.scheme import PatchScheme  # noqa: E402
+from bpr.models.complexity import multiply_adds  # noqa: E402
+from bpr.models.loading import build_segmentor  # noqa: E402
+from bpr.refinement.predictor import PatchBatch  # noqa: E402
+from bpr.refinement.refiner import Refiner  # noqa: E402
+
+NETWORKS = ("hrnet-w18s_4xb8-160k_cityscapes-64x64", "hrnet-w18s_4xb8-160k_cityscapes-128x128", "hrnet-w48_4xb8-160k_cityscapes-256x256")
+BATCH, IMAGES, MATRIX, COPY_BYTES, REPEATS = 256, 24, 8192, 2**30, 10
+
+
+class HalfPrecision(SegmentorPredictor):
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        with torch.autocast(self._device.type, torch.bfloat16):
+            return super().predict(batch)
+
+
+def seconds(function: Callable[[], object], device: str) -> float:
+    """Median over REPEATS, after one that is not counted; the GPU has finished when the clock stops."""
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    spent = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        function()
+        wait()
+        spent.append(time.perf_counter() - start)
+    return float(np.median(spent[1:]))
+
+
+def limits(device: str) -> dict[str, float]:
+    """What the device reaches: operations a second in a bfloat16 matrix product, bytes a second in a copy."""
+    a = torch.randn(MATRIX, MATRIX, device=device, dtype=torch.bfloat16)
+    source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return {
+        "operations": 2 * MATRIX**3 / seconds(lambda: a @ a, device),
+        "bytes": 2 * COPY_BYTES / seconds(lambda: target.copy_(source), device),
+    }
+
+
+def bytes_moved(model: nn.Module, run: Callable[[], object], batch: int) -> float:
+    """Bytes a patch that the network's layers read and write at two bytes a number."""
+    moved = [0]
+
+    def count(layer: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
+        moved[0] += 2 * (sum(tensor.numel() for tensor in given) + made.numel())
+
+    layers = (layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.modules.batchnorm._BatchNorm, nn.ReLU)))
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    run()
+    for hook in hooks:
+        hook.remove()
+    return moved[0] / batch
+
+
+def measure(name: str, load: Load, device: str, most: dict[str, float]) -> dict[str, Any]:
+    cfg, model = build_segmentor(ROOT / "configs" / f"bpr_{name}.py")
+    work, scheme = 2 * multiply_adds(model), PatchScheme.from_refinement(cfg.refinement, "test").changed(nms_iou=0.25)
+    predictor = HalfPrecision(model.to(device).eval(), scheme, BATCH)
+    patches = np.random.default_rng(0).integers(0, 256, (BATCH, scheme.window, scheme.window, scheme.channels), dtype=np.uint8)
+    batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
+    rate = BATCH / seconds(lambda: predictor.predict(batch), device)
+    moved = bytes_moved(model, lambda: predictor.predict(batch), BATCH)
+    whole = seconds(lambda: load.refine(predictor, workers=8), device) / len(load.files)
+    timing = time_stages(read_results(load.results), load, Refiner(predictor))
+    shares = {"of peak": rate * work / most["operations"], "of bandwidth": rate * moved / most["bytes"]}
+    parts = {part: timing.milliseconds[part] for part in PAPER}
+    return {"network": name, "patches_per_second": rate, "images_per_second": 1 / whole, **shares, "milliseconds": parts, "paper": PAPER}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/gpu.json")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        load, most = Load.of(street_photos(Path(folder)), IMAGES, Path(folder)), limits(args.device)
+        rows = [measure(name, load, args.device, most) for name in NETWORKS]
+    name = torch.cuda.get_device_name() if args.device == "cuda" else args.device
+    write_json(args.out, {"device": name, "limits": most, "provenance": provenance(), "rows": rows}, indent=1)
+    print(json.dumps(rows, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

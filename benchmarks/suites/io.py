@@ -1,0 +1,45 @@
+"""What reading and writing cost: images, and run lengths inside the box against full frames by pycocotools."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
+from benchmarks.street_scenes import scene, write_scenes
+from bpr.formats.coco import read_results
+from bpr.formats.files import write_json
+from bpr.formats.images import read_image
+from bpr.formats.rle import decode_mask, encode_mask
+
+REPEATS = 7
+
+
+def by_pycocotools(rles: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [coco_mask.encode(np.asfortranarray(coco_mask.decode(rle))) for rle in rles]
+
+
+def by_boxes(rles: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [encode_mask(decode_mask(rle)) for rle in rles]
+
+
+def measure() -> Report:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        results = write_scenes(folder, [scene(0)])
+        records = read_results(results)
+        rles = [record["segmentation"] for record in records]
+        sides = {
+            "read a 1024x2048 PNG": lambda: read_image(folder / "0.png"),
+            "read results, 20 records": lambda: read_results(results),
+            "write results, 20 records": lambda: write_json(folder / "out.json", records),
+            "decode and encode 20 masks, pycocotools": lambda: by_pycocotools(rles),
+            "decode and encode 20 masks, boxes": lambda: by_boxes(rles),
+        }
+        timings = {label: Timing.of(spent) for label, spent in in_turn(sides, REPEATS).items()}
+    full, boxes = (timings[f"decode and encode 20 masks, {side}"].median for side in ("pycocotools", "boxes"))
+    return Report("io", [row(label, timing) for label, timing in timings.items()], [Ratio("run lengths inside the box", full / boxes)])

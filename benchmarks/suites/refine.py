@@ -1,0 +1,131 @@
+"""From files to files: ours against the old procedure, with the network of ``starter`` at 128 px and the same patches.
+
+The old side takes seconds per image, so it sees few scenes, each once; ours refines the same scenes several times over as
+one stream, which is how it is used.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import old_procedure
+from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
+from benchmarks.photos import Load, Photo, backends_of, street_photos
+from bpr.backends import load_predictor
+from bpr.formats.coco import Record, with_mask
+from bpr.formats.images import read_image
+from bpr.formats.rle import decode_mask
+from bpr.refinement.batching import PredictedImage
+from bpr.refinement.predictor import IdentityPredictor, Instance, PatchBatch, Predictor
+from bpr.refinement.refiner import Refiner
+
+SEEN_BY_OLD, COPIES, REPEATS = 2, 3, 3
+GEOMETRY_TARGET = 100
+TARGETS = {"starter": 25, "starter-fast": 60}
+"""By model: how many times as fast as the old procedure its best backend is to be."""
+CONFIG = "configs/bpr_hrnet-w18s_1xb32-2400_starter-128x128.py"
+
+
+def measure() -> Report:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photos = street_photos(folder)
+        stages = old_stages(photos[:SEEN_BY_OLD], folder, eager_network())
+        rows = [row(f"old procedure, {stage}", Timing.of(spent)) for stage, spent in stages.items()]
+        load = Load.of(photos, COPIES * len(photos), folder)
+        around, ratios = around_network(load, photos, float(np.median(stages["extraction"] + stages["reassembly"])))
+        old = float(np.median(stages["whole"]))
+        for model, target in TARGETS.items():
+            timings = {backend: ours(load, load_predictor(model, backend=backend)) for backend in backends_of(model)}
+            best = min(timings, key=lambda backend: timings[backend].median)
+            rows += [row(f"ours, {model}, {backend}", timing) for backend, timing in timings.items()]
+            for backend, timing in timings.items():
+                ratios.append(Ratio(f"{model}, {backend}, end to end", old / timing.median, target if backend == best else None))
+    return Report("refine", rows[:4] + around + rows[4:], ratios, {"instances": 20, "frame": "1024x2048", "unit": "one image"})
+
+
+def old_stages(photos: Sequence[Photo], folder: Path, network: old_procedure.Network) -> dict[str, np.ndarray]:
+    """(photos,) seconds of every script of the old procedure."""
+    spent: dict[str, list[float]] = {"extraction": [], "network": [], "reassembly": []}
+    for photo in photos:
+        work, own = folder / f"old{photo.file.stem}", list(photo.records)
+        steps = {
+            "extraction": partial(old_procedure.extract, own, folder, work, 64, 0.25),
+            "network": partial(old_procedure.predict, work, network),
+            "reassembly": partial(old_procedure.reassemble, own, work),
+        }
+        for stage, step in steps.items():
+            spent[stage].append(seconds_of(step))
+    arrays = {stage: np.array(seconds) for stage, seconds in spent.items()}
+    return {**arrays, "whole": sum(arrays.values(), np.zeros(len(photos)))}
+
+
+def ours(load: Load, predictor: Predictor) -> Timing:
+    """Seconds per image, from the files to the written results; the first run is not counted."""
+    spent = in_turn({"refine": lambda: load.refine(predictor)}, REPEATS)
+    return Timing.of(spent["refine"], per=len(load.files))
+
+
+def around_network(load: Load, photos: Sequence[Photo], old: float) -> tuple[list[dict[str, Any]], list[Ratio]]:
+    """Extraction and reassembly of ours: from files to files, and without the one decode of an image that any procedure needs."""
+    refiner = Refiner(IdentityPredictor(load_predictor("starter").scheme))
+    images = [read_image(photo.file) for photo in photos]
+    files = ours(load, refiner.predictor)
+    sides = {"decode": lambda: read_image(photos[0].file), "memory": lambda: in_memory(photos, images, refiner)}
+    spent = in_turn(sides, REPEATS)
+    decode, memory = Timing.of(spent["decode"]), Timing.of(spent["memory"], per=len(photos))
+    rows = [
+        row("ours without a network, from files to files", files),
+        row("of which decoding the PNG, one thread", decode),
+        row("ours without network and decoding, one thread", memory),
+    ]
+    without = "extraction and reassembly, one decode an image left out on both sides"
+    ratios = [
+        Ratio("extraction and reassembly", old / files.median, GEOMETRY_TARGET),
+        Ratio(without, (old - decode.median) / memory.median, GEOMETRY_TARGET),
+    ]
+    return rows, ratios
+
+
+def in_memory(photos: Sequence[Photo], images: Sequence[np.ndarray], refiner: Refiner) -> None:
+    """Masks decoded, cut, put back and encoded, image by image."""
+    for photo, image in zip(photos, images, strict=True):
+        cut = refiner.cut(image, [Instance(decode_mask(record["segmentation"])) for record in photo.records])
+        masks = refiner.put_back(PredictedImage(cut, refiner.predictor.predict(cut.batch)))
+        for record, mask in zip(photo.records, masks, strict=True):
+            with_mask(record, mask)
+
+
+def eager_network() -> old_procedure.Network:
+    """``starter``'s network in torch: float32, eager, as the released code runs it."""
+    import torch
+
+    import bpr.models  # noqa: F401
+    from bpr.backends import named_models
+    from bpr.models.exported import exported_state_dict
+    from bpr.models.loading import build_segmentor
+
+    model = build_segmentor(CONFIG)[1].eval().to(memory_format=torch.contiguous_format)
+    model.load_state_dict(exported_state_dict(named_models()["starter"], model), strict=False)
+
+    def network(patches: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model.probabilities(torch.from_numpy(patches)).numpy()
+
+    network(np.zeros((1, 64, 64, 5), np.uint8))
+    return network
+
+
+def same_masks(records: list[Record], folder: Path, predictor: Predictor) -> list[Record]:
+    """What the old procedure makes of the records with our predictor as its network: the two can then be compared."""
+
+    def network(patches: np.ndarray) -> np.ndarray:
+        return predictor.predict(PatchBatch(patches, np.zeros((len(patches), 4), np.int32), []))
+
+    return old_procedure.refine(records, folder, folder / "old", network, predictor.scheme.side, predictor.scheme.nms_iou)

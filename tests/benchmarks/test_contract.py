@@ -1,0 +1,79 @@
+"""The contract of benchmarks/README.md, and that the old procedure is a fair one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.measuring import Ratio, Report, Timing, check, in_turn, row, table
+from benchmarks.street_scenes import scene, write_scenes
+from benchmarks.suites.refine import same_masks
+from bpr.formats.coco import read_results
+from bpr.formats.images import ImageFolder
+from bpr.formats.rle import decode_mask
+from bpr.geometry.scheme import PatchScheme
+from bpr.refinement.predictor import PatchBatch
+from bpr.refinement.refiner import Refiner
+from bpr.refinement.runner import refine_records
+
+
+class Brightness:
+    """P(foreground) is how bright a pixel is: an answer that depends on the image alone."""
+
+    scheme, batch_size = PatchScheme(side=32, inputs=("rgb", "mask", "evidence"), cover_margin=0), 8
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        return batch.patches[..., 0].astype(np.float32) / 255
+
+
+def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
+    records = read_results(write_scenes(tmp_path, [scene(1, instances=4, frame=(160, 240), size=25)]))
+    old = same_masks(records, tmp_path, Brightness())
+    new, _ = refine_records(records, ImageFolder(tmp_path), Refiner(Brightness()))
+    pairs = [tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)]
+    assert len(pairs) == 4
+    # Ours adds patches where suppression left boundary pixels bare.
+    assert all(np.mean(a != b) < 0.01 for a, b in pairs)
+    assert any(not np.array_equal(a, decode_mask(r["segmentation"]).to_frame()) for (a, _), r in zip(pairs, records, strict=True))
+
+
+def test_scenes_are_the_same_every_time() -> None:
+    (image, masks), (again, others) = scene(3, 2, (64, 96), 10), scene(3, 2, (64, 96), 10)
+    assert np.array_equal(image, again)
+    assert np.array_equal(masks, others)
+    assert masks.shape == (2, 64, 96)
+    assert masks.any()
+
+
+def test_sides_run_in_turn_after_one_run_that_is_not_counted() -> None:
+    calls: list[str] = []
+    spent = in_turn({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=2)
+    assert calls == ["a", "b", "a", "b", "a", "b"]
+    assert {name: len(seconds) for name, seconds in spent.items()} == {"a": 2, "b": 2}
+
+
+def report() -> dict:
+    timing = Timing.of([4.0, 2.0, 6.0], per=2)
+    return Report("io", [row("read", timing, patches=7)], [Ratio("ours", 12.5, 20), Ratio("theirs", 3.0)]).to_dict()
+
+
+def test_a_report_says_what_was_missed() -> None:
+    check(report())
+    text = table(report())
+    assert "| read | 2000.0 | 1500.0 .. 2500.0 | 3 | 7 |" in text
+    assert "- ours: 12.5 times (target 20: **missed**)" in text
+    assert "- theirs: 3.00 times" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rows", None),
+        ("provenance", {}),
+        ("schema", "1"),
+        ("rows", [{"name": "x", "seconds": {"median": 1, "low": 2, "high": 3, "repeats": 1}}]),
+    ],
+)
+def test_a_report_that_breaks_the_contract_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ValueError, match=r"expected|missing"):
+        check({**report(), key: value})

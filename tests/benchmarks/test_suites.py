@@ -1,0 +1,74 @@
+"""The suites and curves, on inputs so small that only their bookkeeping is tested."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import gpu, scaling
+from benchmarks.measuring import Report, check
+from benchmarks.photos import Load, Photo
+from benchmarks.street_scenes import scene, write_scenes
+from benchmarks.suites import forward, memory
+from bpr.formats.coco import read_results
+from bpr.formats.files import read_json
+from bpr.refinement.predictor import IdentityPredictor
+
+SMALL = (160, 240)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Photo]:
+    results = write_scenes(tmp_path, [scene(1, instances=3, frame=SMALL, size=25)])
+    return [Photo(tmp_path / "0.png", read_results(results))]
+
+
+def test_a_load_repeats_its_photos_as_images_of_their_own(photos: list[Photo], tmp_path: Path) -> None:
+    load = Load.of(photos, 3, tmp_path)
+    load.refine(IdentityPredictor())
+    before, after = read_results(load.results), read_results(load.results.with_suffix(".refined.json"))
+    assert after == before
+    assert [record["image_id"] for record in before] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert {load.path(number) for number in range(3)} == {photos[0].file}
+
+
+def test_forward_compares_the_same_patches(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "SECONDS", 1e-9)
+    asked = []
+    predictor = IdentityPredictor(batch_size=16)
+    monkeypatch.setattr(predictor, "predict", lambda batch: asked.append(len(batch)) or np.zeros((len(batch), 64, 64), np.float32))
+    alone, whole = forward.compare("small", predictor, photos, tmp_path)
+    check(Report("forward", [alone, whole], []).to_dict())
+    once = round(alone["patches"] * alone["images"])
+    # The batch that finds out how many images it takes, twice; what is recorded; warm-up and rounds of either side.
+    assert sum(asked[2:]) == once * (1 + 2 * (1 + forward.REPEATS))
+    assert whole["over forward"] > 0
+    assert whole["floor"] >= 1
+
+
+def test_memory_is_that_of_a_process_which_refines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MODEL", "identity")
+    assert memory.run(tmp_path, 2)["peak_mib"] > 20
+    assert len(read_results(tmp_path / "refined.json")) == 2
+
+
+def test_curves_are_measured_and_drawn(tmp_path: Path) -> None:
+    point = scaling.Point(instances=2, radius=20, frame=SMALL, workers=0)
+    curves = scaling.measure({"workers": {0: point, 1: point}}, repeats=1)
+    assert [one["x"] for one in curves["workers"]] == [0, 1]
+    scaling.plot(curves, tmp_path / "plots" / "curves.png")
+    assert (tmp_path / "plots" / "curves.png").stat().st_size > 1000
+
+
+def test_the_gpu_script_adds_up_on_the_cpu(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"BATCH": 2, "IMAGES": 1, "MATRIX": 32, "COPY_BYTES": 1024, "REPEATS": 1, "NETWORKS": gpu.NETWORKS[:1]}
+    for name, value in small.items():
+        monkeypatch.setattr(gpu, name, value)
+    monkeypatch.setattr(gpu, "street_photos", lambda folder: photos)
+    assert gpu.main(["--device", "cpu", "--out", str(tmp_path / "gpu.json")]) == 0
+    (row,) = read_json(tmp_path / "gpu.json", "the report")["rows"]
+    assert row["patches_per_second"] > 0
+    assert row["of bandwidth"] > 0
+    assert set(row["milliseconds"]) == {"extraction", "network", "reassembly"}
