@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import PatchBatch
 
@@ -45,7 +45,10 @@ class OnnxPredictor:
         except Exception as error:  # ONNX Runtime raises types of its own, one per status code
             raise BPRError(f"{path}: ONNX Runtime cannot load it ({str(error).splitlines()[0][:120]})") from error
         self.metadata = _metadata(path, self._session.get_modelmeta().custom_metadata_map)
-        self.scheme = PatchScheme.from_dict(self.metadata["scheme"])
+        try:
+            self.scheme = PatchScheme.from_dict(self.metadata["scheme"])
+        except ValueError as error:
+            raise BPRError(f"{path}: {error}; export again with this BPR") from None
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
@@ -55,9 +58,9 @@ class OnnxPredictor:
 def _metadata(path: Path, properties: dict[str, str]) -> dict[str, Any]:
     try:
         metadata = json.loads(properties[METADATA_KEY])
-        version = metadata["version"]
-    except (KeyError, ValueError, TypeError):
+        version, _ = metadata["version"], metadata["scheme"]
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise BPRError(f"{path}: an ONNX file without BPR's metadata; expected one written by bpr export") from None
     if version != METADATA_VERSION:
-        raise BPRError(f"{path}: expected metadata version {METADATA_VERSION}, got {version}; export again with this BPR")
+        raise BPRError(f"{path}: expected metadata version {METADATA_VERSION}, got {shown(version)}; export again with this BPR")
     return metadata
