@@ -44,7 +44,7 @@ class OnnxPredictor:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises types of its own, one per status code
             raise BPRError(f"{path}: ONNX Runtime cannot load it ({str(error).splitlines()[0][:120]})") from error
-        self.metadata = _metadata(path, self._session.get_modelmeta().custom_metadata_map)
+        self.metadata = _metadata(path, self._session.get_modelmeta())
         try:
             self.scheme = PatchScheme.from_dict(self.metadata["scheme"])
         except ValueError as error:
@@ -55,9 +55,9 @@ class OnnxPredictor:
         return self._session.run(["probability"], {"patches": batch.patches})[0]
 
 
-def _metadata(path: Path, properties: dict[str, str]) -> dict[str, Any]:
+def _metadata(path: Path, properties: onnxruntime.ModelMetadata) -> dict[str, Any]:
     try:
-        metadata = json.loads(properties[METADATA_KEY])
+        metadata = json.loads(properties.custom_metadata_map[METADATA_KEY])
         version, _ = metadata["version"], metadata["scheme"]
     except (KeyError, ValueError, TypeError, RecursionError):
         raise BPRError(f"{path}: an ONNX file without BPR's metadata; expected one written by bpr export") from None

@@ -86,7 +86,7 @@ def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.nda
     """A memory map of the rows of a store's array."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:  # numpy parses the header as it comes
+    except Exception as error:  # numpy parses the header as a literal of Python, and lets all pass that can go wrong there
         raise BPRError(f"{path}: cannot open the array ({error}); extract again") from None
     if not isinstance(array, np.memmap) or array.shape[1:] != row or array.dtype != dtype:
         raise BPRError(f"{path}: expected rows of {row} {np.dtype(dtype)}, got another array; extract again")
