@@ -115,13 +115,24 @@ def log(name: str) -> str:
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
 
 
+def fuzz() -> str:
+    """One row per reader: how long and how often it was fed, and what was found last."""
+    report = read_json(RESULTS / "fuzz.json", "a report of tests.fuzz.run")
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    head = "| reader | seconds | executions | open finding |\n|---|---:|---:|---|"
+    found = report["readers"].items()
+    rows = [f"| {name} | {row['seconds']} | {row['executions']:,} | {row['finding'] or 'none'} |" for name, row in found]
+    return "\n".join([f"{report['date']}, {versions}.", "", head, *rows])
+
+
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    **{name: partial(written, name) for name in ("schemes", "eval_speed", "models", "patch_store", "transfer")},
+    **{name: partial(written, name) for name in ("schemes", "eval_speed", "models", "patch_store", "transfer", "capacity", "scheduling")},
     "quality": lambda: quality("quality", precise=True),
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
     "geometry_speed": geometry_speed,
+    "fuzz": fuzz,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: refiners("davis_val"),

@@ -29,7 +29,7 @@ def stated_frame(content: bytes) -> Frame | None:
         if content[place : place + len(signature)] == signature:
             try:
                 return read(content)
-            except (struct.error, IndexError):
+            except (struct.error, IndexError, OverflowError):
                 return None
     return None
 

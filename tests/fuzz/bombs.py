@@ -120,6 +120,7 @@ BOMBS: dict[str, Callable[[], object]] = {
     "JPEG of 4e8 pixels in 631 bytes": refused("bomb", stretched(".jpg", b"\xff\xc0", 5, struct.pack(">HH", 20_000, 20_000)), read_image),
     "BMP of 2^62 pixels": refused("bomb", stretched(".bmp", b"BM", 18, struct.pack("<ii", 2**31 - 1, 1 - 2**31)), read_image),
     "WebP of 2.7e8 pixels": refused("bomb", stretched(".webp", b"VP8L", 9, b"\xff\xff\xff\x0f"), read_image),
+    "BigTIFF whose directory lies beyond 2^63": refused("bomb", b"II+\0\x08\0\0\0" + b"\xff" * 8, read_image),
     "image in a format of no photo": refused("bomb", b"P5\n30000 30000\n255\n", read_image),
     "panoptic PNG of four billion pixels": refused("panoptic/bomb.png", label_png(65_535, 65_535), panoptic),
     "JSON of a million open lists": refused("bomb.json", "[" * 1_000_000, read_results),

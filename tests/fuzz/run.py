@@ -18,9 +18,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bpr.cli.options import versions_of
-from bpr.formats.files import read_json, write_json
-
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results" / "fuzz.json"
 FOUND = ROOT / "runs" / "fuzz"
@@ -31,7 +28,7 @@ SECONDS_OF_ONE, MIB = 10, 2048
 
 def fuzz(name: str, seconds: int) -> None:
     """Feed one reader until the time is over or something is found; the process ends here."""
-    import atheris
+    import atheris  # first, and nothing of bpr before it: only what is imported below reports its branches
 
     with atheris.instrument_imports(include=["bpr"]):
         from tests.fuzz.readers import READERS
@@ -47,11 +44,13 @@ def fuzz(name: str, seconds: int) -> None:
 
 def measured(name: str, seconds: int) -> dict[str, Any]:
     """One reader in a process of its own: how often it ran, and what it said last if it found something."""
-    ran = subprocess.run([sys.executable, "-m", __spec__.name, name, "--seconds", str(seconds)], cwd=ROOT, capture_output=True, text=True)
-    executions = re.findall(r"number_of_executed_units:\s*(\d+)", ran.stderr) or re.findall(r"^#(\d+)", ran.stderr, re.MULTILINE)
-    log = FOUND / f"{name}.log"
-    log.write_text(ran.stderr)
-    finding = None if ran.returncode == 0 else _finding(ran.stderr)
+    command = [sys.executable, "-m", __spec__.name, name, "--seconds", str(seconds)]
+    with open(FOUND / f"{name}.log", "w+b") as log:
+        code = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT).returncode
+        log.seek(0)
+        said = log.read().decode("utf-8", "replace")
+    executions = re.findall(r"number_of_executed_units:\s*(\d+)", said) or re.findall(r"^#(\d+)", said, re.MULTILINE)
+    finding = None if code == 0 else _finding(said)
     return {"seconds": seconds, "executions": int(executions[-1]) if executions else 0, "finding": finding, "source": _source()}
 
 
@@ -71,6 +70,8 @@ def _source() -> str:
 
 def fuzz_all(seconds: int) -> int:
     """Every reader in turn; 1 when there is a finding."""
+    from bpr.cli.options import versions_of
+    from bpr.formats.files import read_json, write_json
     from tests.fuzz.readers import READERS
 
     report = read_json(RESULTS, "what was fuzzed before") if RESULTS.is_file() else {"readers": {}}
