@@ -15,7 +15,9 @@ from typing import Any
 from measuring import table
 
 from bpr.errors import BPRError
+from bpr.formats import limits
 from bpr.formats.files import atomic_open, read_json
+from bpr.geometry.scheme import LARGEST_NUMBER
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -152,15 +154,44 @@ def log(name: str) -> str:
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
 
 
+def fuzz() -> str:
+    """One row per reader: how long and how often it was fed, and what was found last."""
+    report = read_json(RESULTS / "fuzz.json", "a report of tests.fuzz.run")
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    head = "| reader | seconds | executions | open finding |\n|---|---:|---:|---|"
+    found = report["readers"].items()
+    rows = [f"| {name} | {row['seconds']} | {row['executions']:,} | {row['finding'] or 'none'} |" for name, row in found]
+    return "\n".join([f"{report['date']}, {versions}.", "", head, *rows])
+
+
+def limit_rows() -> str:
+    """The limits of bpr.formats.limits, with what each is of."""
+    named = (
+        ("pixels of an image or mask", limits.LARGEST_FRAME),
+        ("pixels along one side, coordinates of a polygon", limits.LARGEST_SIDE),
+        ("pixels of a larger image that a byte of its file may stand for", limits.DENSEST),
+        ("pixels along all polygons of one mask", limits.LONGEST_OUTLINE),
+        ("bytes of an image file", limits.LARGEST_FILE),
+        ("bytes of a label file (Cityscapes, YOLO) of one image", limits.LARGEST_TEXT),
+        ("characters of one line of it", limits.LONGEST_ROW),
+        ("lists and objects inside each other in JSON", limits.DEEPEST_JSON),
+        ("classes of a data set", limits.MOST_CATEGORIES),
+        ("pixels of a network's window, passes, ...: any whole number of a patch scheme", LARGEST_NUMBER),
+    )
+    return "\n".join(["| at most | |", "|---|---:|", *(f"| {what} | {value:,} |" for what, value in named)])
+
+
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    **{name: partial(written, name) for name in ("schemes", "models", "patch_store", "transfer")},
+    **{name: partial(written, name) for name in ("schemes", "models", "patch_store", "transfer", "capacity", "scheduling")},
     "quality": lambda: quality("quality", precise=True),
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
     "parity": parity,
+    "fuzz": fuzz,
+    "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: refiners("davis_val"),

@@ -7,11 +7,12 @@ metadata holds the patch scheme and where it comes from.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
+from bpr.geometry.scheme import PatchScheme
 
 METADATA_KEY = "bpr"
 METADATA_VERSION = 1
@@ -35,17 +36,29 @@ def cannot_load(path: Path, runtime: str, error: Exception) -> BPRError:
     return BPRError(f"{path}: {runtime} cannot load it ({first[:120]})")
 
 
-def read_metadata(path: Path, properties: Mapping[str, str]) -> dict[str, Any]:
-    """What ``bpr export`` wrote among the ``properties`` of an ONNX file.
+def read_metadata(path: Path, properties: Callable[[], Mapping[str, str]]) -> dict[str, Any]:
+    """What ``bpr export`` wrote among the ``properties`` of an ONNX file; asking for them may fail, where they are no text.
 
     Raises:
         BPRError: the file was not written by BPR, or by another version of it.
     """
     try:
-        metadata = json.loads(properties[METADATA_KEY])
-        version = metadata["version"]
-    except (KeyError, ValueError, TypeError):
+        metadata: dict[str, Any] = json.loads(properties()[METADATA_KEY])
+        version, _ = metadata["version"], metadata["scheme"]
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise BPRError(f"{path}: an ONNX file without BPR's metadata; expected one written by bpr export") from None
     if version != METADATA_VERSION:
-        raise BPRError(f"{path}: expected metadata version {METADATA_VERSION}, got {version}; export again with this BPR")
+        raise BPRError(f"{path}: expected metadata version {METADATA_VERSION}, got {shown(version)}; export again with this BPR")
     return metadata
+
+
+def scheme_of(path: Path, metadata: dict[str, Any]) -> PatchScheme:
+    """The patch scheme of a file's metadata.
+
+    Raises:
+        BPRError: it is none.
+    """
+    try:
+        return PatchScheme.from_dict(metadata["scheme"])
+    except ValueError as error:
+        raise BPRError(f"{path}: {error}; export again with this BPR") from None

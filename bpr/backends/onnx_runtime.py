@@ -8,9 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime
 
-from bpr.backends.exported import cannot_load, check_exists, read_metadata
+from bpr.backends.exported import cannot_load, check_exists, read_metadata, scheme_of
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import PatchBatch
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"]
@@ -49,8 +48,8 @@ class OnnxPredictor:
             raise cannot_load(path, "ONNX Runtime", error) from error
         if (started := self._session.get_providers()[0]) != provider:
             raise BPRError(f"{path}: expected ONNX Runtime to start {provider}, got {started}; check its libraries, or --backend auto")
-        self.metadata = read_metadata(path, self._session.get_modelmeta().custom_metadata_map)
-        self.scheme = PatchScheme.from_dict(self.metadata["scheme"])
+        self.metadata = read_metadata(path, lambda: self._session.get_modelmeta().custom_metadata_map)
+        self.scheme = scheme_of(path, self.metadata)
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from bpr.backends.exported import METADATA_KEY, cannot_load, check_exists, read_metadata
-from bpr.geometry.scheme import PatchScheme
+from bpr.backends.exported import METADATA_KEY, cannot_load, check_exists, read_metadata, scheme_of
 from bpr.refinement.predictor import PatchBatch
 
-MOST_AT_ONCE = 16
+LEAST_AT_ONCE, MOST_AT_ONCE = 4, 16
 """Patches of a chunk: fewer cost more a patch, more leave a core waiting for the end of a batch."""
 
 
@@ -37,15 +36,15 @@ class OpenVinoPredictor:
 
     def __init__(self, path: str | Path, batch_size: int = 64, bf16: bool = False, threads: int | None = None) -> None:
         path = check_exists(path)
-        streams = threads or os.cpu_count() or 1
+        streams = threads or _cores()
         precision = "bf16" if bf16 else "f32"
         settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
         core = openvino.Core()
         try:
             model = core.read_model(path)
-            self.metadata = read_metadata(path, _properties(model))
-            self.scheme = PatchScheme.from_dict(self.metadata["scheme"])
-            self._chunk = min(MOST_AT_ONCE, -(-batch_size // streams))
+            self.metadata = read_metadata(path, lambda: _properties(model))
+            self.scheme = scheme_of(path, self.metadata)
+            self._chunk = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, -(-batch_size // streams)))
             model.reshape({"patches": [self._chunk, self.scheme.window, self.scheme.window, self.scheme.channels]})
             self._requests = openvino.AsyncInferQueue(core.compile_model(model, "CPU", settings), streams)
         except RuntimeError as error:
@@ -62,6 +61,11 @@ class OpenVinoPredictor:
                 self._requests.start_async({"patches": _filled_up(batch.patches[part], self._chunk)}, answers[part])
             self._requests.wait_all()
         return answers
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _keep(request: openvino.InferRequest, answers: np.ndarray) -> None:

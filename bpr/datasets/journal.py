@@ -14,6 +14,9 @@ from pathlib import Path
 from bpr.errors import BPRError
 from bpr.formats.files import atomic_open
 
+LONGEST_COUNT = 16
+"""Digits of a count; no store has as many rows."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -43,11 +46,15 @@ class Journal:
         self.progress = Progress()
 
     def go_on(self, rows: int) -> None:
-        """Go on after the last item whose rows are all among the first ``rows``; what was written later is cut off."""
+        """Go on after the last item whose rows are all among the first ``rows``; what was written later is cut off.
+
+        A damaged line and all after it count as not written.
+        """
         kept = [self._head]
         for line in self._lines[1:]:
-            progress = self.progress.after(*map(int, line.split()))
-            if progress.rows > rows:
+            counts = _counts(line)
+            progress = self.progress.after(*counts) if counts else None
+            if progress is None or progress.rows > rows:
                 break
             kept.append(line)
             self.progress = progress
@@ -68,5 +75,14 @@ class Journal:
 
 
 def _whole_lines(path: Path) -> list[str]:
-    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+    lines = path.read_text(encoding="ascii", errors="replace").splitlines(keepends=True) if path.is_file() else []
     return [line for line in lines if line.endswith("\n")]
+
+
+def _counts(line: str) -> tuple[int, int, int] | None:
+    """Rows, matched and unreadable records of an item; None for a line that a broken disk or a stranger wrote."""
+    words = line.split()
+    if len(words) != 3 or not all(word.isdigit() and len(word) < LONGEST_COUNT for word in words):
+        return None
+    rows, matched, unreadable = map(int, words)
+    return rows, matched, unreadable

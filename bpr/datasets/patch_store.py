@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from bpr.datasets.journal import Journal, Progress
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.formats.files import read_json, write_json
 from bpr.geometry.scheme import TRAINED, PatchScheme
 
@@ -44,17 +44,19 @@ class PatchStore:
         if not (folder / "manifest.json").is_file():
             raise BPRError(f"{folder}: no finished patch store (manifest.json is missing); build it with extract_patches")
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
-        if self.manifest.get("format") != FORMAT or self.manifest.get("version") != VERSION:
-            raise BPRError(f"{folder}: expected a patch store of version {VERSION}, got {self.manifest.get('version')}; extract again")
-        self.scheme = PatchScheme.from_dict(self.manifest["scheme"])
+        _check_manifest(self.manifest, folder)
+        self.scheme = _scheme_of(self.manifest, folder)
         if expected is not None and _shape_of(expected) != _shape_of(self.scheme):
             raise BPRError(
                 f"{folder}: the store was cut with {_shape_of(self.scheme)}, the config expects {_shape_of(expected)};"
                 " extract again or change the config"
             )
-        self.patches, self.targets, self.origins = (
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("patches", "targets", "origins")
-        )
+        window = (self.scheme.window, self.scheme.window)
+        self.patches = _opened(folder / "patches.npy", (*window, self.scheme.channels), np.uint8)
+        self.targets = _opened(folder / "targets.npy", window, np.uint8)
+        self.origins = _opened(folder / "origins.npy", (5,), np.int32)
+        if not len(self.patches) == len(self.targets) == len(self.origins) == self.manifest["count"]:
+            raise BPRError(f"{folder}: expected arrays of {shown(self.manifest['count'])} patches, as the manifest says; extract again")
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -62,6 +64,33 @@ class PatchStore:
     def __reduce__(self) -> tuple[Any, ...]:
         """Open the files anew in a process that is spawned: a memory map would be sent to it as gigabytes."""
         return PatchStore, self._opened_with
+
+
+def _check_manifest(manifest: Any, folder: Path) -> None:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
+        version = shown(manifest.get("version")) if isinstance(manifest, dict) else "no manifest"
+        raise BPRError(f"{folder}: expected a patch store of version {VERSION}, got {version}; extract again")
+    missing = {"scheme", "source", "count", "built"} - manifest.keys()
+    if missing:
+        raise BPRError(f"{folder}: expected a manifest with {', '.join(sorted(missing))}, got none; extract again")
+
+
+def _scheme_of(manifest: dict[str, Any], folder: Path) -> PatchScheme:
+    try:
+        return PatchScheme.from_dict(manifest["scheme"])
+    except ValueError as error:
+        raise BPRError(f"{folder}: {error}; extract again") from None
+
+
+def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    """A memory map of the rows of a store's array."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # numpy parses the header as a literal of Python, and lets all pass that can go wrong there
+        raise BPRError(f"{path}: cannot open the array ({error}); extract again") from None
+    if not isinstance(array, np.memmap) or array.shape[1:] != row or array.dtype != dtype:
+        raise BPRError(f"{path}: expected rows of {row} {np.dtype(dtype)}, got another array; extract again")
+    return array
 
 
 def _shape_of(scheme: PatchScheme) -> dict[str, Any]:

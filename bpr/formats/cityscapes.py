@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_folder, atomic_open, inside
+from bpr.formats.files import atomic_folder, atomic_open, inside, own_file, read_rows
 from bpr.formats.png import read_labels, write_png
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
@@ -59,7 +59,7 @@ def read_list(path: Path) -> list[ListedMask]:
         BPRError: a line that is not ``<png> <labelId> <score>``, a PNG outside of the folder.
     """
     listed = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_rows(path), start=1):
         if line.strip():
             name, label, score = _fields(line, f"{path}: line {number}")
             listed.append(ListedMask(inside(path.parent, name, f"{path}: line {number}"), label, score))
@@ -82,8 +82,8 @@ class CityscapesFolder:
 
     def _read(self, path: Path) -> Iterator[tuple[Path, int, Record]]:
         """(PNG, value of its foreground, record) of every line."""
-        for png, label, score in read_list(path):
-            pixels, _ = read_labels(png)
+        for png, label, score in read_list(own_file(self._folder, path)):
+            pixels, _ = read_labels(own_file(self._folder, png))
             segmentation = encode_mask(BoxMask.from_frame(pixels))
             record = {"image_id": stem_of(path), "category_id": label, "score": score, "segmentation": segmentation}
             yield png, int(pixels.max()) or 1, record
@@ -131,20 +131,13 @@ def read_truth(folder: Path) -> dict[str, Any]:
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BPRError(f"{path}: cannot read the list as text ({error})") from None
-
-
 def _fields(line: str, where: str) -> tuple[str, int, float]:
     """PNG, label id and score; a file name may hold spaces."""
     try:
         name, label, score = line.rsplit(maxsplit=2)
         fields = name.strip(), int(label), float(score)
     except ValueError:
-        raise BPRError(f"{where}: expected <png> <labelId> <score>, got {line[:80]!r}") from None
+        raise BPRError(f"{where}: expected <png> <labelId> <score>, got {shown(line)}") from None
     if not math.isfinite(fields[2]):
         raise BPRError(f"{where}: expected a finite score, got {score}")
     return fields

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.formats.files import read_json, write_json
+from bpr.formats.limits import check_categories, is_id
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
 
@@ -31,7 +32,7 @@ def check_results(records: Any, path: str | Path) -> list[Record]:
         raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {type(records).__name__}{hint}")
     for index, record in enumerate(records):
         if not isinstance(record, dict) or "image_id" not in record or "segmentation" not in record:
-            raise BPRError(f"{path}: record {index}: expected an object with image_id and segmentation, got {str(record)[:80]}")
+            raise BPRError(f"{path}: record {index}: expected an object with image_id and segmentation, got {shown(record)}")
     return records
 
 
@@ -39,7 +40,7 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
     """A COCO annotation file with its ``images``, ``annotations`` and ``categories`` lists.
 
     Raises:
-        BPRError: a list is missing or an image has no id or file name (``coco_url`` in LVIS).
+        BPRError: a list is missing an image has no id or file name (``coco_url`` in LVIS), an id is none.
     """
     return check_annotations(read_json(path, "a COCO annotation file"), path)
 
@@ -51,11 +52,15 @@ def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
         raise BPRError(f"{path}: expected a COCO annotation file with an images list, got none{hint}")
     for image in document["images"]:
         if not isinstance(image, dict) or "id" not in image or not {"file_name", "coco_url"} & image.keys():
-            raise BPRError(f"{path}: images: expected objects with id and file_name, got {str(image)[:80]}")
-    twice = [image_id for image_id, count in Counter(repr(image["id"]) for image in document["images"]).items() if count > 1]
+            raise BPRError(f"{path}: images: expected objects with id and file_name, got {shown(image)}")
+        if not is_id(image["id"]):
+            raise BPRError(f"{path}: images: expected an id that is a number or a text, got {shown(image['id'])}")
+    twice = [image_id for image_id, count in Counter(image["id"] for image in document["images"]).items() if count > 1]
     if twice:
-        raise BPRError(f"{path}: images: expected every id once, got id {twice[0]} twice; which file is meant cannot be told")
-    document.setdefault("annotations", [])
+        raise BPRError(f"{path}: images: expected every id once, got id {shown(twice[0])} twice; which file is meant cannot be told")
+    if not isinstance(document.setdefault("annotations", []), list):
+        raise BPRError(f"{path}: expected annotations to be a list, got {shown(document['annotations'])}")
+    check_categories(document, path)
     return document
 
 
@@ -101,7 +106,7 @@ class AnnotationFile:
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
-                raise BPRError(f"{path}: annotation {index}: expected an object with image_id, got {str(annotation)[:80]}")
+                raise BPRError(f"{path}: annotation {index}: expected an object with image_id, got {shown(annotation)}")
         self._places = [i for i, annotation in enumerate(annotations) if annotation.get("segmentation") and not annotation.get("iscrowd")]
         self.records: list[Record] = [annotations[index] for index in self._places]
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, TypeVar
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
+from bpr.formats.limits import LARGEST_FILE, LARGEST_TEXT, LONGEST_ROW, check_depth
 
 Made = TypeVar("Made")
 
@@ -58,6 +61,8 @@ def _make_beside(path: Path, make: Callable[..., Made]) -> Made:
         raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
 
 
+LONGEST_NAME = 255
+"""Bytes of one part of a path, on the file systems of today."""
 MARK = ".bpr"
 """Lies in every folder that this package wrote: such a folder it may replace."""
 
@@ -103,10 +108,62 @@ def inside(folder: str | Path, name: object, where: object) -> Path:
     Raises:
         BPRError: ``name`` is absolute, climbs (``..``) or is no name at all; ``where`` says which file holds it.
     """
-    parts = (*PurePosixPath(name).parts, *PureWindowsPath(name).parts) if isinstance(name, str) and name.strip() else ("..",)
-    if ".." in parts or "\0" in str(name) or PurePosixPath(str(name)).is_absolute() or PureWindowsPath(str(name)).anchor:
-        raise BPRError(f"{where}: expected a file name inside its folder, got {str(name)[:80]!r}; names must not be absolute or hold ..")
-    return Path(folder) / str(name)
+    if not isinstance(name, str) or not name.strip() or not _leads_down(name):
+        raise BPRError(f"{where}: expected a file name inside its folder, got {shown(name)}; names must not be absolute or hold ..")
+    return Path(folder) / name
+
+
+def _leads_down(name: str) -> bool:
+    """Whether any system takes ``name`` for a file in or below the folder."""
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    try:
+        longest = max((len(os.fsencode(part)) for part in posix.parts), default=0)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can spell and no file can be called
+        return False
+    return ".." not in (*posix.parts, *windows.parts) and "\0" not in name and not windows.anchor and longest <= LONGEST_NAME
+
+
+def own_file(folder: str | Path, path: Path) -> Path:
+    """``path``, if it lies in ``folder`` when its links are followed; the folder itself may be a link.
+
+    Raises:
+        BPRError: a link leads out of the folder.
+    """
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise BPRError(f"{path}: expected a file inside its folder, got a link out of it; copy the file or name its folder")
+    return path
+
+
+def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        OSError: it cannot be read, is larger than ``largest``, or is a pipe or device, which may have no end.
+    """
+    kept = os.stat(path)
+    if not stat.S_ISREG(kept.st_mode):
+        raise OSError(errno.EINVAL, "Is a directory" if stat.S_ISDIR(kept.st_mode) else "not a regular file")
+    if kept.st_size > largest:
+        raise OSError(errno.EFBIG, f"larger than {largest} bytes")
+    return Path(path).read_bytes()
+
+
+def read_rows(path: Path) -> list[str]:
+    """The lines of a label file.
+
+    Raises:
+        BPRError: it cannot be read as text, or a line is too long to be one.
+    """
+    try:
+        rows = read_whole(path, LARGEST_TEXT).decode("utf-8").splitlines()
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read the labels ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise BPRError(f"{path}: cannot read the labels as text ({error.reason})") from None
+    longest = max(map(len, rows), default=0)
+    if longest > LONGEST_ROW:
+        raise BPRError(f"{path}: expected lines of at most {LONGEST_ROW} characters, got one of {longest}")
+    return rows
 
 
 def file_sha256(path: str | Path) -> str:
@@ -124,13 +181,17 @@ def read_json(path: str | Path, what: str) -> Any:
     """Parse ``path``; ``what`` names it in the error."""
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            value = json.load(file)
     except FileNotFoundError:
         raise BPRError(f"{path}: no such file; expected {what}") from None
     except IsADirectoryError:
         raise BPRError(f"{path}: is a folder; expected {what}") from None
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {what}") from None
     except (ValueError, RecursionError) as error:
         raise BPRError(f"{path}: not valid JSON ({error}); expected {what}") from None
+    check_depth(value, path)
+    return value
 
 
 def sha256_of(path: str | Path) -> str:

@@ -10,20 +10,27 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from bpr.errors import BadMask
+from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.coco import Record
+from bpr.formats.limits import is_id
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
 
 
 class GroundTruth:
-    """The instances of an annotation file, by image and class, decoded once each when they are first asked for."""
+    """The instances of an annotation file, by image and class, decoded once each when they are first asked for.
+
+    Raises:
+        BPRError: an annotation without an image or a class.
+    """
 
     def __init__(self, document: dict[str, Any]) -> None:
         sizes = {image["id"]: (image.get("height"), image.get("width")) for image in document["images"]}
         self._frames = {key: size for key, size in sizes.items() if None not in size}
         self._annotations: dict[tuple[Any, Any], list[Record]] = defaultdict(list)
-        for annotation in document["annotations"]:
+        for index, annotation in enumerate(document["annotations"]):
+            if not isinstance(annotation, dict) or not all(is_id(annotation.get(key)) for key in ("image_id", "category_id")):
+                raise BPRError(f"annotation {index}: expected an object with image_id and category_id, got {shown(annotation)}")
             if not annotation.get("iscrowd"):
                 self._annotations[annotation["image_id"], annotation["category_id"]].append(annotation)
         self._masks: dict[tuple[Any, Any], list[BoxMask]] = {}
@@ -43,7 +50,7 @@ class GroundTruth:
         key = image_id, category_id
         if key not in self._masks:
             frame = self._frames.get(image_id)
-            self._masks[key] = [decode_mask(a["segmentation"], frame) for a in self.annotations(*key)]
+            self._masks[key] = [_annotated(annotation, frame) for annotation in self.annotations(*key)]
         return self._masks[key]
 
     def matches(self, records: Sequence[Record]) -> list[tuple[BoxMask | None, float]]:
@@ -58,7 +65,8 @@ class GroundTruth:
         """For every record its image and class, the place of the best instance among theirs, and the IoU, 0 if none."""
         groups: dict[tuple[Any, Any], list[int]] = defaultdict(list)
         for index, record in enumerate(records):
-            groups[record["image_id"], record.get("category_id")].append(index)
+            if is_id(record["image_id"]) and is_id(record.get("category_id")):
+                groups[record["image_id"], record["category_id"]].append(index)
         found = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
         for key, indices in groups.items():
             truths = self.masks(*key)
@@ -75,6 +83,13 @@ class GroundTruth:
             return decode_mask(record["segmentation"], self._frames.get(record["image_id"]))
         except BadMask:
             return None
+
+
+def _annotated(annotation: Record, frame: tuple[int, int] | None) -> BoxMask:
+    try:
+        return decode_mask(annotation.get("segmentation"), frame)
+    except BadMask as error:
+        raise BPRError(f"annotation of image {shown(annotation['image_id'])}: {error}") from None
 
 
 def mask_iou(first: Sequence[BoxMask], second: Sequence[BoxMask]) -> np.ndarray:

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from bpr.errors import BadImage, BPRError
-from bpr.formats.files import inside
+from bpr.errors import BadImage, BPRError, shown
+from bpr.formats.files import inside, own_file, read_whole
+from bpr.formats.image_header import stated_frame
+from bpr.formats.limits import LARGEST_FRAME, is_frame, is_full, is_id
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
@@ -79,18 +81,20 @@ class ImageFolder:
         """The file of an image.
 
         Raises:
-            BadImage: unknown id.
+            BadImage: unknown id, or a link out of the folder.
         """
-        try:
-            path = self._paths.get(image_id)
-            by_stem = isinstance(image_id, str) or not self._listed
-            if by_stem and not (path and path.is_file()):
-                path = self._stems.get(image_id) or path
-        except TypeError:
-            path = None
+        path = self._known(image_id) if is_id(image_id) else None
         if path is None:
-            raise BadImage(f"image_id {image_id!r}: not in the annotation file or image folder {self.folder}")
-        return path
+            raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}")
+        try:
+            return own_file(self.folder, path)
+        except BPRError as error:
+            raise BadImage(str(error)) from None
+
+    def _known(self, image_id: Any) -> Path | None:
+        path = self._paths.get(image_id)
+        by_stem = isinstance(image_id, str) or not self._listed
+        return self._stems.get(image_id) or path if by_stem and not (path and path.is_file()) else path
 
 
 def file_name(entry: dict[str, Any]) -> Any:
@@ -113,12 +117,14 @@ def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.nda
             and neither do we.
 
     Raises:
-        BadImage: missing or undecodable.
+        BadImage: missing, undecodable, or beyond the limits of :mod:`bpr.formats.limits`.
     """
     try:
-        data = np.fromfile(path, np.uint8)
+        content = read_whole(path)
     except OSError as error:
         raise BadImage(f"{path}: cannot read the image ({error.strerror})") from None
+    check_size(content, path)
+    data = np.frombuffer(content, np.uint8)
     image = _decoded(data)
     if image is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode")
@@ -128,8 +134,19 @@ def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.nda
     return image
 
 
+def check_size(content: bytes, path: str | Path) -> None:
+    """Raise a BadImage where a file says that it holds more pixels than anybody has, or than its bytes can spell."""
+    size = stated_frame(content)
+    if size is None:
+        raise BadImage(f"{path}: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF")
+    if not is_frame(*size):
+        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {size[1]}x{size[0]}; cut it into tiles")
+    if not is_full(*size, len(content)):
+        raise BadImage(f"{path}: expected an image of {size[1]}x{size[0]} pixels, got {len(content)} bytes, which cannot hold it")
+
+
 def _decoded(data: np.ndarray, flags: int = 0) -> np.ndarray | None:
     try:
-        return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | flags) if data.size else None
+        return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | flags)
     except cv2.error:  # what is larger than OpenCV's limits raises, what is broken does not
         return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_folder, inside
+from bpr.formats.files import atomic_folder, inside, own_file
 from bpr.formats.png import read_labels, write_png
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
@@ -42,7 +42,7 @@ class LabelPngs:
             self._counts.append(len(records))
 
     def _read(self, file: Path) -> list[Record]:
-        labels, _ = read_labels(file)
+        labels, _ = read_labels(own_file(self._path, file) if file != self._path else file)
         numbers = [number for number in np.unique(labels).tolist() if number != self._void]
         image_id = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
         for ending in ENDINGS:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record, check_annotations
-from bpr.formats.files import atomic_folder, inside, write_json
+from bpr.formats.files import atomic_folder, inside, own_file, write_json
 from bpr.formats.labels import number_masks
+from bpr.formats.limits import check_categories
 from bpr.formats.png import read_colours, write_png
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
@@ -36,6 +37,7 @@ class PanopticFile:
         images = document.get("annotations") if isinstance(document, dict) else None
         if not isinstance(images, list):
             raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got a JSON {type(document).__name__}")
+        check_categories(document, path)
         self._document, self.images = document, images
         self.entries = check_annotations(document, path)["images"] if "images" in document else None
         self._folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
@@ -47,7 +49,7 @@ class PanopticFile:
     def _read(self, image: Image, where: str) -> list[Record]:
         segments = image.get("segments_info") if isinstance(image, dict) else None
         if not isinstance(segments, list) or not {"image_id", "file_name"} <= image.keys():
-            raise BPRError(f"{where}: expected image_id, file_name and segments_info, got {str(image)[:80]}")
+            raise BPRError(f"{where}: expected image_id, file_name and segments_info, got {shown(image)}")
         ids = self.ids(image, where)
         self._frames.append(ids.shape)
         self._check(segments, ids, f"{where} ({image['file_name']})")
@@ -56,14 +58,14 @@ class PanopticFile:
 
     def ids(self, image: Image, where: str = "panoptic") -> np.ndarray:
         """(H, W) uint32: the segment id of every pixel of one of :attr:`images`, VOID where there is none."""
-        colours = read_colours(inside(self._folder, image["file_name"], where))
+        colours = read_colours(own_file(self._folder, inside(self._folder, image["file_name"], where)))
         return (colours.astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
 
     @staticmethod
     def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
         for segment in segments:
             if not isinstance(segment, dict) or not {"id", "category_id"} <= segment.keys() or type(segment["id"]) is not int:
-                raise BPRError(f"{where}: expected segments with id and category_id, got {str(segment)[:80]}")
+                raise BPRError(f"{where}: expected segments with id and category_id, got {shown(segment)}")
         listed = [segment["id"] for segment in segments]
         if len(set(listed)) < len(listed):
             raise BPRError(f"{where}: expected every segment id once, got one twice")

@@ -16,10 +16,13 @@ import cv2
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.formats.files import atomic_open
+from bpr.formats.files import atomic_open, read_whole
+from bpr.formats.images import check_size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3
+DEPTHS = {GREY: (1, 2, 4, 8, 16), PALETTE: (1, 2, 4, 8)}
+"""Bits that a number may have."""
 DEPTH, KIND = 8, 9
 """Where the header holds the bit depth and the colour type."""
 
@@ -39,8 +42,8 @@ def read_labels(path: str | Path) -> tuple[np.ndarray, Palette | None]:
         BPRError: not a PNG, damaged, or an image of colours.
     """
     chunks = _chunks(path)
-    header = bytearray(chunks.get(b"IHDR", b""))
-    if len(header) != 13 or header[KIND] not in (GREY, PALETTE):
+    header = bytearray(chunks[b"IHDR"])
+    if header[DEPTH] not in DEPTHS.get(header[KIND], ()):
         raise BPRError(f"{path}: expected a PNG of one channel or with a palette, got one of colours; save the label numbers themselves")
     coloured = header[KIND] == PALETTE
     header[KIND] = GREY
@@ -82,7 +85,7 @@ def _chunks(path: str | Path) -> dict[bytes, bytes]:
     if not content.startswith(SIGNATURE):
         raise BPRError(f"{path}: expected a PNG, got another file")
     chunks = dict(_split(content))
-    if b"IEND" not in chunks:
+    if b"IEND" not in chunks or len(chunks.get(b"IHDR", b"")) != 13:
         raise BPRError(f"{path}: expected a whole PNG, got one that is cut or damaged")
     return chunks
 
@@ -110,13 +113,17 @@ def _assemble(chunks: list[tuple[bytes, bytes]]) -> bytes:
 
 def _bytes(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_whole(path)
     except OSError as error:
         raise BPRError(f"{path}: cannot read the PNG ({error.strerror})") from None
 
 
 def _decode(content: bytes, flags: int, path: str | Path) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    check_size(content, path)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:  # what is beyond OpenCV's limits raises, what is broken does not
+        image = None
     if image is None:
         raise BPRError(f"{path}: expected a PNG, got a file that OpenCV cannot decode")
     return image

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from bpr.errors import BadMask
+from bpr.errors import BadMask, shown
+from bpr.formats.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length
 from bpr.geometry.masks import BoxMask
-
-LARGEST_SIDE = 100_000
 
 
 def decode_mask(segmentation: Any, frame: tuple[int, int] | None = None) -> BoxMask:
@@ -173,11 +172,13 @@ def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[
     for ring in polygons:
         numbers = isinstance(ring, list) and all(type(value) in (int, float) for value in ring)
         if not numbers or len(ring) < 6 or len(ring) % 2:
-            raise BadMask(f"polygon: expected a list of 6 or more numbers x, y, x, y, ..., got {str(ring)[:60]}")
+            raise BadMask(f"polygon: expected a list of 6 or more numbers x, y, x, y, ..., got {shown(ring)}")
         # Compared as Python numbers: NaN fails, and an integer too large for a float does not raise.
         if not all(abs(value) <= LARGEST_SIDE for value in ring):
             raise BadMask("polygon: expected finite coordinates near the image, got others")
         rings.append(ring)
+    if sum(map(outline_length, rings)) > LONGEST_OUTLINE:
+        raise BadMask(f"polygons: expected an outline of at most {LONGEST_OUTLINE} pixels, got a longer one")
     if not rings:
         return np.array([height * width], np.int64), (height, width)
     merged = coco_mask.merge(coco_mask.frPyObjects(rings, height, width))
@@ -186,10 +187,11 @@ def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[
 
 def _checked_size(size: Any, frame: tuple[int, int] | None) -> tuple[int, int]:
     if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(type(side) is int for side in size):
-        raise BadMask(f"RLE size: expected [height, width], got {str(size)[:60]}")
+        raise BadMask(f"RLE size: expected [height, width], got {shown(size)}")
     height, width = size
-    if not (0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE):
-        raise BadMask(f"RLE size: expected sides of 1..{LARGEST_SIDE} pixels, got {height}x{width}")
+    if not is_frame(height, width):
+        limits = f"sides of 1..{LARGEST_SIDE} pixels and at most {LARGEST_FRAME} in all"
+        raise BadMask(f"RLE size: expected {limits}, got {shown(height)}x{shown(width)}")
     if frame is not None and (height, width) != tuple(frame):
         raise BadMask(f"mask size: expected the image's {frame[0]}x{frame[1]} (height x width), got {height}x{width}")
     return height, width

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadMask
+from bpr.formats.limits import is_frame
 from bpr.formats.rle import compress, group_values
 
 CHUNK = 512
@@ -33,7 +34,10 @@ def compress_all(segmentations: Sequence[Any], frames: Sequence[Frame]) -> list[
 
 
 def _is_string(segmentation: Any, frame: Frame) -> bool:
-    return isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str) and segmentation.get("size") == list(frame)
+    """Whether it is a compressed mask of an image of this size: what :func:`string_areas` can judge."""
+    if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str):
+        return False
+    return segmentation.get("size") == list(frame) and is_frame(*frame)
 
 
 def _pixels(part: Sequence[tuple[Any, Frame]], quick: Sequence[bool]) -> np.ndarray:

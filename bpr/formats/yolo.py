@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BadImage, BadMask, BPRError
+from bpr.errors import BadImage, BadMask, BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_folder, atomic_open, inside
+from bpr.formats.files import atomic_folder, atomic_open, inside, own_file, read_rows
 from bpr.formats.images import ImageFinder, read_image
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.contours import outline
@@ -33,8 +33,7 @@ class YoloFolder:
         self._lines: list[list[str]] = []
         self.records: list[Record] = []
         for file in self._files:
-            lines = _text(file).splitlines()
-            self._lines.append([line for line in lines if line.strip()])
+            self._lines.append([line for line in read_rows(own_file(folder, file)) if line.strip()])
             self.records += self._read(file, self._lines[-1], images)
 
     def _read(self, file: Path, lines: list[str], images: ImageFinder) -> Iterator[Record]:
@@ -81,23 +80,16 @@ def _rle(ring: list[float], frame: tuple[int, int] | None) -> dict[str, Any] | N
         return None
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BPRError(f"{path}: cannot read the labels as text ({error})") from None
-
-
 def _fields(line: str, where: str) -> tuple[int, float, list[float]]:
     """Class, score and the polygon's numbers."""
     try:
         label, *numbers = line.split()
         category, values = int(label), [float(number) for number in numbers]
     except ValueError:
-        raise BPRError(f"{where}: expected a class and numbers, got {line[:80]!r}") from None
+        raise BPRError(f"{where}: expected a class and numbers, got {shown(line)}") from None
     score = values.pop() if len(values) % 2 else 1.0
     if len(values) < 6 or not all(math.isfinite(value) for value in [*values, score]):
-        raise BPRError(f"{where}: expected a class and 3 or more points x y in fractions of the image, got {line[:80]!r}")
+        raise BPRError(f"{where}: expected a class and 3 or more points x y in fractions of the image, got {shown(line)}")
     return category, score, values
 
 

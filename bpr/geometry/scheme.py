@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
@@ -15,6 +15,9 @@ Kind = Literal["dense", "grid", "instance"]
 KINDS: tuple[str, ...] = get_args(Kind)
 TRAINED = ("side", "padding", "inputs")
 """What a network is trained for; the other numbers only say where to look."""
+
+LARGEST_NUMBER = 4096
+"""Of the whole numbers that a file may ask for, the window among them (the paper: 512): more would take all memory or time."""
 
 INPUT_CHANNELS = {"rgb": 3, "mask": 1, "evidence": 1}
 
@@ -128,10 +131,26 @@ class PatchScheme:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PatchScheme:
+        """The scheme that a config, a manifest or a model's metadata spells.
+
+        Raises:
+            ValueError: unknown keys, values of another type or beyond all use.
+        """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"patch scheme: expected names and values, got {type(values).__name__}")
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"patch scheme: unknown keys {sorted(unknown)}")
-        return cls(**values)
+        for name in (field.name for field in fields(cls) if field.type == "int" and field.name in values):
+            if type(values[name]) is not int or values[name] > LARGEST_NUMBER:
+                raise ValueError(f"{name}: expected a whole number of at most {LARGEST_NUMBER}, got {str(values[name])[:40]}")
+        try:
+            scheme = cls(**values)
+        except TypeError:
+            raise ValueError(f"patch scheme: expected numbers and names, got {str(dict(values))[:200]}") from None
+        if scheme.window > LARGEST_NUMBER:
+            raise ValueError(f"padding: expected a window of at most {LARGEST_NUMBER} pixels, got {scheme.window}")
+        return scheme
 
     @classmethod
     def from_refinement(cls, refinement: dict[str, Any], part: Literal["train", "test"]) -> PatchScheme:

@@ -56,6 +56,15 @@ def cut_png(folder: Path) -> Path:
     return source
 
 
+def linked(folder: Path) -> Path:
+    """A sound list whose PNG is a link to a file elsewhere."""
+    source = layouts.detectron2(folder)
+    png = next(source.glob("*.png"))
+    png.rename(folder / "elsewhere.png")
+    png.symlink_to(folder / "elsewhere.png")
+    return source
+
+
 def coloured(folder: Path) -> Path:
     cv2.imwrite(str(folder / "mask.png"), np.zeros((4, 4, 3), np.uint8))
     return folder / "mask.png"
@@ -92,6 +101,12 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "annotations: image name with ..": (entry("../secret.png"), "images list: expected a file name inside its folder"),
     "annotations: absolute image name": (entry("/etc/passwd"), "images list: expected a file name inside its folder"),
     "annotations: image name of Windows": (entry("C:\\secret.png"), "images list: expected a file name inside its folder"),
+    "annotations: image id that is no number or text": (
+        text("a.json", '{"images": [{"id": true, "file_name": "a"}]}'),
+        "images: expected an id that is a number or a text, got True",
+    ),
+    "JSON too deep to be written again": (text("deep.json", "[" * 99 + "]" * 99), "expected JSON of at most 64 lists and objects"),
+    "Cityscapes: a link out of its folder": (linked, "expected a file inside its folder, got a link out of it"),
     "Cityscapes: line without three fields": (pred("mask.png 26\n"), "line 1: expected <png> <labelId> <score>"),
     "Cityscapes: label or score that is no number": (pred("mask.png car 0.5\n"), "line 1: expected <png> <labelId> <score>"),
     "Cityscapes: score NaN": (pred("mask.png 26 nan\n"), "line 1: expected a finite score"),

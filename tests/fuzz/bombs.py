@@ -1,0 +1,176 @@
+"""Small files that ask for much, and names that lead elsewhere: ``python -m tests.fuzz.bombs`` prints what each of them costs.
+
+One line of JSON per bomb: its name, the seconds and the MiB of memory that it took, and the line that it was refused with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bpr.backends.onnx_runtime import OnnxPredictor
+from bpr.datasets.patch_store import PatchStore
+from bpr.errors import BPRError
+from bpr.formats.cityscapes import CityscapesFolder
+from bpr.formats.coco import read_annotations, read_results
+from bpr.formats.images import ImageFolder, read_image
+from bpr.formats.labels import LabelPngs
+from bpr.formats.panoptic import PanopticFile
+from bpr.formats.rle import compress, decode_mask
+from bpr.formats.yolo import YoloFolder
+from tests.fuzz import readers
+
+FULL, HALF = 10**10, 5 * 10**9
+SQUARE = [100_000, 100_000]
+
+
+def refused(name: str, content: bytes | str, read: Callable[[Path], object]) -> Callable[[], object]:
+    """Read ``content`` from a file of that name in the scratch folder."""
+    return lambda: read(readers.written(name, content if isinstance(content, bytes) else content.encode()))
+
+
+def stretched(ending: str, signature: bytes, place: int, size: bytes) -> bytes:
+    """A small sound picture whose header says another size."""
+    content = bytearray(cv2.imencode(ending, np.zeros((16, 16, 3), np.uint8))[1].tobytes())
+    start = content.index(signature) + place
+    content[start : start + len(size)] = size
+    return bytes(content)
+
+
+def label_png(width: int, height: int) -> bytes:
+    return readers.png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0) + bytes(30))
+
+
+def panoptic(png: Path | str) -> None:
+    """Panoptic results with one image; ``png`` is a file in their folder, or what they call it."""
+    name = png.name if isinstance(png, Path) else png
+    image = {"image_id": 1, "file_name": name, "segments_info": []}
+    PanopticFile({"annotations": [image]}, readers.scratch() / "panoptic.json")
+
+
+def linked(name: str) -> str:
+    """The name of a link in the folder of images that leads out of it, to a picture."""
+    outside = readers.written("outside.png", (readers.scratch() / "images" / "a.png").read_bytes())
+    link = readers.scratch() / "images" / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside)
+    return name
+
+
+def piped(name: str) -> str:
+    """The name of a pipe in the folder of images that nobody writes to."""
+    if not (readers.scratch() / "images" / name).exists():
+        os.mkfifo(readers.scratch() / "images" / name)
+    return name
+
+
+def of_entry(image_id: Any, name: str) -> np.ndarray:
+    return read_image(ImageFolder(readers.scratch() / "images", [{"id": image_id, "file_name": name}]).path(image_id))
+
+
+def labels(path: Path) -> LabelPngs:
+    return LabelPngs(path, void=0)
+
+
+def yolo(_: Path) -> YoloFolder:
+    return YoloFolder(readers.scratch() / "labels", ImageFolder(readers.scratch() / "images"))
+
+
+def cityscapes(_: Path) -> CityscapesFolder:
+    return CityscapesFolder(readers.scratch() / "lists")
+
+
+def store(_: Path) -> PatchStore:
+    return PatchStore(readers.scratch() / "store")
+
+
+def model(scheme: dict[str, Any]) -> Callable[[], None]:
+    def read() -> None:
+        with_metadata = json.dumps({"version": 1, "scheme": scheme}).encode()
+        entry = b"\x0a\x03bpr\x12" + readers.varint(len(with_metadata)) + with_metadata
+        OnnxPredictor(readers.written("model.onnx", readers.network() + b"\x72" + readers.varint(len(entry)) + entry))
+
+    return read
+
+
+BOMBS: dict[str, Callable[[], object]] = {
+    "RLE of ten billion pixels, all mask": lambda: decode_mask({"size": SQUARE, "counts": [0, FULL]}),
+    "RLE of ten billion pixels, two corners": lambda: decode_mask({"size": SQUARE, "counts": [0, 1, FULL - 2, 1]}),
+    "RLE of ten billion pixels, compressed": lambda: compress({"size": SQUARE, "counts": [HALF, HALF]}),
+    "RLE size of 400 digits": lambda: decode_mask({"size": [10**400, 1], "counts": [1]}),
+    "RLE runs that overflow 64 bits": lambda: decode_mask({"size": [4, 5], "counts": [2**63 - 1, 2**63 - 1, 22]}),
+    "RLE string of an endless run": lambda: decode_mask({"size": [4, 5], "counts": "o" * 1_000_000 + "0"}),
+    "polygon that runs to and fro": lambda: decode_mask([[0, 0, 1e5, 1e5] * 20_000], (100, 100)),
+    "polygon of many rings": lambda: decode_mask([[0, 0, 1e5, 0, 1e5, 1e5]] * 1000, (100, 100)),
+    "polygon in a frame of ten billion pixels": lambda: decode_mask([[0, 0, 9, 0, 9, 9]], (100_000, 100_000)),
+    "label PNG of four billion pixels": refused("bomb.png", label_png(65_535, 65_535), labels),
+    "label PNG of 2^62 pixels": refused("bomb.png", label_png(2**31 - 1, 2**31 - 1), labels),
+    "label PNG of 4e8 pixels in 100 bytes": refused("bomb.png", label_png(20_000, 20_000), labels),
+    "PNG photo of four billion pixels": refused("bomb", stretched(".png", b"IHDR", 4, b"\0\0\xff\xff" * 2), read_image),
+    "JPEG of four billion pixels": refused("bomb", stretched(".jpg", b"\xff\xc0", 5, struct.pack(">HH", 65_500, 65_500)), read_image),
+    "JPEG of 4e8 pixels in 631 bytes": refused("bomb", stretched(".jpg", b"\xff\xc0", 5, struct.pack(">HH", 20_000, 20_000)), read_image),
+    "BMP of 2^62 pixels": refused("bomb", stretched(".bmp", b"BM", 18, struct.pack("<ii", 2**31 - 1, 1 - 2**31)), read_image),
+    "WebP of 2.7e8 pixels": refused("bomb", stretched(".webp", b"VP8L", 9, b"\xff\xff\xff\x0f"), read_image),
+    "BigTIFF whose directory lies beyond 2^63": refused("bomb", b"II+\0\x08\0\0\0" + b"\xff" * 8, read_image),
+    "image in a format of no photo": refused("bomb", b"P5\n30000 30000\n255\n", read_image),
+    "panoptic PNG of four billion pixels": refused("panoptic/bomb.png", label_png(65_535, 65_535), panoptic),
+    "JSON of a million open lists": refused("bomb.json", "[" * 1_000_000, read_results),
+    "JSON of 500 lists": refused("bomb.json", "[" * 500 + "]" * 500, read_results),
+    "JSON of 100,000 objects": refused("bomb.json", '{"a":' * 100_000 + "1" + "}" * 100_000, read_results),
+    "JSON number of a million digits": refused("bomb.json", f"[{'9' * 1_000_000}]", read_results),
+    "100,000 classes": refused("bomb.json", '{"images": [], "categories": [0' + ', {"id": 1}' * 100_000 + "]}", read_annotations),
+    "image id that is a list": refused("bomb.json", '{"images": [{"id": [1], "file_name": "a"}]}', read_annotations),
+    "image id that is NaN": refused("bomb.json", '{"images": [{"id": NaN, "file_name": "a"}]}', read_annotations),
+    "image id that is true": refused("bomb.json", '{"images": [{"id": true, "file_name": "a"}]}', read_annotations),
+    "image name with ..": lambda: of_entry(1, "../../etc/passwd"),
+    "image name that is absolute": lambda: of_entry(1, "/etc/passwd"),
+    "image name of 100,000 characters": lambda: of_entry(1, "a" * 100_000),
+    "image name of half a surrogate pair": lambda: of_entry(1, "\ud800.png"),
+    "image that is a link out of its folder": lambda: of_entry(1, linked("link.png")),
+    "image that is a pipe": lambda: of_entry(1, piped("pipe.png")),
+    "panoptic PNG that is a device": lambda: panoptic("../../../dev/zero"),
+    "Cityscapes line of 2 MiB": refused("lists/a_pred.txt", "a" * 2**21, cityscapes),
+    "Cityscapes list of 40 MiB": refused("lists/a_pred.txt", b"a.png 26 0.5\n" * 3_300_000, cityscapes),
+    "Cityscapes label of 5,000 digits": refused("lists/a_pred.txt", f"a.png {'9' * 5000} 0.5\n", cityscapes),
+    "YOLO polygon of a million points": refused("labels/a.txt", "0 " + "0 0 1 1 " * 500_000, yolo),
+    "YOLO class of 5,000 digits": refused("labels/a.txt", f"{'9' * 5000} .1 .1 .2 .2 .3 .3", yolo),
+    "model that cuts patches of a million pixels": model({"side": 1_000_000}),
+    "model of a billion passes": model({"passes": 10**9}),
+    "model whose inputs are numbers": model({"inputs": [[1]]}),
+    "patch store of a list": refused("store/manifest.json", "[]", store),
+    "patch store of a version of 4,000 digits": refused("store/manifest.json", '{"version": ' + "9" * 4000 + "}", store),
+}
+
+
+def cost(name: str, bomb: Callable[[], object]) -> dict[str, Any]:
+    """What happened; memory is the most that this process has held by now, beyond what it held before any bomb."""
+    start, line = time.process_time(), None
+    try:
+        bomb()
+    except BPRError as error:
+        line = str(error)
+    seconds = time.process_time() - start
+    return {"name": name, "seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "line": line}
+
+
+def main() -> None:
+    readers.scratch()
+    readers.network()
+    cost("warm up", model({}))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for name, bomb in BOMBS.items():
+        found = cost(name, bomb)
+        print(json.dumps({**found, "mib": found["mib"] - before}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""Every reader of files that strangers wrote, as a function of bytes: it takes them, or says in one line why not.
+
+Shared by the property tests (``test_readers.py``) and the coverage-guided fuzzer (``run.py``). Anything but a
+:class:`BPRError` of one short line is a finding, and so is a mask that does not come back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bpr
+from bpr.backends.onnx_runtime import OnnxPredictor
+from bpr.datasets.journal import Journal
+from bpr.datasets.patch_store import PatchStore, PatchStoreWriter
+from bpr.errors import LONGEST_LINE, BPRError
+from bpr.formats.cityscapes import CityscapesFolder
+from bpr.formats.coco import AnnotationFile, check_annotations
+from bpr.formats.files import read_json
+from bpr.formats.ground_truth import GroundTruth
+from bpr.formats.image_header import stated_frame
+from bpr.formats.images import ImageFolder, check_size, read_image
+from bpr.formats.labels import LabelPngs
+from bpr.formats.panoptic import PanopticFile
+from bpr.formats.png import SIGNATURE, write_png
+from bpr.formats.recognise import open_source
+from bpr.formats.rle import compress, decode_mask, encode_mask
+from bpr.formats.rle_batch import compress_all
+from bpr.formats.yolo import YoloFolder
+from bpr.geometry.scheme import PatchScheme
+from bpr.refinement.runner import refine_records
+
+PAINTED = 2**18
+"""Pixels up to which what was read is also painted: a large frame is no finding, only slow."""
+SCHEME = PatchScheme(side=8, cover_margin=2)
+
+
+def expect_one_line(read: Callable[[], object]) -> None:
+    """Call ``read``; it may refuse, in one line that a terminal can show."""
+    line = "taken"
+    try:
+        read()
+    except BPRError as error:
+        line = str(error)
+    assert line.isprintable(), f"not one line: {line!r}"
+    assert 0 < len(line) <= LONGEST_LINE + 20, "no line, or too long a one"
+
+
+@lru_cache(1)
+def scratch() -> Path:
+    """A folder with one image, ``a.png`` of 12x10 pixels, and room for the file that is read."""
+    holder = tempfile.TemporaryDirectory(prefix="bpr-fuzz-")
+    scratch.holder = holder  # type: ignore[attr-defined]  # lives as long as the process
+    folder = Path(holder.name)
+    for name in ("images", "lists", "labels", "panoptic", "store"):
+        (folder / name).mkdir()
+    write_png(folder / "images" / "a.png", np.zeros((10, 12, 3), np.uint8))
+    write_png(folder / "lists" / "a.png", np.eye(10, 12, dtype=np.uint8))
+    write_png(folder / "panoptic" / "a.png", np.eye(10, 12, dtype=np.uint8)[..., None].repeat(3, axis=2))
+    with PatchStoreWriter(folder / "store", SCHEME, {"made": "here"}) as store:
+        store.append(np.zeros((2, 8, 8, 4), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 5), np.int32))
+        store.end_item(matched=1)
+    return folder
+
+
+def written(name: str, content: bytes) -> Path:
+    path = scratch() / name
+    path.write_bytes(content)
+    return path
+
+
+def rle(data: bytes) -> None:
+    """4 bytes of size, then the counts, as compressed string and as list."""
+    height, width = struct.unpack(">HH", data[:4].ljust(4, b"\1"))
+    text = data[4:].decode("latin-1")
+    runs = [int.from_bytes(data[place : place + 3], "big", signed=True) for place in range(4, len(data), 3)]
+    for counts in (text, data[4:], runs):
+        expect_one_line(lambda counts=counts: _same_mask({"size": [height, width], "counts": counts}))  # type: ignore[misc]
+
+
+def _same_mask(segmentation: dict[str, Any]) -> None:
+    height, width = segmentation["size"]
+    batch = compress_all([segmentation], [(height, width)])[0] if not isinstance(segmentation["counts"], bytes) else None
+    try:
+        compressed, area = compress(segmentation, (height, width))
+    except BPRError:
+        assert batch is None, "refused alone and taken in a batch"
+        raise
+    assert batch is None or batch[1] == area
+    if height * width <= PAINTED:
+        mask = decode_mask(segmentation)
+        assert mask.area == area
+        assert decode_mask(encode_mask(mask)).equals(mask)
+        assert decode_mask(compressed).equals(mask)
+
+
+def polygons(data: bytes) -> None:
+    """JSON of anything in the place of a list of polygons."""
+    with suppress(ValueError, RecursionError):
+        value = json.loads(data)
+        expect_one_line(lambda: decode_mask(value, (64, 48)))
+
+
+def coco_results(data: bytes) -> None:
+    """A results file through a whole run: every record comes out, once, in its place."""
+    out = scratch() / "out.json"
+
+    def run() -> None:
+        source, images = open_source(written("results.json", data), "coco", scratch() / "images")
+        refined, report = refine_records(source.records, images(), bpr.load("identity"), workers=0)
+        assert len(refined) == len(source.records) == report.refined + report.kept.total()
+        assert all(problem.isprintable() for problem in report.problems)
+        source.write(refined, out)
+        read_json(out, "what was written")
+
+    expect_one_line(run)
+
+
+def annotations(data: bytes) -> None:
+    """An annotation file as list of images, as ground truth, and as masks to refine."""
+
+    def run() -> None:
+        path = written("instances.json", data)
+        document = check_annotations(read_json(path, "annotations"), path)
+        images = ImageFolder(scratch() / "images", document["images"])
+        for entry in document["images"]:
+            expect_one_line(lambda entry=entry: images.path(entry["id"]))  # type: ignore[misc]
+        AnnotationFile(document, path)
+        truth = GroundTruth(document)
+        truth.matches([{**item, "segmentation": item.get("segmentation")} for item in document["annotations"]])
+
+    expect_one_line(run)
+
+
+def cityscapes(data: bytes) -> None:
+    """The text of an instance list."""
+    written("lists/a_pred.txt", data)
+    expect_one_line(lambda: CityscapesFolder(scratch() / "lists"))
+
+
+def yolo(data: bytes) -> None:
+    """The text of a label file."""
+    written("labels/a.txt", data)
+    expect_one_line(lambda: YoloFolder(scratch() / "labels", ImageFolder(scratch() / "images")))
+
+
+def png(data: bytes) -> bytes:
+    """A PNG whose checks are right: the header from the first 13 bytes, then the palette's length, the palette, the pixels."""
+    header, colours = data[:13].ljust(13, b"\0"), 3 * (data[13] if len(data) > 13 else 0)
+    palette = [_chunk(b"PLTE", data[14 : 14 + colours])] if colours else []
+    pixels = _chunk(b"IDAT", zlib.compress(data[14 + colours :]))
+    return b"".join([SIGNATURE, _chunk(b"IHDR", header), *palette, pixels, _chunk(b"IEND", b"")])
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def label_png(data: bytes) -> None:
+    """Bytes that begin as a PNG are taken as they are; of any others one is made."""
+    content = data if data.startswith(SIGNATURE) else png(data)
+    if _paints(content):
+        expect_one_line(lambda: LabelPngs(written("labels.png", content), void=0))
+
+
+def image(data: bytes) -> None:
+    """An image file of any kind."""
+    expect_one_line(lambda: check_size(data, "image"))
+    if _paints(data):
+        expect_one_line(lambda: read_image(written("image", data), (10, 12)))
+
+
+def _paints(content: bytes) -> bool:
+    height, width = stated_frame(content) or (0, 0)
+    return height * width <= PAINTED
+
+
+def panoptic(data: bytes) -> None:
+    """The JSON of panoptic results; its PNG is sound."""
+
+    def run() -> None:
+        path = written("panoptic.json", data)
+        source = PanopticFile(read_json(path, "panoptic"), path)
+        source.write(source.records, scratch() / "out" / "panoptic.json")
+
+    expect_one_line(run)
+
+
+def onnx_metadata(data: bytes) -> None:
+    """A sound network whose metadata a stranger wrote."""
+    entry = b"".join(bytes([tag]) + varint(len(body)) + body for tag, body in ((0x0A, b"bpr"), (0x12, data)))
+    path = written("model.onnx", network() + b"\x72" + varint(len(entry)) + entry)
+    expect_one_line(lambda: OnnxPredictor(path, threads=1))
+
+
+def varint(number: int) -> bytes:
+    """Protobuf's whole numbers: seven bits a byte, the lowest first."""
+    return bytes([number & 0x7F | 0x80]) + varint(number >> 7) if number > 0x7F else bytes([number])
+
+
+@lru_cache(1)
+def network() -> bytes:
+    from onnx import TensorProto, helper
+
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("patches", "probability")]
+    graph = helper.make_graph([helper.make_node("Identity", ["patches"], ["probability"])], "network", values[:1], values[1:])
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+
+
+def journal(data: bytes) -> None:
+    """A journal that a killed build left, or a stranger: what is whole in it is gone on with."""
+
+    def run() -> None:
+        resumed = Journal(written("building.txt", b"fingerprint\n" + data), "fingerprint", resume=True)
+        resumed.go_on(rows=1000)
+        assert 0 <= resumed.progress.rows <= 1000
+        resumed.close(finished=True)
+
+    expect_one_line(run)
+
+
+def manifest(data: bytes) -> None:
+    """A patch store whose manifest a stranger wrote; its arrays are sound."""
+    written("store/manifest.json", data)
+    expect_one_line(lambda: PatchStore(scratch() / "store", SCHEME))
+
+
+def array(data: bytes) -> None:
+    """A patch store with one array that a stranger wrote; its manifest is sound."""
+    manifest_of_two = {"format": "bpr-patch-store", "version": 1, "scheme": SCHEME.to_dict(), "source": {}, "count": 2, "built": {}}
+    written("store/manifest.json", json.dumps(manifest_of_two).encode())
+    sound = (scratch() / "store" / "origins.npy").read_bytes()
+    written("store/origins.npy", data)
+    try:
+        expect_one_line(lambda: PatchStore(scratch() / "store", SCHEME))
+    finally:
+        written("store/origins.npy", sound)
+
+
+_OF_MASKS = (rle, polygons, coco_results, annotations, cityscapes, yolo, label_png, panoptic)
+_OF_THE_REST = (image, onnx_metadata, journal, manifest, array)
+READERS: dict[str, Callable[[bytes], None]] = {reader.__name__: reader for reader in (*_OF_MASKS, *_OF_THE_REST)}

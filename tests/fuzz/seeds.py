@@ -1,0 +1,59 @@
+"""Sound input for every reader: what the property tests damage and the fuzzer begins with."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tests.fuzz.readers import SCHEME, scratch
+
+FOUR = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+RECORD = {"image_id": "a", "category_id": 1, "score": 0.5, "bbox": [0, 0, 3, 3], "segmentation": {"size": [10, 12], "counts": "51900`2"}}
+ENTRY = {"id": 1, "file_name": "a.png", "height": 10, "width": 12}
+POLYGONS = [[1, 1, 9.5, 1, 9.5, 8, 1, 8], [2, 2, 4, 2, 4, 4]]
+SEGMENTS = [{"id": 65793, "category_id": 7, "area": 10, "bbox": [0, 0, 10, 10], "iscrowd": 0}]
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _document() -> dict[str, Any]:
+    truth = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": POLYGONS, "iscrowd": 0}
+    crowd = {**truth, "id": 2, "iscrowd": 1, "segmentation": {"size": [10, 12], "counts": [20, 5, 95]}}
+    return {"images": [ENTRY], "annotations": [truth, crowd], "categories": [{"id": 1, "name": "car"}]}
+
+
+def _pictures() -> list[bytes]:
+    pixels = np.arange(10 * 12 * 3, dtype=np.uint8).reshape(10, 12, 3)
+    return [cv2.imencode(ending, pixels)[1].tobytes() for ending in (".png", ".jpg", ".webp", ".bmp", ".tif")]
+
+
+def _png(kind: int, depth: int, colours: bytes, rows: bytes) -> bytes:
+    """What :func:`tests.fuzz.readers.png` makes a PNG of 4x2 pixels of."""
+    return struct.pack(">IIBBBBB", 4, 2, depth, kind, 0, 0, 0) + bytes([len(colours) // 3]) + colours + rows
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """At least one sound input by reader."""
+    metadata = {"version": 1, "scheme": SCHEME.to_dict(), "provenance": {"seed": 0}}
+    store = scratch() / "store"
+    return {
+        "rle": [struct.pack(">HH", 10, 12) + b"51900`2", struct.pack(">HH", 3, 3) + b"013000", struct.pack(">HH", 2, 2) + b"\0\0\4"],
+        "polygons": [_json(POLYGONS), _json([]), _json({"size": [64, 48], "counts": [3072]})],
+        "coco_results": [_json([RECORD, {**RECORD, "segmentation": POLYGONS, "note": {"kept": [1, None]}}]), b"[]"],
+        "annotations": [_json(_document()), _json({"images": [{"id": "b", "coco_url": "http://host/val/a.png"}]})],
+        "cityscapes": [b"a.png 26 0.5\n", b"a.png 26 .5\na.png 24 1e-3\n", b""],
+        "yolo": [b"0 0.1 0.1 0.9 0.1 0.9 0.9\n", b"3 0.1 0.1 0.9 0.1 0.9 0.9 0.75\n", b""],
+        "label_png": [_png(0, 8, b"", b"\0\1\2\3\4" * 2), _png(3, 2, FOUR.tobytes(), b"\0\x1b\0\xe4"), _pictures()[0]],
+        "image": _pictures(),
+        "panoptic": [_json({"annotations": [{"image_id": 1, "file_name": "a.png", "segments_info": SEGMENTS}], "images": [ENTRY]})],
+        "onnx_metadata": [_json(metadata)],
+        "journal": [b"3 1 0\n0 0 1\n", b"12 4 0\n5"],
+        "manifest": [(store / "manifest.json").read_bytes()],
+        "array": [(store / "origins.npy").read_bytes()],
+    }

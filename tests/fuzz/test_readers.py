@@ -1,0 +1,72 @@
+"""Damaged files, and JSON with anything anywhere: a reader takes them or refuses them in one line."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.readers import READERS
+from tests.fuzz.seeds import seeds
+
+SEEDS = seeds()
+JSON_READERS = ("polygons", "coco_results", "annotations", "panoptic", "onnx_metadata", "manifest")
+FIXED = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+ABSURD: tuple[Any, ...] = (
+    *(None, True, -1, 0, 2**31, 2**63, 10**400, 1e308, float("nan"), float("inf"), "", "../../etc/passwd", "/etc/passwd", "a\0b", "\ud800"),
+    *("x\n\x1b[2J", "9" * 5000, [], {}, [[]], [None], {"size": [10**9, 10**9], "counts": [10**18]}, [[1e5, -1e5] * 400]),
+)
+"""What may stand in the place of any value."""
+STEP = 5
+"""Of all pairs of a place and an absurd value, every fifth: no divisor of the values, so each of them and each place has its turn."""
+
+
+@st.composite
+def damaged(draw: st.DrawFn, sound: list[bytes]) -> bytes:
+    """A sound input with up to three places overwritten, cut out or filled with bytes of any kind; or no such thing at all."""
+    content = draw(st.sampled_from(sound))
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(content)))
+        stop = draw(st.integers(start, min(start + 8, len(content))))
+        content = content[:start] + draw(st.binary(max_size=8)) + content[stop:]
+    return draw(st.sampled_from((content, content[: len(content) // 2]))) or draw(st.binary(max_size=64))
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every value inside parsed JSON."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path] + [place for key, item in steps for place in places(item, (*path, key))]
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """A copy of parsed JSON with another value at the end of ``path``."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+def test_every_reader_has_a_sound_input() -> None:
+    assert SEEDS.keys() == READERS.keys()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_damaged_files_cost_one_line(name: str) -> None:
+    @FIXED
+    @given(damaged(SEEDS[name]))
+    def check(content: bytes) -> None:
+        READERS[name](content)
+
+    check()
+
+
+@pytest.mark.parametrize("name", JSON_READERS)
+def test_anything_in_the_place_of_any_value(name: str) -> None:
+    for sound in map(json.loads, SEEDS[name]):
+        for path, new in list(product(places(sound), ABSURD))[::STEP]:
+            READERS[name](json.dumps(replaced(sound, path, new)).encode())
