@@ -110,6 +110,19 @@ def geometry_speed() -> str:
     return "\n".join(["| scene | patches | full frame / boxes |", "|---|---|---|", *rows, f"| median | | {report['ratio']:.1f} |"])
 
 
+def mmdetection() -> str:
+    """One row per run of MMDetection's test loop."""
+    runs = [read_json(path, "numbers of mmdetection.py") for path in sorted((RESULTS / "mmdetection").glob("*.json"))]
+    head = "| detector | refiner | mask AP before | refined | box AP | images | seconds |\n|---|---|---:|---:|---:|---:|---:|"
+    return "\n".join([head, *map(_loop_row, runs)])
+
+
+def _loop_row(run: dict[str, Any]) -> str:
+    measured = {name: f"{100 * value:.1f}" for name, value in run["measured"].items()}
+    precisions = [measured[name] for name in ("before/coco/segm_mAP", "coco/segm_mAP", "coco/bbox_mAP")]
+    return f"| {' | '.join([run['detector'], run['refiner'], *precisions, str(run['images']), format(run['seconds'], '.0f')])} |"
+
+
 def log(name: str) -> str:
     """What ``bpr refine`` printed."""
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
@@ -122,6 +135,7 @@ TABLES = {
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
     "geometry_speed": geometry_speed,
+    "mmdetection": mmdetection,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: refiners("davis_val"),

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr.cli.options import add_model_scheme, progress_bar, scheme_options
+from bpr.cli.options import add_model_scheme, import_detection, progress_bar, scheme_options
 from bpr.errors import BadImage, BPRError
 
 if TYPE_CHECKING:
@@ -38,10 +38,13 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.images import read_image
     from bpr.refinement.refiner import Refiner
 
+    import_detection()
+    from bpr.detection.live import LiveDetector
+
     check_replaceable(Path(args.out))
     files, names = _files(args.images), _Names(args.ann)
     refiner = Refiner(load_predictor(args.model, args.config, **scheme_options(args)))
-    detector = _import_live().LiveDetector(args.det_config, args.det_weights, refiner)
+    detector = LiveDetector(args.det_config, args.det_weights, refiner)
     ids, failed = names.category_ids(detector.classes), 0
     found: dict[Path, Found] = {}
     with atomic_folder(args.out) as folder, progress_bar("detecting", len(files)) as advance:
@@ -58,14 +61,6 @@ def run(args: argparse.Namespace) -> int:
     count = sum(len(one.after) for one in found.values())
     print(f"{count} detections in {len(found)} of {len(files)} images -> {args.out}: coarse.segm.json, refined.segm.json, pictures")
     return 1 if failed and not found else 0
-
-
-def _import_live() -> Any:
-    try:
-        from bpr.detection import live
-    except ImportError as error:
-        raise BPRError(f"this needs the [mmdet] extra: pip install 'bpr[mmdet]' ({error.name} is missing)") from error
-    return live
 
 
 def _files(given: Sequence[str]) -> list[Path]:

@@ -17,10 +17,10 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from bpr.detection.refined_detector import RefinedDetector
+from bpr.detection.testing import load_weights
 from bpr.errors import BPRError
 from bpr.formats.coco import Record, with_mask
 from bpr.geometry.masks import BoxMask
-from bpr.models.state_dict import read_state_dict
 from bpr.refinement.refiner import Refiner
 
 
@@ -49,17 +49,10 @@ class LiveDetector:
         init_default_scope(cfg.get("default_scope", "mmdet"))
         detector = cfg.model.get("detector", cfg.model) if cfg.model.type == "bpr.RefinedDetector" else cfg.model
         self._model = RefinedDetector(detector, refiner)
-        self._load(config, weights)
+        load_weights(self._model, weights)
         self._model.cfg = cfg  # where MMDetection looks for the test pipeline
         self._model.to(get_device()).eval()
         self.classes = _classes(cfg.test_dataloader.dataset)
-
-    def _load(self, config: str, weights: str | Path) -> None:
-        state = read_state_dict(weights)
-        try:
-            self._model.load_state_dict(state)
-        except RuntimeError as error:
-            raise BPRError(f"{weights}: does not fit {config} ({' '.join(str(error).split())[:200]})") from error
 
     def __call__(self, file: str | Path, image_id: Any, category_ids: list[int], min_score: float) -> Found:
         """Detect and refine; records of a lower score than ``min_score`` are left out."""

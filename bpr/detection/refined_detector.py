@@ -31,13 +31,21 @@ class RefinedDetector(BaseModel):
     Args:
         detector: any instance segmentor's config.
         refiner: arguments of :func:`bpr.load`, or what it returns.
+        min_score: masks of a lower score stay as they are (default: all are refined).
     """
 
-    def __init__(self, detector: dict[str, Any], refiner: dict[str, Any] | Refiner, init_cfg: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        detector: dict[str, Any],
+        refiner: dict[str, Any] | Refiner,
+        min_score: float = 0.0,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
         built = DETECTORS.build(detector)
         super().__init__(built.data_preprocessor, init_cfg)
         self.detector = built
         self.refiner = bpr.load(**refiner) if isinstance(refiner, dict) else refiner
+        self.min_score = min_score
         self.register_load_state_dict_pre_hook(_below_detector)
 
     def forward(self, inputs: Any, data_samples: list[DetDataSample] | None = None, mode: str = "tensor") -> Any:
@@ -46,11 +54,14 @@ class RefinedDetector(BaseModel):
 
     def _refined(self, inputs: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
         """The samples, in each the detector's instances and their refined copies."""
-        pairs = ((self._image(pixels, sample), sample.pred_instances.masks) for pixels, sample in zip(inputs, samples, strict=True))
-        for sample, masks in zip(samples, self.refiner.stream(pairs), strict=True):
+        sure = [sample.pred_instances.scores >= self.min_score for sample in samples]
+        images = (self._image(pixels, sample) for pixels, sample in zip(inputs, samples, strict=True))
+        masks = (sample.pred_instances.masks[own] for sample, own in zip(samples, sure, strict=True))
+        for sample, own, refined in zip(samples, sure, self.refiner.stream(zip(images, masks, strict=True)), strict=True):
             sample.coarse_instances = sample.pred_instances
             sample.pred_instances = sample.pred_instances.clone()
-            sample.pred_instances.masks = masks
+            sample.pred_instances.masks = sample.coarse_instances.masks.clone()
+            sample.pred_instances.masks[own] = refined
         return samples
 
     def _image(self, pixels: Tensor, sample: DetDataSample) -> np.ndarray:

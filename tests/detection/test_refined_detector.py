@@ -15,25 +15,21 @@ import torch
 from mmdet.datasets import CocoDataset
 from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
 import bpr
+from benchmarks.mmdetection import OracleByMask
 from bpr.cli.main import main
 from bpr.detection import RefinedDetector
-from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.ground_truth import GroundTruth
+from bpr.formats.coco import read_results
 from bpr.formats.images import read_image
-from bpr.formats.rle import decode_mask, encode_mask
-from bpr.geometry.masks import BoxMask
-from bpr.geometry.patches import crop_window
-from bpr.geometry.scheme import PatchScheme
+from bpr.formats.rle import decode_mask
 from bpr.models.registry import MODELS
-from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
-from tests.conftest import SmallSet
+from tests.conftest import ROOT, SmallSet
 from tests.detection.loops import CONFIGS, few_images, measure, small
 
+COCO = "mask-rcnn_r50_fpn_1x_coco_bpr-starter.py"
 BEFORE, AFTER = "before/coco/segm_mAP", "coco/segm_mAP"
 
 
@@ -42,30 +38,12 @@ def scope() -> None:
     init_default_scope("mmdet")
 
 
-class Oracle:
-    """Knows the truth of every coarse mask by its pixels: a test loop does not say whose mask it is."""
-
-    def __init__(self, results: Path, annotations: Path) -> None:
-        records = read_results(results)
-        matches = GroundTruth(read_annotations(annotations)).matches(records)
-        pairs = zip(records, matches, strict=True)
-        self.truths = {record["segmentation"]["counts"]: truth for record, (truth, _) in pairs if truth is not None}
-        self.scheme, self.batch_size = PatchScheme(), 256
-
-    def predict(self, batch: PatchBatch) -> np.ndarray:
-        pairs = zip(batch.instances, batch.boxes.tolist(), strict=True)
-        return np.array([crop_window(self._best(one.mask), box, self.scheme) for one, box in pairs], np.float32)
-
-    def _best(self, mask: BoxMask) -> BoxMask:
-        return self.truths.get(encode_mask(mask)["counts"], mask)
-
-
 def recorded(results: Path, annotations: Path) -> dict[str, str]:
     return {"type": "bpr.RecordedDetector", "results": str(results), "annotations": str(annotations)}
 
 
 def test_an_oracle_raises_ap(small_set: SmallSet, tmp_path: Path) -> None:
-    model = RefinedDetector(recorded(small_set.results, small_set.ann), Refiner(Oracle(small_set.results, small_set.ann)))
+    model = RefinedDetector(recorded(small_set.results, small_set.ann), Refiner(OracleByMask(small_set.results, small_set.ann)))
     measured = measure(model, small_set.ann, small_set.images, tmp_path / "work", metainfo={"classes": ("disk",)})
     assert 0.1 < measured[BEFORE] < 0.9
     assert measured[AFTER] == 1.0
@@ -77,7 +55,7 @@ def test_an_oracle_raises_ap_on_coco(shared_data: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     records = read_results(shared_data / "detections" / "coco_val2017.segm.json")
     results.write_text(json.dumps([record for record in records if record["image_id"] in kept]))
-    model = RefinedDetector(recorded(results, annotations), Refiner(Oracle(results, annotations)))
+    model = RefinedDetector(recorded(results, annotations), Refiner(OracleByMask(results, annotations)))
     measured = measure(model, annotations, shared_data / "coco" / "val2017", tmp_path / "work")
     assert measured[AFTER] > measured[BEFORE] + 0.1 > 0.2
 
@@ -115,27 +93,40 @@ def test_a_config_builds_and_refines(config: str, tmp_path: Path) -> None:
     assert len((CONFIGS / config).read_text().strip().splitlines()) <= 15
 
 
-def test_the_coco_config_prints_ap_before_and_after(shared_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    cfg = small("mask-rcnn_r50_fpn_1x_coco_bpr-starter.py")
+def test_bpr_test_prints_ap_before_and_after(shared_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config, weights = live_files(tmp_path)
     annotations = few_images(tmp_path, shared_data / "coco" / "annotations" / "instances_val2017.json", 2)
-    files = {"data_root": "", "ann_file": str(annotations), "data_prefix": {"img": str(shared_data / "coco" / "val2017")}}
-    cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
-    cfg.test_dataloader.dataset.update(files)
-    cfg.test_evaluator.metrics.ann_file = str(annotations)
-    cfg.work_dir = str(tmp_path / "work")
-    measured = Runner.from_cfg(cfg).test()
-    assert {BEFORE, AFTER, "coco/bbox_mAP", "before/coco/bbox_mAP"} <= measured.keys()
+    files = {"ann_file": annotations, "data_prefix.img": shared_data / "coco" / "val2017", "data_root": ""}
+    options = [f"test_dataloader.dataset.{name}={value}" for name, value in files.items()]
+    options += [f"test_evaluator.metrics.ann_file={annotations}", "test_dataloader.num_workers=0"]
+    options += ["test_dataloader.persistent_workers=False"]
+    assert main(["test", config, weights, "--work-dir", str(tmp_path / "work"), "--cfg-options", *options]) == 0
     printed = "".join(capfd.readouterr())
-    assert "before/coco/segm_mAP:" in printed
-    assert " coco/segm_mAP:" in printed
+    assert "before/coco/segm_mAP: 0.0" in printed
+    assert " coco/segm_mAP: 0.0" in printed
+
+
+def test_the_config_of_the_page_is_the_file() -> None:
+    page = (ROOT / "docs" / "mmdetection.md").read_text(encoding="utf-8")
+    assert f"```python\n{(CONFIGS / COCO).read_text(encoding='utf-8')}```" in page
 
 
 def test_a_detectors_own_checkpoint_fits(tmp_path: Path) -> None:
-    cfg = small("mask-rcnn_r50_fpn_1x_coco_bpr-starter.py")
+    cfg = small(COCO)
     first, second = (MODELS.build(cfg.model) for _ in range(2))
     second.load_state_dict(first.detector.state_dict())
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
     second.load_state_dict(first.state_dict())
+
+
+def test_faint_masks_stay(small_set: SmallSet, tmp_path: Path) -> None:
+    small_set.records[0]["score"] = 0.1
+    results = small_set.write("faint.json", small_set.records)
+    model = RefinedDetector(recorded(results, small_set.ann), Refiner(OracleByMask(results, small_set.ann)), min_score=0.5)
+    prefix = tmp_path / "results"
+    measure(model, small_set.ann, small_set.images, tmp_path / "work", prefix, metainfo={"classes": ("disk",)})
+    before, after = (read_results(f"{prefix}{end}.segm.json") for end in (".before", ""))
+    assert [one["segmentation"] == two["segmentation"] for one, two in zip(before, after, strict=True)] == [True, False, False, False]
 
 
 class Fixed(torch.nn.Module):
@@ -151,7 +142,7 @@ class Fixed(torch.nn.Module):
         for sample in data_samples:
             masks = torch.zeros(1, *sample.ori_shape[:2], dtype=torch.bool)
             masks[:, 20:50, 20:60] = True
-            sample.pred_instances = InstanceData(masks=masks)
+            sample.pred_instances = InstanceData(masks=masks, scores=torch.ones(1))
         return data_samples
 
 
@@ -174,7 +165,7 @@ def test_without_a_file_the_input_is_brought_back(to_rgb: bool, monkeypatch: pyt
 
 def live_files(folder: Path) -> tuple[str, str]:
     """A config of our own size and an untrained checkpoint for it, as MMDetection would save it."""
-    cfg = small("mask-rcnn_r50_fpn_1x_coco_bpr-starter.py")
+    cfg = small(COCO)
     cfg.dump(folder / "config.py")
     model = MODELS.build(cfg.model)
     torch.save({"meta": {}, "state_dict": model.detector.state_dict()}, folder / "weights.pth")
