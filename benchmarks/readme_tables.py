@@ -149,6 +149,19 @@ def parity() -> str:
     return "\n".join([head, *lines])
 
 
+def mmdetection() -> str:
+    """One row per run of MMDetection's test loop."""
+    runs = [read_json(path, "numbers of mmdetection.py") for path in sorted((RESULTS / "mmdetection").glob("*.json"))]
+    head = "| detector | refiner | mask AP before | refined | box AP | images | seconds |\n|---|---|---:|---:|---:|---:|---:|"
+    return "\n".join([head, *map(_loop_row, runs)])
+
+
+def _loop_row(run: dict[str, Any]) -> str:
+    measured = {name: f"{100 * value:.1f}" for name, value in run["measured"].items()}
+    precisions = [measured[name] for name in ("before/coco/segm_mAP", "coco/segm_mAP", "coco/bbox_mAP")]
+    return f"| {' | '.join([run['detector'], run['refiner'], *precisions, str(run['images']), format(run['seconds'], '.0f')])} |"
+
+
 def log(name: str) -> str:
     """What ``bpr refine`` printed."""
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
@@ -190,6 +203,7 @@ TABLES = {
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
     "parity": parity,
+    "mmdetection": mmdetection,
     "fuzz": fuzz,
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),

@@ -23,12 +23,14 @@ FLOORS = {
     "visualization": 4,
     "demo": 4,
     "analysis": 5,
+    "detection": 5,
+    "inferencer": 5,
     "cli": 6,
 }
 SAME_FLOOR = {("backends", "models"), ("models", "backends"), ("datasets", "models")}
 HEAVY = {"torch", "mmengine", "mmcv", "mmseg", "mmdet"}
-MAY_USE_TORCH = {"models", "datasets"}
-MM_MODULES = {"bpr/backends/mmseg.py", "bpr/cli/options.py"}
+MAY_USE_TORCH = {"models", "datasets", "detection"}
+MM_MODULES = {"bpr/backends/mmseg.py", "bpr/cli/options.py", "bpr/inferencer.py"}
 
 
 def _imported(node: ast.AST) -> list[str]:

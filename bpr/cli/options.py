@@ -89,6 +89,14 @@ def import_training() -> None:
         raise BPRError(f"this needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
 
 
+def import_detection() -> None:
+    """Load MMDetection with our part of it, or say in one line how to get it."""
+    try:
+        import bpr.detection  # noqa: F401
+    except ImportError as error:
+        raise BPRError(f"this needs the [mmdet] extra: pip install 'bpr[mmdet]' ({error.name} is missing)") from error
+
+
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield ``advance(done)``: a bar with rate and time left on a terminal, a plain line every tenth elsewhere."""

@@ -1,7 +1,8 @@
-"""Let MMSegmentation import beside mmcv-lite, which has no compiled ops.
+"""Let MMSegmentation and MMDetection run beside mmcv-lite, which has no compiled ops.
 
-``mmseg.models`` imports names from ``mmcv.ops`` that none of our models uses. Where mmcv was installed without its
-ops, a stand-in module hands out classes that only fail once somebody builds one. A full mmcv is left alone.
+mmcv-lite has the Python of ``mmcv.ops`` without the library below it, ``mmcv._ext``. Where that is missing, a stand-in
+takes its place: non-maximum suppression and RoIAlign run in plain torch, whatever else is called says what it needs. A
+full mmcv is left alone.
 """
 
 from __future__ import annotations
@@ -9,30 +10,30 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import sys
-import warnings
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
+
+from bpr.models import plain_ops
 
 
-class _OpsStandIn(ModuleType):
+class _ExtStandIn(ModuleType):
+    nms, roi_align_forward = staticmethod(plain_ops.nms), staticmethod(plain_ops.roi_align_forward)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
 
-        def missing(self: Any, *args: Any, **kwargs: Any) -> None:
-            raise ImportError(f"mmcv.ops.{name} needs mmcv with compiled ops; this environment has mmcv-lite")
+        def missing(*args: Any, **kwargs: Any) -> NoReturn:
+            raise ImportError(f"{name} needs mmcv with compiled ops; this environment has mmcv-lite")
 
-        return type(name, (), {"__init__": missing})
+        return missing
 
 
 def _install_stand_in() -> None:
-    # mmcv-lite warns on import of what it lacks; none of our models uses it.
-    warnings.filterwarnings("ignore", message="Fail to import ``MultiScaleDeformableAttention``")
-    if importlib.util.find_spec("mmcv._ext") is None and "mmcv.ops" not in sys.modules:
-        stand_in = _OpsStandIn("mmcv.ops")
-        stand_in.__spec__ = importlib.machinery.ModuleSpec("mmcv.ops", loader=None)
-        stand_in.__path__ = []
-        sys.modules["mmcv.ops"] = stand_in
+    if importlib.util.find_spec("mmcv._ext") is None:
+        stand_in = _ExtStandIn("mmcv._ext")
+        stand_in.__spec__ = importlib.machinery.ModuleSpec("mmcv._ext", loader=None)
+        sys.modules["mmcv._ext"] = stand_in
 
 
 _install_stand_in()

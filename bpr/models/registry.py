@@ -12,3 +12,4 @@ HOOKS = registry.Registry("hook", parent=registry.HOOKS, scope="bpr", locations=
 DATA_SAMPLERS = registry.Registry("data sampler", parent=registry.DATA_SAMPLERS, scope="bpr", locations=["bpr.datasets.sampling"])
 FUNCTIONS = registry.Registry("function", parent=registry.FUNCTIONS, scope="bpr", locations=["bpr.datasets.sampling"])
 LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.models"])
+EVALUATOR = registry.Registry("evaluator", parent=registry.EVALUATOR, scope="bpr", locations=["bpr.detection"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.partition import partition
 from bpr.geometry.reassembly import mean_probability
 from bpr.refinement.batching import PredictedImage, counts_to_slices
-from bpr.refinement.refiner import Refiner
+
+if TYPE_CHECKING:
+    from bpr.refinement.refiner import Refiner
 
 
 def put_back_apart(refiner: Refiner, predicted: PredictedImage) -> list[BoxMask]:

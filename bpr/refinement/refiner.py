@@ -21,6 +21,7 @@ from bpr.geometry.reassembly import mean_probability, put_back
 from bpr.geometry.selection import select_boxes
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
 from bpr.refinement.clock import StageClock
+from bpr.refinement.exclusive import put_back_apart
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
@@ -88,7 +89,8 @@ class Refiner:
         Args:
             image: (H, W, 3) uint8 RGB, or a file.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (non-zero is foreground) or probabilities
-                (> 0.5 is); a list of COCO RLEs or polygons; or ``supervision.Detections``.
+                (> 0.5 is); a list of COCO RLEs or polygons; ``supervision.Detections``; or what another library of
+                docs/neighbours.md returns for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return what the network saw and said.
 
@@ -112,9 +114,9 @@ class Refiner:
         patches have been predicted, which may take later pairs. On the CPU a stream gives, bit for bit, what single
         calls give (tested with the starter model); a runtime whose arithmetic depends on the batch need not.
         """
-        for predicted in self.predict(self._cut_given(*pair) for pair in pairs):
+        for predicted in self.predict((self._cut_given(*pair) for pair in pairs), put_back=self._put_back_given):
             masks, adapter, _ = predicted.cut.token
-            refined = adapter.write(masks, self.put_back(predicted))
+            refined = adapter.write(masks, self._put_back_given(predicted))
             if return_probability or return_patches:
                 probability = self._probability(predicted) if return_probability else None
                 yield Refinement(refined, probability, _patches(predicted) if return_patches else None)
@@ -172,6 +174,9 @@ class Refiner:
         pixels = _checked_image(image, adapter.frame_of(masks))
         frame = pixels.shape[0], pixels.shape[1]
         return self.cut(pixels, adapter.read(masks, frame), _Given(masks, adapter, frame))
+
+    def _put_back_given(self, predicted: PredictedImage) -> list[BoxMask]:
+        return put_back_apart(self, predicted) if predicted.cut.token.adapter.exclusive else self.put_back(predicted)
 
     def _probability(self, predicted: PredictedImage) -> Any:
         """As the user holds masks: (N, H, W), or (H, W) for a single mask."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types import adapter_for
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
-
-FRAME = (90, 120)
-IMAGE = np.zeros((*FRAME, 3), np.uint8)
-
-
-def squares(grown: int) -> np.ndarray:
-    """(2, 90, 120) bool."""
-    masks = np.zeros((2, *FRAME), bool)
-    masks[0, 20 - grown : 50 + grown, 15 - grown : 60 + grown] = True
-    masks[1, 30 - grown : 80 + grown, 70 - grown : 110 + grown] = True
-    return masks
-
-
-COARSE, TRUTH = squares(4), squares(0)
+from tests.refinement.neighbours import COARSE, FRAME, IMAGE, TRUE_BOXES, TRUTH, SupervisionDetections
 
 
 @pytest.fixture(scope="module")
@@ -100,26 +86,13 @@ def test_torch_tensors(refiner: Refiner, dtype: str) -> None:
     assert np.array_equal((refined.probability > 0.5).numpy(), TRUTH)
 
 
-@dataclass
-class Detections:
-    """The fields of ``supervision.Detections``."""
-
-    xyxy: np.ndarray
-    mask: np.ndarray | None = None
-    confidence: np.ndarray | None = None
-    class_id: np.ndarray | None = None
-    tracker_id: np.ndarray | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
 def check_detections(refiner: Refiner, kind: type) -> None:
     boxes = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
     given = kind(xyxy=boxes, mask=COARSE, confidence=np.array([0.9, 0.8]), class_id=np.array([3, 4]), data={"name": np.array(["a", "b"])})
     refined = refiner(IMAGE, given)
     assert type(refined) is kind
     assert np.array_equal(refined.mask, TRUTH)
-    assert refined.xyxy.tolist() == [[15, 20, 60, 50], [70, 30, 110, 80]]
+    assert refined.xyxy.tolist() == TRUE_BOXES
     assert refined.xyxy.dtype == np.float32
     assert refined.confidence is given.confidence
     assert refined.data is given.data
@@ -128,7 +101,7 @@ def check_detections(refiner: Refiner, kind: type) -> None:
 
 
 def test_detections_by_their_fields(refiner: Refiner) -> None:
-    check_detections(refiner, Detections)
+    check_detections(refiner, SupervisionDetections)
 
 
 def test_detections_of_supervision(refiner: Refiner) -> None:
@@ -138,13 +111,13 @@ def test_detections_of_supervision(refiner: Refiner) -> None:
 
 
 def test_an_empty_mask_keeps_its_box(refiner: Refiner) -> None:
-    given = Detections(xyxy=np.array([[1.0, 2, 3, 4]]), mask=np.zeros((1, *FRAME), bool))
+    given = SupervisionDetections(xyxy=np.array([[1.0, 2, 3, 4]]), mask=np.zeros((1, *FRAME), bool))
     assert refiner(IMAGE, given).xyxy.tolist() == [[1, 2, 3, 4]]
 
 
 def test_boxes_alone_are_refused(refiner: Refiner) -> None:
     with pytest.raises(ValueError, match="Detections: expected masks, got mask=None"):
-        refiner(IMAGE, Detections(xyxy=np.zeros((1, 4))))
+        refiner(IMAGE, SupervisionDetections(xyxy=np.zeros((1, 4))))
 
 
 OTHERS = [("mask.png", "got str"), ([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got NoneType")]

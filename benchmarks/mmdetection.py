@@ -1,0 +1,117 @@
+"""MMDetection's own test loop and CocoMetric on COCO val: masks of a detector and refined ones, in one run.
+
+    python benchmarks/mmdetection.py DATA recorded oracle
+    python benchmarks/mmdetection.py DATA recorded starter
+    python benchmarks/mmdetection.py DATA untrained identity
+
+DATA holds coco/ and detections/. `recorded` replays the detections of YOLOv8n-seg, of which those of a score under .05 stay as
+they are; `untrained` is the Mask R-CNN of configs/detection with random weights, which finds two things in every image: its
+numbers mean nothing, the path does. `oracle` knows the truth of matched masks. One file per run in docs/results/mmdetection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+import bpr
+from bpr.cli.options import versions_of
+from bpr.detection import RefinedDetector
+from bpr.evaluation.matched_pairs import LEAST_SCORE
+from bpr.formats.coco import read_annotations, read_results
+from bpr.formats.files import write_json
+from bpr.formats.ground_truth import GroundTruth
+from bpr.formats.rle import decode_mask, encode_mask
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.patches import crop_window
+from bpr.geometry.scheme import PatchScheme
+from bpr.refinement.predictor import PatchBatch
+from bpr.refinement.refiner import Refiner
+
+CONFIG = Path(__file__).parents[1] / "configs" / "detection" / "mask-rcnn_r50_fpn_1x_coco_bpr-starter.py"
+RESULTS = Path("docs/results/mmdetection")
+PACKAGES = ("bpr", "mmdet", "mmengine", "torch", "onnxruntime", "pycocotools")
+
+
+class OracleByMask:
+    """Knows the truth of every coarse mask by its pixels: a test loop does not say which record a mask is."""
+
+    def __init__(self, results: str | Path, annotations: str | Path) -> None:
+        records = read_results(results)
+        matches = GroundTruth(read_annotations(annotations)).matches(records)
+        pairs = [(record["segmentation"], truth) for record, (truth, _) in zip(records, matches, strict=True) if truth is not None]
+        self._truths = {encode_mask(decode_mask(coarse))["counts"]: truth for coarse, truth in pairs}
+        self.scheme, self.batch_size = PatchScheme(), 256
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        pairs = zip(batch.instances, batch.boxes.tolist(), strict=True)
+        return np.array([crop_window(self._truth(one.mask), box, self.scheme) for one, box in pairs], np.float32)
+
+    def _truth(self, mask: BoxMask) -> BoxMask:
+        return self._truths.get(encode_mask(mask)["counts"], mask)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("detector", choices=("recorded", "untrained"))
+    parser.add_argument("model", help="oracle (recorded only), or what bpr.load takes")
+    args = parser.parse_args()
+    annotations = args.data / "coco" / "annotations" / "instances_val2017.json"
+    results = args.data / "detections" / "coco_val2017.segm.json"
+    refiner = Refiner(OracleByMask(results, annotations)) if args.model == "oracle" else bpr.load(args.model)
+    cfg = on_files(annotations, args.data / "coco" / "val2017")
+    if args.detector == "recorded":
+        cfg.model.detector = {"type": "bpr.RecordedDetector", "results": str(results), "annotations": str(annotations)}
+        cfg.model.min_score = LEAST_SCORE
+    else:
+        leave_untrained(cfg)
+    init_default_scope(cfg.default_scope)
+    start = time.perf_counter()
+    measured = test(cfg, refiner)
+    report = {"detector": args.detector, "refiner": Path(args.model).stem, "images": len(read_annotations(annotations)["images"])}
+    figures = {"seconds": time.perf_counter() - start, "measured": measured, "versions": versions_of(PACKAGES)}
+    write_json(RESULTS / f"{args.detector}_{report['refiner']}.json", {**report, **figures}, indent=1)
+
+
+def on_files(annotations: Path, images: Path) -> Config:
+    """The config for COCO, small images, on these files."""
+    cfg = Config.fromfile(CONFIG)
+    cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.test_dataloader.dataset.update(data_root="", ann_file=str(annotations), data_prefix={"img": str(images)})
+    cfg.test_dataloader.dataset.pipeline[1].scale = (160, 100)
+    cfg.test_evaluator.metrics.ann_file = str(annotations)
+    cfg.work_dir = "runs/mmdetection"
+    return cfg
+
+
+def leave_untrained(cfg: Config) -> None:
+    """Random weights give every class the same low score: take the first two finds all the same."""
+    torch.manual_seed(0)
+    cfg.model.detector.test_cfg.rpn.update(nms_pre=50, max_per_img=50)
+    cfg.model.detector.test_cfg.rcnn.update(score_thr=0.0, max_per_img=2)
+
+
+def test(cfg: Config, refiner: Refiner) -> dict[str, Any]:
+    """MMDetection's test loop, which prints its tables."""
+    model = RefinedDetector(cfg.model.detector, refiner, cfg.model.get("min_score", 0.0))
+    return Runner(
+        model,
+        cfg.work_dir,
+        test_dataloader=cfg.test_dataloader,
+        test_cfg=cfg.test_cfg,
+        test_evaluator=cfg.test_evaluator,
+        default_scope=cfg.default_scope,
+    ).test()
+
+
+if __name__ == "__main__":
+    main()

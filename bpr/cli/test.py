@@ -1,0 +1,31 @@
+"""``bpr test``: MMDetection's test loop over a config of configs/detection."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bpr.cli.options import import_detection
+from bpr.errors import BPRError
+
+HELP = "test a detector with MMDetection's metrics, before and after refining"
+EXAMPLE = "bpr test configs/detection/mask-rcnn_r50_fpn_1x_coco_bpr-starter.py mask_rcnn.pth"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", help="config file with a bpr.RefinedDetector")
+    parser.add_argument("weights", help="the detector's checkpoint; only tensors are read from it")
+    parser.add_argument("--work-dir", help="logs (default: work_dirs/<config stem>)")
+    parser.add_argument("--cfg-options", nargs="+", metavar="K=V", default=[], help="override config values")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+
+
+def run(args: argparse.Namespace) -> int:
+    if not Path(args.config).is_file():
+        raise BPRError(f"{args.config}: no such config; expected a file of configs/detection")
+    import_detection()
+    from bpr.detection import testing
+    from bpr.models.training import build_runner
+
+    testing.test(build_runner(args.config, args.work_dir, args.cfg_options, launcher=args.launcher), args.weights)
+    return 0

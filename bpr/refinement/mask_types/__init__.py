@@ -1,0 +1,60 @@
+"""Whatever a user calls masks -> instances, and refined masks -> the same kind of thing.
+
+Other libraries' results are known by their fields, and none of these libraries is imported. A new kind of masks is one
+more :class:`Adapter` in ``ADAPTERS``; the first that accepts is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpr.refinement.mask_types.adapter import Adapter
+from bpr.refinement.mask_types.arrays import STACKS
+from bpr.refinement.mask_types.coco import SEGMENTATIONS
+from bpr.refinement.mask_types.detectron2 import INSTANCES
+from bpr.refinement.mask_types.fiftyone import LABELS
+from bpr.refinement.mask_types.hugging_face import BINARY_MAPS, MAPS, MASKS, PIPELINE
+from bpr.refinement.mask_types.sam import GENERATED, PREDICTED
+from bpr.refinement.mask_types.supervision import DETECTIONS
+from bpr.refinement.mask_types.ultralytics import RESULTS
+
+__all__ = ["ADAPTERS", "Adapter", "adapter_for"]
+
+# A dict of a list is an RLE unless it holds one, so the lists of dicts come first.
+ADAPTERS = (
+    STACKS, GENERATED, PIPELINE, SEGMENTATIONS, DETECTIONS, INSTANCES, RESULTS, MAPS, BINARY_MAPS, MASKS, PREDICTED, LABELS,
+)  # fmt: skip
+
+
+def adapter_for(masks: Any) -> Adapter:
+    """The adapter of a user's masks.
+
+    >>> import numpy as np
+    >>> from bpr.formats.rle import encode_mask
+    >>> from bpr.geometry.masks import BoxMask
+    >>> mask = np.zeros((1, 4, 5), np.uint8); mask[0, 1:3, 1:4] = 255
+    >>> rle = encode_mask(BoxMask.from_frame(mask[0]))
+    >>> from types import SimpleNamespace
+    >>> detections = SimpleNamespace(xyxy=np.zeros((1, 4)), mask=mask > 0, class_id=[3])
+    >>> for masks in (mask, [rle], detections):
+    ...     adapter = adapter_for(masks)
+    ...     instances = adapter.read(masks, (4, 5))
+    ...     back = adapter.write(masks, [instance.mask for instance in instances])
+    ...     print(type(back).__name__, instances[0].mask.area)
+    ndarray 6
+    list 6
+    SimpleNamespace 6
+    >>> back.xyxy.tolist(), back.class_id
+    ([[1.0, 1.0, 4.0, 3.0]], [3])
+
+    Raises:
+        ValueError: no kind of masks that this package knows.
+    """
+    for adapter in ADAPTERS:
+        if adapter.accepts(masks):
+            return adapter
+    inside = f" of {type(masks[0]).__name__}" if isinstance(masks, (list, tuple)) and masks else ""
+    raise ValueError(
+        "masks: expected an (N, H, W) or (H, W) array or torch tensor, a list of COCO RLEs or polygons, or what a library of "
+        f"docs/neighbours.md returns for one image, got {type(masks).__name__}{inside}; numpy.stack makes one array of many"
+    )

@@ -1,0 +1,132 @@
+"""Arrays and torch tensors, and objects that hold one.
+
+Legend: N instances, H W frame.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.mask_types.adapter import Adapter, Frame
+from bpr.refinement.predictor import Instance
+
+
+def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
+    """Instances of (N, H, W) or (H, W) masks: bool, integers (non-zero is foreground) or probabilities (> 0.5 is).
+
+    Raises:
+        ValueError: another shape than the image's, probabilities that are none.
+    """
+    stack = masks[None] if masks.ndim == 2 else masks
+    if stack.ndim != 3 or stack.shape[1:] != tuple(frame):
+        raise ValueError(f"masks: expected (N, {frame[0]}, {frame[1]}) as the image, got {masks.shape}; resize one to the other")
+    if stack.dtype.kind not in "buif":
+        raise ValueError(f"masks: expected bool, integers or floats, got {masks.dtype}")
+    if stack.dtype.kind != "f":
+        return [Instance(BoxMask.from_frame(mask), index) for index, mask in enumerate(stack)]
+    for index, soft in enumerate(stack):
+        # Written so that NaN, which compares false with everything, is caught as well.
+        if soft.size and not (soft.min() >= 0 and soft.max() <= 1):
+            span = f"{soft.min()}..{soft.max()}"
+            raise ValueError(f"masks: mask {index}: expected probabilities in [0, 1], got {span}; apply a sigmoid or divide by 255")
+    return [Instance(BoxMask.from_frame(soft > 0.5), index, soft) for index, soft in enumerate(stack)]
+
+
+def write_array(given: np.ndarray, refined: Sequence[BoxMask]) -> np.ndarray:
+    """Refined masks in shape and type of the given array; the foreground of integers is their largest value, 1 or 255."""
+    whole = given.dtype.kind in "ui"
+    value = given.max() if whole and given.any() else 1
+    frames = np.array([mask.to_frame() for mask in refined], given.dtype).reshape(given.shape)
+    return frames * given.dtype.type(value) if whole else frames
+
+
+def last_two(masks: Any) -> Frame:
+    """(H, W) of a stack of masks."""
+    return tuple(masks.shape[-2:])
+
+
+def is_tensor(masks: Any) -> bool:
+    """A user who has a tensor has imported torch; nobody else pays for it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(masks, torch.Tensor)
+
+
+def is_stack(masks: Any) -> bool:
+    return isinstance(masks, np.ndarray) or is_tensor(masks)
+
+
+def to_array(stack: Any) -> np.ndarray:
+    """An array as it is; of a tensor a copy on the CPU (numpy has no bfloat16)."""
+    if not is_tensor(stack):
+        return np.asarray(stack)
+    tensor = stack.detach().cpu()
+    return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+
+
+def like_stack(given: Any, array: np.ndarray) -> Any:
+    """``array`` as a tensor on the device of ``given``, where that is one."""
+    return sys.modules["torch"].from_numpy(array).to(given.device) if is_tensor(given) else array
+
+
+def of_type(given: Any, array: np.ndarray) -> Any:
+    """``array`` as what ``given`` is: array or tensor, dtype and device."""
+    return like_stack(given, array).to(given.dtype) if is_tensor(given) else array.astype(given.dtype, copy=False)
+
+
+def write_stack(given: Any, refined: Sequence[BoxMask]) -> Any:
+    """:func:`write_array` for arrays and tensors."""
+    return of_type(given, write_array(to_array(given), refined))
+
+
+def read_stack(stack: Any, frame: Frame) -> list[Instance]:
+    """:func:`read_array` for arrays and tensors."""
+    return read_array(to_array(stack), frame)
+
+
+STACKS = Adapter(is_stack, last_two, read_stack, write_stack, like_stack)
+
+
+def holder(
+    accepts: Callable[[Any], bool], masks_of: Callable[[Any], Any], rebuild: Callable[[Any, Any, Sequence[BoxMask]], Any]
+) -> Adapter:
+    """The adapter of objects that hold an (N, H, W) array or tensor.
+
+    Args:
+        masks_of: the object -> that array, None where it found nothing.
+        rebuild: the object, its array with the refined masks, and these -> a new object. An object that found nothing
+            comes back as it is.
+    """
+
+    def frame_of(given: Any) -> Frame | None:
+        stack = masks_of(given)
+        return None if stack is None else last_two(stack)
+
+    def read(given: Any, frame: Frame) -> list[Instance]:
+        stack = masks_of(given)
+        return [] if stack is None else read_stack(stack, frame)
+
+    def write(given: Any, refined: Sequence[BoxMask]) -> Any:
+        stack = masks_of(given)
+        return given if stack is None else rebuild(given, write_stack(stack, refined), refined)
+
+    return Adapter(accepts, frame_of, read, write, lambda given, array: like_stack(masks_of(given), array))
+
+
+def follow(boxes: Any, refined: Sequence[BoxMask]) -> Any:
+    """A copy of N rows that begin with a half-open XYXY box, those of refined masks; an empty mask keeps its box.
+
+    >>> mask = np.zeros((4, 6), bool); mask[1:3, 2:5] = True
+    >>> follow(np.array([[0., 0, 9, 9, .5], [1, 1, 2, 2, .4]]), [BoxMask.from_frame(mask), BoxMask.from_frame(mask & False)])
+    array([[2. , 1. , 5. , 3. , 0.5],
+           [1. , 1. , 2. , 2. , 0.4]])
+    """
+    moved = np.array(to_array(boxes))
+    for row, mask in zip(moved, refined, strict=True):
+        if mask.pixels.size:
+            row[:4] = mask.trimmed().box
+    return of_type(boxes, moved)

@@ -1,0 +1,40 @@
+"""COCO's masks: lists of RLEs and polygons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bpr.formats.rle import decode_mask, encode_mask, string_to_runs
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.mask_types.adapter import Adapter, Frame
+from bpr.refinement.predictor import Instance
+
+
+def _is_segmentations(masks: Any) -> bool:
+    return isinstance(masks, list) and all(isinstance(mask, (dict, list)) for mask in masks)
+
+
+def size_of(segmentation: Any) -> Frame | None:
+    """(H, W) that an RLE says; polygons do not."""
+    size = segmentation.get("size") if isinstance(segmentation, dict) else None
+    return tuple(size) if isinstance(size, (list, tuple)) else None
+
+
+def _read(masks: list[Any], frame: Frame) -> list[Instance]:
+    return [Instance(decode_mask(mask, frame), index) for index, mask in enumerate(masks)]
+
+
+def _write(given: list[Any], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
+    return [like_segmentation(old, mask) for old, mask in zip(given, refined, strict=True)]
+
+
+def like_segmentation(old: Any, mask: BoxMask) -> dict[str, Any]:
+    """An RLE whose counts are of the type that came (str, bytes or list); a polygon comes back as compressed RLE."""
+    rle, counts = encode_mask(mask), old["counts"] if isinstance(old, dict) else ""
+    if isinstance(counts, bytes):
+        return {**rle, "counts": rle["counts"].encode("ascii")}
+    return {**rle, "counts": string_to_runs(rle["counts"]).tolist()} if isinstance(counts, list) else rle
+
+
+SEGMENTATIONS = Adapter(_is_segmentations, lambda masks: size_of(masks[0]) if masks else None, _read, _write)

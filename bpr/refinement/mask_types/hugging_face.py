@@ -1,0 +1,92 @@
+"""What ``transformers`` hands out for instances and panoptic segments.
+
+Its processors' dicts ``{"segmentation", "segments_info"}``, the segmentation being an (H, W) map of segment ids or, with
+``return_binary_maps``, (N, H, W); dicts with ``"masks"``; and the lists of its ``image-segmentation`` pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.mask_types.adapter import Adapter, Frame
+from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_array, to_array
+from bpr.refinement.predictor import Instance
+
+
+def _is_segmented(masks: Any) -> bool:
+    return isinstance(masks, dict) and {"segmentation", "segments_info"} <= masks.keys()
+
+
+def _is_map(masks: Any) -> bool:
+    return _is_segmented(masks) and is_stack(masks["segmentation"]) and masks["segmentation"].ndim == 2
+
+
+def _ids(given: dict[str, Any]) -> list[int]:
+    """Every segment once; of fused ones the processors repeat the id."""
+    return list(dict.fromkeys(segment["id"] for segment in given["segments_info"]))
+
+
+def _read_map(given: dict[str, Any], frame: Frame) -> list[Instance]:
+    segments = to_array(given["segmentation"])
+    return read_array(np.array([segments == number for number in _ids(given)]).reshape(-1, *segments.shape), frame)
+
+
+def _write_map(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, Any]:
+    """A copy with a new map: what a segment gives up becomes background, what is no segment and stays free is kept."""
+    before, ids = to_array(given["segmentation"]), _ids(given)
+    listed = np.isin(before, ids)
+    segments = np.where(listed, _background(before[~listed], ids), before)
+    for number, mask in zip(ids, refined, strict=True):
+        segments[mask.to_frame()] = number
+    return {**given, "segmentation": of_type(given["segmentation"], segments)}
+
+
+def _background(unlisted: np.ndarray, ids: Sequence[int]) -> int:
+    """The id of no segment: -1 beside instances, which count from 0, and 0 beside panoptic segments, which count from 1."""
+    return int(unlisted.min()) if unlisted.size else -1 if 0 in ids else 0
+
+
+def _stack(given: dict[str, Any]) -> Any:
+    segmentation = given["segmentation"]
+    if segmentation is not None and not is_stack(segmentation):
+        kind = type(segmentation).__name__
+        raise ValueError(f"segmentation: expected a map or binary maps, got {kind}; leave return_coco_annotation out")
+    return segmentation
+
+
+def _rebuild_masks(given: dict[str, Any], masks: Any, refined: Sequence[BoxMask]) -> dict[str, Any]:
+    """A copy with new ``masks`` and, where there are any, ``boxes``."""
+    moved = {"boxes": follow(given["boxes"], refined)} if given.get("boxes") is not None else {}
+    return {**given, "masks": masks, **moved}
+
+
+def _is_pipeline(masks: Any) -> bool:
+    return isinstance(masks, list) and bool(masks) and all(isinstance(one, dict) and "mask" in one for one in masks)
+
+
+def _read_pipeline(given: list[dict[str, Any]], frame: Frame) -> list[Instance]:
+    return read_array(np.stack([np.asarray(one["mask"]) for one in given]), frame)
+
+
+def _write_pipeline(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
+    from PIL import Image  # whoever has the pipeline's pictures has it
+
+    frames = [mask.to_frame().astype(np.uint8) * 255 for mask in refined]
+    return [{**one, "mask": Image.fromarray(frame)} for one, frame in zip(given, frames, strict=True)]
+
+
+MAPS = Adapter(
+    _is_map,
+    lambda given: last_two(given["segmentation"]),
+    _read_map,
+    _write_map,
+    lambda given, array: like_stack(given["segmentation"], array),
+    exclusive=True,
+)
+BINARY_MAPS = holder(_is_segmented, _stack, lambda given, masks, refined: {**given, "segmentation": masks})
+MASKS = holder(lambda masks: isinstance(masks, dict) and is_stack(masks.get("masks")), lambda given: given["masks"], _rebuild_masks)
+PIPELINE = Adapter(_is_pipeline, lambda given: given[0]["mask"].size[::-1], _read_pipeline, _write_pipeline)

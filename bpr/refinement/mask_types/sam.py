@@ -1,0 +1,69 @@
+"""Segment Anything: the automatic generator's list of dicts, and what a predictor returns.
+
+A dict with ``segmentation`` may as well be a COCO result; its ``area`` and ``bbox`` (XYWH) follow the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bpr.formats.coco import with_mask
+from bpr.formats.rle import decode_mask
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.mask_types.adapter import Adapter, Frame
+from bpr.refinement.mask_types.arrays import is_stack, last_two, like_stack, read_array, read_stack, to_array, write_stack
+from bpr.refinement.mask_types.coco import like_segmentation, size_of
+from bpr.refinement.predictor import Instance
+
+
+def _is_generated(masks: Any) -> bool:
+    return isinstance(masks, list) and bool(masks) and all(isinstance(one, dict) and "segmentation" in one for one in masks)
+
+
+def _frame(given: list[dict[str, Any]]) -> Frame | None:
+    first = given[0]["segmentation"]
+    return last_two(first) if is_stack(first) else size_of(first)
+
+
+def _read(given: list[dict[str, Any]], frame: Frame) -> list[Instance]:
+    return [Instance(_mask(one["segmentation"], frame), index) for index, one in enumerate(given)]
+
+
+def _mask(segmentation: Any, frame: Frame) -> BoxMask:
+    return read_stack(segmentation, frame)[0].mask if is_stack(segmentation) else decode_mask(segmentation, frame)
+
+
+def _write(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
+    return [{**with_mask(one, mask), "segmentation": _like(one["segmentation"], mask)} for one, mask in zip(given, refined, strict=True)]
+
+
+def _like(segmentation: Any, mask: BoxMask) -> Any:
+    return write_stack(segmentation, [mask]) if is_stack(segmentation) else like_segmentation(segmentation, mask)
+
+
+def _is_predicted(masks: Any) -> bool:
+    """(masks, scores, low-resolution logits), the masks of one prompt."""
+    return isinstance(masks, tuple) and len(masks) == 3 and all(map(is_stack, masks)) and masks[1].ndim == 1
+
+
+def _read_predicted(given: tuple[Any, Any, Any], frame: Frame) -> list[Instance]:
+    """The masks; with ``return_logits`` these are logits, and above 0 is foreground."""
+    masks = to_array(given[0])
+    return read_array(_sigmoid(masks) if masks.dtype.kind == "f" else masks, frame)
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+
+
+GENERATED = Adapter(_is_generated, _frame, _read, _write)
+PREDICTED = Adapter(
+    _is_predicted,
+    lambda given: last_two(given[0]),
+    _read_predicted,
+    lambda given, refined: (write_stack(given[0], refined), *given[1:]),
+    lambda given, array: like_stack(given[0], array),
+)

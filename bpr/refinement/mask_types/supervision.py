@@ -1,0 +1,28 @@
+"""``supervision.Detections``, by its fields: the library is never imported here."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.mask_types.arrays import follow, holder
+
+
+def _masks(detections: Any) -> np.ndarray | None:
+    if detections.mask is None and len(detections.xyxy):
+        raise ValueError("Detections: expected masks, got mask=None; use a model that segments instances")
+    return None if detections.mask is None else np.asarray(detections.mask)
+
+
+def _rebuild(given: Any, masks: np.ndarray, refined: Sequence[BoxMask]) -> Any:
+    """A copy with new ``mask`` and ``xyxy``, everything else kept."""
+    changed = copy.copy(given)
+    changed.mask, changed.xyxy = masks, follow(given.xyxy, refined)
+    return changed
+
+
+DETECTIONS = holder(lambda masks: hasattr(masks, "xyxy") and hasattr(masks, "mask"), _masks, _rebuild)

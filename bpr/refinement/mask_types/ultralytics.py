@@ -1,0 +1,67 @@
+"""Ultralytics' ``Results``, by their fields: ``masks.data`` (N, h, w), ``boxes.data`` (N, 6 or 7), ``orig_shape`` (H, W).
+
+Without ``retina_masks`` the masks have the size of the network's input: the image scaled to fit and centred on a grey
+rim. They are cut out of the rim and brought to the image's size, and stay there.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.mask_types.adapter import Adapter, Frame
+from bpr.refinement.mask_types.arrays import follow, like_stack, of_type, read_array, to_array
+from bpr.refinement.predictor import Instance
+
+
+def _read(results: Any, frame: Frame) -> list[Instance]:
+    if results.masks is None:
+        if results.boxes is not None and len(results.boxes.data):
+            raise ValueError("Results: expected masks, got none; use a -seg model")
+        return []
+    return read_array(unpadded(to_array(results.masks.data), frame), frame)
+
+
+def unpadded(masks: np.ndarray, frame: Frame) -> np.ndarray:
+    """(N, h, w) masks of a padded input -> (N, H, W) float32 in [0, 1]; masks of the image's size stay as they are.
+
+    >>> masks = np.zeros((1, 4, 4), np.uint8); masks[0, 1:3, 2:] = 1  # the image fills the two rows in the middle
+    >>> unpadded(masks, (4, 8))[0].round().astype(int).tolist()[1]
+    [0, 0, 0, 0, 1, 1, 1, 1]
+    """
+    height, width = masks.shape[1:]
+    if (height, width) == tuple(frame):
+        return masks
+    scale = min(height / frame[0], width / frame[1])
+    rows, columns = (max(round(side * scale), 1) for side in frame)
+    top, left = (round((whole - part) / 2 - 0.1) for whole, part in ((height, rows), (width, columns)))
+    inner = masks[:, top : top + rows, left : left + columns].astype(np.float32)
+    resized = [cv2.resize(mask, (frame[1], frame[0]), interpolation=cv2.INTER_LINEAR) for mask in inner]
+    return np.clip(np.array(resized, np.float32).reshape(-1, *frame), 0, 1)
+
+
+def _write(given: Any, refined: Sequence[BoxMask]) -> Any:
+    """A copy with new ``masks``, of the image's size, and ``boxes``; everything else kept."""
+    if given.masks is None:
+        return given
+    frames = np.array([mask.to_frame() for mask in refined]).reshape(-1, *given.orig_shape)
+    changed = copy.copy(given)
+    changed.masks = type(given.masks)(of_type(given.masks.data, frames), given.orig_shape)
+    changed.boxes = type(given.boxes)(follow(given.boxes.data, refined), given.orig_shape)
+    return changed
+
+
+def _like(given: Any, array: np.ndarray) -> Any:
+    return array if given.masks is None else like_stack(given.masks.data, array)
+
+
+def _is_results(masks: Any) -> bool:
+    return all(hasattr(masks, name) for name in ("masks", "boxes", "orig_shape"))
+
+
+RESULTS = Adapter(_is_results, lambda results: tuple(results.orig_shape), _read, _write, _like)

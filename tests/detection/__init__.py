@@ -1,0 +1,1 @@
+import bpr.models  # noqa: F401  (must come before anything of mmdet)
