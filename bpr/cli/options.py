@@ -41,7 +41,8 @@ def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) 
 def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     """The scheme of a trained model: where to look may change, what it was trained with may only be said."""
     _add_numbers(parser, *["the model's"] * 4)
-    parser.add_argument("--wide", type=int, metavar="PX", help="first refine large instances with patches of this side; 0: not (default: the model's)")
+    wide = "first refine large instances by patches of this side; 0: none (default: the model's)"
+    parser.add_argument("--wide", type=int, metavar="PX", help=wide)
     parser.add_argument("--passes", type=int, metavar="N", help="refine so many times, each along the last boundary (default: the model's)")
     parser.add_argument("--keep", type=float, metavar="SHARE", help="spend this share of an image's patches, where masks look worst")
     parser.add_argument("--max-patches", type=int, metavar="N", help="spend at most N patches on an image")

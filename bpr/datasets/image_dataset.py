@@ -72,8 +72,6 @@ class ImagePatchDataset(Dataset):
             files of detectors on them, and how often the source is drawn relative to the others.
         scheme: the config's scheme.
         pipeline: transforms of one patch, ended by ``bpr.PackPatch``.
-        sides: patch sides to draw one of for every instance, as often as it is named, among those that the instance is
-            larger than (none: the scheme's); patches are resized to the scheme's window.
         patches: patches cut per drawn instance.
         real: probability of a real coarse mask where the instance was detected; the rest are synthetic.
         refined: probability that the coarse mask is drawn towards the ground truth, as a first pass leaves it: what
@@ -87,7 +85,6 @@ class ImagePatchDataset(Dataset):
         sources: Sequence[dict[str, Any]],
         scheme: dict[str, Any],
         pipeline: Sequence[dict[str, Any]],
-        sides: Sequence[int] = (),
         patches: int = 4,
         real: float = 0.5,
         refined: float = 0.25,
@@ -95,7 +92,7 @@ class ImagePatchDataset(Dataset):
         cached_images: int = 0,
     ) -> None:
         self.scheme, self.patches, self.scale = PatchScheme.from_dict(scheme), patches, scale
-        self.sides, self.real, self.refined = sides or (self.scheme.side,), real, refined
+        self.real, self.refined = real, refined
         parts = [(load_instances(**{k: v for k, v in source.items() if k != "share"}), source.get("share", 1.0)) for source in sources]
         self.instances = [instance for instances, _ in parts for instance in instances]
         self.weights = np.concatenate([share * balanced_weights(instances) for instances, share in parts])
@@ -108,31 +105,25 @@ class ImagePatchDataset(Dataset):
 
     def __getitem__(self, index: int) -> list[dict[str, Any]]:
         rng = np.random.default_rng(np.random.randint(2**31))  # noqa: NPY002  (the seed that MMEngine gives every worker)
-        instance = self.instances[index]
-        side = self._side(instance, rng)
-        place = self._place(instance, side, rng)
+        place = self._place(self.instances[index], rng)
         rows, columns = boundary_pixels(place.coarse)
         if not rows.size:  # a mask that fills its frame, or vanished, has no boundary to learn from
             return self[int(rng.integers(len(self)))]
         chosen = rng.integers(rows.size, size=self.patches)
         frame = place.image.shape[0], place.image.shape[1]
-        boxes = squares_inside(rows[chosen], columns[chosen], side, frame)
+        boxes = squares_inside(rows[chosen], columns[chosen], self.scheme.side, frame)
         patches = crop_patches(place.image, place.coarse, boxes, self.scheme)
         targets = [crop_window(place.truth, box, self.scheme).astype(np.uint8) for box in boxes.tolist()]
         return [self.pipeline(as_sample(patch, target)) for patch, target in zip(patches, targets, strict=True)]
 
-    def _side(self, instance: TrainingInstance, rng: np.random.Generator) -> int:
-        extent = np.sqrt(_area(instance))
-        return int(rng.choice([side for side in self.sides if side <= extent] or [min(self.sides)]))
-
-    def _place(self, instance: TrainingInstance, side: int, rng: np.random.Generator) -> Place:
+    def _place(self, instance: TrainingInstance, rng: np.random.Generator) -> Place:
         truth = decode_mask(instance.annotation["segmentation"], instance.frame)
         real = bool(instance.detections) and rng.random() < self.real
         coarse = truth
         if real:
             coarse = decode_mask(instance.detections[rng.integers(len(instance.detections))]["segmentation"], instance.frame)
         factor = float(np.exp(rng.uniform(*np.log(self.scale))))
-        place = cut_place(self._read(instance.path), truth, coarse, round((side + 2 * self.scheme.padding + SURROUNDINGS) / factor), factor)
+        place = cut_place(self._read(instance.path), truth, coarse, round((self.scheme.window + SURROUNDINGS) / factor), factor)
         coarse = place.coarse if real else _recognisable(place.truth, rng)
         if rng.random() < self.refined:
             coarse = drawn_towards(place.truth, coarse, rng.uniform(0.5, 1.0))

@@ -45,3 +45,9 @@ def _join_by_gloo(launcher: str) -> None:
     os.environ.update({ours: os.environ[theirs] for ours, theirs in zip(TORCH_NAMES, NAMES[launcher], strict=True)})
     os.environ.setdefault("MASTER_PORT", "29500")
     torch.distributed.init_process_group("gloo")
+
+
+def leave_processes() -> None:
+    """End what :func:`join_processes` began: threads that still talk when Python ends abort the process."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -166,9 +167,9 @@ def test_a_csv_needs_a_before(small_set: SmallSet, capsys: pytest.CaptureFixture
 
 
 def test_a_missing_package_is_one_line(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for module, metric in (("lvis", "lvis-ap"), ("lvis.eval", "lvis-ap")):
-        monkeypatch.setitem(__import__("sys").modules, module, None)
-        assert main(["eval", str(small_set.results), "--ann", str(small_set.ann), "--metrics", metric]) == 1
+    for module in ("lvis.eval", "lvis"):
+        monkeypatch.setitem(sys.modules, module, None)
+        assert main(["eval", str(small_set.results), "--ann", str(small_set.ann), "--metrics", "lvis-ap"]) == 1
         assert "expected the lvis package, got none" in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,5 +102,5 @@ def test_a_block_of_the_page_runs(block: str, case: tuple[Any, Any], tmp_path: P
     make, masks_of = case
     refiner = Refiner(OraclePredictor({index: BoxMask.from_frame(mask) for index, mask in enumerate(TRUTH)}))
     names = {"image": IMAGE, "refiner": refiner, **make()}
-    exec(block, names)
-    assert np.array_equal(np.array(masks_of(names)), TRUTH)
+    Path("block.py").write_text(block, encoding="utf-8")
+    assert np.array_equal(np.array(masks_of(runpy.run_path("block.py", init_globals=names))), TRUTH)

@@ -104,16 +104,16 @@ def test_who_draws_the_images_sets_the_pace(small_set: SmallSet, monkeypatch: py
 
 
 def test_memory_does_not_grow_with_the_number_of_images(small_set: SmallSet) -> None:
-    """In MiB: the pixels and patches of the further 80 images take 15."""
+    """In MiB: the pixels and patches of the further 280 images take 50; what is in flight varies with the threads."""
     peaks = []
-    for images in (40, 120):
+    for images in (40, 320):
         records = repeated(small_set, images)
         tracemalloc.start()
         for _ in finished_images(small_set, records, workers=2):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1] / 2**20)
         tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 2
+    assert peaks[1] < peaks[0] + 10
 
 
 def test_polygons_and_uncompressed_rle_are_read(small_set: SmallSet) -> None:
