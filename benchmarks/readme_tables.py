@@ -82,7 +82,7 @@ def quality(folder: str, precise: bool) -> str:
         raise BPRError(f"docs/results/{folder}: expected numbers of quality.py, got none")
     head = ["model" if precise else "trained with"]
     head += [f"{split} {name}" for split in ("DAVIS", "COCO") for name in (*PAIRED, "harmed > 1 point")]
-    head += [*PRECISE, "training seconds"] if precise else []
+    head += [*PRECISE, "processor seconds to train"] if precise else []
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(_quality_row(m, precise) for m in models)))
 
 

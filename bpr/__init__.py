@@ -17,7 +17,7 @@ __all__ = ["BPRError", "Refiner", "load"]
 
 
 def load(
-    model: str = "starter",
+    model: str | None = None,
     config: str | None = None,
     *,
     scheme: Kind | None = None,
@@ -27,10 +27,12 @@ def load(
     keep: float | None = None,
     max_patches: int | None = None,
     backend: str = "auto",
+    preset: str | None = None,
 ) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
 
     Args:
+        model: default: ``starter``.
         config: config of a ``.pth`` (default: the one beside it).
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
@@ -39,15 +41,25 @@ def load(
         keep: spend only this share of an image's patches, where the masks look worst; elsewhere they stay as they are.
         max_patches: spend at most so many patches on an image.
         backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model does.
+        preset: ``accurate``, ``balanced`` or ``fast``, in the place of model, config and backend (docs/speed.md).
 
     Raises:
         BPRError: no such model or backend, its file cannot be used, or an option is not possible.
     """
-    from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
 
-    scheme_options = {"kind": scheme, "nms_iou": nms_iou, "wide": wide, "passes": passes, "keep": keep, "max_patches": max_patches}
-    return Refiner(load_predictor(model, config, backend, **scheme_options))
+    options = {"kind": scheme, "nms_iou": nms_iou, "wide": wide, "passes": passes, "keep": keep, "max_patches": max_patches}
+    if preset is None:
+        from bpr.backends import load_predictor
+
+        return Refiner(load_predictor(model or "starter", config, backend, **options))
+    if model is not None or config is not None or backend != "auto":
+        from bpr.errors import BPRError
+
+        raise BPRError(f"preset {preset!r}: expected no model, config or backend beside it; it names its own")
+    from bpr.backends.presets import load_preset
+
+    return Refiner(load_preset(preset, **options))
 
 
 def __getattr__(name: str) -> Any:

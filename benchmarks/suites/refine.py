@@ -7,7 +7,7 @@ one stream, which is how it is used.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from benchmarks import old_procedure
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
 from benchmarks.photos import Load, Photo, backends_of, street_photos
 from bpr.backends import load_predictor
+from bpr.backends.presets import PRESETS, load_preset
 from bpr.formats.coco import Record, with_mask
 from bpr.formats.images import read_image
 from bpr.formats.rle import decode_mask
@@ -27,8 +28,9 @@ from bpr.refinement.refiner import Refiner
 
 SEEN_BY_OLD, COPIES, REPEATS = 2, 3, 3
 GEOMETRY_TARGET = 100
-TARGETS = {"starter": 25, "starter-fast": 60}
-"""By model: how many times as fast as the old procedure its best backend is to be."""
+MODELS = ("starter", "starter.int8")
+TARGETS = {"same network": 25, "preset fast": 60}
+"""How many times as fast as the old procedure: the best of MODELS and their backends, and the preset."""
 CONFIG = "configs/bpr_hrnet-w18s_1xb32-2400_starter-128x128.py"
 
 
@@ -40,14 +42,26 @@ def measure() -> Report:
         rows = [row(f"old procedure, {stage}", Timing.of(spent)) for stage, spent in stages.items()]
         load = Load.of(photos, COPIES * len(photos), folder)
         around, ratios = around_network(load, photos, float(np.median(stages["extraction"] + stages["reassembly"])))
-        old = float(np.median(stages["whole"]))
-        for model, target in TARGETS.items():
-            timings = {backend: ours(load, load_predictor(model, backend=backend)) for backend in backends_of(model)}
-            best = min(timings, key=lambda backend: timings[backend].median)
-            rows += [row(f"ours, {model}, {backend}", timing) for backend, timing in timings.items()]
-            for backend, timing in timings.items():
-                ratios.append(Ratio(f"{model}, {backend}, end to end", old / timing.median, target if backend == best else None))
+        timings = {name: ours(load, predictor) for name, predictor in variants()}
+        rows += [row(f"ours, {name}", timing) for name, timing in timings.items()]
+        ratios += end_to_end(timings, float(np.median(stages["whole"])))
     return Report("refine", rows[:4] + around + rows[4:], ratios, {"instances": 20, "frame": "1024x2048", "unit": "one image"})
+
+
+def variants() -> Iterator[tuple[str, Predictor]]:
+    """The same network on every backend, in float32 and in int8, and the presets."""
+    for model in MODELS:
+        for backend in backends_of(model):
+            yield f"{model}, {backend}", load_predictor(model, backend=backend)
+    for preset in PRESETS:
+        yield f"preset {preset}", load_preset(preset)
+
+
+def end_to_end(timings: Mapping[str, Timing], old: float) -> list[Ratio]:
+    """Every variant against the old procedure; the target of the same network is for the fastest."""
+    best = min((name for name in timings if name.startswith(MODELS)), key=lambda name: timings[name].median)
+    targets = {**TARGETS, best: TARGETS["same network"]}
+    return [Ratio(f"{name}, end to end", old / timing.median, targets.get(name)) for name, timing in timings.items()]
 
 
 def old_stages(photos: Sequence[Photo], folder: Path, network: old_procedure.Network) -> dict[str, np.ndarray]:

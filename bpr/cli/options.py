@@ -15,6 +15,8 @@ from bpr.geometry.scheme import KINDS, PatchScheme
 
 FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
 """The readers of bpr.formats.recognise, named here so that --help loads none of them."""
+PRESETS = ("accurate", "balanced", "fast")
+"""Those of bpr.backends.presets, named here for the same reason."""
 METRICS = (
     "ap", "boundary-ap", "matched", "af-matched", "af-tp", "af-semantic", "mba", "trimap", "lvis-ap", "cityscapes-ap", "pq",
 )  # fmt: skip

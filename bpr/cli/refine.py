@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr.cli.options import BACKENDS, FORMATS, add_model_scheme, add_workers, progress_bar, scheme_options
+from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, progress_bar, scheme_options
 from bpr.errors import BPRError
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
     parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
     parser.add_argument("--ann", help="COCO file whose images list names the files; without it the id is the file's stem")
-    parser.add_argument("--model", default="starter", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
+    parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, in the place of --model and --backend")
+    parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: the fastest that is exact)")
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
@@ -72,16 +73,26 @@ def _print(report: RunReport, out: str, ran_on: str) -> None:
 
 
 def _predictor(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> Predictor:
-    from bpr.backends import load_predictor
-
+    if args.preset:
+        return _preset(args)
     if args.model != "oracle":
-        return load_predictor(args.model, args.config, args.backend, **scheme_options(args))
+        from bpr.backends import load_predictor
+
+        return load_predictor(args.model or "starter", args.config, args.backend, **scheme_options(args))
     predictor = _oracle(args, records, document)
     try:
         predictor.scheme = predictor.scheme.changed(**scheme_options(args))
     except ValueError as error:
         raise BPRError(str(error)) from error
     return predictor
+
+
+def _preset(args: argparse.Namespace) -> Predictor:
+    from bpr.backends.presets import load_preset
+
+    if args.model or args.config or args.backend != "auto":
+        raise BPRError("--preset: expected no --model, --config or --backend beside it; it names its own")
+    return load_preset(args.preset, **scheme_options(args))
 
 
 def _ran_on(predictor: Predictor) -> str:

@@ -48,6 +48,7 @@ def _join_by_gloo(launcher: str) -> None:
 
 
 def leave_processes() -> None:
-    """End what :func:`join_processes` began: threads that still talk when Python ends abort the process."""
+    """End what :func:`join_processes` began, all at once: who ends while another still talks to it aborts."""
     if torch.distributed.is_initialized():
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()
