@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
@@ -126,7 +127,8 @@ def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     """Fill the tight box of the foreground, and only that."""
     ends = np.cumsum(runs)
     starts, stops = (ends - runs)[1::2], ends[1::2]
-    starts, stops = starts[stops > starts], stops[stops > starts]
+    filled = stops > starts
+    starts, stops = starts[filled], stops[filled]
     if not starts.size:
         return BoxMask(np.zeros((0, 0), bool), 0, 0, (height, width))
     columns, rows = np.divmod(starts, height)
@@ -137,25 +139,24 @@ def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     left, right = int(columns[0]), int(stops[-1] - 1) // height + 1
     side = bottom - top
     first = (columns - left) * side + rows - top
-    edges = np.stack([first, first + stops - starts], axis=1).ravel()
-    lengths = np.diff(edges, prepend=0, append=(right - left) * side)
-    values = np.arange(lengths.size) % 2 == 1
-    pixels = np.repeat(values, lengths).reshape(right - left, side).T
-    return BoxMask(np.ascontiguousarray(pixels), left, top, (height, width))
+    edges = np.empty(2 * first.size + 2, np.int64)
+    edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, first, first + stops - starts, (right - left) * side
+    values = np.arange(edges.size - 1) % 2 == 1
+    by_column = np.repeat(values, edges[1:] - edges[:-1]).reshape(right - left, side)
+    return BoxMask(cv2.transpose(by_column.view(np.uint8)).view(bool), left, top, (height, width))
 
 
 def _runs_of(mask: BoxMask) -> np.ndarray:
     """Run lengths in the frame, background first, from the pixels of the box alone."""
     height, width = mask.frame
-    tight = mask.trimmed()
-    if not tight.pixels.size:
+    rows, columns = mask.pixels.shape
+    padded = np.zeros((rows + 2, columns), bool)
+    padded[1:-1] = mask.pixels
+    row, column = np.divmod(np.flatnonzero(padded[1:] != padded[:-1]), columns or 1)
+    if not row.size:
         return np.array([height * width], np.int64)
-    columns = np.zeros((tight.pixels.shape[1], tight.pixels.shape[0] + 2), np.int8)
-    columns[:, 1:-1] = tight.pixels.T
-    change = np.diff(columns, axis=1)
-    column, row = np.nonzero(change)
-    edges = (column + tight.left) * height + row + tight.top
-    if tight.pixels.shape[0] == height:
+    edges = np.sort((column + mask.left) * height + row + mask.top)
+    if rows == height:
         # A run that ends at the bottom of a column and one that starts at the top of the next are one run.
         joined = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1
         edges = np.delete(edges, np.concatenate([joined, joined + 1]))

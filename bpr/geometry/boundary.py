@@ -36,7 +36,7 @@ def boundary_pixels(mask: BoxMask) -> tuple[np.ndarray, np.ndarray]:
     """
     box = grow(mask.box, 1, mask.frame)
     levels = boundary_levels(mask.window(box))
-    positions = np.flatnonzero(levels)
+    positions = np.flatnonzero(levels != 0)
     positions = positions[np.argsort(4 - levels.ravel()[positions], kind="stable")]
     rows, columns = np.divmod(positions, levels.shape[1] or 1)
     return rows + box[1], columns + box[0]

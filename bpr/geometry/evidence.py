@@ -48,9 +48,9 @@ def colour_bins(image: np.ndarray) -> np.ndarray:
     >>> colour_bins(np.array([[255, 0, 16]], np.uint8)).tolist()
     [3841]
     """
-    channels = cv2.split(image.reshape(1, -1, 3))  # three planes: whole vectors at a time
-    red, green, blue = (np.asarray(channel, np.uint8).reshape(image.shape[:-1]) for channel in channels)
-    return ((red >> 4).astype(np.uint16) << 8) | (green & 0xF0) | (blue >> 4)
+    # OpenCV packs red, green and blue into 5 + 6 + 5 bits; the upper 4 of each are the bin.
+    packed = cv2.cvtColor(image.reshape(1, -1, 3), cv2.COLOR_RGB2BGR565).view(np.uint16).reshape(image.shape[:-1])
+    return ((packed >> 4) & 0xF00) | ((packed >> 3) & 0xF0) | ((packed >> 1) & 0xF)
 
 
 def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -5,8 +5,10 @@ Legend: H W frame, h w box, boxes are XYXY, integer, half-open.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from bpr.geometry.boxes import Box, intersect
@@ -61,22 +63,22 @@ class BoxMask:
     @property
     def bbox(self) -> list[float]:
         """COCO's XYWH of the foreground, zeros when there is none."""
-        tight = self.trimmed()
-        height, width = tight.pixels.shape
-        return [float(tight.left), float(tight.top), float(width), float(height)] if tight.pixels.size else [0.0] * 4
+        left, top, width, height = self._tight()
+        return [float(self.left + left), float(self.top + top), float(width), float(height)] if width else [0.0] * 4
 
     def trimmed(self) -> BoxMask:
         """The same mask with the tightest box; an empty mask gets an empty box at the origin.
 
         The pixels are a copy: a small mask keeps no large array alive, and does not change when that array does.
         """
-        rows = np.flatnonzero(self.pixels.any(axis=1))
-        if not rows.size:
+        left, top, width, height = self._tight()
+        if not width:
             return BoxMask(np.zeros((0, 0), bool), 0, 0, self.frame)
-        top, bottom = int(rows[0]), int(rows[-1]) + 1
-        columns = np.flatnonzero(self.pixels[top:bottom].any(axis=0))
-        left, right = int(columns[0]), int(columns[-1]) + 1
-        return BoxMask(self.pixels[top:bottom, left:right].copy(), self.left + left, self.top + top, self.frame)
+        return BoxMask(self.pixels[top : top + height, left : left + width].copy(), self.left + left, self.top + top, self.frame)
+
+    def _tight(self) -> Sequence[int]:
+        """Left, top, width and height of the foreground within ``pixels``; zeros when there is none."""
+        return cv2.boundingRect(self.pixels.view(np.uint8)) if self.pixels.size else (0, 0, 0, 0)
 
     def window(self, box: Box) -> np.ndarray:
         """The mask inside ``box`` as a new (y1 - y0, x1 - x0) bool array, background beyond the frame."""

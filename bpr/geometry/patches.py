@@ -66,7 +66,7 @@ def _inputs(colours: np.ndarray, coarse: np.ndarray, table: np.ndarray | None, s
     """All input channels, (h, w, C), of a place that shows (h, w, 3) ``colours`` and the (h, w) ``coarse`` mask."""
     channels = [colours]
     for name in scheme.inputs[1:]:
-        channels.append(coarse * np.uint8(255) if table is None or name == "mask" else table[colour_bins(colours)])
+        channels.append(coarse * np.uint8(255) if table is None or name == "mask" else table.take(colour_bins(colours)))
     return cv2.merge(channels)
 
 

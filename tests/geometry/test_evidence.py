@@ -14,7 +14,7 @@ def two_colours(frame: tuple[int, int] = (80, 100)) -> tuple[np.ndarray, np.ndar
 
 
 def evidence_of(table: np.ndarray, colour: tuple[int, int, int]) -> int:
-    return int(table[colour_bins(np.array([colour], np.uint8))[0]])
+    return int(table[colour_bins(np.array([[colour]], np.uint8))[0, 0]])
 
 
 def test_the_objects_colour_says_inside_the_surroundings_outside_others_nothing() -> None:
