@@ -55,16 +55,17 @@ class Split:
         """The numbers of ``bpr eval``; without ``precision`` only the records of the matched pairs are refined."""
         records, left = self.coarse.records, Path("runs") / f"{self.name}.{model}.json"
         if precision and left.is_file():
-            return self._compared(check_detections(read_results(left), self.coarse.document, str(left)).records, precision)
+            return self.compared(check_detections(read_results(left), self.coarse.document, str(left)).records, precision)
         paired = {pair.record for pair in self.coarse.pairs}
         asked = [i for i, record in enumerate(records) if i in paired or (precision and record["score"] >= LEAST_SCORE)]
         refined, report = refine_records([records[i] for i in asked], self.images, Refiner(predictor))
         after = list(records)
         for index, record in zip(asked, refined, strict=True):
             after[index] = record
-        return {"patches": report.patches, **self._compared(after, precision)}
+        return {"patches": report.patches, **self.compared(after, precision)}
 
-    def _compared(self, after: list[Record], precision: bool) -> dict[str, Any]:
+    def compared(self, after: list[Record], precision: bool) -> dict[str, Any]:
+        """The numbers of ``bpr eval`` for the refined records ``after``."""
         case = Case(Detections(after, self.name), self.coarse.document, self.coarse.protocol, self.coarse)
         metrics = ("matched", "ap", "boundary-ap") if precision else ("matched",)
         summary = evaluate({Case: case}, {Case: self.coarse}, metrics).to_dict()

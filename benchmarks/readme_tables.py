@@ -136,6 +136,23 @@ def _backend_row(one: dict[str, Any], own: dict[str, Any]) -> str:
     return "| " + " | ".join(f"**{cell}**" if own["name"] == one["best"] else cell for cell in cells) + " |"
 
 
+def presets() -> str:
+    """One row per model, backend and preset, fastest first; those that none beats in bold."""
+    report = read_json(RESULTS / "presets.json", "a report of presets.py")
+    kept, where = report["fast_keeps"], report["provenance"]
+    verdict = "met" if kept >= report["target"] else "**missed**"
+    said = f"{where['date']}, {where['cores']} cores of {where['processor']}; {report['images']} images of {report['set']}."
+    share = f"`fast` keeps {100 * kept:.1f} % of the gain of `accurate` (target {100 * report['target']:.0f} %: {verdict})."
+    head = "| | times the slowest's speed | patches an image | F@2px gained, points |\n|---|---:|---:|---:|"
+    slowest = report["rows"][-1]["seconds"]["median"]
+    return "\n".join([f"{said} {share} Bold: on the Pareto front.", "", head, *(_preset_row(row, slowest) for row in report["rows"])])
+
+
+def _preset_row(row: dict[str, Any], slowest: float) -> str:
+    cells = [row["name"], f"{slowest / row['seconds']['median']:.2f}", f"{row['patches']:.0f}", f"{100 * row['gain']:+.2f}"]
+    return "| " + " | ".join(f"**{cell}**" if row["front"] else cell for cell in cells) + " |"
+
+
 def parity() -> str:
     """What every backend changed, model by model."""
     record = read_json(ROOT / "bpr" / "assets" / "parity.json", "a record of parity.py")
@@ -203,6 +220,7 @@ TABLES = {
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
     "parity": parity,
+    "presets": presets,
     "mmdetection": mmdetection,
     "fuzz": fuzz,
     "limits": limit_rows,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import gpu, scaling
+from benchmarks import gpu, presets, scaling
 from benchmarks.measuring import Report, check
 from benchmarks.photos import Load, Photo
 from benchmarks.street_scenes import scene, write_scenes
@@ -72,3 +72,9 @@ def test_the_gpu_script_adds_up_on_the_cpu(photos: list[Photo], tmp_path: Path, 
     assert row["patches_per_second"] > 0
     assert row["of bandwidth"] > 0
     assert set(row["milliseconds"]) == {"extraction", "network", "reassembly"}
+
+
+def test_the_front_holds_what_nothing_beats() -> None:
+    points = {"fast": (1.0, 0.10), "slower and worse": (2.0, 0.09), "as good, slower": (1.5, 0.10), "good": (3.0, 0.2)}
+    rows = [{"name": name, "seconds": {"median": seconds}, "gain": gain} for name, (seconds, gain) in points.items()]
+    assert [row["name"] for row in rows if presets.is_on_front(row, rows)] == ["fast", "good"]

@@ -1,0 +1,132 @@
+"""Quality against time: F@2px gained on DAVIS val and seconds per image, for every model, backend and preset, and a plot.
+
+    python benchmarks/presets.py DATA [--out docs/results/presets.json] [--plot docs/assets/presets.png]
+
+Every detection of a score of .05 or more is refined, from image files to masks. The gain is that of the matched pairs of all images;
+the time is that of the first TIMED images, all rows in turn within one process. A row is on the Pareto front when none is both
+better and faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.measuring import Timing, in_turn, provenance  # noqa: E402
+from benchmarks.photos import backends_of  # noqa: E402
+from benchmarks.quality import Split  # noqa: E402
+from bpr.backends import load_predictor  # noqa: E402
+from bpr.backends.presets import PRESETS, load_preset  # noqa: E402
+from bpr.evaluation.matched_pairs import LEAST_SCORE  # noqa: E402
+from bpr.formats.coco import Record  # noqa: E402
+from bpr.formats.files import write_json  # noqa: E402
+from bpr.refinement.outcome import RunReport  # noqa: E402
+from bpr.refinement.predictor import Predictor  # noqa: E402
+from bpr.refinement.refiner import Refiner  # noqa: E402
+from bpr.refinement.runner import refine_records  # noqa: E402
+from bpr.visualization.plots import import_pyplot, save_png  # noqa: E402
+
+SET, GAIN = "davis_val", "F@2px/matched"
+MODELS = ("starter", "starter.int8", "starter-fast", "starter-fast.int8")
+KEEPS = (1.0, 0.5)
+TIMED = 12
+LEAST_SHARE = 0.9
+"""Of the gain of ``accurate`` that ``fast`` has to keep."""
+
+
+def refine(split: Split, records: Sequence[Record], predictor: Predictor) -> tuple[list[Record], RunReport]:
+    return refine_records(records, split.images, Refiner(predictor), min_score=LEAST_SCORE)
+
+
+def predictors() -> dict[str, Predictor]:
+    """Every model on every backend of this machine, with all patches and with half of them, and the presets."""
+    named: dict[str, Predictor] = {f"preset {name}": load_preset(name) for name in PRESETS}
+    for model in MODELS:
+        for backend in backends_of(model):
+            for keep in KEEPS:
+                label = f"{model}, {backend}" + (f", keep {keep:g}" if keep < 1 else "")
+                named[label] = load_predictor(model, backend=backend, keep=keep)
+    return named
+
+
+def measure(data: Path, repeats: int) -> dict[str, Any]:
+    split, named = Split.read(data, SET), predictors()
+    images = list(dict.fromkeys(record["image_id"] for record in split.coarse.records if record["score"] >= LEAST_SCORE))
+    timed = [record for record in split.coarse.records if record["image_id"] in images[:TIMED]]
+    rows = [{"name": label, **quality(split, predictor)} for label, predictor in named.items()]
+    spent = in_turn({label: partial(refine, split, timed, predictor) for label, predictor in named.items()}, repeats)
+    rows = [{**row, "seconds": asdict(Timing.of(spent[row["name"]], per=TIMED))} for row in rows]
+    rows.sort(key=lambda row: row["seconds"]["median"])
+    gains = {row["name"]: row["gain"] for row in rows}
+    settings = {"set": SET, "images": len(images), "timed": TIMED, "least_score": LEAST_SCORE, "target": LEAST_SHARE}
+    kept = gains["preset fast"] / gains["preset accurate"]
+    return {**settings, "fast_keeps": kept, "rows": [{**row, "front": is_on_front(row, rows)} for row in rows], "provenance": provenance()}
+
+
+def quality(split: Split, predictor: Predictor) -> dict[str, float]:
+    """Patches an image, and the gain of the matched pairs."""
+    refined, report = refine(split, split.coarse.records, predictor)
+    return {"patches": report.patches / report.images, "gain": split.compared(refined, precision=False)["rows"][GAIN]["change"]}
+
+
+def is_on_front(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether no other row is as good and faster, or as fast and better.
+
+    >>> a, b = ({"gain": gain, "seconds": {"median": seconds}} for gain, seconds in ((0.2, 1.0), (0.1, 2.0)))
+    >>> is_on_front(a, [a, b]), is_on_front(b, [a, b])
+    (True, False)
+    """
+    own = row["gain"], -row["seconds"]["median"]
+    others = [(other["gain"], -other["seconds"]["median"]) for other in rows]
+    return not any(other != own and other[0] >= own[0] and other[1] >= own[1] for other in others)
+
+
+def plot(report: dict[str, Any], path: Path) -> None:
+    """Points gained against time, as multiples of the fastest row's; one colour per model, the front as a line."""
+    pyplot = import_pyplot()
+    figure, axes = pyplot.subplots(figsize=(7.2, 4.8), layout="constrained")
+    shortest = min(row["seconds"]["median"] for row in report["rows"])
+    for model in MODELS:
+        rows = [row for row in report["rows"] if row["name"].split(",")[0] == model]
+        axes.scatter(*_places(rows, shortest), s=26, alpha=0.8, linewidths=0, label=model)
+    front = [row for row in report["rows"] if row["front"]]
+    axes.plot(*_places(front, shortest), color="black", linewidth=0.9, label="Pareto front", zorder=0)
+    presets = [row for row in report["rows"] if row["name"].startswith("preset ")]
+    axes.scatter(*_places(presets, shortest), s=110, facecolors="none", edgecolors="black", label="presets")
+    for row, x, y in zip(presets, *_places(presets, shortest), strict=True):
+        axes.annotate(row["name"].removeprefix("preset "), (x, y), xytext=(6, -14), textcoords="offset points", fontsize=9)
+    axes.set(xscale="log", xlabel="time per image, of the fastest", ylabel="F@2px gained, points", title=f"{report['set']}, matched pairs")
+    axes.set_xticks([1, 2, 4, 8, 16], labels=["1x", "2x", "4x", "8x", "16x"])
+    axes.minorticks_off()
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    save_png(figure, path)
+    pyplot.close(figure)
+
+
+def _places(rows: Sequence[dict[str, Any]], shortest: float) -> tuple[list[float], list[float]]:
+    return [row["seconds"]["median"] / shortest for row in rows], [100 * row["gain"] for row in rows]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/presets.json")
+    parser.add_argument("--plot", type=Path, default=ROOT / "docs/assets/presets.png")
+    args = parser.parse_args()
+    report = measure(args.data, args.repeats)
+    write_json(args.out, report, indent=1)
+    plot(report, args.plot)
+
+
+if __name__ == "__main__":
+    main()
