@@ -28,7 +28,7 @@ def read_results(path: str | Path) -> list[Record]:
         BPRError: not a list of objects with ``image_id`` and ``segmentation``.
     """
     with json_errors(path, RESULTS), open_regular(path) as file:
-        return list(stream_records(JsonStream(file), path))
+        return list(stream_records(JsonStream(file, path), path))
 
 
 def read_annotations(path: str | Path) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def read_images(path: str | Path) -> list[dict[str, Any]]:
         BPRError: as for :func:`read_annotations`.
     """
     with json_errors(path, ANNOTATIONS), open_regular(path) as file:
-        document = _skimmed(JsonStream(file), path)
+        document = _skimmed(JsonStream(file, path), path)
     images: list[dict[str, Any]] = check_annotations(document, path)["images"]
     return images
 

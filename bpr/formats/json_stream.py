@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-from bpr.formats.limits import LARGEST_VALUE
+from bpr.errors import BPRError
+from bpr.formats.limits import DEEPEST_JSON, LARGEST_VALUE, check_depth
 
 CHUNK = 2**22
 """Bytes that are read at once."""
@@ -19,16 +20,20 @@ SOMETHING = re.compile(r"[^ \t\n\r]")
 
 
 class JsonStream:
-    """A place in a JSON file, which every method moves on; errors are the ValueErrors of the json module, with its line and column.
+    """A place in a JSON file, which every method moves on.
+
+    Raises:
+        ValueError: it is no JSON; what the json module says of the whole file, with line and column.
+        BPRError: a value is too long or too deep; ``where`` says which file holds it.
 
     >>> import io
-    >>> stream = JsonStream(io.BytesIO(b'{"a": [1, 22], "b": 3}'))
+    >>> stream = JsonStream(io.BytesIO(b'{"a": [1, 22], "b": 3}'), "example")
     >>> [(key, list(stream.elements()) if stream.peek() == "[" else stream.value()) for key in stream.names()]
     [('a', [1, 22]), ('b', 3)]
     """
 
-    def __init__(self, file: IO[bytes], chunk: int = CHUNK) -> None:
-        self._file, self._chunk = file, chunk
+    def __init__(self, file: IO[bytes], where: object, chunk: int = CHUNK) -> None:
+        self._file, self._where, self._chunk = file, where, chunk
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._text, self._place = "", 0
         self._bytes = self._counted = 0
@@ -61,7 +66,8 @@ class JsonStream:
                 if not (self._is_cut(error) and self._more()):
                     raise self._wrong(error.msg, error.pos) from None
                 continue
-            if end < len(self._text) or not self._more():  # a number at the end may have more digits
+            if end < len(self._text) - len("e-") or not self._more():  # a number at the end may go on
+                self._check_depth(value, end)
                 self._place = end
                 return value
 
@@ -106,6 +112,11 @@ class JsonStream:
             raise self._wrong("Expecting ',' delimiter", self._place)
         self._place += 1
 
+    def _check_depth(self, value: Any, end: int) -> None:
+        """What has few brackets is not looked into: that would take as long as decoding it."""
+        if self._text.count("[", self._place, end) + self._text.count("{", self._place, end) >= DEEPEST_JSON:
+            check_depth([value], self._where)
+
     def _is_cut(self, error: json.JSONDecodeError) -> bool:
         return error.pos >= len(self._text) - LONGEST_TOKEN or error.msg.startswith("Unterminated string")
 
@@ -113,7 +124,7 @@ class JsonStream:
         """Read on, and drop what has been passed; False at the end of the file, and then nothing has changed."""
         left = len(self._text) - self._place
         if left > LARGEST_VALUE:
-            raise ValueError(f"expected values of at most {LARGEST_VALUE} characters, got a longer one")
+            raise BPRError(f"{self._where}: expected JSON values of at most {LARGEST_VALUE} characters, got a longer one")
         content = self._file.read(max(self._chunk, left))  # at least twice as much as before: what is cut is not decoded often
         more = self._decoded(content)
         if not content:
@@ -137,6 +148,8 @@ class JsonStream:
         self._column = len(text) - text.rfind("\n") - 1 + (0 if "\n" in text else self._column)
 
     def _wrong(self, message: str, place: int) -> ValueError:
+        if self._text.startswith("\ufeff") and self._chars + place == 0:
+            message = "Unexpected UTF-8 BOM (decode using utf-8-sig)"
         before = self._text[:place]
         column = len(before) - before.rfind("\n") + (0 if "\n" in before else self._column)
         return ValueError(f"{message}: line {self._lines + before.count(chr(10)) + 1} column {column} (char {self._chars + place})")

@@ -40,7 +40,7 @@ class Found:
     def is_list(self) -> bool:
         """Whether its JSON is a list, by the first character."""
         with json_errors(self.path, ANY), open_regular(self.path) as file:
-            return JsonStream(file).peek() == "["
+            return JsonStream(file, self.path).peek() == "["
 
     @cached_property
     def document(self) -> Any:

@@ -15,7 +15,6 @@ import numpy as np
 from bpr.errors import BPRError
 from bpr.formats.files import json_errors, open_regular
 from bpr.formats.json_stream import CHUNK, DECODER, JsonStream
-from bpr.formats.limits import check_depth
 from bpr.formats.records import Columns, Record, check_record, columns, group
 
 RESULTS = "COCO results: a JSON list of detections"
@@ -43,7 +42,7 @@ class RecordFile(Sequence[Record]):
 
     def _indexed(self, starts: array[int]) -> Iterator[Record]:
         """Every record once, while ``starts`` gets the byte at which each begins, and at last the one behind them all."""
-        stream = JsonStream(self._file, self._chunk)
+        stream = JsonStream(self._file, self._path, self._chunk)
         for record in stream_records(stream, self._path):
             starts.append(stream.start)
             yield record
@@ -106,7 +105,6 @@ def stream_records(stream: JsonStream, path: str | Path) -> Iterator[Record]:
     if stream.peek() != "[":
         raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {_other(stream)}")
     for index, record in enumerate(stream.elements()):
-        check_depth([record], path)
         yield check_record(record, index, path)
     stream.end()
 
