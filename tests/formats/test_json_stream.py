@@ -18,7 +18,12 @@ from bpr.formats.limits import check_depth
 
 FIXED = settings(max_examples=80, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6) | st.sampled_from(["é", "東京", "🚗", '"\\\n']),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=6)
+    | st.sampled_from(["é", "東京", "🚗", '"\\\n']),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
     max_leaves=12,
 )
@@ -27,6 +32,7 @@ LAYOUTS: tuple[Callable[[Any], str], ...] = (
     lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
     lambda value: f" \r\n\t{json.dumps(value, ensure_ascii=False, indent=2)}\n\n",
 )
+PUT = ("", "x", "}", ",", '"', "1")
 
 
 def streamed(content: bytes, chunk: int) -> Any:
@@ -54,7 +60,13 @@ def test_any_json_in_chunks_of_any_size(value: Any, layout: Callable[[Any], str]
 
 
 @FIXED
-@given(st.lists(VALUES, max_size=3), st.sampled_from(LAYOUTS), st.integers(1, 9), st.integers(0, 60), st.sampled_from(["", "x", "}", ",", '"', "1"]))
+@given(
+    st.lists(VALUES, max_size=3),
+    st.sampled_from(LAYOUTS),
+    st.integers(1, 9),
+    st.integers(0, 60),
+    st.sampled_from(["", "x", "}", ",", '"', "1"]),
+)
 def test_a_damaged_list_is_called_what_json_calls_it(value: Any, layout: Callable[[Any], str], chunk: int, place: int, put: str) -> None:
     whole = layout(value).replace("\r", " ")
     damaged = whole[:place] + put + whole[place + 1 :]
@@ -62,11 +74,25 @@ def test_a_damaged_list_is_called_what_json_calls_it(value: Any, layout: Callabl
         assert said(lambda: streamed(damaged.encode(), chunk)) == said(lambda: json.loads(damaged))
 
 
-NASTY = [
-    "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[1]]", "[] []", "[tru", "[-", "[1.", "[1e", '["a', '["\\u12', '["\\ud83d\\ude0', '["\\x"]', '["\n"]',
-    "{", '{"a"', '{"a":', '{"a" 1}', '{"a":1', '{"a":1,', '{"a":1,}', "{1:2}", "", " ", "nul", "3 4", "[NaN, Infinity, -Infinity, 1e5, 1E400, -0.0]",
-    '[{"a":1,"a":2}]', "\ufeff[]",
-]  # fmt: skip
+NASTY = (
+    *(
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,]",
+        "[1 2]",
+        "[1]]",
+        "[] []",
+        "[tru",
+        "[-",
+        "[1.",
+        "[1e",
+        "[NaN, Infinity, -Infinity, 1e5, 1E400, -0.0]",
+    ),
+    *('["a', '["\\u12', '["\\ud83d\\ude0', '["\\x"]', '["\n"]', '[{"a":1,"a":2}]', "\ufeff[]", "", " ", "nul", "3 4"),
+    *("{", '{"a"', '{"a":', '{"a" 1}', '{"a":1', '{"a":1,', '{"a":1,}', "{1:2}"),
+)
 
 
 @pytest.mark.parametrize("text", NASTY)
