@@ -112,8 +112,8 @@ def write_results(path: Path, count: int, seed: int = 0) -> None:
 def _blobs(rng: np.random.Generator) -> list[BoxMask]:
     """Disks with a ragged boundary, as detectors draw them."""
     grid = np.indices(FRAME)
-    centres, radii = rng.uniform((60, 60), (180, 260), (SHAPES, 2)), rng.uniform(15, 75, SHAPES)
-    noise = (cv2.GaussianBlur(rng.normal(size=FRAME), (0, 0), 3) * 60 for _ in range(SHAPES))
+    centres, radii = rng.uniform((60, 60), (180, 260), (SHAPES, 2)), rng.uniform(8, 60, SHAPES)
+    noise = (cv2.GaussianBlur(rng.normal(size=FRAME), (0, 0), 3) * 40 for _ in range(SHAPES))
     distances = (np.hypot(*(grid - centre[:, None, None])) for centre in centres)
     return [BoxMask.from_frame(distance + rough < radius) for distance, rough, radius in zip(distances, noise, radii, strict=True)]
 

@@ -140,11 +140,12 @@ import sys
 from bpr.formats.record_file import RecordFile
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
-RecordFile(sys.argv[1])
-before = peak()
-records = RecordFile(sys.argv[2])
-assert sum(len(record["segmentation"]["counts"]) for record in records) == 900 * len(records)
-print(peak() - before)
+def walked(path):
+    records = RecordFile(path)
+    assert sum(len(record["segmentation"]["counts"]) for record in records) == 900 * len(records)
+    return peak()
+before = walked(sys.argv[1])
+print(walked(sys.argv[2]) - before)
 """
 
 
