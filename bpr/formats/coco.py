@@ -11,8 +11,7 @@ from bpr.errors import BPRError, shown
 from bpr.formats.files import json_errors, open_regular, read_json, write_json, write_json_list
 from bpr.formats.json_stream import JsonStream
 from bpr.formats.limits import check_categories, is_id
-from bpr.formats.record_file import RESULTS, RecordFile, stream_records
-from bpr.formats.records import Record
+from bpr.formats.record_file import RESULTS, Record, RecordFile, stream_records
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
 

@@ -1,4 +1,4 @@
-"""COCO results of any size: read once from beginning to end, then record by record from the file."""
+"""COCO results of any size: checked once from beginning to end, then read record by record, whenever one is asked for."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.formats.files import json_errors, open_regular
 from bpr.formats.json_stream import CHUNK, DECODER, JsonStream
-from bpr.formats.records import Columns, Record, check_record, columns, group
 
+Record = dict[str, Any]
 RESULTS = "COCO results: a JSON list of detections"
 
 
 class RecordFile(Sequence[Record]):
-    """The records of a results file; memory holds where each begins, its image and its score, and not the records.
+    """The records of a results file; memory holds the byte at which each begins, and not the record.
 
-    Threads may read at once. The file has to stay as it is: that it did is asked at every read.
+    Drawn in their order they cost least. Threads may read at once. The file has to stay as it is, and is looked at for that
+    at every read; another file may take its place.
 
     Raises:
         BPRError: the file holds no COCO results, or has changed.
@@ -35,18 +36,15 @@ class RecordFile(Sequence[Record]):
             self._file = open_regular(path)
             weakref.finalize(self, self._file.close)
             self._state = self._stated()
-            starts = array("q")
-            self.columns = columns(self._indexed(starts))
-        self._starts = np.array(starts, np.int64)
+            self._starts = self._indexed()
         self._check_unchanged()
 
-    def _indexed(self, starts: array[int]) -> Iterator[Record]:
-        """Every record once, while ``starts`` gets the byte at which each begins, and at last the one behind them all."""
+    def _indexed(self) -> np.ndarray:
+        """(N + 1,) int64: the byte at which each of N records begins, and one behind them all."""
         stream = JsonStream(self._file, self._path, self._chunk)
-        for record in stream_records(stream, self._path):
-            starts.append(stream.start)
-            yield record
+        starts = array("q", (stream.start for _ in stream_records(stream, self._path)))
         starts.append(stream.tell())
+        return np.array(starts, np.int64)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -105,7 +103,9 @@ def stream_records(stream: JsonStream, path: str | Path) -> Iterator[Record]:
     if stream.peek() != "[":
         raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {_other(stream)}")
     for index, record in enumerate(stream.elements()):
-        yield check_record(record, index, path)
+        if not isinstance(record, dict) or "image_id" not in record or "segmentation" not in record:
+            raise BPRError(f"{path}: record {index}: expected an object with image_id and segmentation, got {shown(record)}")
+        yield record
     stream.end()
 
 
@@ -115,18 +115,3 @@ def _other(stream: JsonStream) -> str:
         return type(stream.value()).__name__
     keys = {key: stream.skip() for key in stream.names()}
     return "dict; annotation files go to --ann" if "annotations" in keys else "dict"
-
-
-def columns_of(records: Sequence[Record]) -> Columns:
-    """The columns of records in a file or in memory."""
-    return records.columns if isinstance(records, RecordFile) else columns(records)
-
-
-def at_least(records: Sequence[Record], min_score: float | None) -> np.ndarray:
-    """The indices of the records that score at least ``min_score``; all without one."""
-    return np.arange(len(records)) if min_score is None else np.flatnonzero(columns_of(records).scores >= min_score)
-
-
-def group_by_image(records: Sequence[Record], asked: Sequence[int] | np.ndarray) -> Iterator[list[int]]:
-    """The indices ``asked``, by image, images in the order of the first of theirs."""
-    return group(columns_of(records).images, asked)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from bpr.formats.records import Record
+from bpr.formats.coco import Record
 
 
 class Source(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,6 @@ import numpy as np
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
 from bpr.formats.images import ImageFinder, read_image
-from bpr.formats.record_file import at_least, group_by_image
 from bpr.formats.rle import decode_mask
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.batching import CutImage, PredictedImage
@@ -47,7 +47,7 @@ def refine_records(
         The records in their order, each exactly once, and the report. No ground truth is needed.
     """
     report, output = RunReport(len(records)), list(records)
-    asked = at_least(records, min_score)
+    asked = [index for index, record in enumerate(records) if min_score is None or record.get("score", 1.0) >= min_score]
     report.skipped = len(records) - len(asked)
     for done in refine_images(records, asked, images, refiner, workers, exclusive, report.clock):
         for index, record in zip(done.indices, done.records, strict=True):
@@ -59,7 +59,7 @@ def refine_records(
 
 def refine_images(
     records: Sequence[Record],
-    asked: Sequence[int] | np.ndarray,
+    asked: Sequence[int],
     images: ImageFinder,
     refiner: Refiner,
     workers: int = 2,
@@ -85,7 +85,7 @@ def refine_images(
         with clock.stage("encode"):
             return _finished(predicted.cut, masks, records)
 
-    cuts = ordered_map(cut, group_by_image(records, asked), workers, LOOK_AHEAD)
+    cuts = ordered_map(cut, _by_image(records, asked), workers, LOOK_AHEAD)
     yield from ordered_map(finish, refiner.predict(cuts, clock, put_back, workers), workers)
 
 
@@ -102,6 +102,14 @@ class _Asked(NamedTuple):
 
     indices: Sequence[int]
     kept: Sequence[Kept]
+
+
+def _by_image(records: Sequence[Record], asked: Sequence[int]) -> list[list[int]]:
+    """The indices that are asked for, by image, images in the order of their first record."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index in asked:
+        groups[repr(records[index]["image_id"])].append(index)
+    return list(groups.values())
 
 
 def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage:
