@@ -124,11 +124,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="where the files lie for a while (default: the system's)")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results/many_records.json")
     args = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(dir=args.folder) as name:
-        rows = [measured(count, Path(name)) for count in args.counts]
     settings = {"per_image": PER_IMAGE, "min_score": MIN_SCORE}
-    report = {"command": "python benchmarks/many_records.py", "settings": settings, "provenance": provenance(), "rows": rows}
-    write_json(args.out, report, indent=1)
+    report: dict[str, Any] = {"command": "python benchmarks/many_records.py", "settings": settings, "provenance": provenance(), "rows": []}
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
+        for count in args.counts:
+            report["rows"].append(measured(count, Path(name)))
+            write_json(args.out, report, indent=1)
     return 0
 
 
