@@ -23,7 +23,7 @@ from bpr.evaluation.case import PROTOCOLS, Case
 from bpr.evaluation.inputs import check_annotations, check_detections
 from bpr.evaluation.matched_pairs import score_records
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.files import file_sha256, read_json, write_json
+from bpr.formats.files import read_json, sha256_of, write_json
 from bpr.formats.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
@@ -103,7 +103,7 @@ def main() -> None:
         record = record_beside(path)
         known = read_json(record, "a record of this script") if record.is_file() else {}
         entry = {**measure(davis, model), "date": time.strftime("%Y-%m-%d"), "versions": versions_of(PACKAGES)}
-        write_json(record, merged(known, file_sha256(path), entry), indent=1)
+        write_json(record, merged(known, sha256_of(path), entry), indent=1)
 
 
 def merged(known: dict[str, Any], sha256: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -179,6 +179,40 @@ def _loop_row(run: dict[str, Any]) -> str:
     return f"| {' | '.join([run['detector'], run['refiner'], *precisions, str(run['images']), format(run['seconds'], '.0f')])} |"
 
 
+STEPS = {"index": "file", "one by one": "file", "write": "file", "refine": "refine"}
+"""Of many_records.py, each with the process that did it."""
+MOST_MIB = 2048
+
+
+def many_records() -> str:
+    """One row per file: what every step cost, and the peak of its process; below, how cost grew from the smallest to the largest."""
+    report = read_json(RESULTS / "many_records.json", "a report of many_records.py")
+    rows, where = report["rows"], report["provenance"]
+    machine = f"{where['cores']} cores of {where['processor']}, Python {where['python']}"
+    note = f"`{report['command']}`, {where['date']}, {machine}; processor time."
+    head = f"| records | file | {' | '.join(STEPS)} | peak, file | peak, refine |\n|---:|---:|{'---:|' * len(STEPS)}---:|---:|"
+    return "\n".join([note, "", head, *map(_records_row, rows), "", _growth(rows)])
+
+
+def _records_row(row: dict[str, Any]) -> str:
+    steps = [f"{_spent(row, step):.1f} s, {row['records'] / _spent(row, step):,.0f}/s" for step in STEPS]
+    peaks = [f"{row[process]['peak_mib']:.0f} MiB" for process in ("file", "refine")]
+    return f"| {' | '.join([format(row['records'], ','), format(row['bytes'] / 1e9, '.2f') + ' GB', *steps, *peaks])} |"
+
+
+def _spent(row: dict[str, Any], step: str) -> float:
+    seconds: float = row[STEPS[step]]["steps"][step]["processor_seconds"]
+    return seconds
+
+
+def _growth(rows: list[dict[str, Any]]) -> str:
+    first, last = rows[0], rows[-1]
+    grown = ", ".join(f"{step} {_spent(last, step) / _spent(first, step):.2f}" for step in STEPS)
+    peak = max(last[process]["peak_mib"] for process in ("file", "refine"))
+    verdict = "met" if peak <= MOST_MIB else "**missed**"
+    return f"{last['records'] / first['records']:.2f} times the records take: {grown} times. At most {MOST_MIB} MiB: {verdict}."
+
+
 def log(name: str) -> str:
     """What ``bpr refine`` printed."""
     return f"```\n{(RESULTS / f'{name}.refine.txt').read_text().strip()}\n```"
@@ -204,6 +238,7 @@ def limit_rows() -> str:
         ("bytes of an image file", limits.LARGEST_FILE),
         ("bytes of a label file (Cityscapes, YOLO) of one image", limits.LARGEST_TEXT),
         ("characters of one line of it", limits.LONGEST_ROW),
+        ("characters of a record, or of another value that is streamed, in JSON", limits.LARGEST_VALUE),
         ("lists and objects inside each other in JSON", limits.DEEPEST_JSON),
         ("classes of a data set", limits.MOST_CATEGORIES),
         ("pixels of a network's window, passes, ...: any whole number of a patch scheme", LARGEST_NUMBER),
@@ -221,6 +256,7 @@ TABLES = {
     "backend_speed": backend_speed,
     "parity": parity,
     "presets": presets,
+    "many_records": many_records,
     "mmdetection": mmdetection,
     "fuzz": fuzz,
     "limits": limit_rows,

@@ -27,7 +27,7 @@ from bpr.errors import BPRError
 from bpr.evaluation.inputs import Detections, check_annotations, check_detections
 from bpr.evaluation.matched_pairs import Comparison, Pair, compare, match_pairs, score_records
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import atomic_open, file_sha256, write_json
+from bpr.formats.files import atomic_open, sha256_of, write_json
 from bpr.formats.images import ImageFolder
 from bpr.geometry.scheme import Kind
 from bpr.refinement.refiner import Refiner
@@ -94,7 +94,7 @@ def provenance(args: argparse.Namespace, task: Task) -> dict[str, Any]:
     """What made the numbers."""
     model = named_models().get(args.model, Path(args.model))
     return {
-        "model": {"file": model.name, "sha256": file_sha256(model)[:16]},
+        "model": {"file": model.name, "sha256": sha256_of(model)[:16]},
         "scheme": load_predictor(args.model).scheme.to_dict(),
         "files": {"results": Path(args.results).name, "annotations": Path(args.ann).name},
         "images": len(task.document["images"]),

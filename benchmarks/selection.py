@@ -29,7 +29,7 @@ from bpr.evaluation.boundary_metrics import boundary_counts, overlap
 from bpr.evaluation.inputs import check_annotations, check_detections
 from bpr.evaluation.matched_pairs import LEAST_SCORE, TOLERANCE, Pair, match_pairs
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import atomic_open, file_sha256, write_json
+from bpr.formats.files import atomic_open, sha256_of, write_json
 from bpr.formats.images import ImageFolder, read_image
 from bpr.formats.rle import decode_mask
 from bpr.geometry.doubt import boundary_doubt
@@ -202,7 +202,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     model = named_models().get(args.model, Path(args.model))
     return {
         "set": args.set,
-        "model": {"file": model.name, "sha256": file_sha256(model)[:16]},
+        "model": {"file": model.name, "sha256": sha256_of(model)[:16]},
         "images": len(run.scenes), "pairs": len(run.before), "patches": patches,
         "before": dict(zip(("f", "iou"), run.before.mean(axis=0).tolist(), strict=True)),
         "curves": {**curves, AMONG_ALL: {"spread": run.curve(lambda scene: scene.among_all)}, "random": {"ranked": run.random_curve()}},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bpr.formats.files import file_sha256, read_json
+from bpr.formats.files import read_json, sha256_of
 
 RECORD = "parity.json"
 MOST_POINTS = 0.2
@@ -24,7 +24,7 @@ def passed(model: str | Path, backend: str) -> bool:
     record = record_beside(model)
     if not record.is_file():
         return False
-    backends: dict[str, Any] = read_json(record, "a record of benchmarks/parity.py").get(file_sha256(model), {}).get("backends", {})
+    backends: dict[str, Any] = read_json(record, "a record of benchmarks/parity.py").get(sha256_of(model), {}).get("backends", {})
     return bool(backends.get(backend, {}).get("passed", False))
 
 

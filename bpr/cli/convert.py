@@ -21,11 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.coco import read_annotations
+    from bpr.formats.coco import read_images
     from bpr.formats.convert import convert
     from bpr.formats.recognise import open_source
 
-    entries = read_annotations(args.ann)["images"] if args.ann else None
+    entries = read_images(args.ann) if args.ann else None
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
     convert(source.records, args.to, Path(args.out), entries or source.entries or [])
     print(f"{len(source.records)} masks -> {args.out}")

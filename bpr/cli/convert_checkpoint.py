@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.files import check_writable, file_sha256
+    from bpr.formats.files import check_writable, sha256_of
 
     import_training()
     from bpr.models.conversion import fit_state_dict
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if not fit.matched or not (fit.complete or args.partial):
         remedy = "name the config of this network, or keep what fits with --partial"
         raise BPRError(f"{args.checkpoint}: does not fit {args.config}; nothing written; {remedy}")
-    source = {"converted_from": Path(args.checkpoint).name, "sha256": file_sha256(args.checkpoint)}
+    source = {"converted_from": Path(args.checkpoint).name, "sha256": sha256_of(args.checkpoint)}
     write_state_dict(args.out, fit.state_dict(), source)
     print(f"{len(fit.matched)} tensors -> {args.out}")
     return 0

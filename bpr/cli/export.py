@@ -38,12 +38,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     """Where the weights come from and what wrote the file."""
-    from bpr.formats.files import file_sha256
+    from bpr.formats.files import sha256_of
 
     return {
         "config": Path(args.config).name,
         "checkpoint": Path(args.checkpoint).name,
-        "checkpoint_sha256": file_sha256(args.checkpoint),
+        "checkpoint_sha256": sha256_of(args.checkpoint),
         "trained_on": args.trained_on,
         "versions": versions_of(PACKAGES),
         "date": time.strftime("%Y-%m-%d"),

@@ -29,13 +29,13 @@ def run(args: argparse.Namespace) -> int:
     from bpr.backends import named_models
     from bpr.backends.onnx_runtime import OnnxPredictor
     from bpr.datasets.calibration import draw_patches
-    from bpr.formats.coco import read_annotations, read_results
+    from bpr.formats.coco import read_images, read_results
     from bpr.formats.images import ImageFolder
     from bpr.models.quantization import CHECKED, quantize_onnx
 
     model = named_models().get(args.model, Path(args.model))
     scheme = OnnxPredictor(model).scheme
-    images = ImageFolder(args.img_dir, read_annotations(args.ann)["images"])
+    images = ImageFolder(args.img_dir, read_images(args.ann))
     patches = draw_patches(read_results(args.results), images, scheme, args.patches + CHECKED, args.seed)
     made = quantize_onnx(model, patches, args.out, _provenance(model, args, len(patches) - CHECKED))
     print(f"{args.out}: {Path(args.out).stat().st_size / 2**20:.2f} MiB, {made.convolutions} of {made.of} convolutions in int8")

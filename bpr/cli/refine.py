@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.coco import read_annotations
     from bpr.formats.files import check_replaceable, check_writable
     from bpr.formats.recognise import open_source
     from bpr.refinement.refiner import Refiner
     from bpr.refinement.runner import refine_records
 
-    document = read_annotations(args.ann) if args.ann else None
+    document = _annotations(args)
     source, find_images = open_source(args.results, args.format, args.img_dir, document["images"] if document else None)
     if folder := source.folder(Path(args.out)):
         check_replaceable(folder)
@@ -60,6 +60,15 @@ def run(args: argparse.Namespace) -> int:
     return 1 if args.strict and report.kept else 0
 
 
+def _annotations(args: argparse.Namespace) -> dict[str, Any] | None:
+    """What ``--ann`` holds; the annotations themselves, gigabytes in large data sets, only where they are asked for."""
+    from bpr.formats.coco import read_annotations, read_images
+
+    if not args.ann:
+        return None
+    return read_annotations(args.ann) if args.model == "oracle" else {"images": read_images(args.ann)}
+
+
 def _print(report: RunReport, out: str, ran_on: str) -> None:
     """Where the time went, what could not be refined, and last how many records were."""
     print(_summary(report) + ran_on)
@@ -72,7 +81,7 @@ def _print(report: RunReport, out: str, ran_on: str) -> None:
     print(f"{report.refined} of {report.records} records refined{skipped}; kept as they were: {kept} -> {out}")
 
 
-def _predictor(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> Predictor:
+def _predictor(args: argparse.Namespace, records: Sequence[Record], document: dict[str, Any] | None) -> Predictor:
     if args.preset:
         return _preset(args)
     if args.model != "oracle":
@@ -101,7 +110,7 @@ def _ran_on(predictor: Predictor) -> str:
     return f", on {backend}" if backend else ""
 
 
-def _oracle(args: argparse.Namespace, records: list[Record], document: dict[str, Any] | None) -> OraclePredictor:
+def _oracle(args: argparse.Namespace, records: Sequence[Record], document: dict[str, Any] | None) -> OraclePredictor:
     from bpr.formats.ground_truth import GroundTruth
     from bpr.refinement.predictor import OraclePredictor
 

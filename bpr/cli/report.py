@@ -56,7 +56,7 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     entries = document["images"] if document else None
     before, find_images = open_source(args.before, args.format, args.img_dir, entries)
     after, _ = open_source(args.results, args.format, args.img_dir, entries)
-    sides = Detections(before.records, args.before), Detections(after.records, args.results)
+    sides = Detections(list(before.records), args.before), Detections(list(after.records), args.results)
     if document and document["annotations"]:
         return collect_pairs(*sides, document, args.ann), find_images()
     named = (category for category in (document or {}).get("categories", []) if {"id", "name"} <= category.keys())

@@ -12,7 +12,7 @@ from bpr.evaluation.metrics import CityscapesFolders, PanopticPair
 from bpr.evaluation.summary import Side
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.coco import check_annotations as check_coco
-from bpr.formats.coco import check_results
+from bpr.formats.coco import read_results
 from bpr.formats.files import read_json
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import is_panoptic
@@ -62,10 +62,7 @@ class Truth:
         return {Case: case, CityscapesFolders: CityscapesFolders(Path(path), self.path)} if self.folder else {Case: case}
 
     def _detections(self, path: str | Path) -> Detections:
-        if self.folder:
-            records = CityscapesFolder(Path(path)).records
-        else:
-            records = check_results(read_json(path, "COCO results: a JSON list of detections"), path)
+        records = CityscapesFolder(Path(path)).records if self.folder else read_results(path)
         return check_detections(records, self.document, str(path))
 
     def _panoptic_side(self, path: str | Path, truth: PanopticFile) -> Side:

@@ -7,7 +7,7 @@ MMDetection writes masks as 0/1 and keeps ``_leftImg8bit`` in the stem, detectro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,7 +91,7 @@ class CityscapesFolder:
     def folder(self, out: Path) -> Path | None:
         return out
 
-    def write(self, refined: Sequence[Record], out: Path) -> None:
+    def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a folder of the same names: the lists as they are, every PNG with the numbers that it had."""
         with atomic_folder(out) as folder:
             for path in self._lists:

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bpr.errors import BPRError, shown
-from bpr.formats.files import read_json, write_json
+from bpr.formats.files import json_errors, open_regular, read_json, write_json, write_json_list
+from bpr.formats.json_stream import JsonStream
 from bpr.formats.limits import check_categories, is_id
+from bpr.formats.record_file import RESULTS, Record, RecordFile, stream_records
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
 
-Record = dict[str, Any]
+ANNOTATIONS = "a COCO annotation file"
+ENTRY = ("id", "file_name", "height", "width")
+"""What of an entry of an images list is asked for: which image, which file, which size."""
 
 
 def read_results(path: str | Path) -> list[Record]:
-    """The detections of a COCO results file, in its order.
+    """The detections of a COCO results file, in its order, all in memory.
 
     Raises:
         BPRError: not a list of objects with ``image_id`` and ``segmentation``.
     """
-    return check_results(read_json(path, "COCO results: a JSON list of detections"), path)
-
-
-def check_results(records: Any, path: str | Path) -> list[Record]:
-    """``records``, parsed from ``path``, if they are what :func:`read_results` promises."""
-    if not isinstance(records, list):
-        hint = "; annotation files go to --ann" if isinstance(records, dict) and "annotations" in records else ""
-        raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {type(records).__name__}{hint}")
-    for index, record in enumerate(records):
-        if not isinstance(record, dict) or "image_id" not in record or "segmentation" not in record:
-            raise BPRError(f"{path}: record {index}: expected an object with image_id and segmentation, got {shown(record)}")
-    return records
+    with json_errors(path, RESULTS), open_regular(path) as file:
+        return list(stream_records(JsonStream(file, path), path))
 
 
 def read_annotations(path: str | Path) -> dict[str, Any]:
@@ -42,7 +36,39 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
     Raises:
         BPRError: a list is missing an image has no id or file name (``coco_url`` in LVIS), an id is none.
     """
-    return check_annotations(read_json(path, "a COCO annotation file"), path)
+    return check_annotations(read_json(path, ANNOTATIONS), path)
+
+
+def read_images(path: str | Path) -> list[dict[str, Any]]:
+    """The images list of a COCO annotation file, only what of each is asked for; its annotations are read past, one by one.
+
+    Raises:
+        BPRError: as for :func:`read_annotations`.
+    """
+    with json_errors(path, ANNOTATIONS), open_regular(path) as file:
+        document = _skimmed(JsonStream(file, path), path)
+    images: list[dict[str, Any]] = check_annotations(document, path)["images"]
+    return images
+
+
+def _skimmed(stream: JsonStream, path: str | Path) -> Any:
+    """The document without the elements of its lists, except images and categories."""
+    if stream.peek() != "{":
+        return stream.skip()
+    document = {}
+    for key in stream.names():
+        if key == "images" and stream.peek() == "[":
+            document[key] = [_entry(image, path) for image in stream.elements()]
+        else:
+            document[key] = stream.value() if key == "categories" else stream.skip()
+    stream.end()
+    return document
+
+
+def _entry(image: Any, path: str | Path) -> dict[str, Any]:
+    check_image(image, path)
+    keys = ENTRY if "file_name" in image else ("coco_url", *ENTRY)
+    return {key: image[key] for key in keys if key in image}
 
 
 def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
@@ -51,10 +77,7 @@ def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
         hint = "; results go first on the line" if isinstance(document, list) else ""
         raise BPRError(f"{path}: expected a COCO annotation file with an images list, got none{hint}")
     for image in document["images"]:
-        if not isinstance(image, dict) or "id" not in image or not {"file_name", "coco_url"} & image.keys():
-            raise BPRError(f"{path}: images: expected objects with id and file_name, got {shown(image)}")
-        if not is_id(image["id"]):
-            raise BPRError(f"{path}: images: expected an id that is a number or a text, got {shown(image['id'])}")
+        check_image(image, path)
     twice = [image_id for image_id, count in Counter(image["id"] for image in document["images"]).items() if count > 1]
     if twice:
         raise BPRError(f"{path}: images: expected every id once, got id {shown(twice[0])} twice; which file is meant cannot be told")
@@ -62,6 +85,14 @@ def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
         raise BPRError(f"{path}: expected annotations to be a list, got {shown(document['annotations'])}")
     check_categories(document, path)
     return document
+
+
+def check_image(image: Any, path: str | Path) -> None:
+    """Raise a BPRError unless ``image`` is an entry of an images list."""
+    if not isinstance(image, dict) or "id" not in image or not {"file_name", "coco_url"} & image.keys():
+        raise BPRError(f"{path}: images: expected objects with id and file_name, got {shown(image)}")
+    if not is_id(image["id"]):
+        raise BPRError(f"{path}: images: expected an id that is a number or a text, got {shown(image['id'])}")
 
 
 def with_mask(record: Record, mask: BoxMask) -> Record:
@@ -75,20 +106,20 @@ def with_mask(record: Record, mask: BoxMask) -> Record:
 
 
 class ResultsFile:
-    """COCO and LVIS results: a list of detections that may overlap."""
+    """COCO and LVIS results: a list of detections that may overlap, of any length."""
 
     exclusive = False
     entries = None
 
-    def __init__(self, document: Any, path: Path) -> None:
-        self.records = check_results(document, path)
+    def __init__(self, path: Path) -> None:
+        self.records = RecordFile(path)
 
     def folder(self, out: Path) -> Path | None:
         return None
 
-    def write(self, refined: Sequence[Record], out: Path) -> None:
-        """Write the refined records to the JSON file ``out``."""
-        write_json(out, list(refined))
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write the refined records to the JSON file ``out``, each when it comes."""
+        write_json_list(out, refined)
 
 
 class AnnotationFile:
@@ -113,7 +144,7 @@ class AnnotationFile:
     def folder(self, out: Path) -> Path | None:
         return None
 
-    def write(self, refined: Sequence[Record], out: Path) -> None:
+    def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the document with the refined annotations in the place of the old ones."""
         annotations = list(self._document["annotations"])
         for place, record in zip(self._places, refined, strict=True):

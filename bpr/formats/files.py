@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, TypeVar
@@ -134,18 +134,29 @@ def own_file(folder: str | Path, path: Path) -> Path:
     return path
 
 
+def open_regular(path: str | Path) -> IO[bytes]:
+    """Open a file to read its bytes.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or device, which may have no end.
+    """
+    kept = os.stat(path)
+    if not stat.S_ISREG(kept.st_mode):
+        folder = stat.S_ISDIR(kept.st_mode)
+        raise OSError(errno.EISDIR if folder else errno.EINVAL, "Is a directory" if folder else "not a regular file")
+    return open(path, "rb")
+
+
 def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
     """The bytes of a file.
 
     Raises:
-        OSError: it cannot be read, is larger than ``largest``, or is a pipe or device, which may have no end.
+        OSError: it cannot be read, is larger than ``largest``, or is a pipe or device.
     """
-    kept = os.stat(path)
-    if not stat.S_ISREG(kept.st_mode):
-        raise OSError(errno.EINVAL, "Is a directory" if stat.S_ISDIR(kept.st_mode) else "not a regular file")
-    if kept.st_size > largest:
-        raise OSError(errno.EFBIG, f"larger than {largest} bytes")
-    return Path(path).read_bytes()
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > largest:
+            raise OSError(errno.EFBIG, f"larger than {largest} bytes")
+        return file.read()
 
 
 def read_rows(path: Path) -> list[str]:
@@ -166,22 +177,17 @@ def read_rows(path: Path) -> list[str]:
     return rows
 
 
-def file_sha256(path: str | Path) -> str:
-    """The whole file's SHA-256 in hexadecimal: which model, which weights."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-def read_json(path: str | Path, what: str) -> Any:
-    """Parse ``path``; ``what`` names it in the error."""
+@contextmanager
+def json_errors(path: str | Path, what: str) -> Iterator[None]:
+    """Make one line of whatever goes wrong while ``path`` is read as JSON; ``what`` names what it should hold."""
     try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
+        yield
     except FileNotFoundError:
         raise BPRError(f"{path}: no such file; expected {what}") from None
     except IsADirectoryError:
@@ -190,12 +196,18 @@ def read_json(path: str | Path, what: str) -> Any:
         raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {what}") from None
     except (ValueError, RecursionError) as error:
         raise BPRError(f"{path}: not valid JSON ({error}); expected {what}") from None
+
+
+def read_json(path: str | Path, what: str) -> Any:
+    """Parse ``path``; ``what`` names it in the error."""
+    with json_errors(path, what), open(path, encoding="utf-8") as file:
+        value = json.load(file)
     check_depth(value, path)
     return value
 
 
 def sha256_of(path: str | Path) -> str:
-    """The hexadecimal digest of a file's content."""
+    """The SHA-256 of a file's content in hexadecimal: which model, which weights, which records."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
@@ -207,3 +219,12 @@ def write_json(path: str | Path, value: Any, indent: int | None = None) -> None:
     """Write ``value`` atomically."""
     with atomic_open(path) as file:
         json.dump(value, file, indent=indent)
+
+
+def write_json_list(path: str | Path, items: Iterable[Any]) -> None:
+    """Write a list atomically, each item when it comes: the bytes of :func:`write_json`, in the memory of one item."""
+    with atomic_open(path) as file:
+        file.write("[")
+        for index, item in enumerate(items):
+            file.write(f"{', ' if index else ''}{json.dumps(item)}")
+        file.write("]")

@@ -53,10 +53,9 @@ class ImageFolder:
         if not self.folder.is_dir():
             raise BPRError(f"{folder}: no such folder; expected the folder of the images (--img-dir)")
         self._listed = entries is not None
-        self._paths = self._from_entries(entries or [])
-
-    def _from_entries(self, entries: list[dict[str, Any]]) -> dict[Any, Path]:
-        return {entry["id"]: self._entry_path(entry) for entry in entries}
+        self._entries = {entry["id"]: entry for entry in entries or []}
+        for entry in self._entries.values():
+            inside(self.folder, file_name(entry), "images list")
 
     def _entry_path(self, entry: dict[str, Any]) -> Path:
         path = inside(self.folder, file_name(entry), "images list")
@@ -92,7 +91,7 @@ class ImageFolder:
             raise BadImage(str(error)) from None
 
     def _known(self, image_id: Any) -> Path | None:
-        path = self._paths.get(image_id)
+        path = self._entry_path(self._entries[image_id]) if image_id in self._entries else None
         by_stem = isinstance(image_id, str) or not self._listed
         return self._stems.get(image_id) or path if by_stem and not (path and path.is_file()) else path
 

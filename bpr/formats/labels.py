@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class LabelPngs:
     def folder(self, out: Path) -> Path | None:
         return out if self._path.is_dir() else None
 
-    def write(self, refined: Sequence[Record], out: Path) -> None:
+    def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a PNG for a PNG, a folder with the same names for a folder; type and palette stay."""
         if self._path.is_dir():
             with atomic_folder(out) as folder:
@@ -61,7 +61,7 @@ class LabelPngs:
         else:
             self._write_all(refined, [out])
 
-    def _write_all(self, refined: Sequence[Record], targets: Sequence[Path]) -> None:
+    def _write_all(self, refined: Iterable[Record], targets: Sequence[Path]) -> None:
         left = iter(refined)
         for file, target, count in zip(self._files, targets, self._counts, strict=True):
             labels, palette = read_labels(file)

@@ -28,6 +28,8 @@ LONGEST_ROW = 2**20
 """Characters of one line of it: 50,000 points."""
 DEEPEST_JSON = 64
 """Lists and objects inside each other (COCO has 5): a deeper one may be read and then not be written."""
+LARGEST_VALUE = 2**25
+"""Characters of one record in JSON: the longest outline in numbers of eight."""
 MOST_CATEGORIES = 2**15
 """Classes of a data set (LVIS 1,203, V3Det 13,204): a table of AP has 16,000 numbers for each."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class PanopticFile:
     def folder(self, out: Path) -> Path | None:
         return png_folder(out)
 
-    def write(self, refined: Sequence[Record], out: Path) -> None:
+    def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the JSON ``out`` and, in the folder of its name, the PNGs; the JSON comes last."""
         left = iter(refined)
         images = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,43 @@ import numpy as np
 from bpr.errors import BPRError
 from bpr.formats.cityscapes import CityscapesFolder, list_files
 from bpr.formats.coco import AnnotationFile, ResultsFile
-from bpr.formats.files import read_json
+from bpr.formats.files import json_errors, open_regular, read_json
 from bpr.formats.images import ImageFinder, ImageFolder, OneImage
+from bpr.formats.json_stream import JsonStream
 from bpr.formats.labels import BACKGROUND, IGNORED, LabelPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.png import read_labels
 from bpr.formats.source import Source
 from bpr.formats.yolo import YoloFolder
 
+ANY = "masks in JSON, a PNG, or a folder"
 PICKLES = {".pkl", ".pickle", ".pth", ".pt"}
 
 
 @dataclass(frozen=True)
 class Found:
-    """A path, what its JSON holds (None without one), and how to come to its images."""
+    """A path, and how to come to its images."""
 
     path: Path
-    document: Any
     images: Callable[[], ImageFinder]
+
+    @property
+    def is_json(self) -> bool:
+        return not self.path.is_dir() and self.path.suffix.lower() != ".png"
+
+    def is_list(self) -> bool:
+        """Whether its JSON is a list, by the first character."""
+        with json_errors(self.path, ANY), open_regular(self.path) as file:
+            return JsonStream(file, self.path).peek() == "["
+
+    @cached_property
+    def document(self) -> Any:
+        """What its JSON holds."""
+        return read_json(self.path, ANY)
 
 
 READERS: dict[str, Callable[[Found], Source]] = {
-    "coco": lambda found: ResultsFile(found.document, found.path),
+    "coco": lambda found: ResultsFile(found.path),
     "annotations": lambda found: AnnotationFile(found.document, found.path),
     "panoptic": lambda found: PanopticFile(found.document, found.path),
     "cityscapes": lambda found: CityscapesFolder(found.path),
@@ -67,20 +83,19 @@ def open_source(
             f"{path}: expected JSON, got a pickle, which may run code; let MMDetection write JSON with "
             "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"
         )
-    document = None if path.is_dir() or path.suffix.lower() == ".png" else read_json(path, "masks in JSON, a PNG, or a folder")
-    name = format_name or _recognise(path, document)
-    if (document is None) == (name in JSON_FORMATS) or (name in FOLDER_FORMATS and not path.is_dir()):
+    found = Found(path, lambda: _images(path, name, img_dir, entries))
+    name = format_name or _recognise(found)
+    if found.is_json != (name in JSON_FORMATS) or (name in FOLDER_FORMATS and not path.is_dir()):
         wanted = "a JSON file" if name in JSON_FORMATS else "a folder" if name in FOLDER_FORMATS else "a PNG or a folder of PNGs"
         raise BPRError(f"{path}: expected {wanted} for --format {name}, got something else")
-    source = READERS[name](Found(path, document, lambda: _images(path, name, img_dir, entries)))
+    source = READERS[name](found)
     return source, lambda: _images(path, name, img_dir, source.entries if entries is None else entries)
 
 
-def _recognise(path: Path, document: Any) -> str:
-    if isinstance(document, list):
-        return "coco"
-    if document is not None:
-        return "panoptic" if is_panoptic(document) else "annotations"
+def _recognise(found: Found) -> str:
+    path = found.path
+    if found.is_json:
+        return "coco" if found.is_list() else "panoptic" if is_panoptic(found.document) else "annotations"
     if path.is_dir() and list_files(path):
         return "cityscapes"
     pngs = [path] if path.is_file() else sorted(path.rglob("*.png"))

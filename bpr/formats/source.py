@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,12 +13,18 @@ class Source(Protocol):
     """The masks of one file or folder, in whatever format.
 
     Attributes:
-        records: one per mask, in COCO's form: image_id, category_id, segmentation, score and what else the format has.
         exclusive: the masks of an image do not overlap, and must not after refinement.
     """
 
-    records: list[Record]
     exclusive: bool
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """One per mask, in COCO's form: image_id, category_id, segmentation, score and what else the format has.
+
+        Each may be read from the file when it is asked for, and again when it is asked for again.
+        """
+        ...
 
     @property
     def entries(self) -> list[dict[str, Any]] | None:
@@ -29,6 +35,6 @@ class Source(Protocol):
         """The folder that :meth:`write` replaces; None when it writes one file. To be checked before hours of work."""
         ...
 
-    def write(self, refined: Sequence[Record], out: Path) -> None:
-        """Write ``refined`` (the records, in their order, with their new masks) to ``out`` in the format they came in."""
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write ``refined`` (the records, in their order, with their new masks; drawn once) to ``out`` in the format they came in."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class YoloFolder:
     def folder(self, out: Path) -> Path | None:
         return out
 
-    def write(self, refined: Sequence[Record], out: Path) -> None:
+    def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a folder of the same names; parts and holes of a mask hang on one polygon by bridges of no width."""
         left = iter(zip(self.records, refined, strict=True))
         with atomic_folder(out) as folder:

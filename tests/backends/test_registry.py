@@ -16,7 +16,7 @@ from bpr.backends.registry import NAMES, choose
 from bpr.cli import options
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.formats.files import file_sha256, read_json, write_json
+from bpr.formats.files import read_json, sha256_of, write_json
 from tests.conftest import SmallSet
 
 
@@ -33,7 +33,7 @@ def everything_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_record(model: Path, **verdicts: bool) -> None:
     backends = {name.replace("_", "-"): {"passed": verdict} for name, verdict in verdicts.items()}
-    write_json(model.with_name("parity.json"), {file_sha256(model): {"backends": backends}})
+    write_json(model.with_name("parity.json"), {sha256_of(model): {"backends": backends}})
 
 
 def test_the_command_offers_every_backend() -> None:
@@ -79,7 +79,7 @@ def test_another_file_of_the_same_name_has_passed_nothing(model: Path) -> None:
 def test_every_model_that_comes_along_was_measured() -> None:
     for name, path in named_models().items():
         record = read_json(path.with_name("parity.json"), "the record")
-        measured = record[file_sha256(path)]["backends"]
+        measured = record[sha256_of(path)]["backends"]
         assert measured.keys() >= {"onnxruntime", "openvino", "openvino-bf16"}, name
         assert measured["onnxruntime"]["passed"], name
 

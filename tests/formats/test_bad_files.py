@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,11 @@ def entry(name: str) -> Callable[[Path], Path]:
     return write
 
 
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe.json")
+    return folder / "pipe.json"
+
+
 def absent(folder: Path) -> Path:
     return folder / "missing"
 
@@ -95,6 +101,8 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "an empty folder": (empty, "expected Cityscapes lists (*_pred.txt), label PNGs or YOLO labels"),
     "a .pkl or .pth of results": (text("results.pkl", "x"), "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"),
     "truncated JSON": (text("cut.json", "[{"), "not valid JSON"),
+    "results: a record that is none": (text("r.json", '[{"image_id": 1}]'), "record 0: expected an object with image_id and segmentation"),
+    "results: a pipe or device": (pipe, "cannot read it (not a regular file)"),
     "JSON that is neither results nor annotations": (text("odd.json", "3"), "expected a COCO annotation file with an images list"),
     "annotations: not an object": (text("a.json", '{"images": [], "annotations": [3]}'), "annotation 0: expected an object with"),
     "annotations: image id twice": (text("a.json", '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]}'), "id 1 twice"),

@@ -24,7 +24,7 @@ from bpr.datasets.journal import Journal
 from bpr.datasets.patch_store import PatchStore, PatchStoreWriter
 from bpr.errors import LONGEST_LINE, BPRError
 from bpr.formats.cityscapes import CityscapesFolder
-from bpr.formats.coco import AnnotationFile, check_annotations
+from bpr.formats.coco import AnnotationFile, check_annotations, read_images
 from bpr.formats.files import read_json
 from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.image_header import stated_frame
@@ -33,6 +33,7 @@ from bpr.formats.labels import LabelPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.png import SIGNATURE, write_png
 from bpr.formats.recognise import open_source
+from bpr.formats.record_file import RecordFile
 from bpr.formats.rle import compress, decode_mask, encode_mask
 from bpr.formats.rle_batch import compress_all
 from bpr.formats.yolo import YoloFolder
@@ -125,12 +126,25 @@ def coco_results(data: bytes) -> None:
     expect_one_line(run)
 
 
+def record_file(data: bytes) -> None:
+    """A results file in pieces of the first byte's length: what is taken is what the whole file holds, in order and one by one."""
+    path = written("results.json", data[1:])
+
+    def run() -> None:
+        records = RecordFile(path, 1 + data[0] if data else 1)
+        whole = json.loads(data[1:].decode())
+        assert repr(list(records)) == repr([records[index] for index in range(len(records))]) == repr(whole)
+
+    expect_one_line(run)
+
+
 def annotations(data: bytes) -> None:
     """An annotation file as list of images, as ground truth, and as masks to refine."""
 
     def run() -> None:
         path = written("instances.json", data)
         document = check_annotations(read_json(path, "annotations"), path)
+        assert [entry["id"] for entry in read_images(path)] == [entry["id"] for entry in document["images"]]
         images = ImageFolder(scratch() / "images", document["images"])
         for entry in document["images"]:
             expect_one_line(lambda entry=entry: images.path(entry["id"]))  # type: ignore[misc]
@@ -246,6 +260,6 @@ def array(data: bytes) -> None:
         written("store/origins.npy", sound)
 
 
-_OF_MASKS = (rle, polygons, coco_results, annotations, cityscapes, yolo, label_png, panoptic)
+_OF_MASKS = (rle, polygons, coco_results, record_file, annotations, cityscapes, yolo, label_png, panoptic)
 _OF_THE_REST = (image, onnx_metadata, journal, manifest, array)
 READERS: dict[str, Callable[[bytes], None]] = {reader.__name__: reader for reader in (*_OF_MASKS, *_OF_THE_REST)}

@@ -46,6 +46,7 @@ def seeds() -> dict[str, list[bytes]]:
         "rle": [struct.pack(">HH", 10, 12) + b"51900`2", struct.pack(">HH", 3, 3) + b"013000", struct.pack(">HH", 2, 2) + b"\0\0\4"],
         "polygons": [_json(POLYGONS), _json([]), _json({"size": [64, 48], "counts": [3072]})],
         "coco_results": [_json([RECORD, {**RECORD, "segmentation": POLYGONS, "note": {"kept": [1, None]}}]), b"[]"],
+        "record_file": [b"\x07" + _json([RECORD, {**RECORD, "note": ["\u00e9", 1e5]}]), b"\0 [ ]"],
         "annotations": [_json(_document()), _json({"images": [{"id": "b", "coco_url": "http://host/val/a.png"}]})],
         "cityscapes": [b"a.png 26 0.5\n", b"a.png 26 .5\na.png 24 1e-3\n", b""],
         "yolo": [b"0 0.1 0.1 0.9 0.1 0.9 0.9\n", b"3 0.1 0.1 0.9 0.1 0.9 0.9 0.75\n", b""],
