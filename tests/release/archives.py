@@ -23,9 +23,9 @@ def tracked() -> list[str]:
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
-def copy_tracked(folder: Path) -> Path:
-    """The tracked files in a folder of their own: no git, nothing that was built or left lying about."""
-    for name in tracked():
+def copy_source(folder: Path) -> Path:
+    """What a release is made of in a folder of its own: no git, nothing that was built or left lying about."""
+    for name in sdist_files():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     return folder

@@ -24,7 +24,7 @@ import numpy as np
 import bpr
 from benchmarks.measuring import provenance
 from bpr.formats.files import write_json
-from tests.release.archives import ROOT, copy_tracked, files_of, sdist_files, wheel_files
+from tests.release.archives import ROOT, copy_source, files_of, sdist_files, wheel_files
 from tests.test_readme import python_block, refined_well, write_photo
 
 RESULTS = ROOT / "docs" / "results" / "release.json"
@@ -62,7 +62,7 @@ def build(folder: Path) -> list[Path]:
     Raises:
         RuntimeError: a file too many or too few, or a README that an index could not show.
     """
-    source, dist = copy_tracked(folder / "source"), folder / "dist"
+    source, dist = copy_source(folder / "source"), folder / "dist"
     python = environment(sys.executable, folder / "tools", "-r", ROOT / "requirements-release.txt") / "python"
     said(python, "-m", "build", "--outdir", dist, source, cwd=folder)
     said(python, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", folder / "of_tree", source, cwd=folder)
