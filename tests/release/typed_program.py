@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 import bpr
 from bpr.geometry.scheme import PatchScheme
 
 
-def refine(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
+def refine(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     refiner: bpr.Refiner = bpr.load("starter", scheme="dense", keep=0.5)
-    refined: np.ndarray = refiner(image, masks)
+    refined: NDArray[np.bool_] = refiner(image, masks)
     return refined
 
 
-def refine_all(pairs: list[tuple[str, np.ndarray]]) -> Iterator[np.ndarray]:
+def refine_all(pairs: list[tuple[str, NDArray[np.bool_]]]) -> Iterator[NDArray[np.bool_]]:
     yield from bpr.load(preset="fast").stream(pairs)
 
 
