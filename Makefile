@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env demo test lint
+.PHONY: env demo test lint release
 .DELETE_ON_ERROR:
 
 env: .venv/ready
@@ -21,4 +21,7 @@ test: env
 
 lint: env
 	$(BIN)/ruff check .
-	$(BIN)/mypy bpr/geometry bpr/formats bpr/evaluation bpr/refinement
+	$(BIN)/mypy bpr/geometry bpr/formats bpr/evaluation bpr/refinement tests/release/typed_program.py
+
+release: env
+	$(BIN)/python -m tests.release.check

@@ -1,6 +1,8 @@
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 VERSION = next(line.split('"')[1] for line in Path("bpr/__init__.py").read_text().splitlines() if line.startswith("__version__"))
 
@@ -17,6 +19,27 @@ TRAIN = [
     "tensorboard",
 ]
 
+CLASSIFIERS = [
+    "Development Status :: 4 - Beta",
+    "Intended Audience :: Science/Research",
+    "Programming Language :: Python :: 3",
+    *(f"Programming Language :: Python :: 3.{minor}" for minor in (10, 11, 12, 13)),
+    "Topic :: Scientific/Engineering :: Image Recognition",
+    "Typing :: Typed",
+]
+
+
+class BuildWithConfigs(build_py):
+    """Configs and the model index lie beside the package; inside it they go where OpenMMLab's tools look for them."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            target = Path(self.build_lib, "bpr", ".mim")
+            shutil.copytree("configs", target / "configs", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+            shutil.copy("model-index.yml", target)
+
+
 setup(
     name="bpr",
     version=VERSION,
@@ -24,8 +47,11 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    classifiers=CLASSIFIERS,
+    keywords="instance segmentation, mask refinement, boundary, computer vision",
     packages=find_packages(include=["bpr", "bpr.*"]),
     package_data={"bpr": ["py.typed", "assets/*", "visualization/report/assets/*"]},
+    cmdclass={"build_py": BuildWithConfigs},
     python_requires=">=3.10",
     install_requires=["numpy>=1.26", "opencv-python-headless>=4.9", "pycocotools>=2.0.7", "onnxruntime>=1.17", "rich>=13"],
     extras_require={

@@ -1,4 +1,4 @@
-"""Put the figures of docs/results/ into README.md and docs/, between their markers, so that none is typed by hand.
+"""Put the figures of docs/results/ into README.md, CONTRIBUTING.md and docs/, between their markers, so that none is typed by hand.
 
     python benchmarks/readme_tables.py
 
@@ -26,7 +26,7 @@ AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 PAIRED = {"IoU": "IoU", "boundary IoU": "BoundaryIoU@0.02", "F@2px": "F@2px"}
 PRECISE = {**{name: f"{name}/COCO" for name in ("AP", "AP_S", "AP_M", "AP_L")}, "boundary AP": "BoundaryAP@0.02/COCO"}
 SIZES = ("_S", "_M", "_L")
-SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval")
+SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
 
@@ -228,6 +228,25 @@ def fuzz() -> str:
     return "\n".join([f"{report['date']}, {versions}.", "", head, *rows])
 
 
+def release() -> str:
+    """One row per environment that the wheel was tried in."""
+    report = read_json(RESULTS / "release.json", "a report of tests.release.check")
+    built = ", ".join(f"`{one['name']}` ({one['bytes'] / 2**20:.1f} MiB, {one['files']} files)" for one in report["archives"])
+    head = "| empty environment | numpy, OpenCV, pycocotools, ONNX Runtime, rich | the demo's boundary F | outcome |\n|---|---|---|---|"
+    rows = [_environment_row(name, found) for name, found in report["environments"].items()]
+    return "\n".join([f"{report['provenance']['date']}: {built}.", "", head, *rows])
+
+
+def _environment_row(name: str, found: dict[str, Any] | None) -> str:
+    if found is None:
+        return f"| Python {name} | | | not here |"
+    failed = [f"**{step}: {outcome}**" for step, outcome in found["steps"].items() if outcome != "passed"]
+    numbers = " to ".join(f"{value:.3f}" for value in found.get("demo_f", ()))
+    label = f"Python {name.replace(name.partition(',')[0], found['python'])}"
+    cells = [label, ", ".join(found.get("versions", {}).values()), numbers, "; ".join(failed) or f"{len(found['steps'])} steps passed"]
+    return f"| {' | '.join(cells)} |"
+
+
 def limit_rows() -> str:
     """The limits of bpr.formats.limits, with what each is of."""
     named = (
@@ -259,6 +278,7 @@ TABLES = {
     "many_records": many_records,
     "mmdetection": mmdetection,
     "fuzz": fuzz,
+    "release": release,
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
@@ -273,7 +293,7 @@ TABLES = {
 
 
 def main() -> None:
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"<!-- table:(\w+) -->", text):
             try:

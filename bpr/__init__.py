@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bpr.geometry.scheme import Kind
     from bpr.refinement.refiner import Refiner
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["BPRError", "Refiner", "load"]
 
 

@@ -21,6 +21,7 @@ SUITES = {
     "refine": "files to files, against the old procedure",
     "memory": "peak memory against the number of images",
     "eval": "bpr eval against pycocotools' AP alone",
+    "imports": "importing bpr, beyond numpy and cv2",
 }
 
 

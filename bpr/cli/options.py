@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from typing import Literal
 
+from bpr.configs import find_config
 from bpr.errors import BPRError
 from bpr.geometry.scheme import KINDS, PatchScheme
 
@@ -75,11 +75,13 @@ def scheme_from(args: argparse.Namespace) -> PatchScheme:
 def _scheme_of(config: str, part: Literal["train", "test"]) -> PatchScheme:
     from mmengine.config import Config
 
-    return PatchScheme.from_refinement(Config.fromfile(config).refinement, part)
+    return PatchScheme.from_refinement(Config.fromfile(find_config(config)).refinement, part)
 
 
 def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
     """What made a number or a file; None for a checkout that is not installed."""
+    from importlib import metadata  # takes longer to load than all of bpr --help
+
     installed = {name for name in packages if any(metadata.distributions(name=name))}
     return {name: metadata.version(name) if name in installed else None for name in packages}
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from bpr.cli.options import import_detection
-from bpr.errors import BPRError
+from bpr.configs import find_config
 
 HELP = "test a detector with MMDetection's metrics, before and after refining"
 EXAMPLE = "bpr test configs/detection/mask-rcnn_r50_fpn_1x_coco_bpr-starter.py mask_rcnn.pth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="config file with a bpr.RefinedDetector")
+    parser.add_argument("config", help="config with a bpr.RefinedDetector: a file, or the name of one that comes with BPR")
     parser.add_argument("weights", help="the detector's checkpoint; only tensors are read from it")
     parser.add_argument("--work-dir", help="logs (default: work_dirs/<config stem>)")
     parser.add_argument("--cfg-options", nargs="+", metavar="K=V", default=[], help="override config values")
@@ -21,11 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not Path(args.config).is_file():
-        raise BPRError(f"{args.config}: no such config; expected a file of configs/detection")
+    config = find_config(args.config)
     import_detection()
     from bpr.detection import testing
     from bpr.models.training import build_runner
 
-    testing.test(build_runner(args.config, args.work_dir, args.cfg_options, launcher=args.launcher), args.weights)
+    testing.test(build_runner(config, args.work_dir, args.cfg_options, launcher=args.launcher), args.weights)
     return 0

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from bpr.cli.options import import_training
-from bpr.errors import BPRError
+from bpr.configs import find_config
 
 HELP = "train a refinement network from a config"
 EXAMPLE = "tools/train.py configs/bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py --work-dir work_dirs/first"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="config file")
+    parser.add_argument("config", help="config file, or the name of one that comes with BPR")
     parser.add_argument("--work-dir", help="logs and checkpoints (default: work_dirs/<config stem>)")
     parser.add_argument("--cfg-options", nargs="+", metavar="K=V", default=[], help="override config values, e.g. train_cfg.max_iters=100")
     resume = "continue from a checkpoint (default: the newest in the work dir)"
@@ -26,13 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not Path(args.config).is_file():
-        raise BPRError(f"{args.config}: no such config; expected a file of configs/")
+    config = find_config(args.config)
     import_training()
     from bpr.models.launching import leave_processes
     from bpr.models.training import build_runner
 
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    build_runner(args.config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher).train()
+    build_runner(config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher).train()
     leave_processes()
     return 0

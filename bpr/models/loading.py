@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from bpr.configs import find_config
 from bpr.errors import BPRError
 from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.models.registry import MODELS
@@ -33,8 +34,6 @@ def build_segmentor(config: str | Path) -> tuple[Config, PatchSegmentor]:
     Raises:
         BPRError: there is no such config.
     """
-    if not Path(config).is_file():
-        raise BPRError(f"{config}: no such file")
-    cfg = Config.fromfile(config)
+    cfg = Config.fromfile(find_config(config))
     init_default_scope(cfg.get("default_scope", "mmseg"))
     return cfg, MODELS.build(cfg.model)

@@ -110,6 +110,7 @@ def test_the_metafile_has_every_model_and_states_measured_results_only() -> None
     assert sorted(Path(entry["Config"]).name for entry in METAFILE["Models"]) == models
     for entry in METAFILE["Models"]:
         assert ("Results" in entry) == ("Weights" in entry), f"{entry['Name']}: results belong to weights that are here"
+        assert (ROOT / entry.get("Weights", entry["Config"])).is_file(), f"{entry['Name']}: no {entry.get('Weights')}"
         for result in entry.get("Results", []):
             rows = read_json(ROOT / result["Source"], "numbers of quality.py")[result["Split"]]["rows"]
             assert result["Metrics"] == {name: round(100 * rows[name]["value"], 2) for name in result["Metrics"]}

@@ -1,0 +1,53 @@
+"""The wheel as the tree would be released now: complete, nothing else in it, and at work away from the checkout.
+
+``python -m tests.release.check`` asks more, in empty environments; this needs no network.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.release.archives import copy_source, files_of, wheel_files
+from tests.test_readme import BLOCKER, python_block, refined_well, write_photo
+
+OFFLINE = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
+WHERE = """
+import bpr.configs
+print(bpr.__file__)
+print(bpr.configs.find_config("configs/bpr_hrnet-w18s_1xb32-3000_own-64x64.py"))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", *OFFLINE, "--wheel-dir", str(folder), str(copy_source(folder / "source"))]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    assert files_of(wheel) == wheel_files()
+    assert {"bpr/py.typed", "bpr/assets/starter.onnx", "bpr/.mim/configs/metafile.yml"} <= files_of(wheel)
+
+
+def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    coarse = write_photo(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    command = [sys.executable, "-c", BLOCKER + WHERE + python_block()]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    package, config = map(Path, ran.stdout.splitlines())
+    assert package.parent == tmp_path / "installed" / "bpr"
+    assert config.parent == package.parent / ".mim" / "configs"
+    refined_well(tmp_path, coarse)
