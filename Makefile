@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env demo test lint release
+.PHONY: env demo test lint docs pages release
 .DELETE_ON_ERROR:
 
 env: .venv/ready
@@ -18,6 +18,17 @@ demo: env
 
 test: env
 	$(BIN)/python -m pytest -n 2
+
+docs: .venv-docs/ready
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+.venv-docs/ready: requirements-docs.txt
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install -q --disable-pip-version-check -r requirements-docs.txt
+	touch $@
+
+pages: env
+	$(BIN)/python -m tests.docs.run_pages
 
 lint: env
 	$(BIN)/ruff check .

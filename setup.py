@@ -60,6 +60,7 @@ setup(
         "openvino": ["openvino"],
         "cityscapes": ["cityscapesscripts>=2.2", "numpy<2.3"],
         "report": ["jinja2>=3", "matplotlib>=3.8"],
+        "docs": ["mkdocs<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.26", "ruff"],
         "fast-eval": ["faster-coco-eval"],
     },
     entry_points={"console_scripts": ["bpr = bpr.cli.main:entry"]},

@@ -39,7 +39,8 @@ class BPRInferencer(BaseInferencer):
     (['masks'], [60, 80], dtype('uint8'))
 
     Args:
-        model, config: as :func:`bpr.load`; unlike other inferencers, a model comes before its config.
+        model: as for :func:`bpr.load`; unlike other inferencers, it comes before its config.
+        config: as for :func:`bpr.load`.
         options: further arguments of :func:`bpr.load`.
     """
 

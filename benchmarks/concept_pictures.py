@@ -1,0 +1,136 @@
+"""Draw the pictures of docs/concepts.md: one object of a painted scene on its way through the method, a picture a step.
+
+    python benchmarks/concept_pictures.py
+
+Legend: T tile side, K patches of the object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import bpr
+from bpr.demo.scenes import coarse_masks, paint_scene
+from bpr.geometry.boundary import boundary_levels, boundary_pixels
+from bpr.geometry.boxes import Box, grow, squares_inside
+from bpr.geometry.masks import BoxMask
+from bpr.refinement.refiner import InstancePatches, Refinement
+from bpr.visualization.draw import BACKGROUND, COARSE, GAP, PALETTE, REFINED, TRUTH, Colour, blank, write_image
+from bpr.visualization.tiles import captioned, close_up, flat, square_around
+
+OUT = Path(__file__).parents[1] / "docs" / "assets"
+SEED, OBJECT = 12, 0
+TILE = 320
+EVERY = 9
+"""Of the squares before suppression, so many make one that is drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One object: its scene's image, its masks, the place that is shown, and what the network saw and said."""
+
+    image: np.ndarray
+    truth: BoxMask
+    coarse: BoxMask
+    refined: BoxMask
+    probability: np.ndarray
+    patches: InstancePatches
+    place: Box
+
+    def view(self, *contours: tuple[BoxMask, Colour, int], image: np.ndarray | None = None) -> np.ndarray:
+        return close_up(self.image if image is None else image, self.place, TILE, contours)
+
+
+def follow() -> Case:
+    scene = paint_scene(SEED)
+    truth, coarse = scene.masks[OBJECT], coarse_masks(scene, "mask_head", SEED)[OBJECT]
+    frame = coarse.to_frame()[None]
+    found: Refinement = bpr.load("starter")(scene.image, frame, return_probability=True, return_patches=True)
+    assert found.patches
+    place = square_around([tuple(box) for box in found.patches[0].boxes.tolist()], truth.frame, margin=0.02)
+    return Case(scene.image, truth, coarse, BoxMask.from_frame(found.masks[0]), found.probability[0], found.patches[0], place)
+
+
+def boundary(case: Case) -> list[np.ndarray]:
+    around = grow(case.coarse.box, 1, case.coarse.frame)
+    levels = np.zeros(case.coarse.frame, np.uint8)
+    levels[around[1] : around[3], around[0] : around[2]] = boundary_levels(case.coarse.window(around))
+    glow = cv2.applyColorMap(levels * np.uint8(60), cv2.COLORMAP_INFERNO)[..., ::-1]
+    on = np.where(levels[..., None] > 0, glow, case.image // 3)
+    return [said(case.view((case.coarse, COARSE, 2)), "the coarse mask"), said(case.view(image=on), "its boundary; brighter is surer")]
+
+
+def proposals(case: Case) -> list[np.ndarray]:
+    rows, columns = boundary_pixels(case.coarse)
+    side = int(case.patches.boxes[0, 2] - case.patches.boxes[0, 0])
+    squares = squares_inside(rows, columns, side, case.coarse.frame)
+    drawn, kept = boxed(case, squares[::EVERY]), boxed(case, case.patches.boxes)
+    words = f"{len(squares)} squares, every {EVERY}th drawn"
+    return [said(drawn, words), said(kept, f"{len(case.patches.boxes)} after suppression: the patches")]
+
+
+def patch(case: Case) -> list[np.ndarray]:
+    """What the network sees of the patch that it changed most."""
+    seen = case.patches.patches[most_changed(case)]
+    names = ("colours", "the coarse mask", "colour evidence")
+    channels = (seen[..., :3], *(np.repeat(seen[..., index, None], 3, axis=2) for index in (3, 4)))
+    return [said(enlarged(pixels), name) for pixels, name in zip(channels, names, strict=True)]
+
+
+def refined_patch(case: Case) -> list[np.ndarray]:
+    at = most_changed(case)
+    believed = (case.patches.probabilities[at] * 255).astype(np.uint8)
+    box = tuple(case.patches.boxes[at].tolist())
+    contours = ((case.coarse, COARSE, 2), (case.truth, TRUTH, 1), (case.refined, REFINED, 2))
+    answer = close_up(case.image, box, TILE, contours)
+    return [said(enlarged(np.repeat(believed[..., None], 3, axis=2)), "P(foreground)"), said(answer, "red before, blue after, white truth")]
+
+
+def reassembly(case: Case) -> list[np.ndarray]:
+    mean = np.repeat((case.probability * 255).astype(np.uint8)[..., None], 3, axis=2)
+    put_back = case.view((case.coarse, COARSE, 1), (case.refined, REFINED, 2))
+    return [
+        said(boxed(case, case.patches.boxes, mean), "the mean of the patches"),
+        said(flat(case.refined, case.place, TILE), "over one half: the mask"),
+        said(put_back, "red before, blue after"),
+    ]
+
+
+def boxed(case: Case, boxes: np.ndarray, image: np.ndarray | None = None) -> np.ndarray:
+    """The place with the outlines of squares; the first ones on top."""
+    tile, zoom = case.view((case.coarse, TRUTH, 1), image=image), TILE / (case.place[2] - case.place[0])
+    for index, box in reversed(list(enumerate(boxes))):
+        corners = np.round((box.reshape(2, 2) - case.place[:2]) * zoom).astype(int).tolist()
+        cv2.rectangle(tile, corners[0], corners[1], PALETTE[index % len(PALETTE)], 1, cv2.LINE_AA)
+    return tile
+
+
+def most_changed(case: Case) -> int:
+    """Index of the patch in which most pixels changed sides."""
+    coarse = case.patches.patches[..., 3] > 0
+    return int(((case.patches.probabilities > 0.5) != coarse).sum(axis=(1, 2)).argmax())
+
+
+def enlarged(pixels: np.ndarray) -> np.ndarray:
+    return cv2.resize(np.ascontiguousarray(pixels), (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+
+
+def said(tile: np.ndarray, words: str) -> np.ndarray:
+    return captioned(tile, [words])
+
+
+def main() -> None:
+    case = follow()
+    for step in (boundary, proposals, patch, refined_patch, reassembly):
+        tiles = [cv2.copyMakeBorder(tile, GAP, GAP // 2, GAP, 0, cv2.BORDER_CONSTANT, value=BACKGROUND) for tile in step(case)]
+        picture = np.concatenate([*tiles, blank(tiles[0].shape[0], GAP)], axis=1)
+        write_image(OUT / f"concept_{step.__name__}.png", picture)
+        print(OUT / f"concept_{step.__name__}.png")
+
+
+if __name__ == "__main__":
+    main()
