@@ -228,6 +228,20 @@ def fuzz() -> str:
     return "\n".join([f"{report['date']}, {versions}.", "", head, *rows])
 
 
+def pages() -> str:
+    """One row per page of the docs: how many of its blocks ran, and why others did not."""
+    found = read_json(RESULTS / "pages.json", "a report of tests.docs.run_pages")["pages"]
+    ran, failed = (sum(own[kind] for own in found.values()) for kind in ("ran", "failed"))
+    left = sum(len(own["not_run"]) for own in found.values())
+    head = "| page | ran | failed | seconds | date | not run |\n|---|---:|---:|---:|---|---|"
+    lines = [f"| {name} | {' | '.join(_page_cells(own))} |" for name, own in sorted(found.items())]
+    return "\n".join([f"{ran} blocks ran, {failed} failed, {left} not run.", "", head, *lines])
+
+
+def _page_cells(own: dict[str, Any]) -> list[str]:
+    return [*(str(own[key]) for key in ("ran", "failed", "seconds", "date")), " / ".join(own["not_run"])]
+
+
 def release() -> str:
     """One row per environment that the wheel was tried in."""
     report = read_json(RESULTS / "release.json", "a report of tests.release.check")
@@ -278,6 +292,7 @@ TABLES = {
     "many_records": many_records,
     "mmdetection": mmdetection,
     "fuzz": fuzz,
+    "pages": pages,
     "release": release,
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
@@ -295,7 +310,7 @@ TABLES = {
 def main() -> None:
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
-        for name in re.findall(r"<!-- table:(\w+) -->", text):
+        for name in re.findall(r"<!-- table:([a-z]\w*) -->", text):
             try:
                 block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
             except (BPRError, FileNotFoundError) as error:
