@@ -53,7 +53,7 @@ setup(
     package_data={"bpr": ["py.typed", "assets/*", "visualization/report/assets/*"]},
     cmdclass={"build_py": BuildWithConfigs},
     python_requires=">=3.10",
-    install_requires=["numpy>=1.26", "opencv-python-headless>=4.9", "pycocotools>=2.0.7", "onnxruntime>=1.17", "rich>=13"],
+    install_requires=["numpy>=1.26", "opencv-python-headless>=4.11", "pycocotools>=2.0.7", "onnxruntime>=1.18", "rich>=13.0"],
     extras_require={
         "train": TRAIN,
         "mmdet": [*TRAIN, "mmdet==3.3.0"],

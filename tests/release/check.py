@@ -43,7 +43,8 @@ def said(*command: str | Path, cwd: Path) -> str:
     """
     ran = subprocess.run([str(part) for part in command], cwd=cwd, env=ALONE, capture_output=True, text=True, check=False)
     if ran.returncode:
-        raise RuntimeError((ran.stderr.strip() or ran.stdout.strip() or f"exit code {ran.returncode}").splitlines()[-1])
+        line = (ran.stderr.strip() or ran.stdout.strip() or f"exit code {ran.returncode}").splitlines()[-1]
+        raise RuntimeError(line.replace(f"{cwd}{os.sep}", ""))  # a report names no folder of this machine
     return ran.stdout
 
 
