@@ -25,7 +25,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["bpr", "bpr.*"]),
-    package_data={"bpr": ["py.typed", "assets/*", "visualization/report/assets/*"]},
+    package_data={"bpr": ["py.typed", "assets/*", "visualization/report/assets/*", "app/assets/*"]},
     python_requires=">=3.10",
     install_requires=["numpy>=1.26", "opencv-python-headless>=4.9", "pycocotools>=2.0.7", "onnxruntime>=1.17", "rich>=13"],
     extras_require={
@@ -34,6 +34,7 @@ setup(
         "openvino": ["openvino"],
         "cityscapes": ["cityscapesscripts>=2.2", "numpy<2.3"],
         "report": ["jinja2>=3", "matplotlib>=3.8"],
+        "app": ["flask>=3"],
         "fast-eval": ["faster-coco-eval"],
     },
     entry_points={"console_scripts": ["bpr = bpr.cli.main:entry"]},
