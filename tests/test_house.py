@@ -24,6 +24,7 @@ FLOORS = {
     "visualization": 4,
     "demo": 4,
     "analysis": 5,
+    "app": 5,
     "detection": 5,
     "inferencer": 5,
     "cli": 6,

@@ -122,6 +122,11 @@ def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.nda
         content = read_whole(path)
     except OSError as error:
         raise BadImage(f"{path}: cannot read the image ({error.strerror})") from None
+    return decode_image(content, path, frame)
+
+
+def decode_image(content: bytes, path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:
+    """:func:`read_image` of a file's bytes; ``path`` is what errors call it."""
     check_size(content, path)
     data = np.frombuffer(content, np.uint8)
     image = _decoded(data)

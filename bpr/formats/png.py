@@ -41,7 +41,12 @@ def read_labels(path: str | Path) -> tuple[np.ndarray, Palette | None]:
     Raises:
         BPRError: not a PNG, damaged, or an image of colours.
     """
-    chunks = _chunks(path)
+    return decode_labels(_bytes(path), path)
+
+
+def decode_labels(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette | None]:
+    """:func:`read_labels` of a file's bytes; ``path`` is what errors call it."""
+    chunks = _chunks(content, path)
     header = bytearray(chunks[b"IHDR"])
     if header[DEPTH] not in DEPTHS.get(header[KIND], ()):
         raise BPRError(f"{path}: expected a PNG of one channel or with a palette, got one of colours; save the label numbers themselves")
@@ -60,14 +65,34 @@ def read_colours(path: str | Path) -> np.ndarray:
     Raises:
         BPRError: missing or damaged.
     """
-    chunks = _chunks(path)
+    return decode_colours(_bytes(path), path)
+
+
+def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
+    """:func:`read_colours` of a file's bytes; ``path`` is what errors call it."""
+    chunks = _chunks(content, path)
     pixels = [(name, data) for name, data in chunks.items() if name in (b"PLTE", b"IDAT")]
     whole = _assemble([(b"IHDR", chunks[b"IHDR"]), *pixels, (b"IEND", b"")])
     return _decode(whole, cv2.IMREAD_COLOR_RGB, path)
 
 
+def is_coloured(content: bytes, path: str | Path) -> bool:
+    """Whether the pixels of a PNG are colours of their own, and not numbers.
+
+    Raises:
+        BPRError: not a PNG, or damaged.
+    """
+    return _chunks(content, path)[b"IHDR"][KIND] not in DEPTHS
+
+
 def write_png(path: str | Path, pixels: np.ndarray, palette: Palette | None = None) -> None:
     """Write (H, W) uint8 or uint16 numbers, or (H, W, 3) uint8 RGB, as a PNG."""
+    with atomic_open(path, "wb") as file:
+        file.write(encode_png(pixels, palette))
+
+
+def encode_png(pixels: np.ndarray, palette: Palette | None = None) -> bytes:
+    """What :func:`write_png` writes."""
     _, data = cv2.imencode(".png", pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     content = data.tobytes()
     if palette:
@@ -76,12 +101,10 @@ def write_png(path: str | Path, pixels: np.ndarray, palette: Palette | None = No
         header[KIND] = PALETTE
         opacity = [(b"tRNS", palette.opacity)] if palette.opacity else []
         content = _assemble([(b"IHDR", bytes(header)), (b"PLTE", palette.colours), *opacity, (b"IDAT", chunks[b"IDAT"]), (b"IEND", b"")])
-    with atomic_open(path, "wb") as file:
-        file.write(content)
+    return content
 
 
-def _chunks(path: str | Path) -> dict[bytes, bytes]:
-    content = _bytes(path)
+def _chunks(content: bytes, path: str | Path) -> dict[bytes, bytes]:
     if not content.startswith(SIGNATURE):
         raise BPRError(f"{path}: expected a PNG, got another file")
     chunks = dict(_split(content))

@@ -11,7 +11,7 @@ import pytest
 
 from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
-from tests.visualization.report.conftest import Tab
+from tests.browser import Tab
 from tests.visualization.report.made import HOSTILE_CLASS, HOSTILE_FILE, multiplied
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
-  /** Masks and contours of a row, made once when it is opened. */
-  function prepare(row) {
+  /** Masks and contours of a row and its picture, made once when it is opened. */
+  function prepare(row, picture) {
     const parts = { image: new Image() };
     for (const [name, counts] of Object.entries(row.masks)) {
       const mask = decode(counts, row.cut.width, row.cut.height);
       parts[name] = { mask, contour: contour(mask) };
     }
-    parts.image.src = `data/cuts/${row.number}.jpg`;
+    parts.image.src = picture;
     return parts;
   }
 
@@ -95,8 +95,11 @@
     return { left, top, width: side, height: side };
   }
 
-  /** Draw `side` ("before" or "after") in a mode over the image; the canvas keeps its size in the page. */
-  function draw(canvas, row, parts, { side, mode, place = null }) {
+  /**
+   * Draw `side` ("before" or "after") in a mode over the image; the canvas keeps its size in the page. `more(context, scale)`
+   * draws what else is to be seen, in the cut's pixels.
+   */
+  function draw(canvas, row, parts, { side, mode, place = null, more = () => {} }) {
     const seen = window(row, place);
     const ratio = globalThis.devicePixelRatio || 1;
     canvas.width = Math.round(canvas.clientWidth * ratio);
@@ -113,7 +116,8 @@
     context.drawImage(parts.image, 0, 0, row.cut.width, row.cut.height);
     context.imageSmoothingEnabled = false;
     MODES[mode](context, parts, side, scale / ratio);
+    more(context, scale / ratio);
   }
 
-  report.stage = { prepare, draw };
+  report.stage = { prepare, draw, layer, ink, colour, stroke };
 })((globalThis.bprReport ??= {}));

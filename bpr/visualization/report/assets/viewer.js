@@ -55,7 +55,7 @@
 
     /** Show `row`; the next and the previous one are its neighbours in `list`. */
     open(row, list) {
-      Object.assign(this, { row, list, place: null, parts: stage.prepare(row) });
+      Object.assign(this, { row, list, place: null, parts: stage.prepare(row, `data/cuts/${row.number}.jpg`) });
       if (!this.dialog.open) this.dialog.showModal();
       this.write();
       find("slider").focus();

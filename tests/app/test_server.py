@@ -1,0 +1,235 @@
+"""What the server of ``bpr app`` answers; the rows of docs/errors.md, heading The page."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+import bpr
+from bpr.cli.main import main
+from bpr.errors import BPRError
+from bpr.formats.png import Palette, decode_labels, encode_png
+from bpr.formats.rle import decode_mask
+from tests.conftest import ROOT
+
+pytest.importorskip("flask", reason="the page of bpr app needs Flask (the [app] extra)")
+from bpr.app.server import MOST_BYTES, OWN, SCRIPTS, STYLES, listen, make_app
+from bpr.app.work import MOST_PIXELS as DEFAULT_PIXELS
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
+Files = dict[str, tuple[bytes, str]]
+FRAME = (120, 160)
+MOST_PIXELS = 30_000
+TRUTH = cv2.circle(np.zeros(FRAME, np.uint8), (82, 62), 38, 1, -1)
+DISK = cv2.circle(np.zeros(FRAME, np.uint8), (80, 60), 40, 1, -1)
+PIXELS = np.random.default_rng(0).integers(0, 80, (*FRAME, 3), np.uint8) + 150 * TRUTH[..., None]
+PHOTO = encode_png(PIXELS)
+PALETTE = Palette(bytes(range(30)))
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    return make_app(bpr.load("identity"), "identity", MOST_PIXELS).test_client()
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Of any number of channels."""
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def ask(client: FlaskClient, files: Files, path: str = "/refine", **headers: str) -> tuple[int, dict[str, Any]]:
+    """Status and answer."""
+    data = {role: (BytesIO(content), name) for role, (content, name) in files.items()}
+    answer = client.post(path, data=data, headers=headers)
+    return answer.status_code, answer.get_json()
+
+
+def pair(photo: bytes = PHOTO, mask: bytes | None = None) -> Files:
+    return {"photo": (photo, "photo.png"), "mask": (encode_png(DISK) if mask is None else mask, "mask.png")}
+
+
+def test_the_mask_is_what_bpr_load_makes_of_it() -> None:
+    refiner = bpr.load("starter-fast")
+    code, answer = ask(make_app(refiner, "starter-fast").test_client(), pair())
+    expected = refiner(PIXELS, DISK, return_patches=True)
+    changes = expected.masks != DISK
+    assert code == 200
+    assert np.array_equal(decode_labels(base64.b64decode(answer["png"]), "png")[0], expected.masks)
+    assert np.array_equal(decode_mask({"size": FRAME, "counts": answer["after"]}).to_frame(), expected.masks > 0)
+    assert np.array_equal(decode_mask({"size": FRAME, "counts": answer["before"]}).to_frame(), DISK > 0)
+    assert (answer["changed"], answer["foreground"]) == (changes.sum(), DISK.sum())
+    assert sorted(answer["boxes"]) == sorted(expected.patches[0].boxes.tolist())
+    inside = [changes[max(y0, 0) : y1, max(x0, 0) : x1].sum() for x0, y0, x1, y1 in answer["boxes"]]
+    assert inside == sorted(inside, reverse=True)
+    assert inside[0] > 0
+
+
+MASKS = {
+    "0 and 1": (encode_png(DISK), DISK),
+    "0 and 255": (encode_png(DISK * 255), DISK * 255),
+    "16 bits": (encode_png(DISK * np.uint16(300)), DISK * np.uint16(300)),
+    "palette": (encode_png(DISK * 7, PALETTE), DISK * 7),
+    "colours": (png(DISK[..., None] * np.array([9, 0, 200], np.uint8)), DISK * 255),
+    "colours and alpha": (png(np.dstack([DISK * 255] * 3 + [np.full(FRAME, 255, np.uint8)])), DISK * 255),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_a_mask_comes_back_as_it_was_given(client: FlaskClient, kind: str) -> None:
+    content, expected = MASKS[kind]
+    _, seen = ask(client, {"mask": (content, "mask.png")}, "/mask")
+    assert (seen["width"], seen["height"]) == (160, 120)
+    assert np.array_equal(decode_mask({"size": FRAME, "counts": seen["counts"]}).to_frame(), DISK > 0)
+    _, answer = ask(client, pair(mask=content))
+    numbers, palette = decode_labels(base64.b64decode(answer["png"]), "png")
+    assert numbers.dtype == expected.dtype
+    assert np.array_equal(numbers, expected)
+    assert palette == (PALETTE if kind == "palette" else None)
+
+
+def bomb() -> bytes:
+    """A photo that says it has 2^32 pixels."""
+    content = bytearray(PHOTO)
+    content[16:24] = struct.pack(">II", 2**16, 2**16)
+    return bytes(content)
+
+
+REFUSED: dict[str, Callable[[], Files]] = {
+    "a mask of another size than the photo": lambda: pair(mask=encode_png(DISK[:90])),
+    "a mask that is no PNG": lambda: pair(mask=cv2.imencode(".jpg", DISK * 255)[1].tobytes()),
+    "a mask that is cut off": lambda: pair(mask=encode_png(DISK)[:-20]),
+    "a mask without a foreground": lambda: pair(mask=encode_png(DISK * 0)),
+    "a photo that is no image": lambda: pair(photo=b"hello"),
+    "a photo or mask of more than `--max-pixels`": lambda: pair(photo=encode_png(np.zeros((200, 300), np.uint8))),
+    "a photo that says it is larger than [the limits](security.md#limits)": lambda: pair(photo=bomb()),
+    "no photo": lambda: {"mask": pair()["mask"]},
+    "more than 64 MiB": lambda: pair(photo=bytes(MOST_BYTES)),
+}
+
+
+def documented() -> dict[str, str]:
+    """What docs/errors.md says that the page says, by what goes in."""
+    section = (ROOT / "docs/errors.md").read_text(encoding="utf-8").split("## The page")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| (.+?) \| `(.+?)` \|$", section, re.MULTILINE))
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_what_is_wrong_is_said_in_one_line(client: FlaskClient, row: str) -> None:
+    code, answer = ask(client, REFUSED[row]())
+    assert code in (400, 413)
+    assert answer["error"] == documented()[row]
+
+
+def test_every_row_of_the_table_is_tested() -> None:
+    assert set(documented()) == {*REFUSED, "a `--port` that is taken, a `--host` of another machine"}
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Host": "elsewhere.example"}])
+def test_pages_of_others_and_false_names_are_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    code, answer = ask(client, pair(), **headers)
+    assert code == 403
+    assert set(answer) == {"error"}
+
+
+@pytest.mark.parametrize("name", ["localhost:7860", "127.0.0.1:7860", "[::1]:7860"])
+def test_the_own_page_is_answered_by_every_name(client: FlaskClient, name: str) -> None:
+    assert ask(client, pair(), Origin=f"http://{name}", Host=name)[0] == 200
+
+
+def test_a_page_for_other_machines_answers_to_any_name() -> None:
+    client = make_app(bpr.load("identity"), "identity", local=False).test_client()
+    assert ask(client, pair(), Host="my-machine.example")[0] == 200
+
+
+def test_the_page_loads_from_nowhere_else(client: FlaskClient) -> None:
+    page = client.get("/")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    names = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
+    assert names == [f"assets/{name}" for name in (*STYLES, *SCRIPTS)]
+    for name in names:
+        assert client.get(f"/{name}").status_code == 200
+    assert client.get("/assets/server.py").status_code == client.get("/assets/../server.py").status_code == 404
+    for path in OWN.iterdir():
+        assert not re.search(r"https?://|@import|url\(|innerHTML", path.read_text(encoding="utf-8")), path
+
+
+def test_the_demo_is_a_photo_and_its_mask(client: FlaskClient) -> None:
+    files = pair(*(client.get(f"/demo/{role}.png").data for role in ("photo", "mask")))
+    code, answer = ask(make_app(bpr.load("identity"), "identity").test_client(), files)
+    assert (code, answer["changed"]) == (200, 0)
+    assert len(answer["boxes"]) > 10
+    assert client.get("/demo/other.png").status_code == 404
+
+
+def test_nothing_stays_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    client = make_app(bpr.load("identity"), "identity").test_client()
+    noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
+    assert ask(client, pair(png(noise), encode_png(np.pad(DISK, ((0, 480), (0, 440))))))[0] == 200
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    server = listen(make_app(bpr.load("identity"), "identity"), "127.0.0.1", 0)
+    line = documented()["a `--port` that is taken, a `--host` of another machine"].replace("7860", str(server.port))
+    assert main(["app", "--model", "identity", "--port", str(server.port)]) == 1
+    server.server_close()
+    assert capsys.readouterr().err == f"bpr app: {line}\n"
+    with pytest.raises(BPRError, match=r"expected to listen on 203\.0\.113\.1:0, got: .*; choose another --port or --host"):
+        listen(make_app(bpr.load("identity"), "identity"), "203.0.113.1", 0)
+
+
+def test_the_command_serves_until_it_is_interrupted() -> None:
+    command = [sys.executable, str(ROOT / "tools/app.py"), "--model", "identity", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as running:
+        assert running.stdout
+        said = re.fullmatch(r"identity is ready: open (http://127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", running.stdout.readline())
+        assert said
+        with urllib.request.urlopen(said[1]) as page:
+            assert b"Better boundaries" in page.read()
+        running.send_signal(signal.SIGINT)
+        assert running.communicate(timeout=30) == ("", "")
+        assert running.returncode == 0
+
+
+def test_a_host_for_others_is_warned_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("werkzeug.serving.BaseWSGIServer.serve_forever", lambda server: server.server_close())
+    assert main(["app", "--model", "identity", "--port", "0", "--host", "0.0.0.0"]) == 0
+    said = capsys.readouterr()
+    assert re.fullmatch(r"identity is ready: open http://0\.0\.0\.0:\d+ in a browser; Ctrl-C stops\n", said.out)
+    assert said.err == "warning: --host 0.0.0.0 lets other machines use this page; it asks for no password\n"
+
+
+def test_the_limits_are_those_that_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = f"{DEFAULT_PIXELS // 10**6} million"
+    page = (ROOT / "docs/app.md").read_text(encoding="utf-8")
+    assert f"{pixels} pixels; photo and mask together may have {MOST_BYTES >> 20} MiB" in page
+    with pytest.raises(SystemExit):
+        main(["app", "--help"])
+    assert f"(default: {pixels})" in " ".join(capsys.readouterr().out.split())
+
+
+def test_without_flask_the_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "flask" else found(name, *more))
+    assert main(["app"]) == 1
+    assert capsys.readouterr().err == "bpr app: the page needs the [app] extra: pip install 'bpr[app]' (Flask is missing)\n"
