@@ -130,7 +130,7 @@ def _about(args: argparse.Namespace, shared: SharedRun) -> dict[str, Any]:
     options = ("model", "preset", "min_score", "reach", "format", "img_dir")
     model = {"backend": getattr(predictor, "backend", None), "scheme": predictor.scheme.to_dict(), "weights": _weights(args)}
     fingerprint = {"version": bpr.__version__, **inputs(args.results, args.ann), **model, **{name: getattr(args, name) for name in options}}
-    paths = {name: path and str(Path(path).absolute()) for name, path in (("results", args.results), ("ann", args.ann), ("img_dir", args.img_dir))}
+    paths = {name: getattr(args, name) and str(Path(getattr(args, name)).absolute()) for name in ("results", "ann", "img_dir")}
     return {"fingerprint": fingerprint, "arguments": {**paths, "format": args.format, "min_score": args.min_score}}
 
 

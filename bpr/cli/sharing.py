@@ -20,7 +20,7 @@ LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
 def add_sharing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on where the same command was interrupted")
-    parser.add_argument("--shard", type=_shard, metavar="I/N", help="do the I-th of N parts only; in the end bpr merge joins them")
+    parser.add_argument("--shard", type=_shard, metavar="I/N", help="do the I-th of N parts only (docs/scale.md)")
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started these processes, which share the work")
 
 
@@ -38,14 +38,29 @@ def is_resumed(args: argparse.Namespace) -> bool:
     return bool(args.resume) or (args.launcher != "none" and was_restarted())
 
 
+def share_of(args: argparse.Namespace) -> tuple[int, int]:
+    """Which of how many fixed parts this process does: what ``--shard`` says, or what the launcher does."""
+    from bpr.distributed.launchers import place
+
+    if args.launcher == "none":
+        return args.shard or (1, 1)
+    _check_no_shard(args)
+    own = place(args.launcher)
+    return own.rank + 1, own.count
+
+
+def _check_no_shard(args: argparse.Namespace) -> None:
+    if args.shard:
+        raise BPRError("--shard: expected no --launcher beside it, which shares the work itself; leave one out")
+
+
 def worker_of(args: argparse.Namespace) -> Worker:
     """Who this process is among those that share the work."""
     from bpr.refinement.worklist import Share
 
     if args.launcher == "none":
         return Share(*(args.shard or (1, 1)))
-    if args.shard:
-        raise BPRError("--shard: expected no --launcher beside it, which shares the work itself; leave one out")
+    _check_no_shard(args)
     try:
         from bpr.distributed.ranks import Rank
     except ImportError as error:

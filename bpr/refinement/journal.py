@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from bpr.refinement.plan import Plan
 CHANGED = ("segmentation", "bbox", "area")
 """Keys that refining may change (:func:`bpr.formats.coco.with_mask`)."""
 SEAL = b"="
+NOT_OURS = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What reading a line can raise that is damaged, or whole and of a stranger."""
 
 
 class Journal:
@@ -48,9 +51,9 @@ class Journal:
         Raises:
             OSError: no room, or no disk any more; the image does not count.
         """
-        kept = {index for kept in done.kept for index in kept.indices}
+        kept = _kept(done)
         pairs = zip(done.indices, done.records, strict=True)
-        lines = [b"%d %b" % (index, _json(_changed(record))) for index, record in pairs if index not in kept]
+        lines = [b"%d %b" % (own, _json(_changed(record))) for own, record in pairs if own not in kept]
         reasons = [[kept.reason, list(kept.indices), kept.detail] for kept in done.kept]
         seal = {"indices": list(done.indices), "patches": done.patches, "left_out": done.left_out, "kept": reasons}
         self._write(b"".join(map(checked_line, [*lines, b"%b %b" % (SEAL, _json(seal))])))
@@ -98,9 +101,9 @@ class Finished:
         """The records in their order, refined where they were."""
         files = [open(path, "rb") for path in self._paths]  # noqa: SIM115  (closed below)
         try:
-            for index, record in enumerate(records):
-                number = int(self._journal[index])
-                yield record if number < 0 else {**record, **_change(files[number], int(self._place[index]))}
+            for place, record in enumerate(records):
+                number = int(self._journal[place])
+                yield record if number < 0 else {**record, **_change(files[number], int(self._place[place]))}
         finally:
             for file in files:
                 file.close()
@@ -115,17 +118,16 @@ class Finished:
                     waiting = {}
                 else:
                     waiting[int(head)] = place
-            except (ValueError, KeyError, TypeError, IndexError):  # torn, damaged, or whole and not ours
+            except NOT_OURS:
                 self.damaged += 1
 
     def _seal(self, number: int, done: FinishedImage, waiting: dict[int, int]) -> None:
         """An image ends here; it counts if all of it is there and no journal has brought it before."""
-        kept = {index for kept in done.kept for index in kept.indices}
-        refined = [index for index in done.indices if index not in kept]
-        if any(index not in waiting for index in refined) or self.held[done.indices].any():
+        refined = sorted(set(done.indices) - _kept(done))
+        if self.held[done.indices].any() or not waiting.keys() >= set(refined):
             return
         self.held[done.indices] = True
-        self._journal[refined], self._place[refined] = number, [waiting[index] for index in refined]
+        self._journal[refined], self._place[refined] = number, [waiting[own] for own in refined]
         if done.kept:
             self._with_kept.append(done)
         else:
@@ -133,9 +135,21 @@ class Finished:
 
 
 def _finished_image(text: bytes) -> FinishedImage:
-    """What a seal says; the records are in the lines before it."""
+    """What a seal says; the records are in the lines before it.
+
+    Raises:
+        one of NOT_OURS.
+    """
     seal = json.loads(text)
-    return FinishedImage(seal["indices"], (), seal["patches"], seal["left_out"], [Kept(*kept) for kept in seal["kept"]])
+    kept = [Kept(str(reason), list(map(index, indices)), str(detail)) for reason, indices, detail in seal["kept"]]
+    indices = list(map(index, seal["indices"]))
+    if min(indices) < 0:
+        raise ValueError("a negative index")
+    return FinishedImage(indices, (), index(seal["patches"]), index(seal["left_out"]), kept)
+
+
+def _kept(done: FinishedImage) -> set[int]:
+    return {own for kept in done.kept for own in kept.indices}
 
 
 def _changed(record: Record) -> Record:
@@ -148,11 +162,11 @@ def _json(value: Any) -> bytes:
 
 def _change(file: Any, place: int) -> Record:
     file.seek(place)
-    text = text_of(file.readline())
-    if text is None:
-        raise BPRError(f"{file.name}: expected the line at byte {place} as it was a moment ago, got a damaged one; check the disk")
-    change: Record = json.loads(text.partition(b" ")[2])
-    return change
+    try:
+        change: Record = json.loads((text_of(file.readline()) or b"").split(b" ", 1)[1])
+        return {key: value for key, value in change.items() if key in CHANGED}
+    except NOT_OURS:
+        raise BPRError(f"{file.name}: expected what changed in a record at byte {place}, got a damaged line; check the disk") from None
 
 
 def journals_in(folder: Path) -> Sequence[Path]:

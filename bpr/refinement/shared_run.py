@@ -59,9 +59,10 @@ class SharedRun:
 
     def _done_before(self) -> np.ndarray:
         """(I,) bool: what the leader, or a worker that asks nobody, found in the journals at the beginning."""
-        said = self.worker.agree(lambda: self.folder.token() + np.packbits(images_done(self.plan, self._all_finished())).tobytes())
-        if said[:TOKEN] != self.folder.token():
-            raise BPRError(f"{self.folder.path}: expected the folder of the first rank, got another or none; --out must be on a shared disk")
+        token = self.folder.token
+        said = self.worker.agree(lambda: token() + np.packbits(images_done(self.plan, self._all_finished())).tobytes())
+        if said[:TOKEN] != token():
+            raise BPRError(f"{self.folder.path}: expected the folder of the first rank, got another; --out must be on a shared disk")
         done = np.unpackbits(np.frombuffer(said[TOKEN:], np.uint8), count=len(self.plan)).view(bool)
         self.on_progress(self.worker.count_done(0 if self.follows else self._records_of(done)))
         return done
