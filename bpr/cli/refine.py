@@ -15,6 +15,8 @@ from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, 
 from bpr.errors import BPRError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bpr.formats.coco import Record
     from bpr.formats.source import Source
     from bpr.refinement.clock import StageClock
@@ -52,11 +54,11 @@ def run(args: argparse.Namespace) -> int:
     from bpr.refinement.stopping import Stop
 
     shared, source = _shared_run(args)
-    with shared.folder.joined(shared.worker, _about(args, shared), is_resumed(args)), Stop() as stop:
-        shared.stopped = stop
+    with shared.folder.joined(shared.worker, _about(args, shared), is_resumed(args)):
+        done = shared.done_before()
         try:
-            with kept_on_failure():
-                return _refine(args, shared, source)
+            with Stop() as shared.stopped, kept_on_failure():
+                return _refine(args, shared, source, done)
         except Unfinished as error:
             print(f"bpr refine: {args.out}: {error}; what is finished is kept; go on with: {go_on_command(args)}", file=sys.stderr)
             return 1
@@ -81,11 +83,11 @@ def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
     return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, source.exclusive), source
 
 
-def _refine(args: argparse.Namespace, shared: SharedRun, source: Source) -> int:
+def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: np.ndarray) -> int:
     """Refine, and write the result where it is this worker's to write."""
     with progress_bar("refining", len(shared.plan.indices)) if not shared.follows else nullcontext(lambda done: None) as advance:
         shared.on_progress = advance
-        shared.work()
+        shared.work(done)
     if shared.follows:
         return int(shared.stopped())
     finished = shared.finished()

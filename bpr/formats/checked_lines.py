@@ -1,6 +1,6 @@
 """Lines that know whether they are whole, so that a file which a kill, a full disk or a bad one cut is read up to what is true.
 
-    3610a686 hello      CRC-32 of the text in hexadecimal, the text
+3610a686 hello      CRC-32 of the text in hexadecimal, the text
 """
 
 from __future__ import annotations

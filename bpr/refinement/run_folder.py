@@ -1,8 +1,8 @@
 """The folder ``.OUT.run`` beside an output: all that a run which is not finished needs to go on.
 
-    run.json     what decides the result (the fingerprint), and what is needed to write it
-    *.journal    of every worker: what it has finished (bpr.refinement.journal)
-    lock         held while somebody works here; the system lets go of it when its holder dies
+run.json     what decides the result (the fingerprint), and what is needed to write it
+*.journal    of every worker: what it has finished (bpr.refinement.journal)
+lock         held while somebody works here; the system lets go of it when its holder dies
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ class SharedRun:
         """Whether another process says what is to be done and writes the result."""
         return self.worker.rank and not self.worker.leads
 
-    def work(self) -> None:
-        """Do this worker's part of what is not done, and as the leader wait for the others and do what they left."""
-        done = self._done_before()
+    def work(self, done: np.ndarray) -> None:
+        """Do this worker's part of what is not ``done`` (I,), and as the leader wait for the others and do what they left."""
+        self.on_progress(self.worker.count_done(0 if self.follows else self._records_of(done)))
         self._refine(image for image in self.worker.take(self.plan.costs) if not done[image])
         self.worker.finish(self.stopped)
         if self.worker.leads and not self.stopped():
@@ -57,15 +57,13 @@ class SharedRun:
         """What all have finished, or, of a worker that does not lead, what it has."""
         return self.folder.finished(self.plan.records, None if self.worker.leads else self.worker)
 
-    def _done_before(self) -> np.ndarray:
+    def done_before(self) -> np.ndarray:
         """(I,) bool: what the leader, or a worker that asks nobody, found in the journals at the beginning."""
         token = self.folder.token
         said = self.worker.agree(lambda: token() + np.packbits(images_done(self.plan, self._all_finished())).tobytes())
         if said[:TOKEN] != token():
             raise BPRError(f"{self.folder.path}: expected the folder of the first rank, got another; --out must be on a shared disk")
-        done = np.unpackbits(np.frombuffer(said[TOKEN:], np.uint8), count=len(self.plan)).view(bool)
-        self.on_progress(self.worker.count_done(0 if self.follows else self._records_of(done)))
-        return done
+        return np.unpackbits(np.frombuffer(said[TOKEN:], np.uint8), count=len(self.plan)).view(bool)
 
     def _all_finished(self) -> Finished:
         return self.folder.finished(self.plan.records)

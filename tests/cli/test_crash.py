@@ -66,6 +66,14 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.fixture(scope="module")
+def slow(scenes: SmallSet) -> str:
+    """A script that refines slowly."""
+    script = scenes.folder / "slow.py"
+    script.write_text(SLOW)
+    return str(script)
+
+
 def start(*command: str, before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     line, pipe = [sys.executable, *command], subprocess.PIPE
@@ -81,10 +89,10 @@ def interrupt(process: subprocess.Popen[str], number: int, images: int) -> str:
     return process.communicate(timeout=60)[1]
 
 
-def test_killed_at_random_moments_every_record_is_there_once(scenes: SmallSet, expected: bytes, tmp_path: Path) -> None:
+def test_killed_at_random_moments_every_record_is_there_once(slow: str, scenes: SmallSet, expected: bytes, tmp_path: Path) -> None:
     rng, out = np.random.default_rng(0), tmp_path / "out.json"
     for attempt in range(5):
-        process = start("-c", SLOW, *words(scenes, out, *["--resume"] * bool(attempt)))
+        process = start(slow, *words(scenes, out, *["--resume"] * bool(attempt)))
         assert process.stdout
         process.stdout.readline()
         time.sleep(float(rng.uniform(0, 0.15)))
@@ -97,9 +105,11 @@ def test_killed_at_random_moments_every_record_is_there_once(scenes: SmallSet, e
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_run_with_the_command_that_goes_on(scenes: SmallSet, expected: bytes, tmp_path: Path, number: int) -> None:
+def test_a_signal_ends_a_run_with_the_command_that_goes_on(
+    slow: str, scenes: SmallSet, expected: bytes, tmp_path: Path, number: int
+) -> None:
     out = tmp_path / "out put.json"
-    process = start("-c", SLOW, *words(scenes, out))
+    process = start(slow, *words(scenes, out))
     last = interrupt(process, number, images=3).strip().splitlines()[-1]
     assert process.returncode == 1
     assert f"{out}: interrupted; " in last
@@ -118,7 +128,7 @@ def small_files() -> None:
 
 def test_a_full_disk_is_one_line_and_costs_nothing(scenes: SmallSet, expected: bytes, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    process = start("-m", "bpr.cli.main", *words(scenes, out), before=small_files)
+    process = start(str(ROOT / "tools" / "refine.py"), *words(scenes, out)[1:], before=small_files)
     errors = process.communicate(timeout=60)[1].strip().splitlines()
     assert process.returncode == 1
     assert f"{out}: cannot write: File too large; what is finished is kept; go on with: " in errors[-1]
@@ -144,9 +154,7 @@ def test_a_disk_that_is_full_when_the_result_is_written(
     assert out.read_bytes() == expected
 
 
-def test_shards_make_what_one_run_makes(
-    scenes: SmallSet, expected: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_shards_make_what_one_run_makes(scenes: SmallSet, expected: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     for shard in ("3/3", "1/3"):
         assert main(words(scenes, out, "--shard", shard)) == 0
@@ -178,9 +186,9 @@ def test_two_ranks_make_what_one_process_makes(small_set: SmallSet, tmp_path: Pa
     assert main(words(small_set, alone, "--ann", str(small_set.ann), model="starter-fast")) == 0
     script = tmp_path / "dies_once.py"
     script.write_text(DIES_ONCE)
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", str(script), str(tmp_path / "died")]
-    options = ["--ann", str(small_set.ann), "--launcher", "pytorch"]
-    process = start(*torchrun, *words(small_set, shared, *options, model="starter-fast"))
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
+    command = words(small_set, shared, "--ann", str(small_set.ann), "--launcher", "pytorch", model="starter-fast")
+    process = start(*torchrun, str(script), str(tmp_path / "died"), *command)
     printed = "\n".join(process.communicate(timeout=120))
     assert process.returncode == 0, printed[-3000:]
     assert (tmp_path / "died").exists()

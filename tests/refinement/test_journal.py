@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bpr.errors import BPRError
+from bpr.formats.checked_lines import checked_line
 from bpr.refinement.clock import StageClock
 from bpr.refinement.journal import Finished, Journal
 from bpr.refinement.outcome import FinishedImage, Kept
@@ -85,9 +86,8 @@ def test_an_image_that_is_finished_twice_counts_once(path: Path, tmp_path: Path)
 
 
 def test_lines_of_strangers_are_passed_over(path: Path) -> None:
-    from bpr.formats.checked_lines import checked_line
-
-    foreign = b"=", b"= {}", b'= {"indices":[99],"patches":0,"left_out":0,"kept":[]}', b"x y", b"\xff", b'= {"indices":[-1]}', b"= " + b"[" * 9999
+    too_far = b'= {"indices": [99], "patches": 0, "left_out": 0, "kept": []}'
+    foreign = b"=", b"= {}", b"x y", b"\xff", b"= " + b"[" * 9999, too_far, too_far.replace(b"99", b"-1"), too_far.replace(b"99", b"9" * 99)
     path.write_bytes(b"".join(map(checked_line, foreign)) + path.read_bytes())
     assert images_in(path) == [0, 1, 2, 3]
 
@@ -102,7 +102,7 @@ def test_only_the_same_run_goes_on_and_only_when_it_is_told_to(tmp_path: Path) -
     folder = RunFolder(tmp_path / "out.json")
     with folder.joined(Share(), ABOUT, resume=False):
         pass
-    with pytest.raises(BPRError, match="an unfinished run lies in .*go on with it by --resume, or delete that folder"), joined(folder):
+    with pytest.raises(BPRError, match=r"an unfinished run lies in .*go on with it by --resume, or delete that folder"), joined(folder):
         pass
     other = {"fingerprint": {**ABOUT["fingerprint"], "min_score": 0.5}}
     with pytest.raises(BPRError, match="began with other min_score"), folder.joined(Share(), other, resume=True):
