@@ -92,6 +92,7 @@ def chaos(kills: int, seed: int) -> dict[str, Any]:
         run = Chaos(folder, seed)
         while run.kills.total() < kills:
             run.attempt()
+            print(dict(run.kills), dict(run.found), flush=True)
         run.finish()
     finally:
         shutil.rmtree(folder)

@@ -71,8 +71,8 @@ def timed_journal(folder: Path, repeats: int) -> dict[str, list[float]]:
         run = RunFolder(out)
         shared = SharedRun(run, Share(), source.records, plan_images(source.records), images, refiner, threads=1, exclusive=False)
         with run.joined(shared.worker, {"fingerprint": {}}, resume=False):
-            shared.work(shared.done_before())
-            write_result(run, shared.plan, shared.finished(), source, shared.clock)
+            finished = shared.work(shared.done_before())
+            write_result(run, shared.plan, finished, source, shared.clock)
 
     return in_turn({"without a journal": without, "with a journal": with_journal}, repeats)
 

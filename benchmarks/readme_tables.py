@@ -196,8 +196,9 @@ def ranks() -> str:
     rows = [f"| {name} | {t.median:.2f} | {t.low:.2f} .. {t.high:.2f} | {t.repeats} |" for name, t in spent.items()]
     head = ["| | seconds | quartiles | runs |", "|---|---:|---:|---:|"]
     overhead = 100 * (kept.median / without.median - 1)
-    found = [f"Two ranks are {one.median / two.median:.2f} times as fast as one; keeping a journal costs {overhead:+.1f} % (target: under 2 %)."]
-    return "\n".join([f"{where['date']}, {where['cores']} cores of {where['processor']}, Python {where['python']}.", "", *head, *rows, "", *found])
+    said = f"{where['date']}, {where['cores']} cores of {where['processor']}, Python {where['python']}."
+    gain = f"Two ranks are {one.median / two.median:.2f} times as fast as one"
+    return "\n".join([said, "", *head, *rows, "", f"{gain}; keeping a journal costs {overhead:+.1f} % (target: under 2 %)."])
 
 
 def two_hosts(part: str) -> str:

@@ -33,7 +33,7 @@ HOSTS = ("bpr-host-0", "bpr-host-1")
 CABLES = ("bpr-veth-0", "bpr-veth-1")
 ADDRESSES = ("10.203.7.1", "10.203.7.2")
 SCENES, FRAME = 80, (120, 160)
-PATIENCE = 240.0
+PATIENCE = 600.0
 """Seconds that any one wait may take."""
 ITERATIONS = 12
 

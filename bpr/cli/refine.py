@@ -87,10 +87,9 @@ def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: n
     """Refine, and write the result where it is this worker's to write."""
     with progress_bar("refining", len(shared.plan.indices)) if not shared.follows else nullcontext(lambda done: None) as advance:
         shared.on_progress = advance
-        shared.work(done)
+        finished = shared.work(done)
     if shared.follows:
         return int(shared.stopped())
-    finished = shared.finished()
     report = finished.report(shared.plan, shared.clock)
     if shared.stopped():
         raise Unfinished(f"interrupted; {report.images} of {len(shared.plan)} images are done")

@@ -46,17 +46,29 @@ class Rank:
         return bytes(self._store.get("said"))
 
     def take(self, costs: np.ndarray) -> Iterable[int]:
-        return taken(chunks(costs, self.count), lambda: self._store.add("taken", 1) - 1)
+        return taken(chunks(costs, self.count), lambda: self._counted("taken", 1) - 1)
 
     def count_done(self, records: int) -> int:
-        return int(self._store.add("done", records))
+        return self._counted("done", records)
 
     def finish(self, stopped: Callable[[], bool]) -> None:
         """In small waits, so that a signal is noticed."""
-        finished = self._store.add("finished", 1)
+        finished = self._counted("finished", 1)
         while self.leads and finished < self.count and not stopped():
             time.sleep(PATIENCE)
-            finished = self._store.add("finished", 0)
+            finished = self._counted("finished", 0)
+
+    def _counted(self, name: str, by: int) -> int:
+        """A number that all ranks count up.
+
+        Raises:
+            BPRError: who keeps it is gone.
+        """
+        try:
+            return int(self._store.add(name, by))
+        except RuntimeError as error:
+            lost = f"rank {self.number - 1}: expected to reach the first process as before, got no answer"
+            raise BPRError(f"{lost}; what is finished is kept, go on with the same command and --resume") from error
 
 
 def _take_own_part(own: Place) -> None:

@@ -45,17 +45,23 @@ class SharedRun:
         """Whether another process says what is to be done and writes the result."""
         return self.worker.rank and not self.worker.leads
 
-    def work(self, done: np.ndarray) -> None:
-        """Do this worker's part of what is not ``done`` (I,), and as the leader wait for the others and do what they left."""
+    def work(self, done: np.ndarray) -> Finished:
+        """Do this worker's part of what is not ``done`` (I,), and as the leader wait for the others and do what they left.
+
+        Returns:
+            What all have finished, or, of a worker that does not lead, what it has.
+        """
         self.on_progress(self.worker.count_done(0 if self.follows else self._records_of(done)))
         self._refine(image for image in self.worker.take(self.plan.costs) if not done[image])
         self.worker.finish(self.stopped)
-        if self.worker.leads and not self.stopped():
-            self._refine(np.flatnonzero(~images_done(self.plan, self.finished())).tolist())
-
-    def finished(self) -> Finished:
-        """What all have finished, or, of a worker that does not lead, what it has."""
-        return self.folder.finished(self.plan.records, None if self.worker.leads else self.worker)
+        if not self.worker.leads:
+            return self.folder.finished(self.plan.records, self.worker)
+        finished = self._all_finished()
+        left = np.flatnonzero(~images_done(self.plan, finished)).tolist()
+        if not left or self.stopped():
+            return finished
+        self._refine(left)
+        return self._all_finished()
 
     def done_before(self) -> np.ndarray:
         """(I,) bool: what the leader, or a worker that asks nobody, found in the journals at the beginning."""
