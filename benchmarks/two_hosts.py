@@ -91,7 +91,7 @@ def torchrun(words: Sequence[str], logs: Path) -> list[subprocess.Popen[bytes]]:
     processes = []
     for number, (host, address) in enumerate(zip(HOSTS, ADDRESSES, strict=True)):
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": CABLES[number]}
-        where = ["--nnodes", "2", "--nproc-per-node", "1", "--node-rank", str(number), "--local-addr", address]
+        where = ["--nnodes", "2", "--nproc-per-node", "1", "--local-addr", address, "--rdzv-conf", f"is_host={int(number == 0)}"]
         meet = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{ADDRESSES[0]}:29471", "--rdzv-id", "bpr", "--max-restarts", "3"]
         line = ["ip", "netns", "exec", host, sys.executable, "-m", "torch.distributed.run", *where, *meet, *words]
         with open(logs / f"host-{number}.log", "ab") as log:
