@@ -3,8 +3,9 @@
     python -m benchmarks.two_hosts [--out docs/results/two_hosts.json]      as root, with iproute2
 
 Refining and a toy training are each run undisturbed by one process on one host, then across both hosts: a worker is killed (SIGKILL,
-torchrun starts all again), then the cable is pulled half way until torchrun gives up, then the same command with --resume. The
-results are compared byte for byte, the weights number for number. Skipped with a reason where it cannot run.
+torchrun starts all again), then the cable is pulled half way, then the same command again. The
+results are compared byte for byte, the weights by their distance over the way that they travelled. Skipped with a
+reason where it cannot run.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ SCENES, FRAME = 80, (120, 160)
 PATIENCE = 600.0
 """Seconds that any one wait may take."""
 ITERATIONS = 12
+SAME_WEIGHTS = 1e-2
+"""Of the way travelled: what is loaded lies elsewhere in memory and is summed in another order; another batch is a tenth."""
 
 
 def why_not() -> str | None:
@@ -131,8 +134,8 @@ def end(agents: Sequence[subprocess.Popen[bytes]]) -> None:
             os.kill(int(pid), signal.SIGKILL)
 
 
-def through_it_all(words: Sequence[str], resume: Sequence[str], progress: Callable[[], float], logs: Path, story: Story) -> None:
-    """Run ``words`` on both hosts; kill a worker at a quarter, pull the cable at half, go on to the end with ``resume``."""
+def through_it_all(words: Sequence[str], progress: Callable[[], float], logs: Path, story: Story) -> None:
+    """Run ``words`` on both hosts; kill a worker at a quarter, pull the cable at half, run the same again to the end."""
     agents = torchrun(words, logs)
     try:
         until(lambda: progress() >= 0.25, "a quarter of the work")
@@ -147,8 +150,8 @@ def through_it_all(words: Sequence[str], resume: Sequence[str], progress: Callab
     finally:
         end(agents)
         cable(up=True)
-    story.tell(f"the cable is back; the same command with --resume, at {progress():.0%}")
-    agents = torchrun([*words, *resume], logs)
+    story.tell(f"the cable is back; the same command again, at {progress():.0%}")
+    agents = torchrun(words, logs)
     try:
         for number, agent in enumerate(agents):
             if agent.wait(timeout=PATIENCE):
@@ -170,7 +173,7 @@ def refining(folder: Path, story: Story) -> dict[str, Any]:
         return seals / SCENES
 
     words = [*refine_words(data, shared), "--launcher", "pytorch"]
-    through_it_all(words, ["--resume"], progress, folder, story)
+    through_it_all(words, progress, folder, story)
     equal = alone.read_bytes() == shared.read_bytes()
     story.tell(f"the results are {'equal, byte for byte' if equal else 'DIFFERENT'}")
     return {"scenes": SCENES, "equal": equal}
@@ -178,9 +181,7 @@ def refining(folder: Path, story: Story) -> dict[str, Any]:
 
 def training(folder: Path, story: Story) -> dict[str, Any]:
     """A toy training on both hosts, with batches of two; does it end where one that nobody disturbed ends?"""
-    import torch
-
-    data, store = folder / "toy", folder / "store"
+    data, store, alone, shared = (folder / name for name in ("toy", "store", "alone", "shared"))
     write_set(data, 4, FRAME)
     files = [str(data / "coarse.segm.json"), "--ann", str(data / "instances.json"), "--img-dir", str(data / "images")]
     config = folder / "toy.py"
@@ -195,21 +196,28 @@ def training(folder: Path, story: Story) -> dict[str, Any]:
         options = [f"train_dataloader.dataset.stores={store}", f"train_cfg.max_iters={ITERATIONS}"]
         return [str(ROOT / "tools" / "train.py"), str(config), "--work-dir", str(work), "--launcher", "pytorch", "--cfg-options", *options]
 
-    for agent in torchrun(words(folder / "alone"), folder):
+    for agent in torchrun(words(alone), folder):
         if agent.wait(timeout=PATIENCE):
             raise RuntimeError((folder / "host-0.log").read_text()[-2000:])
     story.tell(f"training {ITERATIONS} iterations: done once undisturbed, for comparison")
 
     def progress() -> float:
-        done = [int(path.stem.removeprefix("iter_")) for path in (folder / "shared").glob("iter_*.pth")]
+        done = [int(path.stem.removeprefix("iter_")) for path in shared.glob("iter_*.pth")]
         return max(done, default=0) / ITERATIONS
 
-    through_it_all(words(folder / "shared"), ["--resume"], progress, folder, story)
-    last = f"iter_{ITERATIONS}.pth"
-    ours, theirs = (torch.load(folder / name / last, weights_only=True)["state_dict"] for name in ("shared", "alone"))
-    equal = all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    story.tell(f"the weights are {'equal, bit for bit' if equal else 'DIFFERENT'}")
-    return {"iterations": ITERATIONS, "equal": equal}
+    through_it_all([*words(shared), "--resume"], progress, folder, story)
+    first, theirs, ours = map(weights, (alone / "iter_1.pth", alone / f"iter_{ITERATIONS}.pth", shared / f"iter_{ITERATIONS}.pth"))
+    distance = float((ours - theirs).norm() / (theirs - first).norm())
+    story.tell(f"the weights lie {distance:.1e} of the way travelled beside those of the undisturbed training")
+    return {"iterations": ITERATIONS, "distance": distance, "equal": distance < SAME_WEIGHTS}
+
+
+def weights(checkpoint: Path) -> Any:
+    """All parameters in one vector."""
+    import torch
+
+    state = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return torch.cat([tensor.double().flatten() for tensor in state.values()])
 
 
 # GroupNorm and no augmentation: what a rank computes depends on the iteration alone. A restart begins at the newest checkpoint.

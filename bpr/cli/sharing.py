@@ -32,10 +32,8 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def is_resumed(args: argparse.Namespace) -> bool:
-    """Whether to go on with what is there: asked for, or a launcher started the same command again."""
-    from bpr.distributed.launchers import was_restarted
-
-    return bool(args.resume) or (args.launcher != "none" and was_restarted())
+    """Whether to go on with what is there: asked for, or under a launcher, which may start the same command again and not say so."""
+    return bool(args.resume) or args.launcher != "none"
 
 
 def share_of(args: argparse.Namespace) -> tuple[int, int]:
@@ -88,6 +86,6 @@ def kept_on_failure() -> Iterator[None]:
 def go_on_command(args: argparse.Namespace) -> str:
     """What to type to go on; the command that started a launcher's ranks is not known to them."""
     if args.launcher != "none":
-        return "the same command and --resume"
+        return "the same command"
     words = [word for word in sys.orig_argv if word != "--resume"]
     return shlex.join([*words, "--resume"])

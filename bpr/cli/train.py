@@ -29,12 +29,10 @@ def run(args: argparse.Namespace) -> int:
     if not Path(args.config).is_file():
         raise BPRError(f"{args.config}: no such config; expected a file of configs/")
     import_training()
-    from bpr.distributed.launchers import was_restarted
     from bpr.models.launching import leave_processes
     from bpr.models.training import build_runner
 
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    resume = args.resume or ("auto" if args.launcher != "none" and was_restarted() else None)
-    build_runner(args.config, args.work_dir, args.cfg_options, resume, args.amp, args.launcher).train()
+    build_runner(args.config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher).train()
     leave_processes()
     return 0

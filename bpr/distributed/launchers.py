@@ -15,8 +15,6 @@ NAMES = {
 }
 """Where each launcher writes the number of a process, how many there are, and its number on its machine."""
 STARTERS = {"pytorch": "torchrun", "slurm": "srun", "mpi": "mpirun"}
-RESTARTS = ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT")
-"""Where torchrun and Slurm write how often they started a job again."""
 
 
 class Place(NamedTuple):
@@ -50,8 +48,3 @@ def name_first_host(launcher: str) -> None:
         raise BPRError(f"--launcher {launcher}: expected MASTER_ADDR, the host of the first process, in the environment; {remedy}")
     os.environ.update({ours: os.environ[theirs] for ours, theirs in zip(TORCH_NAMES, NAMES[launcher], strict=True)})
     os.environ.setdefault("MASTER_PORT", "29500")
-
-
-def was_restarted() -> bool:
-    """Whether a launcher started this job before, so that the same command means: go on."""
-    return any(os.environ.get(name, "0") != "0" for name in RESTARTS)
