@@ -1,6 +1,6 @@
 """Write painted scenes as a small data set in COCO's form, so that every command of the docs has something of ours to run on.
 
-    python benchmarks/demo_set.py runs/demo
+python benchmarks/demo_set.py runs/demo
 """
 
 from __future__ import annotations
@@ -25,24 +25,28 @@ def record(mask: BoxMask, image_id: int) -> Record:
     return {"image_id": image_id, "category_id": 1, "segmentation": encode_mask(mask), "bbox": mask.bbox, "area": mask.area}
 
 
-def main() -> None:
-    folder = Path(sys.argv[1])
+def write_set(folder: Path, scenes: int = SCENES, frame: tuple[int, int] = (480, 640)) -> int:
+    """``images/``, ``instances.json`` and ``coarse.segm.json``; returns the number of masks."""
     images: list[Record] = []
     annotations: list[Record] = []
     results: list[Record] = []
-    for image_id in range(SCENES):
+    for image_id in range(scenes):
         seed = FIRST_SEED + image_id
-        scene = paint_scene(seed)
-        height, width = scene.image.shape[:2]
+        scene = paint_scene(seed, frame)
         write_image(folder / "images" / f"{image_id}.png", scene.image)
-        images.append({"id": image_id, "file_name": f"{image_id}.png", "height": height, "width": width})
+        images.append({"id": image_id, "file_name": f"{image_id}.png", "height": frame[0], "width": frame[1]})
         for truth, coarse in zip(scene.masks, coarse_masks(scene, KINDS[image_id % 2], seed), strict=True):
             annotations.append({**record(truth, image_id), "id": len(annotations) + 1, "iscrowd": 0})
             results.append({**record(coarse, image_id), "score": 0.9})
     categories = [{"id": 1, "name": "shape"}]
     write_json(folder / "instances.json", {"images": images, "annotations": annotations, "categories": categories})
     write_json(folder / "coarse.segm.json", results)
-    print(f"{len(results)} masks in {SCENES} scenes -> {folder}")
+    return len(results)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    print(f"{write_set(folder)} masks in {SCENES} scenes -> {folder}")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def row(name: str, seconds: Timing, **said: Any) -> dict[str, Any]:
     return {"name": name, "seconds": asdict(seconds), **said}
 
 
-def in_turn(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+def in_turn(
+    sides: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds of every side: each once to warm up, then all of them one after the other, ``repeats`` times.
 
     >>> sorted(in_turn({"a": lambda: None, "b": lambda: None}, 3))
@@ -78,14 +80,14 @@ def in_turn(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str
         function()
     for _ in range(repeats):
         for name, function in sides.items():
-            spent[name].append(seconds_of(function))
+            spent[name].append(seconds_of(function, clock))
     return spent
 
 
-def seconds_of(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def seconds_of(function: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    start = clock()
     function()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def provenance() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import table
+from measuring import Timing, table
 
 from bpr.errors import BPRError
 from bpr.formats import limits
@@ -261,6 +261,37 @@ def _environment_row(name: str, found: dict[str, Any] | None) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def chaos() -> str:
+    """How often a run was killed, and what was lost in the end."""
+    found = read_json(RESULTS / "chaos.json", "a report of chaos.py")
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    said = f"{found['date']}, seed {found['seed']}, {found['scenes']} painted scenes, {found['seconds']} s; {versions}."
+    head = "| kills, as one process | as 2 ranks | as 4 ranks | runs brought to an end | records | lost | twice | equal files |"
+    cells = [*found["kills"].values(), *(found[name] for name in ("runs", "records", "lost", "duplicated"))]
+    row = " | ".join(map(str, [*cells, f"{found['equal']} of {found['runs']}"]))
+    return "\n".join([said, "", head, "|" + "---:|" * 8, f"| {row} |"])
+
+
+def ranks() -> str:
+    """What a second rank gains and what a journal costs."""
+    report = read_json(RESULTS / "ranks.json", "a report of ranks.py")
+    where, spent = report["provenance"], {name: Timing.of(seconds) for name, seconds in report["seconds"].items()}
+    one, two, without, kept = spent.values()
+    rows = [f"| {name} | {t.median:.2f} | {t.low:.2f} .. {t.high:.2f} | {t.repeats} |" for name, t in spent.items()]
+    head = ["| | seconds | quartiles | runs |", "|---|---:|---:|---:|"]
+    overhead = 100 * (kept.median / without.median - 1)
+    said = f"{where['date']}, {where['cores']} cores of {where['processor']}, Python {where['python']}."
+    gain = f"Two ranks are {one.median / two.median:.2f} times as fast as one"
+    return "\n".join([said, "", *head, *rows, "", f"{gain}; keeping a journal costs {overhead:+.1f} % (target: under 2 %)."])
+
+
+def two_hosts(part: str) -> str:
+    """What happened, second by second."""
+    report = read_json(RESULTS / "two_hosts.json", "a report of two_hosts.py")
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items() if version)
+    return "\n".join([f"{report['date']}; {versions}.", "", "```", *report[part]["log"], "```"])
+
+
 def limit_rows() -> str:
     """The limits of bpr.formats.limits, with what each is of."""
     named = (
@@ -294,6 +325,9 @@ TABLES = {
     "fuzz": fuzz,
     "pages": pages,
     "release": release,
+    "chaos": chaos,
+    "ranks": ranks,
+    **{f"two_hosts_{part}": partial(two_hosts, part) for part in ("refining", "training")},
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),

@@ -18,6 +18,7 @@ FLOORS = {
     "formats": 2,
     "evaluation": 3,
     "refinement": 3,
+    "distributed": 4,
     "backends": 4,
     "datasets": 4,
     "models": 4,
@@ -29,9 +30,9 @@ FLOORS = {
     "inferencer": 5,
     "cli": 6,
 }
-SAME_FLOOR = {("backends", "models"), ("models", "backends"), ("datasets", "models")}
+SAME_FLOOR = {("backends", "models"), ("models", "backends"), ("datasets", "models"), ("models", "distributed")}
 HEAVY = {"torch", "mmengine", "mmcv", "mmseg", "mmdet"}
-MAY_USE_TORCH = {"models", "datasets", "detection"}
+MAY_USE_TORCH = {"models", "datasets", "detection", "distributed"}
 MM_MODULES = {"bpr/backends/mmseg.py", "bpr/cli/options.py", "bpr/inferencer.py"}
 
 

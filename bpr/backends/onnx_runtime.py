@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +41,7 @@ class OnnxPredictor:
         path = check_exists(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = threads or _bound_to()
         providers = [(name, OPTIONS.get(name, {})) for name in dict.fromkeys([provider, "CPUExecutionProvider"])]
         try:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
@@ -54,3 +55,9 @@ class OnnxPredictor:
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         return self._session.run(["probability"], {"patches": batch.patches})[0]
+
+
+def _bound_to() -> int:
+    """How many cores this process is bound to, as one of several on a machine is; 0, the runtime's choice, where to none."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    return cores if cores < (os.cpu_count() or 1) else 0

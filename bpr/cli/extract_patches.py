@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from bpr.cli.options import add_scheme, add_workers, scheme_from
+from bpr.cli.sharing import add_sharing, is_resumed, share_of
 
 HELP = "cut training patches out of detections matched to ground truth"
 EXAMPLE = "tools/extract_patches.py results.segm.json --ann instances.json --img-dir images --out data/patches/train"
@@ -16,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", required=True, help="folder of the images")
     parser.add_argument("--out", required=True, help="folder of the new patch store")
-    parser.add_argument("--resume", action="store_true", help="go on with a build of the same files and scheme that was interrupted")
     add_scheme(parser, part="train")
     add_workers(parser)
+    add_sharing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,15 +29,18 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.ground_truth import GroundTruth
     from bpr.formats.images import ImageFolder
 
+    shard, out = share_of(args), Path(args.out)
     document = read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
     source = {
         role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in (("results", args.results), ("annotations", args.ann))
     }
     inputs = read_results(args.results), GroundTruth(document), images, scheme_from(args)
-    counts = extract_patches(*inputs, args.out, source, args.workers, args.resume)
+    if shard != (1, 1):
+        out = out / f"{shard[0]}-of-{shard[1]}"
+    counts = extract_patches(*inputs, out, source, args.workers, is_resumed(args), shard)
     print(
         f"{counts.records} records: {counts.matched} matched, {counts.unmatched} without a match, "
-        f"{counts.unreadable} unreadable -> {counts.patches} patches in {args.out}"
+        f"{counts.unreadable} unreadable -> {counts.patches} patches in {out}"
     )
     return 0

@@ -12,7 +12,7 @@ import bpr
 from bpr.errors import BPRError
 
 TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint")
-COMMANDS = ("refine", "detect", "convert", "demo", "app", "visualize", "test", "eval", "analyze", "report", *TRAINING)
+COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "visualize", "test", "eval", "analyze", "report", *TRAINING)
 
 
 def entry() -> None:

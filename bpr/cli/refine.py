@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, progress_bar, scheme_options
+from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BPRError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bpr.formats.coco import Record
+    from bpr.formats.source import Source
+    from bpr.refinement.clock import StageClock
+    from bpr.refinement.journal import Finished
     from bpr.refinement.outcome import RunReport
+    from bpr.refinement.plan import Plan
     from bpr.refinement.predictor import OraclePredictor, Predictor
+    from bpr.refinement.run_folder import RunFolder
+    from bpr.refinement.shared_run import SharedRun
 
 HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "tools/refine.py results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
@@ -36,28 +47,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, metavar="S", help="leave records of a lower score as they are (default: refine all)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
+    add_sharing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.files import check_replaceable, check_writable
-    from bpr.formats.recognise import open_source
-    from bpr.refinement.refiner import Refiner
-    from bpr.refinement.runner import refine_records
+    from bpr.refinement.stopping import Stop
 
+    shared, source = _shared_run(args)
+    with shared.folder.joined(shared.worker, _about(args, shared), is_resumed(args)):
+        done = shared.done_before()
+        try:
+            with Stop() as shared.stopped, kept_on_failure():
+                return _refine(args, shared, source, done)
+        except Unfinished as error:
+            print(f"bpr refine: {args.out}: {error}; what is finished is kept; go on with: {go_on_command(args)}", file=sys.stderr)
+            return 1
+
+
+def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
+    """Everything read, checked and loaded, and nothing done."""
+    from bpr.formats.recognise import open_source
+    from bpr.refinement.plan import plan_images
+    from bpr.refinement.refiner import Refiner
+    from bpr.refinement.run_folder import RunFolder
+    from bpr.refinement.shared_run import SharedRun
+
+    worker = worker_of(args)  # before anything takes the cores or the GPU of another rank
     document = _annotations(args)
     source, find_images = open_source(args.results, args.format, args.img_dir, document["images"] if document else None)
-    if folder := source.folder(Path(args.out)):
-        check_replaceable(folder)
-    else:
-        check_writable(args.out)
-    records, images = source.records, find_images()
-    refiner = Refiner(_predictor(args, records, document))
-    with progress_bar("refining", len(records)) as advance:
-        refined, report = refine_records(records, images, refiner, args.workers, advance, source.exclusive, args.min_score)
-    with report.clock.stage("write"):
-        source.write(refined, Path(args.out))
-    _print(report, args.out, _ran_on(refiner.predictor))
-    return 1 if args.strict and report.kept else 0
+    check_output(source, Path(args.out))
+    plan, images = plan_images(source.records, args.min_score), find_images()
+    refiner = Refiner(_predictor(args, source.records, document))
+    folder = RunFolder(Path(args.out))
+    return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, source.exclusive), source
 
 
 def _annotations(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -69,7 +91,76 @@ def _annotations(args: argparse.Namespace) -> dict[str, Any] | None:
     return read_annotations(args.ann) if args.model == "oracle" else {"images": read_images(args.ann)}
 
 
-def _print(report: RunReport, out: str, ran_on: str) -> None:
+def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: np.ndarray) -> int:
+    """Refine, and write the result where it is this worker's to write."""
+    with progress_bar("refining", len(shared.plan.indices)) if not shared.follows else nullcontext(lambda done: None) as advance:
+        shared.on_progress = advance
+        finished = shared.work(done)
+    if shared.follows:
+        return int(shared.stopped())
+    report = finished.report(shared.plan, shared.clock)
+    if shared.stopped():
+        raise Unfinished(f"interrupted; {report.images} of {len(shared.plan)} images are done")
+    if shared.worker.leads:
+        write_result(shared.folder, shared.plan, finished, source, shared.clock)
+    print_report(report, args.out, _ran_on(shared.refiner.predictor))
+    if not shared.worker.leads:
+        print(f"shard {shared.worker.number}/{shared.worker.count} is finished; once all are: bpr merge {shlex.quote(args.out)}")
+    return 1 if args.strict and report.kept else 0
+
+
+def check_output(source: Source, out: Path) -> None:
+    """Raise a BPRError where ``source`` could not write to ``out``."""
+    from bpr.formats.files import check_replaceable, check_writable
+
+    if folder := source.folder(out):
+        check_replaceable(folder)
+    else:
+        check_writable(out)
+
+
+def write_result(folder: RunFolder, plan: Plan, finished: Finished, source: Source, clock: StageClock) -> None:
+    """Write what all journals hold to the output; then they are not needed any more."""
+    from bpr.refinement.shared_run import check_complete
+
+    check_complete(folder, plan, finished)
+    with clock.stage("write"):
+        source.write(finished.merged(source.records), folder.out)
+    folder.remove()
+
+
+def _about(args: argparse.Namespace, shared: SharedRun) -> dict[str, Any]:
+    """What decides the result, which all workers must agree on, and what ``bpr merge`` needs to write it."""
+    if shared.follows:
+        return {}
+    import bpr
+
+    predictor = shared.refiner.predictor
+    options = ("model", "preset", "min_score", "reach", "format", "img_dir")
+    model = {"backend": getattr(predictor, "backend", None), "scheme": predictor.scheme.to_dict(), "weights": _weights(args)}
+    fingerprint = {"version": bpr.__version__, **inputs(args.results, args.ann), **model, **{name: getattr(args, name) for name in options}}
+    paths = {name: getattr(args, name) and str(Path(getattr(args, name)).absolute()) for name in ("results", "ann", "img_dir")}
+    return {"fingerprint": fingerprint, "arguments": {**paths, "format": args.format, "min_score": args.min_score}}
+
+
+def inputs(results: str, ann: str | None) -> dict[str, str | None]:
+    """Digests of what is refined."""
+    from bpr.refinement.fingerprint import digest
+
+    return {"results": digest(results), "annotations": digest(ann) if ann else None}
+
+
+def _weights(args: argparse.Namespace) -> list[str] | None:
+    """Digests of the model's file and of the config that was given for it; None for what comes with this version."""
+    from bpr.backends import model_file, named_models
+    from bpr.refinement.fingerprint import digest
+
+    if args.preset or args.model in (None, "identity", "oracle", *named_models()):
+        return None
+    return [digest(path) for path in (model_file(args.model), args.config) if path]
+
+
+def print_report(report: RunReport, out: str, ran_on: str = "") -> None:
     """Where the time went, what could not be refined, and last how many records were."""
     print(_summary(report) + ran_on)
     for problem in report.problems[:MOST_PROBLEMS_SHOWN]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.proposals import patch_boxes
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.pipeline import ordered_map
+from bpr.refinement.plan import plan_images
+from bpr.refinement.worklist import shards
 
 MATCH_IOU = 0.5
 
@@ -46,23 +47,25 @@ def extract_patches(
     source: dict[str, Any],
     workers: int = 2,
     resume: bool = False,
+    shard: tuple[int, int] = (1, 1),
 ) -> ExtractionCounts:
     """Write the patches of every matched detection to the store ``out``, in the order of images and records.
 
     Args:
         source: says which records and truth these are, for the manifest, and to know them again.
         resume: go on with a killed build of the same scheme and source; a finished one is left as it is.
+        shard: which of how many parts to do: consecutive images, so that the stores of all parts, one after the other,
+            hold the rows of the whole.
     """
-    by_image: dict[Any, list[int]] = defaultdict(list)
-    for index, record in enumerate(records):
-        by_image[record["image_id"]].append(index)
+    plan = plan_images(records)
+    groups = [plan[image] for image in np.flatnonzero(shards(plan.costs, shard[1]) == shard[0]).tolist()]
 
-    def cut(item: tuple[Any, list[int]]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
-        image_id, indices = item
-        matched = _matched([records[index] for index in indices], indices, truth.fresh())
+    def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
+        own = {index: records[index] for index in indices}
+        matched = _matched(list(own.values()), indices, truth.fresh())
         try:
-            image = read_image(images.path(image_id)) if matched else np.empty((0, 0, 3), np.uint8)
-            coarse = [decode_mask(records[index]["segmentation"], image.shape[:2]) for index, _ in matched]
+            image = read_image(images.path(own[indices[0]]["image_id"])) if matched else np.empty((0, 0, 3), np.uint8)
+            coarse = [decode_mask(own[index]["segmentation"], image.shape[:2]) for index, _ in matched]
         except (BadImage, BadMask):
             return 0, len(matched), iter(())
         rows = [_cut_instance(image, mask, *pair, scheme) for mask, pair in zip(coarse, matched, strict=True)]
@@ -70,15 +73,16 @@ def extract_patches(
 
     def build() -> Progress:
         with PatchStoreWriter(out, scheme, source, resume) as store:
-            for matched, unreadable, instances in ordered_map(cut, list(by_image.items())[store.progress.items :], workers):
+            for matched, unreadable, instances in ordered_map(cut, groups[store.progress.items :], workers):
                 for arrays in instances:
                     store.append(*arrays)
                 store.end_item(matched, unreadable)
             return store.progress
 
     built = (finished_build(out, scheme, source) if resume else None) or build()
-    unmatched = len(records) - built.matched - built.unreadable
-    return ExtractionCounts(len(records), built.matched, unmatched, built.unreadable, built.rows)
+    count = sum(map(len, groups))
+    unmatched = count - built.matched - built.unreadable
+    return ExtractionCounts(count, built.matched, unmatched, built.unreadable, built.rows)
 
 
 def _matched(records: Sequence[Record], indices: Sequence[int], truth: GroundTruth) -> list[tuple[int, BoxMask]]:

@@ -2,16 +2,18 @@
 
     building.txt    the fingerprint of what is built, then a line for every finished item: see Progress
 
-A line is written after its rows and counts once its end is there.
+A line is written after its rows and counts if it is whole (bpr.formats.checked_lines).
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from bpr.errors import BPRError
+from bpr.formats.checked_lines import checked_line, read_checked_lines
 from bpr.formats.files import atomic_open
 
 LONGEST_COUNT = 16
@@ -39,7 +41,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, fingerprint: str, resume: bool) -> None:
-        self.path, self._head = path, f"{fingerprint}\n"
+        self.path, self._head = path, fingerprint.encode()
         self._lines = _whole_lines(path) if resume else []
         if self._lines and self._lines[0] != self._head:
             raise BPRError(f"{path.parent}: holds a build of other detections, annotations or scheme; build without --resume, or elsewhere")
@@ -58,14 +60,14 @@ class Journal:
                 break
             kept.append(line)
             self.progress = progress
-        with atomic_open(self.path) as file:
-            file.write("".join(kept))
-        self._file = open(self.path, "a")  # noqa: SIM115  (open until the store is finished)
+        with atomic_open(self.path, "wb") as file:
+            file.writelines(map(checked_line, kept))
+        self._file = open(self.path, "ab")  # noqa: SIM115  (open until the store is finished)
 
     def add(self, rows: int, matched: int, unreadable: int) -> None:
         """An item is finished; its rows have reached the files."""
         self.progress = self.progress.after(rows, matched, unreadable)
-        self._file.write(f"{rows} {matched} {unreadable}\n")
+        self._file.write(checked_line(b"%d %d %d" % (rows, matched, unreadable)))
         self._file.flush()
 
     def close(self, finished: bool) -> None:
@@ -74,13 +76,14 @@ class Journal:
             os.unlink(self.path)
 
 
-def _whole_lines(path: Path) -> list[str]:
-    lines = path.read_text(encoding="ascii", errors="replace").splitlines(keepends=True) if path.is_file() else []
-    return [line for line in lines if line.endswith("\n")]
+def _whole_lines(path: Path) -> list[bytes]:
+    """What the lines before the first damaged one say."""
+    texts = (text for _, text in read_checked_lines(path)) if path.is_file() else iter(())
+    return list(takewhile(lambda text: text is not None, texts))
 
 
-def _counts(line: str) -> tuple[int, int, int] | None:
-    """Rows, matched and unreadable records of an item; None for a line that a broken disk or a stranger wrote."""
+def _counts(line: bytes) -> tuple[int, int, int] | None:
+    """Rows, matched and unreadable records of an item; None for a line that a stranger wrote."""
     words = line.split()
     if len(words) != 3 or not all(word.isdigit() and len(word) < LONGEST_COUNT for word in words):
         return None

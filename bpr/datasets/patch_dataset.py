@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform, Compose
 from mmengine.structures import PixelData
 from torch.utils.data import Dataset
 
-from bpr.datasets.patch_store import PatchStore
+from bpr.datasets.patch_store import PatchStore, stores_in
 from bpr.geometry.scheme import PatchScheme
 from bpr.models import mmcv_lite  # noqa: F401  (must come before mmseg)
 from bpr.models.registry import DATASETS, TRANSFORMS
@@ -28,14 +28,15 @@ class PatchDataset(Dataset):
     MMSegmentation's geometric transforms move it along.
 
     Args:
-        stores: folders made by ``extract_patches``.
+        stores: folders made by ``extract_patches``, whole or in shards.
         scheme: the config's scheme; a store cut otherwise is refused.
         pipeline: transforms, ended by ``bpr.PackPatch``.
     """
 
     def __init__(self, stores: Sequence[str] | str, scheme: dict[str, Any], pipeline: Sequence[dict[str, Any]]) -> None:
         expected = PatchScheme.from_dict(scheme)
-        self.stores = [PatchStore(folder, expected) for folder in ([stores] if isinstance(stores, str) else stores)]
+        folders = [stores] if isinstance(stores, str) else stores
+        self.stores = [PatchStore(own, expected) for folder in folders for own in stores_in(folder)]
         self.ends = np.cumsum([len(store) for store in self.stores])
         self.pipeline = Compose(pipeline)
         self.metainfo = {"classes": ("background", "foreground"), "palette": [[0, 0, 0], [255, 255, 255]]}

@@ -156,6 +156,22 @@ class PatchStoreWriter:
         self._journal.close(finished=kind is None)
 
 
+def stores_in(folder: str | Path) -> list[Path]:
+    """The folder of a store itself, or those of all shards that were extracted into it, in their order.
+
+    Raises:
+        BPRError: a shard is missing.
+    """
+    found = {path.name: path for path in Path(folder).glob("*-of-*")}
+    if not found or (Path(folder) / "manifest.json").is_file():
+        return [Path(folder)]
+    count = max(int(name.rpartition("-of-")[2]) for name in found if name.rpartition("-of-")[2].isdigit())
+    wanted = [f"{number}-of-{count}" for number in range(1, count + 1)]
+    if missing := sorted(set(wanted) - found.keys()):
+        raise BPRError(f"{folder}: expected the patch stores of {count} shards, got none of {', '.join(missing)}; extract them too")
+    return [found[name] for name in wanted]
+
+
 def finished_build(folder: str | Path, scheme: PatchScheme, source: dict[str, Any]) -> Progress | None:
     """What a finished store of this very scheme and source holds; None where there is no such store."""
     if not (Path(folder) / "manifest.json").is_file():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from bpr.refinement.clock import StageClock
 from bpr.refinement.exclusive import put_back_apart
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport
 from bpr.refinement.pipeline import ordered_map
+from bpr.refinement.plan import plan_images
 from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
 
@@ -46,10 +46,9 @@ def refine_records(
     Returns:
         The records in their order, each exactly once, and the report. No ground truth is needed.
     """
-    report, output = RunReport(len(records)), list(records)
-    asked = [index for index, record in enumerate(records) if min_score is None or record.get("score", 1.0) >= min_score]
-    report.skipped = len(records) - len(asked)
-    for done in refine_images(records, asked, images, refiner, workers, exclusive, report.clock):
+    plan = plan_images(records, min_score)
+    report, output = RunReport(plan.records, skipped=plan.records - len(plan.indices)), list(records)
+    for done in refine_images(output, plan, images, refiner, workers, exclusive, report.clock):
         for index, record in zip(done.indices, done.records, strict=True):
             output[index] = record
         report.add(done)
@@ -59,22 +58,27 @@ def refine_records(
 
 def refine_images(
     records: Sequence[Record],
-    asked: Sequence[int],
+    groups: Iterable[Sequence[int]],
     images: ImageFinder,
     refiner: Refiner,
     workers: int = 2,
     exclusive: bool = False,
     clock: StageClock | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[FinishedImage]:
-    """Refine the records of the indices ``asked``, image by image, in the order of each image's first record.
+    """Refine records image by image, in the order of ``groups``.
 
     Reading, cutting, the network, putting back and encoding overlap; whoever draws the images sets the pace, and what is
-    on its way does not grow with their number. Arguments as for :func:`refine_records`.
+    on its way does not grow with their number. Other arguments as for :func:`refine_records`.
+
+    Args:
+        groups: the indices of the records of each image (:class:`~bpr.refinement.plan.Plan`), drawn as they are needed.
+        stopped: once it says so, images that are being put back are finished, and no others.
     """
     clock = clock or StageClock()
 
-    def cut(indices: list[int]) -> CutImage:
-        return _cut_image(records, indices, images, refiner, clock)
+    def cut(indices: Sequence[int]) -> CutImage:
+        return _cut_image(_Asked(indices, [records[index] for index in indices]), images, refiner, clock)
 
     def put_back(predicted: PredictedImage) -> list[BoxMask]:
         return put_back_apart(refiner, predicted) if exclusive else refiner.put_back(predicted)
@@ -83,47 +87,48 @@ def refine_images(
         with clock.stage("put back"):
             masks = put_back(predicted)
         with clock.stage("encode"):
-            return _finished(predicted.cut, masks, records)
+            return _finished(predicted.cut, masks)
 
-    cuts = ordered_map(cut, _by_image(records, asked), workers, LOOK_AHEAD)
-    yield from ordered_map(finish, refiner.predict(cuts, clock, put_back, workers), workers)
+    cuts = ordered_map(cut, groups, workers, LOOK_AHEAD)
+    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock, put_back, workers)), workers)
 
 
-def _finished(cut: CutImage, masks: Sequence[BoxMask], records: Sequence[Record]) -> FinishedImage:
+def _until(stopped: Callable[[], bool], images: Iterator[PredictedImage]) -> Iterator[PredictedImage]:
+    while not stopped() and (image := next(images, None)) is not None:
+        yield image
+
+
+def _finished(cut: CutImage, masks: Sequence[BoxMask]) -> FinishedImage:
     """The image's records in their order, with the refined masks in those that have one."""
-    token: _Asked = cut.token
-    refined = {instance.key: with_mask(records[instance.key], mask) for instance, mask in zip(cut.instances, masks, strict=True)}
-    whole = [refined.get(index, records[index]) for index in token.indices]
-    return FinishedImage(token.indices, whole, cut.before + len(cut.batch), cut.left_out, token.kept)
+    asked: _Asked = cut.token
+    refined = {instance.key: mask for instance, mask in zip(cut.instances, masks, strict=True)}
+    pairs = zip(asked.indices, asked.records, strict=True)
+    whole = [with_mask(record, refined[index]) if index in refined else record for index, record in pairs]
+    return FinishedImage(asked.indices, whole, cut.before + len(cut.batch), cut.left_out, asked.kept)
 
 
 class _Asked(NamedTuple):
-    """What an image carries through the network: all its indices, and those of them that nothing can be done for."""
+    """What an image carries through the network: its records with their indices, and those that nothing can be done for."""
 
     indices: Sequence[int]
-    kept: Sequence[Kept]
+    records: Sequence[Record]
+    kept: Sequence[Kept] = ()
 
 
-def _by_image(records: Sequence[Record], asked: Sequence[int]) -> list[list[int]]:
-    """The indices that are asked for, by image, images in the order of their first record."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index in asked:
-        groups[repr(records[index]["image_id"])].append(index)
-    return list(groups.values())
-
-
-def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage:
+def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage:
     """Decode one image and its masks and cut what can be refined; the token lists what cannot."""
+    first = asked.records[0]
     try:
         with clock.stage("read"):
-            image = read_image(images.path(records[indices[0]]["image_id"]), _stated_frame(records[indices[0]]))
+            image = read_image(images.path(first["image_id"]), _stated_frame(first))
     except BadImage as error:
-        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=_Asked(indices, [Kept("no image", indices, str(error))]))
+        missing = Kept("no image", asked.indices, str(error))
+        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=asked._replace(kept=[missing]))
     instances, kept = [], []
     with clock.stage("decode masks"):
-        for index in indices:
+        for index, record in zip(asked.indices, asked.records, strict=True):
             try:
-                mask = decode_mask(records[index]["segmentation"], image.shape[:2])
+                mask = decode_mask(record["segmentation"], image.shape[:2])
             except BadMask as error:
                 kept.append(Kept("bad mask", [index], str(error)))
                 continue
@@ -132,7 +137,7 @@ def _cut_image(records: Sequence[Record], indices: list[int], images: ImageFinde
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(image, instances, token=_Asked(indices, kept))
+        return refiner.cut(image, instances, token=asked._replace(kept=kept))
 
 
 def _stated_frame(record: Record) -> tuple[int, int] | None:

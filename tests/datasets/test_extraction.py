@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
-from bpr.datasets.patch_store import PatchStore
+from bpr.datasets.patch_store import PatchStore, stores_in
+from bpr.errors import BPRError
 from bpr.formats.rle import decode_mask
 from tests.conftest import SmallSet
 
@@ -145,3 +146,25 @@ def test_resuming_a_finished_build_leaves_it_and_says_the_same(
     assert printed[0].startswith("4 records: 2 matched, 0 without a match, 2 unreadable")
     assert extract(small_set, tmp_path / "store", "--resume", "--nms-iou", "0.5") == 1
     assert "already holds a patch store" in capsys.readouterr().err
+
+
+def test_the_stores_of_shards_are_the_whole_one_after_the_other(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert extract(small_set, tmp_path / "whole") == 0
+    assert extract(small_set, tmp_path / "parts", "--shard", "2/2") == 0
+    assert "2 records: 2 matched" in capsys.readouterr().out
+    with pytest.raises(BPRError, match=r"expected the patch stores of 2 shards, got none of 1-of-2; extract them too"):
+        stores_in(tmp_path / "parts")
+    assert extract(small_set, tmp_path / "parts", "--shard", "1/2") == 0
+    whole, parts = PatchStore(tmp_path / "whole"), [PatchStore(folder) for folder in stores_in(tmp_path / "parts")]
+    assert [len(part) > 4 for part in parts] == [True, True]
+    for name in ("patches", "targets", "origins"):
+        assert np.array_equal(getattr(whole, name), np.concatenate([getattr(part, name) for part in parts]))
+
+
+def test_a_launcher_says_which_shard(small_set: SmallSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SLURM_PROCID": "1", "SLURM_NTASKS": "2", "SLURM_LOCALID": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert extract(small_set, tmp_path / "store", "--launcher", "slurm") == 0
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["2-of-2"]

@@ -23,6 +23,7 @@ from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.datasets.journal import Journal
 from bpr.datasets.patch_store import PatchStore, PatchStoreWriter
 from bpr.errors import LONGEST_LINE, BPRError
+from bpr.formats.checked_lines import checked_line
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import AnnotationFile, check_annotations, read_images
 from bpr.formats.files import read_json
@@ -38,6 +39,7 @@ from bpr.formats.rle import compress, decode_mask, encode_mask
 from bpr.formats.rle_batch import compress_all
 from bpr.formats.yolo import YoloFolder
 from bpr.geometry.scheme import PatchScheme
+from bpr.refinement.journal import Finished
 from bpr.refinement.runner import refine_records
 
 PAINTED = 2**18
@@ -231,10 +233,13 @@ def network() -> bytes:
 
 
 def journal(data: bytes) -> None:
-    """A journal that a killed build left, or a stranger: what is whole in it is gone on with."""
+    """Journals of a patch store and of a run, that a kill left, or a stranger: what is whole in them is gone on with."""
+    lines = data + b"\n" + b"".join(map(checked_line, data.splitlines()))
 
     def run() -> None:
-        resumed = Journal(written("building.txt", b"fingerprint\n" + data), "fingerprint", resume=True)
+        finished = Finished([written("any.journal", lines)], records=100)
+        assert len(list(finished.merged([{}] * 100))) == 100
+        resumed = Journal(written("building.txt", checked_line(b"fingerprint") + lines), "fingerprint", resume=True)
         resumed.go_on(rows=1000)
         assert 0 <= resumed.progress.rows <= 1000
         resumed.close(finished=True)

@@ -41,6 +41,7 @@ def _png(kind: int, depth: int, colours: bytes, rows: bytes) -> bytes:
 def seeds() -> dict[str, list[bytes]]:
     """At least one sound input by reader."""
     metadata = {"version": 1, "scheme": SCHEME.to_dict(), "provenance": {"seed": 0}}
+    seal = {"indices": [1, 2], "patches": 1, "left_out": 0, "kept": [["bad mask", [2], ""]]}
     store = scratch() / "store"
     return {
         "rle": [struct.pack(">HH", 10, 12) + b"51900`2", struct.pack(">HH", 3, 3) + b"013000", struct.pack(">HH", 2, 2) + b"\0\0\4"],
@@ -54,7 +55,7 @@ def seeds() -> dict[str, list[bytes]]:
         "image": _pictures(),
         "panoptic": [_json({"annotations": [{"image_id": 1, "file_name": "a.png", "segments_info": SEGMENTS}], "images": [ENTRY]})],
         "onnx_metadata": [_json(metadata)],
-        "journal": [b"3 1 0\n0 0 1\n", b"12 4 0\n5"],
+        "journal": [b"3 1 0\n0 0 1\n", b"12 4 0\n5", b'1 {"area": 5}\n= ' + _json(seal)],
         "manifest": [(store / "manifest.json").read_bytes()],
         "array": [(store / "origins.npy").read_bytes()],
     }

@@ -1,0 +1,35 @@
+"""``bpr merge``: what the shards of a run have finished -> its output."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "write the output of a run that was refined in shards"
+EXAMPLE = "tools/merge.py refined.segm.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out", help="the --out of bpr refine --shard")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpr.cli.refine import check_output, inputs, print_report, write_result
+    from bpr.formats.coco import read_images
+    from bpr.formats.recognise import open_source
+    from bpr.refinement.clock import StageClock
+    from bpr.refinement.plan import plan_images
+    from bpr.refinement.run_folder import RunFolder
+
+    clock, folder = StageClock(), RunFolder(Path(args.out))
+    began = folder.about()["arguments"]
+    with folder.locked(alone=True):
+        folder.check(inputs(began["results"], began["ann"]))
+        entries = read_images(began["ann"]) if began["ann"] else None
+        source, _ = open_source(began["results"], began["format"], began["img_dir"], entries)
+        check_output(source, folder.out)
+        plan = plan_images(source.records, began["min_score"])
+        finished = folder.finished(plan.records)
+        write_result(folder, plan, finished, source, clock)
+    print_report(finished.report(plan, clock), args.out)
+    return 0
