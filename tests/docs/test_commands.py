@@ -35,7 +35,7 @@ def check(words: list[str]) -> None:
     elif words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), words
     else:
-        assert words[0] in ("pip", "python", "cat", "srun", "torchrun", "tensorboard"), words
+        assert words[0] in ("pip", "python", "cat", "export", "srun", "torchrun", "tensorboard"), words
     assert [word for word in words if word.startswith("configs/") and not (ROOT / word).is_file()] == []
 
 
