@@ -63,10 +63,16 @@ class RunFolder:
     @contextmanager
     def locked(self, alone: bool) -> Iterator[None]:
         """Keep others out: all of them, or those who need to be alone."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / "lock", "w") as file:
+        with self._lock_file() as file:
             _lock(file, alone, f"{self.out}: another run is writing it (it holds {file.name}); wait for it, or choose another output")
             yield
+
+    def _lock_file(self) -> IO[str]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return open(self.path / "lock", "w")
+        except OSError as error:
+            raise BPRError(f"{self.out}: cannot write there ({error.strerror}); choose another output") from error
 
     @contextmanager
     def journal(self, worker: Worker) -> Iterator[Journal]:
