@@ -150,14 +150,11 @@ def inputs(results: str, ann: str | None) -> dict[str, str | None]:
     return {"results": digest(results), "annotations": digest(ann) if ann else None}
 
 
-def _weights(args: argparse.Namespace) -> list[str] | None:
-    """Digests of the model's file and of the config that was given for it; None for what comes with this version."""
-    from bpr.backends import model_file, named_models
+def _weights(args: argparse.Namespace) -> list[str]:
+    """Digests of the model's file and of the config that was given for it; what comes with this version has neither."""
     from bpr.refinement.fingerprint import digest
 
-    if args.preset or args.model in (None, "identity", "oracle", *named_models()):
-        return None
-    return [digest(path) for path in (model_file(args.model), args.config) if path]
+    return [digest(path) for path in (args.model, args.config) if path and Path(path).is_file()]
 
 
 def print_report(report: RunReport, out: str, ran_on: str = "") -> None:
