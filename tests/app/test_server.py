@@ -197,10 +197,16 @@ def test_a_taken_port_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) ->
         listen(make_app(bpr.load("identity"), "identity"), "203.0.113.1", 0)
 
 
+def heed_interrupts() -> None:
+    """A shell tells what it starts in the background to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_command_serves_until_it_is_interrupted() -> None:
     command = [sys.executable, str(ROOT / "tools/app.py"), "--model", "identity", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as running:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, preexec_fn=heed_interrupts, **pipes) as running:
         assert running.stdout
         said = re.fullmatch(r"identity is ready: open (http://127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", running.stdout.readline())
         assert said

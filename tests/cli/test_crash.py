@@ -75,7 +75,12 @@ def slow(scenes: SmallSet) -> str:
     return str(script)
 
 
-def start(*command: str, before: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+def heed_interrupts() -> None:
+    """A shell tells what it starts in the background to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start(*command: str, before: Callable[[], None] = heed_interrupts) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     line, pipe = [sys.executable, *command], subprocess.PIPE
     return subprocess.Popen(line, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=before, cwd=ROOT)
