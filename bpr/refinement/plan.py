@@ -47,6 +47,10 @@ class Plan:
     def __iter__(self) -> Iterator[list[int]]:
         return map(self.__getitem__, range(len(self)))
 
+    def records_of(self, images: np.ndarray) -> int:
+        """How many records the images (I,) bool have that are to be refined."""
+        return int(np.diff(self.ends, prepend=0)[images].sum())
+
     def images_where(self, held: np.ndarray) -> np.ndarray:
         """(I,) bool: the images all of whose records ``held`` (records,) names."""
         starts = np.concatenate([[0], self.ends[:-1]])[: len(self)].astype(np.int64)

@@ -51,7 +51,7 @@ class SharedRun:
         Returns:
             What all have finished, or, of a worker that does not lead, what it has.
         """
-        self.on_progress(self.worker.count_done(0 if self.follows else self._records_of(done)))
+        self.on_progress(self.worker.count_done(0 if self.follows else self.plan.records_of(done)))
         self._refine(image for image in self.worker.take(self.plan.costs) if not done[image])
         self.worker.finish(self.stopped)
         if not self.worker.leads:
@@ -74,9 +74,6 @@ class SharedRun:
     def _all_finished(self) -> Finished:
         return self.folder.finished(self.plan.records)
 
-    def _records_of(self, images: np.ndarray) -> int:
-        return int(np.diff(self.plan.ends, prepend=0)[images].sum())
-
     def _refine(self, images: Iterable[int]) -> None:
         groups = (self.plan[image] for image in images)
         args = self.records, groups, self.images, self.refiner, self.threads, self.exclusive, self.clock, self.stopped
@@ -97,7 +94,6 @@ def check_complete(folder: RunFolder, plan: Plan, finished: Finished) -> None:
     missing = ~images_done(plan, finished)
     if not missing.any():
         return
-    records = int(np.diff(plan.ends, prepend=0)[missing].sum())
     names = [f"{number}/{count}" for count in sorted(folder.shard_counts()) for number in np.unique(shards(plan.costs, count)[missing])]
     which = f"run the shards {', '.join(names)} with --resume" if names else "go on with the run by --resume"
-    raise BPRError(f"{folder.out}: {records} of {plan.records} records are not finished; {which}, then merge again")
+    raise BPRError(f"{folder.out}: {plan.records_of(missing)} of {plan.records} records are not finished; {which}, then merge again")
