@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,14 +40,13 @@ class OpenVinoPredictor:
         streams = threads or _cores()
         precision = "bf16" if bf16 else "f32"
         settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
-        core = openvino.Core()
         try:
-            model = core.read_model(path)
+            model = _core().read_model(path)
             self.metadata = read_metadata(path, lambda: _properties(model))
             self.scheme = scheme_of(path, self.metadata)
             self._chunk = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, -(-batch_size // streams)))
             model.reshape({"patches": [self._chunk, self.scheme.window, self.scheme.window, self.scheme.channels]})
-            self._requests = openvino.AsyncInferQueue(core.compile_model(model, "CPU", settings), streams)
+            self._requests = openvino.AsyncInferQueue(_core().compile_model(model, "CPU", settings), streams)
         except RuntimeError as error:
             raise cannot_load(path, "OpenVINO", error) from error
         self._requests.set_callback(_keep)
@@ -61,6 +61,14 @@ class OpenVinoPredictor:
                 self._requests.start_async({"patches": _filled_up(batch.patches[part], self._chunk)}, answers[part])
             self._requests.wait_all()
         return answers
+
+
+@cache
+def _core() -> openvino.Core:
+    """One for the process, never let go: its CPU part gives the thread that loads it a stack for signals, and frees that
+    with itself. Where another thread dropped the last predictor, the next signal then ended the process.
+    """
+    return openvino.Core()
 
 
 def _cores() -> int:

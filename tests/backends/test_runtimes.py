@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,3 +138,24 @@ def test_a_graph_and_a_part_batch_say_the_same_on_the_gpu(reference: OnnxPredict
     full = probabilities(predictor, patches[:16])
     assert np.abs(probabilities(predictor, patches[:15]) - full[:15]).max() < 1e-4
     assert np.abs(full - probabilities(OnnxPredictor(named_models()["starter"]), patches[:16])).max() < 1e-3
+
+
+# A thread drops what the main thread loaded; then a child ends, which is a signal to a process that listens for it.
+DROPPED_ELSEWHERE = """
+import signal, subprocess, sys, threading
+from bpr.backends.openvino import OpenVinoPredictor
+
+held = [OpenVinoPredictor(sys.argv[1])]
+thread = threading.Thread(target=held.clear)
+thread.start()
+thread.join()
+heard = []
+signal.signal(signal.SIGCHLD, lambda *_: heard.append(True))
+subprocess.run([sys.executable, "-c", ""], check=True)
+print(len(heard))
+"""
+
+
+def test_a_signal_after_a_thread_has_dropped_a_predictor() -> None:
+    run = subprocess.run([sys.executable, "-c", DROPPED_ELSEWHERE, str(MODEL)], capture_output=True, text=True, cwd=ROOT)
+    assert (run.returncode, run.stdout) == (0, "1\n"), run.stderr
