@@ -24,6 +24,7 @@ def load(
     nms_iou: float | None = None,
     wide: int | None = None,
     passes: int | None = None,
+    settled: float | None = None,
     keep: float | None = None,
     max_patches: int | None = None,
     backend: str = "auto",
@@ -37,7 +38,9 @@ def load(
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
         wide: refine instances of at least ``wide**2`` pixels with patches of this side first; 0: not (default: the model's).
-        passes: refine so many times, each along the boundary that the time before found (default: the model's).
+        passes: refine at most so many times, each along the boundary that the time before found (default: the model's).
+        settled: no further pass for a mask with fewer unsure pixels than this times the square root of its area; 0: every mask
+            has every pass (default: the model's).
         keep: spend only this share of an image's patches, where the masks look worst; elsewhere they stay as they are.
         max_patches: spend at most so many patches on an image.
         backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model does.
@@ -48,7 +51,8 @@ def load(
     """
     from bpr.refinement.refiner import Refiner
 
-    options = {"kind": scheme, "nms_iou": nms_iou, "wide": wide, "passes": passes, "keep": keep, "max_patches": max_patches}
+    options = {"kind": scheme, "nms_iou": nms_iou, "wide": wide, "passes": passes, "settled": settled}
+    options |= {"keep": keep, "max_patches": max_patches}
     if preset is None:
         from bpr.backends import load_predictor
 

@@ -45,7 +45,10 @@ def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     _add_numbers(parser, *["the model's"] * 4)
     wide = "first refine large instances by patches of this side; 0: none (default: the model's)"
     parser.add_argument("--wide", type=int, metavar="PX", help=wide)
-    parser.add_argument("--passes", type=int, metavar="N", help="refine so many times, each along the last boundary (default: the model's)")
+    passes = "refine at most so many times, each along the last boundary (default: the model's)"
+    parser.add_argument("--passes", type=int, metavar="N", help=passes)
+    settled = "no further pass for masks with fewer unsure pixels than N * sqrt(area); 0: all have every pass (default: the model's)"
+    parser.add_argument("--settled", type=float, metavar="N", help=settled)
     parser.add_argument("--keep", type=float, metavar="SHARE", help="spend this share of an image's patches, where masks look worst")
     parser.add_argument("--max-patches", type=int, metavar="N", help="spend at most N patches on an image")
 
@@ -60,7 +63,7 @@ def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding:
 def scheme_options(args: argparse.Namespace) -> dict[str, object]:
     """The values of :class:`PatchScheme` that were given, None for the others."""
     given = {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
-    return {**given, **{name: getattr(args, name, None) for name in ("wide", "passes", "keep", "max_patches")}}
+    return {**given, **{name: getattr(args, name, None) for name in ("wide", "passes", "settled", "keep", "max_patches")}}
 
 
 def scheme_from(args: argparse.Namespace) -> PatchScheme:

@@ -17,6 +17,8 @@ from bpr.geometry.scheme import PatchScheme
 
 DEFAULT = PatchScheme()
 ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
+UNSURE = np.float32(0.3)
+"""A mean P this close to one half is unsure: .2 to .8."""
 
 
 def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme = DEFAULT) -> BoxMask:
@@ -42,6 +44,24 @@ def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme
     """What :func:`reassemble` gives; a mask that would vanish stays as it was."""
     refined = reassemble(mask, boxes, probabilities, scheme)
     return refined if refined.pixels.size else mask
+
+
+def is_settled(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> bool:
+    """Whether the network was sure of an instance's boundary: its unsure pixels are few for its size, as ``scheme.settled`` says.
+
+    An instance that no patch lies on is not.
+
+    >>> mask, boxes = BoxMask(np.ones((5, 10), bool), 0, 0, (10, 10)), np.array([[0, 0, 10, 10]])
+    >>> probabilities = np.full((1, 10, 10), 0.9, np.float32)
+    >>> probabilities[0, :2] = 0.6  # 20 unsure pixels of 100 foreground pixels
+    >>> [is_settled(mask, boxes, probabilities, PatchScheme(side=10, settled=settled)) for settled in (1.5, 2.5)]
+    [False, True]
+    """
+    if not len(boxes):
+        return False
+    blend = _blend(mask, boxes, probabilities, scheme)
+    unsure = np.count_nonzero(np.abs(blend.excess) < UNSURE * _times_covered(boxes, blend.box))
+    return bool(unsure < scheme.settled * np.sqrt(np.count_nonzero(blend.foreground())))
 
 
 def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme, box: Box) -> np.ndarray:

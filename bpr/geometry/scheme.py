@@ -38,6 +38,8 @@ class PatchScheme:
         wide: ``dense`` only: patch side of an earlier pass over the instances of at least ``wide**2`` pixels; resized to
             the window, these patches show parts that a narrow one misses. 0: no such pass.
         passes: how often a mask is refined with patches of ``side``, each time along the boundary that the time before found.
+        settled: a mask goes through no further pass once its unsure pixels are fewer than this many times the square root of
+            its area (:func:`~bpr.geometry.reassembly.is_settled`). 0: every mask goes through all passes.
         keep: share of an image's patches to spend, rounded up, where boundaries are least to be trusted.
         max_patches: spend at most so many on an image (and pass); of the two budgets the smaller holds.
 
@@ -57,6 +59,7 @@ class PatchScheme:
     inputs: tuple[str, ...] = ("rgb", "mask")
     wide: int = 0
     passes: int = 1
+    settled: float = 0
     keep: float = 1.0
     max_patches: int | None = None
 
@@ -76,6 +79,8 @@ class PatchScheme:
             raise ValueError(f"wide: expected 0 or an even number over the side, {self.side}, got {self.wide}")
         if self.passes < 1:
             raise ValueError(f"passes: expected 1 or more, got {self.passes}")
+        if not 0 <= self.settled < math.inf:
+            raise ValueError(f"settled: expected 0 or more, got {self.settled}")
         if not 0 < self.keep <= 1:
             raise ValueError(f"keep: expected a share in (0, 1], got {self.keep}")
         if self.max_patches is not None and self.max_patches < 1:

@@ -6,8 +6,9 @@ Legend: K patches of an image, S window side.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ class CutImage:
     """One image's instances, cut: ``batch`` holds all K patches, ``counts[n]`` how many are instance n's.
 
     ``before`` counts the patches of earlier passes over the same image, ``left_out`` those that the scheme's budget was
-    not spent on, in all passes.
+    not spent on, in all passes. Patches whose ``answers``, (K, S, S) float32, are known from an earlier pass are not
+    among the indices ``asked``; without answers all are.
     """
 
     image: np.ndarray
@@ -31,6 +33,18 @@ class CutImage:
     token: Any = None
     before: int = 0
     left_out: int = 0
+    answers: np.ndarray | None = None
+    asked: np.ndarray | None = None
+
+    @property
+    def to_ask(self) -> np.ndarray:
+        """Indices of the patches for the network."""
+        return np.arange(len(self.batch)) if self.asked is None else self.asked
+
+    @property
+    def patches(self) -> int:
+        """How many went, or will go, through the network, in all passes so far."""
+        return self.before + len(self.to_ask)
 
 
 @dataclass(frozen=True)
@@ -43,21 +57,17 @@ class PredictedImage:
 
 @dataclass
 class _Slot:
-    """An image on its way through the network; its first ``asked`` patches have been sent."""
+    """An image on its way through the network, and the indices of its patches that have not been sent."""
 
     image: PredictedImage
-    asked: int = 0
+    left: np.ndarray
 
-    @property
-    def left(self) -> int:
-        return len(self.image.cut.batch) - self.asked
-
-    def take(self, most: int) -> tuple[PatchBatch, np.ndarray]:
-        """The next patches, ``most`` at most, and the place for their answers."""
-        part = slice(self.asked, self.asked + min(most, self.left))
-        self.asked = part.stop
+    def take(self, most: int) -> tuple[PatchBatch, Callable[[np.ndarray], None]]:
+        """The next patches, ``most`` at most, and what puts their answers in their places."""
+        part, self.left = self.left[:most], self.left[most:]
         batch = self.image.cut.batch
-        return PatchBatch(batch.patches[part], batch.boxes[part], batch.instances[part]), self.image.probabilities[part]
+        asked = PatchBatch(batch.patches[part], batch.boxes[part], [batch.instances[index] for index in part.tolist()])
+        return asked, partial(self.image.probabilities.__setitem__, part)
 
 
 def predict_images(predictor: Predictor, cuts: Iterable[CutImage], clock: StageClock | None = None) -> Iterator[PredictedImage]:
@@ -71,13 +81,14 @@ def predict_images(predictor: Predictor, cuts: Iterable[CutImage], clock: StageC
     slots: deque[_Slot] = deque()
     pending = 0
     for cut in cuts:
-        slots.append(_Slot(PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))))
-        pending += len(cut.batch)
+        answers = np.empty((len(cut.batch), window, window), np.float32) if cut.answers is None else cut.answers
+        slots.append(_Slot(PredictedImage(cut, answers), cut.to_ask))
+        pending += len(cut.to_ask)
         while pending >= size:
             with clock.stage("forward"):
                 _answer(predictor, slots, size)
             pending -= size
-        while slots and not slots[0].left:
+        while slots and not slots[0].left.size:
             yield slots.popleft().image
     if pending:
         with clock.stage("forward"):
@@ -90,7 +101,7 @@ def _answer(predictor: Predictor, slots: Iterable[_Slot], count: int) -> None:
     """Predict the first ``count`` patches not yet sent and write the answers where they belong."""
     parts = []
     for slot in slots:
-        if count and slot.left:
+        if count and slot.left.size:
             parts.append(slot.take(count))
             count -= len(parts[-1][0])
     batches = [batch for batch, _ in parts]
@@ -101,8 +112,8 @@ def _answer(predictor: Predictor, slots: Iterable[_Slot], count: int) -> None:
     )
     answers = predictor.predict(together)
     start = 0
-    for batch, place in parts:
-        place[:] = answers[start : start + len(batch)]
+    for batch, put in parts:
+        put(answers[start : start + len(batch)])
         start += len(batch)
 
 

@@ -17,7 +17,7 @@ from bpr.formats.images import read_image
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import pass_boxes
-from bpr.geometry.reassembly import mean_probability, put_back
+from bpr.geometry.reassembly import is_settled, mean_probability, put_back
 from bpr.geometry.selection import select_boxes
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
 from bpr.refinement.clock import StageClock
@@ -143,7 +143,7 @@ class Refiner:
         put_back: Callable[[PredictedImage], list[BoxMask]] | None = None,
         workers: int = 0,
     ) -> Iterator[PredictedImage]:
-        """Every image with its probabilities, in order; those of the scheme's last pass.
+        """Every image with its probabilities, in order; every instance with those of its own last pass.
 
         Args:
             put_back: what makes masks of a pass for the next one to refine (default: :meth:`put_back`).
@@ -155,14 +155,22 @@ class Refiner:
             cut = predicted.cut
             with clock.stage("put back"):
                 masks = put_back(predicted)
-            instances = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
+                going_on = self._going_on(predicted, at)
+            instances = [replace(cut.instances[index], mask=masks[index]) for index in going_on]
             with clock.stage("cut"):
-                again = self.cut(cut.image, instances, cut.token, at)
-                return replace(again, before=cut.before + len(cut.batch), left_out=cut.left_out + again.left_out)
+                return _carried_on(predicted, going_on, self.cut(cut.image, instances, cut.token, at))
 
         for at in range(1, len(self.predictor.scheme.pass_sides)):
             cuts = ordered_map(partial(cut_again, at=at), predict_images(self.predictor, cuts, clock), workers)
         return predict_images(self.predictor, cuts, clock)
+
+    def _going_on(self, predicted: PredictedImage, at: int) -> list[int]:
+        """Indices of the instances for pass ``at``: after a wide pass all, after a usual one those that are not settled."""
+        scheme, parts = self.predictor.scheme, zip(predicted.cut.instances, _patches(predicted), strict=True)
+        if scheme.pass_sides[at - 1] != scheme.side:
+            return list(range(len(predicted.cut.instances)))
+        settled = [is_settled(instance.mask, own.boxes, own.probabilities, scheme) for instance, own in parts]
+        return [index for index, stays in enumerate(settled) if not stays]
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was."""
@@ -186,6 +194,30 @@ class Refiner:
         maps = [mean_probability(instance.mask, own.boxes, own.probabilities, scheme, whole) for instance, own in parts]
         stack = np.array(maps, np.float32).reshape(-1, *frame)
         return adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
+
+
+def _carried_on(predicted: PredictedImage, going_on: Sequence[int], again: CutImage) -> CutImage:
+    """All instances of an image for its next pass: those ``going_on`` as cut ``again``, the others with their patches and answers.
+
+    A settled instance keeps the mask that its patches were cut from, so that putting them back gives its refined mask.
+    """
+    cut = predicted.cut
+    again = replace(again, before=cut.patches, left_out=cut.left_out + again.left_out)
+    if len(going_on) == len(cut.instances):
+        return again
+    unanswered = np.empty((len(again.batch), *predicted.probabilities.shape[1:]), np.float32)
+    fresh = dict(zip(going_on, zip(again.instances, _patches(PredictedImage(again, unanswered)), strict=True), strict=True))
+    whole = [fresh.get(index, part) for index, part in enumerate(zip(cut.instances, _patches(predicted), strict=True))]
+    instances, own = [instance for instance, _ in whole], [patches for _, patches in whole]
+    counts = [len(patches.boxes) for patches in own]
+    batch = PatchBatch(
+        np.concatenate([patches.patches for patches in own]),
+        np.concatenate([patches.boxes for patches in own]),
+        [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)],
+    )
+    asked = np.isin(np.repeat(np.arange(len(counts)), counts), going_on)
+    answers = np.concatenate([patches.probabilities for patches in own])
+    return replace(again, instances=instances, counts=counts, batch=batch, answers=answers, asked=np.flatnonzero(asked))
 
 
 def _patches(predicted: PredictedImage) -> list[InstancePatches]:

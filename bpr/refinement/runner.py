@@ -104,7 +104,7 @@ def _finished(cut: CutImage, masks: Sequence[BoxMask]) -> FinishedImage:
     refined = {instance.key: mask for instance, mask in zip(cut.instances, masks, strict=True)}
     pairs = zip(asked.indices, asked.records, strict=True)
     whole = [with_mask(record, refined[index]) if index in refined else record for index, record in pairs]
-    return FinishedImage(asked.indices, whole, cut.before + len(cut.batch), cut.left_out, asked.kept)
+    return FinishedImage(asked.indices, whole, cut.patches, cut.left_out, asked.kept)
 
 
 class _Asked(NamedTuple):

@@ -84,3 +84,60 @@ def test_believing_every_pass_changes_nothing() -> None:
     predictor = Recorder(batch_size=7)
     predictor.scheme = predictor.scheme.changed(wide=24, passes=2)
     assert np.array_equal(Refiner(predictor)(np.zeros((80, 90, 3), np.uint8), masks), masks)
+
+
+class Doubter(Shrinker):
+    """A shrinker that is sure where the image is black, and says .6 for foreground where it is white."""
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        return super().predict(batch) * np.where(batch.patches[..., 0] > 0, np.float32(0.6), np.float32(1))
+
+
+def half_white(settled: float, passes: int = 2) -> tuple[Refiner, np.ndarray, np.ndarray]:
+    """A refiner, an image that is white on the right, and two squares: one on the black side, one on the white."""
+    image, masks = np.zeros((80, 90, 3), np.uint8), np.zeros((2, 80, 90), bool)
+    image[:, 45:], masks[0, 20:60, 5:40], masks[1, 20:60, 50:85] = 255, True, True
+    predictor = Doubter(batch_size=7)
+    predictor.scheme = predictor.scheme.changed(passes=passes, settled=settled)
+    return Refiner(predictor), image, masks
+
+
+def test_a_settled_mask_goes_through_no_further_pass() -> None:
+    refiner, image, masks = half_white(settled=1)
+    refined = refiner(image, masks)
+    assert np.array_equal(np.flatnonzero(refined[0][40]), np.arange(5 + 1, 40))
+    assert np.array_equal(np.flatnonzero(refined[1][40]), np.arange(50 + 2, 85))
+    alone = [half_white(settled=0, passes=passes)[0](image, masks) for passes in (1, 2)]
+    assert np.array_equal(refined[0], alone[0][0])
+    assert np.array_equal(refined[1], alone[1][1])
+
+
+def test_only_patches_of_unsettled_masks_are_asked_again() -> None:
+    refiner, image, masks = half_white(settled=1)
+    cut = refiner.cut(image, [Instance(BoxMask.from_frame(mask)) for mask in masks])
+    (predicted,) = refiner.predict([cut])
+    asked = sum(refiner.predictor.sizes)
+    assert cut.counts[0] > 0
+    assert asked == predicted.cut.patches == cut.counts[0] + cut.counts[1] + predicted.cut.counts[1]
+    assert predicted.cut.counts[0] == cut.counts[0]
+
+
+def test_the_probability_of_a_settled_mask_is_that_of_its_last_pass() -> None:
+    refiner, image, masks = half_white(settled=1)
+    once, image, masks = half_white(settled=0, passes=1)
+    twice = refiner(image, masks, return_probability=True, return_patches=True)
+    first = once(image, masks, return_probability=True, return_patches=True)
+    assert np.array_equal(twice.probability[0], first.probability[0])
+    assert np.array_equal(twice.patches[0].probabilities, first.patches[0].probabilities)
+    assert not np.array_equal(twice.probability[1], first.probability[1])
+
+
+def test_nothing_is_settled_by_default() -> None:
+    refiner, image, masks = half_white(settled=0)
+    assert np.array_equal(np.flatnonzero(refiner(image, masks)[0][40]), np.arange(5 + 2, 40))
+
+
+def test_all_masks_settled_and_none_to_refine() -> None:
+    refiner, image, masks = half_white(settled=1)
+    assert np.array_equal(np.flatnonzero(refiner(image, masks[:1])[0][40]), np.arange(5 + 1, 40))
+    assert refiner(image, masks[:0]).shape == (0, 80, 90)
