@@ -1,12 +1,11 @@
-"""Patches per second of every backend that is installed, at 128 and 64 px, as ratios to torch's eager float32.
+"""Patches per second of every backend that is installed, for every network of the package, as ratios to torch's eager float32.
 
     python benchmarks/backend_speed.py [--repeats 15] [--out docs/results/backend_speed.json]
 
-128 px is `starter`, 64 px `starter-fast`: the same network, whose weights torch reads out of the exported file. The
-baseline is float32 in the contiguous layout, as the released code runs; batches of 32 patches come as uint8 and go as
-probabilities. Every file of the model that lies beside it (NAME.int8.onnx, ...) is a row too. All rows run in turn within
-one process, so a busy machine slows all of them alike; `passed` says what benchmarks/parity.py found (torch's float32 is a
-reference, its bfloat16 is not on record).
+Torch reads the weights out of the exported file. The baseline is float32 in the contiguous layout, as the released code
+runs; batches of 32 patches come as uint8 and go as probabilities. Every file of the model that lies beside it
+(NAME.int8.onnx, ...) is a row too. All rows run in turn within one process, so a busy machine slows all of them alike;
+`passed` says what benchmarks/parity.py found (torch's float32 is a reference, its bfloat16 is not on record).
 """
 
 from __future__ import annotations
@@ -37,8 +36,12 @@ from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.refinement.predictor import PatchBatch, Predictor
 
 ROOT = Path(__file__).parents[1]
-SIDES = {128: "starter", 64: "starter-fast"}
-CONFIG = ROOT / "configs" / "bpr_hrnet-w18s_1xb32-2400_starter-128x128.py"
+CONFIGS = {
+    "hrnet-w18s": "bpr_hrnet-w18s_1xb32-1200_starter-128x128.py",
+    "starter": "bpr_mobilenet-v2_2xb16-3000_starter-128x128.py",
+    "starter-fast": "bpr_mobilenet-v2_2xb16-1200_starter-64x64.py",
+}
+"""By model: what it was trained with."""
 BATCH = 32
 TARGET = 6
 BASELINE = "torch eager float32, contiguous"
@@ -46,10 +49,9 @@ PACKAGES = ("bpr", "numpy", "onnxruntime", "openvino", "torch")
 Run = Callable[[], object]
 
 
-def sides(side: int) -> dict[str, tuple[Predictor, bool]]:
-    """By row name: a predictor, and whether it has passed its gate."""
-    name = SIDES[side]
-    found = {label: (predictor, label in (BASELINE, "torch")) for label, predictor in by_torch(name, side).items()}
+def sides(name: str) -> dict[str, tuple[Predictor, bool]]:
+    """By row name: a predictor of the model, and whether it has passed its gate."""
+    found = {label: (predictor, label in (BASELINE, "torch")) for label, predictor in by_torch(name).items()}
     return found | {label: made for file in variants(name) for label, made in by_runtime(file)}
 
 
@@ -58,18 +60,17 @@ def variants(name: str) -> list[Path]:
     return [path for stem, path in named_models().items() if stem == name or stem.startswith(f"{name}.")]
 
 
-def by_torch(name: str, side: int) -> dict[str, Predictor]:
+def by_torch(name: str) -> dict[str, Predictor]:
     """Eager torch with the weights of the exported file."""
     scheme = BACKENDS["onnxruntime"].load(model_file(name), None).scheme
-    plain, fast = (network(name, side, contiguous) for contiguous in (True, False))
+    plain, fast = (network(name, contiguous) for contiguous in (True, False))
     kinds = {BASELINE: (plain, False), "torch": (fast, False), "torch-bf16": (fast, True)}
     return {label: SegmentorPredictor(model, scheme, BATCH, bf16) for label, (model, bf16) in kinds.items()}
 
 
-def network(name: str, side: int, contiguous: bool) -> PatchSegmentor:
-    """The network at an input side; ``contiguous`` undoes the layout that is faster."""
-    model = build_segmentor(CONFIG)[1].eval()
-    model.data_preprocessor.input_side = side
+def network(name: str, contiguous: bool) -> PatchSegmentor:
+    """The model's network; ``contiguous`` undoes the layout that is faster."""
+    model = build_segmentor(ROOT / "configs" / CONFIGS[name])[1].eval()
     model.load_state_dict(exported_state_dict(model_file(name), model))
     if contiguous:
         model.to(memory_format=torch.contiguous_format)
@@ -103,13 +104,13 @@ def in_turn(runs: dict[str, Run], repeats: int) -> dict[str, np.ndarray]:
     return {name: np.array(seconds[2:]) for name, seconds in spent.items()}
 
 
-def measure(side: int, repeats: int) -> dict[str, Any]:
-    predictors = sides(side)
+def measure(name: str, repeats: int) -> dict[str, Any]:
+    predictors = sides(name)
     batch = noise(next(iter(predictors.values()))[0].scheme)
-    spent = in_turn({name: partial(predictor.predict, batch) for name, (predictor, _) in predictors.items()}, repeats)
-    rows = [row(name, seconds, spent[BASELINE], predictors[name][1]) for name, seconds in spent.items()]
+    spent = in_turn({label: partial(predictor.predict, batch) for label, (predictor, _) in predictors.items()}, repeats)
+    rows = [row(label, seconds, spent[BASELINE], predictors[label][1]) for label, seconds in spent.items()]
     best = max((one for one in rows if one["passed"]), key=lambda one: one["ratio"])
-    return {"side": side, "model": SIDES[side], "rows": rows, "best": best["name"], "best_ratio": best["ratio"]}
+    return {"model": name, "rows": rows, "best": best["name"], "best_ratio": best["ratio"]}
 
 
 def row(name: str, seconds: np.ndarray, baseline: np.ndarray, gate: bool) -> dict[str, Any]:
@@ -121,18 +122,18 @@ def row(name: str, seconds: np.ndarray, baseline: np.ndarray, gate: bool) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sides", type=int, nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--models", nargs="+", choices=CONFIGS, default=list(CONFIGS))
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--out", default="docs/results/backend_speed.json")
     args = parser.parse_args()
-    found = [measure(side, args.repeats) for side in args.sides]
+    found = [measure(name, args.repeats) for name in args.models]
     for one in found:
         for own in one["rows"]:
             gate = "" if own["passed"] else "  (gate not passed)"
-            print(f"{one['side']} px  {own['name']:36} {own['patches_per_second']:7.1f} patches/s  {own['ratio']:5.2f}{gate}")
+            print(f"{one['model']:14}{own['name']:36} {own['patches_per_second']:7.1f} patches/s  {own['ratio']:5.2f}{gate}")
     machine = {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version(), "threads": torch.get_num_threads()}
     settings = {"batch": BATCH, "repeats": args.repeats, "baseline": BASELINE, "target": TARGET, "date": time.strftime("%Y-%m-%d")}
-    write_json(args.out, {**settings, "machine": machine, "versions": versions_of(PACKAGES), "sides": found}, indent=1)
+    write_json(args.out, {**settings, "machine": machine, "versions": versions_of(PACKAGES), "models": found}, indent=1)
 
 
 if __name__ == "__main__":

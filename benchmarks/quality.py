@@ -72,15 +72,15 @@ class Split:
         return {"pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
 
 
-def measured(model: str | Path, splits: list[Split], precision: bool, wide: int | None = None) -> dict[str, Any]:
-    """All numbers of a model, ``wide`` patches first where they are asked for, and what made them."""
-    predictor = load_predictor(model, wide=wide)
-    numbers = {split.name: split.measure(_named(model, wide), predictor, precision) for split in splits}
+def measured(model: str | Path, splits: list[Split], precision: bool, options: dict[str, float] | None = None) -> dict[str, Any]:
+    """All numbers of a model, refining with what of its scheme is given in ``options``, and what made them."""
+    predictor = load_predictor(model, **options or {})
+    numbers = {split.name: split.measure(_named(model, options or {}), predictor, precision) for split in splits}
     return {"scheme": predictor.scheme.to_dict(), **numbers, "versions": versions_of(PACKAGES), "date": time.strftime("%Y-%m-%d")}
 
 
-def _named(model: str | Path, wide: int | None) -> str:
-    return f"{Path(model).stem}.wide-{wide}" if wide else Path(model).stem
+def _named(model: str | Path, options: dict[str, float]) -> str:
+    return ".".join([Path(model).stem, *(f"{name}-{value:g}" for name, value in options.items())])
 
 
 def main() -> None:
@@ -88,13 +88,16 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("models", nargs="+", help=f"{', '.join(named_models())}, or .onnx files")
     parser.add_argument("--precision", action="store_true", help="refine every detection, and measure AP")
-    parser.add_argument("--wide", type=int, metavar="PX", help="a pass of wide patches first; a row of its own")
+    parser.add_argument("--wide", type=int, help="as of bpr refine; each of these makes a row of its own")
+    parser.add_argument("--passes", type=int)
+    parser.add_argument("--settled", type=float)
     args = parser.parse_args()
     splits = [Split.read(args.data, name) for name in SETS]
+    options = {name: value for name in ("wide", "passes", "settled") if (value := getattr(args, name)) is not None}
     for model in args.models:
-        change = f"{Path(model).stem}, wide {args.wide}" if args.wide else Path(model).stem
-        numbers = measured(model, splits, args.precision, args.wide)
-        write_json(RESULTS / f"{_named(model, args.wide)}.json", {"change": change, **numbers}, indent=1)
+        change = ", ".join([Path(model).stem, *(f"{name} {value:g}" for name, value in options.items())])
+        numbers = measured(model, splits, args.precision, options)
+        write_json(RESULTS / f"{_named(model, options)}.json", {"change": change, **numbers}, indent=1)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
     python benchmarks/selection.py DATA davis_val --out docs/results/selection_davis_val.json --plot docs/assets/selection_davis_val.png
     python benchmarks/selection.py data/starter davis_choose          # held out, to choose by (benchmarks/hold_out.py)
 
-All patches of the matched pairs go through the network once, in one thread; every point of every curve puts a part of its
-answers back. ``--spaced`` adds what patches farther apart give, the plain way to have fewer, by passes of their own.
+All patches of the matched pairs go through the network once, in one thread (of several passes, the first); every point of
+every curve puts a part of its answers back. ``--spaced`` adds what patches farther apart give, the plain way to have fewer,
+by passes of their own.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ class Measurement:
             self.pairs_of.setdefault(pair.image_id, []).append(pair)
         self.images = ImageFolder(data / images, document["images"])
         self.predictor = OnnxPredictor(named_models().get(model, Path(model)), threads=1)
+        self.predictor.scheme = self.predictor.scheme.changed(passes=1)
         self.cheap = OnnxPredictor(named_models()["starter-fast"], threads=1)
         self.seconds = dict.fromkeys(("forward", "select", "32 px pass"), 0.0)
         self.scenes = [self._scene(image_id) for image_id in self.pairs_of]

@@ -1,6 +1,7 @@
 """Train on the masks of one detector, refine those of another (supplement, table S1).
 
-    OMP_NUM_THREADS=1 python benchmarks/transfer.py DATA --iterations 2500 --out docs/results/transfer.json
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py DATA --iterations 600 --amp \\
+        --config configs/bpr_mobilenet-v2_1xb32-320_transfer-64x64.py
 
 Three detectors: ``yolo``, the real one whose results lie in DATA/detections; ``mask_head`` and ``polygon``, made from
 ground truth by ``bpr synthesize-masks``. Each trains one network on COCO train and DAVIS train, and all three refine the
@@ -208,11 +209,12 @@ def text(cell: dict[str, Any]) -> str:
 def write(study: Study, cells: Sequence[dict[str, Any]], out: Path) -> None:
     """The numbers, and the table beside them (.md)."""
     settings = {"config": Path(study.config).name, "iterations": study.iterations, "batch": BATCH, "amp": study.amp}
+    words = ["--config", study.config, "--iterations", str(study.iterations)]
     source = {
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
         "versions": versions_of(PACKAGES),
         "date": time.strftime("%Y-%m-%d"),
-        "command": f"python benchmarks/transfer.py DATA --iterations {study.iterations}{' --amp' if study.amp else ''}",
+        "command": " ".join(["python benchmarks/transfer.py DATA", *words, *(["--amp"] if study.amp else [])]),
     }
     table = markdown(cells, settings)
     write_json(out, {"cells": cells, "settings": settings, **source}, indent=1)

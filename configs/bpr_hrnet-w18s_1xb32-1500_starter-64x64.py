@@ -1,4 +1,4 @@
-# `starter-fast`: on from the weights of the first starter, at 64 px.
+# What refines coarse masks once for the last part of `hrnet-w18s`.
 _base_ = ['./bpr_hrnet-w18s_1xb32-2400_starter-128x128.py']
 model = dict(data_preprocessor=dict(input_side=64))
 train_cfg = dict(max_iters=1500)

@@ -1,4 +1,4 @@
-"""From files to files: ours against the old procedure, with the network of ``starter`` at 128 px and the same patches.
+"""From files to files: ours against the old procedure, with the paper's network (``hrnet-w18s``, 128 px) and the same patches.
 
 The old side takes seconds per image, so it sees few scenes, each once; ours refines the same scenes several times over as
 one stream, which is how it is used.
@@ -28,10 +28,11 @@ from bpr.refinement.refiner import Refiner
 
 SEEN_BY_OLD, COPIES, REPEATS = 2, 3, 3
 GEOMETRY_TARGET = 100
-MODELS = ("starter", "starter.int8")
+NETWORK = "hrnet-w18s"
+MODELS = (NETWORK, f"{NETWORK}.int8")
 TARGETS = {"same network": 25, "preset fast": 60}
 """How many times as fast as the old procedure: the best of MODELS and their backends, and the preset."""
-CONFIG = "configs/bpr_hrnet-w18s_1xb32-2400_starter-128x128.py"
+CONFIG = "configs/bpr_hrnet-w18s_1xb32-1200_starter-128x128.py"
 
 
 def measure() -> Report:
@@ -88,7 +89,7 @@ def ours(load: Load, predictor: Predictor) -> Timing:
 
 def around_network(load: Load, photos: Sequence[Photo], old: float) -> tuple[list[dict[str, Any]], list[Ratio]]:
     """Extraction and reassembly of ours: from files to files, and without the one decode of an image that any procedure needs."""
-    refiner = Refiner(IdentityPredictor(load_predictor("starter").scheme))
+    refiner = Refiner(IdentityPredictor(load_predictor(NETWORK).scheme))
     images = [read_image(photo.file) for photo in photos]
     files = ours(load, refiner.predictor)
     sides = {"decode": lambda: read_image(photos[0].file), "memory": lambda: in_memory(photos, images, refiner)}
@@ -117,7 +118,7 @@ def in_memory(photos: Sequence[Photo], images: Sequence[np.ndarray], refiner: Re
 
 
 def eager_network() -> old_procedure.Network:
-    """``starter``'s network in torch: float32, eager, as the released code runs it."""
+    """The network in torch: float32, eager, as the released code runs it."""
     import torch
 
     import bpr.models  # noqa: F401
@@ -126,7 +127,7 @@ def eager_network() -> old_procedure.Network:
     from bpr.models.loading import build_segmentor
 
     model = build_segmentor(CONFIG)[1].eval().to(memory_format=torch.contiguous_format)
-    model.load_state_dict(exported_state_dict(named_models()["starter"], model), strict=False)
+    model.load_state_dict(exported_state_dict(named_models()[NETWORK], model), strict=False)
 
     def network(patches: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -5,6 +5,7 @@ Legend: K patches, S window side (patch and padding), H W frame, h w box around 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,22 +47,23 @@ def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme
     return refined if refined.pixels.size else mask
 
 
-def is_settled(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> bool:
-    """Whether the network was sure of an instance's boundary: its unsure pixels are few for its size, as ``scheme.settled`` says.
+def unsureness(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> float:
+    """How unsure the network was of an instance for its size: unsure pixels over the square root of the refined mask's area.
 
-    An instance that no patch lies on is not.
+    An instance that no patch lies on, or nothing is left of, is unsure without bound.
 
-    >>> mask, boxes = BoxMask(np.ones((5, 10), bool), 0, 0, (10, 10)), np.array([[0, 0, 10, 10]])
+    >>> mask, boxes, scheme = BoxMask(np.ones((5, 10), bool), 0, 0, (10, 10)), np.array([[0, 0, 10, 10]]), PatchScheme(side=10)
     >>> probabilities = np.full((1, 10, 10), 0.9, np.float32)
-    >>> probabilities[0, :2] = 0.6  # 20 unsure pixels of 100 foreground pixels
-    >>> [is_settled(mask, boxes, probabilities, PatchScheme(side=10, settled=settled)) for settled in (1.5, 2.5)]
-    [False, True]
+    >>> probabilities[0, :2] = 0.6
+    >>> unsureness(mask, boxes, probabilities, scheme)  # 20 pixels of 100
+    2.0
     """
     if not len(boxes):
-        return False
+        return math.inf
     blend = _blend(mask, boxes, probabilities, scheme)
     unsure = np.count_nonzero(np.abs(blend.excess) < UNSURE * _times_covered(boxes, blend.box))
-    return bool(unsure < scheme.settled * np.sqrt(np.count_nonzero(blend.foreground())))
+    area = np.count_nonzero(blend.foreground())
+    return unsure / math.sqrt(area) if area else math.inf
 
 
 def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme, box: Box) -> np.ndarray:

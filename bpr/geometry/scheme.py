@@ -38,8 +38,8 @@ class PatchScheme:
         wide: ``dense`` only: patch side of an earlier pass over the instances of at least ``wide**2`` pixels; resized to
             the window, these patches show parts that a narrow one misses. 0: no such pass.
         passes: how often a mask is refined with patches of ``side``, each time along the boundary that the time before found.
-        settled: a mask goes through no further pass once its unsure pixels are fewer than this many times the square root of
-            its area (:func:`~bpr.geometry.reassembly.is_settled`). 0: every mask goes through all passes.
+        settled: a mask whose :func:`~bpr.geometry.reassembly.unsureness` is less than this goes through no further pass; 0: every
+            mask goes through all.
         keep: share of an image's patches to spend, rounded up, where boundaries are least to be trusted.
         max_patches: spend at most so many on an image (and pass); of the two budgets the smaller holds.
 

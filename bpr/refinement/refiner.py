@@ -17,7 +17,7 @@ from bpr.formats.images import read_image
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import pass_boxes
-from bpr.geometry.reassembly import is_settled, mean_probability, put_back
+from bpr.geometry.reassembly import mean_probability, put_back, unsureness
 from bpr.geometry.selection import select_boxes
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
 from bpr.refinement.clock import StageClock
@@ -166,11 +166,12 @@ class Refiner:
 
     def _going_on(self, predicted: PredictedImage, at: int) -> list[int]:
         """Indices of the instances for pass ``at``: after a wide pass all, after a usual one those that are not settled."""
-        scheme, parts = self.predictor.scheme, zip(predicted.cut.instances, _patches(predicted), strict=True)
+        scheme, instances = self.predictor.scheme, predicted.cut.instances
         if scheme.pass_sides[at - 1] != scheme.side:
-            return list(range(len(predicted.cut.instances)))
-        settled = [is_settled(instance.mask, own.boxes, own.probabilities, scheme) for instance, own in parts]
-        return [index for index, stays in enumerate(settled) if not stays]
+            return list(range(len(instances)))
+        parts = zip(instances, _patches(predicted), strict=True)
+        unsure = [unsureness(instance.mask, own.boxes, own.probabilities, scheme) for instance, own in parts]
+        return [index for index, value in enumerate(unsure) if value >= scheme.settled]
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was."""

@@ -27,7 +27,7 @@ pytest.importorskip("openvino", reason="OpenVINO is not installed")
 from bpr.backends.openvino import OpenVinoPredictor
 
 MODEL = named_models()["starter-fast"]
-CONFIG = ROOT / "configs" / "bpr_hrnet-w18s_1xb32-2400_starter-128x128.py"
+CONFIG = ROOT / "configs" / "bpr_mobilenet-v2_2xb16-1200_starter-64x64.py"
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 
 
@@ -62,7 +62,6 @@ def network() -> SegmentorPredictor:
 
 def segmentor(bf16: bool, device: str = "cpu", batch_size: int = 64) -> SegmentorPredictor:
     model = build_segmentor(CONFIG)[1].eval()
-    model.data_preprocessor.input_side = 64
     model.load_state_dict(exported_state_dict(MODEL, model))
     return SegmentorPredictor(model.to(device), OnnxPredictor(MODEL).scheme, batch_size, bf16)
 
@@ -133,11 +132,11 @@ def test_another_onnx_file_is_refused(tmp_path: Path) -> None:
 @NEEDS_GPU
 def test_a_graph_and_a_part_batch_say_the_same_on_the_gpu(reference: OnnxPredictor, patches: np.ndarray, tmp_path: Path) -> None:
     model = build_segmentor(CONFIG)[1]
-    torch.save({"state_dict": exported_state_dict(named_models()["starter"], model)}, tmp_path / "model.pth")
+    torch.save({"state_dict": exported_state_dict(MODEL, model)}, tmp_path / "model.pth")
     predictor = MMSegPredictor(tmp_path / "model.pth", CONFIG, batch_size=16)
     full = probabilities(predictor, patches[:16])
     assert np.abs(probabilities(predictor, patches[:15]) - full[:15]).max() < 1e-4
-    assert np.abs(full - probabilities(OnnxPredictor(named_models()["starter"]), patches[:16])).max() < 1e-3
+    assert np.abs(full - probabilities(OnnxPredictor(MODEL), patches[:16])).max() < 1e-3
 
 
 # A thread drops what the main thread loaded; then a child ends, which is a signal to a process that listens for it.
