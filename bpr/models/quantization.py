@@ -1,7 +1,7 @@
 """An exported model -> the same in int8, its activations scaled by real patches (static quantization, no training).
 
 Weights get a scale per output channel. ONNX Runtime and OpenVINO run a convolution in int8 where its inputs and outputs
-are quantized, and fuse the ReLU behind it; sums and resizes between them stay in float. So do the convolutions that read
+are quantized, and fuse the ReLU (or ReLU6) behind it; sums and resizes between them stay in float. So do the convolutions that read
 the picture, whose 8 bits are all signal, and the one that gives the logits, which cost little beside the others.
 """
 
@@ -90,8 +90,9 @@ def _quantized(model: Path, patches: np.ndarray, out: Path) -> onnx.GraphProto:
         raise BPRError(f"{model}: expected convolutions between its first and its last, got none; nothing to quantize")
     kept = [node.name for node in graph.node if node.op_type == "Conv" and node.name not in inner]
     types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
-    # ReLUs are named so that the tool drops those behind a convolution: a uint8 output that begins at 0 is one.
-    quantize_static(str(folded), str(out), _Batches(patches), op_types_to_quantize=["Conv", "Relu"], nodes_to_exclude=kept, **types)
+    # ReLUs and ReLU6s are named so that the tool drops those behind a convolution: a uint8 output that begins at 0 is one.
+    operations = ["Conv", "Relu", "Clip"]
+    quantize_static(str(folded), str(out), _Batches(patches), op_types_to_quantize=operations, nodes_to_exclude=kept, **types)
     return graph
 
 
