@@ -340,6 +340,7 @@ TABLES = {
     "coco_precision": lambda: precision("coco_val2017"),
     **{f"{short}_metrics": partial(metrics, name) for short, name in SETS.items()},
     **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},
+    "settling": partial(written, "settling_starter"),
     "davis_selection_fast": partial(written, "selection_davis_val.starter-fast"),
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }

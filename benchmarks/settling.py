@@ -10,6 +10,7 @@ every pair, the mask of the pass that it would have stopped at.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import PACKAGES
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.quality import PACKAGES
 from bpr.backends import load_predictor
 from bpr.cli.options import versions_of
 from bpr.evaluation.inputs import check_annotations, check_detections

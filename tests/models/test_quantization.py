@@ -46,6 +46,16 @@ class ThreeConvolutions(nn.Module):
         return torch.sigmoid(self.logits(x)[:, 0])
 
 
+class SixAtMost(ThreeConvolutions):
+    """With a ReLU6 straight behind the hidden convolution, as a MobileNet has."""
+
+    def probabilities(self, patches: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.stem(self.data_preprocessor.normalise(patches.permute(0, 3, 1, 2))))
+        for convolution in self.hidden:
+            x = x + nn.functional.relu6(convolution(x))
+        return torch.sigmoid(self.logits(x)[:, 0])
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
@@ -144,3 +154,11 @@ def test_a_network_without_inner_convolutions_is_refused(small_set: SmallSet, tm
     export_onnx(ThreeConvolutions(hidden=0), SCHEME, tmp_path / "two.onnx", {})
     with pytest.raises(BPRError, match=r"two\.onnx: expected convolutions between its first and its last, got none"):
         quantize_onnx(tmp_path / "two.onnx", drawn(small_set), tmp_path / "int8.onnx", {})
+
+
+def test_a_relu6_becomes_part_of_the_rounding(small_set: SmallSet, tmp_path: Path) -> None:
+    model, out = tmp_path / "model.onnx", tmp_path / "int8.onnx"
+    export_onnx(SixAtMost(), SCHEME, model, {"config": "toy.py", "trained_on": "nothing"})
+    quantize_onnx(model, drawn(small_set), out, {})
+    graphs = [onnx.load(str(path)).graph for path in (model, out)]
+    assert [sum(node.op_type == "Clip" for node in graph.node) for graph in graphs] == [1, 0]
