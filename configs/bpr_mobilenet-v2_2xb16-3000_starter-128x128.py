@@ -5,8 +5,7 @@ load_from = 'work_dirs/bpr_mobilenet-v2_2xb16-6000_starter-64x64/iter_6000.pth'
 sources = [
     dict(ann=f'data/starter/{name}_learn.instances.json', img_dir=f'data/starter/images/{name}', share=share,
          results=[f'data/starter/{name}_learn.segm.json', f'data/starter/{name}_learn.refined.segm.json'])
-    for name, share in (('coco', 0.45), ('davis', 0.25), ('crisp', 0.3))
-]
+    for name, share in (('coco', 0.45), ('davis', 0.25), ('crisp', 0.3))]
 train_dataloader = dict(dataset=dict(real=0.7, refined=0.1, sources=sources))
 optim_wrapper = dict(optimizer=dict(lr=4e-4))
 train_cfg = dict(max_iters=3000)
