@@ -99,7 +99,7 @@ def main() -> None:
         if not out.is_file():
             values = {"change": row.change, "order": ROWS.index(row), "options": row.options}
             values |= {"training_patches": 32 * ITERATIONS, "training_seconds": seconds}
-            write_json(out, {**values, **measured(model, splits, row.precision)}, indent=1)
+            write_json(out, {**values, **measured(model, splits, row.precision, {})}, indent=1)
 
 
 if __name__ == "__main__":

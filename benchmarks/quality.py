@@ -72,10 +72,10 @@ class Split:
         return {"pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
 
 
-def measured(model: str | Path, splits: list[Split], precision: bool, options: dict[str, float] | None = None) -> dict[str, Any]:
+def measured(model: str | Path, splits: list[Split], precision: bool, options: dict[str, float]) -> dict[str, Any]:
     """All numbers of a model, refining with what of its scheme is given in ``options``, and what made them."""
-    predictor = load_predictor(model, **options or {})
-    numbers = {split.name: split.measure(_named(model, options or {}), predictor, precision) for split in splits}
+    predictor = load_predictor(model, **options)
+    numbers = {split.name: split.measure(_named(model, options), predictor, precision) for split in splits}
     return {"scheme": predictor.scheme.to_dict(), **numbers, "versions": versions_of(PACKAGES), "date": time.strftime("%Y-%m-%d")}
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train `hrnet-w18s`, on from the first starter, and export it:   benchmarks/train_hrnet.sh DATA
-# DATA holds coco/, davis/, crisp/ and detections/ as described in docs/starter.md. One CPU core with bfloat16 each.
+# DATA holds coco/, davis/, crisp/ and detections/ as described in docs/starter.md. Two CPU cores with bfloat16, one for each network.
 set -euo pipefail
 data=$(realpath "$1")
 best=(bpr_hrnet-w18s_1xb32-2400_starter-128x128 bpr_hrnet-w18s_1xb32-1200_starter-128x128)

@@ -117,6 +117,11 @@ def _answer(predictor: Predictor, slots: Iterable[_Slot], count: int) -> None:
         start += len(batch)
 
 
+def owners(instances: Sequence[Instance], counts: Sequence[int]) -> list[Instance]:
+    """The instance of every patch, where instance n has ``counts[n]``."""
+    return [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
+
+
 def counts_to_slices(counts: Sequence[int]) -> list[slice]:
     """Where each instance's patches lie.
 

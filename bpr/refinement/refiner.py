@@ -19,7 +19,7 @@ from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import pass_boxes
 from bpr.geometry.reassembly import mean_probability, put_back, unsureness
 from bpr.geometry.selection import select_boxes
-from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, predict_images
+from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, owners, predict_images
 from bpr.refinement.clock import StageClock
 from bpr.refinement.exclusive import put_back_apart
 from bpr.refinement.mask_types import Adapter, adapter_for
@@ -132,8 +132,7 @@ class Refiner:
         patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
             crop_patches(image, instance.mask, own, scheme, out=patches[place])
-        owners = [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
-        batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners)
+        batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners(instances, counts))
         return CutImage(image, instances, counts, batch, token, left_out=sum(map(len, proposed)) - len(batch))
 
     def predict(
@@ -167,7 +166,7 @@ class Refiner:
     def _going_on(self, predicted: PredictedImage, at: int) -> list[int]:
         """Indices of the instances for pass ``at``: after a wide pass all, after a usual one those that are not settled."""
         scheme, instances = self.predictor.scheme, predicted.cut.instances
-        if scheme.pass_sides[at - 1] != scheme.side:
+        if not scheme.settled or scheme.pass_sides[at - 1] != scheme.side:
             return list(range(len(instances)))
         parts = zip(instances, _patches(predicted), strict=True)
         unsure = [unsureness(instance.mask, own.boxes, own.probabilities, scheme) for instance, own in parts]
@@ -214,7 +213,7 @@ def _carried_on(predicted: PredictedImage, going_on: Sequence[int], again: CutIm
     batch = PatchBatch(
         np.concatenate([patches.patches for patches in own]),
         np.concatenate([patches.boxes for patches in own]),
-        [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)],
+        owners(instances, counts),
     )
     asked = np.isin(np.repeat(np.arange(len(counts)), counts), going_on)
     answers = np.concatenate([patches.probabilities for patches in own])
