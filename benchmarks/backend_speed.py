@@ -38,7 +38,7 @@ from bpr.refinement.predictor import PatchBatch, Predictor
 ROOT = Path(__file__).parents[1]
 CONFIGS = {
     "hrnet-w18s": "bpr_hrnet-w18s_1xb32-1200_starter-128x128.py",
-    "starter": "bpr_mobilenet-v2_2xb16-3000_starter-128x128.py",
+    "starter": "bpr_mobilenet-v2_2xb16-600_starter-128x128.py",
     "starter-fast": "bpr_mobilenet-v2_2xb16-1200_starter-64x64.py",
 }
 """By model: what it was trained with."""

@@ -1,8 +1,9 @@
 """Refining on one GPU: images and patches a second, how near to what the GPU can do, and the paper's three parts.
 
-    python benchmarks/gpu.py [--device cuda] [--out docs/results/gpu.json]
+    python benchmarks/gpu.py [NETWORK ...] [--device cuda] [--out docs/results/gpu.json]
 
-1024x2048 scenes with 20 instances, networks of random weights (they change no time) in bfloat16, eager, channels last.
+1024x2048 scenes with 20 instances, networks of random weights (they change no time) in bfloat16, channels last, full batches
+as one CUDA graph; eager beside it.
 Shares are of what this GPU reaches in a large matrix product and in a copy; bytes are what convolutions, norms and
 activations read and write when each runs by itself, so a fused network may need fewer.
 """
@@ -28,7 +29,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks/ is part of the checkout, not of the
 from benchmarks.measuring import provenance  # noqa: E402
 from benchmarks.photos import Load, street_photos  # noqa: E402
 from bpr.analysis.timing import PAPER, time_stages  # noqa: E402
-from bpr.backends.mmseg import SegmentorPredictor  # noqa: E402
+from bpr.backends.mmseg import GraphedPredictor, SegmentorPredictor  # noqa: E402
 from bpr.formats.coco import read_results  # noqa: E402
 from bpr.formats.files import write_json  # noqa: E402
 from bpr.geometry.scheme import PatchScheme  # noqa: E402
@@ -37,14 +38,13 @@ from bpr.models.loading import build_segmentor  # noqa: E402
 from bpr.refinement.predictor import PatchBatch  # noqa: E402
 from bpr.refinement.refiner import Refiner  # noqa: E402
 
-NETWORKS = ("hrnet-w18s_4xb8-160k_cityscapes-64x64", "hrnet-w18s_4xb8-160k_cityscapes-128x128", "hrnet-w48_4xb8-160k_cityscapes-256x256")
-BATCH, IMAGES, MATRIX, COPY_BYTES, REPEATS = 256, 24, 8192, 2**30, 10
-
-
-class HalfPrecision(SegmentorPredictor):
-    def predict(self, batch: PatchBatch) -> np.ndarray:
-        with torch.autocast(self._device.type, torch.bfloat16):
-            return super().predict(batch)
+NETWORKS = (
+    "hrnet-w18s_4xb8-160k_cityscapes-64x64",
+    "hrnet-w18s_4xb8-160k_cityscapes-128x128",
+    "hrnet-w48_4xb8-160k_cityscapes-256x256",
+    "mobilenet-v2_2xb16-600_starter-128x128",
+)
+BATCH, IMAGES, MATRIX, COPY_BYTES, REPEATS = 256, 12, 8192, 2**30, 5
 
 
 def seconds(function: Callable[[], object], device: str) -> float:
@@ -88,26 +88,29 @@ def bytes_moved(model: nn.Module, run: Callable[[], object], batch: int) -> floa
 def measure(name: str, load: Load, device: str, most: dict[str, float]) -> dict[str, Any]:
     cfg, model = build_segmentor(ROOT / "configs" / f"bpr_{name}.py")
     work, scheme = 2 * multiply_adds(model), PatchScheme.from_refinement(cfg.refinement, "test").changed(nms_iou=0.25)
-    predictor = HalfPrecision(model.to(device).eval(), scheme, BATCH)
+    eager = SegmentorPredictor(model.to(device).eval(), scheme, BATCH, bf16=True)
+    predictor = GraphedPredictor(model, scheme, BATCH, bf16=True)
     patches = np.random.default_rng(0).integers(0, 256, (BATCH, scheme.window, scheme.window, scheme.channels), dtype=np.uint8)
     batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
     rate = BATCH / seconds(lambda: predictor.predict(batch), device)
-    moved = bytes_moved(model, lambda: predictor.predict(batch), BATCH)
+    rates = {"patches_per_second": rate, "patches_per_second_eager": BATCH / seconds(lambda: eager.predict(batch), device)}
+    moved = bytes_moved(model, lambda: eager.predict(batch), BATCH)
     whole = seconds(lambda: load.refine(predictor, workers=8), device) / len(load.files)
     timing = time_stages(read_results(load.results), load, Refiner(predictor))
     shares = {"of peak": rate * work / most["operations"], "of bandwidth": rate * moved / most["bytes"]}
     parts = {part: timing.milliseconds[part] for part in PAPER}
-    return {"network": name, "patches_per_second": rate, "images_per_second": 1 / whole, **shares, "milliseconds": parts, "paper": PAPER}
+    return {"network": name, **rates, "images_per_second": 1 / whole, **shares, "milliseconds": parts, "paper": PAPER}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", default=NETWORKS, help="configs without bpr_ and .py (default: all of NETWORKS)")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results/gpu.json")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         load, most = Load.of(street_photos(Path(folder)), IMAGES, Path(folder)), limits(args.device)
-        rows = [measure(name, load, args.device, most) for name in NETWORKS]
+        rows = [measure(name, load, args.device, most) for name in args.networks]
     name = torch.cuda.get_device_name() if args.device == "cuda" else args.device
     write_json(args.out, {"device": name, "limits": most, "provenance": provenance(), "rows": rows}, indent=1)
     print(json.dumps(rows, indent=1))

@@ -157,6 +157,37 @@ def _preset_row(row: dict[str, Any], slowest: float) -> str:
     return "| " + " | ".join(f"**{cell}**" if row["front"] else cell for cell in cells) + " |"
 
 
+def averaging() -> str:
+    """What settling.py found of every training and of their averages: one pass, on the tenth that was kept apart."""
+    reports = [read_json(path, "a report of settling.py") for path in (RESULTS / "averaging").glob("*.json")]
+    reports.sort(key=lambda report: report["order"])
+    sets = list(reports[0]["pairs"])
+    lines = [f"| training | {' | '.join(f'{name}: F@2px / IoU; harmed' for name in sets)} |", f"|---|{'---|' * len(sets)}"]
+    found = [" | ".join(map(_gained, report["rows"][0]["sets"].values())) for report in reports]
+    return "\n".join(lines + [f"| {report['model']} | {row} |" for report, row in zip(reports, found, strict=True)])
+
+
+def _gained(found: dict[str, float]) -> str:
+    return f"{100 * found['f']:+.2f} / {100 * found['iou']:+.2f}; {100 * found['harmed_clearly']:.1f} %"
+
+
+def gpu() -> str:
+    """One network per row, and the paper's three parts beside ours."""
+    report = read_json(RESULTS / "gpu.json", "a report of gpu.py")
+    limits, origin = report["limits"], report["provenance"]
+    reached = f"{limits['operations'] / 1e12:.0f} TFLOP/s in a bfloat16 product and {limits['bytes'] / 1e12:.2f} TB/s in a copy"
+    head = "| network | patches/s, one graph | eager | images/s | of the product | of the copy | milliseconds of the parts | the paper's |"
+    lines = [f"{origin['date']}, {report['device']} ({reached}), {origin['cores']} cores of {origin['processor']}.", "", head]
+    return "\n".join([*lines, "|---|---:|---:|---:|---:|---:|---:|---:|", *map(_gpu_row, report["rows"])])
+
+
+def _gpu_row(row: dict[str, Any]) -> str:
+    ours, paper = (" + ".join(f"{row[key][part]:.0f}" for part in row["paper"]) for key in ("milliseconds", "paper"))
+    rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
+    shares = [f"{100 * row[key]:.1f} %" for key in ("of peak", "of bandwidth")]
+    return "| " + " | ".join([row["network"], *rates, *shares, ours, paper]) + " |"
+
+
 def parity() -> str:
     """What every backend changed, model by model."""
     record = read_json(ROOT / "bpr" / "assets" / "parity.json", "a record of parity.py")
@@ -322,6 +353,8 @@ TABLES = {
     "ablations": lambda: quality("ablations", precise=False),
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
+    "averaging": averaging,
+    "gpu": gpu,
     "parity": parity,
     "presets": presets,
     "many_records": many_records,

@@ -1,6 +1,7 @@
-# `starter-fast`: the last part of `starter` at 64 px.
+# `starter-fast`: `starter` itself, on at 64 px.
 _base_ = ['./bpr_mobilenet-v2_2xb16-3000_starter-128x128.py']
 model = dict(data_preprocessor=dict(input_side=64))
+load_from = 'data/starter/averaged.pth'
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
 train_cfg = dict(max_iters=1200)
 param_scheduler = [

@@ -1,4 +1,4 @@
-# `starter`: on at 128 px, the rate falling to zero; two thirds of the coarse masks real, and half of those refined once.
+# A part of `starter`: on at 128 px, the rate falling to zero; two thirds of the coarse masks real, and half of those refined once.
 _base_ = ['./bpr_mobilenet-v2_2xb16-6000_starter-64x64.py']
 model = dict(pretrained=None, data_preprocessor=dict(input_side=128))
 load_from = 'work_dirs/bpr_mobilenet-v2_2xb16-6000_starter-64x64/iter_6000.pth'

@@ -45,8 +45,26 @@ class SegmentorPredictor:
             return self._model.probabilities(patches)
 
 
-class MMSegPredictor(SegmentorPredictor):
-    """A predictor from a config and a checkpoint, on the GPU where there is one; full batches as one CUDA graph there.
+class GraphedPredictor(SegmentorPredictor):
+    """A :class:`SegmentorPredictor` of a network whose weights stay; on a GPU full batches are one recorded CUDA graph."""
+
+    def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64, bf16: bool = False) -> None:
+        super().__init__(model, scheme, batch_size, bf16)
+        self._full_batch = self._graph() if self._device.type == "cuda" else super().predict
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        return self._full_batch(batch) if len(batch) == self.batch_size else super().predict(batch)
+
+    def _graph(self) -> Callable[[PatchBatch], np.ndarray]:
+        from bpr.models.cuda_graph import CudaGraph
+
+        side, channels = self.scheme.window, self.scheme.channels
+        graph = CudaGraph(self._probabilities, (self.batch_size, side, side, channels))
+        return lambda batch: graph(batch.patches)
+
+
+class MMSegPredictor(GraphedPredictor):
+    """A predictor from a config and a checkpoint, on the GPU where there is one.
 
     Args:
         checkpoint: a ``.pth`` of ``tools/train.py``; only tensors and plain values are read from it.
@@ -64,17 +82,6 @@ class MMSegPredictor(SegmentorPredictor):
         cfg, model = load_segmentor(config or _config_beside(Path(checkpoint)), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         super().__init__(model.to(device), PatchScheme.from_refinement(cfg.refinement, "test"), batch_size, bf16)
-        self._full_batch = self._graph() if device == "cuda" else super().predict
-
-    def predict(self, batch: PatchBatch) -> np.ndarray:
-        return self._full_batch(batch) if len(batch) == self.batch_size else super().predict(batch)
-
-    def _graph(self) -> Callable[[PatchBatch], np.ndarray]:
-        from bpr.models.cuda_graph import CudaGraph
-
-        side, channels = self.scheme.window, self.scheme.channels
-        graph = CudaGraph(self._probabilities, (self.batch_size, side, side, channels))
-        return lambda batch: graph(batch.patches)
 
 
 def _config_beside(checkpoint: Path) -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import bpr
 from bpr.errors import BPRError
 
-TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint")
+TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint", "average-checkpoints")
 COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "visualize", "test", "eval", "analyze", "report", *TRAINING)
 
 

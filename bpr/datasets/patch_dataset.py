@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform, Compose
-from mmengine.structures import PixelData
 from torch.utils.data import Dataset
 
 from bpr.datasets.patch_store import PatchStore, stores_in
 from bpr.geometry.scheme import PatchScheme
-from bpr.models import mmcv_lite  # noqa: F401  (must come before mmseg)
 from bpr.models.registry import DATASETS, TRANSFORMS
-
-from mmseg.structures import SegDataSample  # isort: skip
 
 
 @DATASETS.register_module()
@@ -59,11 +55,10 @@ def as_sample(patch: np.ndarray, target: np.ndarray) -> dict[str, Any]:
 
 @TRANSFORMS.register_module()
 class PackPatch(BaseTransform):
-    """Image and further inputs -> one (C, S, S) uint8 tensor; ground truth -> :class:`SegDataSample`."""
+    """Image and further inputs -> ``inputs`` (C, S, S) uint8; ground truth -> ``truth`` (S, S) uint8. Plain tensors, so that
+    a batch leaves its worker as two of them; the preprocessor makes MMSegmentation's samples."""
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def transform(self, results: dict[str, Any]) -> dict[str, torch.Tensor]:
         image = np.clip(results["img"], 0, 255).astype(np.uint8)
         inputs = torch.from_numpy(np.dstack([image, results["extra"]])).permute(2, 0, 1)
-        truth = torch.from_numpy(np.ascontiguousarray(results["gt_seg_map"]))[None].long()
-        sample = SegDataSample(metainfo={"img_shape": image.shape[:2]}, gt_sem_seg=PixelData(data=truth))
-        return {"inputs": inputs, "data_samples": sample}
+        return {"inputs": inputs, "truth": torch.from_numpy(np.ascontiguousarray(results["gt_seg_map"], np.uint8))}

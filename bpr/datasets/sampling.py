@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 import numpy as np
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import default_collate
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Dataset, Sampler
 
@@ -41,4 +41,4 @@ class BalancedSampler(Sampler[int]):
 @FUNCTIONS.register_module()
 def collate_instances(items: Sequence[list[dict[str, Any]]]) -> Any:
     """A batch of instances, each a list of samples, -> a batch of all their samples."""
-    return pseudo_collate(list(chain.from_iterable(items)))
+    return default_collate(list(chain.from_iterable(items)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from torch import nn
 
 from bpr.configs import find_config
 from bpr.errors import BPRError
@@ -21,11 +23,16 @@ def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, 
         BPRError: a file is missing, the checkpoint is not plain, or its tensors do not fit the config.
     """
     state, (cfg, model) = read_state_dict(checkpoint), build_segmentor(config)
+    fill(model, state, f"{checkpoint}: does not fit {config}")
+    return cfg, model.eval()
+
+
+def fill(model: nn.Module, state: dict[str, torch.Tensor], complaint: str) -> None:
+    """Load all tensors into the model; raise a BPRError that begins with ``complaint`` where they are not the model's."""
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise BPRError(f"{checkpoint}: does not fit {config} ({' '.join(str(error).split())[:200]})") from error
-    return cfg, model.eval()
+        raise BPRError(f"{complaint} ({' '.join(str(error).split())[:200]})") from error
 
 
 def build_segmentor(config: str | Path) -> tuple[Config, PatchSegmentor]:

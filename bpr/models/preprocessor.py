@@ -14,7 +14,10 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import PixelData
 
 from bpr.geometry.scheme import INPUT_CHANNELS
+from bpr.models import mmcv_lite  # noqa: F401  (must come before mmseg)
 from bpr.models.registry import MODELS
+
+from mmseg.structures import SegDataSample  # isort: skip
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -42,13 +45,13 @@ class PatchPreprocessor(BaseDataPreprocessor):
         self.register_buffer("std", std.view(1, -1, 1, 1), persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """``inputs`` (B, C, S, S) uint8 and, to learn from, ``truth`` (B, S, S) uint8 -> MMSegmentation's batch at side N."""
         data = self.cast_data(data)
-        inputs = data["inputs"]
-        patches = torch.stack(list(inputs)) if isinstance(inputs, (list, tuple)) else inputs
-        samples = data.get("data_samples")
-        for sample in samples or []:
-            sample.gt_sem_seg = PixelData(data=self._nearest(sample.gt_sem_seg.data[None]).squeeze(0))
-        return {"inputs": self.normalise(patches), "data_samples": samples}
+        samples = None
+        if "truth" in data:
+            truth = self._nearest(data["truth"][:, None]).long()
+            samples = [SegDataSample(metainfo={"img_shape": one.shape[1:]}, gt_sem_seg=PixelData(data=one)) for one in truth]
+        return {"inputs": self.normalise(data["inputs"]), "data_samples": samples}
 
     def normalise(self, patches: torch.Tensor) -> torch.Tensor:
         """(B, C, S, S) uint8 -> (B, C, N, N) float32."""

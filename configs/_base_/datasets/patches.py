@@ -4,6 +4,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
+    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type='bpr.PatchDataset',
         pipeline=[

@@ -1,0 +1,46 @@
+"""``bpr average-checkpoints``: several trainings that began alike -> one checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+from bpr.cli.options import import_training
+from bpr.errors import BPRError
+
+HELP = "average the weights of several trainings that began from the same ones"
+EXAMPLE = "tools/average_checkpoints.py CONFIG.py seed0/iter_3000.pth seed1/iter_3000.pth --out averaged.pth"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", help="config that the checkpoints were trained with; its training data measures the norms anew")
+    parser.add_argument("checkpoints", nargs="+", help=".pth files of training, two or more")
+    parser.add_argument("--batches", type=int, default=100, help="batches of training data to measure the norms on (default: %(default)s)")
+    parser.add_argument("--out", required=True, help=".pth file to write: tensors and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bpr.formats.files import check_writable, sha256_of
+
+    if len(args.checkpoints) < 2 or args.batches < 1:
+        raise BPRError(f"expected two checkpoints and one batch or more, got {len(args.checkpoints)} and {args.batches}")
+    import_training()
+    from mmengine.runner import Runner
+    from torch.optim.swa_utils import update_bn
+
+    from bpr.models.averaging import averaged
+    from bpr.models.loading import build_segmentor, fill
+    from bpr.models.state_dict import read_state_dict, write_state_dict
+
+    check_writable(args.out)
+    cfg, model = build_segmentor(args.config)
+    state = averaged([read_state_dict(checkpoint) for checkpoint in args.checkpoints])
+    fill(model, state, f"{args.checkpoints[0]}: does not fit {args.config}")
+    batches = islice(Runner.build_dataloader(cfg.train_dataloader, seed=cfg.randomness.seed), args.batches)
+    # The activations of averaged weights are not the average of the activations: the norms' statistics have to be measured.
+    update_bn((model.data_preprocessor(batch)["inputs"] for batch in batches), model)
+    sources = ", ".join(f"{Path(checkpoint).name} {sha256_of(checkpoint)}" for checkpoint in args.checkpoints)
+    write_state_dict(args.out, model.state_dict(), {"averaged_from": sources})
+    print(f"{len(args.checkpoints)} checkpoints, norms measured on {args.batches} batches -> {args.out}")
+    return 0
