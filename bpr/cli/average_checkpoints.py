@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from itertools import islice
 from pathlib import Path
 
 from bpr.cli.options import import_training
@@ -26,21 +25,12 @@ def run(args: argparse.Namespace) -> int:
     if len(args.checkpoints) < 2 or args.batches < 1:
         raise BPRError(f"expected two checkpoints and one batch or more, got {len(args.checkpoints)} and {args.batches}")
     import_training()
-    from mmengine.runner import Runner
-    from torch.optim.swa_utils import update_bn
-
-    from bpr.models.averaging import averaged
-    from bpr.models.loading import build_segmentor, fill
-    from bpr.models.state_dict import read_state_dict, write_state_dict
+    from bpr.models.averaging import average_checkpoints
+    from bpr.models.state_dict import write_state_dict
 
     check_writable(args.out)
-    cfg, model = build_segmentor(args.config)
-    state = averaged([read_state_dict(checkpoint) for checkpoint in args.checkpoints])
-    fill(model, state, f"{args.checkpoints[0]}: does not fit {args.config}")
-    batches = islice(Runner.build_dataloader(cfg.train_dataloader, seed=cfg.randomness.seed), args.batches)
-    # The activations of averaged weights are not the average of the activations: the norms' statistics have to be measured.
-    update_bn((model.data_preprocessor(batch)["inputs"] for batch in batches), model)
+    state = average_checkpoints(args.config, args.checkpoints, args.batches)
     sources = ", ".join(f"{Path(checkpoint).name} {sha256_of(checkpoint)}" for checkpoint in args.checkpoints)
-    write_state_dict(args.out, model.state_dict(), {"averaged_from": sources})
+    write_state_dict(args.out, state, {"averaged_from": sources})
     print(f"{len(args.checkpoints)} checkpoints, norms measured on {args.batches} batches -> {args.out}")
     return 0
