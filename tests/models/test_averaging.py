@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bpr.cli.main import main
+from bpr.errors import BPRError
 from bpr.models.averaging import averaged
 from bpr.models.loading import build_segmentor
 from bpr.models.state_dict import read_state_dict, write_state_dict
@@ -67,5 +68,5 @@ def test_another_network_is_refused_and_nothing_is_written(
 
 
 def test_a_shape_that_differs_is_named() -> None:
-    with pytest.raises(Exception, match="another bias"):
+    with pytest.raises(BPRError, match="another bias"):
         averaged([{"bias": torch.zeros(2)}, {"bias": torch.zeros(3)}])

@@ -5,7 +5,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     sampler=dict(_delete_=True, type='bpr.BalancedSampler'),
-    collate_fn=dict(_delete_=True, type='bpr.collate_instances'),
+    collate_fn=dict(type='bpr.collate_instances'),
     dataset=dict(
         type='bpr.ImagePatchDataset',
         sources=[
