@@ -8,6 +8,7 @@ A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -157,14 +158,54 @@ def _preset_row(row: dict[str, Any], slowest: float) -> str:
     return "| " + " | ".join(f"**{cell}**" if row["front"] else cell for cell in cells) + " |"
 
 
+TRAININGS = {
+    "short": "short",
+    "long": "long",
+    "averaged": "average of both",
+    "averaged-of-three": "average of both and of a second short one",
+    "last": "on from the average of both, at 128 px",
+    "starter": "`starter`: average of that and of where it began",
+    "starter-fast": "`starter-fast`: on from the average of both, at 64 px",
+}
+
+
 def averaging() -> str:
-    """What settling.py found of every training and of their averages: one pass, on the tenth that was kept apart."""
-    reports = [read_json(path, "a report of settling.py") for path in (RESULTS / "averaging").glob("*.json")]
-    reports.sort(key=lambda report: report["order"])
-    sets = list(reports[0]["pairs"])
-    lines = [f"| training | {' | '.join(f'{name}: F@2px / IoU; harmed' for name in sets)} |", f"|---|{'---|' * len(sets)}"]
-    found = [" | ".join(map(_gained, report["rows"][0]["sets"].values())) for report in reports]
-    return "\n".join(lines + [f"| {report['model']} | {row} |" for report, row in zip(reports, found, strict=True)])
+    """What held_out.py found of every training and of their averages: one pass, on the tenth that was kept apart."""
+    reports = {label: held_out(name) for name, label in TRAININGS.items()}
+    lines = held_out_head("training", "F@2px / IoU; harmed")
+    return "\n".join([*lines, *(f"| {label} | {_cells(report['rows'][0], _gained)} |" for label, report in reports.items())])
+
+
+def held_out_schemes() -> str:
+    """What held_out.py found of `starter` with other blends and more passes."""
+    head = held_out_head("blend | passes | looked at again", "F@2px / IoU; harmed; patches")
+    return "\n".join([*head, *map(_scheme_row, held_out("starter")["rows"])])
+
+
+def held_out(name: str) -> dict[str, Any]:
+    return read_json(RESULTS / "held_out" / f"{name}.json", "a report of held_out.py")
+
+
+def held_out_head(first: str, cell: str) -> list[str]:
+    """The number of pairs, and the head of a table with a column for every set."""
+    pairs = held_out("starter")["pairs"]
+    head = f"| {first} | {' | '.join(f'{name}: {cell}' for name in pairs)} |"
+    counts = ", ".join(f"{name} {count}" for name, count in pairs.items())
+    note = f"Matched pairs: {counts}. Points gained; pairs that lost more than one."
+    return [note, "", head, "|---" * (head.count(" | ") + 1) + "|"]
+
+
+def _scheme_row(row: dict[str, Any]) -> str:
+    where = "" if row["passes"] == 1 else f"where withdrawn {row['withdrawn']} px" if row["withdrawn"] else "everywhere"
+    return f"| {row['blend']} | {row['passes']} | {where} | {_cells(row, _gained_and_spent)} |"
+
+
+def _gained_and_spent(found: dict[str, float]) -> str:
+    return f"{_gained(found)}; {found['patches']:.2f}"
+
+
+def _cells(row: dict[str, Any], cell: Callable[[dict[str, float]], str]) -> str:
+    return " | ".join(map(cell, row["sets"].values()))
 
 
 def _gained(found: dict[str, float]) -> str:
@@ -373,7 +414,7 @@ TABLES = {
     "coco_precision": lambda: precision("coco_val2017"),
     **{f"{short}_metrics": partial(metrics, name) for short, name in SETS.items()},
     **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},
-    "settling": partial(written, "settling_starter"),
+    "held_out_schemes": held_out_schemes,
     "davis_selection_fast": partial(written, "selection_davis_val.starter-fast"),
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }

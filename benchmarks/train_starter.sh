@@ -14,16 +14,20 @@ fast=bpr_mobilenet-v2_2xb16-1200_starter-64x64
 cp "$2" data/starter/mobilenetv2_100_imagenet.npz
 
 train() { OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 tools/train.py "configs/$1.py" --launcher pytorch --amp --resume; }
-publish() { # CONFIG ITERATIONS NAME
-    bpr export "configs/$1.py" "work_dirs/$1/iter_$2.pth" --trained-on "$what; ImageNet before" --out "bpr/assets/$3.onnx"
+average() { # CONFIG FROM... TO
+    bpr average-checkpoints "configs/$1.py" "${@:2:$#-2}" --batches 200 --out "${@: -1}"
+}
+publish() { # CONFIG CHECKPOINT NAME
+    bpr export "configs/$1.py" "$2" --trained-on "$what; ImageNet before" --out "bpr/assets/$3.onnx"
 }
 train $narrow
 bpr export configs/$narrow.py work_dirs/$narrow/iter_6000.pth --out data/starter/narrow.onnx
 refine_once data/starter/narrow.onnx
 train $short
 python tools/train.py configs/$long.py --amp --resume
-bpr average-checkpoints configs/$short.py work_dirs/$long/iter_8600.pth work_dirs/$short/iter_3000.pth --batches 200 --out data/starter/averaged.pth
+average $short work_dirs/$long/iter_8600.pth work_dirs/$short/iter_3000.pth data/starter/averaged.pth
 train $best
+average $best work_dirs/$best/iter_600.pth data/starter/averaged.pth data/starter/starter.pth
 train $fast
-publish $best 600 starter
-publish $fast 1200 starter-fast
+publish $best data/starter/starter.pth starter
+publish $fast work_dirs/$fast/iter_1200.pth starter-fast

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bpr.geometry.scheme import Kind
+    from bpr.geometry.scheme import Blend, Kind
     from bpr.refinement.refiner import Refiner
 
 __version__ = "0.2.0"
@@ -22,9 +22,10 @@ def load(
     *,
     scheme: Kind | None = None,
     nms_iou: float | None = None,
+    blend: Blend | None = None,
     wide: int | None = None,
     passes: int | None = None,
-    settled: float | None = None,
+    withdrawn: float | None = None,
     keep: float | None = None,
     max_patches: int | None = None,
     backend: str = "auto",
@@ -37,10 +38,11 @@ def load(
         config: config of a ``.pth`` (default: the one beside it).
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
+        blend: where patches overlap, the plain ``mean``, or ``centred``: a patch's middle counts more (default: the model's).
         wide: refine instances of at least ``wide**2`` pixels with patches of this side first; 0: not (default: the model's).
-        passes: refine at most so many times, each along the boundary that the time before found (default: the model's).
-        settled: no further pass for a mask with fewer unsure pixels than this times the square root of its area; 0: every mask
-            has every pass (default: the model's).
+        passes: look at a mask at most so many times (default: the model's).
+        withdrawn: look again only where the boundary has withdrawn so many pixels into the mask, and average with the first look;
+            0: refine the whole refined mask again (default: the model's).
         keep: spend only this share of an image's patches, where the masks look worst; elsewhere they stay as they are.
         max_patches: spend at most so many patches on an image.
         backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model does.
@@ -51,7 +53,7 @@ def load(
     """
     from bpr.refinement.refiner import Refiner
 
-    options = {"kind": scheme, "nms_iou": nms_iou, "wide": wide, "passes": passes, "settled": settled}
+    options = {"kind": scheme, "nms_iou": nms_iou, "blend": blend, "wide": wide, "passes": passes, "withdrawn": withdrawn}
     options |= {"keep": keep, "max_patches": max_patches}
     if preset is None:
         from bpr.backends import load_predictor

@@ -1,6 +1,6 @@
 # The recipe from ImageNet weights, long: two processes, 192,000 patches. The rate stays above zero: another config goes on.
 _base_ = ['./bpr_mobilenet-v2_1xb32-320_starter-64x64.py']
-refinement = dict(test=dict(settled=20))
+refinement = dict(test=dict(blend='centred', withdrawn=4))
 custom_hooks = [
     dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002, update_buffers=True),
     dict(type='bpr.CalibrateNormHook'),

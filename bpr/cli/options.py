@@ -11,7 +11,7 @@ from typing import Literal
 
 from bpr.configs import find_config
 from bpr.errors import BPRError
-from bpr.geometry.scheme import KINDS, PatchScheme
+from bpr.geometry.scheme import BLENDS, KINDS, PatchScheme
 
 FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
 """The readers of bpr.formats.recognise, named here so that --help loads none of them."""
@@ -43,12 +43,14 @@ def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) 
 def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     """The scheme of a trained model: where to look may change, what it was trained with may only be said."""
     _add_numbers(parser, *["the model's"] * 4)
+    blend = "where patches overlap: their mean, or the middle of a patch counts more (default: the model's)"
+    parser.add_argument("--blend", choices=BLENDS, help=blend)
     wide = "first refine large instances by patches of this side; 0: none (default: the model's)"
     parser.add_argument("--wide", type=int, metavar="PX", help=wide)
-    passes = "refine at most so many times, each along the last boundary (default: the model's)"
+    passes = "look at a mask at most so many times (default: the model's)"
     parser.add_argument("--passes", type=int, metavar="N", help=passes)
-    settled = "no further pass for masks with fewer unsure pixels than N * sqrt(area); 0: all have every pass (default: the model's)"
-    parser.add_argument("--settled", type=float, metavar="N", help=settled)
+    withdrawn = "look again only where the boundary has withdrawn N pixels into the mask; 0: everywhere (default: the model's)"
+    parser.add_argument("--withdrawn", type=float, metavar="PX", help=withdrawn)
     parser.add_argument("--keep", type=float, metavar="SHARE", help="spend this share of an image's patches, where masks look worst")
     parser.add_argument("--max-patches", type=int, metavar="N", help="spend at most N patches on an image")
 
@@ -63,7 +65,7 @@ def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding:
 def scheme_options(args: argparse.Namespace) -> dict[str, object]:
     """The values of :class:`PatchScheme` that were given, None for the others."""
     given = {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
-    return {**given, **{name: getattr(args, name, None) for name in ("wide", "passes", "settled", "keep", "max_patches")}}
+    return {**given, **{name: getattr(args, name, None) for name in ("blend", "wide", "passes", "withdrawn", "keep", "max_patches")}}
 
 
 def scheme_from(args: argparse.Namespace) -> PatchScheme:

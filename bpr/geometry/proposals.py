@@ -11,8 +11,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from bpr.geometry.boundary import boundary_pixels
-from bpr.geometry.boxes import squares_inside
+from bpr.geometry.boundary import boundary_levels, boundary_pixels
+from bpr.geometry.boxes import enclosing, grow, squares_inside
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.nms import suppress_squares
 from bpr.geometry.scheme import Kind, PatchScheme
@@ -52,11 +52,34 @@ def dense_boxes(mask: BoxMask, scheme: PatchScheme) -> np.ndarray:
     One square per boundary pixel, greedy suppression, shift into the frame, then squares for the pixels that the
     suppression left bare.
     """
-    rows, columns = boundary_pixels(mask)
+    return _squares_on(*boundary_pixels(mask), scheme, mask.frame)
+
+
+def withdrawn_boxes(seen: BoxMask, refined: BoxMask, scheme: PatchScheme) -> np.ndarray:
+    """(K, 4) int32 boxes on the boundary of ``refined`` where it lies ``scheme.withdrawn`` pixels or more inside ``seen``.
+
+    There the network has cut something off that only the margins of its patches showed: patches on the new boundary
+    show how far it goes. Where a mask has grown nothing is followed, as that runs on into neighbours.
+
+    >>> seen, refined = (BoxMask(np.ones((60, width), bool), 10, 10, (100, 200)) for width in (150, 100))
+    >>> withdrawn_boxes(seen, refined, PatchScheme(side=16, withdrawn=4))[:, ::2].min()  # columns: the new side alone
+    np.int32(101)
+    """
+    rows, columns = boundary_pixels(refined)
+    area = grow(enclosing(np.array([seen.box, refined.box])), 1, seen.frame)
+    mask = seen.window(area)
+    to_boundary = cv2.distanceTransform((boundary_levels(mask) == 0).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    place = rows - area[1], columns - area[0]
+    far = mask[place] & (to_boundary[place] >= scheme.withdrawn)
+    return _squares_on(rows[far], columns[far], scheme, seen.frame)
+
+
+def _squares_on(rows: np.ndarray, columns: np.ndarray, scheme: PatchScheme, frame: tuple[int, int]) -> np.ndarray:
+    """(K, 4) int32 boxes that cover the given pixels, the surest first."""
     kept = suppress_squares(rows, columns, scheme.side, scheme.nms_iou)
-    boxes = squares_inside(rows[kept], columns[kept], scheme.side, mask.frame)
-    bare = ~_covered(rows, columns, boxes, scheme.cover_margin, mask.frame)
-    return np.concatenate([boxes, _top_up(rows[bare], columns[bare], scheme, mask.frame)])
+    boxes = squares_inside(rows[kept], columns[kept], scheme.side, frame)
+    bare = ~_covered(rows, columns, boxes, scheme.cover_margin, frame)
+    return np.concatenate([boxes, _top_up(rows[bare], columns[bare], scheme, frame)])
 
 
 def _top_up(rows: np.ndarray, columns: np.ndarray, scheme: PatchScheme, frame: tuple[int, int]) -> np.ndarray:

@@ -1,12 +1,12 @@
-"""Put refined patches back: the mean probability where patches lie, the coarse mask elsewhere.
+"""Put refined patches back: the (weighted) mean probability where patches lie, the coarse mask elsewhere.
 
 Legend: K patches, S window side (patch and padding), H W frame, h w box around mask and patches.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_window
 from bpr.geometry.resized import interpolate
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.scheme import Blend, PatchScheme
 
 DEFAULT = PatchScheme()
 ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
-UNSURE = np.float32(0.3)
-"""A mean P this close to one half is unsure: .2 to .8."""
 
 
 def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme = DEFAULT) -> BoxMask:
@@ -47,25 +45,6 @@ def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme
     return refined if refined.pixels.size else mask
 
 
-def unsureness(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> float:
-    """How unsure the network was of an instance for its size: unsure pixels over the square root of the refined mask's area.
-
-    An instance that no patch lies on, or nothing is left of, is unsure without bound.
-
-    >>> mask, boxes, scheme = BoxMask(np.ones((5, 10), bool), 0, 0, (10, 10)), np.array([[0, 0, 10, 10]]), PatchScheme(side=10)
-    >>> probabilities = np.full((1, 10, 10), 0.9, np.float32)
-    >>> probabilities[0, :2] = 0.6
-    >>> unsureness(mask, boxes, probabilities, scheme)  # 20 pixels of 100
-    2.0
-    """
-    if not len(boxes):
-        return math.inf
-    blend = _blend(mask, boxes, probabilities, scheme)
-    unsure = np.count_nonzero(np.abs(blend.excess) < UNSURE * _times_covered(boxes, blend.box))
-    area = np.count_nonzero(blend.foreground())
-    return unsure / math.sqrt(area) if area else math.inf
-
-
 def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme, box: Box) -> np.ndarray:
     """(h, w) float32 in ``box``: what :func:`put_back` thresholds. P > 0.5 is the refined mask.
 
@@ -82,7 +61,7 @@ def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray
     left, top, right, bottom = part = intersect(box, blend.box)
     if left < right and top < bottom:
         seen = np.s_[top - blend.box[1] : bottom - blend.box[1], left - blend.box[0] : right - blend.box[0]]
-        mean = 0.5 + blend.excess[seen] / np.maximum(_times_covered(boxes, part), 1)
+        mean = 0.5 + blend.excess[seen] / np.where(blend.covered[seen], _weight_on(boxes, part, scheme), 1)
         # Rounding may pull a mean that is barely over one half onto it: the mask decides on which side it stays.
         sided = np.where(blend.foreground()[seen], np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
         place = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
@@ -92,9 +71,9 @@ def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class _Blend:
-    """What patches say about ``box``: ``excess`` (h, w) float32 sum of P - 1/2, ``covered`` (h, w) bool where they lie.
+    """What patches say about ``box``: ``excess`` (h, w) float32 weighted sum of P - 1/2, ``covered`` (h, w) bool where they lie.
 
-    The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no count of patches is needed.
+    The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no sum of weights is needed.
     """
 
     mask: BoxMask
@@ -119,11 +98,13 @@ def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, 
     left, top, right, bottom = box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
     excess = np.zeros((bottom - top, right - left), np.float32)
     covered = np.zeros(excess.shape, bool)
-    padding = scheme.padding
-    for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), probabilities - np.float32(0.5), strict=True):
+    side, padding = int(boxes[0, 2] - boxes[0, 0]), scheme.padding
+    centre = np.s_[:, padding : padding + side, padding : padding + side]
+    surpluses = (probabilities[centre] - np.float32(0.5)) * patch_weights(side, scheme.blend)
+    for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), surpluses, strict=True):
         x1, y1 = min(x1, right), min(y1, bottom)
         place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-        excess[place] += surplus[padding : padding + y1 - y0, padding : padding + x1 - x0]
+        excess[place] += surplus[: y1 - y0, : x1 - x0]
         covered[place] = True
     return _Blend(mask, box, excess, covered)
 
@@ -145,15 +126,40 @@ def _blend_resized(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, 
         contradicted = ((probability > 0.5) != crop_window(mask, box, scheme))[centre]
         speaks = interpolate(contradicted.astype(np.float32), box, inside) > 0
         coarse = mask.window(inside).astype(np.float32)
-        excess[place] += np.where(speaks, interpolate(probability[centre], box, inside), coarse) - np.float32(0.5)
+        answer = np.where(speaks, interpolate(probability[centre], box, inside), coarse)
+        excess[place] += (answer - np.float32(0.5)) * _weights_in(box, inside, scheme)
         covered[place] = True
     return _Blend(mask, frame, excess, covered)
 
 
-def _times_covered(boxes: np.ndarray, area: Box) -> np.ndarray:
-    """(h, w) int32: how many patches lie on every pixel of ``area``."""
-    left, top, right, bottom = area
-    counts = np.zeros((bottom - top, right - left), np.int32)
-    for x0, y0, x1, y1 in boxes.tolist():
-        counts[max(y0 - top, 0) : max(y1 - top, 0), max(x0 - left, 0) : max(x1 - left, 0)] += 1
-    return counts
+@lru_cache(maxsize=64)
+def patch_weights(side: int, blend: Blend) -> np.ndarray:
+    """(side, side) float32: what every pixel of a patch counts, read-only.
+
+    >>> patch_weights(4, "centred")
+    array([[0.25, 0.5 , 0.5 , 0.25],
+           [0.5 , 1.  , 1.  , 0.5 ],
+           [0.5 , 1.  , 1.  , 0.5 ],
+           [0.25, 0.5 , 0.5 , 0.25]], dtype=float32)
+    """
+    to_border = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)) / np.float32((side + 1) // 2)
+    along = (to_border if blend == "centred" else np.ones(side)).astype(np.float32)
+    weights = np.outer(along, along)
+    weights.flags.writeable = False
+    return weights
+
+
+def _weights_in(box: Box, part: Box, scheme: PatchScheme) -> np.ndarray:
+    """What the pixels of ``part`` of a patch count."""
+    x0, y0, x1, y1 = part
+    return patch_weights(box[2] - box[0], scheme.blend)[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
+
+
+def _weight_on(boxes: np.ndarray, area: Box, scheme: PatchScheme) -> np.ndarray:
+    """(h, w) float32: what the patches on every pixel of ``area`` count together."""
+    total = np.zeros((area[3] - area[1], area[2] - area[0]), np.float32)
+    for box in boxes.tolist():
+        x0, y0, x1, y1 = part = intersect(area, tuple(box))
+        if x0 < x1 and y0 < y1:
+            total[y0 - area[1] : y1 - area[1], x0 - area[0] : x1 - area[0]] += _weights_in(box, part, scheme)
+    return total

@@ -13,6 +13,8 @@ from bpr.geometry.boxes import Box, expand
 
 Kind = Literal["dense", "grid", "instance"]
 KINDS: tuple[str, ...] = get_args(Kind)
+Blend = Literal["mean", "centred"]
+BLENDS: tuple[str, ...] = get_args(Blend)
 TRAINED = ("side", "padding", "inputs")
 """What a network is trained for; the other numbers only say where to look."""
 
@@ -35,11 +37,14 @@ class PatchScheme:
         cover_margin: a boundary pixel counts as covered once a patch holds it this many pixels away
             from the patch's border; uncovered pixels get patches of their own after the suppression.
         inputs: what a patch carries to the network, in channel order.
+        blend: where patches overlap: ``mean`` of their probabilities (the paper), or ``centred``: a patch counts more the farther a
+            pixel lies from its border, as it knows less of what is beyond.
         wide: ``dense`` only: patch side of an earlier pass over the instances of at least ``wide**2`` pixels; resized to
             the window, these patches show parts that a narrow one misses. 0: no such pass.
-        passes: how often a mask is refined with patches of ``side``, each time along the boundary that the time before found.
-        settled: a mask whose :func:`~bpr.geometry.reassembly.unsureness` is less than this goes through no further pass; 0: every
-            mask goes through all.
+        passes: how often the network looks at a mask with patches of ``side``.
+        withdrawn: a further pass looks only where the boundary has withdrawn so many pixels into the mask that the pass before
+            saw, and its patches are averaged with the earlier ones; ``instance`` has no such pass. 0: every pass refines the
+            whole boundary of the mask that the pass before made.
         keep: share of an image's patches to spend, rounded up, where boundaries are least to be trusted.
         max_patches: spend at most so many on an image (and pass); of the two budgets the smaller holds.
 
@@ -57,9 +62,10 @@ class PatchScheme:
     nms_iou: float = 0.25
     cover_margin: int = 4
     inputs: tuple[str, ...] = ("rgb", "mask")
+    blend: Blend = "mean"
     wide: int = 0
     passes: int = 1
-    settled: float = 0
+    withdrawn: float = 0
     keep: float = 1.0
     max_patches: int | None = None
 
@@ -67,6 +73,8 @@ class PatchScheme:
         object.__setattr__(self, "inputs", tuple(self.inputs))
         if self.kind not in KINDS:
             raise ValueError(f"scheme kind: expected one of {', '.join(KINDS)}, got {self.kind!r}")
+        if self.blend not in BLENDS:
+            raise ValueError(f"blend: expected one of {', '.join(BLENDS)}, got {self.blend!r}")
         if self.side < 8 or self.side % 2:
             raise ValueError(f"side: expected an even number of at least 8 pixels, got {self.side}")
         if self.padding < 0:
@@ -79,8 +87,8 @@ class PatchScheme:
             raise ValueError(f"wide: expected 0 or an even number over the side, {self.side}, got {self.wide}")
         if self.passes < 1:
             raise ValueError(f"passes: expected 1 or more, got {self.passes}")
-        if not 0 <= self.settled < math.inf:
-            raise ValueError(f"settled: expected 0 or more, got {self.settled}")
+        if not 0 <= self.withdrawn < math.inf:
+            raise ValueError(f"withdrawn: expected 0 or more pixels, got {self.withdrawn}")
         if not 0 < self.keep <= 1:
             raise ValueError(f"keep: expected a share in (0, 1], got {self.keep}")
         if self.max_patches is not None and self.max_patches < 1:
@@ -100,7 +108,16 @@ class PatchScheme:
         >>> PatchScheme(wide=128, passes=2).pass_sides
         (128, 64, 64)
         """
-        return ((self.wide,) if self.wide and self.kind == "dense" else ()) + (self.side,) * self.passes
+        passes = 1 if self.withdrawn and self.kind == "instance" else self.passes
+        return ((self.wide,) if self.wide and self.kind == "dense" else ()) + (self.side,) * passes
+
+    def looks_again(self, at: int) -> bool:
+        """Whether pass ``at`` adds patches to those of the pass before, rather than refine the mask that it made.
+
+        >>> [PatchScheme(wide=128, passes=2, withdrawn=4).looks_again(at) for at in range(3)]
+        [False, False, True]
+        """
+        return at > 0 and self.withdrawn > 0 and self.pass_sides[at - 1] == self.side
 
     @property
     def channels(self) -> int:

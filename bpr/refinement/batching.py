@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bpr.geometry.masks import BoxMask
 from bpr.refinement.clock import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 
@@ -23,13 +24,15 @@ class CutImage:
 
     ``before`` counts the patches of earlier passes over the same image, ``left_out`` those that the scheme's budget was
     not spent on, in all passes. Patches whose ``answers``, (K, S, S) float32, are known from an earlier pass are not
-    among the indices ``asked``; without answers all are.
+    among the indices ``asked``; without answers all are. ``seen`` are the masks that the newest patches show; those of
+    ``instances`` are what the patches are put back on.
     """
 
     image: np.ndarray
     instances: Sequence[Instance]
     counts: Sequence[int]
     batch: PatchBatch
+    seen: Sequence[BoxMask]
     token: Any = None
     before: int = 0
     left_out: int = 0

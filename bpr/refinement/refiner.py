@@ -16,8 +16,8 @@ import numpy as np
 from bpr.formats.images import read_image
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
-from bpr.geometry.proposals import pass_boxes
-from bpr.geometry.reassembly import mean_probability, put_back, unsureness
+from bpr.geometry.proposals import pass_boxes, withdrawn_boxes
+from bpr.geometry.reassembly import mean_probability, put_back
 from bpr.geometry.selection import select_boxes
 from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, owners, predict_images
 from bpr.refinement.clock import StageClock
@@ -125,15 +125,19 @@ class Refiner:
 
     def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Any = None, at: int = 0) -> CutImage:
         """Cut the patches of pass ``at`` of an image's instances that the scheme's budget is spent on, each inside its own box."""
+        proposed = [pass_boxes(instance.mask, self.predictor.scheme, at) for instance in instances]
+        return self._cut(image, instances, proposed, token)
+
+    def _cut(self, image: np.ndarray, instances: Sequence[Instance], proposed: Sequence[np.ndarray], token: Any) -> CutImage:
         scheme = self.predictor.scheme
-        proposed = [pass_boxes(instance.mask, scheme, at) for instance in instances]
         boxes = select_boxes(image, [instance.mask for instance in instances], proposed, scheme)
         counts = [len(own) for own in boxes]
         patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
             crop_patches(image, instance.mask, own, scheme, out=patches[place])
         batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners(instances, counts))
-        return CutImage(image, instances, counts, batch, token, left_out=sum(map(len, proposed)) - len(batch))
+        seen = [instance.mask for instance in instances]
+        return CutImage(image, instances, counts, batch, seen, token, left_out=sum(map(len, proposed)) - len(batch))
 
     def predict(
         self,
@@ -142,7 +146,7 @@ class Refiner:
         put_back: Callable[[PredictedImage], list[BoxMask]] | None = None,
         workers: int = 0,
     ) -> Iterator[PredictedImage]:
-        """Every image with its probabilities, in order; every instance with those of its own last pass.
+        """Every image with its probabilities, in order: those of the last pass and of the passes that it adds patches to.
 
         Args:
             put_back: what makes masks of a pass for the next one to refine (default: :meth:`put_back`).
@@ -154,23 +158,23 @@ class Refiner:
             cut = predicted.cut
             with clock.stage("put back"):
                 masks = put_back(predicted)
-                going_on = self._going_on(predicted, at)
-            instances = [replace(cut.instances[index], mask=masks[index]) for index in going_on]
+            refined = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
             with clock.stage("cut"):
-                return _carried_on(predicted, going_on, self.cut(cut.image, instances, cut.token, at))
+                if self.predictor.scheme.looks_again(at):
+                    return self._look_again(predicted, refined)
+                again = self.cut(cut.image, refined, cut.token, at)
+                return replace(again, before=cut.patches, left_out=cut.left_out + again.left_out)
 
         for at in range(1, len(self.predictor.scheme.pass_sides)):
             cuts = ordered_map(partial(cut_again, at=at), predict_images(self.predictor, cuts, clock), workers)
         return predict_images(self.predictor, cuts, clock)
 
-    def _going_on(self, predicted: PredictedImage, at: int) -> list[int]:
-        """Indices of the instances for pass ``at``: after a wide pass all, after a usual one those that are not settled."""
-        scheme, instances = self.predictor.scheme, predicted.cut.instances
-        if not scheme.settled or scheme.pass_sides[at - 1] != scheme.side:
-            return list(range(len(instances)))
-        parts = zip(instances, _patches(predicted), strict=True)
-        unsure = [unsureness(instance.mask, own.boxes, own.probabilities, scheme) for instance, own in parts]
-        return [index for index, value in enumerate(unsure) if value >= scheme.settled]
+    def _look_again(self, predicted: PredictedImage, refined: Sequence[Instance]) -> CutImage:
+        """The image with its patches and answers so far, and unanswered patches where boundaries have withdrawn."""
+        cut, scheme = predicted.cut, self.predictor.scheme
+        proposed = [withdrawn_boxes(seen, instance.mask, scheme) for seen, instance in zip(cut.seen, refined, strict=True)]
+        again = self._cut(cut.image, refined, proposed, cut.token)
+        return _joined(predicted, replace(again, before=cut.patches, left_out=cut.left_out + again.left_out))
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was."""
@@ -196,28 +200,21 @@ class Refiner:
         return adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
 
 
-def _carried_on(predicted: PredictedImage, going_on: Sequence[int], again: CutImage) -> CutImage:
-    """All instances of an image for its next pass: those ``going_on`` as cut ``again``, the others with their patches and answers.
-
-    A settled instance keeps the mask that its patches were cut from, so that putting them back gives its refined mask.
-    """
+def _joined(predicted: PredictedImage, again: CutImage) -> CutImage:
+    """``again``, its patches after the answered ones of ``predicted``, instance by instance, all to be put back on the masks of those."""
     cut = predicted.cut
-    again = replace(again, before=cut.patches, left_out=cut.left_out + again.left_out)
-    if len(going_on) == len(cut.instances):
-        return again
     unanswered = np.empty((len(again.batch), *predicted.probabilities.shape[1:]), np.float32)
-    fresh = dict(zip(going_on, zip(again.instances, _patches(PredictedImage(again, unanswered)), strict=True), strict=True))
-    whole = [fresh.get(index, part) for index, part in enumerate(zip(cut.instances, _patches(predicted), strict=True))]
-    instances, own = [instance for instance, _ in whole], [patches for _, patches in whole]
-    counts = [len(patches.boxes) for patches in own]
+    pairs = list(zip(_patches(predicted), _patches(PredictedImage(again, unanswered)), strict=True))
+    counts = [len(old.boxes) + len(new.boxes) for old, new in pairs]
+    parts = [part for pair in pairs for part in pair]
     batch = PatchBatch(
-        np.concatenate([patches.patches for patches in own]),
-        np.concatenate([patches.boxes for patches in own]),
-        owners(instances, counts),
+        np.concatenate([part.patches for part in parts] or [again.batch.patches]),
+        np.concatenate([part.boxes for part in parts] or [again.batch.boxes]),
+        owners(cut.instances, counts),
     )
-    asked = np.isin(np.repeat(np.arange(len(counts)), counts), going_on)
-    answers = np.concatenate([patches.probabilities for patches in own])
-    return replace(again, instances=instances, counts=counts, batch=batch, answers=answers, asked=np.flatnonzero(asked))
+    answers = np.concatenate([part.probabilities for part in parts] or [unanswered])
+    asked = np.flatnonzero(np.repeat(np.tile([False, True], len(pairs)), [len(part.boxes) for part in parts]))
+    return replace(again, instances=cut.instances, counts=counts, batch=batch, answers=answers, asked=asked)
 
 
 def _patches(predicted: PredictedImage) -> list[InstancePatches]:

@@ -5,7 +5,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import dense_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.scheme import BLENDS, Blend, PatchScheme
 
 
 @pytest.fixture
@@ -62,6 +62,17 @@ def test_overlapping_patches_are_averaged() -> None:
     assert refined.to_frame().astype(int).tolist() == [[1, 1, 1, 1, 0, 0, 0]] * 4
 
 
+def test_centred_patches_count_by_the_way_to_their_border() -> None:
+    """By hand: .9 counts 4 3 2 1 / 4 rightwards over the shared columns, .3 counts 1 2 3 4 / 4."""
+    coarse, scheme = BoxMask.from_frame(np.zeros((8, 12), bool)), PatchScheme(side=8, cover_margin=0, blend="centred")
+    boxes = np.array([[0, 0, 8, 8], [4, 0, 12, 8]])
+    probabilities = np.stack([np.full((8, 8), 0.9, np.float32), np.full((8, 8), 0.3, np.float32)])
+    (row,) = mean_probability(coarse, boxes, probabilities, scheme, (0, 3, 12, 4))
+    shared = [(0.9 * (4 - i) + 0.3 * (i + 1)) / 5 for i in range(4)]
+    assert row.tolist() == pytest.approx([0.9] * 4 + shared + [0.3] * 4)
+    assert reassemble(coarse, boxes, probabilities, scheme).to_frame()[3].tolist() == [True] * 7 + [False] * 5
+
+
 def test_exactly_one_half_is_background() -> None:
     coarse = BoxMask.from_frame(np.ones((4, 4), bool))
     assert reassemble(coarse, np.array([[0, 0, 4, 4]]), np.full((1, 4, 4), 0.5, np.float32)).area == 0
@@ -89,9 +100,10 @@ def test_refined_pixels_may_lie_outside_the_coarse_box() -> None:
 
 @pytest.mark.parametrize("padding", [0, 5])
 @pytest.mark.parametrize(("frame", "centre"), [((60, 80), (30, 40)), ((60, 80), (0, 79)), ((20, 30), (10, 15)), ((60, 20), (59, 0))])
-def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], centre: tuple[int, int], padding: int) -> None:
+@pytest.mark.parametrize("blend", BLENDS)
+def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], centre: tuple[int, int], padding: int, blend: Blend) -> None:
     mask = disc(frame, *centre, 12)
-    scheme = PatchScheme(side=32, padding=padding)
+    scheme = PatchScheme(side=32, padding=padding, blend=blend)
     boxes = dense_boxes(mask, scheme)
     patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, scheme)
     refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, scheme)

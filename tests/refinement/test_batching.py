@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.scheme import PatchScheme
@@ -86,58 +87,86 @@ def test_believing_every_pass_changes_nothing() -> None:
     assert np.array_equal(Refiner(predictor)(np.zeros((80, 90, 3), np.uint8), masks), masks)
 
 
-class Doubter(Shrinker):
-    """A shrinker that is sure where the image is black, and says .6 for foreground where it is white."""
+class Cutter(Recorder):
+    """Believes the mask, but for white places: says `shown` there for foreground of the mask, and `hidden` for background."""
+
+    shown, hidden = np.float32(0.4), np.float32(0.2)
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        return super().predict(batch) * np.where(batch.patches[..., 0] > 0, np.float32(0.6), np.float32(1))
+        mask = super().predict(batch)
+        return np.where(batch.patches[..., 0] > 0, np.where(mask > 0, self.shown, self.hidden), mask)
 
 
-def half_white(settled: float, passes: int = 2) -> tuple[Refiner, np.ndarray, np.ndarray]:
-    """A refiner, an image that is white on the right, and two squares: one on the black side, one on the white."""
-    image, masks = np.zeros((80, 90, 3), np.uint8), np.zeros((2, 80, 90), bool)
-    image[:, 45:], masks[0, 20:60, 5:40], masks[1, 20:60, 50:85] = 255, True, True
-    predictor = Doubter(batch_size=7)
-    predictor.scheme = predictor.scheme.changed(passes=passes, settled=settled)
-    return Refiner(predictor), image, masks
+def leaking(passes: int, withdrawn: float, **scheme: object) -> tuple[Refiner, np.ndarray, np.ndarray]:
+    """A refiner of squares of 16 px, an image and a mask: columns 25 to 59 on black, and a leak of 20 columns on white."""
+    image, mask = np.zeros((80, 90, 3), np.uint8), np.zeros((80, 90), bool)
+    image[:, :25], mask[20:60, 5:60] = 255, True
+    predictor = Cutter(batch_size=7)
+    predictor.scheme = predictor.scheme.changed(passes=passes, withdrawn=withdrawn, **scheme)
+    return Refiner(predictor), image, mask
 
 
-def test_a_settled_mask_goes_through_no_further_pass() -> None:
-    refiner, image, masks = half_white(settled=1)
-    refined = refiner(image, masks)
-    assert np.array_equal(np.flatnonzero(refined[0][40]), np.arange(5 + 1, 40))
-    assert np.array_equal(np.flatnonzero(refined[1][40]), np.arange(50 + 2, 85))
-    alone = [half_white(settled=0, passes=passes)[0](image, masks) for passes in (1, 2)]
-    assert np.array_equal(refined[0], alone[0][0])
-    assert np.array_equal(refined[1], alone[1][1])
+@pytest.mark.parametrize(("passes", "first"), [(1, 16), (2, 23), (3, 25), (4, 25)])
+def test_a_leak_is_followed_where_the_boundary_has_withdrawn(passes: int, first: int) -> None:
+    refiner, image, mask = leaking(passes, withdrawn=4)
+    assert np.array_equal(np.flatnonzero(refiner(image, mask)[40]), np.arange(first, 60))
 
 
-def test_only_patches_of_unsettled_masks_are_asked_again() -> None:
-    refiner, image, masks = half_white(settled=1)
-    cut = refiner.cut(image, [Instance(BoxMask.from_frame(mask)) for mask in masks])
-    (predicted,) = refiner.predict([cut])
-    asked = sum(refiner.predictor.sizes)
-    assert cut.counts[0] > 0
-    assert asked == predicted.cut.patches == cut.counts[0] + cut.counts[1] + predicted.cut.counts[1]
-    assert predicted.cut.counts[0] == cut.counts[0]
+def test_a_second_look_asks_only_where_the_boundary_has_withdrawn() -> None:
+    once, image, mask = leaking(1, withdrawn=4)
+    once(image, mask)
+    for withdrawn, fewest, most in ((4, 5, 10), (25, 0, 0)):
+        twice = leaking(2, withdrawn)[0]
+        found = twice(image, mask, return_patches=True).patches[0]
+        again = sum(twice.predictor.sizes) - sum(once.predictor.sizes)
+        assert fewest <= again <= most
+        assert len(found.boxes) == len(found.patches) == sum(twice.predictor.sizes)
+        assert (found.boxes[len(found.boxes) - again :, 0] < 25).all()
 
 
-def test_the_probability_of_a_settled_mask_is_that_of_its_last_pass() -> None:
-    refiner, image, masks = half_white(settled=1)
-    once, image, masks = half_white(settled=0, passes=1)
-    twice = refiner(image, masks, return_probability=True, return_patches=True)
-    first = once(image, masks, return_probability=True, return_patches=True)
-    assert np.array_equal(twice.probability[0], first.probability[0])
-    assert np.array_equal(twice.patches[0].probabilities, first.patches[0].probabilities)
-    assert not np.array_equal(twice.probability[1], first.probability[1])
+def test_where_a_mask_has_grown_nothing_is_looked_at_again() -> None:
+    refiner, image, mask = leaking(2, withdrawn=4)
+    refiner.predictor.shown = refiner.predictor.hidden = np.float32(0.6)
+    mask[:, :20] = False
+    grown = refiner(image, mask)
+    assert np.flatnonzero(grown[40])[0] < 20
+    assert sum(refiner.predictor.sizes) == len(refiner.cut(image, [Instance(BoxMask.from_frame(mask))]).batch)
 
 
-def test_nothing_is_settled_by_default() -> None:
-    refiner, image, masks = half_white(settled=0)
-    assert np.array_equal(np.flatnonzero(refiner(image, masks)[0][40]), np.arange(5 + 2, 40))
+def test_both_looks_are_averaged() -> None:
+    refiner, image, mask = leaking(2, withdrawn=4)
+    found = refiner(image, mask, return_probability=True, return_patches=True)
+    (own,) = found.patches
+    at = np.array([9, 40])
+    on_it = (own.boxes[:, :2] <= at).all(axis=1) & (own.boxes[:, 2:] > at).all(axis=1)
+    places = at - own.boxes[on_it, :2]
+    said = own.probabilities[on_it][np.arange(len(places)), places[:, 1], places[:, 0]]
+    assert {round(float(value), 1) for value in said} == {0.4, 0.2}
+    assert found.probability[40, 9] == pytest.approx(np.mean(said))
+    assert np.array_equal(found.probability > 0.5, found.masks)
 
 
-def test_all_masks_settled_and_none_to_refine() -> None:
-    refiner, image, masks = half_white(settled=1)
-    assert np.array_equal(np.flatnonzero(refiner(image, masks[:1])[0][40]), np.arange(5 + 1, 40))
-    assert refiner(image, masks[:0]).shape == (0, 80, 90)
+def test_a_second_look_of_one_image_among_several() -> None:
+    refiner, image, mask = leaking(2, withdrawn=4)
+    clean = np.zeros_like(mask)
+    clean[20:60, 30:60] = True
+    masks = np.stack([clean, mask, clean])
+    refined = list(refiner.stream([(image, masks), (image, masks[:0]), (image, masks[:1])]))
+    assert np.array_equal(refined[0][0], clean)
+    assert np.array_equal(refined[0][1], leaking(2, withdrawn=4)[0](image, mask))
+    assert refined[1].shape == (0, 80, 90)
+    assert np.array_equal(refined[2][0], clean)
+
+
+def test_withdrawn_zero_refines_the_whole_mask_again() -> None:
+    refiner, image, mask = leaking(2, withdrawn=0)
+    once = leaking(1, withdrawn=0)[0]
+    assert np.array_equal(np.flatnonzero(refiner(image, mask)[40]), np.arange(23, 60))
+    once(image, once(image, mask))
+    assert sum(refiner.predictor.sizes) == sum(once.predictor.sizes)
+
+
+def test_a_square_around_the_instance_is_looked_at_once() -> None:
+    refiner, image, mask = leaking(3, withdrawn=4, kind="instance")
+    refiner(image, mask)
+    assert refiner.predictor.sizes == [1]
