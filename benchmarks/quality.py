@@ -38,7 +38,7 @@ PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime", "pycocotool
 
 @dataclass(frozen=True)
 class Split:
-    """A validation split: what is refined, and the coarse side of every comparison."""
+    """A set of images: what is refined, and the coarse side of every comparison."""
 
     name: str
     coarse: Case
@@ -46,7 +46,12 @@ class Split:
 
     @classmethod
     def read(cls, data: Path, name: str) -> Split:
-        images, annotations, results = SETS[name]
+        """A validation split."""
+        return cls.of(data, name, *SETS[name])
+
+    @classmethod
+    def of(cls, data: Path, name: str, images: str, annotations: str, results: str) -> Split:
+        """A set of its own folder and files under ``data``."""
         document = check_annotations(read_annotations(data / annotations), annotations)
         coarse = check_detections(read_results(data / results), document, results)
         return cls(name, Case(coarse, document, PROTOCOLS["coco"]), ImageFolder(data / images, document["images"]))

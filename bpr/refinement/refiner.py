@@ -160,9 +160,8 @@ class Refiner:
                 masks = put_back(predicted)
             refined = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
             with clock.stage("cut"):
-                if self.predictor.scheme.looks_again(at):
-                    return self._look_again(predicted, refined)
-                again = self.cut(cut.image, refined, cut.token, at)
+                further = self.predictor.scheme.looks_again(at)
+                again = self._look_again(predicted, refined) if further else self.cut(cut.image, refined, cut.token, at)
                 return replace(again, before=cut.patches, left_out=cut.left_out + again.left_out)
 
         for at in range(1, len(self.predictor.scheme.pass_sides)):
@@ -173,8 +172,7 @@ class Refiner:
         """The image with its patches and answers so far, and unanswered patches where boundaries have withdrawn."""
         cut, scheme = predicted.cut, self.predictor.scheme
         proposed = [withdrawn_boxes(seen, instance.mask, scheme) for seen, instance in zip(cut.seen, refined, strict=True)]
-        again = self._cut(cut.image, refined, proposed, cut.token)
-        return _joined(predicted, replace(again, before=cut.patches, left_out=cut.left_out + again.left_out))
+        return _joined(predicted, self._cut(cut.image, refined, proposed, cut.token))
 
     def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was."""
