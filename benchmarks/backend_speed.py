@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,8 +22,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from model_table import processor
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.exported_networks import CONFIGS, exported_network
+from benchmarks.model_table import processor
 from bpr.backends import model_file, named_models
 from bpr.backends.gates import passed
 from bpr.backends.mmseg import SegmentorPredictor
@@ -30,18 +34,9 @@ from bpr.backends.registry import BACKENDS
 from bpr.cli.options import versions_of
 from bpr.formats.files import write_json
 from bpr.geometry.scheme import PatchScheme
-from bpr.models.exported import exported_state_dict
-from bpr.models.loading import build_segmentor
 from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.refinement.predictor import PatchBatch, Predictor
 
-ROOT = Path(__file__).parents[1]
-CONFIGS = {
-    "hrnet-w18s": "bpr_hrnet-w18s_1xb32-1200_starter-128x128.py",
-    "starter": "bpr_mobilenet-v2_2xb16-600_starter-128x128.py",
-    "starter-fast": "bpr_mobilenet-v2_2xb16-1200_starter-64x64.py",
-}
-"""By model: what it was trained with."""
 BATCH = 32
 TARGET = 6
 BASELINE = "torch eager float32, contiguous"
@@ -70,8 +65,7 @@ def by_torch(name: str) -> dict[str, Predictor]:
 
 def network(name: str, contiguous: bool) -> PatchSegmentor:
     """The model's network; ``contiguous`` undoes the layout that is faster."""
-    model = build_segmentor(ROOT / "configs" / CONFIGS[name])[1].eval()
-    model.load_state_dict(exported_state_dict(model_file(name), model))
+    model = exported_network(name)
     if contiguous:
         model.to(memory_format=torch.contiguous_format)
         model.backbone.register_forward_pre_hook(lambda _, inputs: tuple(one.contiguous() for one in inputs))

@@ -25,6 +25,7 @@ from bpr.evaluation.matched_pairs import score_records
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.formats.files import read_json, sha256_of, write_json
 from bpr.formats.images import ImageFolder
+from bpr.refinement.predictor import Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
@@ -50,10 +51,9 @@ class Davis:
         self.images = ImageFolder(data / "davis/val", document["images"])
         self.coarse, self.pairs = case.records, case.pairs
 
-    def refine(self, model: str, backend: str) -> Refined:
+    def refine(self, predictor: Predictor) -> Refined:
         asked = sorted({pair.record for pair in self.pairs})
-        refiner = Refiner(load_predictor(model, backend=backend))
-        refined, _ = refine_records([self.coarse[index] for index in asked], self.images, refiner)
+        refined, _ = refine_records([self.coarse[index] for index in asked], self.images, Refiner(predictor))
         after = list(self.coarse)
         for index, record in zip(asked, refined, strict=True):
             after[index] = record
@@ -71,11 +71,11 @@ def compared(found: Refined, reference: Refined, exact: bool) -> dict[str, Any]:
 def measure(davis: Davis, model: str) -> dict[str, Any]:
     """The entry of one model's file."""
     origin = original(model)
-    reference = davis.refine(origin, REFERENCE)
+    reference = davis.refine(load_predictor(origin, backend=REFERENCE))
     backends = {}
     for backend in runnable(model):
         same = origin == model and backend.name == REFERENCE
-        found = reference if same else davis.refine(model, backend.name)
+        found = reference if same else davis.refine(load_predictor(model, backend=backend.name))
         backends[backend.name] = compared(found, reference, backend.exact and origin == model)
         print(model, backend.name, backends[backend.name], flush=True)
     return {"model": model_file(model).name, "against": f"{model_file(origin).name} on {REFERENCE}", "backends": backends}

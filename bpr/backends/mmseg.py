@@ -28,7 +28,7 @@ class SegmentorPredictor:
     backend = "torch"
 
     def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64, bf16: bool = False) -> None:
-        self._model, self.scheme, self.batch_size, self._bf16 = model, scheme, batch_size, bf16
+        self.model, self.scheme, self.batch_size, self._bf16 = model, scheme, batch_size, bf16
         self._device = next(model.parameters()).device
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
@@ -42,7 +42,7 @@ class SegmentorPredictor:
 
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         with exact, torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
-            return self._model.probabilities(patches)
+            return self.model.probabilities(patches)
 
 
 class GraphedPredictor(SegmentorPredictor):

@@ -63,7 +63,7 @@ def test_curves_are_measured_and_drawn(tmp_path: Path) -> None:
 
 
 def test_the_gpu_script_adds_up_on_the_cpu(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"BATCH": 2, "IMAGES": 1, "MATRIX": 32, "COPY_BYTES": 1024, "REPEATS": 1, "NETWORKS": gpu.NETWORKS[:1]}
+    small = {"BATCH": 2, "IMAGES": 1, "MATRIX": 32, "COPY_BYTES": 1024, "REPEATS": 1, "NETWORKS": gpu.NETWORKS[:1], "PROCESSES": (1,)}
     for name, value in small.items():
         monkeypatch.setattr(gpu, name, value)
     monkeypatch.setattr(gpu, "street_photos", lambda folder: photos)
