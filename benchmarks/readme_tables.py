@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gpu_tables
+import held_out_tables
 from measuring import Timing, table
 
 from bpr.errors import BPRError
@@ -156,77 +158,6 @@ def presets() -> str:
 def _preset_row(row: dict[str, Any], slowest: float) -> str:
     cells = [row["name"], f"{slowest / row['seconds']['median']:.2f}", f"{row['patches']:.0f}", f"{100 * row['gain']:+.2f}"]
     return "| " + " | ".join(f"**{cell}**" if row["front"] else cell for cell in cells) + " |"
-
-
-TRAININGS = {
-    "short": "short",
-    "long": "long",
-    "averaged": "average of both",
-    "averaged-of-three": "average of both and of a second short one",
-    "last": "on from the average of both, at 128 px",
-    "starter": "`starter`: average of that and of where it began",
-    "starter-fast": "`starter-fast`: on from the average of both, at 64 px",
-}
-
-
-def averaging() -> str:
-    """What held_out.py found of every training and of their averages: one pass, on the tenth that was kept apart."""
-    reports = {label: held_out(name) for name, label in TRAININGS.items()}
-    lines = held_out_head("training", "F@2px / IoU; harmed")
-    return "\n".join([*lines, *(f"| {label} | {_cells(report['rows'][0], _gained)} |" for label, report in reports.items())])
-
-
-def held_out_schemes() -> str:
-    """What held_out.py found of `starter` with other blends and more passes."""
-    head = held_out_head("blend | passes | looked at again", "F@2px / IoU; harmed; patches")
-    return "\n".join([*head, *map(_scheme_row, held_out("starter")["rows"])])
-
-
-def held_out(name: str) -> dict[str, Any]:
-    return read_json(RESULTS / "held_out" / f"{name}.json", "a report of held_out.py")
-
-
-def held_out_head(first: str, cell: str) -> list[str]:
-    """The number of pairs, and the head of a table with a column for every set."""
-    pairs = held_out("starter")["pairs"]
-    head = f"| {first} | {' | '.join(f'{name}: {cell}' for name in pairs)} |"
-    counts = ", ".join(f"{name} {count}" for name, count in pairs.items())
-    note = f"Matched pairs: {counts}. Points gained; pairs that lost more than one."
-    return [note, "", head, "|---" * (head.count(" | ") + 1) + "|"]
-
-
-def _scheme_row(row: dict[str, Any]) -> str:
-    where = "" if row["passes"] == 1 else f"where withdrawn {row['withdrawn']} px" if row["withdrawn"] else "everywhere"
-    return f"| {row['blend']} | {row['passes']} | {where} | {_cells(row, _gained_and_spent)} |"
-
-
-def _gained_and_spent(found: dict[str, float]) -> str:
-    return f"{_gained(found)}; {found['patches']:.2f}"
-
-
-def _cells(row: dict[str, Any], cell: Callable[[dict[str, float]], str]) -> str:
-    return " | ".join(map(cell, row["sets"].values()))
-
-
-def _gained(found: dict[str, float]) -> str:
-    return f"{100 * found['f']:+.2f} / {100 * found['iou']:+.2f}; {100 * found['harmed_clearly']:.1f} %"
-
-
-def gpu() -> str:
-    """One network per row, and the paper's three parts beside ours."""
-    report = read_json(RESULTS / "gpu.json", "a report of gpu.py")
-    limits, origin = report["limits"], report["provenance"]
-    reached = f"{limits['operations'] / 1e12:.0f} TFLOP/s in a bfloat16 product and {limits['bytes'] / 1e12:.2f} TB/s in a copy"
-    head = "| network | patches/s, one graph | eager | images/s | of the product | of the copy | milliseconds of the parts | the paper's |"
-    lines = [f"{origin['date']}, {report['device']} ({reached}), {origin['cores']} cores of {origin['processor']}.", "", head]
-    return "\n".join([*lines, "|---|---:|---:|---:|---:|---:|---:|---:|", *map(_gpu_row, report["rows"])])
-
-
-def _gpu_row(row: dict[str, Any]) -> str:
-    ours, paper = (" + ".join(f"{row[key][part]:.0f}" for part in row["paper"]) for key in ("milliseconds", "paper"))
-    rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
-    shares = [f"{100 * row[key]:.1f} %" for key in ("of peak", "of bandwidth")]
-    return "| " + " | ".join([row["network"], *rates, *shares, ours, paper]) + " |"
 
 
 def parity() -> str:
@@ -394,8 +325,11 @@ TABLES = {
     "ablations": lambda: quality("ablations", precise=False),
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
-    "averaging": averaging,
-    "gpu": gpu,
+    "averaging": held_out_tables.averaging,
+    "held_out_schemes": held_out_tables.schemes,
+    "gpu": gpu_tables.networks,
+    "gpu_together": gpu_tables.together,
+    "gpu_gates": gpu_tables.gates,
     "parity": parity,
     "presets": presets,
     "many_records": many_records,
@@ -414,7 +348,6 @@ TABLES = {
     "coco_precision": lambda: precision("coco_val2017"),
     **{f"{short}_metrics": partial(metrics, name) for short, name in SETS.items()},
     **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},
-    "held_out_schemes": held_out_schemes,
     "davis_selection_fast": partial(written, "selection_davis_val.starter-fast"),
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }

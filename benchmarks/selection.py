@@ -49,7 +49,9 @@ HELD_OUT = {f"{name}_choose": (f"images/{name}", f"{name}_choose.instances.json"
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 SPACED = ((0.1, 4), (0.0, 4), (0.0, 0))
 """Suppression IoU and cover margin of patches farther apart than usual."""
-CHOSEN, AMONG_ALL = "edge", "edge, all detections share the budget"
+CHOSEN = "edge"
+AMONG_ALL = {"edge, all detections share the budget": False, "edge times score, all detections share the budget": True}
+"""The budget as `bpr refine --keep` shares it, by doubt alone and, as it does, with the scores."""
 RANDOM_SEEDS = 3
 Kept = list[np.ndarray]
 
@@ -58,12 +60,12 @@ Kept = list[np.ndarray]
 class Scene:
     """An image with the coarse masks of its matched pairs, and every answer of the network.
 
-    ``among_all``: for every share the patches of these masks that are kept where all detections of the image share the
-    budget, as in ``bpr refine --keep``.
+    ``among_all``: for every way of AMONG_ALL and every share the patches of these masks that are kept where all detections
+    of the image share the budget.
     """
 
     subjects: list[Subject]
-    among_all: list[Kept]
+    among_all: dict[str, list[Kept]]
     scores: dict[tuple[int, bytes], np.ndarray] = field(default_factory=dict)
 
     @property
@@ -133,23 +135,28 @@ class Measurement:
         answers = self._timed("forward", lambda: self.predictor.predict(cut.batch))
         cheap = self._timed("32 px pass", lambda: cheap_answers(self.cheap, cut.batch.patches))
         boxes = [cut.batch.boxes[own] for own in counts_to_slices(cut.counts)]
-        self._timed("select", lambda: select_boxes(image, masks, boxes, PatchScheme(keep=0.5)))
+        scores = [self.records[pair.record]["score"] for pair in self.pairs_of[image_id]]
+        self._timed("select", lambda: select_boxes(image, masks, scores, boxes, PatchScheme(keep=0.5)))
         subjects = [
-            Subject(image, mask, self.records[pair.record]["score"], patch_area(mask, cut.batch.boxes[own]), cut.batch.boxes[own],
+            Subject(image, mask, score, patch_area(mask, cut.batch.boxes[own]), cut.batch.boxes[own],
                     self.predictor.scheme, cheap[own], answers[own], pair.truth)
-            for pair, mask, own in zip(self.pairs_of[image_id], masks, counts_to_slices(cut.counts), strict=True)
+            for pair, mask, score, own in zip(self.pairs_of[image_id], masks, scores, counts_to_slices(cut.counts), strict=True)
         ]  # fmt: skip
         return Scene(subjects, self._among_all(image_id, image))
 
-    def _among_all(self, image_id: Any, image: np.ndarray) -> list[Kept]:
+    def _among_all(self, image_id: Any, image: np.ndarray) -> dict[str, list[Kept]]:
         records = [i for i, record in enumerate(self.records) if record["image_id"] == image_id and record["score"] >= LEAST_SCORE]
         masks = [decode_mask(self.records[index]["segmentation"], image.shape[:2]) for index in records]
+        scores = [self.records[index]["score"] for index in records]
         boxes = [patch_boxes(mask, self.predictor.scheme) for mask in masks]
         areas = [patch_area(mask, own) for mask, own in zip(masks, boxes, strict=True)]
-        doubts = [boundary_doubt(image, mask, area) for mask, area in zip(masks, areas, strict=True)]
+        plain = [boundary_doubt(image, mask, area) for mask, area in zip(masks, areas, strict=True)]
+        weighted = [np.float32(score) * doubt for score, doubt in zip(scores, plain, strict=True)]
         budgets = [PatchScheme(keep=share).budget(sum(map(len, boxes))) for share in SHARES]
         places = [records.index(pair.record) for pair in self.pairs_of[image_id]]
-        return [[kept[place] for place in places] for kept in (spend(doubts, areas, boxes, budget) for budget in budgets)]
+        ways = {name: weighted if by_score else plain for name, by_score in AMONG_ALL.items()}
+        spent = {name: [spend(doubts, areas, boxes, budget) for budget in budgets] for name, doubts in ways.items()}
+        return {name: [[kept[place] for place in places] for kept in points] for name, points in spent.items()}
 
     def _timed(self, stage: str, function: Callable[[], Any]) -> Any:
         start = time.perf_counter()
@@ -196,6 +203,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         name: {way: run.curve(lambda scene, name=name, seen=seen: scene.select(name, SHARES, seen)) for way, seen in ways.items()}
         for name in SIGNALS
     }
+    shared = {name: {"spread": run.curve(lambda scene, name=name: scene.among_all[name])} for name in AMONG_ALL}
     patches = sum(scene.patches for scene in run.scenes)
     spaced = [run.spaced(*numbers) for numbers in SPACED] if args.spaced else []
     for point in spaced:
@@ -207,7 +215,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "model": {"file": model.name, "sha256": sha256_of(model)[:16]},
         "images": len(run.scenes), "pairs": len(run.before), "patches": patches,
         "before": dict(zip(("f", "iou"), run.before.mean(axis=0).tolist(), strict=True)),
-        "curves": {**curves, AMONG_ALL: {"spread": run.curve(lambda scene: scene.among_all)}, "random": {"ranked": run.random_curve()}},
+        "curves": {**curves, **shared, "random": {"ranked": run.random_curve()}},
         "spaced": spaced,
         "seconds": run.seconds,
         "machine": {"processor": platform.machine(), "threads": 1},
@@ -264,7 +272,7 @@ def plot(report: dict[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(6.4, 4.6), layout="constrained")
     whole = report["curves"][CHOSEN]["spread"][-1]["f"]
     for name, ways in report["curves"].items():
-        if name == AMONG_ALL:  # its shares are those of all detections
+        if name in AMONG_ALL:  # its shares are those of all detections
             continue
         points = ways.get("spread") or ways["ranked"]
         style = {CHOSEN: ("black", "-", 2.4), "random": ("grey", ":", 1.6), "oracle": ("grey", "--", 1.6)}.get(name, (None, "-", 1.1))

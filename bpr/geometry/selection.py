@@ -1,4 +1,4 @@
-"""Spend a budget of patches where boundaries are least to be trusted, and not twice on the same place.
+"""Spend a budget of patches where boundaries of likely objects are least to be trusted, and not twice on the same place.
 
 Legend: N instances of one image, K patches of an instance, h w area around them.
 """
@@ -18,14 +18,20 @@ SEEN = 0.1
 """What is left of the doubt of a pixel with every patch that is spent on it."""
 
 
-def select_boxes(image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], scheme: PatchScheme) -> list[np.ndarray]:
-    """Of every instance's (K, 4) patch boxes those that the scheme's budget for an image is spent on, in their order."""
+def select_boxes(
+    image: np.ndarray, masks: Sequence[BoxMask], scores: Sequence[float], boxes: Sequence[np.ndarray], scheme: PatchScheme
+) -> list[np.ndarray]:
+    """Of every instance's (K, 4) patch boxes those that the scheme's budget for an image is spent on, in their order.
+
+    Args:
+        scores: of the detections: an instance's doubt counts as much as it is likely to be there at all.
+    """
     count = sum(len(own) for own in boxes)
     budget = scheme.budget(count)
     if budget >= count:
         return list(boxes)
     areas = [patch_area(mask, own) for mask, own in zip(masks, boxes, strict=True)]
-    doubts = [boundary_doubt(image, mask, area) for mask, area in zip(masks, areas, strict=True)]
+    doubts = [np.float32(score) * boundary_doubt(image, mask, area) for mask, score, area in zip(masks, scores, areas, strict=True)]
     return [own[kept] for own, kept in zip(boxes, spend(doubts, areas, boxes, budget), strict=True)]
 
 

@@ -22,12 +22,13 @@ from bpr.geometry.scheme import PatchScheme
 @dataclass(frozen=True, eq=False)
 class Instance:
     """One instance to refine: its coarse mask, the caller's name for it (the record's index, say), and how sure the
-    detector was of every pixel, (H, W) floats in [0, 1], where it said so.
+    detector was: of every pixel, (H, W) floats in [0, 1], and of the instance, where it said so.
     """
 
     mask: BoxMask
     key: Any = None
     soft: np.ndarray | None = None
+    score: float = 1.0
 
 
 @dataclass(frozen=True)

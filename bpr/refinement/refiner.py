@@ -130,14 +130,14 @@ class Refiner:
 
     def _cut(self, image: np.ndarray, instances: Sequence[Instance], proposed: Sequence[np.ndarray], token: Any) -> CutImage:
         scheme = self.predictor.scheme
-        boxes = select_boxes(image, [instance.mask for instance in instances], proposed, scheme)
+        masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]
+        boxes = select_boxes(image, masks, scores, proposed, scheme)
         counts = [len(own) for own in boxes]
         patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
         for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
             crop_patches(image, instance.mask, own, scheme, out=patches[place])
         batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners(instances, counts))
-        seen = [instance.mask for instance in instances]
-        return CutImage(image, instances, counts, batch, seen, token, left_out=sum(map(len, proposed)) - len(batch))
+        return CutImage(image, instances, counts, batch, masks, token, left_out=sum(map(len, proposed)) - len(batch))
 
     def predict(
         self,
@@ -183,7 +183,7 @@ class Refiner:
         adapter = adapter_for(masks)
         pixels = _checked_image(image, adapter.frame_of(masks))
         frame = pixels.shape[0], pixels.shape[1]
-        return self.cut(pixels, adapter.read(masks, frame), _Given(masks, adapter, frame))
+        return self.cut(pixels, adapter.instances(masks, frame), _Given(masks, adapter, frame))
 
     def _put_back_given(self, predicted: PredictedImage) -> list[BoxMask]:
         return put_back_apart(self, predicted) if predicted.cut.token.adapter.exclusive else self.put_back(predicted)

@@ -133,7 +133,7 @@ def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: Stag
                 kept.append(Kept("bad mask", [index], str(error)))
                 continue
             if mask.pixels.size:
-                instances.append(Instance(mask, index))
+                instances.append(Instance(mask, index, score=record.get("score", 1.0)))
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):

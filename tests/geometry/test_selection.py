@@ -28,7 +28,7 @@ def test_the_side_that_lies_off_its_edge_is_refined() -> None:
     truth = rectangle(30, 20, 130, 100)
     coarse = BoxMask.from_frame(truth | rectangle(30, 20, 138, 100))
     scheme = PatchScheme(side=32, max_patches=4)
-    (chosen,) = select_boxes(painted(truth), [coarse], [patch_boxes(coarse, scheme)], scheme)
+    (chosen,) = select_boxes(painted(truth), [coarse], [1.0], [patch_boxes(coarse, scheme)], scheme)
     assert len(chosen) == 4
     assert all(x0 < 138 < x1 for x0, _, x1, _ in chosen.tolist())
 
@@ -43,8 +43,17 @@ def test_a_mask_without_a_boundary_has_no_doubt_and_no_patches() -> None:
     full, square = BoxMask.from_frame(np.ones(FRAME, bool)), BoxMask.from_frame(rectangle(10, 10, 90, 90))
     scheme = PatchScheme(side=32, keep=0.5)
     boxes = [patch_boxes(mask, scheme) for mask in (full, square)]
-    none, half = select_boxes(np.zeros((*FRAME, 3), np.uint8), [full, square], boxes, scheme)
+    none, half = select_boxes(np.zeros((*FRAME, 3), np.uint8), [full, square], [1.0, 1.0], boxes, scheme)
     assert (len(none), len(half)) == (0, -(-len(boxes[1]) // 2))
+
+
+def test_of_two_equal_masks_the_likelier_object_has_the_budget() -> None:
+    masks = [BoxMask.from_frame(rectangle(x, 20, x + 40, 60)) for x in (10, 90)]
+    scheme = PatchScheme(side=32, max_patches=1)
+    boxes = [patch_boxes(mask, scheme) for mask in masks]
+    for scores in ([0.9, 0.2], [0.2, 0.9]):
+        kept = select_boxes(np.zeros((*FRAME, 3), np.uint8), masks, scores, boxes, scheme)
+        assert [len(own) for own in kept] == [round(score) for score in scores]
 
 
 @pytest.mark.parametrize("budget", [1, 2, 3, 5, 6])
@@ -83,7 +92,7 @@ def test_all_patches_stay_as_they_are() -> None:
     mask = BoxMask.from_frame(rectangle(10, 10, 90, 90))
     boxes = patch_boxes(mask, PatchScheme(side=32))
     for scheme in (PatchScheme(side=32), PatchScheme(side=32, max_patches=len(boxes))):
-        assert np.array_equal(select_boxes(np.zeros((*FRAME, 3), np.uint8), [mask], [boxes], scheme)[0], boxes)
+        assert np.array_equal(select_boxes(np.zeros((*FRAME, 3), np.uint8), [mask], [1.0], [boxes], scheme)[0], boxes)
 
 
 def test_patches_larger_than_the_frame() -> None:
@@ -93,7 +102,7 @@ def test_patches_larger_than_the_frame() -> None:
     coarse, scheme = BoxMask.from_frame(mask), PatchScheme(side=64, max_patches=1)
     boxes = np.array([[0, 0, 64, 64], [0, 0, 64, 64]], np.int32)
     assert patch_area(coarse, boxes) == (0, 0, 24, 20)
-    assert len(select_boxes(np.zeros((*frame, 3), np.uint8), [coarse], [boxes], scheme)[0]) == 1
+    assert len(select_boxes(np.zeros((*frame, 3), np.uint8), [coarse], [1.0], [boxes], scheme)[0]) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 
 from bpr.formats.rle import decode_mask
 from bpr.geometry.masks import BoxMask
-from bpr.refinement.predictor import OraclePredictor
+from bpr.geometry.scheme import PatchScheme
+from bpr.refinement.predictor import IdentityPredictor, OraclePredictor
 from bpr.refinement.refiner import Refiner
 from tests.refinement import neighbours
 from tests.refinement.neighbours import COARSE, COARSE_BOXES, FRAME, IMAGE, TRUE_BOXES, TRUTH
@@ -236,3 +237,48 @@ def test_labels_beyond_the_image_and_without_a_mask(refiner: Refiner) -> None:
     assert one.bounding_box[0] + one.bounding_box[2] <= 1
     with pytest.raises(ValueError, match="detection 0: expected a mask, got None; read its mask_path, or leave boxes out"):
         refiner(IMAGE, neighbours.Detections([neighbours.Detection("a", [0, 0, 1, 1], None)]))
+
+
+# Scores
+
+
+def scored(score: float, mask: np.ndarray) -> dict[str, Any]:
+    return {"image_id": 1, "score": score, **neighbours.generated(mask, "coco_rle")}
+
+
+def labelled(score: float, mask: np.ndarray) -> Any:
+    label = neighbours.fiftyone_label(neighbours.Detection, mask, "a")
+    label.confidence = score
+    return label
+
+
+ROWS = np.hstack([COARSE_BOXES, [[0.1, 3], [0.9, 4]]])
+SCORES = (0.1, 0.9)
+SEGMENTS = [{**segment, "score": score} for segment, score in zip(neighbours.segments_info(1), SCORES, strict=True)]
+LABELS = [labelled(*pair) for pair in zip(SCORES, COARSE, strict=True)]
+WITH_SCORES = {
+    "COCO results": [scored(*pair) for pair in zip(SCORES, COARSE, strict=True)],
+    "supervision": neighbours.SupervisionDetections(COARSE_BOXES, mask=COARSE, confidence=np.array(SCORES)),
+    "detectron2": neighbours.Instances(FRAME, pred_masks=COARSE, scores=np.array(SCORES)),
+    "Ultralytics": neighbours.Results(IMAGE, "a.jpg", {}, boxes=ROWS, masks=COARSE),
+    "Hugging Face, map": {"segmentation": neighbours.segment_map(COARSE, 1, 0), "segments_info": SEGMENTS},
+    "Hugging Face, masks": {"scores": SCORES, "masks": COARSE},
+    "SAM's predictor": (COARSE, np.array(SCORES), np.zeros((2, 256, 256), np.float32)),
+    "FiftyOne": neighbours.Detections(LABELS),
+}
+
+
+@pytest.mark.parametrize("name", WITH_SCORES)
+def test_a_budget_goes_to_the_higher_score(name: str) -> None:
+    spent = Refiner(IdentityPredictor(PatchScheme(max_patches=1)))(IMAGE, WITH_SCORES[name], return_patches=True).patches
+    assert [len(own.boxes) for own in spent] == [0, 1]
+
+
+def test_without_scores_all_count_alike() -> None:
+    spent = Refiner(IdentityPredictor(PatchScheme(max_patches=1)))(IMAGE, COARSE, return_patches=True).patches
+    assert [len(own.boxes) for own in spent] == [1, 0]
+
+
+def test_scores_of_other_masks_are_refused(refiner: Refiner) -> None:
+    with pytest.raises(ValueError, match="scores: expected one for each of 2 masks, got 3"):
+        refiner(IMAGE, {"masks": COARSE, "scores": [0.9, 0.8, 0.7]})

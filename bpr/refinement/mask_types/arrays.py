@@ -92,7 +92,10 @@ STACKS = Adapter(is_stack, last_two, read_stack, write_stack, like_stack)
 
 
 def holder(
-    accepts: Callable[[Any], bool], masks_of: Callable[[Any], Any], rebuild: Callable[[Any, Any, Sequence[BoxMask]], Any]
+    accepts: Callable[[Any], bool],
+    masks_of: Callable[[Any], Any],
+    rebuild: Callable[[Any, Any, Sequence[BoxMask]], Any],
+    scores_of: Callable[[Any], Any] = lambda given: None,
 ) -> Adapter:
     """The adapter of objects that hold an (N, H, W) array or tensor.
 
@@ -100,6 +103,7 @@ def holder(
         masks_of: the object -> that array, None where it found nothing.
         rebuild: the object, its array with the refined masks, and these -> a new object. An object that found nothing
             comes back as it is.
+        scores_of: the object -> (N,) array or tensor of scores, None where it has none.
     """
 
     def frame_of(given: Any) -> Frame | None:
@@ -114,7 +118,7 @@ def holder(
         stack = masks_of(given)
         return given if stack is None else rebuild(given, write_stack(stack, refined), refined)
 
-    return Adapter(accepts, frame_of, read, write, lambda given, array: like_stack(masks_of(given), array))
+    return Adapter(accepts, frame_of, read, write, lambda given, array: like_stack(masks_of(given), array), scores_of)
 
 
 def follow(boxes: Any, refined: Sequence[BoxMask]) -> Any:

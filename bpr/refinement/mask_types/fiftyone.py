@@ -58,4 +58,6 @@ def _is_labels(masks: Any) -> bool:
     return found is not None and all(hasattr(one, "bounding_box") and hasattr(one, "mask") for one in found)
 
 
-LABELS = Adapter(_is_labels, lambda labels: None, _read, _write)
+LABELS = Adapter(
+    _is_labels, lambda labels: None, _read, _write, scores_of=lambda labels: [getattr(one, "confidence", None) for one in labels.detections]
+)

@@ -30,6 +30,11 @@ def _ids(given: dict[str, Any]) -> list[int]:
     return list(dict.fromkeys(segment["id"] for segment in given["segments_info"]))
 
 
+def _segment_scores(given: dict[str, Any]) -> list[float | None]:
+    by_id = {segment["id"]: segment.get("score") for segment in reversed(given["segments_info"])}
+    return [by_id[number] for number in _ids(given)]
+
+
 def _read_map(given: dict[str, Any], frame: Frame) -> list[Instance]:
     segments = to_array(given["segmentation"])
     return read_array(np.array([segments == number for number in _ids(given)]).reshape(-1, *segments.shape), frame)
@@ -85,8 +90,20 @@ MAPS = Adapter(
     _read_map,
     _write_map,
     lambda given, array: like_stack(given["segmentation"], array),
+    _segment_scores,
     exclusive=True,
 )
 BINARY_MAPS = holder(_is_segmented, _stack, lambda given, masks, refined: {**given, "segmentation": masks})
-MASKS = holder(lambda masks: isinstance(masks, dict) and is_stack(masks.get("masks")), lambda given: given["masks"], _rebuild_masks)
-PIPELINE = Adapter(_is_pipeline, lambda given: given[0]["mask"].size[::-1], _read_pipeline, _write_pipeline)
+MASKS = holder(
+    lambda masks: isinstance(masks, dict) and is_stack(masks.get("masks")),
+    lambda given: given["masks"],
+    _rebuild_masks,
+    lambda given: given.get("scores"),
+)
+PIPELINE = Adapter(
+    _is_pipeline,
+    lambda given: given[0]["mask"].size[::-1],
+    _read_pipeline,
+    _write_pipeline,
+    scores_of=lambda given: [one.get("score") for one in given],
+)

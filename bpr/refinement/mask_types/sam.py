@@ -59,11 +59,14 @@ def _sigmoid(logits: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
 
 
-GENERATED = Adapter(_is_generated, _frame, _read, _write)
+GENERATED = Adapter(
+    _is_generated, _frame, _read, _write, scores_of=lambda given: [one.get("score", one.get("predicted_iou")) for one in given]
+)
 PREDICTED = Adapter(
     _is_predicted,
     lambda given: last_two(given[0]),
     _read_predicted,
     lambda given, refined: (write_stack(given[0], refined), *given[1:]),
     lambda given, array: like_stack(given[0], array),
+    lambda given: given[1],
 )

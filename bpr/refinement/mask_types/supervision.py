@@ -25,4 +25,8 @@ def _rebuild(given: Any, masks: np.ndarray, refined: Sequence[BoxMask]) -> Any:
     return changed
 
 
-DETECTIONS = holder(lambda masks: hasattr(masks, "xyxy") and hasattr(masks, "mask"), _masks, _rebuild)
+def _scores(detections: Any) -> Any:
+    return getattr(detections, "confidence", None)
+
+
+DETECTIONS = holder(lambda masks: hasattr(masks, "xyxy") and hasattr(masks, "mask"), _masks, _rebuild, _scores)

@@ -64,4 +64,9 @@ def _is_results(masks: Any) -> bool:
     return all(hasattr(masks, name) for name in ("masks", "boxes", "orig_shape"))
 
 
-RESULTS = Adapter(_is_results, lambda results: tuple(results.orig_shape), _read, _write, _like)
+def _scores(results: Any) -> Any:
+    """The last column but one of the boxes is the confidence; a detection that is tracked has one more in front of it."""
+    return None if results.masks is None or results.boxes is None else to_array(results.boxes.data)[:, -2]
+
+
+RESULTS = Adapter(_is_results, lambda results: tuple(results.orig_shape), _read, _write, _like, _scores)
