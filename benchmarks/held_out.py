@@ -3,7 +3,7 @@
     python benchmarks/held_out.py [MODEL ...] [--schemes]
 
 One pass of every matched pair, patches averaged evenly; with --schemes also with what else a scheme offers: patches whose middle
-counts more, a second and a third look. The validation splits are not asked. One file per model in docs/results/held_out.
+counts more, caution, a second and a third look. The validation splits are not asked. One file per model in docs/results/held_out.
 """
 
 from __future__ import annotations
@@ -24,10 +24,15 @@ from bpr.formats.files import write_json
 
 SETS = {"DAVIS": "davis", "crisp photographs": "crisp", "COCO": "coco"}
 FOLDER, RESULTS = Path("data/starter"), Path("docs/results/held_out")
-PLAIN = {"blend": "mean", "passes": 1, "withdrawn": 0}
+PLAIN = {"blend": "mean", "caution": 0, "passes": 1, "withdrawn": 0}
 CENTRED = {**PLAIN, "blend": "centred"}
 AGAIN = [(2, 0), (2, 2), (2, 3), (2, 4), (2, 5), (2, 6), (2, 8), (3, 4)]
-SCHEMES = [PLAIN, CENTRED, *({**CENTRED, "passes": passes, "withdrawn": px} for passes, px in AGAIN)]
+CAUTIONS = (0.05, 0.1, 0.2)
+SCHEMES = [
+    *(PLAIN, CENTRED),
+    *({**CENTRED, "caution": caution} for caution in CAUTIONS),
+    *({**CENTRED, "passes": passes, "withdrawn": px} for passes, px in AGAIN),
+]
 
 
 def read(name: str) -> Split:
@@ -54,7 +59,7 @@ def measure(model: str, splits: dict[str, Split], schemes: Sequence[dict[str, An
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=["starter"])
-    parser.add_argument("--schemes", action="store_true", help="also other blends and more passes")
+    parser.add_argument("--schemes", action="store_true", help="also other blends, caution and more passes")
     args = parser.parse_args()
     splits = {label: read(name) for label, name in SETS.items()}
     for model in args.models:

@@ -28,8 +28,8 @@ def averaging() -> str:
 
 
 def schemes() -> str:
-    """What held_out.py found of `starter` with other blends and more passes."""
-    head = head_of("blend | passes | looked at again", "F@2px / IoU; harmed; patches")
+    """What held_out.py found of `starter` with other blends, caution and more passes."""
+    head = head_of("blend | caution | passes | looked at again", "F@2px / IoU; harmed; patches")
     return "\n".join([*head, *map(_scheme_row, report_of("starter")["rows"])])
 
 
@@ -48,7 +48,7 @@ def head_of(first: str, cell: str) -> list[str]:
 
 def _scheme_row(row: dict[str, Any]) -> str:
     where = "" if row["passes"] == 1 else f"where withdrawn {row['withdrawn']} px" if row["withdrawn"] else "everywhere"
-    return f"| {row['blend']} | {row['passes']} | {where} | {_cells(row, _gained_and_spent)} |"
+    return f"| {row['blend']} | {row.get('caution', 0):g} | {row['passes']} | {where} | {_cells(row, _gained_and_spent)} |"
 
 
 def _gained_and_spent(found: dict[str, float]) -> str:

@@ -96,9 +96,10 @@ def main() -> None:
     parser.add_argument("--wide", type=int, help="as of bpr refine; each of these makes a row of its own")
     parser.add_argument("--passes", type=int)
     parser.add_argument("--withdrawn", type=float)
+    parser.add_argument("--caution", type=float)
     args = parser.parse_args()
     splits = [Split.read(args.data, name) for name in SETS]
-    options = {name: value for name in ("wide", "passes", "withdrawn") if (value := getattr(args, name)) is not None}
+    options = {name: value for name in ("wide", "passes", "withdrawn", "caution") if (value := getattr(args, name)) is not None}
     for model in args.models:
         change = ", ".join([Path(model).stem, *(f"{name} {value:g}" for name, value in options.items())])
         numbers = measured(model, splits, args.precision, options)

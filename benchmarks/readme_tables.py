@@ -8,7 +8,6 @@ A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any

@@ -23,6 +23,7 @@ def load(
     scheme: Kind | None = None,
     nms_iou: float | None = None,
     blend: Blend | None = None,
+    caution: float | None = None,
     wide: int | None = None,
     passes: int | None = None,
     withdrawn: float | None = None,
@@ -39,6 +40,8 @@ def load(
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
         blend: where patches overlap, the plain ``mean``, or ``centred``: a patch's middle counts more (default: the model's).
+        caution: change a pixel only where the network is surer than one half by so much, .1 say: harms fewer masks, gains less
+            (default: the model's).
         wide: refine instances of at least ``wide**2`` pixels with patches of this side first; 0: not (default: the model's).
         passes: look at a mask at most so many times (default: the model's).
         withdrawn: look again only where the boundary has withdrawn so many pixels into the mask, and average with the first look;
@@ -53,8 +56,8 @@ def load(
     """
     from bpr.refinement.refiner import Refiner
 
-    options = {"kind": scheme, "nms_iou": nms_iou, "blend": blend, "wide": wide, "passes": passes, "withdrawn": withdrawn}
-    options |= {"keep": keep, "max_patches": max_patches}
+    options = {"kind": scheme, "nms_iou": nms_iou, "blend": blend, "caution": caution, "wide": wide, "passes": passes}
+    options |= {"withdrawn": withdrawn, "keep": keep, "max_patches": max_patches}
     if preset is None:
         from bpr.backends import load_predictor
 

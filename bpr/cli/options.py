@@ -45,6 +45,8 @@ def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     _add_numbers(parser, *["the model's"] * 4)
     blend = "where patches overlap: their mean, or the middle of a patch counts more (default: the model's)"
     parser.add_argument("--blend", choices=BLENDS, help=blend)
+    caution = "change a pixel only where the network is surer than one half by P: harms fewer masks, gains less (default: the model's)"
+    parser.add_argument("--caution", type=float, metavar="P", help=caution)
     wide = "first refine large instances by patches of this side; 0: none (default: the model's)"
     parser.add_argument("--wide", type=int, metavar="PX", help=wide)
     passes = "look at a mask at most so many times (default: the model's)"
@@ -65,7 +67,8 @@ def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding:
 def scheme_options(args: argparse.Namespace) -> dict[str, object]:
     """The values of :class:`PatchScheme` that were given, None for the others."""
     given = {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
-    return {**given, **{name: getattr(args, name, None) for name in ("blend", "wide", "passes", "withdrawn", "keep", "max_patches")}}
+    chosen = ("blend", "caution", "wide", "passes", "withdrawn", "keep", "max_patches")
+    return {**given, **{name: getattr(args, name, None) for name in chosen}}
 
 
 def scheme_from(args: argparse.Namespace) -> PatchScheme:

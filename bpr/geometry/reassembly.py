@@ -48,7 +48,8 @@ def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme
 def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme, box: Box) -> np.ndarray:
     """(h, w) float32 in ``box``: what :func:`put_back` thresholds. P > 0.5 is the refined mask.
 
-    The mean P of the patches on a pixel; the coarse mask's 0 or 1 where none lies, and everywhere if the mask would vanish.
+    The mean P of the patches on a pixel, moved by the scheme's caution towards the coarse mask; the coarse mask's 0 or 1 where none
+    lies, and everywhere if the mask would vanish.
 
     >>> mask, scheme = BoxMask.from_frame(np.eye(12, dtype=bool)), PatchScheme(side=10)
     >>> mean_probability(mask, np.array([[0, 0, 10, 10]]), np.full((1, 10, 10), 0.75, np.float32), scheme, (8, 9, 12, 10))
@@ -65,13 +66,14 @@ def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray
         # Rounding may pull a mean that is barely over one half onto it: the mask decides on which side it stays.
         sided = np.where(blend.foreground()[seen], np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
         place = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-        believed[place] = np.where(blend.covered[seen], sided, believed[place])
+        believed[place] = np.where(blend.covered[seen], np.clip(sided, 0, 1), believed[place])
     return believed
 
 
 @dataclass(frozen=True, eq=False)
 class _Blend:
-    """What patches say about ``box``: ``excess`` (h, w) float32 weighted sum of P - 1/2, ``covered`` (h, w) bool where they lie.
+    """What patches say about ``box``: ``excess`` (h, w) float32 weighted sum of P - 1/2 and of the scheme's caution, ``covered``
+    (h, w) bool where they lie.
 
     The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no sum of weights is needed.
     """
@@ -91,7 +93,11 @@ class _Blend:
 
 def _blend(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
     as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * scheme.padding
-    return (_blend_squares if as_cut else _blend_resized)(mask, boxes, probabilities, scheme)
+    blend = (_blend_squares if as_cut else _blend_resized)(mask, boxes, probabilities, scheme)
+    if scheme.caution:
+        towards = np.where(mask.window(blend.box), np.float32(scheme.caution), np.float32(-scheme.caution))
+        blend.excess[:] += towards * _weight_on(boxes, blend.box, scheme)
+    return blend
 
 
 def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:

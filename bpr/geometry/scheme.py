@@ -39,6 +39,8 @@ class PatchScheme:
         inputs: what a patch carries to the network, in channel order.
         blend: where patches overlap: ``mean`` of their probabilities (the paper), or ``centred``: a patch counts more the farther a
             pixel lies from its border, as it knows less of what is beyond.
+        caution: how much the coarse mask's word counts beside the network's: the mean probability of every pixel is moved so far towards
+            it before it is compared with one half, so that a pixel changes sides only where the network is surer than that.
         wide: ``dense`` only: patch side of an earlier pass over the instances of at least ``wide**2`` pixels; resized to
             the window, these patches show parts that a narrow one misses. 0: no such pass.
         passes: how often the network looks at a mask with patches of ``side``.
@@ -63,6 +65,7 @@ class PatchScheme:
     cover_margin: int = 4
     inputs: tuple[str, ...] = ("rgb", "mask")
     blend: Blend = "mean"
+    caution: float = 0
     wide: int = 0
     passes: int = 1
     withdrawn: float = 0
@@ -83,6 +86,8 @@ class PatchScheme:
             raise ValueError(f"nms_iou: expected a number in [0, 1), got {self.nms_iou}")
         if not 0 <= self.cover_margin < self.side // 2:
             raise ValueError(f"cover_margin: expected 0..{self.side // 2 - 1} pixels, got {self.cover_margin}")
+        if not 0 <= self.caution < 0.5:
+            raise ValueError(f"caution: expected a probability in [0, 0.5), got {self.caution}")
         if self.wide and (self.wide <= self.side or self.wide % 2):
             raise ValueError(f"wide: expected 0 or an even number over the side, {self.side}, got {self.wide}")
         if self.passes < 1:

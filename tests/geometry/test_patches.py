@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,41 @@ def test_centred_patches_count_by_the_way_to_their_border() -> None:
     shared = [(0.9 * (4 - i) + 0.3 * (i + 1)) / 5 for i in range(4)]
     assert row.tolist() == pytest.approx([0.9] * 4 + shared + [0.3] * 4)
     assert reassemble(coarse, boxes, probabilities, scheme).to_frame()[3].tolist() == [True] * 7 + [False] * 5
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+def test_caution_leaves_what_the_network_is_not_sure_of(blend: Blend) -> None:
+    """By hand: with .1, background needs over .6 to become foreground, foreground .4 or less to become background."""
+    coarse = BoxMask.from_frame(np.array([[False, False, True, True]] * 4))
+    probability = np.tile(np.float32([0.55, 0.65, 0.45, 0.35]), (1, 4, 1))
+    boxes, scheme = np.array([[0, 0, 4, 4]]), PatchScheme(side=8, cover_margin=0, blend=blend, caution=0.1)
+    assert reassemble(coarse, boxes, probability, scheme).to_frame()[0].tolist() == [False, True, True, False]
+    (row,) = mean_probability(coarse, boxes, probability, scheme, (0, 1, 4, 2))
+    assert row.tolist() == pytest.approx([0.45, 0.55, 0.55, 0.45])
+
+
+@pytest.mark.parametrize("size", [16, 24], ids=["as cut", "resized"])
+def test_the_more_caution_the_less_changes(size: int) -> None:
+    rng, coarse = np.random.default_rng(0), disc((60, 80), 30, 40, 15)
+    boxes = np.array([[30, 20, 30 + size, 20 + size], [38, 26, 38 + size, 26 + size]])
+    probabilities = rng.random((2, 16, 16), np.float32)
+    changed = []
+    for caution in (0, 0.05, 0.2, 0.4):
+        scheme = PatchScheme(side=16, caution=caution)
+        refined = reassemble(coarse, boxes, probabilities, scheme).to_frame()
+        moved = mean_probability(coarse, boxes, probabilities, scheme, (0, 0, 80, 60))
+        assert np.array_equal(moved > 0.5, refined)
+        assert 0 <= moved.min() <= moved.max() <= 1
+        changed.append(refined ^ coarse.to_frame())
+    for more, less in pairwise(changed):
+        assert not (less & ~more).any()
+        assert less.sum() < more.sum()
+
+
+@pytest.mark.parametrize("caution", [-0.1, 0.5, float("nan")])
+def test_impossible_caution_is_refused(caution: float) -> None:
+    with pytest.raises(ValueError, match=r"caution: expected a probability in \[0, 0.5\), got"):
+        PatchScheme(caution=caution)
 
 
 def test_exactly_one_half_is_background() -> None:
