@@ -76,7 +76,7 @@ def metrics(name: str) -> str:
 
 
 def quality(folder: str, precise: bool) -> str:
-    """One row per measured model of a folder: changes in points on both validation splits."""
+    """What was given, then one row per measured model of a folder: changes in points on both validation splits."""
     files = sorted((RESULTS / folder).glob("*.json"), reverse=True)
     models = sorted((read_json(path, "numbers of quality.py") for path in files), key=lambda model: model.get("order", 0))
     models = [model for model in models if not precise or f"{AP_ROWS[0]}/COCO" in model["coco_val2017"]["rows"]]
@@ -84,8 +84,17 @@ def quality(folder: str, precise: bool) -> str:
         raise BPRError(f"docs/results/{folder}: expected numbers of quality.py, got none")
     head = ["model" if precise else "trained with"]
     head += [f"{split} {name}" for split in ("DAVIS", "COCO") for name in (*PAIRED, "harmed > 1 point")]
-    head += [*PRECISE, "processor seconds to train"] if precise else []
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *(_quality_row(m, precise) for m in models)))
+    head += PRECISE if precise else []
+    rows = [_coarse_row(models[0], precise), *(_quality_row(model, precise) for model in models)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def _coarse_row(model: dict[str, Any], precise: bool) -> list[str]:
+    """What all models were given, in percent."""
+    cells = ["coarse masks, values"]
+    for split in ("davis_val", "coco_val2017"):
+        cells += [f"{100 * model[split]['rows'][f'{name}/matched']['before']:.2f}" for name in PAIRED.values()] + [""]
+    return cells + [f"{100 * model['coco_val2017']['rows'][name]['before']:.2f}" for name in PRECISE.values() if precise]
 
 
 def _quality_row(model: dict[str, Any], precise: bool) -> list[str]:
@@ -97,8 +106,41 @@ def _quality_row(model: dict[str, Any], precise: bool) -> list[str]:
     if precise:
         rows = model["coco_val2017"]["rows"]
         cells += [f"{100 * rows[name]['value']:.2f} ({100 * rows[name]['change']:+.2f})" for name in PRECISE.values()]
-        cells.append(f"{model['training_seconds']:.0f}" if "training_seconds" in model else "see its card")
     return cells
+
+
+NETWORKS = {
+    "starter": ("mobilenet-v2", 128),
+    "starter-fast": ("mobilenet-v2", 64),
+    "hrnet-w18s": ("hrnet-w18s", 128),
+    "first_starter": ("hrnet-w18s", 96),
+    "recipe": ("hrnet-w18s", 64),
+    "image_only": ("hrnet-w18s", 64),
+    "input_32": ("hrnet-w18s", 32),
+    "input_128": ("hrnet-w18s", 128),
+    "w16s": ("hrnet-w16s", 64),
+    "mobilenet_v2": ("mobilenet-v2", 64),
+}
+"""By the file of its numbers: a model's network and the side of its input, which model_table.py measured with a mask."""
+
+
+def costs(folder: str) -> str:
+    """What the models of a folder take: one row each, from model_table.py and from their trainings."""
+    measured = read_json(RESULTS / "models.json", "a table of model_table.py")["rows"].values()
+    head = "| model | network | input px | parameters | GMACs a patch | patches/s, ONNX Runtime | processor seconds to train |"
+    lines = [head, "|---|---|---:|---:|---:|---:|---:|"]
+    for stem, (network, side) in NETWORKS.items():
+        path = RESULTS / folder / f"{stem}.json"
+        if path.is_file():
+            row = next(row for row in measured if row["network"].startswith(f"bpr_{network}_") and row["input_side"] == side)
+            rates = [f"{row['parameters'] / 1e6:.2f} M", f"{row['multiply_adds'] / 1e9:.2f}", f"{row['onnx']['patches_per_second']:.0f}"]
+            model = read_json(path, "numbers of quality.py")
+            lines.append(f"| {' | '.join([model['change'], network, str(side), *rates, _seconds(model)])} |")
+    return "\n".join(lines)
+
+
+def _seconds(model: dict[str, Any]) -> str:
+    return f"{model['training_seconds']:.0f}" if "training_seconds" in model else "see its card"
 
 
 def _metric_row(name: str, row: dict[str, Any]) -> str:
@@ -322,6 +364,8 @@ TABLES = {
     "quality": lambda: quality("quality", precise=True),
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
+    "costs": lambda: costs("quality"),
+    "small_costs": lambda: costs("ablations"),
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
     "averaging": held_out_tables.averaging,

@@ -14,7 +14,6 @@ from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.files import inside, own_file, read_whole
 from bpr.formats.image_header import stated_frame
 from bpr.formats.limits import LARGEST_FRAME, is_frame, is_full, is_id
-from bpr.formats.plain_png import decode_plain_png
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
@@ -128,11 +127,9 @@ def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.nda
 
 def decode_image(content: bytes, path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:
     """:func:`read_image` of a file's bytes; ``path`` is what errors call it."""
-    stated = check_size(content, path)
+    check_size(content, path)
     data = np.frombuffer(content, np.uint8)
-    image = decode_plain_png(content, stated)
-    if image is None:
-        image = _decoded(data)
+    image = _decoded(data)
     if image is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode")
     if frame is not None and image.shape[:2] != tuple(frame) == image.shape[1::-1]:
@@ -141,8 +138,8 @@ def decode_image(content: bytes, path: str | Path, frame: tuple[int, int] | None
     return image
 
 
-def check_size(content: bytes, path: str | Path) -> tuple[int, int]:
-    """(H, W) that a file says; a BadImage where that is more pixels than anybody has, or than its bytes can spell."""
+def check_size(content: bytes, path: str | Path) -> None:
+    """Raise a BadImage where a file says that it holds more pixels than anybody has, or than its bytes can spell."""
     size = stated_frame(content)
     if size is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF")
@@ -150,7 +147,6 @@ def check_size(content: bytes, path: str | Path) -> tuple[int, int]:
         raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {size[1]}x{size[0]}; cut it into tiles")
     if not is_full(*size, len(content)):
         raise BadImage(f"{path}: expected an image of {size[1]}x{size[0]} pixels, got {len(content)} bytes, which cannot hold it")
-    return size
 
 
 def _decoded(data: np.ndarray, flags: int = 0) -> np.ndarray | None:
