@@ -157,7 +157,7 @@ def reading(store_folder: Path, triplets: Path, count: int) -> dict[str, dict[st
     store, rng, rates = PatchStore(store_folder), np.random.default_rng(0), {}
     everywhere, files = rng.permutation(len(store))[:count].tolist(), rng.permutation(count).tolist()
     png = TripletDataset(triplets, count, [])
-    ways = {"arrays": (lambda row: (np.array(store.patches[row]), np.array(store.targets[row])), png.read)}
+    ways = {"arrays": (store.read, png.read)}
     for name, pipeline in PIPELINES.items():
         ours, theirs = PatchDataset(str(store_folder), store.scheme.to_dict(), pipeline), TripletDataset(triplets, count, pipeline)
         ways[name] = (ours.__getitem__, theirs.__getitem__)
@@ -175,7 +175,7 @@ def cold_reading(store_folder: Path, triplets: Path, count: int) -> dict[str, fl
     drop_from_cache([*store_folder.iterdir(), *(file for part in PARTS for file in (triplets / part).iterdir())])
     store, rng = PatchStore(store_folder), np.random.default_rng(1)
     everywhere, files = rng.permutation(len(store))[:count].tolist(), rng.permutation(count).tolist()
-    ours = rate(lambda row: (np.array(store.patches[row]), np.array(store.targets[row])), everywhere, time.perf_counter)
+    ours = rate(store.read, everywhere, time.perf_counter)
     theirs = rate(TripletDataset(triplets, count, []).read, files, time.perf_counter)
     return {"store": ours, "png": theirs, "ratio": ours / theirs}
 

@@ -44,7 +44,7 @@ class PatchDataset(Dataset):
         which = int(np.searchsorted(self.ends, index, side="right"))
         store = self.stores[which]
         row = index - int(self.ends[which]) + len(store)
-        return self.pipeline(as_sample(np.array(store.patches[row]), np.array(store.targets[row])))
+        return self.pipeline(as_sample(*store.read(row)))
 
 
 def as_sample(patch: np.ndarray, target: np.ndarray) -> dict[str, Any]:

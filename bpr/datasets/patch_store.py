@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -61,6 +62,10 @@ class PatchStore:
     def __len__(self) -> int:
         return len(self.patches)
 
+    def read(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Copies of one row: (S, S, C) patch and (S, S) ground truth. From a cold disk it draws these bytes and no others."""
+        return _read_row(self.patches, row), _read_row(self.targets, row)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Open the files anew in a process that is spawned: a memory map would be sent to it as gigabytes."""
         return PatchStore, self._opened_with
@@ -82,7 +87,7 @@ def _scheme_of(manifest: dict[str, Any], folder: Path) -> PatchScheme:
         raise BPRError(f"{folder}: {error}; extract again") from None
 
 
-def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.memmap:
     """A memory map of the rows of a store's array."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -91,6 +96,16 @@ def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.nda
     if not isinstance(array, np.memmap) or array.shape[1:] != row or array.dtype != dtype:
         raise BPRError(f"{path}: expected rows of {row} {np.dtype(dtype)}, got another array; extract again")
     return array
+
+
+def _read_row(array: np.memmap, row: int) -> np.ndarray:
+    """A copy of a row. Its pages are asked for by name: touching them has the system read ahead, which a shuffled epoch does not want."""
+    view = array[row]
+    if hasattr(mmap, "MADV_WILLNEED"):  # not on Windows
+        start = array.offset % mmap.ALLOCATIONGRANULARITY + row * view.nbytes
+        page = start - start % mmap.PAGESIZE
+        array.base.madvise(mmap.MADV_WILLNEED, page, start - page + view.nbytes)  # type: ignore[union-attr]
+    return np.array(view)
 
 
 def _shape_of(scheme: PatchScheme) -> dict[str, Any]:

@@ -44,6 +44,16 @@ def test_what_goes_in_comes_out_in_order(tmp_path: Path) -> None:
         assert np.array_equal(getattr(store, name), np.concatenate(written))
 
 
+def test_every_row_is_read_as_it_was_written(tmp_path: Path) -> None:
+    patches, targets, origins = rows(300)  # pages hold some rows whole and parts of others
+    store = PatchStore(build(tmp_path / "store", [(patches, targets, origins)]))
+    for row in range(300):
+        patch, target = store.read(row)
+        assert np.array_equal(patch, patches[row])
+        assert np.array_equal(target, targets[row])
+        assert patch.flags.writeable
+
+
 def test_arrays_are_mapped_and_read_by_numpy_alone(tmp_path: Path) -> None:
     folder = build(tmp_path / "store", [rows(5)])
     assert isinstance(PatchStore(folder).patches, np.memmap)
