@@ -5,6 +5,7 @@ Legend: K patches, S window side, C channels of the predictor's scheme.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,6 +19,9 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_mask, crop_window
 from bpr.geometry.scheme import PatchScheme
 
+MOST = 1e6
+"""Beyond every scale of scores, and far inside what float32 can hold."""
+
 
 @dataclass(frozen=True, eq=False)
 class Instance:
@@ -29,6 +33,19 @@ class Instance:
     key: Any = None
     soft: np.ndarray | None = None
     score: float = 1.0
+
+
+def weight_of(score: Any) -> float:
+    """What an instance counts for by the score that came with its mask; without one, or with none that is a number, fully.
+
+    >>> [weight_of(score) for score in (0.25, -3, 1e300, None, "high", float("nan"))]
+    [0.25, 0.0, 1000000.0, 1.0, 1.0, 1.0]
+    """
+    try:
+        value = float(score)
+    except (TypeError, ValueError, OverflowError):
+        return 1.0
+    return min(max(value, 0.0), MOST) if math.isfinite(value) else 1.0
 
 
 @dataclass(frozen=True)

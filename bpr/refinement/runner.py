@@ -18,7 +18,7 @@ from bpr.refinement.exclusive import put_back_apart
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.plan import plan_images
-from bpr.refinement.predictor import Instance
+from bpr.refinement.predictor import Instance, weight_of
 from bpr.refinement.refiner import Refiner
 
 LOOK_AHEAD = 16
@@ -133,7 +133,7 @@ def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: Stag
                 kept.append(Kept("bad mask", [index], str(error)))
                 continue
             if mask.pixels.size:
-                instances.append(Instance(mask, index, score=record.get("score", 1.0)))
+                instances.append(Instance(mask, index, score=weight_of(record.get("score"))))
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):

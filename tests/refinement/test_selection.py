@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,19 @@ def test_the_command_says_how_many_of_the_patches_it_spent(small_set: SmallSet, 
     total = int(capsys.readouterr().out.split(" patches in ")[0].split()[-1])
     assert refined_with(small_set, "--max-patches", "3") == 0
     assert f"2 images, 6 of {total} patches in " in capsys.readouterr().out
+
+
+def test_the_budget_of_an_image_goes_to_its_surer_records(small_set: SmallSet) -> None:
+    """A score that is no number, and none at all, count fully."""
+    same = [{**record, "image_id": small_set.records[0]["image_id"]} for record in small_set.records[:1] * 4]
+    for scores, first in (((0.1, 0.9, 0.2, 0.3), 1), ((0.1, 0.2, 0.3, "high"), 3), ((0.1, None, 0.9, 0.8), 1)):
+        records = [{**record, "score": score} for record, score in zip(same, scores, strict=True)]
+        results = small_set.write("scored.json", records)
+        files = [str(results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "scored.refined.json")]
+        assert main(["refine", *files, "--model", "starter-fast", "--max-patches", "1"]) == 0
+        refined = json.loads((small_set.folder / "scored.refined.json").read_text())
+        changed = [old["segmentation"] != new["segmentation"] for old, new in zip(records, refined, strict=True)]
+        assert changed == [index == first for index in range(4)]
 
 
 def test_a_wrong_budget_costs_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bpr.geometry.masks import BoxMask
-from bpr.refinement.predictor import Instance
+from bpr.refinement.predictor import Instance, weight_of
 
 Frame = tuple[int, int]
 
@@ -49,4 +49,4 @@ class Adapter:
         scores = [None] * len(found) if said is None else list(said)
         if len(scores) != len(found):
             raise ValueError(f"scores: expected one for each of {len(found)} masks, got {len(scores)}; leave them out or complete them")
-        return [one if score is None else replace(one, score=float(score)) for one, score in zip(found, scores, strict=True)]
+        return [replace(one, score=weight_of(score)) for one, score in zip(found, scores, strict=True)]
