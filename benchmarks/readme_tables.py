@@ -360,7 +360,7 @@ def limit_rows() -> str:
 
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    **{name: partial(written, name) for name in ("schemes", "models", "patch_store", "transfer", "capacity", "scheduling")},
+    **{name: partial(written, name) for name in ("schemes", "models", "patch_store", "transfer", "capacity", "scheduling", "int8_ceiling")},
     "quality": lambda: quality("quality", precise=True),
     "small_models": lambda: quality("ablations", precise=True),
     "ablations": lambda: quality("ablations", precise=False),
