@@ -175,9 +175,10 @@ def test_without_a_truth_nothing_is_called_a_gain(desktop: Tab, blind_report: Pa
     page.goto(page.url.replace("#harmed", "#gallery?sort=grown"))
     assert page.locator(".card").first.inner_text().count("area +") == 1
     page.locator(".card").first.click()
+    expect(page.locator("#viewer-place")).not_to_be_empty()  # keys that come before the viewer are the gallery's
     page.keyboard.press("m")
     page.keyboard.press("m")
-    assert "taken away" in page.locator("#stage-legend").inner_text()
+    expect(page.locator("#stage-legend")).to_contain_text("taken away", use_inner_text=True)
 
 
 def test_the_script_reads_masks_as_python_does(desktop: Tab, report: Path) -> None:
