@@ -107,7 +107,8 @@ def graphed(name: str, device: str, batch: int) -> GraphedPredictor:
 def measure(name: str, load: Load, device: str, most: dict[str, float]) -> dict[str, Any]:
     predictor = graphed(name, device, BATCH)
     model, scheme = predictor.model, predictor.scheme
-    eager, work = SegmentorPredictor(model, scheme, BATCH, bf16=True), 2 * multiply_adds(model)
+    eager = SegmentorPredictor(model, scheme, BATCH, bf16=True)
+    work = 2 * multiply_adds(build_segmentor(ROOT / "configs" / f"bpr_{name}.py")[1])  # counted on the CPU
     patches = np.random.default_rng(0).integers(0, 256, (BATCH, scheme.window, scheme.window, scheme.channels), dtype=np.uint8)
     batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
     rate = BATCH / seconds(lambda: predictor.predict(batch), device)

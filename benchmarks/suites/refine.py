@@ -32,7 +32,6 @@ NETWORK = "hrnet-w18s"
 MODELS = (NETWORK, f"{NETWORK}.int8")
 TARGETS = {"same network": 25, "preset fast": 60}
 """How many times as fast as the old procedure: the best of MODELS and their backends, and the preset."""
-CONFIG = "configs/bpr_hrnet-w18s_1xb32-1200_starter-128x128.py"
 
 
 def measure() -> Report:
@@ -121,13 +120,9 @@ def eager_network() -> old_procedure.Network:
     """The network in torch: float32, eager, as the released code runs it."""
     import torch
 
-    import bpr.models  # noqa: F401
-    from bpr.backends import named_models
-    from bpr.models.exported import exported_state_dict
-    from bpr.models.loading import build_segmentor
+    from benchmarks.exported_networks import exported_network
 
-    model = build_segmentor(CONFIG)[1].eval().to(memory_format=torch.contiguous_format)
-    model.load_state_dict(exported_state_dict(named_models()[NETWORK], model), strict=False)
+    model = exported_network(NETWORK).to(memory_format=torch.contiguous_format)
 
     def network(patches: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
