@@ -58,6 +58,7 @@ setup(
         "train": TRAIN,
         "mmdet": [*TRAIN, "mmdet==3.3.0"],
         "openvino": ["openvino"],
+        "compiled": ["numba>=0.61.2"],  # the first that takes numpy 2.2
         "cityscapes": ["cityscapesscripts>=2.2", "numpy<2.3"],
         "report": ["jinja2>=3", "matplotlib>=3.8"],
         "docs": ["mkdocs<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.26", "ruff"],

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -39,6 +38,7 @@ from benchmarks.photos import Load, street_photos  # noqa: E402
 from bpr.analysis.timing import PAPER, time_stages  # noqa: E402
 from bpr.backends import load_predictor  # noqa: E402
 from bpr.backends.mmseg import GraphedPredictor, SegmentorPredictor  # noqa: E402
+from bpr.distributed.ranks import take_cores  # noqa: E402
 from bpr.formats.coco import read_results  # noqa: E402
 from bpr.formats.files import write_json  # noqa: E402
 from bpr.geometry.scheme import PatchScheme  # noqa: E402
@@ -137,8 +137,7 @@ def _meet_at(barrier: Any) -> None:
 
 def _refine_together(name: str, load: Load, device: str, batch: int, processes: int, number: int) -> tuple[float, float]:
     """When the second of two runs began, which all processes start at once, and when it ended."""
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores[number * len(cores) // processes : (number + 1) * len(cores) // processes] or cores)
+    take_cores(number, processes)
     predictor, workers = graphed(name, device, batch), max(1, 8 // processes)
     load.refine(predictor, workers)
     _all_ready.wait(LONGEST_START)

@@ -17,7 +17,7 @@ import numpy as np
 from bpr.cli.options import versions_of
 
 SCHEMA = 1
-PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "torch")
+PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "numba", "torch")
 PARTS = {"schema": int, "suite": str, "command": str, "provenance": dict, "rows": list, "ratios": list}
 PROVENANCE = ("date", "commit", "processor", "cores", "python", "versions")
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import old_procedure
+from benchmarks.arithmetic import numpy_alone
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
 from benchmarks.photos import Load, Photo, backends_of, street_photos
 from bpr.backends import load_predictor
@@ -29,6 +30,7 @@ from bpr.refinement.refiner import Refiner
 SEEN_BY_OLD, COPIES, REPEATS = 2, 3, 3
 GEOMETRY_TARGET = 100
 NETWORK = "hrnet-w18s"
+ALONE, DECODE = ", numpy alone", "decoding the PNG, one thread"
 MODELS = (NETWORK, f"{NETWORK}.int8")
 TARGETS = {"same network": 25, "preset fast": 60}
 """How many times as fast as the old procedure: the best of MODELS and their backends, and the preset."""
@@ -90,21 +92,19 @@ def around_network(load: Load, photos: Sequence[Photo], old: float) -> tuple[lis
     """Extraction and reassembly of ours: from files to files, and without the one decode of an image that any procedure needs."""
     refiner = Refiner(IdentityPredictor(load_predictor(NETWORK).scheme))
     images = [read_image(photo.file) for photo in photos]
-    files = ours(load, refiner.predictor)
-    sides = {"decode": lambda: read_image(photos[0].file), "memory": lambda: in_memory(photos, images, refiner)}
+    whole, apart = "ours without a network, from files to files", "ours without network and decoding, one thread"
+    runs = {whole: partial(load.refine, refiner.predictor), apart: partial(in_memory, photos, images, refiner)}
+    sides = {**runs, **{f"{name}{ALONE}": numpy_alone()(run) for name, run in runs.items()}, DECODE: partial(read_image, photos[0].file)}
     spent = in_turn(sides, REPEATS)
-    decode, memory = Timing.of(spent["decode"]), Timing.of(spent["memory"], per=len(photos))
-    rows = [
-        row("ours without a network, from files to files", files),
-        row("of which decoding the PNG, one thread", decode),
-        row("ours without network and decoding, one thread", memory),
-    ]
-    without = "extraction and reassembly, one decode an image left out on both sides"
-    ratios = [
-        Ratio("extraction and reassembly", old / files.median, GEOMETRY_TARGET),
-        Ratio(without, (old - decode.median) / memory.median, GEOMETRY_TARGET),
-    ]
-    return rows, ratios
+    shares = {whole: len(load.files), apart: len(photos)}
+    timings = {name: Timing.of(seconds, per=shares.get(name.removesuffix(ALONE), 1)) for name, seconds in spent.items()}
+    ratios = []
+    for end in (ALONE, ""):
+        target = None if end else GEOMETRY_TARGET
+        without = (old - timings[DECODE].median) / timings[apart + end].median
+        ratios.append(Ratio(f"extraction and reassembly{end}", old / timings[whole + end].median, target))
+        ratios.append(Ratio(f"extraction and reassembly, one decode an image left out on both sides{end}", without, target))
+    return [row(name, timing) for name, timing in timings.items()], ratios
 
 
 def in_memory(photos: Sequence[Photo], images: Sequence[np.ndarray], refiner: Refiner) -> None:

@@ -130,7 +130,11 @@ def _take_own_part(own: Place) -> None:
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count()))))
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus.split(",")[own.local % len(gpus.split(","))]
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    take_cores(own.local, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def take_cores(number: int, count: int) -> None:
+    """Keep to the ``number``-th of ``count`` equal parts of the cores, where there are enough and the system can."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if 1 < here <= len(cores):
-        os.sched_setaffinity(0, cores[own.local * len(cores) // here : (own.local + 1) * len(cores) // here])
+    if 1 < count <= len(cores):
+        os.sched_setaffinity(0, cores[number * len(cores) // count : (number + 1) * len(cores) // count])

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from bpr.geometry.boxes import grow
+from bpr.geometry.compiled import kernels
 from bpr.geometry.masks import BoxMask
 
 BINS = 16
@@ -35,11 +36,12 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     box = grow(mask.box, SURROUNDINGS, mask.frame)
     stride = max(1, int(np.sqrt((box[2] - box[0]) * (box[3] - box[1]) / MOST_SAMPLES)))
     coarse = mask.window(box)[::stride, ::stride].astype(np.uint8)
-    sample = np.ascontiguousarray(image[box[1] : box[3] : stride, box[0] : box[2] : stride])
+    sample = image[box[1] : box[3] : stride, box[0] : box[2] : stride]
     kernel = _disk(max(1, round(EROSION * float(np.sqrt(coarse.sum())))))
     inside = cv2.erode(coarse, kernel)
     outside = (cv2.dilate(coarse, kernel) == 0).view(np.uint8)
-    ratio = np.log(_histogram(sample, inside if inside.any() else coarse) / _histogram(sample, outside))
+    own, others = _frequencies(sample, inside if inside.any() else coarse, outside)
+    ratio = np.log(own / others)
     return np.round(128 + 127 * np.clip(ratio / RATIO_AT_LIMIT, -1, 1)).astype(np.uint8)
 
 
@@ -60,13 +62,25 @@ def _disk(reach: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
 
 
-def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """(4096,) smoothed frequencies of the chosen pixels' colours, never zero; uniform when none is chosen."""
-    counts: np.ndarray = np.zeros(BINS**3)
-    if sample.size:
-        counts = cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).astype(np.float64)
+def _frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(4096,) each: smoothed frequencies of the colours inside and outside, never zero; uniform where no pixel is."""
+    compiled = kernels()
+    if compiled:
+        counts = compiled.smoothed_counts(sample, inside, outside)
+    else:
+        pixels = np.ascontiguousarray(sample)
+        counts = np.stack([_smoothed_counts(pixels, chosen) for chosen in (inside, outside)])
+    totals = counts.sum(axis=1, keepdims=True)
+    own, others = np.where(totals, counts / np.maximum(totals, 1), 1 / BINS**3) + FLOOR
+    return own, others
+
+
+def _smoothed_counts(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(4096,) float64: how often each colour bin is among the chosen pixels, smoothed along red, green and blue."""
+    if not sample.size:
+        return np.zeros(BINS**3)
+    counts: np.ndarray = cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).astype(np.float64)
     for _ in range(3):
         # Smooths along one axis and brings the next one to the front; three times is once around. Exact: sums of integers / 64.
         counts = (SMOOTHING @ counts.reshape(BINS, -1)).T
-    total = counts.sum()
-    return counts.ravel() / total + FLOOR if total else np.full(BINS**3, 1 / BINS**3) + FLOOR
+    return counts.ravel()

@@ -45,6 +45,16 @@ def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: floa
 
 
 @lru_cache(maxsize=16)
+def exclusion_reach(side: int, iou: float) -> np.ndarray:
+    """(side,) int64: how far to either side a square excludes others, at every vertical offset; -1 where it excludes none.
+
+    >>> exclusion_reach(4, 0.25).tolist()
+    [2, 1, 0, -1]
+    """
+    return (_excluded_offsets(side, iou)[side - 1 :].sum(axis=1, dtype=np.int64) - 1) // 2
+
+
+@lru_cache(maxsize=16)
 def _excluded_offsets(side: int, iou: float) -> np.ndarray:
     """(2 side - 1, 2 side - 1) uint8 around the centre: 1 where a square's neighbour overlaps it too much; itself included."""
     shared = side - np.abs(np.arange(1 - side, side))

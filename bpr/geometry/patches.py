@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.compiled import kernels
 from bpr.geometry.evidence import colour_bins, evidence_table
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.resized import sample_colours, sample_mask
@@ -37,6 +38,12 @@ def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: Pa
             patch[:] = _inputs(colours, crop_window(mask, box, scheme), table, scheme)
         return patches
     windows = boxes + scheme.padding * OUTWARDS
+    if compiled := kernels():
+        channels = {name: channel for channel, name in enumerate(scheme.inputs[1:], start=3)}
+        place = mask.pixels, mask.left, mask.top, windows[:, :2]
+        known = np.empty(0, np.uint8) if table is None else table
+        compiled.cut_windows(image, *place, known, channels.get("mask", -1), channels.get("evidence", -1), patches)
+        return patches
     area = enclosing(windows)
     # Patches of one instance overlap, so their channels are made once for all.
     canvas = _inputs(_crop_colours(image, area), crop_mask(mask, area), table, scheme)

@@ -13,8 +13,9 @@ import numpy as np
 
 from bpr.geometry.boundary import boundary_levels, boundary_pixels
 from bpr.geometry.boxes import enclosing, grow, squares_inside
+from bpr.geometry.compiled import kernels
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.nms import suppress_squares
+from bpr.geometry.nms import exclusion_reach, suppress_squares
 from bpr.geometry.scheme import Kind, PatchScheme
 
 CONTEXT = 0.1
@@ -76,6 +77,9 @@ def withdrawn_boxes(seen: BoxMask, refined: BoxMask, scheme: PatchScheme) -> np.
 
 def _squares_on(rows: np.ndarray, columns: np.ndarray, scheme: PatchScheme, frame: tuple[int, int]) -> np.ndarray:
     """(K, 4) int32 boxes that cover the given pixels, the surest first."""
+    if compiled := kernels():
+        reach = exclusion_reach(scheme.side, scheme.nms_iou)
+        return compiled.covering_squares(rows, columns, scheme.side, reach, scheme.cover_margin, *frame)
     kept = suppress_squares(rows, columns, scheme.side, scheme.nms_iou)
     boxes = squares_inside(rows[kept], columns[kept], scheme.side, frame)
     bare = ~_covered(rows, columns, boxes, scheme.cover_margin, frame)

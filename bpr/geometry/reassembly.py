@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from bpr.geometry.boxes import Box, enclosing, grow, intersect
+from bpr.geometry.compiled import kernels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_window
 from bpr.geometry.resized import interpolate
@@ -88,6 +89,10 @@ class _Blend:
         return np.where(self.covered, self.excess > 0, self.mask.window(self.box))
 
     def refined(self) -> BoxMask:
+        if compiled := kernels():
+            pixels, left, top = compiled.settled(self.excess, self.covered, self.mask.window(self.box))
+            x0, y0 = (self.box[0] + left, self.box[1] + top) if pixels.size else (0, 0)
+            return BoxMask(pixels, x0, y0, self.mask.frame)
         return BoxMask(self.foreground(), self.box[0], self.box[1], self.mask.frame).trimmed()
 
 
@@ -105,8 +110,12 @@ def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, 
     excess = np.zeros((bottom - top, right - left), np.float32)
     covered = np.zeros(excess.shape, bool)
     side, padding = int(boxes[0, 2] - boxes[0, 0]), scheme.padding
+    weights = patch_weights(side, scheme.blend)
+    if compiled := kernels():
+        compiled.add_patches(excess, covered, boxes[:, :2] - box[:2], probabilities, padding, weights)
+        return _Blend(mask, box, excess, covered)
     centre = np.s_[:, padding : padding + side, padding : padding + side]
-    surpluses = (probabilities[centre] - np.float32(0.5)) * patch_weights(side, scheme.blend)
+    surpluses = (probabilities[centre] - np.float32(0.5)) * weights
     for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), surpluses, strict=True):
         x1, y1 = min(x1, right), min(y1, bottom)
         place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]

@@ -68,9 +68,15 @@ class _Slot:
     def take(self, most: int) -> tuple[PatchBatch, Callable[[np.ndarray], None]]:
         """The next patches, ``most`` at most, and what puts their answers in their places."""
         part, self.left = self.left[:most], self.left[most:]
-        batch = self.image.cut.batch
-        asked = PatchBatch(batch.patches[part], batch.boxes[part], [batch.instances[index] for index in part.tolist()])
-        return asked, partial(self.image.probabilities.__setitem__, part)
+        batch, place = self.image.cut.batch, _run_or_indices(part)
+        asked = PatchBatch(batch.patches[place], batch.boxes[place], [batch.instances[index] for index in part.tolist()])
+        return asked, partial(self.image.probabilities.__setitem__, place)
+
+
+def _run_or_indices(indices: np.ndarray) -> slice | np.ndarray:
+    """Rising indices without gaps as a slice, which copies nothing."""
+    first, last = int(indices[0]), int(indices[-1])
+    return slice(first, last + 1) if last - first + 1 == len(indices) else indices
 
 
 def predict_images(predictor: Predictor, cuts: Iterable[CutImage], clock: StageClock | None = None) -> Iterator[PredictedImage]:
@@ -108,16 +114,19 @@ def _answer(predictor: Predictor, slots: Iterable[_Slot], count: int) -> None:
             parts.append(slot.take(count))
             count -= len(parts[-1][0])
     batches = [batch for batch, _ in parts]
-    together = PatchBatch(
-        np.concatenate([batch.patches for batch in batches]),
-        np.concatenate([batch.boxes for batch in batches]),
-        [instance for batch in batches for instance in batch.instances],
-    )
-    answers = predictor.predict(together)
+    answers = predictor.predict(batches[0] if len(batches) == 1 else _one_batch(batches))
     start = 0
     for batch, put in parts:
         put(answers[start : start + len(batch)])
         start += len(batch)
+
+
+def _one_batch(batches: Sequence[PatchBatch]) -> PatchBatch:
+    return PatchBatch(
+        np.concatenate([batch.patches for batch in batches]),
+        np.concatenate([batch.boxes for batch in batches]),
+        [instance for batch in batches for instance in batch.instances],
+    )
 
 
 def owners(instances: Sequence[Instance], counts: Sequence[int]) -> list[Instance]:

@@ -1,0 +1,123 @@
+"""The compiled kernels give what numpy and OpenCV give, bit for bit, and keep to their arrays whatever they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.arithmetic import numpy_alone
+from bpr.geometry.compiled import kernels
+from bpr.geometry.evidence import evidence_table
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.patches import crop_patches
+from bpr.geometry.proposals import dense_boxes, withdrawn_boxes
+from bpr.geometry.reassembly import put_back, reassemble
+from bpr.geometry.scheme import PatchScheme
+
+SCHEMES = [
+    PatchScheme(side=16),
+    PatchScheme(side=24, padding=5, nms_iou=0, cover_margin=0, blend="centred", inputs=("rgb", "mask", "evidence")),
+    PatchScheme(side=32, nms_iou=0.6, cover_margin=7, caution=0.1, inputs=("rgb", "evidence", "mask")),
+    PatchScheme(side=64, inputs=("rgb",)),
+]
+FRAMES = [(90, 120), (40, 37), (20, 150), (7, 5), (1, 60)]
+
+
+@pytest.fixture(autouse=True)
+def arithmetic() -> None:
+    """Not this folder's: the tests here run both ways by themselves."""
+    pytest.importorskip("numba")
+
+
+def both(call: Callable[[], Any]) -> tuple[Any, Any]:
+    """A call's results in numpy and compiled."""
+    with numpy_alone():
+        assert kernels() is None
+        plain = call()
+    assert kernels() is not None
+    return plain, call()
+
+
+def blobs(seed: int, frame: tuple[int, int]) -> BoxMask:
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).standard_normal(frame), (0, 0), 1 + seed % 5)
+    return BoxMask.from_frame(noise > np.quantile(noise, (0.3, 0.6, 0.95)[seed % 3]))
+
+
+def same(a: BoxMask, b: BoxMask) -> bool:
+    return (a.left, a.top, a.frame) == (b.left, b.top, b.frame) and np.array_equal(a.pixels, b.pixels)
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: str(scheme.side))
+@pytest.mark.parametrize("seed", range(4))
+def test_boxes_patches_and_refined_masks_are_equal(scheme: PatchScheme, frame: tuple[int, int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mask, image = blobs(seed, frame), rng.integers(0, 256, (*frame, 3), dtype=np.uint8)
+    plain, boxes = both(lambda: dense_boxes(mask, scheme))
+    assert boxes.dtype == plain.dtype == np.int32
+    assert np.array_equal(plain, boxes)
+
+    plain, patches = both(lambda: crop_patches(image, mask, boxes, scheme))
+    assert np.array_equal(plain, patches)
+
+    probabilities = rng.random(patches.shape[:3], np.float32)
+    plain, refined = both(lambda: put_back(mask, boxes, probabilities, scheme))
+    assert same(plain, refined)
+
+    plain, boxes = both(lambda: withdrawn_boxes(mask, refined, PatchScheme(side=scheme.side, withdrawn=1)))
+    assert np.array_equal(plain, boxes)
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
+def test_evidence_is_equal_for_full_thin_and_large_masks(frame: tuple[int, int]) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (*frame, 3), dtype=np.uint8)
+    shapes = [np.s_[:, :], np.s_[:1, :], np.s_[: frame[0] // 2, 2:], np.s_[0:0, 0:0]]
+    for shape in shapes:
+        pixels = np.zeros(frame, bool)
+        pixels[shape] = True
+        plain, fast = both(lambda pixels=pixels: evidence_table(image, BoxMask.from_frame(pixels)))
+        assert np.array_equal(plain, fast)
+
+
+def test_images_that_are_views_or_read_only_are_cut_alike() -> None:
+    image = np.random.default_rng(2).integers(0, 256, (80, 90, 3), dtype=np.uint8)
+    locked = image.copy()
+    locked.flags.writeable = False
+    mask, scheme = blobs(4, (80, 90)), SCHEMES[1]
+    boxes = dense_boxes(mask, scheme)
+    for view in (image[..., ::-1], np.asfortranarray(image), locked, np.repeat(image, 2, axis=1)[:, ::2]):
+        plain, fast = both(lambda view=view: crop_patches(view, mask, boxes, scheme))
+        assert np.array_equal(plain, fast)
+
+
+def test_a_mask_that_vanishes_is_empty_at_the_origin() -> None:
+    mask = BoxMask(np.ones((10, 10), bool), 20, 20, (60, 60))
+    plain, fast = both(lambda: reassemble(mask, np.array([[16, 16, 32, 32]]), np.zeros((1, 16, 16), np.float32)))
+    assert same(plain, fast)
+    assert fast.pixels.shape == (0, 0)
+
+
+def test_patches_that_reach_beyond_the_arrays_are_added_where_they_lie() -> None:
+    compiled = kernels()
+    assert compiled is not None
+    excess, covered = np.zeros((6, 6), np.float32), np.zeros((6, 6), bool)
+    corners = np.array([[-3, -2], [4, 5], [-9, 0], [0, 40]])
+    compiled.add_patches(excess, covered, corners, np.ones((4, 4, 4), np.float32), 0, np.ones((4, 4), np.float32))
+    expected = np.zeros((6, 6))
+    expected[:2, :1] = expected[5:, 4:] = 0.5
+    assert np.array_equal(excess, expected)
+    assert np.array_equal(covered, expected > 0)
+
+
+def test_machine_code_needs_no_folder_to_be_kept_in() -> None:
+    from bpr.geometry.kernels import _compiled
+
+    def doubled(number: int) -> int:
+        return 2 * number
+
+    doubled.__code__ = doubled.__code__.replace(co_filename="/nowhere/nothing.py")
+    assert _compiled(doubled)(4) == 8
