@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bpr.geometry.compiled import kernels
+from bpr.compiled import kernels
 
-MODULE = "bpr.geometry.kernels"
+MODULE = "bpr.compiled.kernels"
 
 
 @contextmanager

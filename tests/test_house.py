@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 
 FLOORS = {
     "errors": 0,
+    "compiled": 0,
     "configs": 1,
     "geometry": 1,
     "formats": 2,

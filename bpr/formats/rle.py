@@ -13,9 +13,13 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from bpr.compiled import kernels
 from bpr.errors import BadMask, shown
 from bpr.formats.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length
 from bpr.geometry.masks import BoxMask
+
+INCOMPLETE = "RLE counts: expected a complete COCO counts string, got characters outside it or a cut end"
+TOO_LONG = "RLE counts: a run of more than 2^31 pixels"
 
 
 def decode_mask(segmentation: Any, frame: tuple[int, int] | None = None) -> BoxMask:
@@ -65,6 +69,9 @@ def encode_mask(mask: BoxMask) -> dict[str, Any]:
     >>> encode_mask(BoxMask.from_frame(np.eye(3, dtype=bool)))
     {'size': [3, 3], 'counts': '013000'}
     """
+    if mask.pixels.size and (compiled := kernels()):
+        text = compiled.counts_string(cv2.transpose(mask.pixels.view(np.uint8)), mask.left, mask.top, *mask.frame)
+        return {"size": list(mask.frame), "counts": text.tobytes().decode("ascii")}
     return _compressed(_runs_of(mask), mask.frame)
 
 
@@ -80,13 +87,19 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
     [0, 1, 3, 1, 3, 1]
     """
     try:
-        code = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8).astype(np.int64) - 48
+        characters = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8)
     except UnicodeEncodeError:
         raise BadMask("RLE counts: expected ASCII, got other characters") from None
+    if compiled := kernels():
+        runs, verdict = compiled.parsed_runs(characters)
+        if verdict:
+            raise BadMask(INCOMPLETE if verdict == compiled.BROKEN else TOO_LONG)
+        return runs
+    code = characters.astype(np.int64) - 48
     if not code.size:
         return np.zeros(0, np.int64)
     if code.min() < 0 or code.max() > 63 or code[-1] & 0x20:
-        raise BadMask("RLE counts: expected a complete COCO counts string, got characters outside it or a cut end")
+        raise BadMask(INCOMPLETE)
     values, _ = group_values(code)
     values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
@@ -99,7 +112,7 @@ def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first = np.concatenate([[0], last[:-1] + 1])
     length = last - first + 1
     if length.max() > 7:
-        raise BadMask("RLE counts: a run of more than 2^31 pixels")
+        raise BadMask(TOO_LONG)
     shift = 5 * (np.arange(code.size) - np.repeat(first, length))
     values = np.add.reduceat((code & 0x1F) << shift, first)
     values -= np.where(code[last] & 0x10, np.int64(1) << (5 * length), 0)
@@ -125,12 +138,15 @@ def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.nd
 
 def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     """Fill the tight box of the foreground, and only that."""
+    if compiled := kernels():
+        columns, left, top = compiled.painted(runs, height)
+        return BoxMask(cv2.transpose(columns).view(bool), left, top, (height, width)) if columns.size else _nothing(height, width)
     ends = np.cumsum(runs)
     starts, stops = (ends - runs)[1::2], ends[1::2]
     filled = stops > starts
     starts, stops = starts[filled], stops[filled]
     if not starts.size:
-        return BoxMask(np.zeros((0, 0), bool), 0, 0, (height, width))
+        return _nothing(height, width)
     columns, rows = np.divmod(starts, height)
     last_rows = rows + (stops - starts) - 1
     # A run that goes on in the next column has reached the bottom and the top.
@@ -144,6 +160,10 @@ def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     values = np.arange(edges.size - 1) % 2 == 1
     by_column = np.repeat(values, edges[1:] - edges[:-1]).reshape(right - left, side)
     return BoxMask(cv2.transpose(by_column.view(np.uint8)).view(bool), left, top, (height, width))
+
+
+def _nothing(height: int, width: int) -> BoxMask:
+    return BoxMask(np.zeros((0, 0), bool), 0, 0, (height, width))
 
 
 def _runs_of(mask: BoxMask) -> np.ndarray:

@@ -11,8 +11,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from bpr.compiled import kernels
 from bpr.geometry.boxes import grow
-from bpr.geometry.compiled import kernels
 from bpr.geometry.masks import BoxMask
 
 BINS = 16
@@ -64,23 +64,21 @@ def _disk(reach: int) -> np.ndarray:
 
 def _frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(4096,) each: smoothed frequencies of the colours inside and outside, never zero; uniform where no pixel is."""
-    compiled = kernels()
-    if compiled:
-        counts = compiled.smoothed_counts(sample, inside, outside)
+    if compiled := kernels():
+        own, others = compiled.colour_frequencies(sample, inside, outside, FLOOR)
     else:
         pixels = np.ascontiguousarray(sample)
-        counts = np.stack([_smoothed_counts(pixels, chosen) for chosen in (inside, outside)])
-    totals = counts.sum(axis=1, keepdims=True)
-    own, others = np.where(totals, counts / np.maximum(totals, 1), 1 / BINS**3) + FLOOR
+        own, others = _histogram(pixels, inside), _histogram(pixels, outside)
     return own, others
 
 
-def _smoothed_counts(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """(4096,) float64: how often each colour bin is among the chosen pixels, smoothed along red, green and blue."""
-    if not sample.size:
-        return np.zeros(BINS**3)
-    counts: np.ndarray = cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).astype(np.float64)
+def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(4096,) smoothed frequencies of the chosen pixels' colours, never zero; uniform when none is chosen."""
+    counts: np.ndarray = np.zeros(BINS**3)
+    if sample.size:
+        counts = cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).astype(np.float64)
     for _ in range(3):
         # Smooths along one axis and brings the next one to the front; three times is once around. Exact: sums of integers / 64.
         counts = (SMOOTHING @ counts.reshape(BINS, -1)).T
-    return counts.ravel()
+    total = counts.sum()
+    return counts.ravel() / total + FLOOR if total else np.full(BINS**3, 1 / BINS**3) + FLOOR

@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow
-from bpr.geometry.compiled import kernels
 from bpr.geometry.evidence import colour_bins, evidence_table
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.resized import sample_colours, sample_mask

@@ -11,9 +11,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from bpr.compiled import kernels
 from bpr.geometry.boundary import boundary_levels, boundary_pixels
 from bpr.geometry.boxes import enclosing, grow, squares_inside
-from bpr.geometry.compiled import kernels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.nms import exclusion_reach, suppress_squares
 from bpr.geometry.scheme import Kind, PatchScheme

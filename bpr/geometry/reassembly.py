@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow, intersect
-from bpr.geometry.compiled import kernels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_window
 from bpr.geometry.resized import interpolate

@@ -9,6 +9,7 @@ from bpr.errors import BadMask
 from bpr.formats.rle import compress, decode_mask, encode_mask, string_to_runs
 from bpr.formats.rle_batch import compress_all
 from bpr.geometry.masks import BoxMask
+from tests.arithmetic import arithmetic  # noqa: F401  (every test here runs both ways)
 
 
 def by_pycocotools(mask: np.ndarray) -> dict:

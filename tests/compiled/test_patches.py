@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.arithmetic import numpy_alone
-from bpr.geometry.compiled import kernels
+from bpr.compiled import kernels
 from bpr.geometry.evidence import evidence_table
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
@@ -25,12 +25,6 @@ SCHEMES = [
     PatchScheme(side=64, inputs=("rgb",)),
 ]
 FRAMES = [(90, 120), (40, 37), (20, 150), (7, 5), (1, 60)]
-
-
-@pytest.fixture(autouse=True)
-def arithmetic() -> None:
-    """Not this folder's: the tests here run both ways by themselves."""
-    pytest.importorskip("numba")
 
 
 def both(call: Callable[[], Any]) -> tuple[Any, Any]:
@@ -114,10 +108,10 @@ def test_patches_that_reach_beyond_the_arrays_are_added_where_they_lie() -> None
 
 
 def test_machine_code_needs_no_folder_to_be_kept_in() -> None:
-    from bpr.geometry.kernels import _compiled
+    from bpr.compiled.machine_code import compiled
 
     def doubled(number: int) -> int:
         return 2 * number
 
     doubled.__code__ = doubled.__code__.replace(co_filename="/nowhere/nothing.py")
-    assert _compiled(doubled)(4) == 8
+    assert compiled(doubled)(4) == 8

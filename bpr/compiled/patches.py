@@ -1,31 +1,19 @@
-"""The innermost loops as machine code: the same bits as numpy gives, sooner, and while other threads run.
-
-Imported by :mod:`bpr.geometry.compiled` alone, where numba is installed. No index is checked here: every loop keeps to its arrays
-by its own bounds, whatever boxes it is given.
+"""Patches: proposed, cut and put back.
 
 Legend: N pixels, K patches, S window side, H W frame, h w box.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numba import njit
+
+from bpr.compiled.machine_code import compiled
 
 HALF = np.float32(0.5)
 BINS = 16
 
 
-def _compiled(function: Callable) -> Callable:
-    """Compiled on its first call; kept for the next process where there is a folder to keep it in."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        return njit(nogil=True)(function)
-
-
-@_compiled
+@compiled
 def covering_squares(
     rows: np.ndarray, columns: np.ndarray, side: int, reach: np.ndarray, margin: int, height: int, width: int
 ) -> np.ndarray:
@@ -66,9 +54,9 @@ def covering_squares(
     return boxes[:kept].copy()
 
 
-@_compiled
-def smoothed_counts(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """(2, 4096) float64: how often each colour bin is inside and outside, smoothed along red, green and blue.
+@compiled
+def colour_frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray, floor: float) -> np.ndarray:
+    """(2, 4096) float64 frequencies of the colour bins inside and outside, smoothed, plus ``floor``; uniform where no pixel is.
 
     Args:
         sample: (h, w, 3) uint8 RGB.
@@ -80,31 +68,37 @@ def smoothed_counts(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray)
         for column in range(inside.shape[1]):
             red, green, blue = colours[column, 0] >> 4, colours[column, 1] >> 4, colours[column, 2] >> 4
             counted[own[column] + 2 * others[column], red, green, blue] += 1
-    smooth = np.empty((2, BINS, BINS, BINS), np.float64)
-    once, twice = np.empty((BINS, BINS, BINS), np.int32), np.empty((BINS, BINS, BINS), np.int32)
+    frequencies = np.full((2, BINS, BINS, BINS), 1 / BINS**3 + floor)
     for side in range(2):
-        counts = counted[1 + side]
-        # A quarter, a half and a quarter, three times; in whole numbers until the end, so that no order of sums changes a bit.
-        for red in range(BINS):
-            before, after = max(red - 1, 0), min(red + 1, BINS - 1)
-            for green in range(BINS):
-                for blue in range(BINS):
-                    once[red, green, blue] = counts[before, green, blue] + 2 * counts[red, green, blue] + counts[after, green, blue]
-        for red in range(BINS):
-            for green in range(BINS):
-                before, after = max(green - 1, 0), min(green + 1, BINS - 1)
-                for blue in range(BINS):
-                    twice[red, green, blue] = once[red, before, blue] + 2 * once[red, green, blue] + once[red, after, blue]
-        for red in range(BINS):
-            for green in range(BINS):
-                line = twice[red, green]
-                for blue in range(BINS):
-                    before, after = max(blue - 1, 0), min(blue + 1, BINS - 1)
-                    smooth[side, red, green, blue] = (line[before] + 2 * line[blue] + line[after]) / 64
-    return smooth.reshape(2, BINS**3)
+        total = counted[1 + side].sum()
+        if total:
+            _smooth(counted[1 + side], total, floor, frequencies[side])
+    return frequencies.reshape(2, BINS**3)
 
 
-@_compiled
+@compiled
+def _smooth(counts: np.ndarray, total: int, floor: float, out: np.ndarray) -> None:
+    """Write a quarter, a half and a quarter along red, green and blue: whole numbers till the end, so that no order of sums tells."""
+    once, twice = np.empty_like(counts), np.empty_like(counts)
+    for red in range(BINS):
+        before, after = max(red - 1, 0), min(red + 1, BINS - 1)
+        for green in range(BINS):
+            for blue in range(BINS):
+                once[red, green, blue] = counts[before, green, blue] + 2 * counts[red, green, blue] + counts[after, green, blue]
+    for red in range(BINS):
+        for green in range(BINS):
+            before, after = max(green - 1, 0), min(green + 1, BINS - 1)
+            for blue in range(BINS):
+                twice[red, green, blue] = once[red, before, blue] + 2 * once[red, green, blue] + once[red, after, blue]
+    for red in range(BINS):
+        for green in range(BINS):
+            line = twice[red, green]
+            for blue in range(BINS):
+                before, after = max(blue - 1, 0), min(blue + 1, BINS - 1)
+                out[red, green, blue] = (line[before] + 2 * line[blue] + line[after]) / 64 / total + floor
+
+
+@compiled
 def cut_windows(
     image: np.ndarray,
     pixels: np.ndarray,
@@ -150,7 +144,7 @@ def cut_windows(
                     target[place, mask_at] = 255 * pixels[row - top, column] if masked and 0 <= column < broad else 0
 
 
-@_compiled
+@compiled
 def _see(colours: np.ndarray, table: np.ndarray, evidence_at: int, target: np.ndarray) -> None:
     """Write the (S, 3) colours of a line and their evidence into the (S, C) ``target``."""
     for place in range(target.shape[0]):
@@ -162,7 +156,7 @@ def _see(colours: np.ndarray, table: np.ndarray, evidence_at: int, target: np.nd
             target[place, evidence_at] = table[(red >> 4) << 8 | (green >> 4) << 4 | blue >> 4]
 
 
-@_compiled
+@compiled
 def add_patches(
     excess: np.ndarray,
     covered: np.ndarray,
@@ -194,7 +188,7 @@ def add_patches(
             covered[y0 + line, x0 + first : x0 + end] = True
 
 
-@_compiled
+@compiled
 def settled(excess: np.ndarray, covered: np.ndarray, coarse: np.ndarray) -> tuple[np.ndarray, int, int]:
     """The (h, w) bool foreground where the covered pixels' excess decides, ``coarse`` elsewhere, cut to its tight box.
 
