@@ -11,9 +11,9 @@ from types import ModuleType
 
 @cache
 def kernels() -> ModuleType | None:
-    """:mod:`bpr.compiled.kernels`, or None without Numba."""
+    """:mod:`bpr.compiled.loops`, or None without Numba."""
     try:
-        import bpr.compiled.kernels as compiled
+        import bpr.compiled.loops as compiled
     except ImportError:
         return None
     return compiled

@@ -16,7 +16,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import dense_boxes, withdrawn_boxes
 from bpr.geometry.reassembly import put_back, reassemble
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.scheme import INPUT_CHANNELS, PatchScheme
 
 SCHEMES = [
     PatchScheme(side=16),
@@ -43,6 +43,10 @@ def blobs(seed: int, frame: tuple[int, int]) -> BoxMask:
 
 def same(a: BoxMask, b: BoxMask) -> bool:
     return (a.left, a.top, a.frame) == (b.left, b.top, b.frame) and np.array_equal(a.pixels, b.pixels)
+
+
+def test_every_input_is_cut_here() -> None:
+    assert {name for scheme in SCHEMES for name in scheme.inputs} == set(INPUT_CHANNELS)
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=str)
