@@ -14,6 +14,7 @@ from typing import Any
 
 import gpu_tables
 import held_out_tables
+import quality_tables
 from measuring import Timing, table
 
 from bpr.errors import BPRError
@@ -23,129 +24,9 @@ from bpr.geometry.scheme import LARGEST_NUMBER
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-CHANGES = ("iou", "boundary_iou", "boundary_f")
-AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
-PAIRED = {"IoU": "IoU", "boundary IoU": "BoundaryIoU@0.02", "F@2px": "F@2px"}
-PRECISE = {**{name: f"{name}/COCO" for name in ("AP", "AP_S", "AP_M", "AP_L")}, "boundary AP": "BoundaryAP@0.02/COCO"}
-SIZES = ("_S", "_M", "_L")
 SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
-
-
-def refiners(name: str) -> str:
-    """One row per refiner on the same matched pairs; of the constant steps only the best."""
-    report = read_json(RESULTS / f"{name}.refiners.json", "a table of classical_refiners.py")
-    before = " / ".join(f"{100 * report['before'][key]:.1f}" for key in CHANGES)
-    head = "| refiner | IoU | boundary IoU | F@2px | improved | harmed | harmed > 1 point |\n|---|---|---|---|---|---|---|"
-    rows = [row for row in report["methods"] if not row["name"].startswith("constant step")]
-    lines = [f"{report['pairs']} matched pairs; before: {before}. Changes in points, 95 % interval of F.", "", head]
-    return "\n".join(lines + [_refiner_row(row) for row in sorted(rows, key=lambda row: _change(row, "boundary_f"))])
-
-
-def _refiner_row(row: dict[str, Any]) -> str:
-    name = row["name"]
-    ours = name.startswith("refined: ")
-    f, shares = row["comparison"]["changes"]["boundary_f"], row["comparison"]["shares"]
-    interval = f" ({100 * f['low']:+.1f} .. {100 * f['high']:+.1f})"
-    changes = [f"{_change(row, key):+.2f}" for key in CHANGES]
-    parts = [f"{100 * shares[key]:.0f} %" for key in ("improved", "harmed", "harmed_clearly")]
-    cells = ["BPR starter" if ours else name, *changes[:2], changes[2] + interval, *parts]
-    return "| " + " | ".join(f"**{cell}**" if ours else cell for cell in cells) + " |"
-
-
-def _change(row: dict[str, Any], key: str) -> float:
-    return 100 * row["comparison"]["changes"][key]["mean"]
-
-
-def precision(name: str) -> str:
-    """COCO mask AP before and after, side by side."""
-    rows = read_json(RESULTS / f"{name}.eval.json", "a summary of bpr eval")["rows"]
-    head = f"| mask AP | {' | '.join(AP_ROWS)} |\n|---|{'---|' * len(AP_ROWS)}"
-    sides = (("before", "before"), ("refined", "value"))
-    lines = [f"| {label} | " + " | ".join(f"{100 * rows[f'{ap}/COCO'][key]:.2f}" for ap in AP_ROWS) + " |" for label, key in sides]
-    return "\n".join([head, *lines])
-
-
-def metrics(name: str) -> str:
-    """Every number before and after, with its interval; sizes of AP are in the table of AP."""
-    rows = read_json(RESULTS / f"{name}.metrics.json", "a summary of bpr eval")["rows"]
-    head = "| metric | before | refined | change | 95 % interval |\n|---|---:|---:|---:|---:|"
-    lines = [_metric_row(key, row) for key, row in rows.items() if not key.partition("@")[0].partition("/")[0].endswith(SIZES)]
-    return "\n".join([head, *lines])
-
-
-def quality(folder: str, precise: bool) -> str:
-    """What was given, then one row per measured model of a folder: changes in points on both validation splits."""
-    files = sorted((RESULTS / folder).glob("*.json"), reverse=True)
-    models = sorted((read_json(path, "numbers of quality.py") for path in files), key=lambda model: model.get("order", 0))
-    models = [model for model in models if not precise or f"{AP_ROWS[0]}/COCO" in model["coco_val2017"]["rows"]]
-    if not models:
-        raise BPRError(f"docs/results/{folder}: expected numbers of quality.py, got none")
-    head = ["model" if precise else "trained with"]
-    head += [f"{split} {name}" for split in ("DAVIS", "COCO") for name in (*PAIRED, "harmed > 1 point")]
-    head += PRECISE if precise else []
-    rows = [_coarse_row(models[0], precise), *(_quality_row(model, precise) for model in models)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
-
-
-def _coarse_row(model: dict[str, Any], precise: bool) -> list[str]:
-    """What all models were given, in percent."""
-    cells = ["coarse masks, values"]
-    for split in ("davis_val", "coco_val2017"):
-        cells += [f"{100 * model[split]['rows'][f'{name}/matched']['before']:.2f}" for name in PAIRED.values()] + [""]
-    return cells + [f"{100 * model['coco_val2017']['rows'][name]['before']:.2f}" for name in PRECISE.values() if precise]
-
-
-def _quality_row(model: dict[str, Any], precise: bool) -> list[str]:
-    cells = [model["change"]]
-    for split in ("davis_val", "coco_val2017"):
-        rows = model[split]["rows"]
-        cells += [f"{100 * rows[f'{PAIRED[name]}/matched']['change']:+.2f}" for name in PAIRED]
-        cells.append(f"{100 * model[split]['shares']['harmed_clearly']:.1f} %")
-    if precise:
-        rows = model["coco_val2017"]["rows"]
-        cells += [f"{100 * rows[name]['value']:.2f} ({100 * rows[name]['change']:+.2f})" for name in PRECISE.values()]
-    return cells
-
-
-NETWORKS = {
-    "starter": ("mobilenet-v2", 128),
-    "starter-fast": ("mobilenet-v2", 64),
-    "hrnet-w18s": ("hrnet-w18s", 128),
-    "first_starter": ("hrnet-w18s", 96),
-    "recipe": ("hrnet-w18s", 64),
-    "image_only": ("hrnet-w18s", 64),
-    "input_32": ("hrnet-w18s", 32),
-    "input_128": ("hrnet-w18s", 128),
-    "w16s": ("hrnet-w16s", 64),
-    "mobilenet_v2": ("mobilenet-v2", 64),
-}
-"""By the file of its numbers: a model's network and the side of its input, which model_table.py measured with a mask."""
-
-
-def costs(folder: str) -> str:
-    """What the models of a folder take: one row each, from model_table.py and from their trainings."""
-    measured = read_json(RESULTS / "models.json", "a table of model_table.py")["rows"].values()
-    head = "| model | network | input px | parameters | GMACs a patch | patches/s, ONNX Runtime | processor seconds to train |"
-    lines = [head, "|---|---|---:|---:|---:|---:|---:|"]
-    for stem, (network, side) in NETWORKS.items():
-        path = RESULTS / folder / f"{stem}.json"
-        if path.is_file():
-            row = next(row for row in measured if row["network"].startswith(f"bpr_{network}_") and row["input_side"] == side)
-            rates = [f"{row['parameters'] / 1e6:.2f} M", f"{row['multiply_adds'] / 1e9:.2f}", f"{row['onnx']['patches_per_second']:.0f}"]
-            model = read_json(path, "numbers of quality.py")
-            lines.append(f"| {' | '.join([model['change'], network, str(side), *rates, _seconds(model)])} |")
-    return "\n".join(lines)
-
-
-def _seconds(model: dict[str, Any]) -> str:
-    return f"{model['training_seconds']:.0f}" if "training_seconds" in model else "see its card"
-
-
-def _metric_row(name: str, row: dict[str, Any]) -> str:
-    low, high = (f"{100 * value:+.2f}" for value in row["interval"])
-    return f"| {name} | {100 * row['before']:.2f} | {100 * row['value']:.2f} | {100 * row['change']:+.2f} | {low} .. {high} |"
 
 
 def written(name: str) -> str:
@@ -361,11 +242,11 @@ def limit_rows() -> str:
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
     **{name: partial(written, name) for name in ("schemes", "models", "patch_store", "transfer", "capacity", "scheduling", "int8_ceiling")},
-    "quality": lambda: quality("quality", precise=True),
-    "small_models": lambda: quality("ablations", precise=True),
-    "ablations": lambda: quality("ablations", precise=False),
-    "costs": lambda: costs("quality"),
-    "small_costs": lambda: costs("ablations"),
+    "quality": lambda: quality_tables.quality("quality", precise=True),
+    "small_models": lambda: quality_tables.quality("ablations", precise=True),
+    "ablations": lambda: quality_tables.quality("ablations", precise=False),
+    "costs": lambda: quality_tables.costs("quality"),
+    "small_costs": lambda: quality_tables.costs("ablations"),
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
     "averaging": held_out_tables.averaging,
@@ -386,10 +267,10 @@ TABLES = {
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
-    "davis_refiners": lambda: refiners("davis_val"),
-    "coco_refiners": lambda: refiners("coco_val2017"),
-    "coco_precision": lambda: precision("coco_val2017"),
-    **{f"{short}_metrics": partial(metrics, name) for short, name in SETS.items()},
+    "davis_refiners": lambda: quality_tables.refiners("davis_val"),
+    "coco_refiners": lambda: quality_tables.refiners("coco_val2017"),
+    "coco_precision": lambda: quality_tables.precision("coco_val2017"),
+    **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},
     **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},
     "davis_selection_fast": partial(written, "selection_davis_val.starter-fast"),
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},

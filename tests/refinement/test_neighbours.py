@@ -246,6 +246,10 @@ def scored(score: float, mask: np.ndarray) -> dict[str, Any]:
     return {"image_id": 1, "score": score, **neighbours.generated(mask, "coco_rle")}
 
 
+def generated(score: float, mask: np.ndarray) -> dict[str, Any]:
+    return {**neighbours.generated(mask, "binary_mask"), "predicted_iou": score}
+
+
 def labelled(score: float, mask: np.ndarray) -> Any:
     label = neighbours.fiftyone_label(neighbours.Detection, mask, "a")
     label.confidence = score
@@ -263,20 +267,31 @@ WITH_SCORES = {
     "Ultralytics": neighbours.Results(IMAGE, "a.jpg", {}, boxes=ROWS, masks=COARSE),
     "Hugging Face, map": {"segmentation": neighbours.segment_map(COARSE, 1, 0), "segments_info": SEGMENTS},
     "Hugging Face, masks": {"scores": SCORES, "masks": COARSE},
+    "SAM's generator": [generated(*pair) for pair in zip(SCORES, COARSE, strict=True)],
     "SAM's predictor": (COARSE, np.array(SCORES), np.zeros((2, 256, 256), np.float32)),
     "FiftyOne": neighbours.Detections(LABELS),
 }
 
 
+def spent_on(masks: Any) -> list[int]:
+    """How many patches each instance gets of a budget of one."""
+    refined = Refiner(IdentityPredictor(PatchScheme(max_patches=1)))(IMAGE, masks, return_patches=True)
+    return [len(own.boxes) for own in refined.patches]
+
+
 @pytest.mark.parametrize("name", WITH_SCORES)
 def test_a_budget_goes_to_the_higher_score(name: str) -> None:
-    spent = Refiner(IdentityPredictor(PatchScheme(max_patches=1)))(IMAGE, WITH_SCORES[name], return_patches=True).patches
-    assert [len(own.boxes) for own in spent] == [0, 1]
+    assert spent_on(WITH_SCORES[name]) == [0, 1]
+
+
+def test_a_budget_goes_to_the_higher_score_of_a_pipeline() -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    masks = [pictures.fromarray(mask.astype(np.uint8) * 255) for mask in COARSE]
+    assert spent_on([{"score": score, "label": "cat", "mask": mask} for score, mask in zip(SCORES, masks, strict=True)]) == [0, 1]
 
 
 def test_without_scores_all_count_alike() -> None:
-    spent = Refiner(IdentityPredictor(PatchScheme(max_patches=1)))(IMAGE, COARSE, return_patches=True).patches
-    assert [len(own.boxes) for own in spent] == [1, 0]
+    assert spent_on(COARSE) == [1, 0]
 
 
 def test_scores_of_other_masks_are_refused(refiner: Refiner) -> None:
