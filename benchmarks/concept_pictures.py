@@ -18,7 +18,8 @@ from bpr.demo.scenes import coarse_masks, paint_scene
 from bpr.geometry.boundary import boundary_levels, boundary_pixels
 from bpr.geometry.boxes import Box, grow, squares_inside
 from bpr.geometry.masks import BoxMask
-from bpr.refinement.refiner import InstancePatches, Refinement
+from bpr.refinement.batching import InstancePatches
+from bpr.refinement.refiner import Refinement
 from bpr.visualization.draw import BACKGROUND, COARSE, GAP, PALETTE, REFINED, TRUTH, Colour, blank, write_image
 from bpr.visualization.tiles import captioned, close_up, flat, square_around
 

@@ -34,7 +34,7 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
 ORDER: tuple[Kind, ...] = ("grid", "instance", "dense")
-HEADER = ("scheme", "patches per image", "F@2px change", "IoU change", "improved", "harmed", "seconds per image", "of it network")
+HEADER = ("scheme", "patches per image", "F@2px change", "IoU change", "improved", "harmed", "seconds per image", "of which network")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def provenance(args: argparse.Namespace, task: Task) -> dict[str, Any]:
         "model": {"file": model.name, "sha256": sha256_of(model)[:16]},
         "scheme": load_predictor(args.model).scheme.to_dict(),
         "files": {"results": Path(args.results).name, "annotations": Path(args.ann).name},
-        "images": len(task.document["images"]),
+        "images": len({pair.image_id for pair in task.pairs}),
         "pairs": len(task.pairs),
         "before": score_records(task.coarse.records, task.pairs).means(),
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "workers": args.workers},

@@ -23,8 +23,9 @@ from bpr.cli.main import build_parser
 from bpr.formats.files import atomic_open
 from bpr.geometry.scheme import PatchScheme
 from bpr.inferencer import BPRInferencer
+from bpr.refinement.batching import InstancePatches
 from bpr.refinement.predictor import PatchBatch, Predictor
-from bpr.refinement.refiner import InstancePatches, Refinement
+from bpr.refinement.refiner import Refinement
 
 FILE = Path(__file__).with_suffix(".txt")
 CLASSES = (bpr.Refiner, Refinement, InstancePatches, PatchScheme, Predictor, PatchBatch, BPRInferencer)

@@ -1,6 +1,6 @@
 """Peak memory of ``bpr refine`` against the number of images: one small image under 100 and under 2,000 ids.
 
-Every run is a process of its own; what it holds is the runtime, the model, the images on their way, and the user's records.
+Every run is a process of its own; what it holds is the runtime, the model, the images on their way, and some bytes a record.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from bpr.detection.refined_detector import RefinedDetector
-from bpr.detection.testing import load_weights
 from bpr.errors import BPRError
 from bpr.formats.coco import Record, with_mask
 from bpr.geometry.masks import BoxMask
+from bpr.models.state_dict import fill, read_state_dict
 from bpr.refinement.refiner import Refiner
 
 
@@ -49,7 +49,7 @@ class LiveDetector:
         init_default_scope(cfg.get("default_scope", "mmdet"))
         detector = cfg.model.get("detector", cfg.model) if cfg.model.type == "bpr.RefinedDetector" else cfg.model
         self._model = RefinedDetector(detector, refiner)
-        load_weights(self._model, weights)
+        fill(self._model, read_state_dict(weights), f"{weights}: does not fit the config")
         self._model.cfg = cfg  # where MMDetection looks for the test pipeline
         self._model.to(get_device()).eval()
         self.classes = _classes(cfg.test_dataloader.dataset)

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch.nn import Module
 
-from bpr.errors import BPRError
-from bpr.models.state_dict import read_state_dict
+from bpr.models.state_dict import fill, read_state_dict
 
 
 def test(runner: Runner, weights: str | Path) -> dict[str, float]:
@@ -18,18 +16,6 @@ def test(runner: Runner, weights: str | Path) -> dict[str, float]:
     Raises:
         BPRError: the checkpoint is missing, not plain, or does not fit.
     """
-    load_weights(runner.model.module if is_model_wrapper(runner.model) else runner.model, weights)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    fill(model, read_state_dict(weights), f"{weights}: does not fit the config")
     return runner.test()
-
-
-def load_weights(model: Module, weights: str | Path) -> None:
-    """The tensors of a checkpoint into a model.
-
-    Raises:
-        BPRError: the checkpoint is missing, not plain, or does not fit.
-    """
-    state = read_state_dict(weights)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise BPRError(f"{weights}: does not fit the config ({' '.join(str(error).split())[:200]})") from error

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from bpr.evaluation.case import Case
 from bpr.evaluation.matched_pairs import TOLERANCE, Shares, shares
-from bpr.evaluation.per_instance import size_of
+from bpr.evaluation.per_instance import category_names, size_of
 from bpr.evaluation.precision_curves import class_precision
 
 SCORES = (0.05, 0.3, 0.5, 0.7, 0.9)
@@ -43,30 +43,25 @@ Breakdown = dict[str, Part]
 
 def breakdowns(case: Case, coarse: Case | None, with_ap: bool) -> dict[str, Breakdown]:
     """Parts by their name, under ``class``, ``size`` and ``score``; a part without a pair is left out, but for its AP."""
-    names = category_names(case)
+    names = category_names(case.document)
     scores = np.array([case.records[pair.record]["score"] for pair in case.pairs])
     keys = {
         "class": [names.get(pair.annotation["category_id"], str(pair.annotation["category_id"])) for pair in case.pairs],
         "size": [size_of(pair.annotation.get("area", pair.truth.area)) for pair in case.pairs],
         "score": [score_name(score) for score in scores],
     }
-    order = {"class": list(names.values()), "size": ["small", "medium", "large"], "score": [score_name(score) for score in SCORES]}
+    order = {"class": list(names.values()), "size": ["small", "medium", "large"], "score": [score_name(score) for score in (0, *SCORES)]}
     found = {kind: _parts(case, coarse, np.array(own, object), order[kind]) for kind, own in keys.items()}
     return {**found, "class": _with_precision(found["class"], case, coarse)} if with_ap else found
-
-
-def category_names(case: Case) -> dict[Any, str]:
-    """Names by id; a class without a name is called by its number."""
-    return {category["id"]: str(category.get("name", category["id"])) for category in case.document.get("categories", [])}
 
 
 def score_name(score: float) -> str:
     """The group that a score belongs to.
 
-    >>> score_name(0.05), score_name(0.42), score_name(1.0)
-    ('0.05 - 0.3', '0.3 - 0.5', '0.9 - 1')
+    >>> score_name(0.01), score_name(0.05), score_name(0.42), score_name(1.0)
+    ('0 - 0.05', '0.05 - 0.3', '0.3 - 0.5', '0.9 - 1')
     """
-    low, high = next(part for part in reversed(list(pairwise((*SCORES, 1.0)))) if score >= part[0])
+    low, high = list(pairwise((0.0, *SCORES, 1.0)))[bisect_right(SCORES, score)]
     return f"{low:g} - {high:g}"
 
 
@@ -88,7 +83,7 @@ def _means(case: Case, own: np.ndarray) -> Means:
 
 def _with_precision(parts: Breakdown, case: Case, coarse: Case | None) -> Breakdown:
     """The classes with their AP; also those that are annotated and have no pair."""
-    names, after = category_names(case), class_precision(case.masks)
+    names, after = category_names(case.document), class_precision(case.masks)
     before = class_precision(coarse.masks) if coarse else {}
     found = {}
     for key, value in after.items():

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from bpr.errors import BadMask, BPRError
+from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.coco import Record
+from bpr.formats.limits import is_id
 from bpr.formats.rle import compress, encode_mask
 from bpr.formats.rle_batch import compress_all
 from bpr.geometry.masks import BoxMask
@@ -93,7 +92,7 @@ def check_detections(records: Iterable[Record], document: Document, name: str) -
     masks = compress_all([given[index].get("segmentation") for index in listed], sizes)
     checked = given.copy()
     for index, mask, frame in zip(listed, masks, sizes, strict=True):
-        segmentation, area = mask or (_nothing(frame), 0)
+        segmentation, area = mask or (encode_mask(BoxMask.empty(frame)), 0)
         checked[index] = {**given[index], "segmentation": segmentation, "area": area}
     unreadable = masks.count(None)
     if given and not listed:
@@ -108,15 +107,11 @@ def _check_record(record: Record, where: str) -> None:
     if type(score) not in (int, float) or not math.isfinite(score):
         raise BPRError(f"{where}: score: expected a finite number, got {score!r}")
     for key in ("image_id", "category_id"):
-        if not isinstance(record[key], (int, str)):
-            raise BPRError(f"{where}: {key}: expected a number or a string, got {record[key]!r}")
+        if not is_id(record[key]):
+            raise BPRError(f"{where}: {key}: expected a whole number or a text, got {shown(record[key])}")
 
 
 def _check_keys(record: Record, keys: tuple[str, ...], where: str) -> None:
     missing = [key for key in keys if key not in record] if isinstance(record, dict) else list(keys)
     if missing:
         raise BPRError(f"{where}: expected {', '.join(keys)}, got no {', '.join(missing)}; scores and classes decide what is matched")
-
-
-def _nothing(frame: tuple[int, int]) -> Record:
-    return encode_mask(BoxMask(np.zeros((0, 0), bool), 0, 0, frame))

@@ -19,6 +19,7 @@ from pycocotools import mask as coco_mask
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import boundary_counts, boundary_overlap, overlap
 from bpr.evaluation.inputs import Detections, Document, image_frames, is_checked
+from bpr.evaluation.measured import Ratios, interval
 from bpr.formats.coco import Record
 from bpr.formats.rle import compress, decode_mask
 from bpr.geometry.masks import BoxMask
@@ -169,13 +170,15 @@ def check_aligned(before: Detections, after: Detections) -> None:
                 raise BPRError(f"{after.name}: record {index}: expected {key} {wanted!r} of {before.name}, got {got!r}; {remedy}")
 
 
-def compare(before: PairScores, after: PairScores, pairs: Sequence[Pair], resamples: int = 2000, seed: int = 0) -> Comparison:
+def compare(before: PairScores, after: PairScores, pairs: Sequence[Pair]) -> Comparison:
     """Mean changes with their intervals, and who won; there must be a pair."""
-    images = np.unique([str(pair.image_id) for pair in pairs], return_inverse=True)[1]
+    ids = sorted({pair.image_id for pair in pairs}, key=lambda image_id: (isinstance(image_id, str), image_id))
+    places = {image_id: place for place, image_id in enumerate(ids)}
+    images = np.array([places[pair.image_id] for pair in pairs])
     changes = {}
     for name in METRICS:
-        change = getattr(after, name) - getattr(before, name)
-        changes[name] = Change(float(change.mean()), *bootstrap_interval(change, images, resamples, seed))
+        old, new = (Ratios.mean(getattr(side, name), images, len(ids)) for side in (before, after))
+        changes[name] = Change(new.value - old.value, *interval(old, new))
     return Comparison(changes, shares(after.iou - before.iou))
 
 
@@ -188,21 +191,3 @@ def shares(change: np.ndarray) -> Shares:
     improved, harmed = change > UNCHANGED, change < -UNCHANGED
     parts = improved, ~improved & ~harmed, harmed, change < -CLEARLY
     return Shares(*(float(part.mean()) for part in parts))
-
-
-def bootstrap_interval(change: np.ndarray, images: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of the mean of (N,) changes when whole images are drawn with replacement.
-
-    Pairs of one image share its difficulties: drawing pairs would make the interval too narrow.
-
-    Args:
-        images: (N,) int, the number 0, 1, ... of every pair's image.
-
-    >>> bootstrap_interval(np.array([0.5, 0.5, 0.5]), np.array([0, 0, 1]))
-    (0.5, 0.5)
-    """
-    counts = np.bincount(images)
-    sums = np.bincount(images, weights=change)
-    drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=resamples)
-    low, high = np.quantile(drawn @ sums / (drawn @ counts), [0.025, 0.975])
-    return float(low), float(high)

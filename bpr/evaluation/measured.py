@@ -12,6 +12,8 @@ import numpy as np
 
 NOTHING = -1.0
 """The value where there is nothing to measure."""
+RESAMPLES = 2000
+"""How often images are drawn anew, unless a number is dear to make."""
 
 
 class Resampled(Protocol):
@@ -92,8 +94,11 @@ class Ratios:
         return sums
 
 
-def interval(before: Resampled, after: Resampled, resamples: int, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of after - before when the same images are drawn with replacement for both; both have a value."""
+def interval(before: Resampled, after: Resampled, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of after - before when the same images are drawn with replacement for both; both have a value.
+
+    What lies in one image shares its difficulties: drawing single masks would make the interval too narrow.
+    """
     present = np.flatnonzero(before.present | after.present)
     weights = np.zeros((resamples, len(before.present)))
     random = np.random.default_rng(seed)

@@ -43,21 +43,6 @@ class PanopticCounts:
         """Matches and half of all mistakes; 0 where the class does not occur."""
         return self.matched + (self.false_positive + self.false_negative) / 2
 
-    @property
-    def pq(self) -> float:
-        """SQ x RQ; 0 for a class that does not occur, which no mean counts."""
-        return self.iou / self.weight if self.weight else 0.0
-
-    @property
-    def sq(self) -> float:
-        """Segmentation quality: mean IoU of the matches."""
-        return self.iou / self.matched if self.matched else 0.0
-
-    @property
-    def rq(self) -> float:
-        """Recognition quality: an F measure of matching."""
-        return self.matched / self.weight if self.weight else 0.0
-
 
 def panoptic_counts(
     truth_ids: np.ndarray, truth: Sequence[Segment], found_ids: np.ndarray, found: Sequence[Segment]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bpr.evaluation.case import Case
-from bpr.evaluation.inputs import Detections, Document
-from bpr.evaluation.matched_pairs import TOLERANCE, Pair, PairScores, check_aligned, match_pairs, score_records
+from bpr.evaluation.inputs import Document
+from bpr.evaluation.matched_pairs import TOLERANCE, Pair, PairScores, score_records
 from bpr.formats.coco import Record
 from bpr.formats.files import atomic_open
 
@@ -53,16 +53,6 @@ class InstanceRow:
         return self.iou_after - self.iou_before
 
 
-def instance_rows(before: Detections, after: Detections, document: Document) -> list[InstanceRow]:
-    """One row for every pair of :func:`match_pairs` on ``before``, in the order of the pairs.
-
-    Raises:
-        BPRError: ``before`` and ``after`` do not hold the same detections.
-    """
-    check_aligned(before, after)
-    return rows_of_pairs(match_pairs(before.records, document), before.records, after.records, document)
-
-
 def rows_of_pairs(pairs: Sequence[Pair], before: Sequence[Record], after: Sequence[Record], document: Document) -> list[InstanceRow]:
     """The row of every pair, the records of both sides at the same places."""
     return rows_of(pairs, score_records(before, pairs), score_records(after, pairs), before, document)
@@ -78,7 +68,7 @@ def rows_of(
     pairs: Sequence[Pair], before: PairScores, after: PairScores, coarse: Sequence[Record], document: Document
 ) -> list[InstanceRow]:
     """The rows of pairs whose scores are there already; ``coarse`` are the records before."""
-    names = {category["id"]: str(category.get("name", category["id"])) for category in document.get("categories", [])}
+    names = category_names(document)
     rows = []
     for index, pair in enumerate(pairs):
         category_id, area = pair.annotation["category_id"], float(pair.annotation.get("area", pair.truth.area))
@@ -101,6 +91,11 @@ def rows_of(
             )
         )
     return rows
+
+
+def category_names(document: Document) -> dict[Any, str]:
+    """Names by id; a class without a name is called by its number."""
+    return {category["id"]: str(category.get("name", category["id"])) for category in document.get("categories", [])}
 
 
 def write_csv(path: str | Path, rows: Sequence[InstanceRow]) -> None:

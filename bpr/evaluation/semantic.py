@@ -42,7 +42,7 @@ def _groups(items: Iterable[Record]) -> dict[tuple[Any, Any], list[Record]]:
 def _merged(items: Sequence[Record], frame: tuple[int, int]) -> BoxMask:
     masks = [mask for item in items if (mask := decode_mask(item["segmentation"], frame)).pixels.size]
     if len(masks) <= 1:
-        return masks[0] if masks else BoxMask(np.zeros((0, 0), bool), 0, 0, frame)
+        return masks[0] if masks else BoxMask.empty(frame)
     x0, y0, x1, y1 = enclosing(np.array([mask.box for mask in masks]))
     pixels = np.zeros((y1 - y0, x1 - x0), bool)
     for mask in masks:

@@ -10,11 +10,10 @@ from bpr.errors import BPRError
 from bpr.evaluation.breakdowns import Breakdown, breakdowns
 from bpr.evaluation.case import Case
 from bpr.evaluation.matched_pairs import Shares, shares
-from bpr.evaluation.measured import Fixed, Measured, interval
+from bpr.evaluation.measured import RESAMPLES, Fixed, Measured, interval
 from bpr.evaluation.metrics import DEFAULT, FAST, METRICS, Numbers
 from bpr.evaluation.precision_curves import Precision
 
-RESAMPLES = 1000
 PRECISION_RESAMPLES = 200
 """Of an AP, which has to be accumulated anew for each."""
 

@@ -119,6 +119,12 @@ def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, last
 
 
+def frame_of(segmentation: Any) -> tuple[int, int] | None:
+    """(H, W) that an RLE says, unchecked; polygons do not."""
+    size = segmentation.get("size") if isinstance(segmentation, dict) else None
+    return (size[0], size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else None
+
+
 def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
     height, width = _checked_size(rle.get("size"), frame)
     counts = rle.get("counts")
@@ -140,13 +146,13 @@ def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     """Fill the tight box of the foreground, and only that."""
     if compiled := kernels():
         columns, left, top = compiled.painted(runs, height)
-        return BoxMask(cv2.transpose(columns).view(bool), left, top, (height, width)) if columns.size else _nothing(height, width)
+        return BoxMask(cv2.transpose(columns).view(bool), left, top, (height, width)) if columns.size else BoxMask.empty((height, width))
     ends = np.cumsum(runs)
     starts, stops = (ends - runs)[1::2], ends[1::2]
     filled = stops > starts
     starts, stops = starts[filled], stops[filled]
     if not starts.size:
-        return _nothing(height, width)
+        return BoxMask.empty((height, width))
     columns, rows = np.divmod(starts, height)
     last_rows = rows + (stops - starts) - 1
     # A run that goes on in the next column has reached the bottom and the top.
@@ -160,10 +166,6 @@ def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     values = np.arange(edges.size - 1) % 2 == 1
     by_column = np.repeat(values, edges[1:] - edges[:-1]).reshape(right - left, side)
     return BoxMask(cv2.transpose(by_column.view(np.uint8)).view(bool), left, top, (height, width))
-
-
-def _nothing(height: int, width: int) -> BoxMask:
-    return BoxMask(np.zeros((0, 0), bool), 0, 0, (height, width))
 
 
 def _runs_of(mask: BoxMask) -> np.ndarray:

@@ -41,7 +41,7 @@ class YoloFolder:
         frame = _frame(images, image_id) if lines else None
         for number, line in enumerate(lines, start=1):
             label, score, ring = _fields(line, f"{file}: instance {number}")
-            yield {"image_id": image_id, "category_id": label, "score": score, "segmentation": _rle(ring, frame)}
+            yield {"image_id": image_id, "category_id": label, "score": score, "segmentation": _mask(ring, frame)}
 
     def folder(self, out: Path) -> Path | None:
         return out
@@ -69,15 +69,15 @@ def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
     return height, width
 
 
-def _rle(ring: list[float], frame: tuple[int, int] | None) -> dict[str, Any] | None:
-    """The mask of a polygon in fractions; None when it cannot be had."""
+def _mask(ring: list[float], frame: tuple[int, int] | None) -> Any:
+    """The RLE of a polygon in fractions; the polygon in pixels where it is no mask, None without an image."""
     if frame is None:
         return None
     scaled = [value * frame[1 - index % 2] for index, value in enumerate(ring)]
     try:
         return encode_mask(decode_mask([scaled], frame))
-    except BadMask:
-        return None
+    except BadMask:  # whoever decodes it says why
+        return [scaled]
 
 
 def _fields(line: str, where: str) -> tuple[int, float, list[float]]:

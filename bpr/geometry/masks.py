@@ -44,6 +44,11 @@ class BoxMask:
         height, width = foreground.shape
         return cls(foreground, 0, 0, (height, width)).trimmed()
 
+    @classmethod
+    def empty(cls, frame: tuple[int, int]) -> BoxMask:
+        """No foreground in a frame."""
+        return cls(np.zeros((0, 0), bool), 0, 0, frame)
+
     def to_frame(self) -> np.ndarray:
         """The (H, W) bool mask."""
         mask = np.zeros(self.frame, bool)
@@ -73,7 +78,7 @@ class BoxMask:
         """
         left, top, width, height = self._tight()
         if not width:
-            return BoxMask(np.zeros((0, 0), bool), 0, 0, self.frame)
+            return BoxMask.empty(self.frame)
         return BoxMask(self.pixels[top : top + height, left : left + width].copy(), self.left + left, self.top + top, self.frame)
 
     def _tight(self) -> Sequence[int]:

@@ -14,8 +14,8 @@ from mmengine.runner import Runner
 from torch.optim.swa_utils import update_bn
 
 from bpr.errors import BPRError
-from bpr.models.loading import build_segmentor, fill
-from bpr.models.state_dict import read_state_dict
+from bpr.models.loading import build_segmentor
+from bpr.models.state_dict import fill, read_state_dict
 
 
 def average_checkpoints(config: str | Path, checkpoints: Sequence[str | Path], batches: int) -> dict[str, torch.Tensor]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from torch import nn
 
 from bpr.configs import find_config
-from bpr.errors import BPRError
 from bpr.models.patch_segmentor import PatchSegmentor
 from bpr.models.registry import MODELS
-from bpr.models.state_dict import read_state_dict
+from bpr.models.state_dict import fill, read_state_dict
 
 
 def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, PatchSegmentor]:
@@ -25,14 +22,6 @@ def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, 
     state, (cfg, model) = read_state_dict(checkpoint), build_segmentor(config)
     fill(model, state, f"{checkpoint}: does not fit {config}")
     return cfg, model.eval()
-
-
-def fill(model: nn.Module, state: dict[str, torch.Tensor], complaint: str) -> None:
-    """Load all tensors into the model; raise a BPRError that begins with ``complaint`` where they are not the model's."""
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise BPRError(f"{complaint} ({' '.join(str(error).split())[:200]})") from error
 
 
 def build_segmentor(config: str | Path) -> tuple[Config, PatchSegmentor]:

@@ -78,3 +78,11 @@ def _reason(error: Exception) -> str:
             "save its tensors alone: torch.save({'state_dict': tensors}, file)"
         )
     return f"not a checkpoint of plain tensors ({text.splitlines()[0][:120]})"
+
+
+def fill(model: torch.nn.Module, state: dict[str, torch.Tensor], complaint: str) -> None:
+    """Load all tensors into the model; raise a BPRError that begins with ``complaint`` where they are not the model's."""
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise BPRError(f"{complaint} ({' '.join(str(error).split())[:200]})") from error

@@ -18,14 +18,31 @@ from bpr.refinement.clock import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 
 
-@dataclass(frozen=True)
-class CutImage:
-    """One image's instances, cut: ``batch`` holds all K patches, ``counts[n]`` how many are instance n's.
+@dataclass(frozen=True, eq=False)
+class InstancePatches:
+    """What the network saw of one instance and said to it.
 
-    ``before`` counts the patches of earlier passes over the same image, ``left_out`` those that the scheme's budget was
-    not spent on, in all passes. Patches whose ``answers``, (K, S, S) float32, are known from an earlier pass are not
-    among the indices ``asked``; without answers all are. ``seen`` are the masks that the newest patches show; those of
-    ``instances`` are what the patches are put back on.
+    Attributes:
+        boxes: (K, 4) int32 XYXY, half-open, without padding.
+        patches: (K, S, S, C) uint8: RGB, mask as 0/255, further inputs of the scheme.
+        probabilities: (K, S, S) float32 P(foreground).
+    """
+
+    boxes: np.ndarray
+    patches: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class CutImage:
+    """One image's instances, cut: ``batch`` holds all K patches for the network, ``counts[n]`` of them of instance n.
+
+    Attributes:
+        instances: whose masks the patches are put back on.
+        seen: the masks that the patches show.
+        earlier: what an earlier pass, to which this one adds, saw and said.
+        before: how many patches went through the network in earlier passes.
+        left_out: how many patches the scheme's budget was not spent on, in all passes.
     """
 
     image: np.ndarray
@@ -34,49 +51,57 @@ class CutImage:
     batch: PatchBatch
     seen: Sequence[BoxMask]
     token: Any = None
+    earlier: PredictedImage | None = None
     before: int = 0
     left_out: int = 0
-    answers: np.ndarray | None = None
-    asked: np.ndarray | None = None
-
-    @property
-    def to_ask(self) -> np.ndarray:
-        """Indices of the patches for the network."""
-        return np.arange(len(self.batch)) if self.asked is None else self.asked
 
     @property
     def patches(self) -> int:
         """How many went, or will go, through the network, in all passes so far."""
-        return self.before + len(self.to_ask)
+        return self.before + len(self.batch)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PredictedImage:
-    """A :class:`CutImage` and its (K, S, S) float32 probabilities."""
+    """A :class:`CutImage` and the (K, S, S) float32 probabilities of its batch."""
 
     cut: CutImage
     probabilities: np.ndarray
 
+    def by_instance(self) -> list[InstancePatches]:
+        """Every instance's patches, those of the earlier pass first."""
+        batch, slices = self.cut.batch, counts_to_slices(self.cut.counts)
+        own = [InstancePatches(batch.boxes[place], batch.patches[place], self.probabilities[place]) for place in slices]
+        if self.cut.earlier is None:
+            return own
+        return [_joined(*parts) for parts in zip(self.cut.earlier.by_instance(), own, strict=True)]
+
+
+def _joined(old: InstancePatches, new: InstancePatches) -> InstancePatches:
+    return InstancePatches(
+        np.concatenate([old.boxes, new.boxes]),
+        np.concatenate([old.patches, new.patches]),
+        np.concatenate([old.probabilities, new.probabilities]),
+    )
+
 
 @dataclass
 class _Slot:
-    """An image on its way through the network, and the indices of its patches that have not been sent."""
+    """An image on its way through the network, of whose patches ``sent`` were sent."""
 
     image: PredictedImage
-    left: np.ndarray
+    sent: int = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.image.cut.batch) - self.sent
 
     def take(self, most: int) -> tuple[PatchBatch, Callable[[np.ndarray], None]]:
         """The next patches, ``most`` at most, and what puts their answers in their places."""
-        part, self.left = self.left[:most], self.left[most:]
-        batch, place = self.image.cut.batch, _run_or_indices(part)
-        asked = PatchBatch(batch.patches[place], batch.boxes[place], [batch.instances[index] for index in part.tolist()])
+        batch, place = self.image.cut.batch, slice(self.sent, self.sent + min(most, self.left))
+        self.sent = place.stop
+        asked = PatchBatch(batch.patches[place], batch.boxes[place], batch.instances[place])
         return asked, partial(self.image.probabilities.__setitem__, place)
-
-
-def _run_or_indices(indices: np.ndarray) -> slice | np.ndarray:
-    """Rising indices without gaps as a slice, which copies nothing."""
-    first, last = int(indices[0]), int(indices[-1])
-    return slice(first, last + 1) if last - first + 1 == len(indices) else indices
 
 
 def predict_images(predictor: Predictor, cuts: Iterable[CutImage], clock: StageClock | None = None) -> Iterator[PredictedImage]:
@@ -90,14 +115,13 @@ def predict_images(predictor: Predictor, cuts: Iterable[CutImage], clock: StageC
     slots: deque[_Slot] = deque()
     pending = 0
     for cut in cuts:
-        answers = np.empty((len(cut.batch), window, window), np.float32) if cut.answers is None else cut.answers
-        slots.append(_Slot(PredictedImage(cut, answers), cut.to_ask))
-        pending += len(cut.to_ask)
+        slots.append(_Slot(PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))))
+        pending += len(cut.batch)
         while pending >= size:
             with clock.stage("forward"):
                 _answer(predictor, slots, size)
             pending -= size
-        while slots and not slots[0].left.size:
+        while slots and not slots[0].left:
             yield slots.popleft().image
     if pending:
         with clock.stage("forward"):
@@ -110,7 +134,7 @@ def _answer(predictor: Predictor, slots: Iterable[_Slot], count: int) -> None:
     """Predict the first ``count`` patches not yet sent and write the answers where they belong."""
     parts = []
     for slot in slots:
-        if count and slot.left.size:
+        if count and slot.left:
             parts.append(slot.take(count))
             count -= len(parts[-1][0])
     batches = [batch for batch, _ in parts]

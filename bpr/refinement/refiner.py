@@ -1,12 +1,12 @@
 """Refine the masks of an image: cut every boundary patch, predict, put the patches back.
 
-Legend: N instances of one image, K patches of an instance, S window side, H W image.
+Legend: N instances of one image, H W image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,29 +19,14 @@ from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import pass_boxes, withdrawn_boxes
 from bpr.geometry.reassembly import mean_probability, put_back
 from bpr.geometry.selection import select_boxes
-from bpr.refinement.batching import CutImage, PredictedImage, counts_to_slices, owners, predict_images
+from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, counts_to_slices, owners, predict_images
 from bpr.refinement.clock import StageClock
-from bpr.refinement.exclusive import put_back_apart
+from bpr.refinement.exclusive import apart
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 
 Image = np.ndarray | str | Path
-
-
-@dataclass(frozen=True, eq=False)
-class InstancePatches:
-    """What the network saw of one instance and said to it.
-
-    Attributes:
-        boxes: (K, 4) int32 XYXY, half-open, without padding.
-        patches: (K, S, S, C) uint8: RGB, mask as 0/255, further inputs of the scheme.
-        probabilities: (K, S, S) float32 P(foreground).
-    """
-
-    boxes: np.ndarray
-    patches: np.ndarray
-    probabilities: np.ndarray
 
 
 class Refinement(NamedTuple):
@@ -119,7 +104,7 @@ class Refiner:
             refined = adapter.write(masks, self._put_back_given(predicted))
             if return_probability or return_patches:
                 probability = self._probability(predicted) if return_probability else None
-                yield Refinement(refined, probability, _patches(predicted) if return_patches else None)
+                yield Refinement(refined, probability, predicted.by_instance() if return_patches else None)
             else:
                 yield refined
 
@@ -160,8 +145,8 @@ class Refiner:
                 masks = put_back(predicted)
             refined = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
             with clock.stage("cut"):
-                further = self.predictor.scheme.looks_again(at)
-                again = self._look_again(predicted, refined) if further else self.cut(cut.image, refined, cut.token, at)
+                adds = self.predictor.scheme.looks_again(at)
+                again = self._look_again(predicted, refined) if adds else self.cut(cut.image, refined, cut.token, at)
                 return replace(again, before=cut.patches, left_out=cut.left_out + again.left_out)
 
         for at in range(1, len(self.predictor.scheme.pass_sides)):
@@ -169,15 +154,21 @@ class Refiner:
         return predict_images(self.predictor, cuts, clock)
 
     def _look_again(self, predicted: PredictedImage, refined: Sequence[Instance]) -> CutImage:
-        """The image with its patches and answers so far, and unanswered patches where boundaries have withdrawn."""
+        """Patches where boundaries have withdrawn, to be put back together with those so far, on the same masks."""
         cut, scheme = predicted.cut, self.predictor.scheme
         proposed = [withdrawn_boxes(seen, instance.mask, scheme) for seen, instance in zip(cut.seen, refined, strict=True)]
-        return _joined(predicted, self._cut(cut.image, refined, proposed, cut.token))
+        return replace(self._cut(cut.image, refined, proposed, cut.token), instances=cut.instances, earlier=predicted)
 
-    def put_back(self, predicted: PredictedImage) -> list[BoxMask]:
-        """The N refined masks of an image; a mask that would vanish stays as it was."""
-        parts = zip(predicted.cut.instances, _patches(predicted), strict=True)
-        return [put_back(instance.mask, own.boxes, own.probabilities, self.predictor.scheme) for instance, own in parts]
+    def put_back(self, predicted: PredictedImage, exclusive: bool = False) -> list[BoxMask]:
+        """The N refined masks of an image; a mask that would vanish stays as it was.
+
+        Args:
+            exclusive: the coarse masks do not overlap, and the refined ones shall not either.
+        """
+        masks, patches = [instance.mask for instance in predicted.cut.instances], predicted.by_instance()
+        scheme = self.predictor.scheme
+        refined = [put_back(mask, own.boxes, own.probabilities, scheme) for mask, own in zip(masks, patches, strict=True)]
+        return apart(masks, refined, patches, scheme) if exclusive else refined
 
     def _cut_given(self, image: Image, masks: Any) -> CutImage:
         adapter = adapter_for(masks)
@@ -186,40 +177,16 @@ class Refiner:
         return self.cut(pixels, adapter.instances(masks, frame), _Given(masks, adapter, frame))
 
     def _put_back_given(self, predicted: PredictedImage) -> list[BoxMask]:
-        return put_back_apart(self, predicted) if predicted.cut.token.adapter.exclusive else self.put_back(predicted)
+        return self.put_back(predicted, predicted.cut.token.adapter.exclusive)
 
     def _probability(self, predicted: PredictedImage) -> Any:
         """As the user holds masks: (N, H, W), or (H, W) for a single mask."""
         masks, adapter, frame = predicted.cut.token
-        parts = zip(predicted.cut.instances, _patches(predicted), strict=True)
+        parts = zip(predicted.cut.instances, predicted.by_instance(), strict=True)
         scheme, whole = self.predictor.scheme, (0, 0, frame[1], frame[0])
         maps = [mean_probability(instance.mask, own.boxes, own.probabilities, scheme, whole) for instance, own in parts]
         stack = np.array(maps, np.float32).reshape(-1, *frame)
         return adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
-
-
-def _joined(predicted: PredictedImage, again: CutImage) -> CutImage:
-    """``again``, its patches after the answered ones of ``predicted``, instance by instance, all to be put back on the masks of those."""
-    cut = predicted.cut
-    unanswered = np.empty((len(again.batch), *predicted.probabilities.shape[1:]), np.float32)
-    pairs = list(zip(_patches(predicted), _patches(PredictedImage(again, unanswered)), strict=True))
-    counts = [len(old.boxes) + len(new.boxes) for old, new in pairs]
-    parts = [part for pair in pairs for part in pair]
-    batch = PatchBatch(
-        np.concatenate([part.patches for part in parts] or [again.batch.patches]),
-        np.concatenate([part.boxes for part in parts] or [again.batch.boxes]),
-        owners(cut.instances, counts),
-    )
-    answers = np.concatenate([part.probabilities for part in parts] or [unanswered])
-    asked = np.flatnonzero(np.repeat(np.tile([False, True], len(pairs)), [len(part.boxes) for part in parts]))
-    return replace(again, instances=cut.instances, counts=counts, batch=batch, answers=answers, asked=asked)
-
-
-def _patches(predicted: PredictedImage) -> list[InstancePatches]:
-    """Every instance's part of an image's patches."""
-    batch = predicted.cut.batch
-    slices = counts_to_slices(predicted.cut.counts)
-    return [InstancePatches(batch.boxes[own], batch.patches[own], predicted.probabilities[own]) for own in slices]
 
 
 def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:

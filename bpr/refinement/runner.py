@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,10 @@ import numpy as np
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
 from bpr.formats.images import ImageFinder, read_image
-from bpr.formats.rle import decode_mask
+from bpr.formats.rle import decode_mask, frame_of
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.clock import StageClock
-from bpr.refinement.exclusive import put_back_apart
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.plan import plan_images
@@ -75,13 +75,10 @@ def refine_images(
         groups: the indices of the records of each image (:class:`~bpr.refinement.plan.Plan`), drawn as they are needed.
         stopped: once it says so, images that are being put back are finished, and no others.
     """
-    clock = clock or StageClock()
+    clock, put_back = clock or StageClock(), partial(refiner.put_back, exclusive=exclusive)
 
     def cut(indices: Sequence[int]) -> CutImage:
         return _cut_image(_Asked(indices, [records[index] for index in indices]), images, refiner, clock)
-
-    def put_back(predicted: PredictedImage) -> list[BoxMask]:
-        return put_back_apart(refiner, predicted) if exclusive else refiner.put_back(predicted)
 
     def finish(predicted: PredictedImage) -> FinishedImage:
         with clock.stage("put back"):
@@ -120,7 +117,7 @@ def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: Stag
     first = asked.records[0]
     try:
         with clock.stage("read"):
-            image = read_image(images.path(first["image_id"]), _stated_frame(first))
+            image = read_image(images.path(first["image_id"]), frame_of(first["segmentation"]))
     except BadImage as error:
         missing = Kept("no image", asked.indices, str(error))
         return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=asked._replace(kept=[missing]))
@@ -138,9 +135,3 @@ def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: Stag
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
         return refiner.cut(image, instances, token=asked._replace(kept=kept))
-
-
-def _stated_frame(record: Record) -> tuple[int, int] | None:
-    """(H, W) that an RLE says; polygons do not."""
-    size = record["segmentation"].get("size") if isinstance(record["segmentation"], dict) else None
-    return tuple(size) if isinstance(size, list) and len(size) == 2 else None

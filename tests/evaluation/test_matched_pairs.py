@@ -11,7 +11,7 @@ import pytest
 from bpr.errors import BPRError
 from bpr.evaluation.case import PROTOCOLS, Case
 from bpr.evaluation.inputs import Detections, check_annotations, check_detections
-from bpr.evaluation.matched_pairs import Pair, PairScores, bootstrap_interval, check_aligned, compare, match_pairs, score_records, shares
+from bpr.evaluation.matched_pairs import Pair, PairScores, check_aligned, compare, match_pairs, score_records, shares
 from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.formats.rle import encode_mask
@@ -99,17 +99,6 @@ def test_pairs_stay_those_of_the_coarse_file() -> None:
 def test_shares_meet_their_thresholds() -> None:
     counted = shares(np.array([0.0011, 0.001, 0, -0.001, -0.0011, -0.01, -0.011, 0.5]))
     assert (counted.improved, counted.unchanged, counted.harmed, counted.harmed_clearly) == (2 / 8, 3 / 8, 3 / 8, 1 / 8)
-
-
-def test_the_interval_draws_images_and_repeats() -> None:
-    random = np.random.default_rng(1)
-    images = np.repeat(np.arange(30), 4)
-    change = np.repeat(random.normal(0.1, 0.05, 30), 4)  # the pairs of an image move together
-    low, high = bootstrap_interval(change, images)
-    assert low < change.mean() < high
-    assert (low, high) == bootstrap_interval(change, images)
-    error = change[::4].std() / np.sqrt(30)  # of a mean over 30 images, not over 120 pairs
-    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
 
 
 def test_a_comparison_needs_no_order_among_images() -> None:

@@ -18,7 +18,7 @@ from bpr.evaluation.fits import FitTable, crop_around
 from bpr.evaluation.inputs import check_detections
 from bpr.evaluation.measured import Fixed, Ratios, interval
 from bpr.evaluation.metrics import METRICS
-from bpr.evaluation.per_instance import case_rows, instance_rows
+from bpr.evaluation.per_instance import case_rows, rows_of_pairs
 from bpr.evaluation.summary import evaluate
 from bpr.evaluation.tables import to_markdown
 from bpr.formats.rle import decode_mask
@@ -123,16 +123,18 @@ def test_an_interval_is_drawn_from_images() -> None:
     images = np.repeat(np.arange(30), 4)
     before = np.zeros(120)
     change = np.repeat(random.normal(0.1, 0.05, 30), 4)
-    low, high = interval(Ratios.mean(before, images, 40), Ratios.mean(change, images, 40), 2000)
+    sides = Ratios.mean(before, images, 40), Ratios.mean(change, images, 40)
+    low, high = interval(*sides)
     assert low < change.mean() < high
+    assert (low, high) == interval(*sides)
     assert high - low == pytest.approx(2 * 1.96 * change[::4].std() / np.sqrt(30), rel=0.1)
 
 
 def test_rows_of_cases_are_those_of_files() -> None:
     before, after = case_of(SHIFTED, TWO), [found(square(5, 5)), SHIFTED[1]]
     refined = case_of(after, TWO, coarse=before)
-    detections = [check_detections(records, TWO, "x") for records in (SHIFTED, after)]
-    assert case_rows(before, refined) == instance_rows(*detections, TWO)
+    files = [check_detections(records, TWO, "x").records for records in (SHIFTED, after)]
+    assert case_rows(before, refined) == rows_of_pairs(before.pairs, *files, TWO)
 
 
 def test_fast_gives_the_same(small_set: SmallSet, tmp_path: Path) -> None:

@@ -28,8 +28,6 @@ def test_a_match_a_miss_and_a_false_positive() -> None:
     # 1 and 7: 6 of 8. 2 and 8: 2 of 4 is not more than half, so one is missed and one too many.
     counts = panoptic_counts(truth, segments((1, 5), (2, 6)), found, segments((7, 5), (8, 6)))
     assert counts == {5: PanopticCounts(0.75, 1, 0, 0), 6: PanopticCounts(0, 0, 1, 1)}
-    assert (counts[5].pq, counts[5].sq, counts[5].rq) == (0.75, 0.75, 1)
-    assert counts[6].pq == 0
 
 
 def test_the_class_has_to_agree() -> None:

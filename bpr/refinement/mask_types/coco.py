@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bpr.formats.rle import decode_mask, encode_mask, string_to_runs
+from bpr.formats.rle import decode_mask, encode_mask, frame_of, string_to_runs
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
@@ -13,12 +13,6 @@ from bpr.refinement.predictor import Instance
 
 def _is_segmentations(masks: Any) -> bool:
     return isinstance(masks, list) and all(isinstance(mask, (dict, list)) for mask in masks)
-
-
-def size_of(segmentation: Any) -> Frame | None:
-    """(H, W) that an RLE says; polygons do not."""
-    size = segmentation.get("size") if isinstance(segmentation, dict) else None
-    return tuple(size) if isinstance(size, (list, tuple)) else None
 
 
 def _read(masks: list[Any], frame: Frame) -> list[Instance]:
@@ -37,4 +31,4 @@ def like_segmentation(old: Any, mask: BoxMask) -> dict[str, Any]:
     return {**rle, "counts": string_to_runs(rle["counts"]).tolist()} if isinstance(counts, list) else rle
 
 
-SEGMENTATIONS = Adapter(_is_segmentations, lambda masks: size_of(masks[0]) if masks else None, _read, _write)
+SEGMENTATIONS = Adapter(_is_segmentations, lambda masks: frame_of(masks[0]) if masks else None, _read, _write)

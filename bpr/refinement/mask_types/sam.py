@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from bpr.formats.coco import with_mask
-from bpr.formats.rle import decode_mask
+from bpr.formats.rle import decode_mask, frame_of
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.mask_types.arrays import is_stack, last_two, like_stack, read_array, read_stack, to_array, write_stack
-from bpr.refinement.mask_types.coco import like_segmentation, size_of
+from bpr.refinement.mask_types.coco import like_segmentation
 from bpr.refinement.predictor import Instance
 
 
@@ -25,7 +25,7 @@ def _is_generated(masks: Any) -> bool:
 
 def _frame(given: list[dict[str, Any]]) -> Frame | None:
     first = given[0]["segmentation"]
-    return last_two(first) if is_stack(first) else size_of(first)
+    return last_two(first) if is_stack(first) else frame_of(first)
 
 
 def _read(given: list[dict[str, Any]], frame: Frame) -> list[Instance]:

@@ -35,9 +35,9 @@ class Instance:
     row: InstanceRow | None = None
 
     @property
-    def area(self) -> int:
-        """Of the object where it is known, of the coarse mask otherwise."""
-        return (self.truth or self.before).area
+    def area(self) -> float:
+        """In pixels: of the object, as its file states it, where it is known; of the coarse mask otherwise."""
+        return self.row.area if self.row else self.before.area
 
     @property
     def size(self) -> Size:

@@ -32,7 +32,7 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
         "class": instance.category,
         "score": instance.score,
         "size": instance.size,
-        "area": instance.area,
+        "area": round(instance.area),
         "change": _points(instance.change),
         "agreement": _points(instance.agreement),
         "areaChange": _points(instance.area_change),

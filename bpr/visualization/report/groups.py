@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from bpr.evaluation.breakdowns import SCORES
 from bpr.evaluation.matched_pairs import UNCHANGED
 from bpr.visualization.report.collect import Instance
 
 Key = TypeVar("Key", bound=Hashable)
 
 SIZES = {"small": "small, below 32² px", "medium": "medium", "large": "large, from 96² px"}
-SCORE_EDGES = (0.25, 0.5, 0.75, 0.9)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def by_size(instances: Sequence[Instance]) -> list[Group]:
 
 def by_score(instances: Sequence[Instance]) -> list[Group]:
     """Scores in steps, low first; instances without a score are left out."""
-    members = _members(instances, lambda instance: None if instance.score is None else bisect_right(SCORE_EDGES, instance.score))
-    edges = (0, *SCORE_EDGES, 1)
+    members = _members(instances, lambda instance: None if instance.score is None else bisect_right(SCORES, instance.score))
+    edges = (0, *SCORES, 1)
     return [_score_group(edges[step], edges[step + 1], members[step]) for step in sorted(step for step in members if step is not None)]
 
 

@@ -114,9 +114,9 @@ def test_groups_lead_to_the_filter_that_shows_them(made: MadeSet) -> None:
     sizes, scores, classes = by_size(instances), by_score(instances), by_class(instances)
     assert [(group.name, group.query, group.count) for group in sizes] == [("medium", "size=medium", 12)]
     assert [(group.query, group.count, group.harmed) for group in scores] == [
-        ("score=0%2C0.25", 3, 0),
-        ("score=0.25%2C0.5", 3, 0),
-        ("score=0.5%2C0.75", 6, 0.5),
+        ("score=0.05%2C0.3", 3, 0),
+        ("score=0.3%2C0.5", 3, 0),
+        ("score=0.5%2C0.7", 6, 0.5),
     ]
     assert {group.name: group.harmed for group in classes} == {"square": 0.5, HOSTILE_CLASS: 0}
     assert "<" not in classes[0].query + classes[1].query
