@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
-from report_picture import save
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
 
 import bpr
+from benchmarks.report_picture import save
 from bpr.app.server import listen, make_app
 
 OUT = Path(__file__).parents[1] / "docs" / "assets" / "app.jpg"

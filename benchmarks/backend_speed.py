@@ -26,7 +26,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
 
 from benchmarks.exported_networks import CONFIGS, exported_network
-from benchmarks.model_table import processor
+from benchmarks.measuring import in_turn, processor
 from bpr.backends import model_file, named_models
 from bpr.backends.gates import passed
 from bpr.backends.mmseg import SegmentorPredictor
@@ -87,22 +87,11 @@ def noise(scheme: PatchScheme) -> PatchBatch:
     return PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
 
 
-def in_turn(runs: dict[str, Run], repeats: int) -> dict[str, np.ndarray]:
-    """(repeats,) seconds of every run: two rounds to warm up, then all of them one after the other, ``repeats`` times."""
-    spent: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats + 2):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            spent[name].append(time.perf_counter() - start)
-    return {name: np.array(seconds[2:]) for name, seconds in spent.items()}
-
-
 def measure(name: str, repeats: int) -> dict[str, Any]:
     predictors = sides(name)
     batch = noise(next(iter(predictors.values()))[0].scheme)
     spent = in_turn({label: partial(predictor.predict, batch) for label, (predictor, _) in predictors.items()}, repeats)
-    rows = [row(label, seconds, spent[BASELINE], predictors[label][1]) for label, seconds in spent.items()]
+    rows = [row(label, np.array(seconds), np.array(spent[BASELINE]), predictors[label][1]) for label, seconds in spent.items()]
     best = max((one for one in rows if one["passed"]), key=lambda one: one["ratio"])
     return {"model": name, "rows": rows, "best": best["name"], "best_ratio": best["ratio"]}
 

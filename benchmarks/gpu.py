@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,9 @@ sys.path.insert(0, str(ROOT))  # benchmarks/ is part of the checkout, not of the
 
 from benchmarks.exported_networks import CONFIGS, exported_network  # noqa: E402
 from benchmarks.measuring import provenance  # noqa: E402
-from benchmarks.parity import REFERENCE, Davis, compared  # noqa: E402
+from benchmarks.parity import REFERENCE, compared, refined  # noqa: E402
 from benchmarks.photos import Load, street_photos  # noqa: E402
+from benchmarks.quality import Split  # noqa: E402
 from bpr.analysis.timing import PAPER, time_stages  # noqa: E402
 from bpr.backends import load_predictor  # noqa: E402
 from bpr.backends.mmseg import GraphedPredictor, SegmentorPredictor  # noqa: E402
@@ -124,23 +126,20 @@ def measure(name: str, load: Load, device: str, most: dict[str, float]) -> dict[
 def measure_together(name: str, load: Load, device: str, processes: int) -> dict[str, Any]:
     """Images a second of so many processes on one GPU, each with its share of the cores and all images of ``load`` to refine."""
     context = multiprocessing.get_context("spawn")
-    refine = partial(_refine_together, name, load, device, BATCH, processes)
-    with ProcessPoolExecutor(processes, context, initializer=_meet_at, initargs=(context.Barrier(processes),)) as pool:
+    with context.Manager() as manager, ProcessPoolExecutor(processes, context) as pool:
+        refine = partial(_refine_together, name, load, device, BATCH, processes, manager.Barrier(processes))
         begun, ended = zip(*pool.map(refine, range(processes)), strict=True)
     return {"processes": processes, "images_per_second": processes * len(load.files) / (max(ended) - min(begun))}
 
 
-def _meet_at(barrier: Any) -> None:
-    global _all_ready
-    _all_ready = barrier
-
-
-def _refine_together(name: str, load: Load, device: str, batch: int, processes: int, number: int) -> tuple[float, float]:
+def _refine_together(
+    name: str, load: Load, device: str, batch: int, processes: int, all_ready: Barrier, number: int
+) -> tuple[float, float]:
     """When the second of two runs began, which all processes start at once, and when it ended."""
     take_cores(number, processes)
     predictor, workers = graphed(name, device, batch), max(1, 8 // processes)
     load.refine(predictor, workers)
-    _all_ready.wait(LONGEST_START)
+    all_ready.wait(LONGEST_START)
     begun = time.monotonic()
     load.refine(predictor, workers)
     return begun, time.monotonic()
@@ -148,12 +147,12 @@ def _refine_together(name: str, load: Load, device: str, batch: int, processes: 
 
 def gates(data: Path, device: str) -> list[dict[str, Any]]:
     """What torch's graphs change on DAVIS val, model by model."""
-    davis, rows = Davis(data), []
+    split, rows = Split.read(data, "davis_val"), []
     for name in CONFIGS:
         packaged = load_predictor(name, backend=REFERENCE)
-        reference, network = davis.refine(packaged), exported_network(name).to(device)
+        reference, network = refined(split, packaged), exported_network(name).to(device)
         for arithmetic, bf16 in (("float32", False), ("bfloat16", True)):
-            found = davis.refine(GraphedPredictor(network, packaged.scheme, bf16=bf16))
+            found = refined(split, GraphedPredictor(network, packaged.scheme, bf16=bf16))
             rows.append({"model": name, "arithmetic": arithmetic, **compared(found, reference, exact=not bf16)})
     return rows
 

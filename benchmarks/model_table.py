@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import sys
 import tempfile
 import time
@@ -29,7 +28,10 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
 import bpr.models  # noqa: F401
+from benchmarks.measuring import processor
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
 from bpr.formats.files import atomic_open, read_json, write_json
@@ -125,12 +127,6 @@ def conditions(threads: int) -> dict[str, Any]:
     """What the rates depend on."""
     versions = {"torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "python": platform.python_version()}
     return {"processor": processor(), "cores": os.cpu_count(), "threads": threads, "batch": BATCH, "versions": versions}
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    named = re.search(r"model name\s*: (.+)", info.read_text()) if info.is_file() else None
-    return named[1] if named else platform.processor()
 
 
 def cells(row: dict[str, Any]) -> list[str]:

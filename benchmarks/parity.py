@@ -10,24 +10,23 @@ What fails stays in the record, and `--backend auto` does not take it. Numbers o
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.quality import Split
 from bpr.backends import load_predictor, model_file, named_models
 from bpr.backends.gates import record_beside, within_gate
 from bpr.backends.registry import BACKENDS, Backend
 from bpr.cli.options import versions_of
-from bpr.evaluation.case import PROTOCOLS, Case
-from bpr.evaluation.inputs import check_annotations, check_detections
 from bpr.evaluation.matched_pairs import score_records
-from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.formats.coco import Record
 from bpr.formats.files import read_json, sha256_of, write_json
-from bpr.formats.images import ImageFolder
 from bpr.refinement.predictor import Predictor
-from bpr.refinement.refiner import Refiner
-from bpr.refinement.runner import refine_records
 
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime", "openvino", "torch")
 REFERENCE = "onnxruntime"
@@ -41,24 +40,10 @@ class Refined:
     points: float
 
 
-class Davis:
-    """The matched pairs of DAVIS val."""
-
-    def __init__(self, data: Path) -> None:
-        annotations, results = data / "davis/annotations/instances_val.json", data / "detections/davis_val.segm.json"
-        document = check_annotations(read_annotations(annotations), str(annotations))
-        case = Case(check_detections(read_results(results), document, str(results)), document, PROTOCOLS["coco"])
-        self.images = ImageFolder(data / "davis/val", document["images"])
-        self.coarse, self.pairs = case.records, case.pairs
-
-    def refine(self, predictor: Predictor) -> Refined:
-        asked = sorted({pair.record for pair in self.pairs})
-        refined, _ = refine_records([self.coarse[index] for index in asked], self.images, Refiner(predictor))
-        after = list(self.coarse)
-        for index, record in zip(asked, refined, strict=True):
-            after[index] = record
-        scores = score_records(after, self.pairs)
-        return Refined(refined, 100 * float(scores.boundary_f.mean()))
+def refined(split: Split, predictor: Predictor) -> Refined:
+    pairs, (records, _) = split.coarse.pairs, split.refined(predictor)
+    points = 100 * float(score_records(records, pairs).boundary_f.mean())
+    return Refined([records[index] for index in sorted({pair.record for pair in pairs})], points)
 
 
 def compared(found: Refined, reference: Refined, exact: bool) -> dict[str, Any]:
@@ -68,14 +53,14 @@ def compared(found: Refined, reference: Refined, exact: bool) -> dict[str, Any]:
     return {"passed": within_gate(exact, share, points), "exact": exact, "equal_masks": share, "f2_points": points, "masks": len(equal)}
 
 
-def measure(davis: Davis, model: str) -> dict[str, Any]:
+def measure(split: Split, model: str) -> dict[str, Any]:
     """The entry of one model's file."""
     origin = original(model)
-    reference = davis.refine(load_predictor(origin, backend=REFERENCE))
+    reference = refined(split, load_predictor(origin, backend=REFERENCE))
     backends = {}
     for backend in runnable(model):
         same = origin == model and backend.name == REFERENCE
-        found = reference if same else davis.refine(load_predictor(model, backend=backend.name))
+        found = reference if same else refined(split, load_predictor(model, backend=backend.name))
         backends[backend.name] = compared(found, reference, backend.exact and origin == model)
         print(model, backend.name, backends[backend.name], flush=True)
     return {"model": model_file(model).name, "against": f"{model_file(origin).name} on {REFERENCE}", "backends": backends}
@@ -97,12 +82,12 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with davis/ and detections/")
     parser.add_argument("--models", nargs="+", default=list(named_models()), help="names (default: all that come with the package)")
     args = parser.parse_args()
-    davis = Davis(args.data)
+    split = Split.read(args.data, "davis_val")
     for model in args.models:
         path = model_file(model)
         record = record_beside(path)
         known = read_json(record, "a record of this script") if record.is_file() else {}
-        entry = {**measure(davis, model), "date": time.strftime("%Y-%m-%d"), "versions": versions_of(PACKAGES)}
+        entry = {**measure(split, model), "date": time.strftime("%Y-%m-%d"), "versions": versions_of(PACKAGES)}
         write_json(record, merged(known, sha256_of(path), entry), indent=1)
 
 

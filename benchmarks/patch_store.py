@@ -27,9 +27,12 @@ import cv2
 import numpy as np
 import torch
 from mmengine.registry import init_default_scope
-from png_triplets import PARTS, TripletDataset, write_triplets
-from street_scenes import FRAME, scene
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.measuring import processor
+from benchmarks.png_triplets import PARTS, TripletDataset, write_triplets
+from benchmarks.street_scenes import FRAME, scene
 from bpr.datasets.patch_dataset import PatchDataset
 from bpr.datasets.patch_store import PatchStore
 from bpr.formats.files import sha256_of, write_json
@@ -220,8 +223,7 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def hardware() -> str:
-    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}"
+    return f"{os.cpu_count()} cores of {processor()}"
 
 
 def measure(folder: Path, scale: float) -> dict[str, Any]:

@@ -58,16 +58,21 @@ class Split:
 
     def measure(self, model: str, predictor: Predictor, precision: bool) -> dict[str, Any]:
         """The numbers of ``bpr eval``; without ``precision`` only the records of the matched pairs are refined."""
-        records, left = self.coarse.records, Path("runs") / f"{self.name}.{model}.json"
+        left = Path("runs") / f"{self.name}.{model}.json"
         if precision and left.is_file():
             return self.compared(check_detections(read_results(left), self.coarse.document, str(left)).records, precision)
-        paired = {pair.record for pair in self.coarse.pairs}
-        asked = [i for i, record in enumerate(records) if i in paired or (precision and record["score"] >= LEAST_SCORE)]
+        after, patches = self.refined(predictor, every=precision)
+        return {"patches": patches, **self.compared(after, precision)}
+
+    def refined(self, predictor: Predictor, every: bool = False) -> tuple[list[Record], int]:
+        """All records, those of the matched pairs refined, with ``every`` all of a score that counts; how many patches that took."""
+        records, paired = self.coarse.records, {pair.record for pair in self.coarse.pairs}
+        asked = [i for i, record in enumerate(records) if i in paired or (every and record["score"] >= LEAST_SCORE)]
         refined, report = refine_records([records[i] for i in asked], self.images, Refiner(predictor))
         after = list(records)
         for index, record in zip(asked, refined, strict=True):
             after[index] = record
-        return {"patches": report.patches, **self.compared(after, precision)}
+        return after, report.patches
 
     def compared(self, after: list[Record], precision: bool) -> dict[str, Any]:
         """The numbers of ``bpr eval`` for the refined records ``after``."""

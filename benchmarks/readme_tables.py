@@ -8,15 +8,15 @@ A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``
 from __future__ import annotations
 
 import re
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gpu_tables
-import held_out_tables
-import quality_tables
-from measuring import Timing, table
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
 
+from benchmarks import gpu_tables, held_out_tables, quality_tables
+from benchmarks.measuring import Timing, table
 from bpr.errors import BPRError
 from bpr.formats import limits
 from bpr.formats.files import atomic_open, read_json

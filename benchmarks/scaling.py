@@ -26,6 +26,7 @@ from bpr.backends import load_predictor  # noqa: E402
 from bpr.formats.coco import read_results  # noqa: E402
 from bpr.formats.files import write_json  # noqa: E402
 from bpr.refinement.predictor import IdentityPredictor  # noqa: E402
+from bpr.visualization.plots import import_pyplot, save_png  # noqa: E402
 
 REPEATS, IMAGES = 5, 4
 
@@ -71,11 +72,7 @@ def load(point: Point, folder: Path) -> Load:
 
 def plot(curves: dict[str, list[dict[str, Any]]], out: Path) -> None:
     """One panel per curve: median and quartiles in milliseconds an image."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = import_pyplot()
     figure, axes = pyplot.subplots(1, len(curves), figsize=(3.4 * len(curves), 3), squeeze=False, layout="constrained")
     for axis, (title, points) in zip(axes[0], curves.items(), strict=True):
         low, median, high = ([1000 * point["seconds"][key] for point in points] for key in ("low", "median", "high"))
@@ -84,8 +81,7 @@ def plot(curves: dict[str, list[dict[str, Any]]], out: Path) -> None:
         axis.fill_between(x, low, high, alpha=0.3)
         axis.set(xlabel=title, ylim=(0, None))
     axes[0][0].set_ylabel("ms an image, no network")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=120)
+    save_png(figure, out)
     pyplot.close(figure)
 
 

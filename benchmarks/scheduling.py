@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.measured_rates import Rates, measured_rates
 from bpr.formats.files import atomic_open, write_json
+from bpr.visualization.plots import import_pyplot, save_png
 
 Chunk = tuple[int, int]
 CHUNKS = (16, 64, 256, 1024, 4096, 16384)
@@ -193,11 +194,7 @@ def _way(row: dict[str, Any]) -> str:
 
 
 def plot(path: str, rows: Sequence[dict[str, Any]]) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = import_pyplot()
     figure, axes = pyplot.subplots(figsize=(6, 3.4), layout="constrained")
     chunks = [row for row in rows if row["images_per_chunk"]]
     axes.plot([row["images_per_chunk"] for row in chunks], [row["over_ideal"] for row in chunks], "o-", color="#1f9e8a", label="chunks")
@@ -205,8 +202,7 @@ def plot(path: str, rows: Sequence[dict[str, Any]]) -> None:
     axes.set(xscale="log", xlabel="images per chunk", ylabel="time over ideal", ylim=(0.9, None))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
-    with atomic_open(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=130, metadata={"Software": None})
+    save_png(figure, path)
     pyplot.close(figure)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,9 @@ import cv2
 import numpy as np
 import onnxruntime
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.measuring import processor
 from bpr.backends import load_predictor, named_models
 from bpr.cli.options import add_workers
 from bpr.errors import BPRError
@@ -100,7 +102,7 @@ def provenance(args: argparse.Namespace, task: Task) -> dict[str, Any]:
         "images": len({pair.image_id for pair in task.pairs}),
         "pairs": len(task.pairs),
         "before": score_records(task.coarse.records, task.pairs).means(),
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "workers": args.workers},
+        "machine": {"processor": processor(), "cores": os.cpu_count(), "workers": args.workers},
         "versions": {"numpy": np.__version__, "opencv": cv2.__version__, "onnxruntime": onnxruntime.__version__},
         "date": time.strftime("%Y-%m-%d"),
         "command": f"python benchmarks/schemes.py {Path(args.results).name} --model {args.model}"

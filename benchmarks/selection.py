@@ -11,7 +11,7 @@ by passes of their own.
 from __future__ import annotations
 
 import argparse
-import platform
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +20,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from quality import PACKAGES, SETS
-from selection_signals import SIGNALS, Subject, cheap_answers
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.measuring import processor
+from benchmarks.quality import PACKAGES, SETS
+from benchmarks.selection_signals import SIGNALS, Subject, cheap_answers
 from bpr.backends import named_models
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.cli.options import versions_of
@@ -218,7 +221,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "curves": {**curves, **shared, "random": {"ranked": run.random_curve()}},
         "spaced": spaced,
         "seconds": run.seconds,
-        "machine": {"processor": platform.machine(), "threads": 1},
+        "machine": {"processor": processor(), "threads": 1},
         "versions": versions_of(PACKAGES),
         "date": time.strftime("%Y-%m-%d"),
     }  # fmt: skip

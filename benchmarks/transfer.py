@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +25,9 @@ from typing import Any
 
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
+
+from benchmarks.measuring import processor
 from bpr.backends import load_predictor
 from bpr.cli.main import main as bpr
 from bpr.cli.options import versions_of
@@ -211,7 +213,7 @@ def write(study: Study, cells: Sequence[dict[str, Any]], out: Path) -> None:
     settings = {"config": Path(study.config).name, "iterations": study.iterations, "batch": BATCH, "amp": study.amp}
     words = ["--config", study.config, "--iterations", str(study.iterations)]
     source = {
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
+        "machine": {"processor": processor(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
         "versions": versions_of(PACKAGES),
         "date": time.strftime("%Y-%m-%d"),
         "command": " ".join(["python benchmarks/transfer.py DATA", *words, *(["--amp"] if study.amp else [])]),

@@ -15,6 +15,7 @@ import hashlib
 import json
 import mmap
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ import numpy as np
 from bpr.datasets.journal import Journal, Progress
 from bpr.errors import BPRError, shown
 from bpr.formats.files import read_json, write_json
-from bpr.geometry.scheme import TRAINED, PatchScheme
+from bpr.geometry.scheme import CUTTING, TRAINED, PatchScheme
 
 FORMAT = "bpr-patch-store"
 VERSION = 1
@@ -110,8 +111,7 @@ def _read_row(array: np.memmap, row: int) -> np.ndarray:
 
 def _shape_of(scheme: PatchScheme) -> dict[str, Any]:
     """What must agree between a store and a training; the suppression may differ (paper: .25 and .55)."""
-    values = scheme.to_dict()
-    return {name: values[name] for name in TRAINED}
+    return _values(scheme, TRAINED)
 
 
 class PatchStoreWriter:
@@ -191,13 +191,18 @@ def finished_build(folder: str | Path, scheme: PatchScheme, source: dict[str, An
     """What a finished store of this very scheme and source holds; None where there is no such store."""
     if not (Path(folder) / "manifest.json").is_file():
         return None
-    manifest = PatchStore(folder).manifest
-    same = {name: manifest[name] for name in _made_of(scheme, source)} == _made_of(scheme, source)
-    return Progress(**manifest["built"]) if same else None
+    store = PatchStore(folder)
+    same = _made_of(store.scheme, store.manifest["source"]) == _made_of(scheme, source)
+    return Progress(**store.manifest["built"]) if same else None
 
 
 def _made_of(scheme: PatchScheme, source: dict[str, Any]) -> dict[str, Any]:
-    return {"format": FORMAT, "version": VERSION, "scheme": scheme.to_dict(), "source": source}
+    return {"format": FORMAT, "version": VERSION, "scheme": _values(scheme, CUTTING), "source": source}
+
+
+def _values(scheme: PatchScheme, names: Sequence[str]) -> dict[str, Any]:
+    values = scheme.to_dict()
+    return {name: values[name] for name in names}
 
 
 def _fingerprint(made_of: dict[str, Any]) -> str:

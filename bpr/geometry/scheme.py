@@ -17,6 +17,8 @@ Blend = Literal["mean", "centred"]
 BLENDS: tuple[str, ...] = get_args(Blend)
 TRAINED = ("side", "padding", "inputs")
 """What a network is trained for; the other numbers only say where to look."""
+CUTTING = ("kind", *TRAINED, "nms_iou", "cover_margin")
+"""What decides which patches are cut of a coarse mask, and how; the other numbers are for refining alone."""
 
 LARGEST_NUMBER = 4096
 """Of the whole numbers that a file may ask for, the window among them (the paper: 512): more would take all memory or time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -146,6 +147,15 @@ def test_resuming_a_finished_build_leaves_it_and_says_the_same(
     assert printed[0].startswith("4 records: 2 matched, 0 without a match, 2 unreadable")
     assert extract(small_set, tmp_path / "store", "--resume", "--nms-iou", "0.5") == 1
     assert "already holds a patch store" in capsys.readouterr().err
+
+
+def test_a_store_of_a_release_with_other_ways_of_refining_is_finished(small_set: SmallSet, tmp_path: Path) -> None:
+    assert extract(small_set, tmp_path / "store") == 0
+    manifest = tmp_path / "store" / "manifest.json"
+    built = json.loads(manifest.read_text())
+    built["scheme"]["keep"] = 0.5  # 0.2.0 wrote all of its scheme
+    manifest.write_text(json.dumps(built))
+    assert extract(small_set, tmp_path / "store", "--resume") == 0
 
 
 def test_the_stores_of_shards_are_the_whole_one_after_the_other(
