@@ -4,7 +4,7 @@
 
 Every attempt draws 1, 2 or 4 ranks, waits until an image reaches a journal, and a random time; then one rank dies by SIGKILL, and
 a little later the others, as when a scheduler ends a broken job. Each attempt goes on with --resume; when a run gets to its end, its
-bytes are compared with the undisturbed run's and the next one begins. Takes about four minutes on two cores.
+bytes are compared with the undisturbed run's and the next one begins. docs/results/chaos.json has how long that took.
 """
 
 from __future__ import annotations

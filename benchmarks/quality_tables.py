@@ -16,6 +16,25 @@ PRECISE = {**{name: f"{name}/COCO" for name in ("AP", "AP_S", "AP_M", "AP_L")}, 
 SIZES = ("_S", "_M", "_L")
 
 
+HEADLINE = (
+    ("DAVIS val (video, crisp truth): boundary F, 2 px", "davis_val", "F@2px/matched"),
+    ("DAVIS val: mask IoU", "davis_val", "IoU/matched"),
+    ("COCO val2017 (polygons): boundary F, 2 px", "coco_val2017", "F@2px/matched"),
+    ("COCO val2017: mask AP", "coco_val2017", "AP/COCO"),
+)
+
+
+def headline(model: str) -> str:
+    """Four numbers of a model before and after, and how many masks it harmed."""
+    found = read_json(RESULTS / "quality" / f"{model}.json", "numbers of quality.py")
+    lines = ["| | masks given | refined | made worse by over a point of IoU |", "|---|---:|---:|---:|"]
+    for label, split, name in HEADLINE:
+        row, harmed = found[split]["rows"][name], found[split]["shares"]["harmed_clearly"]
+        worse = f"{100 * harmed:.1f} % of masks" if name.startswith("F@") else ""
+        lines.append(f"| {label} | {100 * row['before']:.1f} | **{100 * row['value']:.1f}** | {worse} |")
+    return "\n".join(lines)
+
+
 def refiners(name: str) -> str:
     """One row per refiner on the same matched pairs; of the constant steps only the best."""
     report = read_json(RESULTS / f"{name}.refiners.json", "a table of classical_refiners.py")

@@ -242,6 +242,7 @@ def limit_rows() -> str:
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
     **{name: partial(written, name) for name in ("schemes", "models", "patch_store", "transfer", "capacity", "scheduling", "int8_ceiling")},
+    "headline": lambda: quality_tables.headline("starter"),
     "quality": lambda: quality_tables.quality("quality", precise=True),
     "small_models": lambda: quality_tables.quality("ablations", precise=True),
     "ablations": lambda: quality_tables.quality("ablations", precise=False),
@@ -277,8 +278,12 @@ TABLES = {
 }
 
 
+def pages_with_tables() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
 def main() -> None:
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in pages_with_tables():
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"<!-- table:([a-z]\w*) -->", text):
             try:

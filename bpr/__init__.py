@@ -40,8 +40,8 @@ def load(
         scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
         nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
         blend: where patches overlap, the plain ``mean``, or ``centred``: a patch's middle counts more (default: the model's).
-        caution: change a pixel only where the network is surer than one half by so much, .1 say: harms fewer masks, gains less
-            (default: the model's).
+        caution: change a pixel only where the network is surer than one half by so much, .1 say: harms fewer masks, and boundaries gain
+            a little less F (default: the model's).
         wide: refine instances of at least ``wide**2`` pixels with patches of this side first; 0: not (default: the model's).
         passes: look at a mask at most so many times (default: the model's).
         withdrawn: look again only where the boundary has withdrawn so many pixels into the mask, and average with the first look;

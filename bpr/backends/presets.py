@@ -16,7 +16,7 @@ from bpr.refinement.predictor import Predictor
 BYTES = re.compile(r"\b(avx512_vnni|avx_vnni|amx_int8)\b")
 """What Linux calls a processor that multiplies bytes without losing any."""
 ROUNDED = "openvino-bf16"
-"""What runs an int8 file fastest; the layers that stay in float take bfloat16 where the processor has it."""
+"""What runs an int8 file; the layers that stay in float take bfloat16 where the processor has it."""
 
 
 @dataclass(frozen=True)

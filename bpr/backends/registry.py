@@ -106,19 +106,19 @@ BACKENDS = {
         Backend("torch", ".pth", _torch(bf16=False), TORCH, reference=True),
     )
 }
-"""Fastest first; benchmarks/backend_speed.py measures those of this machine."""
+"""The preferred first; benchmarks/backend_speed.py measures those of this machine."""
 NAMES = (AUTO, *BACKENDS)
 SUFFIXES = frozenset(backend.suffix for backend in BACKENDS.values())
 
 
 def choose(model: Path, name: str = AUTO) -> Backend:
-    """The backend ``name``, or with ``auto`` the fastest exact one that is installed and has passed its gate for ``model``.
+    """The backend ``name``, or with ``auto`` the first exact one that is installed and has passed its gate for ``model``.
 
     Raises:
         BPRError: no such backend, it reads other files, or it is not installed.
     """
     if name == AUTO:
-        return _fastest(model)
+        return _preferred(model)
     if name not in BACKENDS:
         raise BPRError(f"backend {name!r}: expected one of {', '.join(NAMES)}")
     backend = BACKENDS[name]
@@ -130,7 +130,7 @@ def choose(model: Path, name: str = AUTO) -> Backend:
     return backend
 
 
-def _fastest(model: Path) -> Backend:
+def _preferred(model: Path) -> Backend:
     able = [backend for backend in BACKENDS.values() if backend.suffix == model.suffix and backend.exact]
     trusted = (backend for backend in able if backend.reference or (not backend.missing() and passed(model, backend.name)))
     return next(trusted)

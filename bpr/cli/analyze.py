@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bpr.formats.images import ImageFinder
 
 HELP = "the paper's analyses: upper bound, scatter, failures, patches, images, schemes, timing"
-EXAMPLE = "tools/analyze.py failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.png"
+EXAMPLE = "tools/analyze.py failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

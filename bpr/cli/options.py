@@ -45,7 +45,7 @@ def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     _add_numbers(parser, *["the model's"] * 4)
     blend = "where patches overlap: their mean, or the middle of a patch counts more (default: the model's)"
     parser.add_argument("--blend", choices=BLENDS, help=blend)
-    caution = "change a pixel only where the network is surer than one half by P: harms fewer masks, gains less (default: the model's)"
+    caution = "change a pixel only where the network is surer than one half by P: harms fewer masks, boundaries gain a little less F (default: the model's)"
     parser.add_argument("--caution", type=float, metavar="P", help=caution)
     wide = "first refine large instances by patches of this side; 0: none (default: the model's)"
     parser.add_argument("--wide", type=int, metavar="PX", help=wide)

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, in the place of --model and --backend")
     parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: the fastest that is exact)")
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: the first of them that is exact and has passed its gate)")
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_model_scheme(parser)
     parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")

@@ -34,7 +34,7 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
     """A COCO annotation file with its ``images``, ``annotations`` and ``categories`` lists.
 
     Raises:
-        BPRError: a list is missing an image has no id or file name (``coco_url`` in LVIS), an id is none.
+        BPRError: a list is missing, an image has no id or file name (``coco_url`` in LVIS), an id is none.
     """
     return check_annotations(read_json(path, ANNOTATIONS), path)
 

@@ -76,7 +76,7 @@ class Finished:
 
     Attributes:
         held: (records,) bool: those whose image is finished.
-        damaged: lines that are no more whole.
+        damaged: lines whose checksum fails.
     """
 
     def __init__(self, paths: Iterable[Path], records: int) -> None:
