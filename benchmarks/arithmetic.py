@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from bpr.compiled import kernels
 
-MODULE = "bpr.compiled.loops"
+MODULE = "numba"
 
 
 @contextmanager

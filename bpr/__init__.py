@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = ["BPRError", "Refiner", "load"]
+DEFAULT_MODEL = "starter"
 
 
 def load(
@@ -61,7 +62,7 @@ def load(
     if preset is None:
         from bpr.backends import load_predictor
 
-        return Refiner(load_predictor(model or "starter", config, backend, **options))
+        return Refiner(load_predictor(model or DEFAULT_MODEL, config, backend, **options))
     if model is not None or config is not None or backend != "auto":
         from bpr.errors import BPRError
 

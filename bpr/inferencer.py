@@ -48,7 +48,7 @@ class BPRInferencer(BaseInferencer):
     visualize_kwargs: ClassVar[set[str]] = {"return_vis", "img_out_dir"}
     postprocess_kwargs: ClassVar[set[str]] = {"pred_out_dir"}
 
-    def __init__(self, model: str = "starter", config: str | None = None, *, show_progress: bool = False, **options: Any) -> None:
+    def __init__(self, model: str = bpr.DEFAULT_MODEL, config: str | None = None, *, show_progress: bool = False, **options: Any) -> None:
         # The base class would build a model from a training config; ours comes from a name or a file without one.
         self.model: Refiner = bpr.load(model, config, **options)
         self.pipeline, self.collate_fn, self.visualizer = self._init_pipeline({}), pseudo_collate, None

@@ -11,7 +11,7 @@ from bpr.analysis.failures import reason
 from bpr.analysis.gallery import Gallery, View
 from bpr.errors import BPRError
 from bpr.formats.rle import decode_mask
-from bpr.visualization.draw import COARSE, REFINED, TRUTH, before_after, changed_places
+from bpr.visualization.draw import COARSE, REFINED, TRUTH, before_after, blank, changed_places
 from bpr.visualization.tiles import captioned, close_up, flat, sheet, square_around
 
 TILE = 260
@@ -46,7 +46,7 @@ def draw_patches(gallery: Gallery, indices: Sequence[int], side: int) -> np.ndar
     if not strips:
         raise BPRError(f"{gallery.after.name}: expected masks that differ from those of {gallery.before.name}, got the same")
     words = " | ".join(PATCH_COLUMNS)
-    return sheet(strips, 2, f"{side} px where the masks changed most: {words}", legend=False)
+    return sheet(strips, 2, f"{side} px where the masks changed most: {words}", with_legend=False)
 
 
 def _changed(gallery: Gallery, indices: Sequence[int], side: int) -> Iterator[tuple[View, tuple[int, int, int, int]]]:
@@ -59,7 +59,7 @@ def _changed(gallery: Gallery, indices: Sequence[int], side: int) -> Iterator[tu
 
 def _patch_strip(view: View, box: tuple[int, int, int, int]) -> np.ndarray:
     tiles = [close_up(view.image, box, PATCH_TILE), *(flat(mask, box, PATCH_TILE) for mask in (view.coarse, view.refined, view.truth))]
-    gap = np.full((PATCH_TILE, 4, 3), (24, 26, 30), np.uint8)
+    gap = blank(PATCH_TILE, 4)
     strip = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
     return captioned(strip, [f"{view.row.category}: IoU {100 * view.row.iou_before:.1f} -> {100 * view.row.iou_after:.1f}"])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bpr import DEFAULT_MODEL
 from bpr.backends import load_predictor, model_file
 from bpr.backends.gates import passed
 from bpr.backends.registry import AUTO, BACKENDS
@@ -35,8 +36,8 @@ class Preset:
 
 
 PRESETS = {
-    "accurate": Preset("starter"),
-    "balanced": Preset("starter", int8=True),
+    "accurate": Preset(DEFAULT_MODEL),
+    "balanced": Preset(DEFAULT_MODEL, int8=True),
     "fast": Preset("starter-fast", int8=True, keep=0.75),
 }
 

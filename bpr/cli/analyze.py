@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpr import DEFAULT_MODEL
 from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _add_patches(parser: argparse.ArgumentParser) -> None:
 
 def _add_timing(parser: argparse.ArgumentParser) -> None:
     _add_truth(parser, "json")
-    parser.add_argument("--model", default="starter", help="model name, .onnx or .pth file (default: %(default)s)")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)")
     parser.add_argument("--limit", type=int, help="only the first N images")
 
 

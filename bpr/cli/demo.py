@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpr import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from bpr.demo.scenes import Scene
     from bpr.geometry.masks import BoxMask
@@ -23,7 +25,7 @@ TOLERANCE = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="demo_output", help="folder of the pictures (default: %(default)s)")
-    parser.add_argument("--model", default="starter", help="a model's name, or a .onnx or .pth file (default: %(default)s)")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a model's name, or a .onnx or .pth file (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="first scene (default: %(default)s)")
 
 

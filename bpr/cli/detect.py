@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpr import DEFAULT_MODEL
 from bpr.cli.options import add_model_scheme, import_detection, progress_bar, scheme_options
 from bpr.errors import BadImage, BPRError
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--det-weights", required=True, help="checkpoint of the detector; only tensors are read from it")
     parser.add_argument("--ann", help="COCO file that gives images and categories their ids (default: the file's stem; 1, 2, ...)")
     parser.add_argument("--min-score", type=float, default=0.3, metavar="S", help="leave out detections below (default: %(default)s)")
-    parser.add_argument("--model", default="starter", help="refiner: model name, .onnx or .pth file, identity (default: %(default)s)")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="refiner: model name, .onnx or .pth file, identity (default: %(default)s)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--out", required=True, help="folder to write")
     add_model_scheme(parser)

@@ -27,6 +27,7 @@ BACKENDS = (
 """Those of bpr.backends.registry."""
 PROTOCOLS = ("coco", "lvis", "cityscapes")
 """Those of bpr.evaluation.case."""
+MOST_PROBLEMS_SHOWN = 10
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,7 @@ def add_model_scheme(parser: argparse.ArgumentParser) -> None:
     _add_numbers(parser, *["the model's"] * 4)
     blend = "where patches overlap: their mean, or the middle of a patch counts more (default: the model's)"
     parser.add_argument("--blend", choices=BLENDS, help=blend)
-    caution = "change a pixel only where the network is surer than one half by P: harms fewer masks, boundaries gain a little less F (default: the model's)"
+    caution = "change only what the network is surer of than one half by P: harms fewer masks, for a little F (default: the model's)"
     parser.add_argument("--caution", type=float, metavar="P", help=caution)
     wide = "first refine large instances by patches of this side; 0: none (default: the model's)"
     parser.add_argument("--wide", type=int, metavar="PX", help=wide)
@@ -136,3 +137,11 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
             print(f"{title}: {done}/{total}", file=sys.stderr, flush=True)
 
     yield plain
+
+
+def print_problems(problems: Sequence[str]) -> None:
+    """The first of them on stderr, and how many more there are."""
+    for problem in problems[:MOST_PROBLEMS_SHOWN]:
+        print(problem, file=sys.stderr)
+    if len(problems) > MOST_PROBLEMS_SHOWN:
+        print(f"... and {len(problems) - MOST_PROBLEMS_SHOWN} more", file=sys.stderr)

@@ -10,7 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, progress_bar, scheme_options
+from bpr import DEFAULT_MODEL
+from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, print_problems, progress_bar, scheme_options
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BPRError
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "tools/refine.py results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
-MOST_PROBLEMS_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, in the place of --model and --backend")
     parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: the first of them that is exact and has passed its gate)")
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)")
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_model_scheme(parser)
     parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
@@ -160,10 +160,7 @@ def _weights(args: argparse.Namespace) -> list[str]:
 def print_report(report: RunReport, out: str, ran_on: str = "") -> None:
     """Where the time went, what could not be refined, and last how many records were."""
     print(_summary(report) + ran_on)
-    for problem in report.problems[:MOST_PROBLEMS_SHOWN]:
-        print(problem, file=sys.stderr)
-    if len(report.problems) > MOST_PROBLEMS_SHOWN:
-        print(f"... and {len(report.problems) - MOST_PROBLEMS_SHOWN} more", file=sys.stderr)
+    print_problems(report.problems)
     kept = ", ".join(f"{count} {reason}" for reason, count in sorted(report.kept.items())) or "none"
     skipped = f"; {report.skipped} below --min-score" if report.skipped else ""
     print(f"{report.refined} of {report.records} records refined{skipped}; kept as they were: {kept} -> {out}")
@@ -175,7 +172,7 @@ def _predictor(args: argparse.Namespace, records: Sequence[Record], document: di
     if args.model != "oracle":
         from bpr.backends import load_predictor
 
-        return load_predictor(args.model or "starter", args.config, args.backend, **scheme_options(args))
+        return load_predictor(args.model or DEFAULT_MODEL, args.config, args.backend, **scheme_options(args))
     predictor = _oracle(args, records, document)
     try:
         predictor.scheme = predictor.scheme.changed(**scheme_options(args))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpr.cli.options import FORMATS, add_workers, progress_bar
+from bpr.cli.options import FORMATS, add_workers, print_problems, progress_bar
 
 if TYPE_CHECKING:
     from bpr.evaluation.inputs import Document
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 HELP = "write an HTML report of what refining changed: numbers, plots, every mask before and after"
 EXAMPLE = "tools/report.py refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
-MOST_PROBLEMS_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,10 +65,7 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
 
 def _print(collection: Collection, problems: list[str], args: argparse.Namespace) -> None:
     """What could not be read, and last where the report lies."""
-    for problem in problems[:MOST_PROBLEMS_SHOWN]:
-        print(problem, file=sys.stderr)
-    if len(problems) > MOST_PROBLEMS_SHOWN:
-        print(f"... and {len(problems) - MOST_PROBLEMS_SHOWN} more images", file=sys.stderr)
+    print_problems(problems)
     count, shown = len(collection.instances), min(args.most, len(collection.instances))
     what = "matched pairs" if collection.comparison else "masks (no ground truth: changes, not gains)"
     print(f"{count} {what} of {collection.records} records, {shown} shown -> {Path(args.out) / 'index.html'}")

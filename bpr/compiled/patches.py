@@ -43,6 +43,7 @@ def covering_squares(
             x1, y1 = x0 + side, y0 + side
             boxes[kept] = x0, y0, x1, y1
             kept += 1
+            free[row, column] = bare[row, column] = 0  # whatever the numbers are, no pixel is kept twice
             if not topping_up:
                 for line in range(max(row - side + 1, 0), min(row + side, tall)):
                     far = reach[abs(line - row)]
@@ -153,7 +154,7 @@ def _see(colours: np.ndarray, table: np.ndarray, evidence_at: int, target: np.nd
         target[place, 1] = green
         target[place, 2] = blue
         if evidence_at >= 0:
-            target[place, evidence_at] = table[(red >> 4) << 8 | (green >> 4) << 4 | blue >> 4]
+            target[place, evidence_at] = table[np.int64(red >> 4) << 8 | np.int64(green >> 4) << 4 | np.int64(blue >> 4)]
 
 
 @compiled

@@ -68,13 +68,13 @@ def painted(runs: np.ndarray, height: int) -> tuple[np.ndarray, int, int]:
 
 @compiled
 def counts_string(columns: np.ndarray, left: int, top: int, height: int, width: int) -> np.ndarray:
-    """(n,) uint8 characters of the compressed run lengths, background first, of a (w, h) bool box in a frame."""
+    """(n,) uint8 characters of the compressed run lengths, background first, of a (w, h) uint8 box, 0 for background, in a frame."""
     edges, count = np.empty(columns.size + columns.shape[0] + 1, np.int64), 0
     for column in range(columns.shape[0]):
         line, before = columns[column], False
         place = (left + column) * height + top
         for row in range(line.size + 1):
-            here = row < line.size and line[row]
+            here = row < line.size and line[row] != 0
             if here != before:
                 # A run that ends at the bottom of a column and one that starts at the top of the next are one run.
                 if count and count % 2 == 0 and edges[count - 1] == place + row:

@@ -66,9 +66,15 @@ def compress(segmentation: Any, frame: tuple[int, int] | None = None) -> tuple[d
 def encode_mask(mask: BoxMask) -> dict[str, Any]:
     """Compressed RLE ``{"size": [H, W], "counts": str}``, equal to pycocotools' for the same mask.
 
+    Raises:
+        ValueError: a mask that reaches beyond its frame.
+
     >>> encode_mask(BoxMask.from_frame(np.eye(3, dtype=bool)))
     {'size': [3, 3], 'counts': '013000'}
     """
+    left, top, right, bottom = mask.box
+    if min(left, top) < 0 or bottom > mask.frame[0] or right > mask.frame[1]:
+        raise ValueError(f"mask: expected a box inside its frame of {mask.frame[0]}x{mask.frame[1]} (height x width), got {mask.box}")
     if mask.pixels.size and (compiled := kernels()):
         text = compiled.counts_string(cv2.transpose(mask.pixels.view(np.uint8)), mask.left, mask.top, *mask.frame)
         return {"size": list(mask.frame), "counts": text.tobytes().decode("ascii")}

@@ -13,7 +13,7 @@ import numpy as np
 
 from bpr.compiled import kernels
 from bpr.geometry.boxes import grow
-from bpr.geometry.masks import BoxMask
+from bpr.geometry.masks import BoxMask, check_image
 
 BINS = 16
 SURROUNDINGS = 24
@@ -32,7 +32,11 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     Args:
         image: (H, W, 3) uint8 RGB.
         mask: the coarse mask of the instance.
+
+    Raises:
+        ValueError: an image of another shape or dtype.
     """
+    check_image(image, mask.frame)
     box = grow(mask.box, SURROUNDINGS, mask.frame)
     stride = max(1, int(np.sqrt((box[2] - box[0]) * (box[3] - box[1]) / MOST_SAMPLES)))
     coarse = mask.window(box)[::stride, ::stride].astype(np.uint8)
@@ -64,12 +68,11 @@ def _disk(reach: int) -> np.ndarray:
 
 def _frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(4096,) each: smoothed frequencies of the colours inside and outside, never zero; uniform where no pixel is."""
+    pixels = np.ascontiguousarray(sample)
     if compiled := kernels():
-        own, others = compiled.colour_frequencies(sample, inside, outside, FLOOR)
-    else:
-        pixels = np.ascontiguousarray(sample)
-        own, others = _histogram(pixels, inside), _histogram(pixels, outside)
-    return own, others
+        own, others = compiled.colour_frequencies(pixels, inside, outside, FLOOR)
+        return own, others
+    return _histogram(pixels, inside), _histogram(pixels, outside)
 
 
 def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:

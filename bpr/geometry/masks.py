@@ -100,3 +100,9 @@ class BoxMask:
         """Same frame and same foreground pixels, whatever the boxes."""
         mine, theirs = self.trimmed(), other.trimmed()
         return self.frame == other.frame and mine.box == theirs.box and np.array_equal(mine.pixels, theirs.pixels)
+
+
+def check_image(image: np.ndarray, frame: tuple[int, int]) -> None:
+    """Raise a ValueError unless the image is (H, W, 3) uint8 and of the frame's size."""
+    if image.shape != (*frame, 3) or image.dtype != np.uint8:
+        raise ValueError(f"image: expected {(*frame, 3)} uint8, got {image.shape} {image.dtype}")

@@ -11,7 +11,7 @@ import numpy as np
 from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.evidence import colour_bins, evidence_table
-from bpr.geometry.masks import BoxMask
+from bpr.geometry.masks import BoxMask, check_image
 from bpr.geometry.resized import sample_colours, sample_mask
 from bpr.geometry.scheme import PatchScheme
 
@@ -26,9 +26,16 @@ def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: Pa
         boxes: (K, 4) patch boxes; the scheme's padding is added here. What lies beyond the frame repeats its edge.
             Boxes of another side than the scheme's, all of one size, are resized to S.
         out: where to write.
+
+    Raises:
+        ValueError: an image or an ``out`` of another shape or dtype.
     """
     side = scheme.window
-    patches = np.empty((len(boxes), side, side, scheme.channels), np.uint8) if out is None else out
+    shape = len(boxes), side, side, scheme.channels
+    patches = np.empty(shape, np.uint8) if out is None else out
+    check_image(image, mask.frame)
+    if patches.shape != shape or patches.dtype != np.uint8:
+        raise ValueError(f"out: expected {shape} uint8, got {patches.shape} {patches.dtype}")
     if not len(boxes):
         return patches
     table = evidence_table(image, mask) if "evidence" in scheme.inputs else None
@@ -40,7 +47,7 @@ def crop_patches(image: np.ndarray, mask: BoxMask, boxes: np.ndarray, scheme: Pa
     windows = boxes + scheme.padding * OUTWARDS
     if compiled := kernels():
         channels = {name: channel for channel, name in enumerate(scheme.inputs[1:], start=3)}
-        place = mask.pixels, mask.left, mask.top, windows[:, :2]
+        place = mask.pixels, mask.left, mask.top, np.ascontiguousarray(windows[:, :2])
         known = np.empty(0, np.uint8) if table is None else table
         compiled.cut_windows(image, *place, known, channels.get("mask", -1), channels.get("evidence", -1), patches)
         return patches

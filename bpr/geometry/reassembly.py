@@ -29,6 +29,9 @@ def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, sche
         boxes: (K, 4) patch boxes without padding.
         probabilities: (K, S, S) float32 P(foreground); their outermost pixels, the scheme's padding, are left out.
 
+    Raises:
+        ValueError: not a square of probabilities for every box.
+
     >>> coarse = BoxMask.from_frame(np.eye(4, dtype=bool))
     >>> refined = reassemble(coarse, np.array([[0, 0, 2, 2]]), np.full((1, 2, 2), 0.9, np.float32))
     >>> refined.to_frame().astype(int)
@@ -97,6 +100,8 @@ class _Blend:
 
 
 def _blend(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
+    if probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1]):
+        raise ValueError(f"probabilities: expected one square for each of {len(boxes)} boxes, got {probabilities.shape}")
     as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * scheme.padding
     blend = (_blend_squares if as_cut else _blend_resized)(mask, boxes, probabilities, scheme)
     if scheme.caution:

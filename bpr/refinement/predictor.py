@@ -67,7 +67,7 @@ class Predictor(Protocol):
     batch_size: int
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        """(K, S, S) float32 P(foreground)."""
+        """(K, S, S) float32 P(foreground). The batch is not to be written to: it may be what the user asks to see."""
         ...
 
 

@@ -74,7 +74,7 @@ def before_after(image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, tru
     places = changed_places(coarse, refined, (CROP_HEIGHT, tile // ZOOM))
     tiles = [_tile(image, coarse, refined, truth, place) for place in places]
     bottom = _row(tiles, top.shape[1]) if tiles else blank(0, top.shape[1])
-    bars = [blank(GAP, top.shape[1]), _legend(top.shape[1], truth is not None)] if tiles else []
+    bars = [blank(GAP, top.shape[1]), legend(top.shape[1], truth is not None, f"where the masks differ most, x{ZOOM}")] if tiles else []
     return cv2.copyMakeBorder(np.concatenate([top, *bars, bottom]), GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
 
 
@@ -130,14 +130,13 @@ def _row(tiles: list[np.ndarray], width: int) -> np.ndarray:
     return strip
 
 
-def _legend(width: int, with_truth: bool) -> np.ndarray:
-    bar = blank(HEADER, width)
-    left = 0
-    entries = [("coarse", COARSE), ("refined", REFINED), ("ground truth", TRUTH)][: 3 if with_truth else 2]
-    for name, colour in entries:
+def legend(width: int, with_truth: bool = True, note: str = "") -> np.ndarray:
+    """A bar that names the colours of the contours, and a note beside them."""
+    bar, left = blank(HEADER, width), 0
+    for name, colour in [("coarse", COARSE), ("refined", REFINED), ("ground truth", TRUTH)][: 3 if with_truth else 2]:
         cv2.line(bar, (left, HEADER // 2 - 2), (left + 26, HEADER // 2 - 2), colour, 3 if colour != TRUTH else 1, cv2.LINE_AA)
         left = write_line(bar, name, left + 36) + 28
-    write_line(bar, f"where the masks differ most, x{ZOOM}", left)
+    write_line(bar, note, left)
     return bar
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bpr.geometry.boxes import Box, intersect
 from bpr.geometry.masks import BoxMask
-from bpr.visualization.draw import BACKGROUND, COARSE, GAP, HEADER, INK, REFINED, TRUTH, Colour, blank, draw_contour, write_line
+from bpr.visualization.draw import BACKGROUND, GAP, HEADER, INK, Colour, blank, draw_contour, legend, write_line
 
 CAPTION = 22
 SMALL = 0.45
@@ -64,13 +64,13 @@ def captioned(tile: np.ndarray, words: Sequence[str]) -> np.ndarray:
     return np.concatenate([tile, bar])
 
 
-def sheet(tiles: Sequence[np.ndarray], columns: int, title: str, legend: bool = True) -> np.ndarray:
+def sheet(tiles: Sequence[np.ndarray], columns: int, title: str, with_legend: bool = True) -> np.ndarray:
     """Tiles of one size in rows of ``columns`` under a title; the legend names the colours of the outlines."""
     rows = [list(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
     gap = blank(tiles[0].shape[0], GAP)
     strips = [np.concatenate([part for tile in row for part in (tile, gap)][:-1], axis=1) for row in rows]
     width = max(LEAST_WIDTH, *(strip.shape[1] for strip in strips))
-    bars = [_bar(title, width), *([_legend(width)] if legend else [])]
+    bars = [_bar(title, width), *([legend(width)] if with_legend else [])]
     for strip in strips:
         wide = cv2.copyMakeBorder(strip, 0, GAP, 0, width - strip.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND)
         bars.append(wide)
@@ -80,12 +80,4 @@ def sheet(tiles: Sequence[np.ndarray], columns: int, title: str, legend: bool = 
 def _bar(title: str, width: int) -> np.ndarray:
     bar = blank(HEADER, width)
     write_line(bar, title, 0)
-    return bar
-
-
-def _legend(width: int) -> np.ndarray:
-    bar, left = blank(HEADER, width), 0
-    for name, colour in (("coarse", COARSE), ("refined", REFINED), ("ground truth", TRUTH)):
-        cv2.line(bar, (left, HEADER // 2 - 2), (left + 22, HEADER // 2 - 2), colour, 2, cv2.LINE_AA)
-        left = write_line(bar, name, left + 30) + 24
     return bar

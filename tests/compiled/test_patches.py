@@ -109,13 +109,3 @@ def test_patches_that_reach_beyond_the_arrays_are_added_where_they_lie() -> None
     expected[:2, :1] = expected[5:, 4:] = 0.5
     assert np.array_equal(excess, expected)
     assert np.array_equal(covered, expected > 0)
-
-
-def test_machine_code_needs_no_folder_to_be_kept_in() -> None:
-    from bpr.compiled.machine_code import compiled
-
-    def doubled(number: int) -> int:
-        return 2 * number
-
-    doubled.__code__ = doubled.__code__.replace(co_filename="/nowhere/nothing.py")
-    assert compiled(doubled)(4) == 8

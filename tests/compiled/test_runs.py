@@ -66,3 +66,16 @@ def test_a_frame_of_many_pixels_and_no_mask_takes_no_memory() -> None:
     assert compiled is not None
     columns, _, _ = compiled.painted(np.array([10**12]), 10**6)
     assert columns.size == 0
+
+
+def test_bytes_that_are_not_one_are_foreground_all_the_same() -> None:
+    labels = np.array([[2, 3, 0, 255], [1, 2, 2, 0]], np.uint8)
+    mask = BoxMask(labels.view(bool), 0, 0, (2, 4))
+    plain, written = both(lambda: encode_mask(mask))
+    assert plain == written == encode_mask(BoxMask(labels != 0, 0, 0, (2, 4)))
+
+
+def test_a_mask_beyond_its_frame_is_refused() -> None:
+    for corner in ((100, 90), (-5, 10)):
+        with pytest.raises(ValueError, match="expected a box inside its frame of 100x120"):
+            encode_mask(BoxMask(np.ones((40, 50), bool), *corner, (100, 120)))

@@ -27,6 +27,18 @@ def test_a_patch_is_the_image_and_the_mask_under_its_box(image: np.ndarray) -> N
     assert np.array_equal(patch[..., 3], mask.to_frame()[20:36, 30:46] * 255)
 
 
+def test_an_image_or_a_place_of_another_shape_is_refused(image: np.ndarray) -> None:
+    mask, scheme, boxes = disc((60, 80), 30, 40, 15), PatchScheme(side=16), np.array([[30, 20, 46, 36]])
+    for wrong in (image[:50], image.astype(np.uint16), image[..., :2]):
+        with pytest.raises(ValueError, match=r"image: expected \(60, 80, 3\) uint8"):
+            crop_patches(wrong, mask, boxes, scheme)
+    for out in (np.empty((2, 16, 16, 4), np.uint8), np.empty((1, 16, 16, 3), np.uint8)):
+        with pytest.raises(ValueError, match=r"out: expected \(1, 16, 16, 4\) uint8"):
+            crop_patches(image, mask, boxes, scheme, out)
+    with pytest.raises(ValueError, match="expected one square for each of 1 boxes"):
+        reassemble(mask, boxes, np.zeros((2, 16, 16), np.float32), scheme)
+
+
 def test_padding_adds_context_on_every_side(image: np.ndarray) -> None:
     mask, scheme = disc((60, 80), 30, 40, 15), PatchScheme(side=16, padding=4)
     (patch,) = crop_patches(image, mask, np.array([[30, 20, 46, 36]]), scheme)
