@@ -81,6 +81,12 @@ def test_soft_masks_that_are_no_probabilities(refiner: Refiner, value: float) ->
         refiner(IMAGE, soft)
 
 
+@pytest.mark.parametrize("masks", [MASK * 3 - MASK.cumsum(0) % 2, -MASK.astype(np.int8), (MASK * np.arange(80) * 3).astype(np.uint8)])
+def test_integers_of_several_values(refiner: Refiner, masks: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; of a label map pass"):
+        refiner(IMAGE, masks)
+
+
 @pytest.mark.parametrize("dtype", [complex, object, "U1"])
 def test_masks_of_no_number(refiner: Refiner, dtype: Any) -> None:
     with pytest.raises(ValueError, match="masks: expected bool, integers or floats, got"):
@@ -219,8 +225,19 @@ def test_one_id_for_two_images(small_set: SmallSet, capsys: pytest.CaptureFixtur
 
 def test_no_images(small_set: SmallSet, refiner: Refiner, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(refiner.stream([])) == []
-    assert refine(small_set, ann=small_set.write("ann.json", {"images": []})) == 0
+    assert refine(small_set, ann=small_set.write("ann.json", {"images": []})) == 1
+    assert json.loads((small_set.folder / "out.json").read_text()) == small_set.records
     assert "0 of 4 records refined; kept as they were: 4 no image" in capsys.readouterr().out
+
+
+def test_one_image_for_results_of_several(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, out = small_set.images / "000001.png", small_set.folder / "out.json"
+    one_photo = ["--img-dir", str(photo), "--model", "identity", "--out", str(out)]
+    assert main(["refine", str(small_set.results), *one_photo]) == 1
+    assert one_line(capsys).endswith("expected the folder of 2 images, which the results name, got one image")
+    assert not out.exists()
+    own = small_set.write("one.json", [record for record in small_set.records if record["image_id"] == 1])
+    assert main(["refine", str(own), *one_photo]) == 0
 
 
 def test_no_detections(small_set: SmallSet, refiner: Refiner) -> None:

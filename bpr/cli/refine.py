@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
     """Everything read, checked and loaded, and nothing done."""
+    from bpr.formats.images import OneImage
     from bpr.formats.recognise import open_source
     from bpr.refinement.plan import plan_images
     from bpr.refinement.refiner import Refiner
@@ -77,6 +78,8 @@ def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
     source, find_images = open_source(args.results, args.format, args.img_dir, document["images"] if document else None)
     check_output(source, Path(args.out))
     plan, images = plan_images(source.records, args.min_score), find_images()
+    if isinstance(images, OneImage) and len(plan) > 1:
+        raise BPRError(f"--img-dir {args.img_dir}: expected the folder of {len(plan)} images, which the results name, got one image")
     refiner = Refiner(_predictor(args, source.records, document))
     folder = RunFolder(Path(args.out))
     return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, source.exclusive), source
@@ -106,7 +109,7 @@ def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: n
     print_report(report, args.out, _ran_on(shared.refiner.predictor))
     if not shared.worker.leads:
         print(f"shard {shared.worker.number}/{shared.worker.count} is finished; once all are: bpr merge {shlex.quote(args.out)}")
-    return 1 if args.strict and report.kept else 0
+    return 1 if report.failed or (args.strict and report.kept) else 0
 
 
 def check_output(source: Source, out: Path) -> None:

@@ -57,6 +57,11 @@ class RunReport:
     def done(self) -> int:
         return self.skipped + self.refined + self.kept.total()
 
+    @property
+    def failed(self) -> bool:
+        """Whether no record was refined, and not because there was none, or none but empty masks."""
+        return not self.refined and self.kept.total() > self.kept["empty mask"]
+
     def add(self, done: FinishedImage) -> None:
         """Count one finished image."""
         self.images += 1

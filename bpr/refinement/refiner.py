@@ -73,7 +73,7 @@ class Refiner:
 
         Args:
             image: (H, W, 3) uint8 RGB, or a file.
-            masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (non-zero is foreground) or probabilities
+            masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value) or probabilities
                 (> 0.5 is); a list of COCO RLEs or polygons; ``supervision.Detections``; or what another library of
                 docs/neighbours.md returns for one image.
             return_probability: also return the mean probability of every pixel.

@@ -34,6 +34,11 @@ def test_arrays(refiner: Refiner, dtype: type, value: float, count: int) -> None
     assert np.array_equal(refined, TRUTH[:count] * (1 if value < 1 else value))
 
 
+def test_every_mask_of_integers_keeps_its_value(refiner: Refiner) -> None:
+    values = np.array([7, 200]).reshape(2, 1, 1)
+    assert np.array_equal(refiner(IMAGE, COARSE * values), TRUTH * values)
+
+
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
 def test_one_mask_without_the_first_axis(refiner: Refiner, dtype: type) -> None:
     assert np.array_equal(refiner(IMAGE, COARSE[0].astype(dtype)), TRUTH[0])

@@ -17,10 +17,10 @@ from bpr.refinement.predictor import Instance
 
 
 def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
-    """Instances of (N, H, W) or (H, W) masks: bool, integers (non-zero is foreground) or probabilities (> 0.5 is).
+    """Instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value for foreground) or probabilities (> 0.5 is).
 
     Raises:
-        ValueError: another shape than the image's, probabilities that are none.
+        ValueError: another shape than the image's, integers of several values, probabilities that are none.
     """
     stack = masks[None] if masks.ndim == 2 else masks
     if stack.ndim != 3 or stack.shape[1:] != tuple(frame):
@@ -28,7 +28,7 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
     if stack.dtype.kind not in "buif":
         raise ValueError(f"masks: expected bool, integers or floats, got {masks.dtype}")
     if stack.dtype.kind != "f":
-        return [Instance(BoxMask.from_frame(mask), index) for index, mask in enumerate(stack)]
+        return [Instance(_foreground(mask, index), index) for index, mask in enumerate(stack)]
     for index, soft in enumerate(stack):
         # Written so that NaN, which compares false with everything, is caught as well.
         if soft.size and not (soft.min() >= 0 and soft.max() <= 1):
@@ -37,12 +37,25 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
     return [Instance(BoxMask.from_frame(soft > 0.5), index, soft) for index, soft in enumerate(stack)]
 
 
+def _foreground(mask: np.ndarray, index: int) -> BoxMask:
+    """Where bools are true, or integers are not 0; several values may be a label map or grey, and are refused."""
+    found = BoxMask.from_frame(mask)
+    left, top, right, bottom = found.box
+    values = mask[top:bottom, left:right][found.pixels]
+    if values.size and not (values[0] > 0 and (values == values[0]).all()):
+        span = f"{values.min()}..{values.max()}"
+        remedy = "of a label map pass labels == value, one mask per object, of grey values mask > 127"
+        raise ValueError(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
+    return found
+
+
 def write_array(given: np.ndarray, refined: Sequence[BoxMask]) -> np.ndarray:
-    """Refined masks in shape and type of the given array; the foreground of integers is their largest value, 1 or 255."""
-    whole = given.dtype.kind in "ui"
-    value = given.max() if whole and given.any() else 1
+    """Refined masks in shape and type of the given array; integers keep each mask's value, an empty one's is the largest of all, or 1."""
     frames = np.array([mask.to_frame() for mask in refined], given.dtype).reshape(given.shape)
-    return frames * given.dtype.type(value) if whole else frames
+    if given.dtype.kind not in "ui":
+        return frames
+    values = given.max(axis=(-2, -1), keepdims=True, initial=0)
+    return frames * np.where(values == 0, values.max(initial=1), values)
 
 
 def last_two(masks: Any) -> Frame:
