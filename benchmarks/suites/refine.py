@@ -20,11 +20,11 @@ from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
 from benchmarks.photos import Load, Photo, backends_of, street_photos
 from bpr.backends import load_predictor
 from bpr.backends.presets import PRESETS, load_preset
-from bpr.formats.coco import Record, with_mask
+from bpr.formats.coco import with_mask
 from bpr.formats.images import read_image
 from bpr.formats.rle import decode_mask
 from bpr.refinement.batching import PredictedImage
-from bpr.refinement.predictor import IdentityPredictor, Instance, PatchBatch, Predictor
+from bpr.refinement.predictor import IdentityPredictor, Instance, Predictor
 from bpr.refinement.refiner import Refiner
 
 SEEN_BY_OLD, COPIES, REPEATS = 2, 3, 3
@@ -130,12 +130,3 @@ def eager_network() -> old_procedure.Network:
 
     network(np.zeros((1, 64, 64, 5), np.uint8))
     return network
-
-
-def same_masks(records: list[Record], folder: Path, predictor: Predictor) -> list[Record]:
-    """What the old procedure makes of the records with our predictor as its network: the two can then be compared."""
-
-    def network(patches: np.ndarray) -> np.ndarray:
-        return predictor.predict(PatchBatch(patches, np.zeros((len(patches), 4), np.int32), []))
-
-    return old_procedure.refine(records, folder, folder / "old", network, predictor.scheme.side, predictor.scheme.nms_iou)

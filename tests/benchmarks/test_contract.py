@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import old_procedure
 from benchmarks.measuring import Ratio, Report, Timing, check, in_turn, row, table
 from benchmarks.street_scenes import scene, write_scenes
-from benchmarks.suites.refine import same_masks
 from bpr.formats.coco import read_results
 from bpr.formats.images import ImageFolder
 from bpr.formats.rle import decode_mask
@@ -17,18 +17,23 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
 
+def brightness(patches: np.ndarray) -> np.ndarray:
+    return patches[..., 0].astype(np.float32) / 255
+
+
 class Brightness:
     """P(foreground) is how bright a pixel is: an answer that depends on the image alone."""
 
     scheme, batch_size = PatchScheme(side=32, inputs=("rgb", "mask", "evidence"), cover_margin=0), 8
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        return batch.patches[..., 0].astype(np.float32) / 255
+        return brightness(batch.patches)
 
 
 def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
     records = read_results(write_scenes(tmp_path, [scene(1, instances=4, frame=(160, 240), size=25)]))
-    old = same_masks(records, tmp_path, Brightness())
+    scheme = Brightness.scheme
+    old = old_procedure.refine(records, tmp_path, tmp_path / "old", brightness, scheme.side, scheme.nms_iou)
     new, _ = refine_records(records, ImageFolder(tmp_path), Refiner(Brightness()))
     pairs = [tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)]
     assert len(pairs) == 4
