@@ -75,7 +75,7 @@ def _scored(source: Source) -> list[Record]:
 
 def _print(collection: Collection, problems: list[str], args: argparse.Namespace) -> None:
     """What could not be read, and last where the report lies."""
-    print_problems(problems)
+    print_problems([*collection.problems, *problems])
     count, shown = len(collection.instances), min(args.most, len(collection.instances))
     what = "matched pairs" if collection.comparison else "masks (no ground truth: changes, not gains)"
     print(f"{count} {what} of {collection.records} records, {shown} shown -> {Path(args.out) / 'index.html'}")
