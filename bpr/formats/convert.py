@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats import cityscapes, labels, panoptic, yolo
@@ -14,6 +14,8 @@ from bpr.formats.files import write_json
 from bpr.formats.images import file_name
 from bpr.formats.limits import is_id, is_score
 from bpr.formats.rle import decode_mask
+
+Category = Literal["number", "number or text"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Target:
     """
 
     write: Callable[[Mapping[str, Sequence[Record]], Path], None] | None
-    category: str | None = "number"
-    score: str | None = None
+    category: Category | None = "number"
+    score: Literal["needed", "possible"] | None = None
     empty: bool = True
 
 
@@ -63,9 +65,9 @@ def convert(records: Sequence[Record], target: str, out: Path, entries: Sequence
             where the format forbids it. Nothing is written then.
     """
     asked = TARGETS[target]
-    frames = {entry["id"]: (entry["height"], entry["width"]) for entry in entries if {"height", "width"} <= entry.keys()}
     for index, record in enumerate(records):
         _check_record(record, asked, f"record {index}")
+    frames = _frames(entries)
     readable = [_readable(record, frames, index) for index, record in enumerate(records)]
     unscored = [index for index, record in enumerate(readable) if asked.score == "needed" and "score" not in record]
     for index in unscored:
@@ -75,6 +77,12 @@ def convert(records: Sequence[Record], target: str, out: Path, entries: Sequence
     notes = {f"have no score and got {CERTAIN}": unscored, f"are empty masks, which {target} cannot hold, and were left out": empty}
     lines = [f"{len(which)} of {len(records)} records {what} (first: record {which[0]})" for what, which in notes.items() if which]
     return Converted(len(records) - len(empty), lines)
+
+
+def _frames(entries: Sequence[dict[str, Any]]) -> dict[Any, tuple[int, int]]:
+    """(H, W) by image id, of the images whose entry says it."""
+    sizes = {entry["id"]: (entry.get("height"), entry.get("width")) for entry in entries}
+    return {image_id: (height, width) for image_id, (height, width) in sizes.items() if type(height) is type(width) is int}
 
 
 def _write(records: Sequence[Record], asked: Target, out: Path, stems: Mapping[Any, str]) -> None:
@@ -96,7 +104,7 @@ def _check_record(record: Record, asked: Target, where: str) -> None:
         raise BPRError(f"{where}: score: expected a finite number, got {shown(record['score'])}; mend it or leave it out")
 
 
-def _check_category(record: Record, wanted: str, where: str) -> None:
+def _check_category(record: Record, wanted: Category, where: str) -> None:
     if "category_id" not in record:
         raise BPRError(f"{where}: expected a category_id, which the format needs, got none; add one, or convert to masks, which need none")
     category = record["category_id"]

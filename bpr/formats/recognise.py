@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -130,13 +130,13 @@ def _recognise_pngs(pngs: Sequence[Path]) -> str:
         if kind == "semantic":
             return kind
         if kind is None and doubtful is None:
-            doubtful = f"{png}: expected masks or a label map, got a PNG of {shown(sorted(numbers))}, which may be both"
+            doubtful = f"{png}: expected masks or a label map, got a PNG of {shown(sorted(numbers))}, which may be either"
     if doubtful:
         raise BPRError(f"{doubtful}; say --format masks (0 is background) or --format semantic (0 is a class, 255 is none)")
     return "masks"
 
 
-def _kind(numbers: set[int]) -> str | None:
+def _kind(numbers: set[int]) -> Literal["masks", "semantic"] | None:
     """What the numbers of one PNG say it is; None where they say nothing.
 
     Objects are counted from 1 on a background of 0. Classes leave numbers out, have no background, or have 255 for void.

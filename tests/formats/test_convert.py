@@ -170,6 +170,16 @@ def test_an_image_id_that_is_none_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert "record 1: image_id: expected a whole number or a text, got [1]" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("height", [None, "90"])
+def test_a_size_that_is_none_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str], height: object) -> None:
+    source = layouts.annotations(tmp_path)
+    document = json.loads(source.read_text())
+    document["images"][0]["height"] = height
+    source.write_text(json.dumps(document))
+    assert convert(source, "yolo", tmp_path / "out") == 1
+    assert "record 0: polygons: expected the size of their image beside them, got none; give --ann" in capsys.readouterr().err
+
+
 def test_a_bad_mask_is_not_blamed_on_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = changed(tmp_path, image_id=0, segmentation={"size": [90, 130], "counts": "?"})
     assert convert(source, "yolo", tmp_path / "out", "--ann", str(layouts.annotations(tmp_path))) == 1
