@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bpr.cli.options import FORMATS
+from bpr.cli.options import FORMATS, print_problems
+
+if TYPE_CHECKING:
+    from bpr.formats.source import Source
 
 HELP = "write masks in another format"
 EXAMPLE = "bpr convert results.segm.json --ann instances.json --to cityscapes --out results"
@@ -27,6 +31,16 @@ def run(args: argparse.Namespace) -> int:
 
     entries = read_images(args.ann) if args.ann else None
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
-    convert(source.records, args.to, Path(args.out), entries or source.entries or [])
-    print(f"{len(source.records)} masks -> {args.out}")
+    written, notes = convert(source.records, args.to, Path(args.out), entries or source.entries or [])
+    print_problems([*_left_out(source), *notes])
+    print(f"{written} masks ({source.format}) -> {args.out}")
     return 0
+
+
+def _left_out(source: Source) -> list[str]:
+    """What the file lists and no format of masks can hold, a line for each kind."""
+    count = len(source.records) + sum(map(len, source.left_out.values()))
+    return [
+        f"left out: {len(places)} of {count} annotations, {kind} (first: annotation {places[0]})"
+        for kind, places in source.left_out.items()
+    ]

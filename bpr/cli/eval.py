@@ -41,17 +41,19 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.out, args.markdown, args.save_per_instance):
         if path:
             check_writable(path)
-    after, before, detections = Truth(args.ann, args.dataset).sides(args.results, args.before)
+    truth = Truth(args.ann, args.dataset)
+    after, before, detections = truth.sides(args.results, args.before)
     summary = evaluate(after, before, args.metrics, args.fast)
-    unreadable = {role: part.unreadable for role, part in detections.items()}
-    _print(summary, lines(summary, unreadable))
+    problems = {"annotations": truth.problems, **{role: part.problems for role, part in detections.items()}}
+    _print(summary, lines(summary, problems))
     if args.out:
         files = {"results": args.results, "before": args.before, "annotations": args.ann}
         names = {role: Path(path).name for role, path in files.items() if path}
-        write_json(args.out, {**summary.to_dict(), "unreadable": unreadable, "files": names, "versions": versions_of(PACKAGES)}, indent=2)
+        found = {"unreadable": {role: part.unreadable for role, part in detections.items()}, "problems": problems}
+        write_json(args.out, {**summary.to_dict(), **found, "files": names, "versions": versions_of(PACKAGES)}, indent=2)
     if args.markdown:
         with atomic_open(args.markdown) as file:
-            file.write(to_markdown(summary, unreadable))
+            file.write(to_markdown(summary, problems))
     if args.save_per_instance:
         _save_rows(args.save_per_instance, after, before)
     return 0

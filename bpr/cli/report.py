@@ -10,7 +10,9 @@ from bpr.cli.options import FORMATS, add_workers, print_problems, progress_bar
 
 if TYPE_CHECKING:
     from bpr.evaluation.inputs import Document
+    from bpr.formats.coco import Record
     from bpr.formats.images import ImageFinder
+    from bpr.formats.source import Source
     from bpr.visualization.report.collect import Collection
 
 HELP = "write an HTML report of what refining changed: numbers, plots, every mask before and after"
@@ -54,7 +56,7 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     entries = document["images"] if document else None
     before, find_images = open_source(args.before, args.format, args.img_dir, entries)
     after, _ = open_source(args.results, args.format, args.img_dir, entries)
-    sides = Detections(list(before.records), args.before), Detections(list(after.records), args.results)
+    sides = Detections(_scored(before), args.before), Detections(_scored(after), args.results)
     if document and document["annotations"]:
         return collect_pairs(*sides, document, args.ann), find_images()
     named = (category for category in (document or {}).get("categories", []) if {"id", "name"} <= category.keys())
@@ -63,9 +65,17 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     return collect_changes(*sides, image_frames({"images": sized}), names), find_images()
 
 
+def _scored(source: Source) -> list[Record]:
+    """The records; where their format needs no score, one that has none is certain."""
+    from bpr.formats.convert import CERTAIN
+    from bpr.formats.recognise import UNSCORED
+
+    return [{"score": CERTAIN, **record} if source.format in UNSCORED else record for record in source.records]
+
+
 def _print(collection: Collection, problems: list[str], args: argparse.Namespace) -> None:
     """What could not be read, and last where the report lies."""
-    print_problems(problems)
+    print_problems([*collection.problems, *problems])
     count, shown = len(collection.instances), min(args.most, len(collection.instances))
     what = "matched pairs" if collection.comparison else "masks (no ground truth: changes, not gains)"
     print(f"{count} {what} of {collection.records} records, {shown} shown -> {Path(args.out) / 'index.html'}")

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bpr.cli.options import print_problems
+from bpr.errors import BPRError
+
+if TYPE_CHECKING:
+    from bpr.formats.coco import Record
 
 HELP = "make detector-like coarse masks from ground truth"
 WAYS = ("mixed", "prototype", "mask_head", "stride", "polygon")
@@ -20,10 +28,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.datasets.synthetic_masks import synthesize
+    from bpr.evaluation.inputs import check_annotations, unlisted
     from bpr.formats.coco import read_annotations
-    from bpr.formats.files import write_json
+    from bpr.formats.files import check_writable, write_json
 
-    records = synthesize(read_annotations(args.ann), args.copies, args.seed, args.way)
+    for name, value, least in (("--copies", args.copies, 1), ("--seed", args.seed, 0)):
+        if value < least:
+            raise BPRError(f"{name}: expected {least} or more, got {value}")
+    check_writable(args.out)
+    document = read_annotations(args.ann)
+    checked = check_annotations(document, args.ann)
+    records = synthesize(checked, args.copies, args.seed, args.way)
     write_json(args.out, records)
-    print(f"{len(records)} coarse masks in {args.out}")
+    print_problems(unlisted(document["annotations"], document, "annotations"))
+    print(f"{len(records)} coarse masks{_left_out(checked['annotations'], len(records) // args.copies)} in {args.out}")
     return 0
+
+
+def _left_out(annotations: Sequence[Record], used: int) -> str:
+    """What no coarse mask is made of, in brackets: crowds and empty masks."""
+    crowds = sum(bool(annotation["iscrowd"]) for annotation in annotations)
+    counts = {"crowds": crowds, "empty masks": len(annotations) - crowds - used}
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return f" ({said} left out)" if said else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bpr.evaluation.case import PROTOCOLS, Case, Protocol
-from bpr.evaluation.inputs import Detections, Document, check_annotations, check_detections
+from bpr.evaluation.inputs import Detections, Document, check_annotations, check_detections, unlisted
 from bpr.evaluation.matched_pairs import check_aligned
 from bpr.evaluation.metrics import CityscapesFolders, PanopticPair
 from bpr.evaluation.summary import Side
@@ -35,6 +35,7 @@ class Truth:
         self.panoptic = PanopticFile(content, self.path) if is_panoptic(content) else None
         self._categories = content.get("categories", []) if isinstance(content, dict) else []
         self.document: Document = {} if self.panoptic else check_annotations(check_coco(content, ann), str(ann))
+        self.problems = [] if self.panoptic else unlisted(content["annotations"], self.document, "annotations")
         self.protocol: Protocol = PROTOCOLS[protocol or self._usual()]
 
     def _usual(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bpr.evaluation.breakdowns import Means, Part
@@ -34,8 +34,8 @@ def tables(summary: Summary) -> list[TextTable]:
     return [TextTable("metrics", head, rows), *(_breakdown(kind, parts, compared) for kind, parts in summary.breakdowns.items() if parts)]
 
 
-def lines(summary: Summary, unreadable: dict[str, int]) -> list[str]:
-    """What the tables cannot hold: the pairs, who won, and what could not be read."""
+def lines(summary: Summary, problems: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the tables cannot hold: the pairs, who won, and by file what could not be read or counted."""
     said = []
     if summary.breakdowns:
         said.append(f"{summary.pairs} matched pairs in {summary.images_with_pairs} images (same class, IoU >= .5, score >= .05)")
@@ -45,13 +45,13 @@ def lines(summary: Summary, unreadable: dict[str, int]) -> list[str]:
             f"IoU improved {parts['improved']}, unchanged {parts['unchanged']}, harmed {parts['harmed']} of the pairs; "
             f"harmed by more than 1 point {parts['harmed_clearly']}"
         )
-    return said + [f"{role}: {count} unreadable masks count as empty" for role, count in unreadable.items() if count]
+    return said + [f"{role}: {problem}" for role, found in problems.items() for problem in found]
 
 
-def to_markdown(summary: Summary, unreadable: dict[str, int]) -> str:
+def to_markdown(summary: Summary, problems: Mapping[str, Sequence[str]]) -> str:
     """The whole summary as one Markdown page."""
     parts = [f"## {table.title}\n\n{table.markdown()}" for table in tables(summary)]
-    parts.insert(1, "\n".join(f"- {line}" for line in lines(summary, unreadable)))
+    parts.insert(1, "\n".join(f"- {line}" for line in lines(summary, problems)))
     return "\n\n".join(part for part in ["# Evaluation", "Numbers in percent, changes in points.", *parts] if part) + "\n"
 
 

@@ -69,7 +69,9 @@ def read_list(path: Path) -> list[ListedMask]:
 class CityscapesFolder:
     """A folder of instance lists and their PNGs; the image's id is the list's stem without the usual endings."""
 
+    format = "cityscapes"
     exclusive = False
+    left_out: Mapping[str, Sequence[int]] = {}
     entries = None
 
     def __init__(self, folder: Path) -> None:
@@ -150,8 +152,8 @@ def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
             path = inside(folder, f"{stem}_pred.txt", "image_id")
             lines = []
             for index, record in enumerate(records):
-                png = path.with_name(f"{Path(stem).name}_{index}_{record['category_id']}.png")
+                png = inside(path.parent, f"{Path(stem).name}_{index}_{record['category_id']}.png", "image_id")
                 write_png(png, decode_mask(record["segmentation"]).to_frame() * np.uint8(255))
-                lines.append(f"{png.name} {record['category_id']} {record.get('score', 1.0)}\n")
+                lines.append(f"{png.name} {record['category_id']} {record['score']}\n")
             with atomic_open(path) as file:
                 file.writelines(lines)

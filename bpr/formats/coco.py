@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
 
 ANNOTATIONS = "a COCO annotation file"
+INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"
 ENTRY = ("id", "file_name", "height", "width")
 """What of an entry of an images list is asked for: which image, which file, which size."""
 
@@ -108,7 +109,9 @@ def with_mask(record: Record, mask: BoxMask) -> Record:
 class ResultsFile:
     """COCO and LVIS results: a list of detections that may overlap, of any length."""
 
+    format = "coco"
     exclusive = False
+    left_out: Mapping[str, Sequence[int]] = {}
     entries = None
 
     def __init__(self, path: Path) -> None:
@@ -129,6 +132,7 @@ class AnnotationFile:
     holes and parts exactly.
     """
 
+    format = "annotations"
     exclusive = False
 
     def __init__(self, document: Any, path: Path) -> None:
@@ -138,7 +142,9 @@ class AnnotationFile:
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
                 raise BPRError(f"{path}: annotation {index}: expected an object with image_id, got {shown(annotation)}")
-        self._places = [i for i, annotation in enumerate(annotations) if annotation.get("segmentation") and not annotation.get("iscrowd")]
+        places = _by_kind(annotations)
+        self._places = places.pop(INSTANCES, [])
+        self.left_out: Mapping[str, Sequence[int]] = places
         self.records: list[Record] = [annotations[index] for index in self._places]
 
     def folder(self, out: Path) -> Path | None:
@@ -151,6 +157,15 @@ class AnnotationFile:
             if not _same_mask(annotations[place], record):
                 annotations[place] = record
         write_json(out, {**self._document, "annotations": annotations})
+
+
+def _by_kind(annotations: Sequence[Record]) -> dict[str, list[int]]:
+    """The places of the annotations that are masks of one object, and of those that are none, by what they are instead."""
+    places: dict[str, list[int]] = {}
+    for place, annotation in enumerate(annotations):
+        kind = CROWDS if annotation.get("iscrowd") else INSTANCES if annotation.get("segmentation") else MASKLESS
+        places.setdefault(kind, []).append(place)
+    return places
 
 
 def _same_mask(record: Record, refined: Record) -> bool:

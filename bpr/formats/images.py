@@ -42,7 +42,8 @@ class ImageFolder:
     With the ``images`` list of an annotation file the id names an entry, whose ``file_name`` lies in the folder (LVIS
     names it by the end of ``coco_url``). Without one, or when that file is missing and the id is a text, the id is a
     file's stem: as it stands, as the number that the stem spells (``139`` finds ``000000000139.jpg``), as the path from
-    the folder (``bear/00000``), or without Cityscapes' ending (``_leftImg8bit``), wherever below the folder the file lies.
+    the folder (``bear/00000``), or without Cityscapes' ending (``_leftImg8bit``), wherever below the folder the file lies;
+    two such files are ambiguous, but where one of them lies at the top.
 
     Raises:
         BPRError: the folder does not exist, or a file name leads out of it.
@@ -62,25 +63,25 @@ class ImageFolder:
         return path if "file_name" in entry or path.is_file() else self.folder / path.name
 
     @cached_property
-    def _stems(self) -> dict[Any, Path | None]:
-        """Files by stem, those nearest to the top first; None where several folders have one of that name."""
-        found: dict[Any, Path | None] = {}
+    def _stems(self) -> dict[Any, list[Path]]:
+        """Files by stem, those nearest to the top first; several where it cannot be told which of them is meant."""
+        found: dict[Any, list[Path]] = {}
         files = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
         for path in sorted(files, key=lambda path: (len(path.parts), path)):
             below = path.relative_to(self.folder).with_suffix("").as_posix()
             names = {below, path.stem, path.stem.removesuffix("_leftImg8bit")}
             numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
             for name in names | numbers:
-                first = found.setdefault(name, path)
-                if first is not None and first.parent not in (self.folder, path.parent):
-                    found[name] = None
+                files = found.setdefault(name, [])
+                if not files or path.parent == self.folder or files[0].parent != self.folder:
+                    files.append(path)
         return found
 
     def path(self, image_id: Any) -> Path:
         """The file of an image.
 
         Raises:
-            BadImage: unknown id, or a link out of the folder.
+            BadImage: unknown id, the name of several files, or a link out of the folder.
         """
         path = self._known(image_id) if is_id(image_id) else None
         if path is None:
@@ -93,7 +94,14 @@ class ImageFolder:
     def _known(self, image_id: Any) -> Path | None:
         path = self._entry_path(self._entries[image_id]) if image_id in self._entries else None
         by_stem = isinstance(image_id, str) or not self._listed
-        return self._stems.get(image_id) or path if by_stem and not (path and path.is_file()) else path
+        return self._by_stem(image_id) or path if by_stem and not (path and path.is_file()) else path
+
+    def _by_stem(self, image_id: Any) -> Path | None:
+        files = self._stems.get(image_id, [])
+        if len(files) > 1:
+            names = f"{files[0]} and {files[1]}"
+            raise BadImage(f"image_id {shown(image_id)}: expected one file of that name, got {names}; which is meant cannot be told")
+        return files[0] if files else None
 
 
 def file_name(entry: dict[str, Any]) -> Any:

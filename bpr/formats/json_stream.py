@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -36,7 +37,7 @@ class JsonStream:
         self._file, self._where, self._chunk = file, where, chunk
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._text, self._place = "", 0
-        self._bytes = self._counted = 0
+        self._bytes, self._counted = _pass_mark(file), 0
         self._chars = self._lines = self._column = 0
         self.start = 0
         """The byte at which the last value began."""
@@ -148,8 +149,11 @@ class JsonStream:
         self._column = len(text) - text.rfind("\n") - 1 + (0 if "\n" in text else self._column)
 
     def _wrong(self, message: str, place: int) -> ValueError:
-        if self._text.startswith("\ufeff") and self._chars + place == 0:
-            message = "Unexpected UTF-8 BOM (decode using utf-8-sig)"
         before = self._text[:place]
         column = len(before) - before.rfind("\n") + (0 if "\n" in before else self._column)
         return ValueError(f"{message}: line {self._lines + before.count(chr(10)) + 1} column {column} (char {self._chars + place})")
+
+
+def _pass_mark(file: IO[bytes]) -> int:
+    """Go behind the byte order mark with which editors on Windows begin a file; its bytes, 0 where there is none."""
+    return file.seek(len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0)

@@ -22,15 +22,17 @@ ENDINGS = ("_labelIds", "_labelTrainIds", "_gtFine", "_pred", "_mask", "_leftImg
 class LabelPngs:
     """A PNG, or a folder of them, whose every number is a class (or object) and one number, ``void``, is none.
 
-    Semantic maps have void 255; masks have void 0: one object per number. The image's id is the file's path in the
-    folder without the usual endings (``_labelIds``, ``_mask``, ...).
+    Semantic maps have void 255; masks have void 0: one object per number, and a PNG without any is one empty mask. The
+    image's id is the file's path in the folder without the usual endings (``_labelIds``, ``_mask``, ...).
     """
 
     exclusive = True
+    left_out: Mapping[str, Sequence[int]] = {}
     entries = None
 
     def __init__(self, path: Path, void: int) -> None:
         self._path, self._void = path, void
+        self.format = "masks" if void == BACKGROUND else "semantic"
         self._files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
         if not self._files:
             raise BPRError(f"{path}: expected label PNGs, got a folder without any")
@@ -44,11 +46,15 @@ class LabelPngs:
     def _read(self, file: Path) -> list[Record]:
         labels, _ = read_labels(own_file(self._path, file) if file != self._path else file)
         numbers = [number for number in np.unique(labels).tolist() if number != self._void]
+        if self._void == BACKGROUND and not numbers:
+            return [self._record(file, BACKGROUND, np.zeros(labels.shape, bool))]
+        return [self._record(file, number, labels == number) for number in numbers]
+
+    def _record(self, file: Path, number: int, mask: np.ndarray) -> Record:
         image_id = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
         for ending in ENDINGS:
             image_id = image_id.removesuffix(ending)
-        base = {"image_id": image_id, "score": 1.0}
-        return [{**base, "category_id": number, "segmentation": encode_mask(BoxMask.from_frame(labels == number))} for number in numbers]
+        return {"image_id": image_id, "category_id": number, "segmentation": encode_mask(BoxMask.from_frame(mask))}
 
     def folder(self, out: Path) -> Path | None:
         return out if self._path.is_dir() else None
@@ -88,11 +94,14 @@ def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
     """(H, W) uint32: 1 where the first of one or more masks lies, 2 where the second does, ..., 0 elsewhere.
 
     Raises:
-        BPRError: masks overlap.
+        BPRError: masks overlap, or are of different sizes.
     """
     masks = [decode_mask(record["segmentation"]).to_frame() for record in records]
     numbers = np.zeros(masks[0].shape, np.uint32)
     for number, mask in enumerate(masks, start=1):
+        if mask.shape != numbers.shape:
+            sizes = " and ".join(f"{height}x{width}" for height, width in (numbers.shape, mask.shape))
+            raise BPRError(f"image {image}: expected masks of one size, got {sizes} (height x width); mend one or give --ann with the size")
         if numbers[mask].any():
             raise BPRError(f"image {image}: expected masks without overlap for this format, got some that overlap; convert to coco")
         numbers[mask] = number

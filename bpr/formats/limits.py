@@ -5,6 +5,7 @@ Each limit is several times what real data need (in brackets), and far below wha
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,15 @@ def is_id(value: object) -> bool:
     [True, True, True, False, False, False, False]
     """
     return type(value) in (int, str) or (type(value) is float and value.is_integer())
+
+
+def is_score(value: object) -> bool:
+    """Whether ``value`` can rank a detection: a number that a float can hold; True, NaN and infinity are none.
+
+    >>> [is_score(value) for value in (0.5, 1, True, float("nan"), 10**400, "hi", None)]
+    [True, True, False, False, False, False, False]
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def is_frame(height: int, width: int) -> bool:

@@ -31,7 +31,9 @@ class PanopticFile:
     without one, beside it, as detectron2 writes them.
     """
 
+    format = "panoptic"
     exclusive = True
+    left_out: Mapping[str, Sequence[int]] = {}
 
     def __init__(self, document: Any, path: Path) -> None:
         images = document.get("annotations") if isinstance(document, dict) else None

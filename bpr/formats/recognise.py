@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.formats.cityscapes import CityscapesFolder, list_files
 from bpr.formats.coco import AnnotationFile, ResultsFile
 from bpr.formats.files import json_errors, open_regular, read_json
@@ -57,6 +57,8 @@ READERS: dict[str, Callable[[Found], Source]] = {
     "masks": lambda found: LabelPngs(found.path, void=BACKGROUND),
     "yolo": lambda found: YoloFolder(found.path, found.images()),
 }
+UNSCORED = {"semantic", "masks", "yolo"}
+"""Formats whose masks need no score."""
 JSON_FORMATS = {"coco", "annotations", "panoptic"}
 FOLDER_FORMATS = {"cityscapes", "yolo"}
 
@@ -72,10 +74,10 @@ def open_source(
         entries: the images list of an annotation file.
 
     Returns:
-        The masks, and how to come to their images (an error where there are none).
+        The masks (their ``format`` says what was recognised), and how to come to their images (an error where there are none).
 
     Raises:
-        BPRError: nothing there that any format describes.
+        BPRError: nothing there that any format describes, or what two formats describe.
     """
     path = Path(path)
     if path.suffix.lower() in PICKLES:
@@ -95,12 +97,12 @@ def open_source(
 def _recognise(found: Found) -> str:
     path = found.path
     if found.is_json:
-        return "coco" if found.is_list() else "panoptic" if is_panoptic(found.document) else "annotations"
+        return "coco" if found.is_list() else _recognise_object(found.document, path)
     if path.is_dir() and list_files(path):
         return "cityscapes"
     pngs = [path] if path.is_file() else sorted(path.rglob("*.png"))
     if pngs:
-        return "masks" if all(_one_object(png) for png in pngs) else "semantic"
+        return _recognise_pngs(pngs)
     if any(path.rglob("*.txt")):
         return "yolo"
     raise BPRError(f"{path}: expected Cityscapes lists (*_pred.txt), label PNGs or YOLO labels (*.txt) in the folder, got none of them")
@@ -112,10 +114,43 @@ def is_panoptic(document: Any) -> bool:
     return isinstance(annotations, list) and any(isinstance(item, dict) and "segments_info" in item for item in annotations)
 
 
-def _one_object(png: Path) -> bool:
-    """Whether a PNG holds background and one number at most."""
-    numbers = np.unique(read_labels(png)[0])
-    return len(numbers) <= 2 and numbers[0] == BACKGROUND
+def _recognise_object(document: Any, path: Path) -> str:
+    if not isinstance(document, dict) or not {"images", "annotations"} & document.keys():
+        wanted = "COCO results (a JSON list of records) or a COCO annotation file (an object with images and annotations)"
+        raise BPRError(f"{path}: expected {wanted}, got {shown(document)}; give results as the list alone")
+    return "panoptic" if is_panoptic(document) else "annotations"
+
+
+def _recognise_pngs(pngs: Sequence[Path]) -> str:
+    """One that can only be a label map decides for all; one that may be either is not guessed at."""
+    doubtful = None
+    for png in pngs:
+        numbers = set(np.unique(read_labels(png)[0]).tolist())
+        kind = _kind(numbers)
+        if kind == "semantic":
+            return kind
+        if kind is None and doubtful is None:
+            doubtful = f"{png}: expected masks or a label map, got a PNG of {shown(sorted(numbers))}, which may be either"
+    if doubtful:
+        raise BPRError(f"{doubtful}; say --format masks (0 is background) or --format semantic (0 is a class, 255 is none)")
+    return "masks"
+
+
+def _kind(numbers: set[int]) -> Literal["masks", "semantic"] | None:
+    """What the numbers of one PNG say it is; None where they say nothing.
+
+    Objects are counted from 1 on a background of 0. Classes leave numbers out, have no background, or have 255 for void.
+
+    >>> _kind({0, 255}), _kind({1}), _kind({0, 26}), _kind({0, 2, 11}), _kind({0, 1, 255}), _kind({7, 23})
+    ('masks', 'masks', 'masks', 'semantic', 'semantic', 'semantic')
+    >>> _kind({0, 1, 2}), _kind({7})
+    (None, None)
+    """
+    objects = numbers - {BACKGROUND}
+    if len(objects) <= 1:
+        return "masks" if BACKGROUND in numbers or objects <= {1, IGNORED} else None
+    counted = objects == set(range(1, len(objects) + 1))
+    return None if counted and BACKGROUND in numbers else "semantic"
 
 
 def _images(path: Path, name: str, img_dir: str | Path | None, entries: list[dict[str, Any]] | None) -> ImageFinder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +13,11 @@ class Source(Protocol):
     """The masks of one file or folder, in whatever format.
 
     Attributes:
+        format: the format's name, one of ``READERS`` of :mod:`bpr.formats.recognise`.
         exclusive: the masks of an image do not overlap, and must not after refinement.
     """
 
+    format: str
     exclusive: bool
 
     @property
@@ -24,6 +26,11 @@ class Source(Protocol):
 
         Each may be read from the file when it is asked for, and again when it is asked for again.
         """
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, Sequence[int]]:
+        """What the file lists and is not among the records, by kind: the places in its list."""
         ...
 
     @property

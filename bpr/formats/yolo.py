@@ -22,7 +22,9 @@ class YoloFolder:
     A line may end with a score (an even count of numbers in all). A line whose mask did not change comes back as it was.
     """
 
+    format = "yolo"
     exclusive = False
+    left_out: Mapping[str, Sequence[int]] = {}
     entries = None
 
     def __init__(self, folder: Path, images: ImageFinder) -> None:
@@ -41,7 +43,8 @@ class YoloFolder:
         frame = _frame(images, image_id) if lines else None
         for number, line in enumerate(lines, start=1):
             label, score, ring = _fields(line, f"{file}: instance {number}")
-            yield {"image_id": image_id, "category_id": label, "score": score, "segmentation": _mask(ring, frame)}
+            scored = {} if score is None else {"score": score}
+            yield {"image_id": image_id, "category_id": label, **scored, "segmentation": _mask(ring, frame)}
 
     def folder(self, out: Path) -> Path | None:
         return out
@@ -57,7 +60,7 @@ class YoloFolder:
 
 
 def _written(line: str, before: Record, after: Record) -> str:
-    return line if before["segmentation"] == after["segmentation"] else _line(after, scored=len(line.split()) % 2 == 0)
+    return line if before["segmentation"] == after["segmentation"] else _line(after)
 
 
 def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
@@ -80,29 +83,33 @@ def _mask(ring: list[float], frame: tuple[int, int] | None) -> Any:
         return [scaled]
 
 
-def _fields(line: str, where: str) -> tuple[int, float, list[float]]:
-    """Class, score and the polygon's numbers."""
+def _fields(line: str, where: str) -> tuple[int, float | None, list[float]]:
+    """Class, score where the line ends with one, and the polygon's numbers."""
     try:
         label, *numbers = line.split()
         category, values = int(label), [float(number) for number in numbers]
     except ValueError:
         raise BPRError(f"{where}: expected a class and numbers, got {shown(line)}") from None
-    score = values.pop() if len(values) % 2 else 1.0
-    if len(values) < 6 or not all(math.isfinite(value) for value in [*values, score]):
+    finite = all(map(math.isfinite, values))
+    score = values.pop() if len(values) % 2 else None
+    if len(values) < 6 or not finite:
         raise BPRError(f"{where}: expected a class and 3 or more points x y in fractions of the image, got {shown(line)}")
     return category, score, values
 
 
-def _line(record: Record, scored: bool) -> str:
+def _line(record: Record) -> str:
     mask = decode_mask(record["segmentation"])
     height, width = mask.frame
     points = " ".join(f"{x / width:.6f} {y / height:.6f}" for x, y in outline(mask).tolist())
-    return f"{record['category_id']} {points}" + (f" {record['score']}" if scored else "")
+    return f"{record['category_id']} {points}" + (f" {record['score']}" if "score" in record else "")
 
 
 def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
-    """Write the records of every image, by its stem, as YOLO labels; classes are the categories, whatever their numbers."""
+    """Write the records of every image, by its stem, as YOLO labels; classes are the categories, whatever their numbers.
+
+    A score ends the line of a record that has one. An empty mask has no polygon and gets no line.
+    """
     with atomic_folder(out) as folder:
         for stem, records in images.items():
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
-                file.writelines(f"{_line(record, scored=False)}\n" for record in records if decode_mask(record["segmentation"]).area)
+                file.writelines(f"{_line(record)}\n" for record in records if decode_mask(record["segmentation"]).area)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,40 @@ def test_no_detections(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) 
 def test_unreadable_masks_are_counted(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     broken = small_set.write("broken.json", [{**record, "segmentation": {"size": [1, 1], "counts": "0"}} for record in small_set.records])
     assert main(["eval", str(broken), "--ann", str(small_set.ann)]) == 0
-    assert "results: 4 unreadable masks count as empty" in capsys.readouterr().out
+    assert "results: 4 unreadable masks count as empty (record 0: mask size: expected" in capsys.readouterr().out
+
+
+def test_what_lies_in_no_listed_image_is_named(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    def moved(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**items[0], "image_id": 424242}, *items[1:]]
+
+    document = {**small_set.document, "annotations": moved(small_set.document["annotations"])}
+    results, ann = small_set.write("moved.json", moved(small_set.records)), small_set.write("moved_ann.json", document)
+    out, page = small_set.folder / "summary.json", small_set.folder / "summary.md"
+    assert main(["eval", str(results), "--ann", str(ann), "--out", str(out), "--markdown", str(page)]) == 0
+    said = {
+        "annotations": "1 annotations of images that the annotation file does not list (first: annotation 0, image_id 424242)",
+        "results": "1 records of images that the annotation file does not list (first: record 0, image_id 424242)",
+    }
+    printed, written = capsys.readouterr().out, json.loads(out.read_text())
+    for role, line in said.items():
+        assert f"{role}: {line}" in printed
+        assert f"{role}: {line}" in page.read_text()
+        assert [problem.startswith(line) for problem in written["problems"][role]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("iscrowd", "x"), ("iscrowd", None), ("area", "large"), ("area", None), ("image_id", [1]), ("category_id", {})]
+)
+def test_annotations_with_values_that_are_none(
+    small_set: SmallSet, capsys: pytest.CaptureFixture[str], key: str, value: object
+) -> None:
+    first, *others = small_set.document["annotations"]
+    ann = small_set.write("odd.json", {**small_set.document, "annotations": [{**first, key: value}, *others]})
+    assert main(["eval", str(small_set.results), "--ann", str(ann)]) == 1
+    error = capsys.readouterr().err
+    assert f"annotation 0: {key}: expected" in error
+    assert len(error.splitlines()) == 1
 
 
 def test_bad_inputs_end_in_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:

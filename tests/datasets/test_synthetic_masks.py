@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,7 +26,7 @@ def annotation(mask: BoxMask, **values: object) -> dict[str, object]:
 
 
 DOCUMENT = {
-    "images": [{"id": 1, "height": FRAME[0], "width": FRAME[1]}],
+    "images": [{"id": 1, "file_name": "a.png", "height": FRAME[0], "width": FRAME[1]}],
     "annotations": [
         annotation(ellipse((100, 80), (60, 40))),
         annotation(ellipse((60, 60), (30, 20)), iscrowd=1),
@@ -32,6 +34,12 @@ DOCUMENT = {
         annotation(ellipse((30, 130), (25, 18))),
     ],
 }
+
+
+def written(folder: Path, document: object) -> Path:
+    path = folder / "instances.json"
+    path.write_text(json.dumps(document))
+    return path
 
 
 def test_every_instance_but_crowds_and_empty_ones_in_file_order() -> None:
@@ -57,6 +65,42 @@ def test_a_way_can_be_named(way: str, small_set: SmallSet) -> None:
     assert json.loads(out.read_text()) == records.pop(way)
     assert all(json.loads(out.read_text()) != others for others in records.values())
     assert synthesize(small_set.document, seed=4) == synthesize(small_set.document, seed=4, way="mixed")
+
+
+def test_what_no_mask_is_made_of_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = annotation(ellipse((100, 80), (60, 40)), image_id=9)
+    out = tmp_path / "coarse.json"
+    path = written(tmp_path, {**DOCUMENT, "annotations": [*DOCUMENT["annotations"], elsewhere]})
+    assert main(["synthesize-masks", str(path), "--copies", "3", "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"6 coarse masks (1 crowds, 1 empty masks left out) in {out}\n"
+    assert "1 annotations of images that the annotation file does not list (first: annotation 4, image_id 9)" in printed.err
+    assert json.loads(out.read_text()) == synthesize(DOCUMENT, copies=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": [{"id": 1, "file_name": "a"}]}, "expected height and width"),
+        ({"annotations": [{"image_id": 1, "segmentation": []}]}, "annotation 0: expected .*got no category_id"),
+        ({"annotations": [annotation(ellipse((9, 9), (4, 4)), image_id=[1])]}, "annotation 0: image_id: expected"),
+    ],
+)
+def test_annotations_that_lack_something_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, object], message: str
+) -> None:
+    path = written(tmp_path, {**DOCUMENT, **change})
+    assert main(["synthesize-masks", str(path), "--out", str(tmp_path / "coarse.json")]) == 1
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert len(error.splitlines()) == 1
+    assert [left.name for left in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(("option", "value"), [("--copies", "0"), ("--copies", "-1"), ("--seed", "-1")])
+def test_numbers_that_are_too_small(small_set: SmallSet, capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    assert main(["synthesize-masks", str(small_set.ann), "--out", str(small_set.folder / "coarse.json"), option, value]) == 1
+    assert capsys.readouterr().err == f"bpr synthesize-masks: {option}: expected {0 if option == '--seed' else 1} or more, got {value}\n"
 
 
 def test_the_command_names_the_ways_that_there_are() -> None:

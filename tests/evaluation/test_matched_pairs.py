@@ -133,6 +133,16 @@ def test_an_unreadable_mask_counts_as_empty() -> None:
     assert [record["area"] for record in detections.records] == [100, 0, 0, 0]
 
 
+def test_unreadable_masks_are_named_up_to_the_third() -> None:
+    broken = {"size": list(FRAME), "counts": "x"}
+    records = [found(square(5, 5)), *(found(broken) for _ in range(5))]
+    (problem,) = check(records, document(truth(square(5, 5)))).problems
+    assert problem.startswith("5 unreadable masks count as empty (record 1: RLE counts: expected")
+    assert "record 3: " in problem
+    assert "record 4: " not in problem
+    assert problem.endswith("; ...)")
+
+
 def test_detections_elsewhere_are_left_out() -> None:
     annotations = check_annotations(document(truth(square(5, 5))), "ann.json")
     elsewhere = found({"size": [7, 7], "counts": "x"}, image_id=77)
@@ -151,7 +161,7 @@ def test_records_need_class_and_score(key: str) -> None:
         check([record], document())
 
 
-BAD_VALUES = [("score", "high"), ("score", float("nan")), ("score", None), ("image_id", [1]), ("category_id", None)]
+BAD_VALUES = [("score", "high"), ("score", float("nan")), ("score", None), ("score", 10**400), ("image_id", [1]), ("category_id", None)]
 
 
 @pytest.mark.parametrize(("key", "value"), BAD_VALUES)

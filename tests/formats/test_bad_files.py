@@ -66,6 +66,12 @@ def linked(folder: Path) -> Path:
     return source
 
 
+def counted(folder: Path) -> Path:
+    """Two objects on a background, or three classes."""
+    cv2.imwrite(str(folder / "mask.png"), np.arange(3, dtype=np.uint8)[None].repeat(4, axis=0))
+    return folder / "mask.png"
+
+
 def coloured(folder: Path) -> Path:
     cv2.imwrite(str(folder / "mask.png"), np.zeros((4, 4, 3), np.uint8))
     return folder / "mask.png"
@@ -103,7 +109,9 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "truncated JSON": (text("cut.json", "[{"), "not valid JSON"),
     "results: a record that is none": (text("r.json", '[{"image_id": 1}]'), "record 0: expected an object with image_id and segmentation"),
     "results: a pipe or device": (pipe, "cannot read it (not a regular file)"),
-    "JSON that is neither results nor annotations": (text("odd.json", "3"), "expected a COCO annotation file with an images list"),
+    "JSON that is neither results nor annotations": (text("odd.json", "3"), "expected COCO results (a JSON list of records)"),
+    "results: in an object": (text("r.json", '{"results": [{"image_id": 1}]}'), "give results as the list alone"),
+    "annotations: without their images": (text("a.json", '{"annotations": []}'), "expected a COCO annotation file with an images list"),
     "annotations: not an object": (text("a.json", '{"images": [], "annotations": [3]}'), "annotation 0: expected an object with"),
     "annotations: image id twice": (text("a.json", '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]}'), "id 1 twice"),
     "annotations: image name with ..": (entry("../secret.png"), "images list: expected a file name inside its folder"),
@@ -128,6 +136,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "panoptic: segment id twice": (panoptic(lambda image: image["segments_info"].extend(image["segments_info"])), "segment id once"),
     "panoptic: pixels of an unlisted id": (panoptic(lambda image: image["segments_info"].pop()), "26002 in the PNG alone"),
     "label PNG: cut or damaged": (cut_png, "expected a whole PNG, got one that is cut or damaged"),
+    "label PNGs that may be masks or semantic": (counted, "say --format masks (0 is background) or --format semantic"),
     "label PNG: colours instead of numbers": (coloured, "expected a PNG of one channel or with a palette"),
     "YOLO: fewer than three points": (text("labels/a.txt", "0 0.1 0.1 0.2 0.2\n"), "expected a class and 3 or more points"),
     "YOLO: words": (text("labels/a.txt", "dog 0.1\n"), "expected a class and numbers"),
@@ -223,7 +232,21 @@ def test_two_images_of_one_name_are_none(tmp_path: Path, capsys: pytest.CaptureF
     (images / "copy").mkdir()
     cv2.imwrite(str(images / "copy" / f"{STEM}.png"), np.zeros((*layouts.FRAME, 3), np.uint8))
     assert refine(source, tmp_path / "out", "--img-dir", str(images), "--strict") == 1
-    assert f"image_id '{STEM}': not in" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"image_id '{STEM}': expected one file of that name" in error
+    assert "aachen/" in error
+    assert "copy/" in error
+
+
+def test_two_images_of_one_stem_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whichever of them the masks were made on."""
+    images, source = layouts.photographs(tmp_path), layouts.detectron2(tmp_path)
+    photo = next(images.rglob(f"{STEM}*"))
+    cv2.imwrite(str(photo.with_suffix(".jpg")), np.zeros((*layouts.FRAME, 3), np.uint8))
+    assert refine(source, tmp_path / "out", "--img-dir", str(images), "--strict") == 1
+    error = capsys.readouterr().err
+    assert f"got {photo.with_suffix('.jpg')} and {photo}; which is meant cannot be told" in error
+    assert files(tmp_path / "out") == files(source)
 
 
 def test_spaces_and_unicode_in_names(tmp_path: Path) -> None:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bpr.cli.convert import FORMATS
 from bpr.cli.main import main
 from bpr.formats.convert import TARGETS
 from bpr.formats.recognise import READERS
+from bpr.formats.rle import encode_mask
+from bpr.geometry.masks import BoxMask
 from tests.formats import layouts
 
 
@@ -45,7 +50,7 @@ def test_a_folder_gets_the_ids_of_an_annotation_file(tmp_path: Path) -> None:
 
 def test_polygons_without_sizes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = tmp_path / "polygons.json"
-    results.write_text(json.dumps([{"image_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}]))
+    results.write_text(json.dumps([{"image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}]))
     assert convert(results, "coco", tmp_path / "out.json") == 1
     assert "give --ann with the sizes of the images" in capsys.readouterr().err
 
@@ -66,6 +71,139 @@ def test_an_id_that_leaves_the_folder_is_refused(tmp_path: Path, capsys: pytest.
         assert convert(source, target, tmp_path / "deep" / "out") == 1
         assert "inside its folder" in capsys.readouterr().err
     assert not list(tmp_path.parent.rglob("*escaped*"))
+
+
+def changed(folder: Path, **values: object) -> Path:
+    """Results whose second record holds other values, or lacks those that are ``...``."""
+    source = layouts.coco_results(folder)
+    records = json.loads(source.read_text())
+    records[1] = {key: value for key, value in {**records[1], **values}.items() if value is not ...}
+    source.write_text(json.dumps(records))
+    return source
+
+
+@pytest.mark.parametrize("target", ["coco", "cityscapes", "panoptic", "yolo"])
+@pytest.mark.parametrize("value", [..., None, 1.5, True, ["a"], "a b\nc", "x/../../evil", "\0", "c" * 300])
+def test_a_class_that_the_format_cannot_hold_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, value: object
+) -> None:
+    source = changed(tmp_path, category_id=value)
+    if target == "coco" and isinstance(value, str):  # COCO's JSON may hold any text
+        assert convert(source, target, tmp_path / "out.json") == 0
+        return
+    assert convert(source, target, tmp_path / "out.json") == 1
+    line = capsys.readouterr().err
+    assert re.search("record 1: (expected a category_id|category_id: expected a whole number)", line)
+    assert len(line.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_mask_pngs_need_no_class(tmp_path: Path) -> None:
+    assert convert(changed(tmp_path, category_id=...), "masks", tmp_path / "out") == 0
+
+
+def test_a_class_that_is_a_whole_number_is_written_as_one(tmp_path: Path) -> None:
+    assert convert(changed(tmp_path, category_id=7.0), "yolo", tmp_path / "out") == 0
+    assert (tmp_path / "out" / f"{layouts.STEMS[0]}.txt").read_text().splitlines()[1].startswith("7 ")
+
+
+@pytest.mark.parametrize("target", ["coco", "cityscapes", "yolo"])
+@pytest.mark.parametrize("value", [None, "hi", True, float("nan"), 10**400])
+def test_a_score_that_is_no_number_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, value: object) -> None:
+    source = changed(tmp_path, score=value)
+    assert convert(source, target, tmp_path / "out") == 1
+    assert "record 1: score: expected a finite number" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+@pytest.mark.parametrize(("target", "name"), [("coco", "out.json"), ("cityscapes", "out")])
+def test_a_missing_score_is_said_where_one_is_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, name: str
+) -> None:
+    assert convert(changed(tmp_path, score=...), target, tmp_path / name) == 0
+    assert capsys.readouterr().err == "1 of 4 records have no score and got 1.0 (first: record 1)\n"
+    assert convert(tmp_path / name, "coco", tmp_path / "back.json") == 0
+    assert [record["score"] for record in json.loads((tmp_path / "back.json").read_text())] == [0.9876, 1.0, 0.25, 0.75]
+
+
+def test_scores_of_results_go_to_yolo_and_come_back(tmp_path: Path) -> None:
+    source, images = layouts.coco_results(tmp_path), layouts.photographs(tmp_path)
+    assert convert(source, "yolo", tmp_path / "out") == 0
+    assert convert(tmp_path / "out", "coco", tmp_path / "back.json", "--img-dir", str(images)) == 0
+    scores = [[record["score"] for record in json.loads(path.read_text())] for path in (source, tmp_path / "back.json")]
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize("layout", [layouts.annotations, layouts.masks, layouts.coco_panoptic, layouts.yolo])
+def test_ground_truth_becomes_yolo_without_scores(tmp_path: Path, layout: Callable[[Path], Path]) -> None:
+    images = layouts.photographs(tmp_path)
+    assert convert(layout(tmp_path), "yolo", tmp_path / "out", "--img-dir", str(images)) == 0
+    lines = [line for path in (tmp_path / "out").rglob("*.txt") for line in path.read_text().splitlines()]
+    assert lines
+    assert all(len(line.split()) % 2 for line in lines)
+
+
+def test_what_an_annotation_file_holds_beside_masks_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(layouts.annotations(tmp_path), "yolo", tmp_path / "out") == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"3 masks (annotations) -> {tmp_path / 'out'}\n"
+    assert printed.err.splitlines() == [
+        "left out: 1 of 5 annotations, crowds (first: annotation 1)",
+        "left out: 1 of 5 annotations, without a mask (first: annotation 4)",
+    ]
+
+
+@pytest.mark.parametrize(("target", "written"), [("yolo", 3), ("masks", 3), ("cityscapes", 4)])
+def test_empty_masks_are_named_where_there_is_no_place_for_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, written: int
+) -> None:
+    empty = encode_mask(BoxMask.empty(layouts.FRAME))
+    assert convert(changed(tmp_path, segmentation=empty), target, tmp_path / "out") == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{written} masks (coco)")
+    assert ("1 of 4 records are empty masks" in printed.err) == (written == 3)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_id_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str) -> None:
+    assert convert(changed(tmp_path, image_id=[1]), target, tmp_path / "out.json") == 1
+    assert "record 1: image_id: expected a whole number or a text, got [1]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("height", [None, "90"])
+def test_a_size_that_is_none_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str], height: object) -> None:
+    source = layouts.annotations(tmp_path)
+    document = json.loads(source.read_text())
+    document["images"][0]["height"] = height
+    source.write_text(json.dumps(document))
+    assert convert(source, "yolo", tmp_path / "out") == 1
+    assert "record 0: polygons: expected the size of their image beside them, got none; give --ann" in capsys.readouterr().err
+
+
+def test_a_bad_mask_is_not_blamed_on_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = changed(tmp_path, image_id=0, segmentation={"size": [90, 130], "counts": "?"})
+    assert convert(source, "yolo", tmp_path / "out", "--ann", str(layouts.annotations(tmp_path))) == 1
+    assert capsys.readouterr().err.endswith("mend it or leave the record out\n")
+
+
+def test_a_yolo_line_without_its_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "images").mkdir()
+    assert convert(layouts.yolo(tmp_path), "coco", tmp_path / "out.json", "--img-dir", str(tmp_path / "images")) == 1
+    assert "give --img-dir with its image or leave the record out" in capsys.readouterr().err
+
+
+def test_masks_of_one_image_have_one_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = encode_mask(BoxMask.from_frame(np.ones((9, 8), bool)))
+    assert convert(changed(tmp_path, segmentation=other), "masks", tmp_path / "out") == 1
+    assert "expected masks of one size, got 90x130 and 9x8" in capsys.readouterr().err
+
+
+def test_images_of_one_name_do_not_share_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, ann = layouts.coco_results(tmp_path), tmp_path / "ann.json"
+    names = dict(zip(layouts.STEMS, ("a.jpg", "a.png", "b.png"), strict=True))
+    ann.write_text(json.dumps({"images": [{"id": stem, "file_name": name} for stem, name in names.items()]}))
+    assert convert(source, "yolo", tmp_path / "out", "--ann", str(ann)) == 1
+    assert "expected names that differ without their ending, got 'a' twice" in capsys.readouterr().err
 
 
 def test_help_names_the_formats_that_there_are() -> None:

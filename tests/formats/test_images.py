@@ -69,8 +69,22 @@ def test_stems_below_the_folder_must_be_alone(tmp_path: Path) -> None:
     assert folder.path("bear/00000") == tmp_path / "bear" / "00000.jpg"
     assert folder.path("top") == tmp_path / "top.png"
     for ambiguous in ("00000", 0):
-        with pytest.raises(BadImage):
+        with pytest.raises(BadImage, match=r"expected one file of that name, got .*bear/00000.jpg and .*camel/00000.jpg"):
             folder.path(ambiguous)
+
+
+def test_names_that_two_files_of_one_folder_have(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "007.jpg", "7.jpg", "deep/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folder = ImageFolder(tmp_path)
+    for ambiguous, files in (("a", "a.jpg and .*a.png"), (7, "007.jpg and .*7.jpg")):
+        with pytest.raises(BadImage, match=f"expected one file of that name, got .*{files}; which is meant cannot be told"):
+            folder.path(ambiguous)
+    assert folder.path("7") == tmp_path / "7.jpg"
+    assert folder.path("deep/a") == tmp_path / "deep" / "a.jpg"
+    listed = ImageFolder(tmp_path, [{"id": "a", "file_name": "a.png"}])
+    assert listed.path("a") == tmp_path / "a.png"
 
 
 def test_a_number_is_no_stem_where_a_list_names_the_files(tmp_path: Path) -> None:

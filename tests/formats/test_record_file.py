@@ -50,6 +50,13 @@ def test_real_results(shared_data: Path) -> None:
     assert list(RecordFile(path, 10_000)) == read_results(path) == expected
 
 
+def test_a_file_that_an_editor_on_windows_saved(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(RECORDS), encoding="utf-8-sig")
+    records = RecordFile(path)
+    assert list(records) == [records[index] for index in range(len(RECORDS))] == read_results(path) == RECORDS
+
+
 def test_an_empty_list_has_no_records(tmp_path: Path) -> None:
     records = RecordFile(written(tmp_path, " [ ] "))
     assert list(records) == records[:] == []

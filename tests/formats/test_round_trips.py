@@ -61,7 +61,7 @@ def test_one_image_and_one_palette_png(tmp_path: Path, photographs: Path) -> Non
     picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
     picture.save(tmp_path / "mask.png", bits=2)
     image = next(photographs.rglob("aachen_000000*.png"))
-    out = image_module.open(refine(tmp_path / "mask.png", image, tmp_path / "out.png"))
+    out = image_module.open(refine(tmp_path / "mask.png", image, tmp_path / "out.png", "--format", "masks"))
     assert out.mode == "P"
     assert out.getpalette()[:9] == picture.getpalette()[:9]
     assert np.array_equal(np.array(out), labels)

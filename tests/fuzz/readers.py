@@ -134,7 +134,7 @@ def record_file(data: bytes) -> None:
 
     def run() -> None:
         records = RecordFile(path, 1 + data[0] if data else 1)
-        whole = json.loads(data[1:].decode())
+        whole = json.loads(data[1:].decode("utf-8-sig"))
         assert repr(list(records)) == repr([records[index] for index in range(len(records))]) == repr(whole)
 
     expect_one_line(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from bpr.errors import BadMask, BPRError
 from bpr.evaluation.average_precision import average_precision
 from bpr.evaluation.boundary_metrics import overlap
-from bpr.evaluation.inputs import Detections, Document, Frames, check_annotations, check_detections
+from bpr.evaluation.inputs import Detections, Document, Frames, check_annotations, check_detections, unlisted
 from bpr.evaluation.matched_pairs import Comparison, Pair, PairScores, check_aligned, compare, match_pairs, score_masks
 from bpr.evaluation.per_instance import InstanceRow, Size, rows_of, size_of
 from bpr.formats.coco import Record
@@ -77,7 +77,8 @@ class Precision:
 class Collection:
     """The instances of two results files of ``records`` records each.
 
-    ``comparison``, ``scores`` and ``precision`` compare them with the truth; all are None where there is none.
+    ``comparison``, ``scores`` and ``precision`` compare them with the truth; all are None where there is none. ``problems``
+    says, one line each, what counts for less than it was meant to.
     """
 
     instances: list[Instance]
@@ -85,6 +86,7 @@ class Collection:
     comparison: Comparison | None = None
     scores: tuple[PairScores, PairScores] | None = None
     precision: Precision | None = None
+    problems: Sequence[str] = ()
 
 
 def collect_pairs(before: Detections, after: Detections, document: Document, name: str) -> Collection:
@@ -107,7 +109,9 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
     rows = rows_of(pairs, *scores, coarse.records, document)
     instances = [_judged(*parts) for parts in zip(pairs, rows, *masks, strict=True)]
     precision = Precision(*(average_precision(side.records, document) for side in (coarse, refined)))
-    return Collection(instances, len(before.records), compare(*scores, pairs), scores, precision)
+    found = {name: unlisted(document["annotations"], document, "annotations"), **{side.name: side.problems for side in (coarse, refined)}}
+    problems = [f"{where}: {problem}" for where, lines in found.items() for problem in lines]
+    return Collection(instances, len(before.records), compare(*scores, pairs), scores, precision, problems)
 
 
 def collect_changes(before: Detections, after: Detections, frames: Frames, names: dict[Any, str]) -> Collection:

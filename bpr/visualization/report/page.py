@@ -70,6 +70,7 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
         shown=shown,
         plots=_plots(collection, shown),
         tables=_tables(collection.instances),
+        notes=collection.problems,
         problems=problems[:MOST_NOTES],
         more_problems=len(problems[MOST_NOTES:]),
         scripts=SCRIPTS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from bpr.cli.main import main
 from bpr.errors import BPRError
 from bpr.evaluation.inputs import Detections
+from bpr.formats.convert import convert
 from bpr.formats.rle import decode_mask
 from bpr.visualization.report.collect import collect_changes, collect_pairs
 from bpr.visualization.report.groups import by_class, by_score, by_size
@@ -96,6 +98,44 @@ def test_a_mask_without_its_image_is_shown_on_grey_and_said(made: MadeSet, tmp_p
     assert main(["report", *files, "--img-dir", str(tmp_path / "empty"), "--out", str(out)]) == 0
     assert capsys.readouterr().err.count("cannot read the image") == 3
     assert "3 images could not be read" in (out / "index.html").read_text()
+
+
+def test_with_a_truth_what_counts_for_less_is_said(made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = [{**made.records[1][0], "segmentation": {"size": [1, 1], "counts": "?"}}, *made.records[1][1:]]
+    document = {**made.document, "annotations": [*made.document["annotations"], {**made.document["annotations"][0], "image_id": 99}]}
+    after, ann, out = tmp_path / "after.json", tmp_path / "ann.json", tmp_path / "out"
+    after.write_text(json.dumps(broken))
+    ann.write_text(json.dumps(document))
+    files = [str(after), "--before", str(made.before), "--ann", str(ann), "--img-dir", str(made.images)]
+    assert main(["report", *files, "--out", str(out)]) == 0
+    printed, page = capsys.readouterr().err, (out / "index.html").read_text()
+    for line in (
+        f"{after}: 1 unreadable masks count as empty (record 0: mask size: expected",
+        f"{ann}: 1 annotations of images that the annotation file does not list (first: annotation 12, image_id 99)",
+    ):
+        assert line in printed
+        assert line in html.unescape(page)
+
+
+def test_formats_without_scores_are_judged_too(made: MadeSet, tmp_path: Path) -> None:
+    sides = []
+    for name, path in (("before", made.before), ("after", made.after)):
+        records = [{key: value for key, value in record.items() if key != "score"} for record in json.loads(path.read_text())]
+        for record in records:
+            record["image_id"] = f"{record['image_id']:04d}"
+        folder = tmp_path / name
+        convert(records, "yolo", folder)
+        sides.append(str(folder))
+    names = {image["id"]: f"{image['id']:04d}" for image in made.document["images"]}
+    images = [{**image, "id": names[image["id"]], "file_name": f"{names[image['id']]}.png"} for image in made.document["images"]]
+    annotations = [{**item, "image_id": names[item["image_id"]]} for item in made.document["annotations"]]
+    ann = tmp_path / "ann.json"
+    ann.write_text(json.dumps({**made.document, "images": images, "annotations": annotations}))
+    for entry in images:
+        cv2.imwrite(str(tmp_path / entry["file_name"]), np.zeros((*made.frame, 3), np.uint8))
+    out = tmp_path / "out"
+    assert main(["report", sides[1], "--before", sides[0], "--ann", str(ann), "--img-dir", str(tmp_path), "--out", str(out)]) == 0
+    assert {row["score"] for row in read_data(out)["instances"]} == {1}
 
 
 def test_without_a_truth_what_cannot_be_read_is_left_out(made: MadeSet) -> None:

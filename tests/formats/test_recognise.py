@@ -1,0 +1,83 @@
+"""What lies at a path says which format it is; what two formats describe is not guessed at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bpr.cli.main import main
+from bpr.errors import BPRError
+from bpr.formats.png import read_labels, write_png
+from bpr.formats.recognise import READERS, open_source
+from tests.formats import layouts
+
+LAYOUTS: dict[str, Callable[[Path], Path]] = {
+    "coco": layouts.coco_results,
+    "annotations": layouts.annotations,
+    "panoptic": layouts.coco_panoptic,
+    "cityscapes": layouts.detectron2,
+    "semantic": layouts.semantic,
+    "masks": layouts.masks,
+    "yolo": layouts.yolo,
+}
+
+
+def pngs(folder: Path, *numbers: list[int]) -> Path:
+    """A folder with a PNG of each list of numbers, in stripes."""
+    for index, stripes in enumerate(numbers):
+        write_png(folder / "pngs" / f"{index}.png", np.repeat(np.array([stripes], np.uint8), 6, axis=1).repeat(9, axis=0))
+    return folder / "pngs"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_source_says_what_it_was_recognised_as(tmp_path: Path, name: str) -> None:
+    images = layouts.photographs(tmp_path)
+    source = LAYOUTS[name](tmp_path)
+    assert open_source(source, None, images)[0].format == open_source(source, name, images)[0].format == name
+
+
+@pytest.mark.parametrize(
+    ("numbers", "name"),
+    [
+        ([[0, 255], [0], [255], [0, 1]], "masks"),
+        ([[0, 1], [1]], "masks"),
+        ([[0]], "masks"),
+        ([[0, 26], [0, 24]], "masks"),
+        ([[0, 2, 11], [0, 1, 2], [7], [255]], "semantic"),
+        ([[0, 1, 255]], "semantic"),
+        ([[0, 255], [1, 2]], "semantic"),
+    ],
+)
+def test_what_the_numbers_of_pngs_say(tmp_path: Path, numbers: list[list[int]], name: str) -> None:
+    assert open_source(pngs(tmp_path, *numbers))[0].format == name
+
+
+@pytest.mark.parametrize("numbers", [[[0, 1, 2]], [[0, 255], [0, 1, 2, 3]], [[0, 7], [7]]])
+def test_pngs_that_may_be_either_are_refused(tmp_path: Path, numbers: list[list[int]]) -> None:
+    folder = pngs(tmp_path, *numbers)
+    said = f"{len(numbers) - 1}.png: expected masks or a label map, .* say --format masks .* or --format semantic"
+    with pytest.raises(BPRError, match=said):
+        open_source(folder)
+    for name in ("masks", "semantic"):
+        assert open_source(folder, name)[0].format == name
+
+
+def test_a_mask_png_without_a_mask_is_an_empty_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, images, out = pngs(tmp_path, [0, 255], [0, 0]), tmp_path / "images", tmp_path / "out"
+    for name in ("0.png", "1.png"):
+        write_png(images / name, np.zeros((9, 12, 3), np.uint8))
+    assert main(["refine", str(folder), "--format", "masks", "--img-dir", str(images), "--model", "identity", "--out", str(out)]) == 0
+    assert "1 empty mask" in capsys.readouterr().out
+    assert not read_labels(out / "1.png")[0].any()
+
+
+def test_what_windows_editors_put_before_json_is_passed(tmp_path: Path) -> None:
+    records = json.loads(layouts.coco_results(tmp_path).read_text())
+    path = tmp_path / "marked.json"
+    path.write_text(json.dumps(records), encoding="utf-8-sig")
+    source, _ = open_source(path)
+    assert (source.format, list(source.records)) == ("coco", records)
