@@ -21,6 +21,10 @@ class BPRError(Exception):
         super().__init__(_one_line(text))
 
 
+class BadUsage(BPRError):
+    """Arguments of a command that do not fit together; nothing was read or done. The command exits with 2."""
+
+
 class BadMask(BPRError):
     """One mask that cannot be read. A run keeps such a record as it was and counts it."""
 

@@ -30,6 +30,7 @@ FLOORS = {
     "detection": 5,
     "inferencer": 5,
     "cli": 6,
+    "__main__": 7,
 }
 SAME_FLOOR = {("backends", "models"), ("models", "backends"), ("datasets", "models"), ("models", "distributed")}
 HEAVY = {"torch", "mmengine", "mmcv", "mmseg", "mmdet"}

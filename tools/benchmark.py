@@ -27,7 +27,8 @@ SUITES = {
 
 def main() -> int:
     suites = "\n".join(f"  {name:10} {what}" for name, what in SUITES.items())
-    parser = argparse.ArgumentParser(description=__doc__, epilog=f"suites:\n{suites}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, epilog=f"suites:\n{suites}", formatter_class=layout, allow_abbrev=False)
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--out", help="report to write (default: docs/results/benchmark_SUITE.json of this checkout)")
     args = parser.parse_args()

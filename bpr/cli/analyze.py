@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr import DEFAULT_MODEL
-from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
+from bpr.cli.options import PROTOCOLS, add_workers, positive, progress_bar, versions_of
 
 if TYPE_CHECKING:
     from bpr.analysis.gallery import Gallery
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bpr.formats.images import ImageFinder
 
 HELP = "the paper's analyses: upper bound, scatter, failures, patches, images, schemes, timing"
-EXAMPLE = "tools/analyze.py failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.json"
+EXAMPLE = "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +39,13 @@ def _add_truth(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", required=True, help="folder of the images")
     parser.add_argument("--out", required=True, metavar=out.upper(), help=f"{out} to write")
+    if out == "json":
+        parser.set_defaults(beside=_beside)
+
+
+def _beside(args: argparse.Namespace) -> list[Path]:
+    """What may be written beside ``--out``: the numbers, their table and their picture."""
+    return [Path(args.out).with_suffix(suffix) for suffix in (".json", ".md", ".png")] if Path(args.out).name else []
 
 
 def _add_bound(parser: argparse.ArgumentParser) -> None:
@@ -58,20 +65,20 @@ def _add_pair(out: str, count: int | None = None) -> Callable[[argparse.Argument
         _add_truth(parser, out)
         parser.add_argument("--before", required=True, metavar="COARSE", help="the results JSON that was refined")
         if count:
-            parser.add_argument("--count", type=int, default=count, help="how many are drawn (default: %(default)s)")
+            parser.add_argument("--count", type=positive, default=count, help="how many are drawn (default: %(default)s)")
 
     return add
 
 
 def _add_patches(parser: argparse.ArgumentParser) -> None:
     _add_pair("png", 12)(parser)
-    parser.add_argument("--side", type=int, default=64, metavar="PX", help="side of a patch (default: %(default)s)")
+    parser.add_argument("--side", type=positive, default=64, metavar="PX", help="side of a patch (default: %(default)s)")
 
 
 def _add_timing(parser: argparse.ArgumentParser) -> None:
     _add_truth(parser, "json")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)")
-    parser.add_argument("--limit", type=int, help="only the first N images")
+    parser.add_argument("--limit", type=positive, help="only the first N images")
 
 
 def _add_schemes(parser: argparse.ArgumentParser) -> None:

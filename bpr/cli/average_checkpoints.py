@@ -9,7 +9,7 @@ from bpr.cli.options import import_training
 from bpr.errors import BPRError
 
 HELP = "average the weights of several trainings that began from the same ones"
-EXAMPLE = "tools/average_checkpoints.py CONFIG.py seed0/iter_3000.pth seed1/iter_3000.pth --out averaged.pth"
+EXAMPLE = "bpr average-checkpoints CONFIG.py seed0/iter_3000.pth seed1/iter_3000.pth --out averaged.pth"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ann", help="COCO file whose images list names the images and tells their sizes")
     parser.add_argument("--img-dir", help="folder of the images; YOLO labels alone need them")
     parser.add_argument("--out", required=True, help="file (coco, panoptic) or folder to write")
+    parser.set_defaults(beside=_beside)
+
+
+def _beside(args: argparse.Namespace) -> list[Path]:
+    """The folder of the PNGs of a panoptic file."""
+    return [Path(args.out).with_suffix("")] if args.to == "panoptic" and Path(args.out).name else []
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bpr.models.conversion import Fit
 
 HELP = "turn the authors' released weights, or an exported model, into a checkpoint of a config"
-EXAMPLE = "tools/convert_checkpoint.py CONFIG.py released.pth --out bpr_w18s.pth"
+EXAMPLE = "bpr convert-checkpoint CONFIG.py released.pth --out bpr_w18s.pth"
 MOST_NAMES_SHOWN = 10
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr import DEFAULT_MODEL
-from bpr.cli.options import add_model_scheme, import_detection, progress_bar, scheme_options
+from bpr.cli.options import add_model_scheme, finite, import_detection, progress_bar, scheme_options
 from bpr.errors import BadImage, BPRError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--det-config", required=True, help="config of the detector: a file, or mmdet::FOLDER/NAME.py")
     parser.add_argument("--det-weights", required=True, help="checkpoint of the detector; only tensors are read from it")
     parser.add_argument("--ann", help="COCO file that gives images and categories their ids (default: the file's stem; 1, 2, ...)")
-    parser.add_argument("--min-score", type=float, default=0.3, metavar="S", help="leave out detections below (default: %(default)s)")
+    parser.add_argument("--min-score", type=finite, default=0.3, metavar="S", help="leave out detections below (default: %(default)s)")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="refiner: model name, .onnx or .pth file, identity (default: %(default)s)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--out", required=True, help="folder to write")

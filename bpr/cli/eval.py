@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bpr.evaluation.summary import Side, Summary
 
 HELP = "score masks against ground truth, before and after refinement"
-EXAMPLE = "tools/eval.py refined.segm.json --ann instances.json --before results.segm.json --out summary.json --markdown summary.md"
+EXAMPLE = "bpr eval refined.segm.json --ann instances.json --before results.segm.json --out summary.json --markdown summary.md"
 PACKAGES = ("bpr", "numpy", "pycocotools", "opencv-python-headless", "faster-coco-eval", "cityscapesscripts", "lvis")
 PLAIN_WIDTH = 160
 """Of a log, where nothing shall be cut."""

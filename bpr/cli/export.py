@@ -10,7 +10,7 @@ from typing import Any
 from bpr.cli.options import import_training, versions_of
 
 HELP = "export a trained checkpoint to ONNX, ready to refine without torch"
-EXAMPLE = "tools/export.py CONFIG.py work_dirs/run/iter_4500.pth --out model.onnx"
+EXAMPLE = "bpr export CONFIG.py work_dirs/run/iter_4500.pth --out model.onnx"
 PACKAGES = ("bpr", "torch", "mmengine", "mmsegmentation", "onnx", "onnxscript")
 
 

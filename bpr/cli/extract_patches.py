@@ -9,7 +9,7 @@ from bpr.cli.options import add_scheme, add_workers, scheme_from
 from bpr.cli.sharing import add_sharing, is_resumed, share_of
 
 HELP = "cut training patches out of detections matched to ground truth"
-EXAMPLE = "tools/extract_patches.py results.segm.json --ann instances.json --img-dir images --out data/patches/train"
+EXAMPLE = "bpr extract-patches results.segm.json --ann instances.json --img-dir images --out data/patches/train"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

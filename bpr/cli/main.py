@@ -7,12 +7,25 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import bpr
-from bpr.errors import BPRError
+from bpr.cli.streams import guarded_streams
+from bpr.errors import BadUsage, BPRError
 
 TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint", "average-checkpoints")
 COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "visualize", "test", "eval", "analyze", "report", *TRAINING)
+
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+"""Exit codes; the last is what a shell says of a command that Ctrl-C ended."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes options by their whole names: an abbreviation would name another one day."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
 
 def entry() -> None:
@@ -21,23 +34,54 @@ def entry() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Exit code 0: done, 1: the run failed (one line says why), 2: usage."""
-    parser = build_parser()
-    _offer_completion(parser)
-    args = parser.parse_args(argv)
+    """Run one subcommand. Exit code 0: done, 1: the run failed (one line says why), 2: usage, 130: interrupted."""
+    with guarded_streams() as out:
+        try:
+            parser = build_parser()
+            _offer_completion(parser)
+            args = parser.parse_args(argv)
+        except (ImportError, KeyboardInterrupt) as error:
+            return _failure("bpr", error)
+        code = _run(args)
+        out.flush()
+        if not out.failure:
+            return code
+        print(f"bpr {args.command}: standard output: cannot write ({out.failure}); make room, or send it elsewhere", file=sys.stderr)
+        return code or FAILED
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
-        return int(args.run(args))
+        from bpr.cli.paths import check_paths
+        from bpr.formats.files import written_by
+
+        check_paths(args)
+        with written_by(f"bpr {args.command}"):
+            return int(args.run(args))
     except (Exception, KeyboardInterrupt) as error:
         if args.debug:
             traceback.print_exc()
-        print(f"bpr {args.command}: {_line(error)}", file=sys.stderr)
-        return 1
+        return _failure(f"bpr {args.command}", error)
+
+
+def _failure(program: str, error: BaseException) -> int:
+    """Say in one line why a command ends; returns its exit code."""
+    interrupted = _is_interrupt(error)
+    print(f"{program}: {'interrupted' if interrupted else _line(error)}", file=sys.stderr)
+    return INTERRUPTED if interrupted else USAGE if isinstance(error, BadUsage) else FAILED
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: a library that it reaches while it is loaded makes an ImportError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands. A subcommand's help ends with an example, on one line, ready to be copied."""
     description, more = "Any instance masks in, better boundaries out.", "bpr COMMAND --help shows its options and an example"
-    parser = argparse.ArgumentParser(prog="bpr", description=description, epilog=more)
+    parser = Parser(prog="bpr", description=description, epilog=more)
     parser.add_argument("--version", action="version", version=f"bpr {bpr.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -61,6 +105,4 @@ def _line(error: BaseException) -> str:
     """What a user reads: our own errors say all; any other is a defect, of ours or of a library."""
     if isinstance(error, BPRError):
         return str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
     return f"{type(error).__name__}: {' '.join(str(error).split())}; --debug shows where"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 HELP = "write the output of a run that was refined in shards"
-EXAMPLE = "tools/merge.py refined.segm.json"
+EXAMPLE = "bpr merge refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bpr.cli.refine import check_output, inputs, print_report, write_result
     from bpr.formats.coco import read_images
+    from bpr.formats.files import written_by
     from bpr.formats.recognise import open_source
     from bpr.refinement.clock import StageClock
     from bpr.refinement.plan import plan_images
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
     clock, folder = StageClock(), RunFolder(Path(args.out))
     began = folder.about()["arguments"]
-    with folder.locked(alone=True):
+    with folder.locked(alone=True), written_by("bpr refine"):
         folder.check(inputs(began["results"], began["ann"]))
         entries = read_images(began["ann"]) if began["ann"] else None
         source, _ = open_source(began["results"], began["format"], began["img_dir"], entries)

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bpr.cli.options import import_training, versions_of
+from bpr.cli.options import import_training, positive, versions_of
 
 HELP = "make an int8 file of an exported model, scaled by patches of your detections"
-EXAMPLE = "tools/quantize.py starter --results train.segm.json --ann train.json --img-dir images --out starter.int8.onnx"
+EXAMPLE = "bpr quantize starter --results train.segm.json --ann train.json --img-dir images --out starter.int8.onnx"
 PACKAGES = ("bpr", "onnx", "onnxruntime")
 
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ann", required=True, help="COCO annotation file that names its images")
     parser.add_argument("--img-dir", required=True, help="folder of the images")
     parser.add_argument("--out", required=True, help="ONNX file to write")
-    parser.add_argument("--patches", type=int, default=256, metavar="N", help="patches to calibrate on (default: %(default)s)")
+    parser.add_argument("--patches", type=positive, default=256, metavar="N", help="patches to calibrate on (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw of the patches (default: %(default)s)")
 
 

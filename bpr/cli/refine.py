@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr import DEFAULT_MODEL
-from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, print_problems, progress_bar, scheme_options
+from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, finite, print_problems, progress_bar, scheme_options
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BPRError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bpr.refinement.shared_run import SharedRun
 
 HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
-EXAMPLE = "tools/refine.py results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
+EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_model_scheme(parser)
     parser.add_argument("--reach", type=int, metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
-    parser.add_argument("--min-score", type=float, metavar="S", help="leave records of a lower score as they are (default: refine all)")
+    parser.add_argument("--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
     add_sharing(parser)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bpr.visualization.report.collect import Collection
 
 HELP = "write an HTML report of what refining changed: numbers, plots, every mask before and after"
-EXAMPLE = "tools/report.py refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
+EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

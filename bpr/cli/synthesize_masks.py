@@ -12,16 +12,18 @@ from bpr.errors import BPRError
 if TYPE_CHECKING:
     from bpr.formats.coco import Record
 
+from bpr.cli.options import positive
+
 HELP = "make detector-like coarse masks from ground truth"
 WAYS = ("mixed", "prototype", "mask_head", "stride", "polygon")
 """Those of bpr.datasets.synthetic_masks, named here so that --help does not load it."""
-EXAMPLE = "tools/synthesize_masks.py instances.json --copies 4 --out synthetic.segm.json"
+EXAMPLE = "bpr synthesize-masks instances.json --copies 4 --out synthetic.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ann", help="COCO annotation file")
     parser.add_argument("--out", required=True, help="COCO results JSON to write")
-    parser.add_argument("--copies", type=int, default=1, help="coarse masks per annotated instance")
+    parser.add_argument("--copies", type=positive, default=1, help="coarse masks per annotated instance")
     parser.add_argument("--way", choices=WAYS, default="mixed", help="how masks come out coarse (default: %(default)s, all of them)")
     parser.add_argument("--seed", type=int, default=0)
 

@@ -9,7 +9,7 @@ from bpr.cli.options import import_training
 from bpr.configs import find_config
 
 HELP = "train a refinement network from a config"
-EXAMPLE = "tools/train.py configs/bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py --work-dir work_dirs/first"
+EXAMPLE = "bpr train configs/bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py --work-dir work_dirs/first"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

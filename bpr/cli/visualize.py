@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 HELP = "draw what the method does: the extraction schemes side by side"
-EXAMPLE = "tools/visualize.py schemes --out schemes.png"
+EXAMPLE = "bpr visualize schemes --out schemes.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, TypeVar
 
@@ -20,36 +21,62 @@ from bpr.formats.limits import LARGEST_FILE, LARGEST_TEXT, LONGEST_ROW, check_de
 Made = TypeVar("Made")
 
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What a disk says that cannot take what is written."""
+KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+"""What an error calls what lies at a path; anything else is a device."""
+
+
 @contextmanager
 def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside ``path`` and move it there once the block has ended well."""
-    path = Path(path)
-    handle, temporary = _temporary_beside(path)
-    try:
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Open a temporary file beside ``path`` and move it there once the block has ended well; a link leads on to what it names.
+
+    Raises:
+        BPRError: ``path`` is no file, cannot be written, or the disk is full.
+    """
+    with _full_disk_errors(path):
+        path = _place_of_file(Path(path))
+        handle, temporary = _make_beside(path, tempfile.mkstemp)
+        try:
+            with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+                yield file
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def check_writable(path: str | Path) -> None:
     """Fail before the work and not after it.
 
     Raises:
-        BPRError: ``path`` cannot be written.
+        BPRError: ``path`` is no file or cannot be written.
     """
-    handle, temporary = _temporary_beside(Path(path))
+    handle, temporary = _make_beside(_place_of_file(Path(path)), tempfile.mkstemp)
     os.close(handle)
     os.unlink(temporary)
 
 
-def _temporary_beside(path: Path) -> tuple[int, str]:
-    if path.is_dir():
-        raise BPRError(f"{path}: expected a file to write, got a folder; choose another output")
-    return _make_beside(path, tempfile.mkstemp)
+def _place_of_file(path: Path) -> Path:
+    """Where a file written to ``path`` comes to lie; a pipe or device is left alone, as a rename would replace it."""
+    kind = _kind(path)
+    if kind not in (None, "a file"):
+        raise BPRError(f"{path}: expected a file to write, got {kind}; choose another output")
+    return _followed(path)
+
+
+def _kind(path: Path) -> str | None:
+    """What lies at ``path`` when its links are followed; None where nothing is, or nothing can be seen."""
+    try:
+        return KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "a device")
+    except OSError as error:
+        return "a link to itself" if error.errno == errno.ELOOP else None
+
+
+def _followed(path: Path) -> Path:
+    """What a link names, be it there or not; any other path as it is written."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _make_beside(path: Path, make: Callable[..., Made]) -> Made:
@@ -61,10 +88,34 @@ def _make_beside(path: Path, make: Callable[..., Made]) -> Made:
         raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
 
 
+@contextmanager
+def _full_disk_errors(path: str | Path) -> Iterator[None]:
+    """One line that names ``path`` for a disk without room; of a file in an atomic folder, the folder is named."""
+    try:
+        yield
+    except (OSError, BPRError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError) or cause.errno not in NO_ROOM:
+            raise
+        remedy = "what was there stays; make room, or choose another output"
+        raise BPRError(f"{path}: cannot write ({cause.strerror}); {remedy}") from cause
+
+
 LONGEST_NAME = 255
 """Bytes of one part of a path, on the file systems of today."""
 MARK = ".bpr"
-"""Lies in every folder that this package wrote: such a folder it may replace."""
+"""Lies in every folder that this package wrote, and says by which command and which files: those it may replace."""
+_command: ContextVar[str] = ContextVar("command", default="Python")
+
+
+@contextmanager
+def written_by(command: str) -> Iterator[None]:
+    """Folders that the block writes are ``command``'s: it replaces its own, and no other command's."""
+    before = _command.set(command)
+    try:
+        yield
+    finally:
+        _command.reset(before)
 
 
 @contextmanager
@@ -72,34 +123,71 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """A temporary folder beside ``path`` that takes its place once the block has ended well.
 
     Raises:
-        BPRError: ``path`` must not be replaced (:func:`check_replaceable`) or cannot be written.
+        BPRError: ``path`` must not be replaced (:func:`check_replaceable`), cannot be written, or the disk is full.
     """
-    path = Path(path)
-    check_replaceable(path)
-    temporary = Path(_make_beside(path, tempfile.mkdtemp))
-    try:
-        os.chmod(temporary, 0o777 & ~_umask())
-        (temporary / MARK).touch()
-        yield temporary
-        if path.is_dir():
-            # Two renames and not one: a folder takes the place of an empty one only.
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-            os.replace(path, old)
-            os.replace(temporary, path)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with _full_disk_errors(path):
+        check_replaceable(Path(path))
+        path = _followed(Path(path))
+        temporary = Path(_make_beside(path, tempfile.mkdtemp))
+        try:
+            os.chmod(temporary, 0o777 & ~_umask())
+            yield temporary
+            write_json(temporary / MARK, {"command": _command.get(), "files": sorted(_files_below(temporary))}, indent=0)
+            _replace_folder(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def _replace_folder(temporary: Path, path: Path) -> None:
+    if not path.is_dir():
+        os.replace(temporary, path)
+        return
+    check_replaceable(path)  # again: since the first time, hours may have passed
+    # Two renames and not one: a folder takes the place of an empty one only.
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    os.replace(path, old)
+    os.replace(temporary, path)
+    shutil.rmtree(old)
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raise a BPRError when ``folder`` is a file, or holds files that this package did not write."""
-    if folder.exists() and not folder.is_dir():
-        raise BPRError(f"{folder}: expected a folder to write to, got a file; choose another output")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).exists():
+    """Check that writing ``folder`` anew loses nothing but what the same command wrote.
+
+    Raises:
+        BPRError: it is no folder, or holds files of others, of another command, or of an earlier version, which did not list its own.
+    """
+    kind = _kind(folder)
+    if kind not in (None, "a folder"):
+        raise BPRError(f"{folder}: expected a folder to write to, got {kind}; choose another output")
+    if kind is None or not any(folder.iterdir()):
+        return
+    if not (folder / MARK).exists():
         raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
+    command, files = _read_mark(folder)
+    if command != _command.get():
+        raise BPRError(f"{folder}: the folder was written by {command}; delete it, or choose an empty or a new output folder")
+    other = min((name for name in _files_below(folder) if name not in files), default=None)
+    if other is not None:
+        raise BPRError(f"{folder}: the folder holds other files, {shown(other)} is one; move them, or choose a new output folder")
+
+
+def _read_mark(folder: Path) -> tuple[str, set[str]]:
+    """The command that wrote a folder, and the files that it wrote."""
+    try:
+        mark = json.loads(read_whole(folder / MARK))
+        return str(mark["command"]), set(mark["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        lacking = "the folder does not say which files bpr wrote (0.2.0 did not note them)"
+        raise BPRError(f"{folder}: {lacking}; delete it, or choose an empty or a new output folder") from None
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """Whatever is no folder, by its path below ``folder``; no link is followed, and the mark is left out."""
+    for root, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
+        below = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
+        yield from (below + name for name in (*files, *links) if below + name != MARK)
 
 
 def inside(folder: str | Path, name: object, where: object) -> Path:

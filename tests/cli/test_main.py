@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shlex
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ import pytest
 
 import bpr
 from bpr.cli.main import COMMANDS, build_parser, main
-from tests.conftest import SmallSet
+from tests.conftest import ROOT, SmallSet
 
 
 def stopped_with(*arguments: str) -> int:
@@ -36,9 +38,14 @@ def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: 
     assert stopped_with(command, "--help") == 0
     example = module_of(command).EXAMPLE
     assert capsys.readouterr().out.endswith(f"example:\n  {example}\n")
-    tool, *arguments = shlex.split(example)
-    assert tool in ("bpr", f"tools/{command.replace('-', '_')}.py")
-    build_parser().parse_args([command, *arguments[arguments[:1] == [command] :]])
+    program, *arguments = shlex.split(example)
+    assert (program, arguments[0]) == ("bpr", command)
+    build_parser().parse_args(arguments)
+
+
+def test_it_is_a_module_too() -> None:
+    ran = subprocess.run([sys.executable, "-m", "bpr", "--version"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == f"bpr {bpr.__version__}\n"
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +53,19 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"bpr {bpr.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["refine"], ["demo", "--seed", "many"], ["visualize", "dreams"]])
+FILES = ["refine", "results.json", "--out", "out.json"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["nonsense"], ["refine"], ["demo", "--seed", "many"], ["visualize", "dreams"]),
+        *([*FILES, "--pass", "2"], [*FILES, "--work", "2"], ["analyze", "schemes", "--se", "1"]),
+        *([*FILES, "--workers", text] for text in ("0", "-1", "1.5", "two")),
+        *([*FILES, "--min-score", text] for text in ("nan", "inf", "high")),
+    ],
+    ids=" ".join,
+)
 def test_wrong_usage_is_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with(*arguments) == 2
     assert "usage: bpr" in capsys.readouterr().err
@@ -98,10 +117,43 @@ def test_a_defect_is_one_line_and_a_traceback_on_request(monkeypatch: pytest.Mon
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("converted", [False, True])
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], converted: bool) -> None:
+    """A compiled library that Ctrl-C reaches while it is loaded makes an ImportError of it."""
+
     def stopped(*given: object) -> None:
+        if converted:
+            raise ImportError("initialization failed") from KeyboardInterrupt()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("bpr.formats.recognise.open_source", stopped)
-    assert main(["refine", "results.json", "--img-dir", "images", "--out", "out.json"]) == 1
+    assert main(["refine", "results.json", "--img-dir", "images", "--out", "out.json"]) == 130
     assert capsys.readouterr().err == "bpr refine: interrupted\n"
+
+
+@pytest.mark.parametrize("moment", ["numpy", "cv2", "bpr.cli.refine", "bpr.refinement.refiner"])
+def test_interrupted_while_something_is_imported(small_set: SmallSet, moment: str) -> None:
+    script = small_set.folder / "interrupted.py"
+    script.write_text(INTERRUPTS)
+    files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, str(script), moment, "refine", *files], env=environment, capture_output=True, text=True)
+    assert ran.returncode == 130
+    assert ran.stderr in ("bpr: interrupted\n", "bpr refine: interrupted\n")
+
+
+# Ctrl-C comes when a module is asked for.
+INTERRUPTS = """
+import signal, sys
+from bpr.cli.main import entry
+
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == moment:
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+moment = sys.argv.pop(1)
+sys.meta_path.insert(0, Interrupts())
+entry()
+"""

@@ -75,8 +75,9 @@ def test_a_command_between_the_lines_has_its_name_and_options(page: Path) -> Non
             named = {word.partition("=")[0] for word in words if word.startswith("--")}
             assert named <= options(words[1]), code
         if words[0] == "python" and len(words) > 1:
-            where = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
-            assert (ROOT / where).is_file(), code
+            module = words[2].replace(".", "/") if words[1] == "-m" else None
+            where = [f"{module}.py", f"{module}/__main__.py"] if module else words[1:2]
+            assert any((ROOT / path).is_file() for path in where), code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -44,7 +44,7 @@ def test_order_is_the_input_order_whatever_the_workers(small_set: SmallSet) -> N
     shuffled = [small_set.records[i] for i in (3, 0, 2, 1)]
     results = small_set.write("shuffled.json", shuffled)
     written = []
-    for workers in ("0", "1", "5"):
+    for workers in ("1", "2", "5"):
         assert refine(small_set, "--workers", workers, results=results, model="starter") == 0
         written.append((small_set.folder / "out.json").read_bytes())
     assert written[0] == written[1] == written[2]

@@ -67,7 +67,7 @@ def test_masks_are_those_of_the_files_inside_their_cut(made: MadeSet, report: Pa
 
 
 def test_equal_inputs_give_equal_files(made: MadeSet, report: Path) -> None:
-    again = made.report("again", "--workers", "0")
+    again = made.report("again", "--workers", "1")
     names = {path.relative_to(report) for path in report.rglob("*") if path.is_file()}
     assert names == {path.relative_to(again) for path in again.rglob("*") if path.is_file()}
     assert [name for name in sorted(names) if (report / name).read_bytes() != (again / name).read_bytes()] == []
