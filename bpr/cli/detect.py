@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.backends import load_predictor
-    from bpr.formats.files import atomic_folder, check_replaceable
+    from bpr.formats.folders import atomic_folder, check_replaceable
     from bpr.formats.images import read_image
     from bpr.refinement.refiner import Refiner
 

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bpr.cli.refine import check_output, inputs, print_report, write_result
     from bpr.formats.coco import read_images
-    from bpr.formats.files import written_by
+    from bpr.formats.folders import written_by
     from bpr.formats.recognise import open_source
     from bpr.refinement.clock import StageClock
     from bpr.refinement.plan import plan_images

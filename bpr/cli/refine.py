@@ -114,7 +114,8 @@ def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: n
 
 def check_output(source: Source, out: Path) -> None:
     """Raise a BPRError where ``source`` could not write to ``out``."""
-    from bpr.formats.files import check_replaceable, check_writable
+    from bpr.formats.files import check_writable
+    from bpr.formats.folders import check_replaceable
 
     if folder := source.folder(out):
         check_replaceable(folder)

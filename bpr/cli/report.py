@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_annotations
-    from bpr.formats.files import check_replaceable
+    from bpr.formats.folders import check_replaceable
     from bpr.visualization.report.write import check_installed, write_report
 
     check_installed()

@@ -15,7 +15,8 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_folder, atomic_open, inside, own_file, read_rows
+from bpr.formats.files import atomic_open, inside, own_file, read_rows
+from bpr.formats.folders import atomic_folder
 from bpr.formats.png import read_labels, write_png
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask

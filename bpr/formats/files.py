@@ -6,12 +6,10 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, TypeVar
 
@@ -34,13 +32,13 @@ def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     Raises:
         BPRError: ``path`` is no file, cannot be written, or the disk is full.
     """
-    with _full_disk_errors(path):
+    with full_disk_errors(path):
         path = _place_of_file(Path(path))
-        handle, temporary = _make_beside(path, tempfile.mkstemp)
+        handle, temporary = make_beside(path, tempfile.mkstemp)
         try:
             with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
                 yield file
-            os.chmod(temporary, 0o666 & ~_umask())
+            os.chmod(temporary, 0o666 & ~umask())
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -53,20 +51,20 @@ def check_writable(path: str | Path) -> None:
     Raises:
         BPRError: ``path`` is no file or cannot be written.
     """
-    handle, temporary = _make_beside(_place_of_file(Path(path)), tempfile.mkstemp)
+    handle, temporary = make_beside(_place_of_file(Path(path)), tempfile.mkstemp)
     os.close(handle)
     os.unlink(temporary)
 
 
 def _place_of_file(path: Path) -> Path:
     """Where a file written to ``path`` comes to lie; a pipe or device is left alone, as a rename would replace it."""
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind not in (None, "a file"):
         raise BPRError(f"{path}: expected a file to write, got {kind}; choose another output")
-    return _followed(path)
+    return followed(path)
 
 
-def _kind(path: Path) -> str | None:
+def kind_of(path: Path) -> str | None:
     """What lies at ``path`` when its links are followed; None where nothing is, or nothing can be seen."""
     try:
         return KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "a device")
@@ -74,12 +72,12 @@ def _kind(path: Path) -> str | None:
         return "a link to itself" if error.errno == errno.ELOOP else None
 
 
-def _followed(path: Path) -> Path:
+def followed(path: Path) -> Path:
     """What a link names, be it there or not; any other path as it is written."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def _make_beside(path: Path, make: Callable[..., Made]) -> Made:
+def make_beside(path: Path, make: Callable[..., Made]) -> Made:
     """What ``tempfile`` makes next to ``path``, on the same disk, so that a rename puts it there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +87,7 @@ def _make_beside(path: Path, make: Callable[..., Made]) -> Made:
 
 
 @contextmanager
-def _full_disk_errors(path: str | Path) -> Iterator[None]:
+def full_disk_errors(path: str | Path) -> Iterator[None]:
     """One line that names ``path`` for a disk without room; of a file in an atomic folder, the folder is named."""
     try:
         yield
@@ -103,91 +101,6 @@ def _full_disk_errors(path: str | Path) -> Iterator[None]:
 
 LONGEST_NAME = 255
 """Bytes of one part of a path, on the file systems of today."""
-MARK = ".bpr"
-"""Lies in every folder that this package wrote, and says by which command and which files: those it may replace."""
-_command: ContextVar[str] = ContextVar("command", default="Python")
-
-
-@contextmanager
-def written_by(command: str) -> Iterator[None]:
-    """Folders that the block writes are ``command``'s: it replaces its own, and no other command's."""
-    before = _command.set(command)
-    try:
-        yield
-    finally:
-        _command.reset(before)
-
-
-@contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that takes its place once the block has ended well.
-
-    Raises:
-        BPRError: ``path`` must not be replaced (:func:`check_replaceable`), cannot be written, or the disk is full.
-    """
-    with _full_disk_errors(path):
-        check_replaceable(Path(path))
-        path = _followed(Path(path))
-        temporary = Path(_make_beside(path, tempfile.mkdtemp))
-        try:
-            os.chmod(temporary, 0o777 & ~_umask())
-            yield temporary
-            write_json(temporary / MARK, {"command": _command.get(), "files": sorted(_files_below(temporary))}, indent=0)
-            _replace_folder(temporary, path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-
-
-def _replace_folder(temporary: Path, path: Path) -> None:
-    if not path.is_dir():
-        os.replace(temporary, path)
-        return
-    check_replaceable(path)  # again: since the first time, hours may have passed
-    # Two renames and not one: a folder takes the place of an empty one only.
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    os.replace(path, old)
-    os.replace(temporary, path)
-    shutil.rmtree(old)
-
-
-def check_replaceable(folder: Path) -> None:
-    """Check that writing ``folder`` anew loses nothing but what the same command wrote.
-
-    Raises:
-        BPRError: it is no folder, or holds files of others, of another command, or of an earlier version, which did not list its own.
-    """
-    kind = _kind(folder)
-    if kind not in (None, "a folder"):
-        raise BPRError(f"{folder}: expected a folder to write to, got {kind}; choose another output")
-    if kind is None or not any(folder.iterdir()):
-        return
-    if not (folder / MARK).exists():
-        raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
-    command, files = _read_mark(folder)
-    if command != _command.get():
-        raise BPRError(f"{folder}: the folder was written by {command}; delete it, or choose an empty or a new output folder")
-    other = min((name for name in _files_below(folder) if name not in files), default=None)
-    if other is not None:
-        raise BPRError(f"{folder}: the folder holds other files, {shown(other)} is one; move them, or choose a new output folder")
-
-
-def _read_mark(folder: Path) -> tuple[str, set[str]]:
-    """The command that wrote a folder, and the files that it wrote."""
-    try:
-        mark = json.loads(read_whole(folder / MARK))
-        return str(mark["command"]), set(mark["files"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        lacking = "the folder does not say which files bpr wrote (0.2.0 did not note them)"
-        raise BPRError(f"{folder}: {lacking}; delete it, or choose an empty or a new output folder") from None
-
-
-def _files_below(folder: Path) -> Iterator[str]:
-    """Whatever is no folder, by its path below ``folder``; no link is followed, and the mark is left out."""
-    for root, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        below = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
-        yield from (below + name for name in (*files, *links) if below + name != MARK)
 
 
 def inside(folder: str | Path, name: object, where: object) -> Path:
@@ -265,7 +178,7 @@ def read_rows(path: Path) -> list[str]:
     return rows
 
 
-def _umask() -> int:
+def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -288,7 +201,7 @@ def json_errors(path: str | Path, what: str) -> Iterator[None]:
 
 def read_json(path: str | Path, what: str) -> Any:
     """Parse ``path``; ``what`` names it in the error."""
-    with json_errors(path, what), open(path, encoding="utf-8") as file:
+    with json_errors(path, what), open(path, encoding="utf-8-sig") as file:
         value = json.load(file)
     check_depth(value, path)
     return value

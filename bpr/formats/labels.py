@@ -10,7 +10,8 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_folder, inside, own_file
+from bpr.formats.files import inside, own_file
+from bpr.formats.folders import atomic_folder
 from bpr.formats.png import read_labels, write_png
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask

@@ -10,7 +10,8 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record, check_annotations
-from bpr.formats.files import atomic_folder, inside, own_file, write_json
+from bpr.formats.files import inside, own_file, write_json
+from bpr.formats.folders import atomic_folder
 from bpr.formats.labels import number_masks
 from bpr.formats.limits import check_categories
 from bpr.formats.png import read_colours, write_png

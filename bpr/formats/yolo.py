@@ -10,7 +10,8 @@ from typing import Any
 
 from bpr.errors import BadImage, BadMask, BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_folder, atomic_open, inside, own_file, read_rows
+from bpr.formats.files import atomic_open, inside, own_file, read_rows
+from bpr.formats.folders import atomic_folder
 from bpr.formats.images import ImageFinder, read_image
 from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.contours import outline

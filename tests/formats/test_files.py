@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bpr.errors import BPRError
-from bpr.formats.files import MARK, atomic_folder, atomic_open, check_writable, inside, read_json, write_json, written_by
+from bpr.formats.files import atomic_open, check_writable, inside, read_json, write_json
+from bpr.formats.folders import MARK, atomic_folder, written_by
 
 
 def test_json_comes_back_and_folders_are_made(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bpr.backends import load_predictor
 from bpr.cli.main import main
-from bpr.formats.files import MARK
+from bpr.formats.folders import MARK
 from bpr.formats.rle import decode_mask
 from bpr.geometry.masks import BoxMask
 from tests.formats import layouts

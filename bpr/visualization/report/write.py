@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadImage, BPRError
-from bpr.formats.files import atomic_folder
+from bpr.formats.folders import atomic_folder
 from bpr.formats.images import ImageFinder, read_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.visualization.report.collect import Collection, Instance
