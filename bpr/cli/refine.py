@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr import DEFAULT_MODEL
 from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, finite, print_problems, progress_bar, scheme_options
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
-from bpr.errors import BPRError
+from bpr.errors import BadImage, BPRError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bpr.refinement.run_folder import RunFolder
     from bpr.refinement.shared_run import SharedRun
 
+GUESSED = ("masks", "semantic")
+"""Formats that a PNG does not say: its numbers do."""
 HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 
@@ -106,10 +108,21 @@ def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: n
         raise Unfinished(f"interrupted; {report.images} of {len(shared.plan)} images are done")
     if shared.worker.leads:
         write_result(shared.folder, shared.plan, finished, source, shared.clock)
+    print("".join(f"{line}\n" for line in _assumed(args, shared, source)), end="")
     print_report(report, args.out, _ran_on(shared.refiner.predictor))
     if not shared.worker.leads:
         print(f"shard {shared.worker.number}/{shared.worker.count} is finished; once all are: bpr merge {shlex.quote(args.out)}")
     return 1 if report.failed or (args.strict and report.kept) else 0
+
+
+def _assumed(args: argparse.Namespace, shared: SharedRun, source: Source) -> Iterator[str]:
+    """What nobody said, and what would refine the wrong thing without an error where it is not meant."""
+    if source.format in GUESSED and not args.format:
+        yield f"format: {source.format}, by the numbers in the PNGs; --format says which"
+    if source.format == "coco" and not args.ann and len(shared.plan):
+        image_id = source.records[shared.plan[0][0]]["image_id"]
+        with suppress(BadImage):  # it has been said already
+            yield f"images: by their ids, {shown(image_id)} is {shared.images.path(image_id).name}; --ann says what the ids name"
 
 
 def check_output(source: Source, out: Path) -> None:
