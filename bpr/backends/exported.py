@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from bpr.errors import BPRError, shown
@@ -34,8 +35,9 @@ def check_exists(path: str | Path) -> Path:
 
 def cannot_load(path: Path, runtime: str, error: Exception) -> BPRError:
     """Runtimes raise types of their own, of codes and places in their sources; the end of the last line says most."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[-1].rpartition(" : ")[2]
-    return BPRError(f"{path}: expected a model that bpr export wrote, but {runtime} cannot load it ({reason[:120]}); export it again")
+    last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    reason = shorten(last.rpartition(" : ")[2], 120, placeholder=" ...")
+    return BPRError(f"{path}: expected a model that bpr export wrote, but {runtime} cannot load it ({reason}); export it again")
 
 
 def read_metadata(path: Path, properties: Callable[[], Mapping[str, str]]) -> dict[str, Any]:
