@@ -56,14 +56,15 @@ def compared(found: Refined, reference: Refined, exact: bool) -> dict[str, Any]:
 def measure(split: Split, model: str) -> dict[str, Any]:
     """The entry of one model's file."""
     origin = original(model)
-    reference = refined(split, load_predictor(origin, backend=REFERENCE))
+    file = model_file(model)  # by path: a name takes files alone that are on the record already
+    reference = refined(split, load_predictor(model_file(origin), backend=REFERENCE))
     backends = {}
     for backend in runnable(model):
         same = origin == model and backend.name == REFERENCE
-        found = reference if same else refined(split, load_predictor(model, backend=backend.name))
+        found = reference if same else refined(split, load_predictor(file, backend=backend.name))
         backends[backend.name] = compared(found, reference, backend.exact and origin == model)
         print(model, backend.name, backends[backend.name], flush=True)
-    return {"model": model_file(model).name, "against": f"{model_file(origin).name} on {REFERENCE}", "backends": backends}
+    return {"model": file.name, "against": f"{model_file(origin).name} on {REFERENCE}", "backends": backends}
 
 
 def original(model: str) -> str:

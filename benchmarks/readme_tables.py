@@ -20,7 +20,7 @@ from benchmarks.measuring import Timing, table
 from bpr.errors import BPRError
 from bpr.formats import limits
 from bpr.formats.files import atomic_open, read_json
-from bpr.geometry.scheme import LARGEST_NUMBER
+from bpr.geometry.scheme import LARGEST_WINDOW, MOST_PASSES
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -234,7 +234,8 @@ def limit_rows() -> str:
         ("characters of a record, or of another value that is streamed, in JSON", limits.LARGEST_VALUE),
         ("lists and objects inside each other in JSON", limits.DEEPEST_JSON),
         ("classes of a data set", limits.MOST_CATEGORIES),
-        ("pixels of a network's window, passes, ...: any whole number of a patch scheme", LARGEST_NUMBER),
+        ("pixels along one side of a network's window, or of a wide patch", LARGEST_WINDOW),
+        ("passes over a mask", MOST_PASSES),
     )
     return "\n".join(["| at most | |", "|---|---:|", *(f"| {what} | {value:,} |" for what, value in named)])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from bpr.errors import BPRError, shown
@@ -22,18 +23,21 @@ def check_exists(path: str | Path) -> Path:
     """The path of a model file.
 
     Raises:
-        BPRError: no such file.
+        BPRError: no such file, or a folder.
     """
     path = Path(path)
+    if path.is_dir():
+        raise BPRError(f"{path}: expected a model file, got a folder; name the file in it")
     if not path.is_file():
-        raise BPRError(f"{path}: no such model file; expected an ONNX file written by bpr export")
+        raise BPRError(f"{path}: no such model file; expected one that bpr export or bpr train wrote")
     return path
 
 
 def cannot_load(path: Path, runtime: str, error: Exception) -> BPRError:
-    """Runtimes raise types of their own, of many lines; the first says most."""
-    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return BPRError(f"{path}: {runtime} cannot load it ({first[:120]})")
+    """Runtimes raise types of their own, of codes and places in their sources; the end of the last line says most."""
+    last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    reason = shorten(last.rpartition(" : ")[2], 120, placeholder=" ...")
+    return BPRError(f"{path}: expected a model that bpr export wrote, but {runtime} cannot load it ({reason}); export it again")
 
 
 def read_metadata(path: Path, properties: Callable[[], Mapping[str, str]]) -> dict[str, Any]:

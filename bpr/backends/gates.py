@@ -21,11 +21,20 @@ def record_beside(model: str | Path) -> Path:
 
 def passed(model: str | Path, backend: str) -> bool:
     """Whether ``backend`` was measured on this very file and stayed within its gate. What was not measured has not passed."""
-    record = record_beside(model)
-    if not record.is_file():
-        return False
-    backends: dict[str, Any] = read_json(record, "a record of benchmarks/parity.py").get(sha256_of(model), {}).get("backends", {})
+    backends: dict[str, Any] = _entry(model).get("backends", {})
     return bool(backends.get(backend, {}).get("passed", False))
+
+
+def on_record(model: str | Path) -> bool:
+    """Whether any backend was measured on this very file."""
+    return bool(_entry(model))
+
+
+def _entry(model: str | Path) -> dict[str, Any]:
+    """What the record says of this very file; nothing where it is not on record."""
+    record = record_beside(model)
+    known: dict[str, Any] = read_json(record, "a record of benchmarks/parity.py") if record.is_file() else {}
+    return known.get(sha256_of(model), {}) if known else {}
 
 
 def within_gate(exact: bool, equal_masks: float, points: float) -> bool:

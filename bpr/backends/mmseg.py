@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpr.backends.exported import check_exists
 from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import PatchBatch
@@ -79,7 +80,8 @@ class MMSegPredictor(GraphedPredictor):
 
         from bpr.models.loading import load_segmentor
 
-        cfg, model = load_segmentor(config or _config_beside(Path(checkpoint)), checkpoint)
+        checkpoint = check_exists(checkpoint)
+        cfg, model = load_segmentor(config or _config_beside(checkpoint), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         super().__init__(model.to(device), PatchScheme.from_refinement(cfg.refinement, "test"), batch_size, bf16)
 

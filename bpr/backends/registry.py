@@ -35,7 +35,7 @@ class Backend:
     Attributes:
         suffix: of the files that it reads.
         load: makes its predictor of a file and, for a ``.pth``, its config.
-        needs: module that must be installed, and how to get it.
+        needs: modules that must be installed, and how to get them.
         provider: of ONNX Runtime, that its build must have.
         exact: computes in float32; False: rounds to fewer bits on the way.
         reference: what other backends are compared with; needs no gate.
@@ -44,22 +44,20 @@ class Backend:
     name: str
     suffix: str
     load: Loader
-    needs: tuple[str, str]
+    needs: tuple[tuple[str, ...], str]
     provider: str | None = None
     exact: bool = True
     reference: bool = False
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs here; None: nothing."""
-        module, remedy = self.needs
-        if importlib.util.find_spec(module) is None:
-            return remedy
-        if self.provider is not None:
+        """What has to be installed before it runs here, and how; None: nothing."""
+        modules, remedy = self.needs
+        absent = next((module for module in modules if importlib.util.find_spec(module) is None), None)
+        if absent is None and self.provider is not None:
             import onnxruntime
 
-            if self.provider not in onnxruntime.get_available_providers():
-                return remedy
-        return None
+            absent = None if self.provider in onnxruntime.get_available_providers() else self.provider
+        return None if absent is None else f"expected {absent} to be installed, got none; {remedy}"
 
 
 def _onnxruntime(provider: Provider) -> Loader:
@@ -92,8 +90,10 @@ def _torch(bf16: bool) -> Loader:
 CPU: Provider = "CPUExecutionProvider"
 CUDA: Provider = "CUDAExecutionProvider"
 TENSORRT: Provider = "TensorrtExecutionProvider"
-ORT, ORT_GPU = ("onnxruntime", "pip install onnxruntime"), ("onnxruntime", "pip install onnxruntime-gpu in the place of onnxruntime")
-OPENVINO, TORCH = ("openvino", "pip install 'bpr[openvino]'"), ("torch", "pip install 'bpr[train]'")
+ORT = (("onnxruntime",), "pip install onnxruntime")
+ORT_GPU = (("onnxruntime",), "pip install onnxruntime-gpu in the place of onnxruntime")
+OPENVINO = (("openvino",), "pip install 'bpr[openvino]'")
+TORCH = (("torch", "mmseg"), "pip install 'bpr[train]'")
 BACKENDS = {
     backend.name: backend
     for backend in (
@@ -109,6 +109,8 @@ BACKENDS = {
 """The preferred first; benchmarks/backend_speed.py measures those of this machine."""
 NAMES = (AUTO, *BACKENDS)
 SUFFIXES = frozenset(backend.suffix for backend in BACKENDS.values())
+CONFIGURED = ".pth"
+"""What needs a config; an exported file carries all that it needs."""
 
 
 def choose(model: Path, name: str = AUTO) -> Backend:
@@ -119,18 +121,25 @@ def choose(model: Path, name: str = AUTO) -> Backend:
     """
     if name == AUTO:
         return _preferred(model)
+    backend = _named(name, model)
+    if missing := backend.missing():
+        raise BPRError(f"backend {name}: {missing}, or take auto")
+    return backend
+
+
+def _named(name: str, model: Path) -> Backend:
     if name not in BACKENDS:
         raise BPRError(f"backend {name!r}: expected one of {', '.join(NAMES)}")
     backend = BACKENDS[name]
     if model.suffix != backend.suffix:
         fitting = ", ".join(other.name for other in BACKENDS.values() if other.suffix == model.suffix)
         raise BPRError(f"backend {name}: expected a {backend.suffix} file, got {model.name}; it runs on {fitting}")
-    if remedy := backend.missing():
-        raise BPRError(f"backend {name}: expected {backend.provider or backend.needs[0]} to be installed, got none; {remedy}, or take auto")
     return backend
 
 
 def _preferred(model: Path) -> Backend:
     able = [backend for backend in BACKENDS.values() if backend.suffix == model.suffix and backend.exact]
-    trusted = (backend for backend in able if backend.reference or (not backend.missing() and passed(model, backend.name)))
-    return next(trusted)
+    backend = next(backend for backend in able if backend.reference or (not backend.missing() and passed(model, backend.name)))
+    if missing := backend.missing():
+        raise BPRError(f"{model}: {missing}")
+    return backend

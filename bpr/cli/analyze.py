@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr import DEFAULT_MODEL
-from bpr.cli.options import PROTOCOLS, add_workers, positive, progress_bar, versions_of
+from bpr.cli.numbers import at_least
+from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
 
 if TYPE_CHECKING:
     from bpr.analysis.gallery import Gallery
@@ -65,20 +66,20 @@ def _add_pair(out: str, count: int | None = None) -> Callable[[argparse.Argument
         _add_truth(parser, out)
         parser.add_argument("--before", required=True, metavar="COARSE", help="the results JSON that was refined")
         if count:
-            parser.add_argument("--count", type=positive, default=count, help="how many are drawn (default: %(default)s)")
+            parser.add_argument("--count", type=at_least(1), default=count, help="how many are drawn (default: %(default)s)")
 
     return add
 
 
 def _add_patches(parser: argparse.ArgumentParser) -> None:
     _add_pair("png", 12)(parser)
-    parser.add_argument("--side", type=positive, default=64, metavar="PX", help="side of a patch (default: %(default)s)")
+    parser.add_argument("--side", type=at_least(1), default=64, metavar="PX", help="side of a patch (default: %(default)s)")
 
 
 def _add_timing(parser: argparse.ArgumentParser) -> None:
     _add_truth(parser, "json")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)")
-    parser.add_argument("--limit", type=positive, help="only the first N images")
+    parser.add_argument("--limit", type=at_least(1), help="only the first N images")
 
 
 def _add_schemes(parser: argparse.ArgumentParser) -> None:

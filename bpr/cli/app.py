@@ -6,7 +6,8 @@ import argparse
 import importlib.util
 import sys
 
-from bpr.cli.options import PRESETS, positive
+from bpr.cli.numbers import at_least
+from bpr.cli.options import PRESETS
 from bpr.errors import BPRError
 
 HELP = "serve a page to try the refiner: a photo, a mask from a file or drawn by hand, before and after"
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="model name, .onnx or .pth file, or identity (default: starter)")
     parser.add_argument("--port", type=int, default=7860, help="0: any that is free (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; any but this machine's own opens the page to others")
-    parser.add_argument("--max-pixels", type=positive, metavar="N", help="refuse larger photos and masks (default: 25 million)")
+    parser.add_argument("--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)")
 
 
 def run(args: argparse.Namespace) -> int:

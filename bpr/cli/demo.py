@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bpr import DEFAULT_MODEL
+from bpr.cli.numbers import at_least
 
 if TYPE_CHECKING:
     from bpr.demo.scenes import Scene
@@ -26,7 +27,7 @@ TOLERANCE = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="demo_output", help="folder of the pictures (default: %(default)s)")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a model's name, or a .onnx or .pth file (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="first scene (default: %(default)s)")
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="first scene (default: %(default)s)")
 
 
 @dataclass(frozen=True)

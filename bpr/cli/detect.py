@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr import DEFAULT_MODEL
-from bpr.cli.options import add_model_scheme, finite, import_detection, progress_bar, scheme_options
+from bpr.cli.numbers import finite
+from bpr.cli.options import add_model_scheme, import_detection, progress_bar, scheme_options
 from bpr.errors import BadImage, BPRError
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
+from bpr.cli.numbers import at_least
 from bpr.configs import find_config
 from bpr.errors import BPRError
 from bpr.geometry.scheme import BLENDS, KINDS, PatchScheme
@@ -31,27 +31,9 @@ PROTOCOLS = ("coco", "lvis", "cityscapes")
 MOST_PROBLEMS_SHOWN = 10
 
 
-def positive(text: str) -> int:
-    """The type of an option that is a whole number of 1 or more."""
-    if not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
-    return int(text)
-
-
-def finite(text: str) -> float:
-    """The type of an option that is a number, and neither NaN nor infinite."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
-    return value
-
-
 def add_workers(parser: argparse.ArgumentParser) -> None:
     threads = min(4, os.cpu_count() or 1)
-    parser.add_argument("--workers", type=positive, default=threads, help="threads that read and cut; results do not depend on it")
+    parser.add_argument("--workers", type=at_least(1), default=threads, help="threads that read and cut; results do not depend on it")
 
 
 def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) -> None:

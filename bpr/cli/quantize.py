@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bpr.cli.options import import_training, positive, versions_of
+from bpr.cli.numbers import at_least
+from bpr.cli.options import import_training, versions_of
 
 HELP = "make an int8 file of an exported model, scaled by patches of your detections"
 EXAMPLE = "bpr quantize starter --results train.segm.json --ann train.json --img-dir images --out starter.int8.onnx"
@@ -20,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ann", required=True, help="COCO annotation file that names its images")
     parser.add_argument("--img-dir", required=True, help="folder of the images")
     parser.add_argument("--out", required=True, help="ONNX file to write")
-    parser.add_argument("--patches", type=positive, default=256, metavar="N", help="patches to calibrate on (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw of the patches (default: %(default)s)")
+    parser.add_argument("--patches", type=at_least(1), default=256, metavar="N", help="patches to calibrate on (default: %(default)s)")
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the draw of the patches (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpr.cli.numbers import at_least
 from bpr.cli.options import FORMATS, add_workers, print_problems, progress_bar
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
     parser.add_argument("--ann", help="COCO annotation file with the ground truth; without it the report cannot say better or worse")
     parser.add_argument("--out", default="report", help="folder to write (default: %(default)s)")
-    parser.add_argument("--most", type=int, default=2000, metavar="N", help="show the N masks that changed most (default: %(default)s)")
+    parser.add_argument("--most", type=at_least(1), default=2000, metavar="N", help="show the N masks that changed most (default: %(default)s)")
     add_workers(parser)
 
 

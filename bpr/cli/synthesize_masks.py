@@ -6,13 +6,12 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bpr.cli.numbers import at_least
 from bpr.cli.options import print_problems
-from bpr.errors import BPRError
 
 if TYPE_CHECKING:
     from bpr.formats.coco import Record
 
-from bpr.cli.options import positive
 
 HELP = "make detector-like coarse masks from ground truth"
 WAYS = ("mixed", "prototype", "mask_head", "stride", "polygon")
@@ -23,9 +22,9 @@ EXAMPLE = "bpr synthesize-masks instances.json --copies 4 --out synthetic.segm.j
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ann", help="COCO annotation file")
     parser.add_argument("--out", required=True, help="COCO results JSON to write")
-    parser.add_argument("--copies", type=positive, default=1, help="coarse masks per annotated instance")
+    parser.add_argument("--copies", type=at_least(1), default=1, help="coarse masks per annotated instance")
     parser.add_argument("--way", choices=WAYS, default="mixed", help="how masks come out coarse (default: %(default)s, all of them)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,9 +33,6 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_annotations
     from bpr.formats.files import check_writable, write_json
 
-    for name, value, least in (("--copies", args.copies, 1), ("--seed", args.seed, 0)):
-        if value < least:
-            raise BPRError(f"{name}: expected {least} or more, got {value}")
     check_writable(args.out)
     document = read_annotations(args.ann)
     checked = check_annotations(document, args.ann)

@@ -15,7 +15,8 @@ EXAMPLE = "bpr train configs/bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py --wo
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="config file, or the name of one that comes with BPR")
     parser.add_argument("--work-dir", help="logs and checkpoints (default: work_dirs/<config stem>)")
-    parser.add_argument("--cfg-options", nargs="+", metavar="K=V", default=[], help="override config values, e.g. train_cfg.max_iters=100")
+    options = "override config values, e.g. train_cfg.max_iters=100; the first part is a key that the config has or MMEngine reads"
+    parser.add_argument("--cfg-options", nargs="+", metavar="K=V", default=[], help=options)
     resume = "continue from a checkpoint (default: the newest in the work dir)"
     parser.add_argument("--resume", nargs="?", const="auto", metavar="CHECKPOINT", help=resume)
     amp = "mixed precision: bf16 (CPU and GPU, the default of --amp) or fp16 (GPU)"
@@ -29,8 +30,11 @@ def run(args: argparse.Namespace) -> int:
     import_training()
     from bpr.models.launching import leave_processes
     from bpr.models.training import build_runner
+    from bpr.models.workers import own_line
 
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    build_runner(config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher).train()
+    runner = build_runner(config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher)
+    with own_line():
+        runner.train()
     leave_processes()
     return 0

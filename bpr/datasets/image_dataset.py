@@ -9,7 +9,7 @@ Legend: S window side, C channels of the scheme, H W frame of an image, h w a pl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +40,8 @@ SURROUNDINGS = 32
 """Pixels around an instance that are cut with it, beside what its patches reach."""
 TRIES = 4
 """Synthetic masks of one instance that may fail before its ground truth is taken."""
+MOST_NAMED = 3
+"""Missing images that an error names."""
 SIZE_LIMITS = (32**2, 96**2)
 """COCO's small, medium and large objects part at these areas in pixels."""
 
@@ -140,7 +142,7 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
     """The instances of an annotation file, crowds left out, each with the detections of IoU > 0.5 that mean it.
 
     Raises:
-        BPRError: a file cannot be read, or there is no instance.
+        BPRError: a file cannot be read, an image is missing, or there is no instance.
     """
     document = read_annotations(ann)
     images = ImageFolder(img_dir, document["images"])
@@ -150,12 +152,22 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
         raise BPRError(f"{ann}: expected annotated instances, got none; every annotation is a crowd or there is no annotation")
     truth = GroundTruth(document)
     instances = {id(a): TrainingInstance(images.path(a["image_id"]), a, frames[a["image_id"]]) for a in kept}
+    _check_images({instance.path: None for instance in instances.values()}, ann, img_dir)
     for file in [results] if isinstance(results, str) else results:
         records = read_results(file)
         for record, (annotation, iou) in zip(records, truth.matched_annotations(records), strict=True):
             if annotation is not None and iou > MATCH_IOU:
                 instances[id(annotation)].detections.append(record)
     return list(instances.values())
+
+
+def _check_images(paths: Collection[Path], ann: str, img_dir: str) -> None:
+    """Fail before the first iteration, and not at the one that draws the missing image."""
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        names = ", ".join(missing[:MOST_NAMED]) + (", ..." if len(missing) > MOST_NAMED else "")
+        remedy = "add them, or take them out of the annotations"
+        raise BPRError(f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {names}; {remedy}")
 
 
 def balanced_weights(instances: Sequence[TrainingInstance]) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from bpr.errors import shown
 from bpr.geometry.boxes import Box, expand
 
 Kind = Literal["dense", "grid", "instance"]
@@ -20,10 +21,14 @@ TRAINED = ("side", "padding", "inputs")
 CUTTING = ("kind", *TRAINED, "nms_iou", "cover_margin")
 """What decides which patches are cut of a coarse mask, and how; the other numbers are for refining alone."""
 
-LARGEST_NUMBER = 4096
-"""Of the whole numbers that a file may ask for, the window among them (the paper: 512): more would take all memory or time."""
+LARGEST_WINDOW = 4096
+"""Pixels along the side of what the network sees, and of a wide patch (the paper: 512): more would take all memory."""
+MOST_PASSES = 16
+"""Masks settle within a few; more would only take time."""
 
 INPUT_CHANNELS = {"rgb": 3, "mask": 1, "evidence": 1}
+LABELS = {"kind": "scheme kind"}
+"""What errors call an attribute, where its name alone says too little."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class PatchScheme:
             it before it is compared with one half, so that a pixel changes sides only where the network is surer than that.
         wide: ``dense`` only: patch side of an earlier pass over the instances of at least ``wide**2`` pixels; resized to
             the window, these patches show parts that a narrow one misses. 0: no such pass.
-        passes: how often the network looks at a mask with patches of ``side``.
+        passes: how often the network looks at a mask with patches of ``side``; at most ``MOST_PASSES``.
         withdrawn: a further pass looks only where the boundary has withdrawn so many pixels into the mask that the pass before
             saw, and its patches are averaged with the earlier ones; ``instance`` has no such pass. 0: every pass refines the
             whole boundary of the mask that the pass before made.
@@ -58,6 +63,9 @@ class PatchScheme:
     Traceback (most recent call last):
         ...
     ValueError: nms_iou: expected a number in [0, 1), got 1.5
+
+    Raises:
+        ValueError: a number beyond its range or of another type.
     """
 
     kind: Kind = "dense"
@@ -75,33 +83,30 @@ class PatchScheme:
     max_patches: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", tuple(self.inputs))
-        if self.kind not in KINDS:
-            raise ValueError(f"scheme kind: expected one of {', '.join(KINDS)}, got {self.kind!r}")
-        if self.blend not in BLENDS:
-            raise ValueError(f"blend: expected one of {', '.join(BLENDS)}, got {self.blend!r}")
-        if self.side < 8 or self.side % 2:
-            raise ValueError(f"side: expected an even number of at least 8 pixels, got {self.side}")
-        if self.padding < 0:
-            raise ValueError(f"padding: expected 0 or more pixels, got {self.padding}")
-        if not 0 <= self.nms_iou < 1:
-            raise ValueError(f"nms_iou: expected a number in [0, 1), got {self.nms_iou}")
-        if not 0 <= self.cover_margin < self.side // 2:
-            raise ValueError(f"cover_margin: expected 0..{self.side // 2 - 1} pixels, got {self.cover_margin}")
-        if not 0 <= self.caution < 0.5:
-            raise ValueError(f"caution: expected a probability in [0, 0.5), got {self.caution}")
-        if self.wide and (self.wide <= self.side or self.wide % 2):
-            raise ValueError(f"wide: expected 0 or an even number over the side, {self.side}, got {self.wide}")
-        if self.passes < 1:
-            raise ValueError(f"passes: expected 1 or more, got {self.passes}")
-        if not 0 <= self.withdrawn < math.inf:
-            raise ValueError(f"withdrawn: expected 0 or more pixels, got {self.withdrawn}")
-        if not 0 < self.keep <= 1:
-            raise ValueError(f"keep: expected a share in (0, 1], got {self.keep}")
-        if self.max_patches is not None and self.max_patches < 1:
-            raise ValueError(f"max_patches: expected 1 or more, got {self.max_patches}")
-        if self.inputs[:1] != ("rgb",) or len(set(self.inputs)) < len(self.inputs) or set(self.inputs) - set(INPUT_CHANNELS):
-            raise ValueError(f"inputs: expected 'rgb' first, then any of {list(INPUT_CHANNELS)[1:]} once, got {list(self.inputs)}")
+        if isinstance(self.inputs, list):  # as JSON and configs spell it
+            object.__setattr__(self, "inputs", tuple(self.inputs))
+        for name, holds, expected in self._rules():
+            if not holds:
+                raise ValueError(f"{LABELS.get(name, name)}: expected {expected}, got {shown(getattr(self, name))}")
+
+    def _rules(self) -> Iterator[tuple[str, bool, str]]:
+        """Of every attribute its name, whether it is as it has to be, and what that is; a rule may lean on those before it."""
+        yield "kind", self.kind in KINDS, f"one of {', '.join(KINDS)}"
+        yield "blend", self.blend in BLENDS, f"one of {', '.join(BLENDS)}"
+        yield "side", _even(self.side, 8, LARGEST_WINDOW), f"an even whole number of 8..{LARGEST_WINDOW} pixels"
+        room = (LARGEST_WINDOW - self.side) // 2
+        yield "padding", _whole(self.padding, 0, room), f"0..{room} whole pixels (a window of at most {LARGEST_WINDOW})"
+        yield "nms_iou", _number(self.nms_iou) and 0 <= self.nms_iou < 1, "a number in [0, 1)"
+        inside = self.side // 2 - 1
+        yield "cover_margin", _whole(self.cover_margin, 0, inside), f"0..{inside} whole pixels"
+        yield "caution", _number(self.caution) and 0 <= self.caution < 0.5, "a probability in [0, 0.5)"
+        wider = _even(self.wide, self.side + 1, LARGEST_WINDOW) or _whole(self.wide, 0, 0)
+        yield "wide", wider, f"0 or an even whole number over the side, {self.side}, of at most {LARGEST_WINDOW}"
+        yield "passes", _whole(self.passes, 1, MOST_PASSES), f"a whole number of 1..{MOST_PASSES}"
+        yield "withdrawn", _number(self.withdrawn) and 0 <= self.withdrawn <= LARGEST_WINDOW, f"0..{LARGEST_WINDOW} pixels"
+        yield "keep", _number(self.keep) and 0 < self.keep <= 1, "a share in (0, 1]"
+        yield "max_patches", self.max_patches is None or _whole(self.max_patches, 1), "a whole number of 1 or more"
+        yield "inputs", _inputs(self.inputs), f"'rgb' first, then any of {list(INPUT_CHANNELS)[1:]} once"
 
     @property
     def window(self) -> int:
@@ -163,23 +168,14 @@ class PatchScheme:
         """The scheme that a config, a manifest or a model's metadata spells.
 
         Raises:
-            ValueError: unknown keys, values of another type or beyond all use.
+            ValueError: unknown keys, or values that no scheme has.
         """
         if not isinstance(values, Mapping):
             raise ValueError(f"patch scheme: expected names and values, got {type(values).__name__}")
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"patch scheme: unknown keys {sorted(unknown)}")
-        for name in (field.name for field in fields(cls) if field.type == "int" and field.name in values):
-            if type(values[name]) is not int or values[name] > LARGEST_NUMBER:
-                raise ValueError(f"{name}: expected a whole number of at most {LARGEST_NUMBER}, got {str(values[name])[:40]}")
-        try:
-            scheme = cls(**values)
-        except TypeError:
-            raise ValueError(f"patch scheme: expected numbers and names, got {str(dict(values))[:200]}") from None
-        if scheme.window > LARGEST_NUMBER:
-            raise ValueError(f"padding: expected a window of at most {LARGEST_NUMBER} pixels, got {scheme.window}")
-        return scheme
+        return cls(**values)
 
     @classmethod
     def from_refinement(cls, refinement: dict[str, Any], part: Literal["train", "test"]) -> PatchScheme:
@@ -210,3 +206,21 @@ class PatchScheme:
                 remedy = "leave it out or train a model for it"
                 raise ValueError(f"{name}: expected {trained}, with which the model was trained, got {given}; {remedy}")
         return self.changed(**values)
+
+
+def _whole(value: Any, least: int, most: float = math.inf) -> bool:
+    """Whether it is a whole number of this range; a bool is none, and neither is 2.0."""
+    return type(value) is int and least <= value <= most
+
+
+def _even(value: Any, least: int, most: int) -> bool:
+    return _whole(value, least, most) and value % 2 == 0
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _inputs(names: Any) -> bool:
+    known = isinstance(names, tuple) and all(name in tuple(INPUT_CHANNELS) for name in names)
+    return known and names[:1] == ("rgb",) and len(set(names)) == len(names)

@@ -16,19 +16,21 @@ from torch.optim.swa_utils import update_bn
 from bpr.errors import BPRError
 from bpr.models.loading import build_segmentor
 from bpr.models.state_dict import fill, read_state_dict
+from bpr.models.workers import own_line
 
 
 def average_checkpoints(config: str | Path, checkpoints: Sequence[str | Path], batches: int) -> dict[str, torch.Tensor]:
     """The averaged tensors of several checkpoints of a config, with norms measured on so many batches of its training data.
 
     Raises:
-        BPRError: a file cannot be read, or its tensors are not those of the others or of the config.
+        BPRError: a file or an image cannot be read, or the tensors of one are not those of the others or of the config.
     """
     cfg, model = build_segmentor(config)
     fill(model, averaged([read_state_dict(checkpoint) for checkpoint in checkpoints]), f"{checkpoints[0]}: does not fit {config}")
     drawn = islice(Runner.build_dataloader(cfg.train_dataloader, seed=cfg.randomness.seed), batches)
     # The activations of averaged weights are not the average of the activations: the norms' statistics have to be measured.
-    update_bn((model.data_preprocessor(batch)["inputs"] for batch in drawn), model)
+    with own_line():
+        update_bn((model.data_preprocessor(batch)["inputs"] for batch in drawn), model)
     return model.state_dict()
 
 

@@ -37,29 +37,46 @@ class _Forgotten:
         pass
 
 
+RESUMED = {"state_dict", "optimizer", "meta", "message_hub"}
+"""What MMEngine goes on from."""
+
+
 def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint in the layout ``{'meta', 'state_dict'}`` or plain.
 
     Raises:
         BPRError: no such file, no checkpoint, one that asks for code to be run, or one without tensors by name.
     """
-    if not Path(checkpoint).is_file():
-        raise BPRError(f"{checkpoint}: no such file")
-    try:
-        with _inert_notes():
-            content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # a file that is no checkpoint makes torch's reader stumble in many ways
-        raise BPRError(f"{checkpoint}: {_reason(error)}") from error
+    content = _read(checkpoint)
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise BPRError(f"{checkpoint}: expected tensors by name, plain or under 'state_dict', got something else")
     return state
 
 
+def check_resumable(checkpoint: str | Path) -> None:
+    """Raise a BPRError where a training cannot go on from this file."""
+    content = _read(checkpoint)
+    missing = sorted(RESUMED - content.keys() if isinstance(content, dict) else RESUMED)
+    if missing:
+        remedy = f"to start from its weights: --cfg-options load_from={checkpoint}"
+        raise BPRError(f"{checkpoint}: expected a checkpoint of bpr train to resume, got one without {', '.join(missing)}; {remedy}")
+
+
 def write_state_dict(out: str | Path, state: dict[str, torch.Tensor], meta: dict[str, str]) -> None:
     """Write tensors and where they come from, in the layout ``{'meta', 'state_dict'}``."""
     with atomic_open(out, "wb") as file:
         torch.save({"meta": meta, "state_dict": state}, file)
+
+
+def _read(checkpoint: str | Path) -> Any:
+    if not Path(checkpoint).is_file():
+        raise BPRError(f"{checkpoint}: no such file; expected a checkpoint (.pth)")
+    try:
+        with _inert_notes():
+            return torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file that is no checkpoint makes torch's reader stumble in many ways
+        raise BPRError(f"{checkpoint}: {_reason(error)}") from error
 
 
 def _inert_notes() -> AbstractContextManager[Any]:
@@ -77,7 +94,7 @@ def _reason(error: Exception) -> str:
             f"not a checkpoint of plain tensors (it asks to run {asked[1]}, which was not done); where you trust its source, "
             "save its tensors alone: torch.save({'state_dict': tensors}, file)"
         )
-    return f"not a checkpoint of plain tensors ({text.splitlines()[0][:120]})"
+    return f"not a checkpoint of plain tensors ({text.splitlines()[0][:120]}); expected a .pth file that bpr train or torch.save wrote"
 
 
 def fill(model: torch.nn.Module, state: dict[str, torch.Tensor], complaint: str) -> None:

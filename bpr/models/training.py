@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +14,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from bpr.errors import BPRError
 from bpr.models.launching import join_processes
+from bpr.models.state_dict import check_resumable, read_state_dict
 
 
 def build_runner(
@@ -32,19 +35,44 @@ def build_runner(
         launcher: MMEngine's; on a machine without a GPU the processes talk through gloo.
 
     Raises:
-        BPRError: an override that cannot be read, float16 without a GPU, a launcher that did not start this process.
+        BPRError: an override that cannot be read or that nothing would read, a checkpoint that cannot be used, float16 without
+            a GPU, a launcher that did not start this process.
     """
     cfg = Config.fromfile(config)
-    cfg.merge_from_dict(_parse(options))
+    _override(cfg, _parse(options))
     cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / Path(config).stem)
     if amp:
         _use_amp(cfg, amp)
-    checkpoint = find_latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
-    if checkpoint:  # else ``auto`` found no run to continue, and the config's own ``load_from`` counts
-        cfg.resume, cfg.load_from = True, checkpoint
+    _choose_start(cfg, resume)
     if launcher != "none":
         join_processes(cfg, launcher)
     return Runner.from_cfg(cfg)
+
+
+def _override(cfg: Config, values: dict[str, object]) -> None:
+    """Set ``values`` by their dotted keys. New ones may be added below a key of the config, as to ``visualizer``; a new first
+    part is one of MMEngine's, or a slip that nothing would read.
+    """
+    known = {*cfg.keys(), *inspect.signature(Runner).parameters}
+    for key in values:
+        first = key.partition(".")[0]
+        if first not in known:
+            near = get_close_matches(first, sorted(known)) or sorted(cfg.keys())
+            raise BPRError(f"--cfg-options {key}: expected a key of the config ({', '.join(near)}), got {first!r}")
+    try:
+        cfg.merge_from_dict(values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BPRError(f"--cfg-options: expected places that the config has, got another ({error}); mend the dotted key") from error
+
+
+def _choose_start(cfg: Config, resume: str | None) -> None:
+    """Set where the weights come from, after a look at the file: MMEngine stumbles in many ways over one that is no checkpoint."""
+    checkpoint = find_latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
+    if checkpoint:
+        check_resumable(checkpoint)
+        cfg.resume, cfg.load_from = True, checkpoint
+    elif cfg.get("load_from") and "://" not in cfg.load_from:
+        read_state_dict(cfg.load_from)
 
 
 def _use_amp(cfg: Config, amp: Literal["bf16", "fp16"]) -> None:

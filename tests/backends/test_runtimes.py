@@ -115,7 +115,7 @@ def test_a_file_that_is_no_model_is_one_line(kind: type, tmp_path: Path) -> None
     with pytest.raises(BPRError, match="no such model file"):
         kind(tmp_path / "none.onnx")
     (tmp_path / "model.onnx").write_text("no model")
-    with pytest.raises(BPRError, match=r"model\.onnx: \w+( Runtime)? cannot load it \(.+\)$"):
+    with pytest.raises(BPRError, match=r"model\.onnx: .*, but \w+( Runtime)? cannot load it \(.+\); export it again$"):
         kind(tmp_path / "model.onnx")
 
 

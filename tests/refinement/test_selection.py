@@ -92,7 +92,7 @@ def test_identity_gives_back_what_came_in(scene: tuple[np.ndarray, np.ndarray], 
         ({"keep": -0.5}, "keep"),
         ({"keep": 1.5}, "keep"),
         ({"keep": float("nan")}, "keep"),
-        ({"max_patches": 0}, "max_patches: expected 1 or more, got 0"),
+        ({"max_patches": 0}, "max_patches: expected a whole number of 1 or more, got 0"),
     ],
 )
 def test_an_impossible_budget_is_refused(options: dict[str, Any], words: str) -> None:

@@ -1,0 +1,33 @@
+"""Numbers of a range, for argparse: its own ``int`` takes negative ones too, its ``float`` NaN."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The ``type`` of an option that takes whole numbers of ``least`` or more.
+
+    >>> at_least(0)("7")
+    7
+    """
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of {least} or more, got {text!r}")
+        return int(text)
+
+    return read
+
+
+def finite(text: str) -> float:
+    """The type of an option that is a number, and neither NaN nor infinite."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return value
