@@ -16,7 +16,7 @@ EXAMPLE = "bpr average-checkpoints CONFIG.py seed0/iter_3000.pth seed1/iter_3000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="config that the checkpoints were trained with; its training data measures the norms anew")
     parser.add_argument("checkpoints", nargs="+", help=".pth files of training, two or more")
-    parser.add_argument("--batches", type=at_least(1), default=100, help="batches of training data to measure the norms on (default: %(default)s)")
+    parser.add_argument("--batches", type=at_least(1), default=100, help="batches of training data for the norms (default: %(default)s)")
     parser.add_argument("--out", required=True, help=".pth file to write: tensors and nothing else")
 
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
     parser.add_argument("--ann", help="COCO annotation file with the ground truth; without it the report cannot say better or worse")
     parser.add_argument("--out", default="report", help="folder to write (default: %(default)s)")
-    parser.add_argument("--most", type=at_least(1), default=2000, metavar="N", help="show the N masks that changed most (default: %(default)s)")
+    parser.add_argument("--most", type=at_least(1), default=2000, metavar="N", help="the N masks that changed most (default: %(default)s)")
     add_workers(parser)
 
 

@@ -16,6 +16,9 @@ QUANTIZE = ("quantize", "starter", "--results", "r.json", "--ann", "a.json", "--
         (("demo", "--seed"), 0, "1.5"),
         ((*QUANTIZE, "--seed"), 0, "-1"),
         ((*QUANTIZE, "--patches"), 1, "0"),
+        (("synthesize-masks", "a.json", "--out", "b.json", "--copies"), 1, "-1"),
+        (("synthesize-masks", "a.json", "--out", "b.json", "--seed"), 0, "-1"),
+        (("report", "a.json", "--before", "b.json", "--out", "report", "--most"), 1, "0"),
     ],
 )
 def test_a_number_below_the_least_is_a_wrong_command_line(

@@ -97,12 +97,6 @@ def test_annotations_that_lack_something_are_one_line(
     assert [left.name for left in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize(("option", "value"), [("--copies", "0"), ("--copies", "-1"), ("--seed", "-1")])
-def test_numbers_that_are_too_small(small_set: SmallSet, capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
-    assert main(["synthesize-masks", str(small_set.ann), "--out", str(small_set.folder / "coarse.json"), option, value]) == 1
-    assert capsys.readouterr().err == f"bpr synthesize-masks: {option}: expected {0 if option == '--seed' else 1} or more, got {value}\n"
-
-
 def test_the_command_names_the_ways_that_there_are() -> None:
     assert set(synthesize_masks.WAYS) == set(WAYS)
 

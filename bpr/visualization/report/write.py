@@ -45,12 +45,10 @@ def write_report(
         workers: threads that read and cut.
 
     Raises:
-        BPRError: ``out`` must not be replaced or cannot be written; ``most`` is below 1.
+        BPRError: ``out`` must not be replaced or cannot be written.
     """
     from bpr.visualization.report.page import ASSETS, SCRIPTS, STYLES, render
 
-    if most < 1:
-        raise BPRError(f"--most: expected to show 1 mask or more, got {most}")
     shown = most_changed(collection.instances, most)
     with atomic_folder(out) as folder:
         data, problems = _write_pictures(shown, images, folder, workers, advance)

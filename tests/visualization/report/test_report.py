@@ -218,7 +218,6 @@ def test_what_goes_wrong_ends_in_one_line(made: MadeSet, tmp_path: Path, capsys:
         "expected the 12 records": [str(short), *good[1:], "--out", str(tmp_path / "a")],
         "expected masks to show": [str(nothing), "--before", str(nothing), *good[3:], "--out", str(tmp_path / "b")],
         "expected --img-dir": [*good[:3], "--out", str(tmp_path / "c")],
-        "--most: expected": [*good, "--most", "0", "--out", str(tmp_path / "d")],
     }
     for message, arguments in cases.items():
         assert main(["report", *arguments]) == 1
