@@ -243,14 +243,14 @@ def test_one_image_for_results_of_several(small_set: SmallSet, capsys: pytest.Ca
 def test_what_nobody_said_is_said(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ["--img-dir", str(small_set.images), "--model", "identity", "--out"]
     assert main(["refine", str(small_set.results), *folder, str(small_set.folder / "out.json")]) == 0
-    assert "images: by their ids, 1 is 000001.png; --ann says what the ids name\n" in capsys.readouterr().out
+    assert "images: by their ids, 1 is 000001.png; --ann says what the ids name\n" in capsys.readouterr().err
     assert refine(small_set) == 0
-    assert "images: by their ids" not in capsys.readouterr().out
+    assert "images: by their ids" not in capsys.readouterr().err
 
     mask = small_set.folder / "000001.png"
     cv2.imwrite(str(mask), cv2.circle(np.zeros((120, 160), np.uint8), (60, 60), 30, 255, -1))
     assert main(["refine", str(mask), *folder, str(small_set.folder / "out.png")]) == 0
-    assert "format: masks, by the numbers in the PNGs; --format says which\n" in capsys.readouterr().out
+    assert "format: masks, by the numbers in the PNGs; --format says which\n" in capsys.readouterr().err
 
 
 def test_no_detections(small_set: SmallSet, refiner: Refiner) -> None:

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.cli.refine import check_output, inputs, print_report, write_result
+    from bpr.cli.refine import check_output, exit_code, inputs, print_report, write_result
     from bpr.formats.coco import read_images
     from bpr.formats.folders import written_by
     from bpr.formats.recognise import open_source
@@ -32,5 +32,6 @@ def run(args: argparse.Namespace) -> int:
         plan = plan_images(source.records, began["min_score"])
         finished = folder.finished(plan.records)
         write_result(folder, plan, finished, source, clock)
-    print_report(finished.report(plan, clock), args.out)
-    return 0
+    report = finished.report(plan, clock)
+    print_report(report, args.out)
+    return exit_code(report, began["strict"])

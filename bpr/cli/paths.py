@@ -14,7 +14,9 @@ INPUTS = (
     "results", "before", "masks", "ann", "img_dir", "images",
     "model", "config", "checkpoint", "checkpoints", "weights", "det_config", "det_weights",
 )  # fmt: skip
-"""Arguments of any command that name what it reads; a model or a config may go by a word, which is no file."""
+"""Arguments of any command that name what it reads."""
+NAMED = ("model", "config")
+"""Those that may go by a word: a folder of that name is something else."""
 OUTPUTS = ("out", "markdown", "save_per_instance")
 """Those that name what it writes anew. A work directory is none: a training goes on in it."""
 
@@ -31,8 +33,8 @@ def check_paths(args: argparse.Namespace) -> None:
             raise BadUsage(f"{name}: expected a path or a name, got an empty text")
     places = [Path(out) for _, out in outputs] + (args.beside(args) if "beside" in args else [])
     for out in places:
-        for _, path in inputs:
-            if _would_lose(out, path):
+        for name, path in inputs:
+            if not (name in NAMED and os.path.isdir(path)) and _would_lose(out, path):
                 raise BadUsage(f"{out}: expected an output apart from the inputs, got {path}, which would be lost; choose another output")
 
 

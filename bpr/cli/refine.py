@@ -99,6 +99,8 @@ def _annotations(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: np.ndarray) -> int:
     """Refine, and write the result where it is this worker's to write."""
+    if shared.worker.leads:
+        print_problems(list(_assumed(args, shared, source)))
     with progress_bar("refining", len(shared.plan.indices)) if not shared.follows else nullcontext(lambda done: None) as advance:
         shared.on_progress = advance
         finished = shared.work(done)
@@ -109,20 +111,27 @@ def _refine(args: argparse.Namespace, shared: SharedRun, source: Source, done: n
         raise Unfinished(f"interrupted; {report.images} of {len(shared.plan)} images are done")
     if shared.worker.leads:
         write_result(shared.folder, shared.plan, finished, source, shared.clock)
-    print("".join(f"{line}\n" for line in _assumed(args, shared, source)), end="")
     print_report(report, args.out, _ran_on(shared.refiner.predictor))
-    if not shared.worker.leads:
+    if not shared.worker.leads:  # whoever merges sees the whole
         print(f"shard {shared.worker.number}/{shared.worker.count} is finished; once all are: bpr merge {shlex.quote(args.out)}")
-    return 1 if report.failed or (args.strict and report.kept) else 0
+        return 0
+    return exit_code(report, args.strict)
+
+
+def exit_code(report: RunReport, strict: bool) -> int:
+    """1 where no record could be refined, or with ``--strict`` where one could not."""
+    return int(report.failed or (strict and bool(report.kept)))
 
 
 def _assumed(args: argparse.Namespace, shared: SharedRun, source: Source) -> Iterator[str]:
     """What nobody said, and what would refine the wrong thing without an error where it is not meant."""
+    from bpr.formats.images import ImageFolder
+
     if source.format in GUESSED and not args.format:
         yield f"format: {source.format}, by the numbers in the PNGs; --format says which"
-    if source.format == "coco" and not args.ann and len(shared.plan):
+    if source.format == "coco" and not args.ann and len(shared.plan) and isinstance(shared.images, ImageFolder):
         image_id = source.records[shared.plan[0][0]]["image_id"]
-        with suppress(BadImage):  # it has been said already
+        with suppress(BadImage):  # the report will say so
             yield f"images: by their ids, {shown(image_id)} is {shared.images.path(image_id).name}; --ann says what the ids name"
 
 
@@ -158,7 +167,7 @@ def _about(args: argparse.Namespace, shared: SharedRun) -> dict[str, Any]:
     model = {"backend": getattr(predictor, "backend", None), "scheme": predictor.scheme.to_dict(), "weights": _weights(args)}
     fingerprint = {"version": bpr.__version__, **inputs(args.results, args.ann), **model, **{name: getattr(args, name) for name in options}}
     paths = {name: getattr(args, name) and str(Path(getattr(args, name)).absolute()) for name in ("results", "ann", "img_dir")}
-    return {"fingerprint": fingerprint, "arguments": {**paths, "format": args.format, "min_score": args.min_score}}
+    return {"fingerprint": fingerprint, "arguments": {**paths, "format": args.format, "min_score": args.min_score, "strict": args.strict}}
 
 
 def inputs(results: str, ann: str | None) -> dict[str, str | None]:

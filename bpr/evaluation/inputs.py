@@ -80,9 +80,9 @@ def unlisted(items: Sequence[Record], document: Document, kind: str) -> list[str
 def _check_annotation(annotation: Record, where: str) -> None:
     _check_keys(annotation, ("image_id", "category_id", "segmentation"), where)
     _check_ids(annotation, where)
-    if annotation.get("iscrowd", 0) not in (0, 1):
+    if annotation.get("iscrowd") not in (None, 0, 1):
         raise BPRError(f"{where}: iscrowd: expected 0 or 1, got {shown(annotation['iscrowd'])}")
-    if not is_score(annotation.get("area", 0)):
+    if annotation.get("area") is not None and not is_score(annotation["area"]):
         raise BPRError(f"{where}: area: expected a number of pixels, got {shown(annotation['area'])}; mend it or leave it out")
 
 
@@ -97,7 +97,8 @@ def _compressed(annotation: Record, frame: tuple[int, int], where: str) -> Recor
         segmentation, area = compress(annotation["segmentation"], frame)
     except BadMask as error:
         raise BPRError(f"{where}: {error}") from error
-    return {"iscrowd": 0, "area": area, **annotation, "segmentation": segmentation}
+    said = {key: value for key, value in annotation.items() if value is not None}
+    return {"iscrowd": 0, "area": area, **said, "segmentation": segmentation}
 
 
 def check_detections(records: Iterable[Record], document: Document, name: str) -> Detections:

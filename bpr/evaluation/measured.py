@@ -12,6 +12,8 @@ import numpy as np
 
 NOTHING = -1.0
 """The value where there is nothing to measure."""
+BLOCK = 50
+"""Resamples that are held in memory at once: each is a number for every image."""
 RESAMPLES = 2000
 """How often images are drawn anew, unless a number is dear to make."""
 
@@ -100,8 +102,11 @@ def interval(before: Resampled, after: Resampled, resamples: int = RESAMPLES, se
     What lies in one image shares its difficulties: drawing single masks would make the interval too narrow.
     """
     present = np.flatnonzero(before.present | after.present)
-    weights = np.zeros((resamples, len(before.present)))
-    random = np.random.default_rng(seed)
-    weights[:, present] = random.multinomial(len(present), np.full(len(present), 1 / len(present)), size=resamples)
-    low, high = np.nanquantile(after.under(weights) - before.under(weights), [0.025, 0.975])
+    random, chances = np.random.default_rng(seed), np.full(len(present), 1 / len(present))
+    changes = []
+    for start in range(0, resamples, BLOCK):
+        weights = np.zeros((min(BLOCK, resamples - start), len(before.present)))
+        weights[:, present] = random.multinomial(len(present), chances, size=len(weights))
+        changes.append(after.under(weights) - before.under(weights))
+    low, high = np.nanquantile(np.concatenate(changes), [0.025, 0.975])
     return float(low), float(high)

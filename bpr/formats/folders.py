@@ -44,17 +44,20 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             os.chmod(temporary, 0o777 & ~umask())
             yield temporary
             write_json(temporary / MARK, {"command": _command.get(), "files": sorted(_files_below(temporary))}, indent=0)
-            _replace_folder(temporary, path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        _replace_folder(temporary, path)
 
 
 def _replace_folder(temporary: Path, path: Path) -> None:
     if not path.is_dir():
         os.replace(temporary, path)
         return
-    check_replaceable(path)  # again: since the first time, hours may have passed
+    try:
+        check_replaceable(path)  # again: since the first time, hours may have passed
+    except BPRError as error:
+        raise BPRError(f"{error}; what was made lies in {temporary}") from None
     # Two renames and not one: a folder takes the place of an empty one only.
     old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     os.replace(path, old)
@@ -94,8 +97,12 @@ def _read_mark(folder: Path) -> tuple[str, set[str]]:
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    """Whatever is no folder, by its path below ``folder``; no link is followed, and the mark is left out."""
+    """Whatever is no folder, by its path below ``folder``; no link is followed, the mark and what systems leave behind are left out."""
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         below = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
-        yield from (below + name for name in (*files, *links) if below + name != MARK)
+        yield from (below + name for name in (*files, *links) if below + name != MARK and not _is_systems(name))
+
+
+def _is_systems(name: str) -> bool:
+    return name in (".DS_Store", "Thumbs.db", "desktop.ini") or name.startswith(".nfs")

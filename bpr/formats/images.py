@@ -66,8 +66,8 @@ class ImageFolder:
     def _stems(self) -> dict[Any, list[Path]]:
         """Files by stem, those nearest to the top first; several where it cannot be told which of them is meant."""
         found: dict[Any, list[Path]] = {}
-        files = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
-        for path in sorted(files, key=lambda path: (len(path.parts), path)):
+        images = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+        for path in sorted(images, key=lambda path: (len(path.parts), path)):
             below = path.relative_to(self.folder).with_suffix("").as_posix()
             names = {below, path.stem, path.stem.removesuffix("_leftImg8bit")}
             numbers = {int(name) for name in names if name.isascii() and name.isdigit()}

@@ -81,13 +81,15 @@ class LabelPngs:
 def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
     """Write the records of every image, by its stem, as one PNG of 1 for the first, 2 for the second, ...; 0 is background.
 
+    Empty masks get no number; where all are empty, the PNG is 0.
+
     Raises:
-        BPRError: masks overlap.
+        BPRError: masks overlap, or are of different sizes.
     """
     with atomic_folder(out) as folder:
         for stem, records in images.items():
             if records:
-                numbers = number_masks(records, stem)
+                numbers = number_masks([record for record in records if decode_mask(record["segmentation"]).area] or records, stem)
                 write_png(inside(folder, f"{stem}.png", "image_id"), numbers.astype(np.uint8 if len(records) < 256 else np.uint16))
 
 

@@ -139,18 +139,17 @@ def _recognise_pngs(pngs: Sequence[Path]) -> str:
 def _kind(numbers: set[int]) -> Literal["masks", "semantic"] | None:
     """What the numbers of one PNG say it is; None where they say nothing.
 
-    Objects are counted from 1 on a background of 0. Classes leave numbers out, have no background, or have 255 for void.
+    One object lies on a background of 0. Classes have no background, or have 255 for void. Several numbers on 0 may be either.
 
-    >>> _kind({0, 255}), _kind({1}), _kind({0, 26}), _kind({0, 2, 11}), _kind({0, 1, 255}), _kind({7, 23})
-    ('masks', 'masks', 'masks', 'semantic', 'semantic', 'semantic')
-    >>> _kind({0, 1, 2}), _kind({7})
-    (None, None)
+    >>> _kind({0, 255}), _kind({1}), _kind({0, 26}), _kind({0, 1, 255}), _kind({7, 23})
+    ('masks', 'masks', 'masks', 'semantic', 'semantic')
+    >>> _kind({0, 1, 2}), _kind({0, 1, 3}), _kind({7})
+    (None, None, None)
     """
     objects = numbers - {BACKGROUND}
     if len(objects) <= 1:
         return "masks" if BACKGROUND in numbers or objects <= {1, IGNORED} else None
-    counted = objects == set(range(1, len(objects) + 1))
-    return None if counted and BACKGROUND in numbers else "semantic"
+    return None if BACKGROUND in numbers and IGNORED not in numbers else "semantic"
 
 
 def _images(path: Path, name: str, img_dir: str | Path | None, entries: list[dict[str, Any]] | None) -> ImageFinder:

@@ -27,7 +27,7 @@ MOST_PASSES = 16
 """Masks settle within a few; more would only take time."""
 
 INPUT_CHANNELS = {"rgb": 3, "mask": 1, "evidence": 1}
-LABELS = {"kind": "scheme kind"}
+SPOKEN_NAMES = {"kind": "scheme kind"}
 """What errors call an attribute, where its name alone says too little."""
 
 
@@ -85,9 +85,12 @@ class PatchScheme:
     def __post_init__(self) -> None:
         if isinstance(self.inputs, list):  # as JSON and configs spell it
             object.__setattr__(self, "inputs", tuple(self.inputs))
+        for name, value in list(vars(self).items()):
+            if isinstance(value, np.generic):  # numbers of numpy become Python's, as JSON needs them
+                object.__setattr__(self, name, value.item())
         for name, holds, expected in self._rules():
             if not holds:
-                raise ValueError(f"{LABELS.get(name, name)}: expected {expected}, got {shown(getattr(self, name))}")
+                raise ValueError(f"{SPOKEN_NAMES.get(name, name)}: expected {expected}, got {shown(getattr(self, name))}")
 
     def _rules(self) -> Iterator[tuple[str, bool, str]]:
         """Of every attribute its name, whether it is as it has to be, and what that is; a rule may lean on those before it."""

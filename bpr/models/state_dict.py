@@ -37,8 +37,8 @@ class _Forgotten:
         pass
 
 
-RESUMED = {"state_dict", "optimizer", "meta", "message_hub"}
-"""What MMEngine goes on from."""
+NEEDED_TO_RESUME = {"state_dict", "meta", "message_hub"}
+"""What MMEngine goes on from; without an optimizer it begins with a fresh one."""
 
 
 def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
@@ -57,7 +57,7 @@ def read_state_dict(checkpoint: str | Path) -> dict[str, torch.Tensor]:
 def check_resumable(checkpoint: str | Path) -> None:
     """Raise a BPRError where a training cannot go on from this file."""
     content = _read(checkpoint)
-    missing = sorted(RESUMED - content.keys() if isinstance(content, dict) else RESUMED)
+    missing = sorted(NEEDED_TO_RESUME - content.keys() if isinstance(content, dict) else NEEDED_TO_RESUME)
     if missing:
         remedy = f"to start from its weights: --cfg-options load_from={checkpoint}"
         raise BPRError(f"{checkpoint}: expected a checkpoint of bpr train to resume, got one without {', '.join(missing)}; {remedy}")

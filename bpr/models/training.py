@@ -16,6 +16,9 @@ from bpr.errors import BPRError
 from bpr.models.launching import join_processes
 from bpr.models.state_dict import check_resumable, read_state_dict
 
+READ_BY_RUNNER = ("find_unused_parameters", "model_wrapper_cfg", "compile", "activation_checkpointing", "efficient_conv_bn_eval")
+"""Keys of a config that MMEngine's runner looks up by itself, beside its arguments."""
+
 
 def build_runner(
     config: str | Path,
@@ -53,7 +56,7 @@ def _override(cfg: Config, values: dict[str, object]) -> None:
     """Set ``values`` by their dotted keys. New ones may be added below a key of the config, as to ``visualizer``; a new first
     part is one of MMEngine's, or a slip that nothing would read.
     """
-    known = {*cfg.keys(), *inspect.signature(Runner).parameters}
+    known = {*cfg.keys(), *inspect.signature(Runner).parameters, *READ_BY_RUNNER}
     for key in values:
         first = key.partition(".")[0]
         if first not in known:

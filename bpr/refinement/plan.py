@@ -14,6 +14,7 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record
+from bpr.formats.limits import is_score
 
 IMAGE_COST = 100.0
 """What an image costs beside its boundaries, in their unit: one without a readable mask is read all the same."""
@@ -98,6 +99,6 @@ def boundary_cost(segmentation: Any) -> float:
 
 def _score(record: Record, index: int) -> float:
     score = record.get("score", 1.0)
-    if isinstance(score, bool) or not isinstance(score, (int, float)):
+    if not is_score(score):
         raise BPRError(f"record {index}: expected a score that is a number, for --min-score, got {shown(score)}; mend it or leave it out")
     return score

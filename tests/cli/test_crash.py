@@ -178,6 +178,22 @@ def test_shards_make_what_one_run_makes(scenes: SmallSet, expected: bytes, tmp_p
     assert "expected an unfinished run in " in capsys.readouterr().err
 
 
+ONE, BOTH = ["000001.png"], ["000001.png", "000002.png"]
+
+
+@pytest.mark.parametrize(("lost", "strict", "code"), [(ONE, [], 0), (ONE, ["--strict"], 1), (BOTH, [], 1)])
+def test_what_became_of_the_records_is_for_the_merge_to_judge(
+    small_set: SmallSet, tmp_path: Path, lost: list[str], strict: list[str], code: int
+) -> None:
+    for name in lost:
+        (small_set.images / name).unlink()
+    out = tmp_path / "out.json"
+    for shard in ("1/2", "2/2"):
+        assert main(words(small_set, out, "--shard", shard, *strict)) == 0
+    assert main(["merge", str(out)]) == code
+    assert out.exists()
+
+
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b"])
 def test_no_shard(scenes: SmallSet, tmp_path: Path, shard: str) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -81,7 +81,7 @@ def test_what_lies_in_no_listed_image_is_named(small_set: SmallSet, capsys: pyte
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("iscrowd", "x"), ("iscrowd", None), ("area", "large"), ("area", None), ("image_id", [1]), ("category_id", {})]
+    ("key", "value"), [("iscrowd", "x"), ("area", "large"), ("image_id", [1]), ("category_id", {})]
 )
 def test_annotations_with_values_that_are_none(
     small_set: SmallSet, capsys: pytest.CaptureFixture[str], key: str, value: object
@@ -92,6 +92,13 @@ def test_annotations_with_values_that_are_none(
     error = capsys.readouterr().err
     assert f"annotation 0: {key}: expected" in error
     assert len(error.splitlines()) == 1
+
+
+def test_annotations_may_leave_area_and_iscrowd_open(small_set: SmallSet) -> None:
+    for annotation in small_set.document["annotations"]:
+        annotation["area"] = annotation["iscrowd"] = None
+    ann = small_set.write("open.json", small_set.document)
+    assert main(["eval", str(small_set.results), "--ann", str(ann)]) == 0
 
 
 def test_bad_inputs_end_in_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:

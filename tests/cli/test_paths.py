@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bpr.cli.main import build_parser, main
-from bpr.cli.paths import INPUTS, OUTPUTS
+from bpr.cli.paths import INPUTS, OUTPUTS, check_paths
 from bpr.formats.folders import atomic_folder
 from tests.conftest import SmallSet
 
@@ -95,6 +95,11 @@ def actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
                 yield from actions(below)
         else:
             yield action
+
+
+def test_an_output_may_be_called_as_the_model_is(place: Path) -> None:
+    Path("starter").mkdir()  # as a first run leaves it
+    check_paths(build_parser().parse_args(["demo", "--model", "starter", "--out", "starter"]))
 
 
 def test_every_argument_that_may_be_a_path_is_known() -> None:

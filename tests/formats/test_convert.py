@@ -11,6 +11,7 @@ import pytest
 from bpr.cli.convert import FORMATS
 from bpr.cli.main import main
 from bpr.formats.convert import TARGETS
+from bpr.formats.png import read_labels
 from bpr.formats.recognise import READERS
 from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
@@ -162,6 +163,9 @@ def test_empty_masks_are_named_where_there_is_no_place_for_them(
     printed = capsys.readouterr()
     assert printed.out.startswith(f"{written} masks (coco)")
     assert ("1 of 4 records are empty masks" in printed.err) == (written == 3)
+    if target == "masks":
+        numbers = [np.unique(read_labels(png)[0]).tolist() for png in sorted((tmp_path / "out").glob("*.png"))]
+        assert all(found == list(range(len(found))) for found in numbers)
 
 
 @pytest.mark.parametrize("target", TARGETS)

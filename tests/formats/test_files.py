@@ -195,9 +195,17 @@ def test_what_others_put_into_a_folder_of_ours_keeps_it(tmp_path: Path, add: Cal
 
 def test_what_comes_into_the_folder_while_it_is_written_anew_stays(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
-    with pytest.raises(BPRError, match="'late' is one"), atomic_folder(tmp_path / "out"):
+    with pytest.raises(BPRError, match=r"'late' is one; .*; what was made lies in .*\.out\."), atomic_folder(tmp_path / "out"):
         (tmp_path / "out" / "late").touch()
     assert sorted(os.listdir(tmp_path / "out")) == [MARK, "a", "late"]
+
+
+def test_what_systems_leave_in_a_folder_is_nobodys(tmp_path: Path) -> None:
+    written(tmp_path / "out", "a")
+    for name in (".DS_Store", "Thumbs.db", ".nfs0001"):
+        (tmp_path / "out" / name).touch()
+    written(tmp_path / "out", "b")
+    assert sorted(os.listdir(tmp_path / "out")) == [MARK, "b"]
     assert os.listdir(tmp_path) == ["out"]
 
 

@@ -1,3 +1,6 @@
+import json
+
+import numpy as np
 import pytest
 
 from bpr.geometry.scheme import PatchScheme
@@ -57,6 +60,13 @@ def test_whole_numbers_and_names_at_the_ends_of_their_ranges() -> None:
     scheme = PatchScheme(side=64, padding=2016, cover_margin=31, passes=16, keep=1, wide=66, max_patches=10**6)
     assert scheme.window == 4096
     assert len(scheme.pass_sides) == 17
+
+
+def test_numbers_of_numpy_become_pythons() -> None:
+    scheme = PatchScheme(passes=np.int64(2), keep=np.float32(0.5))
+    assert json.loads(json.dumps(scheme.to_dict())) == PatchScheme(passes=2, keep=0.5).to_dict()
+    with pytest.raises(ValueError, match="passes: expected a whole number"):
+        PatchScheme(passes=np.bool_(True))
 
 
 def test_an_unknown_key_is_refused() -> None:
