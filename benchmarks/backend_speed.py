@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,6 @@ BATCH = 32
 TARGET = 6
 BASELINE = "torch eager float32, contiguous"
 PACKAGES = ("bpr", "numpy", "onnxruntime", "openvino", "torch")
-Run = Callable[[], object]
 
 
 def sides(name: str) -> dict[str, tuple[Predictor, bool]]:

@@ -34,4 +34,4 @@ def run(args: argparse.Namespace) -> int:
         write_result(folder, plan, finished, source, clock)
     report = finished.report(plan, clock)
     print_report(report, args.out)
-    return exit_code(report, began["strict"])
+    return exit_code(report, began.get("strict", False))  # a run that 0.2.0 began does not say
