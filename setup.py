@@ -50,7 +50,7 @@ setup(
     classifiers=CLASSIFIERS,
     keywords="instance segmentation, mask refinement, boundary, computer vision",
     packages=find_packages(include=["bpr", "bpr.*"]),
-    package_data={"bpr": ["py.typed", "assets/*", "visualization/report/assets/*", "app/assets/*"]},
+    package_data={"bpr": ["py.typed", "assets/*", "report/html/assets/*", "app/assets/*"]},
     cmdclass={"build_py": BuildWithConfigs},
     python_requires=">=3.10",
     install_requires=["numpy>=1.26", "opencv-python-headless>=4.11", "pycocotools>=2.0.7", "onnxruntime>=1.18", "rich>=13.0"],

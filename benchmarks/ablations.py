@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.quality import SETS, Split, measured
-from bpr.formats.files import write_json
+from bpr.io.files import write_json
 
 RECIPE = "configs/bpr_hrnet-w18s_1xb32-320_starter-64x64.py"
 SGD = [f"optim_wrapper.optimizer.{value}" for value in ("_delete_=True", "type=SGD", "lr=0.01", "momentum=0.9", "weight_decay=0.0005")]

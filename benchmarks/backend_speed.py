@@ -29,13 +29,13 @@ from benchmarks.exported_networks import CONFIGS, exported_network
 from benchmarks.measuring import in_turn, processor
 from bpr.backends import model_file, named_models
 from bpr.backends.gates import passed
-from bpr.backends.mmseg import SegmentorPredictor
 from bpr.backends.registry import BACKENDS
 from bpr.cli.options import versions_of
-from bpr.formats.files import write_json
 from bpr.geometry.scheme import PatchScheme
-from bpr.models.patch_segmentor import PatchSegmentor
+from bpr.io.files import write_json
 from bpr.refinement.predictor import PatchBatch, Predictor
+from bpr.training.patch_segmentor import PatchSegmentor
+from bpr.training.torch_predictor import SegmentorPredictor
 
 BATCH = 32
 TARGET = 6

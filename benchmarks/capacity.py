@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.measured_rates import Rates, measured_rates
 from bpr.formats.coco import read_results
-from bpr.formats.files import atomic_open, write_json
+from bpr.io.files import atomic_open, write_json
 
 IMAGES = 10_000_000
 GPUS = (1, 8, 64)

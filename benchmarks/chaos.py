@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.demo_set import write_set
 from benchmarks.ranks_by_hand import refine_words, start, wait
 from bpr.cli.options import versions_of
-from bpr.formats.files import write_json
+from bpr.io.files import write_json
 
 SCENES, FRAME = 60, (120, 160)
 RANKS = (1, 2, 4)

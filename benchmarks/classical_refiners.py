@@ -27,11 +27,11 @@ from bpr.evaluation.boundary_metrics import disk
 from bpr.evaluation.inputs import Detections, check_annotations, check_detections
 from bpr.evaluation.matched_pairs import Comparison, PairScores, check_aligned, compare, match_pairs, score_masks, score_records
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import atomic_open, write_json
-from bpr.formats.images import ImageFolder, read_image
-from bpr.formats.rle import decode_mask
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
+from bpr.io.files import atomic_open, write_json
+from bpr.io.images import ImageFolder, read_image
 
 STEPS = range(-3, 4)
 STEP_NAME = "constant step"

@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 
 import bpr
-from bpr.demo.scenes import coarse_masks, paint_scene
 from bpr.geometry.boundary import boundary_levels, boundary_pixels
 from bpr.geometry.boxes import Box, grow, squares_inside
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.batching import InstancePatches
 from bpr.refinement.refiner import Refinement
-from bpr.visualization.draw import BACKGROUND, COARSE, GAP, PALETTE, REFINED, TRUTH, Colour, blank, write_image
-from bpr.visualization.tiles import captioned, close_up, flat, square_around
+from bpr.report.draw import BACKGROUND, COARSE, GAP, PALETTE, REFINED, TRUTH, Colour, blank, write_image
+from bpr.report.tiles import captioned, close_up, flat, square_around
+from bpr.scenes import coarse_masks, paint_scene
 
 OUT = Path(__file__).parents[1] / "docs" / "assets"
 SEED, OBJECT = 12, 0

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bpr.demo.scenes import CoarseKind, coarse_masks, paint_scene
 from bpr.formats.coco import Record
-from bpr.formats.files import write_json
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
-from bpr.visualization.draw import write_image
+from bpr.geometry.rle import encode_mask
+from bpr.io.files import write_json
+from bpr.report.draw import write_image
+from bpr.scenes import CoarseKind, coarse_masks, paint_scene
 
 SCENES = 24
 KINDS: tuple[CoarseKind, ...] = ("mask_head", "prototype")

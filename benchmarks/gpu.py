@@ -37,17 +37,17 @@ from benchmarks.measuring import provenance  # noqa: E402
 from benchmarks.parity import REFERENCE, compared, refined  # noqa: E402
 from benchmarks.photos import Load, street_photos  # noqa: E402
 from benchmarks.quality import Split  # noqa: E402
-from bpr.analysis.timing import PAPER, time_stages  # noqa: E402
 from bpr.backends import load_predictor  # noqa: E402
-from bpr.backends.mmseg import GraphedPredictor, SegmentorPredictor  # noqa: E402
-from bpr.distributed.ranks import take_cores  # noqa: E402
 from bpr.formats.coco import read_results  # noqa: E402
-from bpr.formats.files import write_json  # noqa: E402
 from bpr.geometry.scheme import PatchScheme  # noqa: E402
-from bpr.models.complexity import multiply_adds  # noqa: E402
-from bpr.models.loading import build_segmentor  # noqa: E402
+from bpr.io.files import write_json  # noqa: E402
 from bpr.refinement.predictor import PatchBatch  # noqa: E402
 from bpr.refinement.refiner import Refiner  # noqa: E402
+from bpr.refinement.sharing.ranks import take_cores  # noqa: E402
+from bpr.report.analyses.timing import PAPER, time_stages  # noqa: E402
+from bpr.training.complexity import multiply_adds  # noqa: E402
+from bpr.training.loading import build_segmentor  # noqa: E402
+from bpr.training.torch_predictor import GraphedPredictor, SegmentorPredictor  # noqa: E402
 
 NETWORKS = (
     "hrnet-w18s_4xb8-160k_cityscapes-128x128",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bpr.formats.files import read_json
+from bpr.io.files import read_json
 
 REPORT = Path(__file__).parents[1] / "docs" / "results" / "gpu.json"
 

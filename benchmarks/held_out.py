@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the
 from benchmarks.quality import PACKAGES, Split
 from bpr.backends import load_predictor
 from bpr.cli.options import versions_of
-from bpr.formats.files import write_json
+from bpr.io.files import write_json
 
 SETS = {"DAVIS": "davis", "crisp photographs": "crisp", "COCO": "coco"}
 FOLDER, RESULTS = Path("data/starter"), Path("docs/results/held_out")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bpr.formats.files import read_json
+from bpr.io.files import read_json
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "held_out"
 TRAININGS = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import write_json
+from bpr.io.files import write_json
 
 Image = dict[str, Any]
 LAST_DAVIS_FRAMES = 18

@@ -24,10 +24,10 @@ from benchmarks.exported_networks import exported_network  # noqa: E402
 from benchmarks.photos import street_photos  # noqa: E402
 from benchmarks.suites.refine import NETWORK, TARGETS  # noqa: E402
 from bpr.backends import load_predictor  # noqa: E402
-from bpr.formats.files import atomic_open, read_json, write_json  # noqa: E402
-from bpr.formats.rle import decode_mask  # noqa: E402
 from bpr.geometry.proposals import patch_boxes  # noqa: E402
-from bpr.models.complexity import multiply_adds  # noqa: E402
+from bpr.geometry.rle import decode_mask  # noqa: E402
+from bpr.io.files import atomic_open, read_json, write_json  # noqa: E402
+from bpr.training.complexity import multiply_adds  # noqa: E402
 
 SIDE, REPEATS = 4096, 5
 

@@ -26,10 +26,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/ is part of the checkout, not of the package
 
 from benchmarks.measuring import provenance  # noqa: E402
-from bpr.formats.files import write_json, write_json_list  # noqa: E402
-from bpr.formats.record_file import RecordFile  # noqa: E402
-from bpr.formats.rle import encode_mask  # noqa: E402
 from bpr.geometry.masks import BoxMask  # noqa: E402
+from bpr.geometry.rle import encode_mask  # noqa: E402
+from bpr.io.files import write_json, write_json_list  # noqa: E402
+from bpr.io.record_file import RecordFile  # noqa: E402
 
 COUNTS = (1_000_000, 2_500_000, 5_000_000)
 FRAME = (240, 320)

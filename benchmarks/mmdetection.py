@@ -24,15 +24,15 @@ from mmengine.runner import Runner
 
 import bpr
 from bpr.cli.options import versions_of
-from bpr.detection import RefinedDetector
 from bpr.evaluation.matched_pairs import LEAST_SCORE
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import write_json
 from bpr.formats.ground_truth import GroundTruth
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_window
+from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.geometry.scheme import PatchScheme
+from bpr.integrations.mmdetection import RefinedDetector
+from bpr.io.files import write_json
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 

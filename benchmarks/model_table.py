@@ -30,17 +30,17 @@ from mmengine.registry import init_default_scope
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the checkout, not of the package
 
-import bpr.models  # noqa: F401
+import bpr.training  # noqa: F401
 from benchmarks.measuring import processor
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
-from bpr.formats.files import atomic_open, read_json, write_json
 from bpr.geometry.scheme import PatchScheme
-from bpr.models.complexity import multiply_adds, parameters
-from bpr.models.export import export_onnx
-from bpr.models.patch_segmentor import PatchSegmentor
-from bpr.models.registry import MODELS
+from bpr.io.files import atomic_open, read_json, write_json
 from bpr.refinement.predictor import PatchBatch
+from bpr.training.complexity import multiply_adds, parameters
+from bpr.training.export import export_onnx
+from bpr.training.patch_segmentor import PatchSegmentor
+from bpr.training.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 BATCH = 32

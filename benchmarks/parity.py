@@ -25,7 +25,7 @@ from bpr.backends.registry import BACKENDS, Backend
 from bpr.cli.options import versions_of
 from bpr.evaluation.matched_pairs import score_records
 from bpr.formats.coco import Record
-from bpr.formats.files import read_json, sha256_of, write_json
+from bpr.io.files import read_json, sha256_of, write_json
 from bpr.refinement.predictor import Predictor
 
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime", "openvino", "torch")

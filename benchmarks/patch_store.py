@@ -33,13 +33,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the
 from benchmarks.measuring import processor
 from benchmarks.png_triplets import PARTS, TripletDataset, write_triplets
 from benchmarks.street_scenes import FRAME, scene
-from bpr.datasets.patch_dataset import PatchDataset
-from bpr.datasets.patch_store import PatchStore
-from bpr.formats.files import sha256_of, write_json
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.proposals import patch_boxes
+from bpr.geometry.rle import encode_mask
 from bpr.geometry.scheme import PatchScheme
+from bpr.io.files import sha256_of, write_json
+from bpr.training.data.patch_dataset import PatchDataset
+from bpr.training.data.patch_store import PatchStore
 
 TRAIN, VAL = 280_000, 67_000
 Masks = list[tuple[dict[str, Any], dict[str, Any]]]

@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks.street_scenes import scene, write_scenes
 from bpr.backends import named_models
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.files import write_json
-from bpr.formats.images import ImageFolder
+from bpr.io.files import write_json
+from bpr.io.images import ImageFolder
 from bpr.refinement.predictor import Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

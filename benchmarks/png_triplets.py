@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from mmcv.transforms import Compose
 
-from bpr.datasets.patch_dataset import as_sample
-from bpr.datasets.patch_store import PatchStore
+from bpr.training.data.patch_dataset import as_sample
+from bpr.training.data.patch_store import PatchStore
 
 PARTS = ("image", "mask", "truth")
 
@@ -30,7 +30,7 @@ def write_triplets(store: PatchStore, rows: Sequence[int], folder: Path) -> None
 
 
 class TripletDataset:
-    """The plain way to read them; gives what :class:`bpr.datasets.patch_dataset.PatchDataset` gives."""
+    """The plain way to read them; gives what :class:`bpr.training.data.patch_dataset.PatchDataset` gives."""
 
     def __init__(self, folder: Path, count: int, pipeline: Sequence[dict[str, Any]]) -> None:
         self.files = [tuple(str(folder / part / f"{number:07d}.png") for part in PARTS) for number in range(count)]

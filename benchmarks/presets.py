@@ -27,12 +27,12 @@ from bpr.backends import load_predictor  # noqa: E402
 from bpr.backends.presets import PRESETS, load_preset  # noqa: E402
 from bpr.evaluation.matched_pairs import LEAST_SCORE  # noqa: E402
 from bpr.formats.coco import Record  # noqa: E402
-from bpr.formats.files import write_json  # noqa: E402
+from bpr.io.files import write_json  # noqa: E402
 from bpr.refinement.outcome import RunReport  # noqa: E402
 from bpr.refinement.predictor import Predictor  # noqa: E402
 from bpr.refinement.refiner import Refiner  # noqa: E402
 from bpr.refinement.runner import refine_records  # noqa: E402
-from bpr.visualization.plots import import_pyplot, save_png  # noqa: E402
+from bpr.report.plots import import_pyplot, save_png  # noqa: E402
 
 SET, GAIN = "davis_val", "F@2px/matched"
 MODELS = ("starter", "starter.int8", "starter-fast", "starter-fast.int8")

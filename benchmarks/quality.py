@@ -22,8 +22,8 @@ from bpr.evaluation.inputs import Detections, check_annotations, check_detection
 from bpr.evaluation.matched_pairs import LEAST_SCORE
 from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.files import write_json
-from bpr.formats.images import ImageFolder
+from bpr.io.files import write_json
+from bpr.io.images import ImageFolder
 from bpr.refinement.predictor import Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

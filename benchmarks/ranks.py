@@ -24,14 +24,14 @@ from benchmarks.ranks_by_hand import refine_words, start, wait
 from bpr.backends import load_predictor
 from bpr.cli.refine import write_result
 from bpr.formats.coco import read_annotations
-from bpr.formats.files import write_json
 from bpr.formats.recognise import open_source
+from bpr.io.files import write_json
 from bpr.refinement.plan import plan_images
 from bpr.refinement.refiner import Refiner
-from bpr.refinement.run_folder import RunFolder
 from bpr.refinement.runner import refine_records
-from bpr.refinement.shared_run import SharedRun
-from bpr.refinement.worklist import Share
+from bpr.refinement.sharing.run_folder import RunFolder
+from bpr.refinement.sharing.shared_run import SharedRun
+from bpr.refinement.sharing.worklist import Share
 
 SCENES, FEW_SCENES = 96, 12
 """Enough that loading is a small part of the ranks' time."""

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 import bpr
-from bpr.demo.scenes import coarse_masks, paint_scene
-from bpr.visualization.draw import before_after, write_image
+from bpr.report.draw import before_after, write_image
+from bpr.scenes import coarse_masks, paint_scene
 
 OUT = Path(__file__).parents[1] / "docs" / "assets" / "before_after.png"
 SEED = 0

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/ is part of the
 
 from benchmarks import gpu_tables, held_out_tables, quality_tables
 from benchmarks.measuring import Timing, table
+from bpr import limits
 from bpr.errors import BPRError
-from bpr.formats import limits
-from bpr.formats.files import atomic_open, read_json
 from bpr.geometry.scheme import LARGEST_WINDOW, MOST_PASSES
+from bpr.io.files import atomic_open, read_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -222,7 +222,7 @@ def two_hosts(part: str) -> str:
 
 
 def limit_rows() -> str:
-    """The limits of bpr.formats.limits, with what each is of."""
+    """The limits of bpr.limits, with what each is of."""
     named = (
         ("pixels of an image or mask", limits.LARGEST_FRAME),
         ("pixels along one side, coordinates of a polygon", limits.LARGEST_SIDE),

@@ -16,9 +16,9 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from bpr.cli.main import main as run_bpr
-from bpr.demo.scenes import coarse_masks, paint_scene
-from bpr.formats.rle import encode_mask
-from bpr.visualization.draw import write_image
+from bpr.geometry.rle import encode_mask
+from bpr.report.draw import write_image
+from bpr.scenes import coarse_masks, paint_scene
 
 OUT = Path(__file__).parents[1] / "docs" / "assets"
 SCENES = 10

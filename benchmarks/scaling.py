@@ -24,9 +24,9 @@ from benchmarks.photos import Load, Photo  # noqa: E402
 from benchmarks.street_scenes import scene, write_scenes  # noqa: E402
 from bpr.backends import load_predictor  # noqa: E402
 from bpr.formats.coco import read_results  # noqa: E402
-from bpr.formats.files import write_json  # noqa: E402
+from bpr.io.files import write_json  # noqa: E402
 from bpr.refinement.predictor import IdentityPredictor  # noqa: E402
-from bpr.visualization.plots import import_pyplot, save_png  # noqa: E402
+from bpr.report.plots import import_pyplot, save_png  # noqa: E402
 
 REPEATS, IMAGES = 5, 4
 

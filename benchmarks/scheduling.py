@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measured_rates import Rates, measured_rates
-from bpr.formats.files import atomic_open, write_json
-from bpr.visualization.plots import import_pyplot, save_png
+from bpr.io.files import atomic_open, write_json
+from bpr.report.plots import import_pyplot, save_png
 
 Chunk = tuple[int, int]
 CHUNKS = (16, 64, 256, 1024, 4096, 16384)

@@ -29,9 +29,9 @@ from bpr.errors import BPRError
 from bpr.evaluation.inputs import Detections, check_annotations, check_detections
 from bpr.evaluation.matched_pairs import Comparison, Pair, compare, match_pairs, score_records
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import atomic_open, sha256_of, write_json
-from bpr.formats.images import ImageFolder
 from bpr.geometry.scheme import Kind
+from bpr.io.files import atomic_open, sha256_of, write_json
+from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 

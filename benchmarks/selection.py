@@ -33,19 +33,19 @@ from bpr.evaluation.boundary_metrics import boundary_counts, overlap
 from bpr.evaluation.inputs import check_annotations, check_detections
 from bpr.evaluation.matched_pairs import LEAST_SCORE, TOLERANCE, Pair, match_pairs
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.files import atomic_open, sha256_of, write_json
-from bpr.formats.images import ImageFolder, read_image
-from bpr.formats.rle import decode_mask
 from bpr.geometry.doubt import boundary_doubt
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.proposals import patch_boxes
 from bpr.geometry.reassembly import put_back
+from bpr.geometry.rle import decode_mask
 from bpr.geometry.scheme import PatchScheme
 from bpr.geometry.selection import SEEN, patch_area, select_boxes, spend
+from bpr.io.files import atomic_open, sha256_of, write_json
+from bpr.io.images import ImageFolder, read_image
 from bpr.refinement.batching import counts_to_slices
 from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
-from bpr.visualization.plots import import_pyplot, save_png
+from bpr.report.plots import import_pyplot, save_png
 
 HELD_OUT = {f"{name}_choose": (f"images/{name}", f"{name}_choose.instances.json", f"{name}_choose.segm.json")
             for name in ("davis", "coco", "crisp")}  # fmt: skip

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bpr.formats.files import write_json
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
+from bpr.io.files import write_json
 
 FRAME = (1024, 2048)
 

@@ -35,8 +35,8 @@ from bpr.errors import BPRError
 from bpr.evaluation.inputs import check_annotations, check_detections
 from bpr.evaluation.matched_pairs import Pair, compare, match_pairs, score_records
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.files import atomic_open, read_json, write_json
-from bpr.formats.images import ImageFolder
+from bpr.io.files import atomic_open, read_json, write_json
+from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 

@@ -28,7 +28,7 @@ from typing import Any
 from benchmarks.demo_set import write_set
 from benchmarks.ranks_by_hand import ROOT, refine_words
 from bpr.cli.options import versions_of
-from bpr.formats.files import write_json
+from bpr.io.files import write_json
 
 HOSTS = ("bpr-host-0", "bpr-host-1")
 CABLES = ("bpr-veth-0", "bpr-veth-1")

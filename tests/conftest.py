@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bpr.formats.coco import Record
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 from tests.browser import browser  # noqa: F401  (a fixture; one for all, since one process drives one playwright)
 
 ROOT = Path(__file__).parents[1]

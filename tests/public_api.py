@@ -20,9 +20,9 @@ from bpr import errors
 from bpr.backends import named_models
 from bpr.backends.presets import PRESETS
 from bpr.cli.main import build_parser
-from bpr.formats.files import atomic_open
 from bpr.geometry.scheme import PatchScheme
-from bpr.inferencer import BPRInferencer
+from bpr.integrations.inferencer import BPRInferencer
+from bpr.io.files import atomic_open
 from bpr.refinement.batching import InstancePatches
 from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refinement

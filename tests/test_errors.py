@@ -17,9 +17,9 @@ import pytest
 import bpr
 from bpr.cli.main import main
 from bpr.errors import BadImage, BPRError
-from bpr.formats.images import read_image
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
+from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
 from tests.conftest import ROOT, SmallSet
 

@@ -11,14 +11,14 @@ import pytest
 from bpr.cli.main import main
 from bpr.formats.coco import with_mask
 from bpr.formats.ground_truth import GroundTruth
-from bpr.formats.images import ImageFolder, read_image
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import dense_boxes
 from bpr.geometry.reassembly import reassemble
+from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.geometry.scheme import PatchScheme
+from bpr.io.images import ImageFolder, read_image
 from bpr.refinement import runner
 from bpr.refinement.predictor import IdentityPredictor
 from bpr.refinement.refiner import Refiner

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bpr.demo.scenes import coarse_masks, paint_scene
+from bpr.scenes import coarse_masks, paint_scene
 from tests.conftest import ROOT
 from tests.test_house import HEAVY
 

@@ -13,8 +13,8 @@ import cv2
 import pytest
 
 from bpr.cli.main import main
-from bpr.demo.scenes import paint_scene
-from bpr.formats.rle import encode_mask
+from bpr.geometry.rle import encode_mask
+from bpr.scenes import paint_scene
 from tests.conftest import ROOT
 
 GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")

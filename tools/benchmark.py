@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/ is part of the checkout, not of the package
 
 from benchmarks import measuring  # noqa: E402
-from bpr.formats.files import write_json  # noqa: E402
+from bpr.io.files import write_json  # noqa: E402
 
 SUITES = {
     "geometry": "cut and put back in memory, against full frames",

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.measuring import Ratio, Report, Timing, row
 from benchmarks.photos import SHARED
-from bpr.formats.files import read_json, write_json
+from bpr.io.files import read_json, write_json
 
 REPEATS = 5
 MOST_TIMES = 3

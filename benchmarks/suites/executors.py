@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
 from benchmarks.photos import Photo, street_photos
-from bpr.formats.images import read_image
-from bpr.formats.rle import decode_mask
+from bpr.geometry.rle import decode_mask
+from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage
 from bpr.refinement.predictor import IdentityPredictor, Instance
 from bpr.refinement.refiner import Refiner

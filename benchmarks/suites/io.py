@@ -12,9 +12,9 @@ from pycocotools import mask as coco_mask
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
 from benchmarks.street_scenes import scene, write_scenes
 from bpr.formats.coco import read_results
-from bpr.formats.files import write_json
-from bpr.formats.images import read_image
-from bpr.formats.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import write_json
+from bpr.io.images import read_image
 
 REPEATS = 7
 

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from benchmarks.measuring import Ratio, Report, Timing, row
-from bpr.formats.files import write_json
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
+from bpr.io.files import write_json
 
 COUNTS = (100, 2000)
 FRAME = (240, 320)

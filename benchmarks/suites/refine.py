@@ -21,8 +21,8 @@ from benchmarks.photos import Load, Photo, backends_of, street_photos
 from bpr.backends import load_predictor
 from bpr.backends.presets import PRESETS, load_preset
 from bpr.formats.coco import with_mask
-from bpr.formats.images import read_image
-from bpr.formats.rle import decode_mask
+from bpr.geometry.rle import decode_mask
+from bpr.io.images import read_image
 from bpr.refinement.batching import PredictedImage
 from bpr.refinement.predictor import IdentityPredictor, Instance, Predictor
 from bpr.refinement.refiner import Refiner

@@ -24,18 +24,18 @@ from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntit
 from werkzeug.serving import BaseWSGIServer, make_server
 
 import bpr
-import bpr.visualization.report
+import bpr.report.html
 from bpr.app.work import MOST_PIXELS, read_mask, read_photo, refine
-from bpr.demo.scenes import coarse_masks, paint_scene
 from bpr.errors import BPRError
-from bpr.formats.png import encode_png
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
+from bpr.io.png import encode_png
 from bpr.refinement.refiner import Refiner
+from bpr.scenes import coarse_masks, paint_scene
 
 MOST_BYTES = 2**26
 """Of photo and mask together."""
-OWN, REPORT = Path(__file__).parent / "assets", Path(bpr.visualization.report.__file__).parent / "assets"
+OWN, REPORT = Path(__file__).parent / "assets", Path(bpr.report.html.__file__).parent / "assets"
 STYLES = {"report.css": REPORT, "app.css": OWN}
 SCRIPTS = {"masks.js": REPORT, "stage.js": REPORT, "paper.js": OWN, "compare.js": OWN, "app.js": OWN}
 """In the order in which the page loads them, and where they lie: the app looks like the report and draws as it does."""

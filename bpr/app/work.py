@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpr.errors import BadImage, BadMask
-from bpr.formats.image_header import stated_frame
-from bpr.formats.images import check_size, decode_image
-from bpr.formats.png import Palette, decode_colours, decode_labels, is_coloured
+from bpr.io.image_header import stated_frame
+from bpr.io.images import check_size, decode_image
+from bpr.io.png import Palette, decode_colours, decode_labels, is_coloured
 from bpr.refinement.refiner import Refiner
 
 MOST_PIXELS = 25_000_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bpr.formats.files import read_json, sha256_of
+from bpr.io.files import read_json, sha256_of
 
 RECORD = "parity.json"
 MOST_POINTS = 0.2

@@ -80,7 +80,7 @@ def _openvino(bf16: bool) -> Loader:
 
 def _torch(bf16: bool) -> Loader:
     def load(path: Path, config: Config) -> NetworkPredictor:
-        from bpr.backends.mmseg import MMSegPredictor
+        from bpr.training.torch_predictor import MMSegPredictor
 
         return MMSegPredictor(path, config, bf16=bf16)
 

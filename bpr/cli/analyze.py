@@ -13,9 +13,9 @@ from bpr.cli.numbers import at_least
 from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
 
 if TYPE_CHECKING:
-    from bpr.analysis.gallery import Gallery
     from bpr.evaluation.inputs import Detections, Document
-    from bpr.formats.images import ImageFinder
+    from bpr.io.images import ImageFinder
+    from bpr.report.analyses.gallery import Gallery
 
 HELP = "the paper's analyses: upper bound, scatter, failures, patches, images, schemes, timing"
 EXAMPLE = "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.json"
@@ -89,8 +89,8 @@ def _add_schemes(parser: argparse.ArgumentParser) -> None:
 
 
 def bound(args: argparse.Namespace) -> None:
-    from bpr.analysis.upper_bound import markdown, upper_bounds
     from bpr.evaluation.case import PROTOCOLS as RULES
+    from bpr.report.analyses.upper_bound import markdown, upper_bounds
 
     coarse, document, images = _files(args, args.results)
     with progress_bar("bounding", len(coarse.records) * len(args.reach)) as advance:
@@ -99,9 +99,9 @@ def bound(args: argparse.Namespace) -> None:
 
 
 def scatter(args: argparse.Namespace) -> None:
-    from bpr.analysis.gains import gains, markdown
     from bpr.evaluation.matched_pairs import CLEARLY
-    from bpr.visualization.plots import plot_scatter
+    from bpr.report.analyses.gains import gains, markdown
+    from bpr.report.plots import plot_scatter
 
     gallery = _gallery(args)
     rows, found = gallery.rows, gains(gallery.rows)
@@ -111,10 +111,10 @@ def scatter(args: argparse.Namespace) -> None:
 
 
 def failures(args: argparse.Namespace) -> None:
-    from bpr.analysis.failures import count_reasons, harmed, markdown
-    from bpr.analysis.sheets import draw_failures
     from bpr.evaluation.matched_pairs import CLEARLY
-    from bpr.visualization.draw import write_image
+    from bpr.report.analyses.failures import count_reasons, harmed, markdown
+    from bpr.report.analyses.sheets import draw_failures
+    from bpr.report.draw import write_image
 
     gallery = _gallery(args)
     clearly, shown = harmed(gallery, CLEARLY), harmed(gallery)[: args.count]
@@ -126,8 +126,8 @@ def failures(args: argparse.Namespace) -> None:
 
 
 def patches(args: argparse.Namespace) -> None:
-    from bpr.analysis.sheets import draw_patches
-    from bpr.visualization.draw import write_image
+    from bpr.report.analyses.sheets import draw_patches
+    from bpr.report.draw import write_image
 
     gallery = _gallery(args)
     best = list(reversed(gallery.by_gain()))[: args.count]
@@ -136,9 +136,9 @@ def patches(args: argparse.Namespace) -> None:
 
 
 def pictures(args: argparse.Namespace) -> None:
-    from bpr.analysis.sheets import draw_images
-    from bpr.formats.files import inside
-    from bpr.visualization.draw import write_image
+    from bpr.io.files import inside
+    from bpr.report.analyses.sheets import draw_images
+    from bpr.report.draw import write_image
 
     for image_id, picture in draw_images(_gallery(args), args.count):
         path = inside(args.out, f"{image_id}.png", "image_id")
@@ -153,9 +153,9 @@ def schemes(args: argparse.Namespace) -> None:
 
 
 def timing(args: argparse.Namespace) -> None:
-    from bpr.analysis.timing import markdown, time_stages
     from bpr.backends import load_predictor
     from bpr.refinement.refiner import Refiner
+    from bpr.report.analyses.timing import markdown, time_stages
 
     coarse, document, images = _files(args, args.results)
     shown = {image["id"] for image in document["images"][: args.limit]}
@@ -179,16 +179,16 @@ ANALYSES: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callab
 def _files(args: argparse.Namespace, results: str) -> tuple[Detections, Document, ImageFinder]:
     from bpr.evaluation.inputs import check_annotations, check_detections
     from bpr.formats.coco import read_annotations, read_results
-    from bpr.formats.images import ImageFolder
+    from bpr.io.images import ImageFolder
 
     document = check_annotations(read_annotations(args.ann), args.ann)
     return check_detections(read_results(results), document, results), document, ImageFolder(args.img_dir, document["images"])
 
 
 def _gallery(args: argparse.Namespace) -> Gallery:
-    from bpr.analysis.gallery import Gallery
     from bpr.evaluation.inputs import check_detections
     from bpr.formats.coco import read_results
+    from bpr.report.analyses.gallery import Gallery
 
     before, document, images = _files(args, args.before)
     return Gallery(before, check_detections(read_results(args.results), document, args.results), document, images)
@@ -197,7 +197,7 @@ def _gallery(args: argparse.Namespace) -> Gallery:
 def _write(args: argparse.Namespace, numbers: dict[str, Any], table: str) -> None:
     """Print the table; write it beside the numbers, with what made them."""
     from bpr.cli.eval import PACKAGES
-    from bpr.formats.files import atomic_open, write_json
+    from bpr.io.files import atomic_open, write_json
 
     print(table, end="")
     files = {"results": args.results, "annotations": args.ann, "before": getattr(args, "before", None)}

@@ -21,13 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.files import check_writable, sha256_of
+    from bpr.io.files import check_writable, sha256_of
 
     if len(args.checkpoints) < 2 or args.batches < 1:
         raise BPRError(f"expected two checkpoints and one batch or more, got {len(args.checkpoints)} and {args.batches}")
     import_training()
-    from bpr.models.averaging import average_checkpoints
-    from bpr.models.state_dict import write_state_dict
+    from bpr.training.averaging import average_checkpoints
+    from bpr.training.state_dict import write_state_dict
 
     check_writable(args.out)
     state = average_checkpoints(args.config, args.checkpoints, args.batches)

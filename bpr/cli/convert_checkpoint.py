@@ -11,7 +11,7 @@ from bpr.cli.options import import_training
 from bpr.errors import BPRError
 
 if TYPE_CHECKING:
-    from bpr.models.conversion import Fit
+    from bpr.training.conversion import Fit
 
 HELP = "turn the authors' released weights, or an exported model, into a checkpoint of a config"
 EXAMPLE = "bpr convert-checkpoint CONFIG.py released.pth --out bpr_w18s.pth"
@@ -26,13 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.files import check_writable, sha256_of
+    from bpr.io.files import check_writable, sha256_of
 
     import_training()
-    from bpr.models.conversion import fit_state_dict
-    from bpr.models.exported import exported_state_dict
-    from bpr.models.loading import build_segmentor
-    from bpr.models.state_dict import read_state_dict, write_state_dict
+    from bpr.training.conversion import fit_state_dict
+    from bpr.training.exported import exported_state_dict
+    from bpr.training.loading import build_segmentor
+    from bpr.training.state_dict import read_state_dict, write_state_dict
 
     check_writable(args.out)
     exported, (_, model) = Path(args.checkpoint).suffix == ".onnx", build_segmentor(args.config)

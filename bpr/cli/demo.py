@@ -14,9 +14,9 @@ from bpr import DEFAULT_MODEL
 from bpr.cli.numbers import at_least
 
 if TYPE_CHECKING:
-    from bpr.demo.scenes import Scene
     from bpr.geometry.masks import BoxMask
     from bpr.refinement.refiner import Refiner
+    from bpr.scenes import Scene
 
 HELP = "refine painted scenes, print before and after, draw them"
 EXAMPLE = "bpr demo --out demo_output"
@@ -40,7 +40,7 @@ class Agreement:
 
 def run(args: argparse.Namespace) -> int:
     import bpr
-    from bpr.demo.scenes import real_photograph
+    from bpr.scenes import real_photograph
 
     refiner, folder = bpr.load(args.model), Path(args.out)
     measured = [_scene(args.seed + index, index, refiner, folder) for index in range(SCENES)]
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _scene(seed: int, index: int, refiner: Refiner, folder: Path) -> tuple[Agreement, Agreement]:
     """Paint, coarsen, refine, draw; how well coarse and refined masks agree with the truth."""
-    from bpr.demo.scenes import coarse_masks, paint_scene
+    from bpr.scenes import coarse_masks, paint_scene
 
     scene = paint_scene(seed)
     coarse = coarse_masks(scene, "mask_head" if index % 2 == 0 else "prototype", seed)
@@ -67,7 +67,7 @@ def _scene(seed: int, index: int, refiner: Refiner, folder: Path) -> tuple[Agree
 def _draw(path: Path, scene: Scene, coarse: Sequence[BoxMask], refiner: Refiner, truth: Sequence[BoxMask] | None) -> list[BoxMask]:
     """Refine, and write the before/after picture; returns the refined masks."""
     from bpr.geometry.masks import BoxMask
-    from bpr.visualization.draw import before_after, write_image
+    from bpr.report.draw import before_after, write_image
 
     before = _stack(coarse)
     after = refiner(scene.image, before)

@@ -16,7 +16,7 @@ from bpr.errors import BadImage, BPRError
 if TYPE_CHECKING:
     import numpy as np
 
-    from bpr.detection.live import Found
+    from bpr.integrations.mmdetection.live import Found
 
 HELP = "detect with a model of MMDetection and refine what it finds"
 EXAMPLE = "bpr detect photo.jpg --det-config mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py --det-weights mask_rcnn.pth --out detected"
@@ -36,12 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.backends import load_predictor
-    from bpr.formats.folders import atomic_folder, check_replaceable
-    from bpr.formats.images import read_image
+    from bpr.io.folders import atomic_folder, check_replaceable
+    from bpr.io.images import read_image
     from bpr.refinement.refiner import Refiner
 
     import_detection()
-    from bpr.detection.live import LiveDetector
+    from bpr.integrations.mmdetection.live import LiveDetector
 
     check_replaceable(Path(args.out))
     files, names = _files(args.images), _Names(args.ann)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _files(given: Sequence[str]) -> list[Path]:
     """The image files, those of a folder by name; their stems name results and pictures, so each comes once."""
-    from bpr.formats.images import SUFFIXES
+    from bpr.io.images import SUFFIXES
 
     files: list[Path] = []
     for path in map(Path, given):
@@ -84,7 +84,7 @@ class _Names:
 
     def __init__(self, ann: str | None) -> None:
         from bpr.formats.coco import read_annotations
-        from bpr.formats.images import file_name
+        from bpr.io.images import file_name
 
         document = read_annotations(ann) if ann else {"images": []}
         self._ann = ann
@@ -106,8 +106,8 @@ class _Names:
 def _draw(path: Path, image: np.ndarray, found: Found) -> None:
     import numpy as np
 
-    from bpr.formats.rle import decode_mask
-    from bpr.visualization.draw import before_after, write_image
+    from bpr.geometry.rle import decode_mask
+    from bpr.report.draw import before_after, write_image
 
     sides = [[decode_mask(record["segmentation"]).to_frame() for record in records] for records in (found.before, found.after)]
     before, after = (np.array(masks, bool).reshape(-1, *image.shape[:2]) for masks in sides)
@@ -115,7 +115,7 @@ def _draw(path: Path, image: np.ndarray, found: Found) -> None:
 
 
 def _write(folder: Path, found: Collection[Found], categories: dict[int, str]) -> None:
-    from bpr.formats.files import write_json
+    from bpr.io.files import write_json
 
     write_json(folder / "coarse.segm.json", [record for one in found for record in one.before])
     write_json(folder / "refined.segm.json", [record for one in found for record in one.after])

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.evaluation.sides import Truth
     from bpr.evaluation.summary import evaluate
     from bpr.evaluation.tables import lines, to_markdown
-    from bpr.formats.files import atomic_open, check_writable, write_json
+    from bpr.io.files import atomic_open, check_writable, write_json
 
     for path in (args.out, args.markdown, args.save_per_instance):
         if path:

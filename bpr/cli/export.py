@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import_training()
     from bpr.geometry.scheme import PatchScheme
-    from bpr.models.export import export_onnx
-    from bpr.models.loading import load_segmentor
+    from bpr.training.export import export_onnx
+    from bpr.training.loading import load_segmentor
 
     cfg, model = load_segmentor(args.config, args.checkpoint)
     scheme = PatchScheme.from_refinement(cfg.refinement, "test")
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     """Where the weights come from and what wrote the file."""
-    from bpr.formats.files import sha256_of
+    from bpr.io.files import sha256_of
 
     return {
         "config": Path(args.config).name,

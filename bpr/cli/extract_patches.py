@@ -23,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.datasets.extraction import extract_patches
     from bpr.formats.coco import read_annotations, read_results
-    from bpr.formats.files import sha256_of
     from bpr.formats.ground_truth import GroundTruth
-    from bpr.formats.images import ImageFolder
+    from bpr.io.files import sha256_of
+    from bpr.io.images import ImageFolder
+    from bpr.training.data.extraction import extract_patches
 
     shard, out = share_of(args), Path(args.out)
     document = read_annotations(args.ann)

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     try:
         from bpr.cli.paths import check_paths
-        from bpr.formats.folders import written_by
+        from bpr.io.folders import written_by
 
         check_paths(args)
         with written_by(f"bpr {args.command}"):

@@ -16,11 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bpr.cli.refine import check_output, exit_code, inputs, print_report, write_result
     from bpr.formats.coco import read_images
-    from bpr.formats.folders import written_by
     from bpr.formats.recognise import open_source
+    from bpr.io.folders import written_by
     from bpr.refinement.clock import StageClock
     from bpr.refinement.plan import plan_images
-    from bpr.refinement.run_folder import RunFolder
+    from bpr.refinement.sharing.run_folder import RunFolder
 
     clock, folder = StageClock(), RunFolder(Path(args.out))
     began = folder.about()["arguments"]

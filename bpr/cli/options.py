@@ -99,7 +99,7 @@ def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
 def import_training() -> None:
     """Load the training stack or say in one line how to get it."""
     try:
-        import bpr.models  # noqa: F401
+        import bpr.training  # noqa: F401
     except ImportError as error:
         raise BPRError(f"this needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
 
@@ -107,7 +107,7 @@ def import_training() -> None:
 def import_detection() -> None:
     """Load MMDetection with our part of it, or say in one line how to get it."""
     try:
-        import bpr.detection  # noqa: F401
+        import bpr.integrations.mmdetection  # noqa: F401
     except ImportError as error:
         raise BPRError(f"this needs the [mmdet] extra: pip install 'bpr[mmdet]' ({error.name} is missing)") from error
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bpr.errors import BadUsage
-from bpr.formats.folders import MARK
+from bpr.io.folders import MARK
 
 INPUTS = (
     "results", "before", "masks", "ann", "img_dir", "images",

@@ -29,10 +29,10 @@ def run(args: argparse.Namespace) -> int:
     import_training()
     from bpr.backends import named_models
     from bpr.backends.onnx_runtime import OnnxPredictor
-    from bpr.datasets.calibration import draw_patches
     from bpr.formats.coco import read_images, read_results
-    from bpr.formats.images import ImageFolder
-    from bpr.models.quantization import CHECKED, quantize_onnx
+    from bpr.io.images import ImageFolder
+    from bpr.training.data.calibration import draw_patches
+    from bpr.training.quantization import CHECKED, quantize_onnx
 
     model = named_models().get(args.model, Path(args.model))
     scheme = OnnxPredictor(model).scheme
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _provenance(model: Path, args: argparse.Namespace, patches: int) -> dict[str, Any]:
     """What the file was made of, and by what."""
-    from bpr.formats.files import sha256_of
+    from bpr.io.files import sha256_of
 
     return {
         "model": model.name,

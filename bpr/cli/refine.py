@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from bpr.formats.coco import Record
     from bpr.formats.source import Source
     from bpr.refinement.clock import StageClock
-    from bpr.refinement.journal import Finished
     from bpr.refinement.outcome import RunReport
     from bpr.refinement.plan import Plan
     from bpr.refinement.predictor import OraclePredictor, Predictor
-    from bpr.refinement.run_folder import RunFolder
-    from bpr.refinement.shared_run import SharedRun
+    from bpr.refinement.sharing.journal import Finished
+    from bpr.refinement.sharing.run_folder import RunFolder
+    from bpr.refinement.sharing.shared_run import SharedRun
 
 GUESSED = ("masks", "semantic")
 """Formats that a PNG does not say: its numbers do."""
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.refinement.stopping import Stop
+    from bpr.refinement.sharing.stopping import Stop
 
     shared, source = _shared_run(args)
     with shared.folder.joined(shared.worker, _about(args, shared), is_resumed(args)):
@@ -69,12 +69,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
     """Everything read, checked and loaded, and nothing done."""
-    from bpr.formats.images import OneImage
     from bpr.formats.recognise import open_source
+    from bpr.io.images import OneImage
     from bpr.refinement.plan import plan_images
     from bpr.refinement.refiner import Refiner
-    from bpr.refinement.run_folder import RunFolder
-    from bpr.refinement.shared_run import SharedRun
+    from bpr.refinement.sharing.run_folder import RunFolder
+    from bpr.refinement.sharing.shared_run import SharedRun
 
     worker = worker_of(args)  # before anything takes the cores or the GPU of another rank
     document = _annotations(args)
@@ -125,7 +125,7 @@ def exit_code(report: RunReport, strict: bool) -> int:
 
 def _assumed(args: argparse.Namespace, shared: SharedRun, source: Source) -> Iterator[str]:
     """What nobody said, and what would refine the wrong thing without an error where it is not meant."""
-    from bpr.formats.images import ImageFolder
+    from bpr.io.images import ImageFolder
 
     if source.format in GUESSED and not args.format:
         yield f"format: {source.format}, by the numbers in the PNGs; --format says which"
@@ -137,8 +137,8 @@ def _assumed(args: argparse.Namespace, shared: SharedRun, source: Source) -> Ite
 
 def check_output(source: Source, out: Path) -> None:
     """Raise a BPRError where ``source`` could not write to ``out``."""
-    from bpr.formats.files import check_writable
-    from bpr.formats.folders import check_replaceable
+    from bpr.io.files import check_writable
+    from bpr.io.folders import check_replaceable
 
     if folder := source.folder(out):
         check_replaceable(folder)
@@ -148,7 +148,7 @@ def check_output(source: Source, out: Path) -> None:
 
 def write_result(folder: RunFolder, plan: Plan, finished: Finished, source: Source, clock: StageClock) -> None:
     """Write what all journals hold to the output; then they are not needed any more."""
-    from bpr.refinement.shared_run import check_complete
+    from bpr.refinement.sharing.shared_run import check_complete
 
     check_complete(folder, plan, finished)
     with clock.stage("write"):
@@ -172,14 +172,14 @@ def _about(args: argparse.Namespace, shared: SharedRun) -> dict[str, Any]:
 
 def inputs(results: str, ann: str | None) -> dict[str, str | None]:
     """Digests of what is refined."""
-    from bpr.refinement.fingerprint import digest
+    from bpr.refinement.sharing.fingerprint import digest
 
     return {"results": digest(results), "annotations": digest(ann) if ann else None}
 
 
 def _weights(args: argparse.Namespace) -> list[str]:
     """Digests of the model's file and of the config that was given for it; what comes with this version has neither."""
-    from bpr.refinement.fingerprint import digest
+    from bpr.refinement.sharing.fingerprint import digest
 
     return [digest(path) for path in (args.model, args.config) if path and Path(path).is_file()]
 

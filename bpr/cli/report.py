@@ -12,9 +12,9 @@ from bpr.cli.options import FORMATS, add_workers, print_problems, progress_bar
 if TYPE_CHECKING:
     from bpr.evaluation.inputs import Document
     from bpr.formats.coco import Record
-    from bpr.formats.images import ImageFinder
     from bpr.formats.source import Source
-    from bpr.visualization.report.collect import Collection
+    from bpr.io.images import ImageFinder
+    from bpr.report.html.collect import Collection
 
 HELP = "write an HTML report of what refining changed: numbers, plots, every mask before and after"
 EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_annotations
-    from bpr.formats.folders import check_replaceable
-    from bpr.visualization.report.write import check_installed, write_report
+    from bpr.io.folders import check_replaceable
+    from bpr.report.html.write import check_installed, write_report
 
     check_installed()
     check_replaceable(Path(args.out))
@@ -52,7 +52,7 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     """The instances, and how to come to their images."""
     from bpr.evaluation.inputs import Detections, image_frames
     from bpr.formats.recognise import open_source
-    from bpr.visualization.report.collect import collect_changes, collect_pairs
+    from bpr.report.html.collect import collect_changes, collect_pairs
 
     entries = document["images"] if document else None
     before, find_images = open_source(args.before, args.format, args.img_dir, entries)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from bpr.errors import BPRError
 
 if TYPE_CHECKING:
-    from bpr.refinement.worklist import Worker
+    from bpr.refinement.sharing.worklist import Worker
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
-"""Those of bpr.distributed.launchers."""
+"""Those of bpr.refinement.sharing.launchers."""
 
 
 def add_sharing(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def is_resumed(args: argparse.Namespace) -> bool:
 
 def share_of(args: argparse.Namespace) -> tuple[int, int]:
     """Which of how many fixed parts this process does: what ``--shard`` says, or what the launcher does."""
-    from bpr.distributed.launchers import place
+    from bpr.refinement.sharing.launchers import place
 
     if args.launcher == "none":
         return args.shard or (1, 1)
@@ -54,13 +54,13 @@ def _check_no_shard(args: argparse.Namespace) -> None:
 
 def worker_of(args: argparse.Namespace) -> Worker:
     """Who this process is among those that share the work."""
-    from bpr.refinement.worklist import Share
+    from bpr.refinement.sharing.worklist import Share
 
     if args.launcher == "none":
         return Share(*(args.shard or (1, 1)))
     _check_no_shard(args)
     try:
-        from bpr.distributed.ranks import Rank
+        from bpr.refinement.sharing.ranks import Rank
     except ImportError as error:
         raise BPRError(f"--launcher needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
     return Rank(args.launcher)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HELP = "make detector-like coarse masks from ground truth"
 WAYS = ("mixed", "prototype", "mask_head", "stride", "polygon")
-"""Those of bpr.datasets.synthetic_masks, named here so that --help does not load it."""
+"""Those of bpr.training.data.synthetic_masks, named here so that --help does not load it."""
 EXAMPLE = "bpr synthesize-masks instances.json --copies 4 --out synthetic.segm.json"
 
 
@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.datasets.synthetic_masks import synthesize
     from bpr.evaluation.inputs import check_annotations, unlisted
     from bpr.formats.coco import read_annotations
-    from bpr.formats.files import check_writable, write_json
+    from bpr.io.files import check_writable, write_json
+    from bpr.training.data.synthetic_masks import synthesize
 
     check_writable(args.out)
     document = read_annotations(args.ann)

@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = find_config(args.config)
     import_detection()
-    from bpr.detection import testing
-    from bpr.models.training import build_runner
+    from bpr.integrations.mmdetection import testing
+    from bpr.training.training import build_runner
 
     testing.test(build_runner(config, args.work_dir, args.cfg_options, launcher=args.launcher), args.weights)
     return 0

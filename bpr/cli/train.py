@@ -28,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = find_config(args.config)
     import_training()
-    from bpr.models.launching import leave_processes
-    from bpr.models.training import build_runner
-    from bpr.models.workers import own_line
+    from bpr.training.launching import leave_processes
+    from bpr.training.training import build_runner
+    from bpr.training.workers import own_line
 
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     runner = build_runner(config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher)

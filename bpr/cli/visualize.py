@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def draw(args: argparse.Namespace) -> None:
-    from bpr.demo.scenes import coarse_masks, paint_scene
-    from bpr.visualization.draw import write_image
-    from bpr.visualization.schemes import draw_schemes
+    from bpr.report.draw import write_image
+    from bpr.report.schemes import draw_schemes
+    from bpr.scenes import coarse_masks, paint_scene
 
     scene = paint_scene(args.seed)
     write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", args.seed)))

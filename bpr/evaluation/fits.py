@@ -13,9 +13,9 @@ import numpy as np
 
 from bpr.evaluation.boundary_metrics import boundary_band, boundary_counts_at, boundary_width, overlap, tolerance_in_pixels
 from bpr.formats.coco import Record
-from bpr.formats.rle import decode_mask
 from bpr.geometry.boxes import Box, grow, intersect
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 
 TOLERANCES = (1, 2, 3, 0.00088)
 """Of the boundary F measure: pixels, and the share of the diagonal that is 3 px at 1024x2048."""

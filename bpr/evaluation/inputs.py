@@ -8,10 +8,10 @@ from typing import Any
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.limits import is_id, is_score
-from bpr.formats.rle import compress, encode_mask
-from bpr.formats.rle_batch import compress_all
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import compress, encode_mask
+from bpr.geometry.rle_batch import compress_all
+from bpr.limits import is_id, is_score
 
 Document = dict[str, Any]
 Frames = dict[Any, tuple[int, int]]

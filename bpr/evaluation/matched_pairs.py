@@ -21,8 +21,8 @@ from bpr.evaluation.boundary_metrics import boundary_counts, boundary_overlap, o
 from bpr.evaluation.inputs import Detections, Document, image_frames, is_checked
 from bpr.evaluation.measured import Ratios, interval
 from bpr.formats.coco import Record
-from bpr.formats.rle import compress, decode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import compress, decode_mask
 
 LEAST_IOU = 0.5
 LEAST_SCORE = 0.05

@@ -12,7 +12,7 @@ from bpr.evaluation.case import Case
 from bpr.evaluation.inputs import Document
 from bpr.evaluation.matched_pairs import TOLERANCE, Pair, PairScores, score_records
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_open
+from bpr.io.files import atomic_open
 
 Size = Literal["small", "medium", "large"]
 SMALL, MEDIUM = 32**2, 96**2

@@ -12,9 +12,9 @@ from bpr.evaluation.boundary_metrics import boundary_counts_at
 from bpr.evaluation.fits import TOLERANCES
 from bpr.evaluation.inputs import Document, image_frames
 from bpr.formats.coco import Record
-from bpr.formats.rle import decode_mask
 from bpr.geometry.boxes import enclosing
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 
 LEAST_SCORE = 0.5
 """Of a detection that is merged: every mask of low score would cover the image."""

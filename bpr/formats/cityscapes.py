@@ -15,11 +15,11 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_open, inside, own_file, read_rows
-from bpr.formats.folders import atomic_folder
-from bpr.formats.png import read_labels, write_png
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import atomic_open, inside, own_file, read_rows
+from bpr.io.folders import atomic_folder
+from bpr.io.png import read_labels, write_png
 
 LISTS = ("_pred.txt", "_index.txt")
 ENDING = "_leftImg8bit"

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bpr.errors import BPRError, shown
-from bpr.formats.files import json_errors, open_regular, read_json, write_json, write_json_list
-from bpr.formats.json_stream import JsonStream
-from bpr.formats.limits import check_categories, is_id
-from bpr.formats.record_file import RESULTS, Record, RecordFile, stream_records
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
+from bpr.io.json_stream import JsonStream
+from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
+from bpr.limits import check_categories, is_id
 
 ANNOTATIONS = "a COCO annotation file"
 INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"

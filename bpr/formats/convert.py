@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats import cityscapes, labels, panoptic, yolo
 from bpr.formats.coco import Record, with_mask
-from bpr.formats.files import write_json
-from bpr.formats.images import file_name
-from bpr.formats.limits import is_id, is_score
-from bpr.formats.rle import decode_mask
+from bpr.geometry.rle import decode_mask
+from bpr.io.files import write_json
+from bpr.io.images import file_name
+from bpr.limits import is_id, is_score
 
 Category = Literal["number", "number or text"]
 

@@ -12,9 +12,9 @@ from pycocotools import mask as coco_mask
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.limits import is_id
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.limits import is_id
 
 
 class GroundTruth:

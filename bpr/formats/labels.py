@@ -10,11 +10,11 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.formats.coco import Record
-from bpr.formats.files import inside, own_file
-from bpr.formats.folders import atomic_folder
-from bpr.formats.png import read_labels, write_png
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import inside, own_file
+from bpr.io.folders import atomic_folder
+from bpr.io.png import read_labels, write_png
 
 BACKGROUND, IGNORED = 0, 255
 ENDINGS = ("_labelIds", "_labelTrainIds", "_gtFine", "_pred", "_mask", "_leftImg8bit")

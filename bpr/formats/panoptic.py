@@ -10,13 +10,13 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record, check_annotations
-from bpr.formats.files import inside, own_file, write_json
-from bpr.formats.folders import atomic_folder
 from bpr.formats.labels import number_masks
-from bpr.formats.limits import check_categories
-from bpr.formats.png import read_colours, write_png
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import inside, own_file, write_json
+from bpr.io.folders import atomic_folder
+from bpr.io.png import read_colours, write_png
+from bpr.limits import check_categories
 
 VOID = 0
 SHIFTS = np.array([0, 8, 16], np.uint32)

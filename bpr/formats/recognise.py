@@ -13,14 +13,14 @@ import numpy as np
 from bpr.errors import BPRError, shown
 from bpr.formats.cityscapes import CityscapesFolder, list_files
 from bpr.formats.coco import AnnotationFile, ResultsFile
-from bpr.formats.files import json_errors, open_regular, read_json
-from bpr.formats.images import ImageFinder, ImageFolder, OneImage
-from bpr.formats.json_stream import JsonStream
 from bpr.formats.labels import BACKGROUND, IGNORED, LabelPngs
 from bpr.formats.panoptic import PanopticFile
-from bpr.formats.png import read_labels
 from bpr.formats.source import Source
 from bpr.formats.yolo import YoloFolder
+from bpr.io.files import json_errors, open_regular, read_json
+from bpr.io.images import ImageFinder, ImageFolder, OneImage
+from bpr.io.json_stream import JsonStream
+from bpr.io.png import read_labels
 
 ANY = "masks in JSON, a PNG, or a folder"
 PICKLES = {".pkl", ".pickle", ".pth", ".pt"}

@@ -10,11 +10,11 @@ from typing import Any
 
 from bpr.errors import BadImage, BadMask, BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.files import atomic_open, inside, own_file, read_rows
-from bpr.formats.folders import atomic_folder
-from bpr.formats.images import ImageFinder, read_image
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.contours import outline
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import atomic_open, inside, own_file, read_rows
+from bpr.io.folders import atomic_folder
+from bpr.io.images import ImageFinder, read_image
 
 
 class YoloFolder:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record
-from bpr.formats.limits import is_score
+from bpr.limits import is_score
 
 IMAGE_COST = 100.0
 """What an image costs beside its boundaries, in their unit: one without a readable mask is read all the same."""

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bpr.formats.images import read_image
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_patches
 from bpr.geometry.proposals import pass_boxes, withdrawn_boxes
 from bpr.geometry.reassembly import mean_probability, put_back
 from bpr.geometry.selection import select_boxes
+from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, counts_to_slices, owners, predict_images
 from bpr.refinement.clock import StageClock
 from bpr.refinement.exclusive import apart

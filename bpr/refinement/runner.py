@@ -10,9 +10,9 @@ import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
-from bpr.formats.images import ImageFinder, read_image
-from bpr.formats.rle import decode_mask, frame_of
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, frame_of
+from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.clock import StageClock
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import bpr
-from bpr.demo.scenes import paint_scene
-from bpr.formats.png import encode_png, read_labels
+from bpr.io.png import encode_png, read_labels
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
+from bpr.scenes import paint_scene
 from tests.browser import Tab
 
 pytest.importorskip("flask", reason="the page of bpr app needs Flask (the [app] extra)")

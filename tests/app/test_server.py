@@ -24,8 +24,8 @@ import pytest
 import bpr
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.formats.png import Palette, decode_labels, encode_png
-from bpr.formats.rle import decode_mask
+from bpr.geometry.rle import decode_mask
+from bpr.io.png import Palette, decode_labels, encode_png
 from tests.conftest import ROOT
 
 pytest.importorskip("flask", reason="the page of bpr app needs Flask (the [app] extra)")

@@ -16,7 +16,7 @@ from bpr.backends.registry import NAMES, choose
 from bpr.cli import options
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.formats.files import read_json, sha256_of, write_json
+from bpr.io.files import read_json, sha256_of, write_json
 from tests.conftest import SmallSet
 
 

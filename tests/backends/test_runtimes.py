@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from bpr.backends import named_models
-from bpr.backends.mmseg import MMSegPredictor, SegmentorPredictor
 from bpr.backends.onnx_runtime import OnnxPredictor
-from bpr.demo.scenes import coarse_masks, paint_scene
 from bpr.errors import BPRError
-from bpr.models.exported import exported_state_dict
-from bpr.models.loading import build_segmentor
 from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
+from bpr.scenes import coarse_masks, paint_scene
+from bpr.training.exported import exported_state_dict
+from bpr.training.loading import build_segmentor
+from bpr.training.torch_predictor import MMSegPredictor, SegmentorPredictor
 from tests.conftest import ROOT
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")

@@ -9,9 +9,9 @@ from benchmarks import old_procedure
 from benchmarks.measuring import Ratio, Report, Timing, check, in_turn, row, table
 from benchmarks.street_scenes import scene, write_scenes
 from bpr.formats.coco import read_results
-from bpr.formats.images import ImageFolder
-from bpr.formats.rle import decode_mask
+from bpr.geometry.rle import decode_mask
 from bpr.geometry.scheme import PatchScheme
+from bpr.io.images import ImageFolder
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

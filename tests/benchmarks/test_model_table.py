@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import model_table
-from bpr.formats.files import read_json
+from bpr.io.files import read_json
 from tests.conftest import ROOT
 
 CONFIG = ROOT / "configs" / "bpr_mobilenet-v3s_4xb8-160k_cityscapes-128x128.py"

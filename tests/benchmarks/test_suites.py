@@ -13,7 +13,7 @@ from benchmarks.photos import Load, Photo
 from benchmarks.street_scenes import scene, write_scenes
 from benchmarks.suites import forward, memory
 from bpr.formats.coco import read_results
-from bpr.formats.files import read_json
+from bpr.io.files import read_json
 from bpr.refinement.predictor import IdentityPredictor
 
 SMALL = (160, 240)

@@ -53,7 +53,7 @@ def expected(scenes: SmallSet) -> bytes:
 SLOW = """
 import sys, time
 from bpr.cli.main import main
-from bpr.refinement.journal import Journal
+from bpr.refinement.sharing.journal import Journal
 
 add = Journal.add
 
@@ -223,7 +223,7 @@ DIES_ONCE = """
 import os, signal, sys
 from pathlib import Path
 from bpr.cli.main import main
-from bpr.refinement.journal import Journal
+from bpr.refinement.sharing.journal import Journal
 
 add, died = Journal.add, Path(sys.argv[1])
 

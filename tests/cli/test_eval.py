@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 from tests.conftest import SmallSet
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bpr.cli.main import build_parser, main
 from bpr.cli.paths import INPUTS, OUTPUTS, check_paths
-from bpr.formats.folders import atomic_folder
+from bpr.io.folders import atomic_folder
 from tests.conftest import SmallSet
 
 OTHERS = {"what", "cfg_options", "trained_on", "host", "resume", "work_dir", "metrics"}

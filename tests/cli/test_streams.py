@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 
-from bpr.formats.files import read_json
+from bpr.io.files import read_json
 from tests.conftest import ROOT, SmallSet
 
 

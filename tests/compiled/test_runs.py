@@ -10,8 +10,8 @@ from pycocotools import mask as coco_mask
 
 from bpr.compiled import kernels
 from bpr.errors import BadMask
-from bpr.formats.rle import decode_mask, encode_mask, string_to_runs
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask, string_to_runs
 from tests.compiled.test_patches import both, same
 
 ASCII, CODES = (st.characters(min_codepoint=first, max_codepoint=last) for first, last in ((0, 127), (48, 111)))

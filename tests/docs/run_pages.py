@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bpr.formats.files import read_json, write_json
+from bpr.io.files import read_json, write_json
 from tests.conftest import ROOT
 from tests.docs.pages import PAGES, Block, blocks
 from tests.docs.stage import set_up

@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from bpr.demo.scenes import coarse_masks, paint_scene
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
+from bpr.scenes import coarse_masks, paint_scene
 from tests.conftest import ROOT
 from tests.formats import layouts
 
@@ -93,7 +93,7 @@ def cityscapes_and_panoptic(folder: Path) -> None:
 
 def detector(folder: Path) -> None:
     """An untrained Mask R-CNN, and the scenes where MMDetection's configs look for COCO."""
-    import bpr.detection  # noqa: F401, I001  (first: it lets MMDetection load beside an mmcv without compiled operators)
+    import bpr.integrations.mmdetection  # noqa: F401, I001  (first: it lets MMDetection load beside an mmcv without compiled operators)
     import torch
     from mmdet.datasets import CocoDataset
     from mmdet.registry import MODELS

@@ -15,8 +15,8 @@ from bpr.errors import BPRError
 from bpr.evaluation.average_precision import average_precision
 from bpr.evaluation.inputs import check_detections
 from bpr.formats.coco import Record
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 from tests.evaluation.test_matched_pairs import document, found, square, truth
 
 

@@ -17,8 +17,8 @@ from bpr.evaluation.boundary_metrics import (
     boundary_width,
     overlap,
 )
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
 
 
 def picture(*rows: str) -> np.ndarray:

@@ -14,8 +14,8 @@ from bpr.evaluation.inputs import Detections, check_annotations, check_detection
 from bpr.evaluation.matched_pairs import Pair, PairScores, check_aligned, compare, match_pairs, score_records, shares
 from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 
 FRAME = (40, 60)
 

@@ -21,7 +21,7 @@ from bpr.evaluation.metrics import METRICS
 from bpr.evaluation.per_instance import case_rows, rows_of_pairs
 from bpr.evaluation.summary import evaluate
 from bpr.evaluation.tables import to_markdown
-from bpr.formats.rle import decode_mask
+from bpr.geometry.rle import decode_mask
 from tests.conftest import SmallSet
 from tests.evaluation.test_matched_pairs import FRAME, document, found, square, truth
 from tests.evaluation.test_precision_curves import DEGENERATE, case_of

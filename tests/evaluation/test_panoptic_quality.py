@@ -11,7 +11,7 @@ import pytest
 
 from bpr.cli.main import main
 from bpr.evaluation.panoptic_quality import PanopticCounts, panoptic_counts
-from bpr.formats.png import write_png
+from bpr.io.png import write_png
 
 
 def row(*runs: tuple[int, int]) -> np.ndarray:

@@ -16,8 +16,8 @@ from bpr.evaluation.inputs import check_annotations, check_detections
 from bpr.evaluation.measured import interval
 from bpr.evaluation.precision_curves import class_precision, precisions
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 from tests.evaluation.test_average_precision import random_set
 from tests.evaluation.test_matched_pairs import FRAME, document, found, square, truth
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 
 STEMS = ("aachen_000000_000019", "aachen_000001_000019", "ulm_000002_000019")
 FRAME = (90, 130)

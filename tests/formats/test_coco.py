@@ -6,8 +6,8 @@ import pytest
 
 from bpr.errors import BPRError
 from bpr.formats.coco import read_annotations, read_results, with_mask
-from bpr.formats.rle import decode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 
 
 def written(tmp_path: Path, value: object) -> Path:

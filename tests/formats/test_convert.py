@@ -11,10 +11,10 @@ import pytest
 from bpr.cli.convert import FORMATS
 from bpr.cli.main import main
 from bpr.formats.convert import TARGETS
-from bpr.formats.png import read_labels
 from bpr.formats.recognise import READERS
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
+from bpr.io.png import read_labels
 from tests.formats import layouts
 
 

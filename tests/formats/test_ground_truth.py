@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from bpr.formats.ground_truth import GroundTruth, mask_iou
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 
 FRAME = (40, 50)
 

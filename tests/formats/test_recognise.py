@@ -11,8 +11,8 @@ import pytest
 
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.formats.png import read_labels, write_png
 from bpr.formats.recognise import READERS, open_source
+from bpr.io.png import read_labels, write_png
 from tests.formats import layouts
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {

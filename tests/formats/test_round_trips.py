@@ -12,9 +12,9 @@ import pytest
 
 from bpr.backends import load_predictor
 from bpr.cli.main import main
-from bpr.formats.folders import MARK
-from bpr.formats.rle import decode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
+from bpr.io.folders import MARK
 from tests.formats import layouts
 
 Layout = Callable[[Path], Path]
@@ -146,7 +146,7 @@ def test_the_same_masks_refine_the_same_in_every_format(
     if model == "swelling":
         request.getfixturevalue("swelling")
     import bpr
-    from bpr.formats.images import read_image
+    from bpr.io.images import read_image
 
     refined = json.loads(refine(layouts.coco_results(tmp_path), photographs, tmp_path / "coco.json", model=model).read_text())
     expected = [decode_mask(record["segmentation"]).to_frame() for record in refined]

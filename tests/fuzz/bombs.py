@@ -18,15 +18,15 @@ import cv2
 import numpy as np
 
 from bpr.backends.onnx_runtime import OnnxPredictor
-from bpr.datasets.patch_store import PatchStore
 from bpr.errors import BPRError
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.images import ImageFolder, read_image
 from bpr.formats.labels import LabelPngs
 from bpr.formats.panoptic import PanopticFile
-from bpr.formats.rle import compress, decode_mask
 from bpr.formats.yolo import YoloFolder
+from bpr.geometry.rle import compress, decode_mask
+from bpr.io.images import ImageFolder, read_image
+from bpr.training.data.patch_store import PatchStore
 from tests.fuzz import readers
 
 FULL, HALF = 10**10, 5 * 10**9

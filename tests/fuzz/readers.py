@@ -20,27 +20,27 @@ import numpy as np
 
 import bpr
 from bpr.backends.onnx_runtime import OnnxPredictor
-from bpr.datasets.journal import Journal
-from bpr.datasets.patch_store import PatchStore, PatchStoreWriter
 from bpr.errors import LONGEST_LINE, BPRError
-from bpr.formats.checked_lines import checked_line
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import AnnotationFile, check_annotations, read_images
-from bpr.formats.files import read_json
 from bpr.formats.ground_truth import GroundTruth
-from bpr.formats.image_header import stated_frame
-from bpr.formats.images import ImageFolder, check_size, read_image
 from bpr.formats.labels import LabelPngs
 from bpr.formats.panoptic import PanopticFile
-from bpr.formats.png import SIGNATURE, write_png
 from bpr.formats.recognise import open_source
-from bpr.formats.record_file import RecordFile
-from bpr.formats.rle import compress, decode_mask, encode_mask
-from bpr.formats.rle_batch import compress_all
 from bpr.formats.yolo import YoloFolder
+from bpr.geometry.rle import compress, decode_mask, encode_mask
+from bpr.geometry.rle_batch import compress_all
 from bpr.geometry.scheme import PatchScheme
-from bpr.refinement.journal import Finished
+from bpr.io.checked_lines import checked_line
+from bpr.io.files import read_json
+from bpr.io.image_header import stated_frame
+from bpr.io.images import ImageFolder, check_size, read_image
+from bpr.io.png import SIGNATURE, write_png
+from bpr.io.record_file import RecordFile
 from bpr.refinement.runner import refine_records
+from bpr.refinement.sharing.journal import Finished
+from bpr.training.data.journal import Journal
+from bpr.training.data.patch_store import PatchStore, PatchStoreWriter
 
 PAINTED = 2**18
 """Pixels up to which what was read is also painted: a large frame is no finding, only slow."""

@@ -71,7 +71,7 @@ def _source() -> str:
 def fuzz_all(seconds: int) -> int:
     """Every reader in turn; 1 when there is a finding."""
     from bpr.cli.options import versions_of
-    from bpr.formats.files import read_json, write_json
+    from bpr.io.files import read_json, write_json
     from tests.fuzz.readers import READERS
 
     report = read_json(RESULTS, "what was fuzzed before") if RESULTS.is_file() else {"readers": {}}

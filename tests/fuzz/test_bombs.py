@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bpr.formats.image_header import stated_frame
-from bpr.formats.limits import LARGEST_FRAME, MOST_CATEGORIES, check_categories, check_depth, is_frame, is_full
-from bpr.formats.rle import compress, decode_mask
+from bpr.geometry.rle import compress, decode_mask
+from bpr.io.image_header import stated_frame
+from bpr.limits import LARGEST_FRAME, MOST_CATEGORIES, check_categories, check_depth, is_frame, is_full
 from tests.conftest import ROOT
 from tests.fuzz.bombs import BOMBS
 

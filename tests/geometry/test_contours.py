@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bpr.formats.rle import decode_mask
 from bpr.geometry.contours import outline
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 
 
 def test_an_empty_mask_has_no_outline() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 
 FRAME = (90, 120)
 IMAGE = np.zeros((*FRAME, 3), np.uint8)

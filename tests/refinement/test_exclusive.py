@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpr.formats.images import OneImage
-from bpr.formats.rle import decode_mask, encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.geometry.scheme import PatchScheme
+from bpr.io.images import OneImage
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

@@ -9,8 +9,8 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from bpr.errors import BadMask
-from bpr.formats.rle import encode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 from bpr.refinement.mask_types import adapter_for
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner

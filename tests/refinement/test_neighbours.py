@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bpr.formats.rle import decode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import IdentityPredictor, OraclePredictor
 from bpr.refinement.refiner import Refiner

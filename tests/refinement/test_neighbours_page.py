@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bpr.formats.rle import decode_mask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
 from tests.conftest import ROOT

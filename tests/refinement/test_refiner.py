@@ -14,11 +14,11 @@ import pytest
 
 import bpr
 from bpr.backends import load_predictor
-from bpr.demo.scenes import coarse_masks, paint_scene
 from bpr.errors import BPRError
 from bpr.geometry.scheme import KINDS
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from bpr.refinement.refiner import Refiner
+from bpr.scenes import coarse_masks, paint_scene
 
 Pair = tuple[np.ndarray, np.ndarray]
 

@@ -12,8 +12,8 @@ import pytest
 
 from bpr.backends import load_predictor
 from bpr.cli.main import main
-from bpr.formats.images import ImageFolder, OneImage, read_image
-from bpr.formats.rle import decode_mask
+from bpr.geometry.rle import decode_mask
+from bpr.io.images import ImageFolder, OneImage, read_image
 from bpr.refinement import runner
 from bpr.refinement.outcome import FinishedImage
 from bpr.refinement.plan import plan_images

@@ -12,12 +12,12 @@ import pytest
 import bpr
 from bpr.backends import load_predictor
 from bpr.cli.main import main
-from bpr.demo.scenes import coarse_masks, paint_scene
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.scheme import KINDS
 from bpr.refinement.predictor import IdentityPredictor, Instance, PatchBatch
 from bpr.refinement.refiner import Refiner
+from bpr.scenes import coarse_masks, paint_scene
 from tests.conftest import SmallSet
 
 

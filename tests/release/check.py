@@ -23,7 +23,7 @@ import numpy as np
 
 import bpr
 from benchmarks.measuring import provenance
-from bpr.formats.files import write_json
+from bpr.io.files import write_json
 from tests.release.archives import ROOT, copy_source, files_of, sdist_files, wheel_files
 from tests.test_readme import python_block, refined_well, write_photo
 

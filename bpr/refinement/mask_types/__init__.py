@@ -30,7 +30,7 @@ def adapter_for(masks: Any) -> Adapter:
     """The adapter of a user's masks.
 
     >>> import numpy as np
-    >>> from bpr.formats.rle import encode_mask
+    >>> from bpr.geometry.rle import encode_mask
     >>> from bpr.geometry.masks import BoxMask
     >>> mask = np.zeros((1, 4, 5), np.uint8); mask[0, 1:3, 1:4] = 255
     >>> rle = encode_mask(BoxMask.from_frame(mask[0]))

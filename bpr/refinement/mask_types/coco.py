@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bpr.formats.rle import decode_mask, encode_mask, frame_of, string_to_runs
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask, frame_of, string_to_runs
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 

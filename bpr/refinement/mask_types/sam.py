@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from bpr.formats.coco import with_mask
-from bpr.formats.rle import decode_mask, frame_of
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, frame_of
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.mask_types.arrays import is_stack, last_two, like_stack, read_array, read_stack, to_array, write_stack
 from bpr.refinement.mask_types.coco import like_segmentation

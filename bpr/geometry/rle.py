@@ -1,0 +1,226 @@
+"""COCO masks (compressed RLE, uncompressed RLE, polygons) <-> :class:`BoxMask`, without touching the full frame.
+
+COCO's run lengths go down the columns of the frame, background first. The compressed string writes each run as
+5-bit groups, low group first, bit 5 saying that another follows, and from the fourth run on as the difference to the
+run two before it (the format of pycocotools' maskApi, re-derived here so that no length is believed unchecked).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from bpr.compiled import kernels
+from bpr.errors import BadMask, shown
+from bpr.geometry.masks import BoxMask
+from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length
+
+INCOMPLETE = "RLE counts: expected a complete COCO counts string, got characters outside it or a cut end"
+TOO_LONG = "RLE counts: a run of more than 2^31 pixels"
+
+
+def decode_mask(segmentation: Any, frame: tuple[int, int] | None = None) -> BoxMask:
+    """Read a COCO segmentation.
+
+    Args:
+        segmentation: RLE dict (``counts`` a string, bytes or a list) or a list of polygons.
+        frame: (H, W) of the image; needed for polygons, checked against the size of an RLE.
+
+    Raises:
+        BadMask: malformed runs, runs that do not fill the frame, a size that is not the image's.
+    """
+    runs, size = _runs_and_size(segmentation, frame)
+    return _paint(runs, *size)
+
+
+def _runs_and_size(segmentation: Any, frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """Run lengths, background first, that fill the (H, W) beside them."""
+    if isinstance(segmentation, dict):
+        return _read_rle(segmentation, frame)
+    if isinstance(segmentation, list):
+        return _read_polygons(segmentation, frame)
+    raise BadMask(f"segmentation: expected an RLE object or a list of polygons, got {type(segmentation).__name__}")
+
+
+def compress(segmentation: Any, frame: tuple[int, int] | None = None) -> tuple[dict[str, Any], int]:
+    """A segmentation as compressed RLE, checked as :func:`decode_mask` checks it, and its area; no pixel is painted.
+
+    An RLE that is compressed already stays as it is.
+
+    Raises:
+        BadMask: as :func:`decode_mask`.
+
+    >>> compress({"size": [3, 3], "counts": [0, 1, 3, 1, 3, 1]})
+    ({'size': [3, 3], 'counts': '013000'}, 3)
+    """
+    runs, size = _runs_and_size(segmentation, frame)
+    area = int(runs[1::2].sum())
+    if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str):
+        return segmentation, area
+    return _compressed(runs, size), area
+
+
+def encode_mask(mask: BoxMask) -> dict[str, Any]:
+    """Compressed RLE ``{"size": [H, W], "counts": str}``, equal to pycocotools' for the same mask.
+
+    Raises:
+        ValueError: a mask that reaches beyond its frame.
+
+    >>> encode_mask(BoxMask.from_frame(np.eye(3, dtype=bool)))
+    {'size': [3, 3], 'counts': '013000'}
+    """
+    left, top, right, bottom = mask.box
+    if min(left, top) < 0 or bottom > mask.frame[0] or right > mask.frame[1]:
+        raise ValueError(f"mask: expected a box inside its frame of {mask.frame[0]}x{mask.frame[1]} (height x width), got {mask.box}")
+    if mask.pixels.size and (compiled := kernels()):
+        text = compiled.counts_string(cv2.transpose(mask.pixels.view(np.uint8)), mask.left, mask.top, *mask.frame)
+        return {"size": list(mask.frame), "counts": text.tobytes().decode("ascii")}
+    return _compressed(_runs_of(mask), mask.frame)
+
+
+def _compressed(runs: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
+    rle = coco_mask.frPyObjects({"size": list(size), "counts": runs.tolist()}, *size)
+    return {"size": list(size), "counts": rle["counts"].decode("ascii")}
+
+
+def string_to_runs(text: str | bytes) -> np.ndarray:
+    """Run lengths, (n,) int64, of a compressed counts string.
+
+    >>> string_to_runs("013000").tolist()
+    [0, 1, 3, 1, 3, 1]
+    """
+    try:
+        characters = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8)
+    except UnicodeEncodeError:
+        raise BadMask("RLE counts: expected ASCII, got other characters") from None
+    if compiled := kernels():
+        runs, verdict = compiled.parsed_runs(characters)
+        if verdict:
+            raise BadMask(INCOMPLETE if verdict == compiled.BROKEN else TOO_LONG)
+        return runs
+    code = characters.astype(np.int64) - 48
+    if not code.size:
+        return np.zeros(0, np.int64)
+    if code.min() < 0 or code.max() > 63 or code[-1] & 0x20:
+        raise BadMask(INCOMPLETE)
+    values, _ = group_values(code)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that 6-bit codes spell, and the place of the last code of each; from the fourth run on they are differences."""
+    last = np.flatnonzero((code & 0x20) == 0)
+    first = np.concatenate([[0], last[:-1] + 1])
+    length = last - first + 1
+    if length.max() > 7:
+        raise BadMask(TOO_LONG)
+    shift = 5 * (np.arange(code.size) - np.repeat(first, length))
+    values = np.add.reduceat((code & 0x1F) << shift, first)
+    values -= np.where(code[last] & 0x10, np.int64(1) << (5 * length), 0)
+    return values, last
+
+
+def frame_of(segmentation: Any) -> tuple[int, int] | None:
+    """(H, W) that an RLE says, unchecked; polygons do not."""
+    size = segmentation.get("size") if isinstance(segmentation, dict) else None
+    return (size[0], size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else None
+
+
+def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
+    height, width = _checked_size(rle.get("size"), frame)
+    counts = rle.get("counts")
+    if isinstance(counts, (str, bytes)):
+        runs = string_to_runs(counts)
+    elif isinstance(counts, list) and all(type(count) is int for count in counts):
+        try:
+            runs = np.array(counts, np.int64)
+        except OverflowError:
+            raise BadMask("RLE counts: a run of more than 2^63 pixels") from None
+    else:
+        raise BadMask(f"RLE counts: expected a string or a list of integers, got {type(counts).__name__}")
+    if (runs < 0).any() or (runs > height * width).any() or runs.sum() != height * width:
+        raise BadMask(f"RLE counts: expected runs that fill {height}x{width} pixels, got a sum of {runs.sum()}")
+    return runs, (height, width)
+
+
+def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
+    """Fill the tight box of the foreground, and only that."""
+    if compiled := kernels():
+        columns, left, top = compiled.painted(runs, height)
+        return BoxMask(cv2.transpose(columns).view(bool), left, top, (height, width)) if columns.size else BoxMask.empty((height, width))
+    ends = np.cumsum(runs)
+    starts, stops = (ends - runs)[1::2], ends[1::2]
+    filled = stops > starts
+    starts, stops = starts[filled], stops[filled]
+    if not starts.size:
+        return BoxMask.empty((height, width))
+    columns, rows = np.divmod(starts, height)
+    last_rows = rows + (stops - starts) - 1
+    # A run that goes on in the next column has reached the bottom and the top.
+    spans = bool(last_rows.max() >= height)
+    top, bottom = (0, height) if spans else (int(rows.min()), int(last_rows.max()) + 1)
+    left, right = int(columns[0]), int(stops[-1] - 1) // height + 1
+    side = bottom - top
+    first = (columns - left) * side + rows - top
+    edges = np.empty(2 * first.size + 2, np.int64)
+    edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, first, first + stops - starts, (right - left) * side
+    values = np.arange(edges.size - 1) % 2 == 1
+    by_column = np.repeat(values, edges[1:] - edges[:-1]).reshape(right - left, side)
+    return BoxMask(cv2.transpose(by_column.view(np.uint8)).view(bool), left, top, (height, width))
+
+
+def _runs_of(mask: BoxMask) -> np.ndarray:
+    """Run lengths in the frame, background first, from the pixels of the box alone."""
+    height, width = mask.frame
+    rows, columns = mask.pixels.shape
+    padded = np.zeros((rows + 2, columns), bool)
+    padded[1:-1] = mask.pixels
+    row, column = np.divmod(np.flatnonzero(padded[1:] != padded[:-1]), columns or 1)
+    if not row.size:
+        return np.array([height * width], np.int64)
+    edges = np.sort((column + mask.left) * height + row + mask.top)
+    if rows == height:
+        # A run that ends at the bottom of a column and one that starts at the top of the next are one run.
+        joined = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1
+        edges = np.delete(edges, np.concatenate([joined, joined + 1]))
+    runs = np.diff(edges, prepend=0)
+    rest = height * width - int(edges[-1])
+    return np.append(runs, rest) if rest else runs
+
+
+def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
+    if frame is None:
+        raise BadMask("polygons: expected the size of their image beside them, got none")
+    height, width = _checked_size(frame, None)
+    rings = []
+    for ring in polygons:
+        numbers = isinstance(ring, list) and all(type(value) in (int, float) for value in ring)
+        if not numbers or len(ring) < 6 or len(ring) % 2:
+            raise BadMask(f"polygon: expected a list of 6 or more numbers x, y, x, y, ..., got {shown(ring)}")
+        # Compared as Python numbers: NaN fails, and an integer too large for a float does not raise.
+        if not all(abs(value) <= LARGEST_SIDE for value in ring):
+            raise BadMask("polygon: expected finite coordinates near the image, got others")
+        rings.append(ring)
+    if sum(map(outline_length, rings)) > LONGEST_OUTLINE:
+        raise BadMask(f"polygons: expected an outline of at most {LONGEST_OUTLINE} pixels, got a longer one")
+    if not rings:
+        return np.array([height * width], np.int64), (height, width)
+    merged = coco_mask.merge(coco_mask.frPyObjects(rings, height, width))
+    return string_to_runs(merged["counts"]), (height, width)
+
+
+def _checked_size(size: Any, frame: tuple[int, int] | None) -> tuple[int, int]:
+    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(type(side) is int for side in size):
+        raise BadMask(f"RLE size: expected [height, width], got {shown(size)}")
+    height, width = size
+    if not is_frame(height, width):
+        limits = f"sides of 1..{LARGEST_SIDE} pixels and at most {LARGEST_FRAME} in all"
+        raise BadMask(f"RLE size: expected {limits}, got {shown(height)}x{shown(width)}")
+    if frame is not None and (height, width) != tuple(frame):
+        raise BadMask(f"mask size: expected the image's {frame[0]}x{frame[1]} (height x width), got {height}x{width}")
+    return height, width

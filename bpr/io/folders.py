@@ -1,0 +1,108 @@
+"""Folders written whole or not at all, and replaced only where all they hold is of the same command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from bpr.errors import BPRError, shown
+from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_whole, umask, write_json
+
+MARK = ".bpr"
+"""Lies in every folder that this package wrote, and says by which command and which files: those it may replace."""
+_command: ContextVar[str] = ContextVar("command", default="Python")
+
+
+@contextmanager
+def written_by(command: str) -> Iterator[None]:
+    """Folders that the block writes are ``command``'s: it replaces its own, and no other command's."""
+    before = _command.set(command)
+    try:
+        yield
+    finally:
+        _command.reset(before)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its place once the block has ended well.
+
+    Raises:
+        BPRError: ``path`` must not be replaced (:func:`check_replaceable`), cannot be written, or the disk is full.
+    """
+    with full_disk_errors(path):
+        check_replaceable(Path(path))
+        path = followed(Path(path))
+        temporary = Path(make_beside(path, tempfile.mkdtemp))
+        try:
+            os.chmod(temporary, 0o777 & ~umask())
+            yield temporary
+            write_json(temporary / MARK, {"command": _command.get(), "files": sorted(_files_below(temporary))}, indent=0)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        _replace_folder(temporary, path)
+
+
+def _replace_folder(temporary: Path, path: Path) -> None:
+    if not path.is_dir():
+        os.replace(temporary, path)
+        return
+    try:
+        check_replaceable(path)  # again: since the first time, hours may have passed
+    except BPRError as error:
+        raise BPRError(f"{error}; what was made lies in {temporary}") from None
+    # Two renames and not one: a folder takes the place of an empty one only.
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    os.replace(path, old)
+    os.replace(temporary, path)
+    shutil.rmtree(old)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Check that writing ``folder`` anew loses nothing but what the same command wrote.
+
+    Raises:
+        BPRError: it is no folder, or holds files of others, of another command, or of an earlier version, which did not list its own.
+    """
+    kind = kind_of(folder)
+    if kind not in (None, "a folder"):
+        raise BPRError(f"{folder}: expected a folder to write to, got {kind}; choose another output")
+    if kind is None or not any(folder.iterdir()):
+        return
+    if not (folder / MARK).exists():
+        raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
+    command, files = _read_mark(folder)
+    if command != _command.get():
+        raise BPRError(f"{folder}: the folder was written by {command}; delete it, or choose an empty or a new output folder")
+    other = min((name for name in _files_below(folder) if name not in files), default=None)
+    if other is not None:
+        raise BPRError(f"{folder}: the folder holds other files, {shown(other)} is one; move them, or choose a new output folder")
+
+
+def _read_mark(folder: Path) -> tuple[str, set[str]]:
+    """The command that wrote a folder, and the files that it wrote."""
+    try:
+        mark = json.loads(read_whole(folder / MARK))
+        return str(mark["command"]), set(mark["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        lacking = "the folder does not say which files bpr wrote (0.2.0 did not note them)"
+        raise BPRError(f"{folder}: {lacking}; delete it, or choose an empty or a new output folder") from None
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """Whatever is no folder, by its path below ``folder``; no link is followed, the mark and what systems leave behind are left out."""
+    for root, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
+        below = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
+        yield from (below + name for name in (*files, *links) if below + name != MARK and not _is_systems(name))
+
+
+def _is_systems(name: str) -> bool:
+    return name in (".DS_Store", "Thumbs.db", "desktop.ini") or name.startswith(".nfs")

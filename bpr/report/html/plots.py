@@ -1,0 +1,192 @@
+"""The plots of the overview, as SVG that takes its colours from the page: they follow a dark or a light theme.
+
+Legend: N instances; a gain is in points of IoU.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bpr.evaluation.matched_pairs import UNCHANGED
+from bpr.evaluation.per_instance import MEDIUM, SMALL
+from bpr.report.html.collect import Instance
+
+INK, FAINT, GAIN, HARM, SAME = "#010101", "#020202", "#030303", "#040404", "#050505"
+VARIABLES = {INK: "var(--soft)", FAINT: "var(--line)", GAIN: "var(--gain)", HARM: "var(--harm)", SAME: "var(--same)"}
+"""Colours that no plot needs stand for the variables of assets/report.css."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+}
+SIZE = (5.4, 3.5)
+"""Inches; the page scales it."""
+BINS = 40
+MOST_DOTS = 1200
+MEDIANS, LEAST_MEMBERS = 8, 15
+"""The most points of a line of medians, and the fewest instances behind each."""
+NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+POINTS, CHANGE = "gain of IoU in points", "change in points"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """An SVG, and the words around it."""
+
+    title: str
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """(N,) values of the instances, in their order; ``links`` lead to the view of each, None where it has none."""
+
+    change: np.ndarray
+    side: np.ndarray
+    links: list[str | None]
+    judged: bool
+
+    def colours(self) -> np.ndarray:
+        """(N,) by gain and harm; of one colour where nobody knows which is which."""
+        sign = np.where(np.abs(self.change) > 100 * UNCHANGED, np.sign(self.change), 0) if self.judged else np.zeros(len(self.change))
+        return np.array([SAME, GAIN, HARM])[sign.astype(int)]
+
+    def drawn(self) -> np.ndarray:
+        """Indices of the instances that get a dot: all, or as many as a page can hold, picked by chance."""
+        return np.sort(np.random.default_rng(0).permutation(len(self.change))[:MOST_DOTS])
+
+
+def judged_plots(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
+    """Of instances whose truth is known."""
+    before, after = (np.array([100 * getattr(i.row, name) for i in instances]) for name in ("iou_before", "iou_after"))
+    values = Values(after - before, _sides(instances), links, judged=True)
+    score = np.array([i.score for i in instances], float)
+    return [
+        Plot("How much each mask gained", "Masks by their gain of IoU.", _svg("gains", lambda axes: _histogram(axes, values, POINTS))),
+        Plot(
+            "IoU before and after",
+            f"Above the diagonal refining helped. {_dots_are(values)}",
+            _svg("scatter", lambda axes: _scatter(axes, before, after, values)),
+        ),
+        Plot("Gain by size", f"The line joins medians. {_dots_are(values)}", _svg("sizes", lambda axes: _by_size(axes, values, POINTS))),
+        Plot("Gain by score", f"The line joins medians. {_dots_are(values)}", _svg("scores", lambda axes: _by_score(axes, score, values))),
+    ]
+
+
+def unjudged_plots(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
+    """Of instances without a truth: how much changed, not whether for the better."""
+    values = Values(np.array([100 * i.change for i in instances]), _sides(instances), links, judged=False)
+    grown = Values(np.array([100 * i.area_change for i in instances]), values.side, links, judged=False)
+    areas = "change of area in percent"
+    return [
+        Plot("How much each mask changed", "Masks by 100 − IoU(before, after).", _svg("changes", lambda a: _histogram(a, values, CHANGE))),
+        Plot("Grown or shrunk", "Masks by the change of their area.", _svg("areas", lambda axes: _histogram(axes, grown, areas))),
+        Plot("Change by size", f"The line joins medians. {_dots_are(values)}", _svg("sizes", lambda axes: _by_size(axes, values, CHANGE))),
+        Plot("Growth by size", f"The line joins medians. {_dots_are(grown)}", _svg("growth", lambda axes: _by_size(axes, grown, areas))),
+    ]
+
+
+def _dots_are(values: Values) -> str:
+    """What a dot is, for a caption."""
+    count = len(values.change)
+    many = f"{MOST_DOTS} of {count} masks, picked by chance, are dots" if count > MOST_DOTS else "Every mask is a dot"
+    return f"{many}; click one to see it."
+
+
+def _sides(instances: Sequence[Instance]) -> np.ndarray:
+    return np.sqrt([max(instance.area, 1) for instance in instances])
+
+
+def _svg(name: str, draw: Callable[[Axes], None]) -> str:
+    """The ``<svg>`` element alone. Equal inputs give equal text; the ids in it begin anew for every ``name``."""
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        figure = Figure(figsize=SIZE, layout="constrained")
+        figure.patch.set_visible(False)
+        axes = figure.subplots()
+        axes.patch.set_visible(False)
+        draw(axes)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata=NO_METADATA)
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, variable)
+    return text
+
+
+def _histogram(axes: Axes, values: Values, label: str) -> None:
+    """Bars stacked by colour; the few values far out are counted in the outermost bars."""
+    low, high = np.quantile(values.change, [0.005, 0.995])
+    # An edge at zero: no bar holds gains and losses.
+    step = max(max(high, 0) - min(low, 0), 0.1) / BINS
+    edges = np.arange(np.floor(min(low, 0) / step), np.ceil(max(high, step) / step) + 1) * step
+    colours, inside = values.colours(), np.clip(values.change, edges[0], edges[-1])
+    order = [HARM, SAME, GAIN]
+    axes.hist([inside[colours == colour] for colour in order], bins=edges, stacked=True, color=order)
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set(xlabel=label, ylabel="masks")
+    axes.grid(axis="x", visible=False)
+
+
+def _scatter(axes: Axes, before: np.ndarray, after: np.ndarray, values: Values) -> None:
+    start = max(0, np.floor(min(before.min(), after.min()) / 10) * 10)
+    axes.plot([start, 100], [start, 100], color=INK, linewidth=1)
+    _dots(axes, before, after, values)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], prune="lower"))
+    axes.set(xlim=(start, 101), ylim=(start, 101), xlabel="IoU before", ylabel="IoU after")
+
+
+def _by_size(axes: Axes, values: Values, label: str) -> None:
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    for limit in (SMALL, MEDIUM):
+        axes.axvline(limit**0.5, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
+    _changes(axes, values.side, values)
+    axes.set(xlabel="√area in pixels (dashed: limits of small, medium, large)", ylabel=label)
+
+
+def _by_score(axes: Axes, score: np.ndarray, values: Values) -> None:
+    _changes(axes, score, values)
+    axes.set(xlabel="score of the detection", ylabel=POINTS)
+
+
+def _changes(axes: Axes, x: np.ndarray, values: Values) -> None:
+    """Dots of the changes, and a line through the medians of parts of equal count."""
+    axes.axhline(0, color=INK, linewidth=1)
+    _dots(axes, x, values.change, values)
+    parts = np.array_split(np.argsort(x, kind="stable"), min(MEDIANS, len(x) // LEAST_MEMBERS) or 1)
+    axes.plot([np.median(x[part]) for part in parts], [np.median(values.change[part]) for part in parts], color=INK, linewidth=2)
+    low, high = np.quantile(values.change, [0.002, 0.998])
+    axes.set_ylim(min(low, 0) - 1, max(high, 0) + 1)
+
+
+def _dots(axes: Axes, x: np.ndarray, y: np.ndarray, values: Values) -> None:
+    drawn = values.drawn()
+    dots = axes.scatter(x[drawn], y[drawn], s=20, c=values.colours()[drawn], alpha=0.7, linewidths=0)
+    dots.set_urls([values.links[index] for index in drawn])

@@ -1,0 +1,116 @@
+"""The folder of a report: pictures, data, assets and the page, written whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpr.errors import BadImage, BPRError
+from bpr.io.folders import atomic_folder
+from bpr.io.images import ImageFinder, read_image
+from bpr.refinement.pipeline import ordered_map
+from bpr.report.html.collect import Collection, Instance
+from bpr.report.html.data import instance_data, script
+from bpr.report.html.pictures import grey_image, pictures_of
+
+PACKAGES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
+
+
+def check_installed() -> None:
+    """Raise a BPRError when a library that only reports need is missing."""
+    missing = [name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise BPRError(f"a report needs the [report] extra: pip install 'bpr[report]' ({', '.join(missing)} missing)")
+
+
+def write_report(
+    collection: Collection,
+    images: ImageFinder,
+    out: str | Path,
+    files: dict[str, str],
+    most: int,
+    workers: int = 0,
+    advance: Callable[[int], None] = lambda done: None,
+) -> list[str]:
+    """Write the report; returns the images that could not be read, one line each. Their masks are shown on grey.
+
+    Args:
+        files: what the page calls the files, by role: ``after``, ``before``, and ``truth`` where there is one.
+        most: show this many instances at most, those that changed most; tables and plots count all.
+        workers: threads that read and cut.
+
+    Raises:
+        BPRError: ``out`` must not be replaced or cannot be written.
+    """
+    from bpr.report.html.page import ASSETS, SCRIPTS, STYLES, render
+
+    shown = most_changed(collection.instances, most)
+    with atomic_folder(out) as folder:
+        data, problems = _write_pictures(shown, images, folder, workers, advance)
+        _write(folder / "data" / "instances.js", script({"judged": collection.comparison is not None, "instances": data}).encode())
+        for name in (*SCRIPTS, *STYLES):
+            _write(folder / "assets" / name, (ASSETS / name).read_bytes())
+        _write(folder / "index.html", render(collection, shown, files, problems).encode())
+    return problems
+
+
+def most_changed(instances: Sequence[Instance], most: int) -> list[Instance]:
+    """Up to ``most`` instances of the largest change, in the order in which they came."""
+    ranked = sorted(range(len(instances)), key=lambda index: -abs(instances[index].change))
+    return [instances[index] for index in sorted(ranked[:most])]
+
+
+def _write_pictures(
+    shown: Sequence[Instance], images: ImageFinder, folder: Path, workers: int, advance: Callable[[int], None]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The data of every shown instance, and the problems."""
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for number, instance in enumerate(shown):
+        groups[instance.image_id].append(number)
+
+    def write_group(numbers: list[int]) -> tuple[list[dict[str, Any]], str | None]:
+        return _write_image([(number, shown[number]) for number in numbers], images, folder)
+
+    data: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for rows, problem in ordered_map(write_group, groups.values(), workers):
+        data += rows
+        problems += [problem] if problem else []
+        advance(len(data))
+    return sorted(data, key=lambda row: int(row["number"])), problems
+
+
+def _write_image(numbered: list[tuple[int, Instance]], images: ImageFinder, folder: Path) -> tuple[list[dict[str, Any]], str | None]:
+    """Pictures and data of the instances of one image."""
+    image, name, problem = _image(images, numbered[0][1])
+    rows = []
+    for number, instance in numbered:
+        pictures = pictures_of(instance, image)
+        _write(folder / "data" / "cuts" / f"{number}.jpg", pictures.cut)
+        _write(folder / "data" / "thumbnails" / f"{number}.jpg", pictures.thumbnail)
+        rows.append(instance_data(instance, number, name, pictures))
+    return rows, problem
+
+
+def _image(images: ImageFinder, instance: Instance) -> tuple[np.ndarray, str, str | None]:
+    """The image, its file's name, and what was wrong with it."""
+    frame, name = instance.before.frame, str(instance.image_id)
+    try:
+        path = images.path(instance.image_id)
+        name = "/".join(path.parts[-2:])
+        image = read_image(path, frame)
+        if image.shape[:2] != frame:
+            raise BadImage(f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels, got {image.shape[0]}x{image.shape[1]}")
+    except BadImage as error:
+        return grey_image(frame), name, str(error)
+    return image, name, None
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,62 @@
+"""Plots by matplotlib, which comes with the [report] extra."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.io.files import atomic_open
+
+BETTER, WORSE, SAME = "#1f9e8a", "#d1495b", "#9aa0a6"
+DPI = 130
+
+
+def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[float], clearly: float, title: str) -> None:
+    """IoU before (x) against IoU after (y), one point per instance, above the diagonal what got better.
+
+    Args:
+        clearly: changes of at most this much are grey.
+    """
+    pyplot = import_pyplot()
+    x, y = np.asarray(before), np.asarray(after)
+    figure, axes = pyplot.subplots(figsize=(5.4, 5.2), layout="constrained")
+    groups = ((np.abs(y - x) <= clearly, SAME, f"within {100 * clearly:g} point"), (y - x > clearly, BETTER, "better"),
+              (x - y > clearly, WORSE, "worse"))  # fmt: skip
+    for chosen, colour, name in groups:
+        share = 100 * chosen.mean()
+        axes.scatter(x[chosen], y[chosen], s=13, c=colour, alpha=0.65, linewidths=0, label=f"{name}: {chosen.sum()} ({share:.0f} %)")
+    low = float(min(x.min(), y.min())) - 0.02
+    axes.plot([low, 1], [low, 1], color="black", linewidth=0.8, zorder=0)
+    axes.set(xlim=(low, 1.005), ylim=(low, 1.005), xlabel="IoU of the coarse mask", ylabel="IoU of the refined mask", title=title)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    save_png(figure, path)
+    pyplot.close(figure)
+
+
+def import_pyplot() -> Any:
+    """pyplot that draws to memory, or a line that says how to get it."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise BPRError("plots need matplotlib, got none; pip install 'bpr[report]'") from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def save_png(figure: Any, path: str | Path) -> None:
+    """The same bytes for the same figure; never a half-written file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    with atomic_open(path, "wb") as file:
+        file.write(content.getvalue())

@@ -1,0 +1,250 @@
+"""Painted scenes with exact ground truth, coarse masks as detectors give them, and one real photograph.
+
+Legend: H W frame, MH MW fine canvas (M times the frame), polygons (n, 2) as x, y.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from bpr.geometry.boxes import grow
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.resampling import from_cells, signed_distance, to_cells
+from bpr.io.images import read_image
+
+CoarseKind = Literal["mask_head", "prototype"]
+
+FINE = 3
+"""Outlines are drawn on a canvas this many times larger: M, for anti-aliased edges and masks of exact coverage."""
+LEAST_VISIBLE = 0.004
+"""Objects of which less than this share of the frame can be seen get no mask."""
+MASK_HEAD_CELLS = 28
+PROTOTYPE_CELLS = 160
+OUTWARD_BIAS = (1.0, 2.0)
+"""Detectors' masks are systematically too large: pixels, lowest and highest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An (H, W, 3) uint8 RGB ``image`` and the visible part of every object in it, farthest first."""
+
+    image: np.ndarray
+    masks: list[BoxMask]
+
+
+def paint_scene(seed: int, frame: tuple[int, int] = (480, 640)) -> Scene:
+    """Five to eight objects over a background, in painter's order. Equal seeds give equal scenes."""
+    rng = np.random.default_rng(seed)
+    canvas = _texture(frame, _palette(rng), rng)
+    owners = np.full((frame[0] * FINE, frame[1] * FINE), -1, np.int8)
+    count = int(rng.integers(5, 9))
+    for index, place in enumerate(_places(count, rng)):
+        size = float(rng.uniform(0.15, 0.27)) * min(frame)
+        outline = _SHAPES[int(rng.integers(len(_SHAPES)))](rng)
+        inside = _filled(outline, size * FINE, place * owners.shape[::-1], float(rng.uniform(0, 2 * np.pi)), owners.shape)
+        canvas = _painted(canvas, _coverage(inside, frame), size, rng)
+        owners[inside] = index
+    coverages = (_coverage(owners == index, frame) for index in range(count))
+    masks = [BoxMask.from_frame(coverage > 0.5) for coverage in coverages]
+    return Scene(_photographed(canvas, rng), [mask for mask in masks if mask.area > LEAST_VISIBLE * frame[0] * frame[1]])
+
+
+def _places(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, 2) centres as x, y shares of the frame: jittered cells of a 4x2 grid, so that objects touch but do not pile up."""
+    cells = rng.permutation(8)[:count]
+    centres = np.stack([(cells % 4 + 0.5) / 4, (cells // 4 + 0.5) / 2], axis=1)
+    return centres + rng.uniform(-0.08, 0.08, (count, 2))
+
+
+def _coverage(inside: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
+    """(H, W) float32: the share of each pixel that a fine (MH, MW) mask fills."""
+    return cv2.resize(inside.astype(np.float32), frame[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _photographed(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Softened by a lens, with sensor noise; (H, W, 3) uint8."""
+    image = cv2.GaussianBlur(canvas, (0, 0), 0.6)
+    noise = rng.standard_normal(image.shape, np.float32)
+    return np.clip(image + noise * (2.0 + 0.015 * image), 0, 255).astype(np.uint8)
+
+
+# Outlines, of about unit radius around the origin; an object is the union of its polygons.
+
+Outline = list[np.ndarray]
+
+
+def _blob(rng: np.random.Generator) -> Outline:
+    return [_polar(1 + _waves(rng, (2, 3, 4, 5, 7), 0.16))]
+
+
+def _leaf(rng: np.random.Generator) -> Outline:
+    """Lobes of one length, notched between them."""
+    lobes, angles = int(rng.integers(3, 8)), _angles()
+    radius = 0.75 + rng.uniform(0.2, 0.35) * np.cos(lobes * angles) + 0.08 * np.cos(3 * lobes * angles)
+    return [_polar(radius + 0.3 * _waves(rng, (1, 2, 3), 0.2))]
+
+
+def _ribbon(rng: np.random.Generator) -> Outline:
+    """Long, bent, swelling here and thinning there."""
+    along = np.linspace(-1.4, 1.4, 120)
+    bend = rng.uniform(-0.5, 0.5) * along**2 + rng.uniform(0.05, 0.25) * np.sin(along * rng.uniform(2, 4))
+    half = (0.16 + 0.1 * np.sin(along * rng.uniform(1.5, 4) + rng.uniform(0, 6))) * np.sqrt(1 - (along / 1.42) ** 2)
+    return [np.concatenate([np.stack([along, bend - half], 1), np.stack([along, bend + half], 1)[::-1]])]
+
+
+def _creature(rng: np.random.Generator) -> Outline:
+    """A body with thin tapering limbs."""
+    body = _polar(0.6 * (1 + _waves(rng, (2, 3, 4), 0.15)))
+    limbs = int(rng.integers(3, 6))
+    starts = 2 * np.pi * (np.arange(limbs) + rng.uniform(-0.2, 0.2, limbs)) / limbs
+    return [body, *(_limb(start, rng) for start in starts)]
+
+
+def _limb(start: float, rng: np.random.Generator) -> np.ndarray:
+    along = np.linspace(0, 1, 40)
+    angle = start + rng.uniform(-0.9, 0.9) * along**2
+    spine = np.stack([np.cos(angle), np.sin(angle)], 1) * (0.3 + 1.1 * along)[:, None]
+    tangent = np.gradient(spine, axis=0)
+    normal = tangent[:, ::-1] * [1, -1] / np.linalg.norm(tangent, axis=1, keepdims=True)
+    half = (0.17 * (1 - along) ** 0.7 + 0.035)[:, None] * normal
+    return np.concatenate([spine - half, (spine + half)[::-1]])
+
+
+_SHAPES: tuple[Callable[[np.random.Generator], Outline], ...] = (_blob, _leaf, _ribbon, _creature)
+
+
+def _angles() -> np.ndarray:
+    return np.linspace(0, 2 * np.pi, 360, endpoint=False)
+
+
+def _waves(rng: np.random.Generator, orders: tuple[int, ...], size: float) -> np.ndarray:
+    """(360,) a random Fourier series over the angle; higher orders are fainter."""
+    parts = [rng.normal(0, size / order**0.7) * np.cos(order * _angles() + rng.uniform(0, 2 * np.pi)) for order in orders]
+    return np.sum(parts, axis=0)
+
+
+def _polar(radius: np.ndarray) -> np.ndarray:
+    return np.maximum(radius, 0.15)[:, None] * np.stack([np.cos(_angles()), np.sin(_angles())], axis=1)
+
+
+def _filled(outline: Outline, size: float, centre: np.ndarray, turn: float, shape: tuple[int, int]) -> np.ndarray:
+    """(MH, MW) bool: the outline scaled to ``size`` pixels, turned by ``turn`` radians and moved to ``centre``."""
+    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    inside = np.zeros(shape, np.uint8)
+    for polygon in outline:
+        cv2.fillPoly(inside, [np.round(polygon @ rotation * size + centre).astype(np.int32)], 1)
+    return inside > 0
+
+
+# Colour and light.
+
+
+def _palette(rng: np.random.Generator) -> np.ndarray:
+    """(3, 3) RGB 0..255: a natural colour, a darker and a lighter relative."""
+    hue = rng.uniform(0, 360) + rng.normal(0, 18, 3)
+    saturation = np.clip(rng.uniform(0.15, 0.7) + rng.normal(0, 0.1, 3), 0, 1)
+    value = np.clip(rng.uniform(0.3, 0.85) * np.array([0.68, 1.0, 1.3]), 0, 1)
+    hsv = np.stack([hue % 360, saturation, value], axis=1).astype(np.float32)
+    return cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0] * 255
+
+
+def _texture(shape: tuple[int, int], palette: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(h, w, 3) float32: smooth noise of several scales under a gradient, walked along the palette."""
+    height, width = shape
+    direction = rng.uniform(-1, 1, 2)
+    rows, columns = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
+    field = np.float32(direction[0]) * rows + np.float32(direction[1]) * columns
+    for cells, weight in ((4, 0.5), (12, 0.35), (40, 0.3), (130, 0.2)):
+        field += np.float32(weight) * _noise(shape, cells, rng)
+    if rng.random() < 0.35:
+        field += np.float32(0.5) * np.sin(field * np.float32(rng.uniform(4, 9)))
+    position = np.clip(1 + 0.6 * field, 0, 2)[..., None]
+    low, middle, high = palette.astype(np.float32)
+    return np.where(position < 1, low + (middle - low) * position, middle + (high - middle) * (position - 1))
+
+
+def _noise(shape: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
+    """Smooth noise of unit variance with about ``cells`` hills along the longer side."""
+    step = max(shape) / cells
+    grid = rng.standard_normal((int(shape[0] / step) + 2, int(shape[1] / step) + 2)).astype(np.float32)
+    return cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _painted(canvas: np.ndarray, coverage: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
+    """The object's shadow cast on what lies behind, then the object, lit from the upper left."""
+    shift = np.array([[1, 0, 0.06 * size], [0, 1, 0.09 * size]], np.float32)
+    shadow = cv2.GaussianBlur(cv2.warpAffine(coverage, shift, coverage.shape[::-1]), (0, 0), 0.06 * size)
+    dome = cv2.GaussianBlur(coverage, (0, 0), 0.16 * size)
+    slope = cv2.Sobel(dome, cv2.CV_32F, 1, 0) + cv2.Sobel(dome, cv2.CV_32F, 0, 1)
+    light = 1 + np.clip(0.12 * size * slope, -0.4, 0.4)
+    surface = np.clip(_texture(coverage.shape, _palette(rng), rng) * light[..., None], 0, 255)
+    shaded = canvas * (1 - np.float32(rng.uniform(0.2, 0.45)) * shadow[..., None])
+    return shaded + (surface - shaded) * coverage[..., None]
+
+
+# What a detector would have said.
+
+
+def coarse_masks(scene: Scene, kind: CoarseKind, seed: int = 0) -> list[BoxMask]:
+    """One coarse mask per mask of the scene.
+
+    Args:
+        kind: ``mask_head``: 28x28 cells over a slightly wrong box (Mask R-CNN); ``prototype``: 160x160 cells over the
+            letterboxed frame, cut at the box (YOLO).
+    """
+    rng = np.random.default_rng(seed)
+    return [_coarse(mask, kind, rng) for mask in scene.masks]
+
+
+def _coarse(mask: BoxMask, kind: CoarseKind, rng: np.random.Generator) -> BoxMask:
+    x0, y0, x1, y1 = mask.box
+    margin = 0.05 * max(x1 - x0, y1 - y0)
+    box = grow(mask.box, round(margin * rng.uniform(0.5, 1.5)), mask.frame)
+    soft = mask.window(box).astype(np.float32)
+    cell = max(mask.frame) / PROTOTYPE_CELLS
+    sides = cell if kind == "prototype" else (soft.shape[1] / MASK_HEAD_CELLS, soft.shape[0] / MASK_HEAD_CELLS)
+    cells = cv2.GaussianBlur(to_cells(soft, sides), (0, 0), 0.7)
+    cells = cells + np.float32(0.06) * rng.standard_normal(cells.shape, np.float32)
+    grown = signed_distance(from_cells(cells, soft.shape) > 0.5) < rng.uniform(*OUTWARD_BIAS)
+    return BoxMask(grown, box[0], box[1], mask.frame).trimmed()
+
+
+# A real photograph, from a package that may be here.
+
+CUP = (
+    (176, 66), (206, 34), (262, 20), (330, 24), (384, 52), (408, 92), (408, 140), (388, 196), (352, 246),
+    (300, 286), (262, 282), (238, 306), (206, 308), (196, 282), (212, 240), (180, 180), (170, 118),
+)  # fmt: skip
+SPOON = (
+    (396, 68), (424, 68), (424, 92), (406, 152), (380, 236), (406, 262), (404, 300), (366, 328), (328, 314), (326, 268),
+    (366, 232), (390, 184),
+)  # fmt: skip
+SAUCER = (
+    (80, 190), (104, 124), (176, 72), (300, 50), (420, 104), (470, 170), (482, 226), (468, 290), (410, 352),
+    (330, 388), (250, 384), (160, 350), (100, 286), (78, 230),
+)  # fmt: skip
+PHOTOGRAPHED = (SAUCER, CUP, SPOON)
+"""In painter's order: what comes later lies on what comes earlier."""
+
+
+def real_photograph() -> Scene | None:
+    """A cup of coffee with three masks drawn by hand in a few corners; None where scikit-image is not installed.
+
+    The picture is scikit-image's ``coffee.png`` (Rachel Michetti, CC0). No ground truth: ``masks`` are the coarse ones.
+    """
+    package = importlib.util.find_spec("skimage")
+    path = Path(package.origin).parent / "data" / "coffee.png" if package and package.origin else None
+    if path is None or not path.is_file():
+        return None
+    image = read_image(path)
+    owners = np.zeros(image.shape[:2], np.uint8)
+    for owner, polygon in enumerate(PHOTOGRAPHED, start=1):
+        cv2.fillPoly(owners, [np.array(polygon, np.int32)], owner)
+    return Scene(image, [BoxMask.from_frame(owners == owner) for owner in range(1, len(PHOTOGRAPHED) + 1)])

@@ -1,0 +1,245 @@
+"""Training patches in three memory-mapped arrays and a manifest, not in a million PNGs.
+
+Legend: N patches, S window side, C channels of the scheme.
+
+    manifest.json   scheme, counts, source (what it was made of), written last: a folder without it is unfinished
+    patches.npy     (N, S, S, C) uint8 network input
+    targets.npy     (N, S, S) uint8 ground truth, 0 or 1
+    origins.npy     (N, 5) int32 record index in the results file, then the patch box XYXY
+    building.txt    only while it is built: see bpr.training.data.journal
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from bpr.errors import BPRError, shown
+from bpr.geometry.scheme import CUTTING, TRAINED, PatchScheme
+from bpr.io.files import read_json, write_json
+from bpr.training.data.journal import Journal, Progress
+
+FORMAT = "bpr-patch-store"
+VERSION = 1
+HEADER_BYTES = 128
+
+
+class PatchStore:
+    """Read a finished store.
+
+    Raises:
+        BPRError: missing, unfinished, of another version, or cut with another scheme than ``expected``.
+    """
+
+    def __init__(self, folder: str | Path, expected: PatchScheme | None = None) -> None:
+        folder = Path(folder)
+        self._opened_with = folder, expected
+        if not (folder / "manifest.json").is_file():
+            raise BPRError(f"{folder}: no finished patch store (manifest.json is missing); build it with extract_patches")
+        self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
+        _check_manifest(self.manifest, folder)
+        self.scheme = _scheme_of(self.manifest, folder)
+        if expected is not None and _shape_of(expected) != _shape_of(self.scheme):
+            raise BPRError(
+                f"{folder}: the store was cut with {_shape_of(self.scheme)}, the config expects {_shape_of(expected)};"
+                " extract again or change the config"
+            )
+        window = (self.scheme.window, self.scheme.window)
+        self.patches = _opened(folder / "patches.npy", (*window, self.scheme.channels), np.uint8)
+        self.targets = _opened(folder / "targets.npy", window, np.uint8)
+        self.origins = _opened(folder / "origins.npy", (5,), np.int32)
+        if not len(self.patches) == len(self.targets) == len(self.origins) == self.manifest["count"]:
+            raise BPRError(f"{folder}: expected arrays of {shown(self.manifest['count'])} patches, as the manifest says; extract again")
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def read(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Copies of one row: (S, S, C) patch and (S, S) ground truth. From a cold disk it draws these bytes and no others."""
+        return _read_row(self.patches, row), _read_row(self.targets, row)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the files anew in a process that is spawned: a memory map would be sent to it as gigabytes."""
+        return PatchStore, self._opened_with
+
+
+def _check_manifest(manifest: Any, folder: Path) -> None:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
+        version = shown(manifest.get("version")) if isinstance(manifest, dict) else "no manifest"
+        raise BPRError(f"{folder}: expected a patch store of version {VERSION}, got {version}; extract again")
+    missing = {"scheme", "source", "count", "built"} - manifest.keys()
+    if missing:
+        raise BPRError(f"{folder}: expected a manifest with {', '.join(sorted(missing))}, got none; extract again")
+
+
+def _scheme_of(manifest: dict[str, Any], folder: Path) -> PatchScheme:
+    try:
+        return PatchScheme.from_dict(manifest["scheme"])
+    except ValueError as error:
+        raise BPRError(f"{folder}: {error}; extract again") from None
+
+
+def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.memmap:
+    """A memory map of the rows of a store's array."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # numpy parses the header as a literal of Python, and lets all pass that can go wrong there
+        raise BPRError(f"{path}: cannot open the array ({error}); extract again") from None
+    if not isinstance(array, np.memmap) or array.shape[1:] != row or array.dtype != dtype:
+        raise BPRError(f"{path}: expected rows of {row} {np.dtype(dtype)}, got another array; extract again")
+    return array
+
+
+def _read_row(array: np.memmap, row: int) -> np.ndarray:
+    """A copy of a row. Its pages are asked for by name: touching them has the system read ahead, which a shuffled epoch does not want."""
+    view = array[row]
+    if hasattr(mmap, "MADV_WILLNEED"):  # not on Windows
+        start = array.offset % mmap.ALLOCATIONGRANULARITY + row * view.nbytes
+        page = start - start % mmap.PAGESIZE
+        array.base.madvise(mmap.MADV_WILLNEED, page, start - page + view.nbytes)  # type: ignore[union-attr]
+    return np.array(view)
+
+
+def _shape_of(scheme: PatchScheme) -> dict[str, Any]:
+    """What must agree between a store and a training; the suppression may differ (paper: .25 and .55)."""
+    return _values(scheme, TRAINED)
+
+
+class PatchStoreWriter:
+    """Append patches, item by item; memory stays flat. Leaving the ``with`` block without an error finishes the store.
+
+    Args:
+        source: what the store is made of; a build goes on only with the same.
+        resume: go on where a killed build ended: its first ``progress.items`` items are there, to the byte.
+
+    Raises:
+        BPRError: the folder already holds a store, or ``resume`` and a build of another scheme or source.
+    """
+
+    def __init__(self, folder: str | Path, scheme: PatchScheme, source: dict[str, Any], resume: bool = False) -> None:
+        self.folder = Path(folder)
+        if (self.folder / "manifest.json").exists():
+            raise BPRError(f"{folder}: already holds a patch store; choose another --out or remove it")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._made_of = _made_of(scheme, source)
+        self._journal = Journal(self.folder / "building.txt", _fingerprint(self._made_of), resume)
+        window = (scheme.window, scheme.window)
+        self._patches = _GrowingArray(self.folder / "patches.npy", (*window, scheme.channels), np.uint8, resume)
+        self._targets = _GrowingArray(self.folder / "targets.npy", window, np.uint8, resume)
+        self._origins = _GrowingArray(self.folder / "origins.npy", (5,), np.int32, resume)
+        self._journal.go_on(min(array.count for array in self._arrays))
+        for array in self._arrays:
+            array.cut_back(self.progress.rows)
+
+    def append(self, patches: np.ndarray, targets: np.ndarray, origins: np.ndarray) -> None:
+        """Add (n, S, S, C), (n, S, S) and (n, 5) rows of the same n patches."""
+        for array, rows in zip(self._arrays, (patches, targets, origins), strict=True):
+            array.append(rows)
+
+    def end_item(self, matched: int = 0, unreadable: int = 0) -> None:
+        """What was appended since the last call is whole: a build that goes on after a kill keeps it."""
+        for array in self._arrays:
+            array.flush()
+        self._journal.add(self._patches.count - self.progress.rows, matched, unreadable)
+
+    @property
+    def progress(self) -> Progress:
+        return self._journal.progress
+
+    @property
+    def _arrays(self) -> tuple[_GrowingArray, ...]:
+        return self._patches, self._targets, self._origins
+
+    def __enter__(self) -> PatchStoreWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for array in self._arrays:
+            array.close()
+        if kind is None:
+            built = {"count": self._patches.count, "built": asdict(self.progress)}
+            write_json(self.folder / "manifest.json", {**built, **self._made_of}, indent=1)
+        self._journal.close(finished=kind is None)
+
+
+def stores_in(folder: str | Path) -> list[Path]:
+    """The folder of a store itself, or those of all shards that were extracted into it, in their order.
+
+    Raises:
+        BPRError: a shard is missing.
+    """
+    found = {path.name: path for path in Path(folder).glob("*-of-*")}
+    if not found or (Path(folder) / "manifest.json").is_file():
+        return [Path(folder)]
+    count = max(int(name.rpartition("-of-")[2]) for name in found if name.rpartition("-of-")[2].isdigit())
+    wanted = [f"{number}-of-{count}" for number in range(1, count + 1)]
+    if missing := sorted(set(wanted) - found.keys()):
+        raise BPRError(f"{folder}: expected the patch stores of {count} shards, got none of {', '.join(missing)}; extract them too")
+    return [found[name] for name in wanted]
+
+
+def finished_build(folder: str | Path, scheme: PatchScheme, source: dict[str, Any]) -> Progress | None:
+    """What a finished store of this very scheme and source holds; None where there is no such store."""
+    if not (Path(folder) / "manifest.json").is_file():
+        return None
+    store = PatchStore(folder)
+    same = _made_of(store.scheme, store.manifest["source"]) == _made_of(scheme, source)
+    return Progress(**store.manifest["built"]) if same else None
+
+
+def _made_of(scheme: PatchScheme, source: dict[str, Any]) -> dict[str, Any]:
+    return {"format": FORMAT, "version": VERSION, "scheme": _values(scheme, CUTTING), "source": source}
+
+
+def _values(scheme: PatchScheme, names: Sequence[str]) -> dict[str, Any]:
+    values = scheme.to_dict()
+    return {name: values[name] for name in names}
+
+
+def _fingerprint(made_of: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+class _GrowingArray:
+    """A ``.npy`` file that grows row by row; its header has room for any length and is set at the end."""
+
+    def __init__(self, path: Path, row: tuple[int, ...], dtype: type[np.generic], resume: bool) -> None:
+        self.row, self.dtype = row, np.dtype(dtype)
+        self._row_bytes = int(np.prod(row)) * self.dtype.itemsize
+        self._file = open(path, "r+b" if resume and path.exists() else "w+b")  # noqa: SIM115  (open until the store is finished)
+        self.count = max(0, self._file.seek(0, os.SEEK_END) - HEADER_BYTES) // self._row_bytes
+
+    def cut_back(self, count: int) -> None:
+        """Keep the first ``count`` rows."""
+        self.count = count
+        self._file.seek(0)
+        self._write_header()
+        self._file.truncate(HEADER_BYTES + count * self._row_bytes)
+        self._file.seek(0, os.SEEK_END)
+
+    def append(self, rows: np.ndarray) -> None:
+        if rows.shape[1:] != self.row:
+            raise ValueError(f"rows: expected (n, {', '.join(map(str, self.row))}), got {rows.shape}")
+        self._file.write(np.ascontiguousarray(rows, self.dtype).data)
+        self.count += len(rows)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.seek(0)
+        self._write_header()
+        self._file.close()
+
+    def _write_header(self) -> None:
+        text = f"{{'descr': {json.dumps(self.dtype.str)}, 'fortran_order': False, 'shape': {(self.count, *self.row)}, }}"
+        self._file.write(b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little") + text.ljust(HEADER_BYTES - 11).encode() + b"\n")

@@ -1,1 +1,0 @@
-import bpr.models  # noqa: F401  (must come before anything of mmdet)

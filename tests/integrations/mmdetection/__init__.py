@@ -1,0 +1,1 @@
+import bpr.training  # noqa: F401  (must come before anything of mmdet)

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bpr.errors import BadImage, BPRError
+from bpr.io.images import ImageFolder, read_image
+
+
+def test_pixels_come_as_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "red.png"
+    cv2.imwrite(str(path), np.full((4, 5, 3), (0, 0, 255), np.uint8))
+    image = read_image(path)
+    assert image.shape == (4, 5, 3)
+    assert image.dtype == np.uint8
+    assert (image == (255, 0, 0)).all()
+
+
+def test_grey_images_get_three_channels(tmp_path: Path) -> None:
+    path = tmp_path / "grey.png"
+    cv2.imwrite(str(path), np.full((4, 5), 77, np.uint8))
+    assert (read_image(path) == 77).all()
+    assert read_image(path).shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "bad.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadImage, match=r"bad\.png"):
+        read_image(path)
+
+
+def test_an_annotation_file_names_the_image(tmp_path: Path) -> None:
+    folder = ImageFolder(tmp_path, [{"id": 7, "file_name": "sub/street.png"}, {"id": "a", "file_name": "b.jpg"}])
+    assert folder.path(7) == tmp_path / "sub" / "street.png"
+    assert folder.path("a") == tmp_path / "b.jpg"
+
+
+def test_without_one_the_stem_or_its_number_does(tmp_path: Path) -> None:
+    for name in ("000000000139.jpg", "street.png", "notes.txt", "²3.png"):
+        (tmp_path / name).touch()
+    folder = ImageFolder(tmp_path)
+    assert folder.path(139) == folder.path("000000000139") == tmp_path / "000000000139.jpg"
+    assert folder.path("street") == tmp_path / "street.png"
+    with pytest.raises(BadImage):
+        folder.path("notes")
+
+
+@pytest.mark.parametrize("image_id", [8, "x", None, [1], {"a": 1}])
+def test_an_unknown_id_is_a_bad_image(tmp_path: Path, image_id: object) -> None:
+    with pytest.raises(BadImage, match="image_id"):
+        ImageFolder(tmp_path, [{"id": 7, "file_name": "street.png"}]).path(image_id)
+
+
+def test_a_missing_folder_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(BPRError, match="no such folder"):
+        ImageFolder(tmp_path / "nowhere")
+
+
+def test_stems_below_the_folder_must_be_alone(tmp_path: Path) -> None:
+    for name in ("ulm/ulm_1_leftImg8bit.png", "bear/00000.jpg", "camel/00000.jpg", "top.png", "deep/top.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folder = ImageFolder(tmp_path)
+    assert folder.path("ulm_1") == folder.path("ulm_1_leftImg8bit") == tmp_path / "ulm" / "ulm_1_leftImg8bit.png"
+    assert folder.path("bear/00000") == tmp_path / "bear" / "00000.jpg"
+    assert folder.path("top") == tmp_path / "top.png"
+    for ambiguous in ("00000", 0):
+        with pytest.raises(BadImage, match=r"expected one file of that name, got .*bear/00000.jpg and .*camel/00000.jpg"):
+            folder.path(ambiguous)
+
+
+def test_names_that_two_files_of_one_folder_have(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "007.jpg", "7.jpg", "deep/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folder = ImageFolder(tmp_path)
+    for ambiguous, files in (("a", "a.jpg and .*a.png"), (7, "007.jpg and .*7.jpg")):
+        with pytest.raises(BadImage, match=f"expected one file of that name, got .*{files}; which is meant cannot be told"):
+            folder.path(ambiguous)
+    assert folder.path("7") == tmp_path / "7.jpg"
+    assert folder.path("deep/a") == tmp_path / "deep" / "a.jpg"
+    listed = ImageFolder(tmp_path, [{"id": "a", "file_name": "a.png"}])
+    assert listed.path("a") == tmp_path / "a.png"
+
+
+def test_a_number_is_no_stem_where_a_list_names_the_files(tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    assert ImageFolder(tmp_path, [{"id": 1, "file_name": "gone.png"}]).path(1) == tmp_path / "gone.png"
+    with pytest.raises(BadImage):
+        ImageFolder(tmp_path, []).path(1)
+
+
+def test_lvis_addresses_with_and_without_their_split(tmp_path: Path) -> None:
+    entries = [{"id": 7, "coco_url": "http://images.cocodataset.org/val2017/000000000007.jpg"}]
+    assert ImageFolder(tmp_path, entries).path(7) == tmp_path / "000000000007.jpg"
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "val2017" / "000000000007.jpg").touch()
+    assert ImageFolder(tmp_path, entries).path(7) == tmp_path / "val2017" / "000000000007.jpg"

@@ -1,0 +1,169 @@
+"""What a journal keeps through torn tails, flipped bytes and restarts, and whom a run's folder lets in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bpr.errors import BPRError
+from bpr.io.checked_lines import checked_line
+from bpr.refinement.clock import StageClock
+from bpr.refinement.outcome import FinishedImage, Kept
+from bpr.refinement.plan import plan_images
+from bpr.refinement.sharing.journal import Finished, Journal
+from bpr.refinement.sharing.run_folder import RunFolder
+from bpr.refinement.sharing.worklist import Share, chunks, shards
+
+RECORDS = [{"image_id": index // 2, "segmentation": {"size": [4, 4], "counts": "a"}, "note": index} for index in range(8)]
+REFINED = [{**record, "segmentation": {"size": [4, 4], "counts": "é\n"}, "bbox": [0.1, 1, 2, 3]} for record in RECORDS]
+
+
+def image(number: int, **changed: Any) -> FinishedImage:
+    """The two records of an image; of image 3 the second stays as it was."""
+    own, kept = [2 * number, 2 * number + 1], [Kept("bad mask", [7], "no mask")] if number == 3 else []
+    records = [RECORDS[index] if kept and index == 7 else {**REFINED[index], **changed} for index in own]
+    return FinishedImage(own, records, 5, 1, kept)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A journal of four images."""
+    write(tmp_path / "shard-1-of-1.journal", range(4))
+    return tmp_path / "shard-1-of-1.journal"
+
+
+def write(path: Path, images: Any) -> None:
+    journal = Journal(path)
+    for number in images:
+        journal.add(image(number))
+    journal.close()
+
+
+def images_in(*paths: Path) -> list[int]:
+    """Those that count, each of which must be whole."""
+    finished = Finished(paths, len(RECORDS))
+    found = np.flatnonzero(plan_images(RECORDS).images_where(finished.held)).tolist()
+    for index, (record, merged) in enumerate(zip(RECORDS, finished.merged(RECORDS), strict=True)):
+        assert merged == (REFINED[index] if index // 2 in found and index != 7 else record)
+    return found
+
+
+def test_what_was_finished_comes_back_with_its_report(path: Path) -> None:
+    assert images_in(path) == [0, 1, 2, 3]
+    report = Finished([path], len(RECORDS)).report(plan_images(RECORDS), StageClock())
+    assert (report.images, report.patches, report.left_out, report.refined, report.done) == (4, 20, 4, 7, 8)
+    assert report.problems == ["record 7: no mask; kept as it was"]
+
+
+def test_a_tail_torn_anywhere_costs_the_image_it_lies_in_and_is_done_again(path: Path) -> None:
+    whole = path.read_bytes()
+    ends = [place + 1 for place, byte in enumerate(whole) if byte == 10 and whole[:place].rpartition(b"\n")[2][9:10] == b"="]
+    for length in range(0, len(whole) + 1, 7):
+        path.write_bytes(whole[:length])
+        before = images_in(path)
+        assert before == list(range(sum(end <= length for end in ends)))
+        write(path, sorted(set(range(4)) - set(before)))
+        assert images_in(path) == [0, 1, 2, 3]
+
+
+def test_a_flipped_byte_costs_the_image_it_lies_in(path: Path) -> None:
+    whole = path.read_bytes()
+    for place in np.random.default_rng(0).integers(0, len(whole), 60).tolist():
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert len(images_in(path)) >= 2, "the image, and, where a line break is gone, the one behind"
+        assert len(images_in(path)) < 4
+
+
+def test_an_image_that_is_finished_twice_counts_once(path: Path, tmp_path: Path) -> None:
+    write(tmp_path / "shard-2-of-2.journal", [2, 0])
+    write(path, [1])
+    finished = Finished([path, tmp_path / "shard-2-of-2.journal"], len(RECORDS))
+    assert finished.report(plan_images(RECORDS), StageClock()).images == 4
+    assert list(finished.merged(RECORDS)) == [*REFINED[:7], RECORDS[7]]
+
+
+def test_lines_of_strangers_are_passed_over(path: Path) -> None:
+    too_far = b'= {"indices": [99], "patches": 0, "left_out": 0, "kept": []}'
+    foreign = b"=", b"= {}", b"x y", b"\xff", b"= " + b"[" * 9999, too_far, too_far.replace(b"99", b"-1"), too_far.replace(b"99", b"9" * 99)
+    path.write_bytes(b"".join(map(checked_line, foreign)) + path.read_bytes())
+    assert images_in(path) == [0, 1, 2, 3]
+
+
+# The folder of a run.
+
+
+ABOUT = {"fingerprint": {"results": "abc", "min_score": None}}
+
+
+def test_only_the_same_run_goes_on_and_only_when_it_is_told_to(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "out.json")
+    with folder.joined(Share(), ABOUT, resume=False):
+        pass
+    with pytest.raises(BPRError, match=r"an unfinished run lies in .*go on with it by --resume, or delete that folder"), joined(folder):
+        pass
+    other = {"fingerprint": {**ABOUT["fingerprint"], "min_score": 0.5}}
+    with pytest.raises(BPRError, match="began with other min_score"), folder.joined(Share(), other, resume=True):
+        pass
+    with folder.joined(Share(), ABOUT, resume=True):
+        pass
+
+
+def joined(folder: RunFolder, *shard: int) -> Any:
+    return folder.joined(Share(*shard), ABOUT, resume=False)
+
+
+def test_two_runs_on_one_output_exclude_each_other(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "out.json")
+    with joined(folder), pytest.raises(BPRError, match="another run is writing it"), folder.joined(Share(), ABOUT, resume=True):
+        pass
+    folder.remove()
+    with joined(folder, 1, 3), joined(folder, 2, 3), folder.journal(Share(1, 3)):
+        with pytest.raises(BPRError, match="another run is writing it"), folder.locked(alone=True):
+            pass
+        with pytest.raises(BPRError, match="1 of 3 is already at work on it"), folder.journal(Share(1, 3)):
+            pass
+
+
+def test_what_a_kill_left_of_an_earlier_writing_goes_with_the_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "out.json")
+    with joined(folder):
+        (tmp_path / ".out.json.abcd1234").write_text("[")
+        folder.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+# Shares of the work.
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40])
+def test_every_image_is_in_one_shard_and_they_cost_about_the_same(count: int) -> None:
+    costs = np.random.default_rng(0).lognormal(size=1000)
+    numbers = shards(costs, count)
+    assert np.array_equal(np.unique(numbers), np.arange(1, count + 1))
+    assert (np.diff(numbers) >= 0).all()
+    assert np.ptp(np.bincount(numbers, costs)[1:]) < 2 * costs.max()
+
+
+@pytest.mark.parametrize(("images", "workers"), [(0, 2), (1, 4), (5, 8), (1000, 3)])
+def test_chunks_are_all_images_once_and_shrink(images: int, workers: int) -> None:
+    parts = chunks(np.random.default_rng(0).lognormal(size=images), workers)
+    assert [image for part in parts for image in part] == list(range(images))
+    assert all(len(part) == 1 for part in parts[-min(images, workers) :])
+
+
+def test_the_plan_groups_records_and_knows_which_are_large() -> None:
+    large = {"image_id": "b", "segmentation": {"size": [4, 4], "counts": "x" * 500}}
+    plan = plan_images([RECORDS[0], large, RECORDS[1], {**RECORDS[3], "score": 0.1}], min_score=0.5)
+    assert list(plan) == [[0, 2], [1]]
+    assert plan.costs[1] > 2 * plan.costs[0]
+    assert len(plan_images([])) == 0
+
+
+@pytest.mark.parametrize("score", ["0.9", None, True, [1]])
+def test_a_score_that_is_no_number_is_said_before_any_work(score: Any) -> None:
+    with pytest.raises(BPRError, match=r"record 1: expected a score that is a number, for --min-score, got .*; mend it or leave it out"):
+        plan_images([RECORDS[0], {**RECORDS[1], "score": score}], min_score=0.5)
+    assert len(plan_images([{**RECORDS[1], "score": score}])) == 1
