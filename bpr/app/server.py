@@ -59,7 +59,9 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local
     @app.get("/")
     def page() -> str:
         limits = {"most_pixels": most_pixels, "most_bytes": MOST_BYTES}
-        return render_template("index.html", model=model, styles=STYLES, scripts=SCRIPTS, version=bpr.__version__, **limits)
+        return render_template(
+            "index.html", model=model, styles=STYLES, scripts=SCRIPTS, version=bpr.__version__, **limits
+        )
 
     @app.get("/assets/<name>")
     def asset(name: str) -> Response:
@@ -99,7 +101,9 @@ def _guard(app: Flask, local: bool) -> None:
     def own_page_only() -> None:
         name, origin = urlsplit(request.host_url).hostname, request.headers.get("Origin")
         if local and not is_local(name or ""):
-            abort(403, "expected this machine's own name, 127.0.0.1 or localhost, got another; start bpr app with --host")
+            abort(
+                403, "expected this machine's own name, 127.0.0.1 or localhost, got another; start bpr app with --host"
+            )
         if origin is not None and origin != request.host_url.rstrip("/"):
             abort(403, "expected a request of this page, got one of another site")
 

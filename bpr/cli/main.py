@@ -14,7 +14,7 @@ from bpr.cli.streams import guarded_streams
 from bpr.errors import BadUsage, BPRError
 
 TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint", "average-checkpoints")
-COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "visualize", "test", "eval", "analyze", "report", *TRAINING)
+COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "test", "eval", "analyze", "report", *TRAINING)
 
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130

@@ -18,16 +18,10 @@ FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks",
 """The readers of bpr.formats.recognise, named here so that --help loads none of them."""
 PRESETS = ("accurate", "balanced", "fast")
 """Those of bpr.backends.presets, named here for the same reason."""
-METRICS = (
-    "ap", "boundary-ap", "matched", "af-matched", "af-tp", "af-semantic", "mba", "trimap", "lvis-ap", "cityscapes-ap", "pq",
-)  # fmt: skip
-"""Those of bpr.evaluation.metrics."""
 BACKENDS = (
     "auto", "onnxruntime-tensorrt", "onnxruntime-cuda", "openvino-bf16", "openvino", "onnxruntime", "torch-bf16", "torch",
 )  # fmt: skip
 """Those of bpr.backends.registry."""
-PROTOCOLS = ("coco", "lvis", "cityscapes")
-"""Those of bpr.evaluation.case."""
 MOST_PROBLEMS_SHOWN = 10
 
 

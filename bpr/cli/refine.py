@@ -223,7 +223,7 @@ def _ran_on(predictor: Predictor) -> str:
 
 
 def _oracle(args: argparse.Namespace, records: Sequence[Record], document: dict[str, Any] | None) -> OraclePredictor:
-    from bpr.formats.ground_truth import GroundTruth
+    from bpr.evaluation.matching import GroundTruth
     from bpr.refinement.predictor import OraclePredictor
 
     if not document or not document["annotations"]:

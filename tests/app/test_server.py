@@ -142,7 +142,9 @@ def test_every_row_of_the_table_is_tested() -> None:
     assert set(documented()) == {*REFUSED, "a `--port` that is taken, a `--host` of another machine"}
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Host": "elsewhere.example"}])
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Host": "elsewhere.example"}]
+)
 def test_pages_of_others_and_false_names_are_refused(client: FlaskClient, headers: dict[str, str]) -> None:
     code, answer = ask(client, pair(), **headers)
     assert code == 403
@@ -193,7 +195,9 @@ def test_a_taken_port_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) ->
     assert main(["app", "--model", "identity", "--port", str(server.port)]) == 1
     server.server_close()
     assert capsys.readouterr().err == f"bpr app: {line}\n"
-    with pytest.raises(BPRError, match=r"expected to listen on 203\.0\.113\.1:0, got: .*; choose another --port or --host"):
+    with pytest.raises(
+        BPRError, match=r"expected to listen on 203\.0\.113\.1:0, got: .*; choose another --port or --host"
+    ):
         listen(make_app(bpr.load("identity"), "identity"), "203.0.113.1", 0)
 
 
@@ -208,7 +212,9 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, preexec_fn=heed_interrupts, **pipes) as running:
         assert running.stdout
-        said = re.fullmatch(r"identity is ready: open (http://127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", running.stdout.readline())
+        said = re.fullmatch(
+            r"identity is ready: open (http://127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", running.stdout.readline()
+        )
         assert said
         with urllib.request.urlopen(said[1]) as page:
             assert b"Better boundaries" in page.read()
@@ -236,6 +242,11 @@ def test_the_limits_are_those_that_are_written(capsys: pytest.CaptureFixture[str
 
 def test_without_flask_the_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "flask" else found(name, *more))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "flask" else found(name, *more)
+    )
     assert main(["app"]) == 1
-    assert capsys.readouterr().err == "bpr app: the page needs the [app] extra: pip install 'bpr[app]' (Flask is missing)\n"
+    assert (
+        capsys.readouterr().err
+        == "bpr app: the page needs the [app] extra: pip install 'bpr[app]' (Flask is missing)\n"
+    )

@@ -59,7 +59,7 @@ FILES = ["refine", "results.json", "--out", "out.json"]
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["nonsense"], ["refine"], ["demo", "--seed", "many"], ["visualize", "dreams"]),
+        *([], ["nonsense"], ["refine"], ["demo", "--seed", "many"], ["analyze", "dreams"]),
         *([*FILES, "--pass", "2"], [*FILES, "--work", "2"], ["analyze", "schemes", "--se", "1"]),
         *([*FILES, "--workers", text] for text in ("0", "-1", "1.5", "two")),
         *([*FILES, "--min-score", text] for text in ("nan", "inf", "high")),

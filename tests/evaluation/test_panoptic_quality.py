@@ -71,7 +71,9 @@ def write(folder: Path, name: str, images: list[np.ndarray], of_image: list[list
     (folder / name).mkdir(parents=True)
     annotations = []
     for number, (ids, own) in enumerate(zip(images, of_image, strict=True)):
-        write_png(folder / name / f"{number}.png", np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8))
+        write_png(
+            folder / name / f"{number}.png", np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
+        )
         annotations.append({"image_id": number, "file_name": f"{number}.png", "segments_info": own})
     categories = [{"id": 5, "name": "cat", "isthing": 1}, {"id": 6, "name": "sky", "isthing": 0}]
     path = folder / f"{name}.json"
@@ -93,4 +95,4 @@ def test_the_command_averages_over_classes(tmp_path: Path, capsys: pytest.Captur
     assert rows["RQ/panoptic"]["interval"] == [0, 0]
     assert "PQ/panoptic" in capsys.readouterr().out
     assert main(["eval", str(found), "--ann", str(truth), "--metrics", "ap"]) == 1
-    assert "metric ap: expected files that it can be measured on" in capsys.readouterr().err
+    assert "metric ap: expected files that it can measure" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Which detection stands for which instance, and what the before-after table says about it."""
+"""The matched pairs, their metrics before and after refinement, and files that do not fit together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bpr.errors import BPRError
-from bpr.evaluation.case import PROTOCOLS, Case
-from bpr.evaluation.inputs import Detections, check_annotations, check_detections
-from bpr.evaluation.matched_pairs import Pair, PairScores, check_aligned, compare, match_pairs, score_records, shares
+from bpr.evaluation.comparison import Comparison, Evaluation, check_aligned, compare, shares
+from bpr.evaluation.pair_metrics import PAIR_METRICS
+from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
 from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
@@ -40,52 +40,22 @@ def document(*annotations: Record) -> dict[str, Any]:
     return {"images": images, "annotations": numbered, "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]}
 
 
-def paired_records(annotations: list[Record], records: list[Record]) -> list[int]:
-    return [pair.record for pair in match_pairs(records, document(*annotations))]
-
-
-def test_the_highest_iou_wins() -> None:
-    # Shifted by 1: 90 / 110 = .82; by 2: 80 / 120 = .67; by 4: 60 / 140 = .43, no match.
-    records = [found(square(7, 5), 0.99), found(square(6, 5), 0.10), found(square(9, 5), 1.0)]
-    assert paired_records([truth(square(5, 5))], records) == [1]
-    assert paired_records([truth(square(5, 5))], records[2:]) == []
-
-
-def test_half_an_iou_is_enough_and_so_is_a_score_of_005() -> None:
-    half = found(square(5, 5, width=5), 0.05)  # 50 / 100
-    assert paired_records([truth(square(5, 5))], [half]) == [0]
-    assert paired_records([truth(square(5, 5))], [{**half, "score": 0.0499}]) == []
-
-
-def test_ties_go_to_the_score_then_to_the_earlier_record() -> None:
-    instance = [truth(square(5, 5))]
-    assert paired_records(instance, [found(square(6, 5), 0.5), found(square(4, 5), 0.7)]) == [1]
-    assert paired_records(instance, [found(square(6, 5), 0.7), found(square(4, 5), 0.7)]) == [0]
-
-
-def test_class_image_and_crowd_decide_who_may_match() -> None:
-    records = [found(square(5, 5), category_id=2), found(square(5, 5), image_id=2)]
-    assert paired_records([truth(square(5, 5))], records) == []
-    assert paired_records([truth(square(5, 5), iscrowd=1)], [found(square(5, 5))]) == []
-
-
 def test_scores_by_hand() -> None:
     # Truth 10x10 at (5, 5), found one column to the right: IoU 90/110. d = max(1, round(.02 * 72.1)) = 1: bands of 36
     # pixels that share rows 5 and 14 in columns 6..14, 2 * 9 = 18 of 36 + 36 - 18 = 54. Boundaries lie 1 px apart: F@2px = 1.
     instances = document(truth(square(5, 5)))
     records = [found(square(6, 5))]
-    scores = score_records(records, match_pairs(records, instances))
-    assert scores.iou.tolist() == [90 / 110]
-    assert scores.boundary_iou.tolist() == [18 / 54]
-    assert scores.boundary_f.tolist() == [1.0]
+    evaluation = Evaluation(check(records, instances), prepare_annotations(instances, "ann.json"))
+    assert evaluation.scores(evaluation.pairs).tolist() == [[90 / 110, 18 / 54, 1.0]]
+    assert [evaluation.column(metric).tolist() for metric in PAIR_METRICS] == [[90 / 110], [18 / 54], [1.0]]
 
 
 def test_pairs_stay_those_of_the_coarse_file() -> None:
-    annotations = check_annotations(document(truth(square(5, 5)), truth(square(30, 20), image_id=2)), "ann.json")
+    annotations = prepare_annotations(document(truth(square(5, 5)), truth(square(30, 20), image_id=2)), "ann.json")
     coarse = check([found(square(6, 5)), found(square(31, 20), image_id=2)], annotations)
     refined = check([found(square(5, 5)), found(square(45, 20), image_id=2)], annotations)  # the second one got lost
-    case = Case(coarse, annotations, PROTOCOLS["coco"])
-    summary = evaluate({Case: Case(refined, annotations, PROTOCOLS["coco"], case)}, {Case: case})
+    before = Evaluation(coarse, annotations)
+    summary = evaluate({Evaluation: Evaluation(refined, annotations, coarse=before)}, {Evaluation: before})
     row = summary.rows["IoU/matched"]
     assert (summary.pairs, summary.images_with_pairs) == (2, 2)
     assert row.value == pytest.approx(0.5)
@@ -93,7 +63,12 @@ def test_pairs_stay_those_of_the_coarse_file() -> None:
     # Drawing two images of two: the mean change is that of either alone (each 1/4) or of both.
     assert row.interval == pytest.approx((-90 / 110, 1 - 90 / 110))
     assert summary.shares is not None
-    assert (summary.shares.improved, summary.shares.unchanged, summary.shares.harmed, summary.shares.harmed_clearly) == (0.5, 0, 0.5, 0.5)
+    assert (
+        summary.shares.improved,
+        summary.shares.unchanged,
+        summary.shares.harmed,
+        summary.shares.harmed_clearly,
+    ) == (0.5, 0, 0.5, 0.5)
 
 
 def test_shares_meet_their_thresholds() -> None:
@@ -102,15 +77,39 @@ def test_shares_meet_their_thresholds() -> None:
 
 
 def test_a_comparison_needs_no_order_among_images() -> None:
-    pairs = [Pair(image, {}, 0, 0) for image in (9, "a", 9)]
-    zeros, ones = np.zeros(3), np.ones(3)
-    comparison = compare(PairScores(zeros, zeros, zeros), PairScores(ones, zeros, ones / 2), pairs)
-    means = {name: change.mean for name, change in comparison.changes.items()}
-    assert means == {"iou": 1, "boundary_iou": 0, "boundary_f": 0.5}
+    images = [{"id": key, "file_name": f"{key}.png", "height": FRAME[0], "width": FRAME[1]} for key in (9, "a")]
+    annotations = {
+        **document(truth(square(5, 5)) | {"image_id": 9}, truth(square(5, 5)) | {"image_id": "a"}),
+        "images": images,
+    }
+    before = [found(square(6, 5)) | {"image_id": key} for key in (9, "a")]
+    after = [found(square(5, 5)) | {"image_id": key} for key in (9, "a")]
+    comparison = compared(before, after, annotations)
+    assert comparison.changes["iou"].mean == pytest.approx(20 / 110)
+    assert comparison.changes["boundary_f"].mean == 0
 
 
 def check(records: list[Record], annotations: dict[str, Any]) -> Detections:
-    return check_detections(records, annotations, "results.json")
+    return prepare_detections(records, annotations, "results.json")
+
+
+def compared(before: list[Record], after: list[Record], annotations: dict[str, Any]) -> Comparison:
+    return compare(check(before, annotations), check(after, annotations), prepare_annotations(annotations, "ann.json"))
+
+
+def test_a_row_names_the_record_and_its_scores() -> None:
+    annotations = document(truth(square(5, 5), id=70), truth(square(30, 20), category_id=2, id=71))
+    coarse = [found(square(0, 25), 0.9), found(square(31, 20), 0.5, category_id=2), found(square(6, 5), 0.75)]
+    rows = compared(coarse, [*coarse[:2], found(square(5, 5), 0.75)], annotations).rows
+    assert [(row.record, row.annotation_id, row.category, row.score, row.size) for row in rows] == [
+        (2, 70, "a", 0.75, "small"),
+        (1, 71, "b", 0.5, "small"),
+    ]
+    # Shifted by one: 90 of 110 pixels.
+    assert (rows[0].before["iou"], rows[0].after["iou"], rows[0].after["boundary_f"]) == (pytest.approx(90 / 110), 1, 1)
+    assert rows[0].gain == pytest.approx(20 / 110)
+    assert rows[1].gain == 0
+    assert rows[0].to_dict()["iou_after"] == 1
 
 
 def test_files_that_do_not_belong_together() -> None:
@@ -127,7 +126,11 @@ def test_files_that_do_not_belong_together() -> None:
 
 def test_an_unreadable_mask_counts_as_empty() -> None:
     annotations = document(truth(square(5, 5)))
-    broken = [found({"size": list(FRAME), "counts": "x"}), found("no mask"), found(encode_mask(BoxMask.from_frame(np.ones((3, 3)))))]
+    broken = [
+        found({"size": list(FRAME), "counts": "x"}),
+        found("no mask"),
+        found(encode_mask(BoxMask.from_frame(np.ones((3, 3))))),
+    ]
     detections = check([found(square(5, 5)), *broken], annotations)
     assert (len(detections.records), detections.unreadable) == (4, 3)
     assert [record["area"] for record in detections.records] == [100, 0, 0, 0]
@@ -144,9 +147,9 @@ def test_unreadable_masks_are_named_up_to_the_third() -> None:
 
 
 def test_detections_elsewhere_are_left_out() -> None:
-    annotations = check_annotations(document(truth(square(5, 5))), "ann.json")
+    annotations = prepare_annotations(document(truth(square(5, 5))), "ann.json")
     elsewhere = found({"size": [7, 7], "counts": "x"}, image_id=77)
-    summary = evaluate({Case: Case(check([elsewhere, found(square(5, 5))], annotations), annotations, PROTOCOLS["coco"])})
+    summary = evaluate({Evaluation: Evaluation(check([elsewhere, found(square(5, 5))], annotations), annotations)})
     assert summary.pairs == 1
     assert summary.rows["AP/COCO"].value == pytest.approx(1)
     with pytest.raises(BPRError, match="got none"):
@@ -161,7 +164,14 @@ def test_records_need_class_and_score(key: str) -> None:
         check([record], document())
 
 
-BAD_VALUES = [("score", "high"), ("score", float("nan")), ("score", None), ("score", 10**400), ("image_id", [1]), ("category_id", None)]
+BAD_VALUES = [
+    ("score", "high"),
+    ("score", float("nan")),
+    ("score", None),
+    ("score", 10**400),
+    ("image_id", [1]),
+    ("category_id", None),
+]
 
 
 @pytest.mark.parametrize(("key", "value"), BAD_VALUES)
@@ -176,17 +186,20 @@ def test_annotations_need_class_and_size() -> None:
     del no_class["annotations"][0]["category_id"]
     del no_size["images"][0]["height"]
     with pytest.raises(BPRError, match=r"ann.json: annotation 0: expected .*got no category_id"):
-        check_annotations(no_class, "ann.json")
+        prepare_annotations(no_class, "ann.json")
     with pytest.raises(BPRError, match="image 1: expected height and width"):
         check([found(square(5, 5))], no_size)
 
 
 def test_golden_numbers_on_davis(shared_data: Any) -> None:
     """YOLOv8n-seg on DAVIS val. Pairs and IoU: the data's README; F: this code with OpenCV 5.0, by XOR boundary and Euclidean disk."""
-    annotations = read_annotations(shared_data / "davis/annotations/instances_val.json")
-    detections = check(read_results(shared_data / "detections/davis_val.segm.json"), annotations)
-    pairs = match_pairs(detections.records, annotations)
-    means = score_records(detections.records, pairs).means()
-    assert len(pairs) == 61
-    assert means["iou"] == pytest.approx(0.838, abs=5e-4)
-    assert means["boundary_f"] == pytest.approx(0.4995, abs=5e-5)
+    annotations = prepare_annotations(
+        read_annotations(shared_data / "davis/annotations/instances_val.json"), "ann.json"
+    )
+    evaluation = Evaluation(
+        check(read_results(shared_data / "detections/davis_val.segm.json"), annotations), annotations
+    )
+    iou, _, boundary_f = evaluation.scores(evaluation.pairs).mean(axis=0)
+    assert len(evaluation.pairs) == 61
+    assert iou == pytest.approx(0.838, abs=5e-4)
+    assert boundary_f == pytest.approx(0.4995, abs=5e-5)
