@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr import DEFAULT_MODEL
+from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import at_least
 from bpr.cli.options import add_workers, progress_bar, versions_of
 
@@ -166,14 +166,14 @@ def pictures(args: argparse.Namespace) -> None:
 
 
 def schemes(args: argparse.Namespace) -> None:
-    from bpr.geometry.scheme import KINDS
+    from bpr.geometry.placement import SCHEMES
     from bpr.report.draw import write_image
     from bpr.report.schemes import draw_schemes
     from bpr.scenes import coarse_masks, paint_scene
 
     scene = paint_scene(args.seed)
     write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", args.seed)))
-    print(f"{len(scene.masks)} instances, {len(KINDS)} schemes -> {args.out}")
+    print(f"{len(scene.masks)} instances, {len(SCHEMES)} schemes -> {args.out}")
 
 
 def timing(args: argparse.Namespace) -> None:

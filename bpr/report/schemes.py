@@ -6,15 +6,14 @@ Legend: N instances, H W image, h w picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from bpr.geometry.boxes import intersect
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.proposals import patch_boxes
-from bpr.geometry.scheme import KINDS, PatchScheme
+from bpr.geometry.options import PatchSpec, Placement
+from bpr.geometry.placement import SCHEMES, patch_boxes
 from bpr.report.draw import HEADER, PALETTE, blank, draw_contour, framed, side_by_side, write_line
 
 WHITE = (255, 255, 255)
@@ -24,19 +23,18 @@ BRIGHTNESS = 0.4
 """Brightness of the image outside the patches."""
 
 
-def draw_schemes(image: np.ndarray, masks: Sequence[BoxMask], scheme: PatchScheme | None = None) -> np.ndarray:
+def draw_schemes(image: np.ndarray, masks: Sequence[BoxMask]) -> np.ndarray:
     """(h, w, 3) uint8 RGB: one panel per scheme, with every patch and the outlines of the coarse masks.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        scheme: the sizes of the patches; its kind is ignored.
     """
-    scheme = scheme or PatchScheme()
-    return framed(side_by_side([_panel(image, masks, replace(scheme, kind=kind), kind) for kind in KINDS]))
+    panels = [_panel(image, masks, Placement(name), scheme.title) for name, scheme in SCHEMES.items()]
+    return framed(side_by_side(panels))
 
 
-def _panel(image: np.ndarray, masks: Sequence[BoxMask], scheme: PatchScheme, title: str) -> np.ndarray:
-    boxes = [patch_boxes(mask, scheme) for mask in masks]
+def _panel(image: np.ndarray, masks: Sequence[BoxMask], placement: Placement, title: str) -> np.ndarray:
+    boxes = [patch_boxes(mask, PatchSpec(), placement) for mask in masks]
     zoom = WIDTH / image.shape[1]
     # Smoothing removes texture and noise, which would hide thin lines.
     smooth = cv2.bilateralFilter(image, 9, 60, 5)

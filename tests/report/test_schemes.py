@@ -9,7 +9,7 @@ import numpy as np
 
 from bpr.cli.main import main
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.scheme import KINDS
+from bpr.geometry.placement import SCHEMES
 from bpr.report.draw import GAP, HEADER
 from bpr.report.schemes import WIDTH, draw_schemes
 
@@ -19,9 +19,9 @@ def test_a_panel_per_scheme_side_by_side() -> None:
     mask[100:300, 100:300] = True
     image = np.full((WIDTH, WIDTH, 3), (200, 40, 40), np.uint8)
     picture = draw_schemes(image, [BoxMask.from_frame(mask)])
-    assert picture.shape == (WIDTH + HEADER + 2 * GAP, len(KINDS) * (WIDTH + GAP) + GAP, 3)
+    assert picture.shape == (WIDTH + HEADER + 2 * GAP, len(SCHEMES) * (WIDTH + GAP) + GAP, 3)
     # The middle of a large object: no grid cell and no dense patch holds it, the instance's patch does.
-    middle = {kind: picture[GAP + HEADER + 200, GAP + n * (WIDTH + GAP) + 200].tolist() for n, kind in enumerate(KINDS)}
+    middle = {kind: picture[GAP + HEADER + 200, GAP + n * (WIDTH + GAP) + 200].tolist() for n, kind in enumerate(SCHEMES)}
     assert middle["instance"] == [200, 40, 40]
     assert len(set(middle["grid"])) == len(set(middle["dense"])) == 1
 
@@ -29,4 +29,4 @@ def test_a_panel_per_scheme_side_by_side() -> None:
 def test_the_command_writes_a_picture(tmp_path: Path) -> None:
     out = tmp_path / "schemes.png"
     assert main(["analyze", "schemes", "--out", str(out)]) == 0
-    assert cv2.imread(str(out)).shape[1] == len(KINDS) * (WIDTH + GAP) + GAP
+    assert cv2.imread(str(out)).shape[1] == len(SCHEMES) * (WIDTH + GAP) + GAP
