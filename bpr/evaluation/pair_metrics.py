@@ -88,11 +88,7 @@ class MaskPair:
         crop, reach = crop_around(truth), grow(mask.box, 1, mask.frame)
         if intersect(reach, crop) == reach:  # no boundary is cut
             return self.boundary_f
-        parts = []
-        for whole in (mask, truth):
-            pixels = whole.window(crop)
-            parts.append(BoxMask(pixels, 0, 0, (pixels.shape[0], pixels.shape[1])).trimmed())
-        return _boundary_f(*parts, truth.frame)
+        return _boundary_f(_cropped(mask, crop), _cropped(truth, crop), truth.frame)
 
 
 class MaskPairs:
@@ -126,6 +122,12 @@ def _boundary_f(mask: BoxMask, truth: BoxMask, frame: tuple[int, int] | None = N
     radii = [tolerance_in_pixels(tolerance, frame or truth.frame) for tolerance in TOLERANCES]
     counts = boundary_counts_at(mask, truth, radii)
     return {tolerance: count.f for tolerance, count in zip(TOLERANCES, counts, strict=True)}
+
+
+def _cropped(mask: BoxMask, box: Box) -> BoxMask:
+    """The part of the mask inside ``box``, which becomes its frame."""
+    pixels = mask.window(box)
+    return BoxMask(pixels, 0, 0, (pixels.shape[0], pixels.shape[1])).trimmed()
 
 
 def crop_around(truth: BoxMask) -> Box:

@@ -84,8 +84,10 @@ class Truth:
         return self._offered(results, new), self._offered(before, old), {"results": refined, "before": coarse}
 
     def _offered(self, path: str | Path, evaluation: Evaluation) -> Subjects:
-        folders = {CityscapesFolders: CityscapesFolders(Path(path), self.path)} if self.is_folder else {}
-        return {Evaluation: evaluation, **folders}
+        subjects: dict[type, Any] = {Evaluation: evaluation}
+        if self.is_folder:
+            subjects[CityscapesFolders] = CityscapesFolders(Path(path), self.path)
+        return subjects
 
     def _detections(self, path: str | Path) -> Detections:
         records = CityscapesFolder(Path(path)).records if self.is_folder else read_results(path)

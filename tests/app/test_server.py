@@ -29,7 +29,7 @@ from bpr.io.png import Palette, decode_labels, encode_png
 from tests.conftest import ROOT
 
 pytest.importorskip("flask", reason="the page of bpr app needs Flask (the [app] extra)")
-from bpr.app.server import MOST_BYTES, OWN, SCRIPTS, STYLES, listen, make_app
+from bpr.app.server import MOST_BYTES, ASSETS, SCRIPTS, STYLES, listen, make_app
 from bpr.app.work import MOST_PIXELS as DEFAULT_PIXELS
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_the_page_loads_from_nowhere_else(client: FlaskClient) -> None:
     for name in names:
         assert client.get(f"/{name}").status_code == 200
     assert client.get("/assets/server.py").status_code == client.get("/assets/../server.py").status_code == 404
-    for path in OWN.iterdir():
+    for path in ASSETS.iterdir():
         assert not re.search(r"https?://|@import|url\(|innerHTML", path.read_text(encoding="utf-8")), path
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from bpr.evaluation.comparison import PairRow, size_of
 
 from bpr.cli.main import main
+from bpr.evaluation.comparison import PairRow, size_of
 from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask

@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from bpr.evaluation.prepare import Detections
 
 from bpr.cli.main import main
 from bpr.errors import BPRError
+from bpr.evaluation.prepare import Detections
 from bpr.formats.convert import convert
 from bpr.geometry.rle import decode_mask
 from bpr.report.html.collect import collect_changes, collect_pairs
