@@ -91,7 +91,7 @@ def try_the_demo(page: Page) -> None:
 
 def refine(page: Page) -> None:
     page.get_by_role("button", name="Refine").click()
-    expect(page.get_by_role("slider", name="How much of the picture")).to_be_focused()
+    expect(page.get_by_role("slider", name="Share of the picture")).to_be_focused()
 
 
 def download(page: Page, folder: Path) -> tuple[str, np.ndarray]:

@@ -29,7 +29,7 @@ from bpr.io.png import Palette, decode_labels, encode_png
 from tests.conftest import ROOT
 
 pytest.importorskip("flask", reason="the page of bpr app needs Flask (the [app] extra)")
-from bpr.app.server import MOST_BYTES, ASSETS, SCRIPTS, STYLES, listen, make_app
+from bpr.app.server import ASSETS, MOST_BYTES, SCRIPTS, STYLES, listen, make_app
 from bpr.app.work import MOST_PIXELS as DEFAULT_PIXELS
 
 if TYPE_CHECKING:
