@@ -1,8 +1,8 @@
 """The server of the page: a Flask application without state, for a browser on the same machine.
 
-It receives a photo and a mask and answers with numbers and run lengths. Uploaded files never leave the machine and are gone
-when the request ends. The page may load only files of this server (Content-Security-Policy). Requests from pages of other
-sites are refused (Origin), and so are requests to other host names than this machine's own (Host).
+It receives a photo and a mask and answers with numbers and run lengths. Uploaded files never leave the machine and are
+gone when the request ends. The page may load only files of this server (Content-Security-Policy). Requests from pages
+of other sites are refused (Origin), and so are requests to other host names than this machine's own (Host).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SCRIPTS = {
     "compare.js": ASSETS,
     "app.js": ASSETS,
 }
-"""The files in the order in which the page loads them, and their folders. The app shares its style and drawing with the report."""
+"""The files and their folders, in the order in which the page loads them. The app draws with the report's code."""
 DEMO_SEED = 7
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' blob: data:; script-src 'self'; style-src 'self'; "
@@ -164,7 +164,9 @@ def demo_files() -> dict[str, bytes]:
 
 
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
-    """A server that listens on a port; call its ``serve_forever``. Port 0 takes a free one, which ``server.port`` names.
+    """A server that listens on a port; call its ``serve_forever``.
+
+    Port 0 takes a free one, which ``server.port`` names.
 
     Raises:
         BPRError: the host is not an address of this machine, or the port is taken.

@@ -91,7 +91,8 @@ def refine(refiner: Refiner, photo: np.ndarray, mask: GivenMask) -> RefinedMask:
     if mask.numbers.shape != photo.shape[:2]:
         wanted, got = _size(photo.shape[:2]), _size(mask.numbers.shape)
         raise BadMask(
-            f"{mask.name}: expected {wanted} pixels (width x height) as the photo, got {got}; save it at the photo's size"
+            f"{mask.name}: expected {wanted} pixels (width x height) as the photo, got {got}; "
+            "save it at the photo's size"
         )
     start = time.perf_counter()
     refined = refiner(photo, mask.numbers, return_patches=True)

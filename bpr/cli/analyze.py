@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from bpr.report.analyses.gallery import Gallery
 
 HELP = "the paper's analyses: upper bound, scatter, failures, patches, images, schemes, timing"
-EXAMPLE = "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.json"
+EXAMPLE = (
+    "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images "
+    "--out failures.json"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,7 @@
-"""``bpr demo``: refine painted scenes with exact ground truth, measure and draw them. It needs no download and no data set."""
+"""``bpr demo``: refine painted scenes with exact ground truth, measure and draw them.
+
+It needs no download and no data set.
+"""
 
 from __future__ import annotations
 

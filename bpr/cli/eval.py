@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from bpr.evaluation.tables import TextTable
 
 HELP = "score masks against ground truth, before and after refinement"
-EXAMPLE = "bpr eval refined.segm.json --ann instances.json --before results.segm.json --out summary.json --markdown summary.md"
+EXAMPLE = (
+    "bpr eval refined.segm.json --ann instances.json --before results.segm.json --out summary.json "
+    "--markdown summary.md"
+)
 PACKAGES = ("bpr", "numpy", "pycocotools", "opencv-python-headless", "faster-coco-eval", "cityscapesscripts", "lvis")
 LOG_WIDTH = 160
 """Columns of the tables if the output is no terminal."""
@@ -75,9 +78,8 @@ def run(args: argparse.Namespace) -> int:
             file.write(to_markdown(summary, problems, truth.protocol))
     if args.save_per_instance:
         if not coarse or Evaluation not in refined:
-            raise BPRError(
-                "--save-per-instance: expected detections and --before, got none; a line compares one mask before and after"
-            )
+            remedy = "a line compares one mask before and after"
+            raise BPRError(f"--save-per-instance: expected detections and --before, got none; {remedy}")
         Comparison(coarse[Evaluation], refined[Evaluation]).write_csv(args.save_per_instance)
     return 0
 

@@ -46,7 +46,7 @@ def accuracy_radii(frame: tuple[int, int]) -> list[int]:
 
 
 def band_accuracy(predicted: Mask, truth: Mask, radius: int) -> BandAccuracy:
-    """The accuracy where the morphological gradient of the true mask, by an ellipse 2 ``radius`` + 1 pixels wide, is set.
+    """The accuracy where the true mask's morphological gradient, by an ellipse 2 ``radius`` + 1 pixels wide, is set.
 
     >>> truth = np.zeros((5, 5), bool); truth[:, :2] = True
     >>> band_accuracy(np.zeros((5, 5), bool), truth, 1)  # the band is columns 1 and 2; column 2 is correct
@@ -83,7 +83,7 @@ def trimap_overlap(predicted: Mask, truth: Mask, band: int = BAND) -> Overlap:
 
 
 def _gradient(mask: np.ndarray, element: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels from which the element reaches foreground and background; pixels beyond the window are neither."""
+    """(h, w) bool: pixels from which the element reaches both foreground and background inside the window."""
     if not mask.size:
         return mask
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, element).view(bool)

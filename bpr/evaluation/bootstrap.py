@@ -105,7 +105,8 @@ class Ratios:
 def interval(before: Resampled, after: Resampled, resamples: int | None = None, seed: int = 0) -> tuple[float, float]:
     """95 % percentile interval of after - before; both numbers are computed for the same resampled images.
 
-    Images are drawn and not masks: masks of one image are not independent, and drawing them would make the interval too narrow.
+    Images are drawn and not masks: masks of one image are not independent, and drawing them would make the interval too
+    narrow.
 
     Args:
         before, after: both must have a value.

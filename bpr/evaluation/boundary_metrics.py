@@ -1,4 +1,6 @@
-"""How well two masks agree, overall and along their boundary. Functions return counts, which can be summed; ratios follow.
+"""How well two masks agree, overall and along their boundary.
+
+Functions return counts, which can be summed; ratios follow.
 
 Legend: H W frame, h w window. A mask is an (H, W) bool array or a :class:`BoxMask`. Only the boxes of the masks are
 processed; the numbers are those of the full frame.
@@ -38,7 +40,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class BoundaryCounts:
-    """Boundary pixels of a prediction and of the ground truth, and how many of each lie within the tolerance of the other."""
+    """Boundary pixels of a prediction and of the truth, and how many of each are within the tolerance of the other."""
 
     predicted: int
     predicted_near: int
@@ -174,7 +176,7 @@ def _near(first: np.ndarray, second: np.ndarray, radius: float) -> tuple[int, in
 
 
 def boundary_width(frame: tuple[int, int], ratio: float = 0.02) -> int:
-    """The width in pixels of the band of :func:`boundary_band`: ``ratio`` of the diagonal of the frame (H, W), at least 1.
+    """The width in pixels of a :func:`boundary_band`: ``ratio`` of the diagonal of the frame (H, W), at least 1.
 
     >>> boundary_width((480, 640)), boundary_width((20, 20))
     (16, 1)
@@ -183,7 +185,7 @@ def boundary_width(frame: tuple[int, int], ratio: float = 0.02) -> int:
 
 
 def boundary_band(mask: Mask, width: int) -> BoxMask:
-    """The mask's pixels within ``width`` pixels (chessboard distance) of its outside (Boundary IoU, CVPR 2021, section 4).
+    """The mask's pixels within ``width`` pixels (chessboard) of its outside (Boundary IoU, CVPR 2021, section 4).
 
     Everything beyond the frame is outside.
 

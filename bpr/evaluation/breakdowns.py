@@ -23,8 +23,8 @@ Means = dict[str, float]
 class Part:
     """The pairs of one class, size or score.
 
-    ``after`` and ``before`` are None without a pair; ``before`` and ``shares`` also without coarse masks; ``ap`` is measured
-    for classes only.
+    ``after`` and ``before`` are None without a pair; ``before`` and ``shares`` also without coarse masks; ``ap`` is
+    measured for classes only.
     """
 
     pairs: int
@@ -39,7 +39,9 @@ Breakdown = dict[str, Part]
 
 
 def breakdowns(evaluation: Evaluation, comparison: Comparison | None, with_ap: bool) -> dict[str, Breakdown]:
-    """Parts by name, under ``class``, ``size`` and ``score``. Parts without a pair are left out, except classes with an AP.
+    """Parts by name, under ``class``, ``size`` and ``score``.
+
+    Parts without a pair are left out, except classes with an AP.
 
     Args:
         evaluation: of the refined masks.

@@ -1,9 +1,10 @@
 """Cityscapes' instance AP by the official scripts.
 
-The scripts match and score. This module finds the files and averages the scores, so that known defects of the scripts do
-not reach a user:
+The scripts match and score. This module finds the files and averages the scores, so that known defects of the scripts
+do not reach a user:
 
-- They use removed names of numpy (see :mod:`bpr.evaluation.old_numpy`), and write JSON that cannot hold numpy's integers.
+- They use removed names of numpy (see :mod:`bpr.evaluation.old_numpy`), and write JSON that cannot hold numpy's
+  integers.
 - They look for files in the working directory.
 - They crash if no instance is detected and every prediction is ignored (cityscapesScripts, issue 89). The AP is then 0.
 """
@@ -32,7 +33,7 @@ OVERLAPS = np.arange(0.5, 1.0, 0.05)
 
 
 def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
-    """``AP`` and ``AP50``, and those of every class as ``AP/car``, ``AP50/car``, ...; in [0, 1], or -1 without an instance.
+    """``AP`` and ``AP50``, and for each class ``AP/car``, ``AP50/car``, ...; in [0, 1], or -1 without an instance.
 
     Args:
         predictions: folder of instance lists and PNGs.
@@ -46,7 +47,8 @@ def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
     missing = [stem for stem in truths if stem not in lists]
     if missing:
         raise BPRError(
-            f"{predictions}: expected a list (<stem>_pred.txt, which may be empty) for every image, got none for {missing[0]}"
+            f"{predictions}: expected a list (<stem>_pred.txt, which may be empty) for every image, "
+            f"got none for {missing[0]}"
         )
     args = SimpleNamespace(instLabels=[], overlaps=OVERLAPS, **_ranges())
     scripts.setInstanceLabels(args)

@@ -1,4 +1,6 @@
-"""One comparison of coarse masks, refined masks and ground truth. ``bpr eval``, its CSV, the report and the analyses read it.
+"""The comparison of coarse masks, refined masks and ground truth.
+
+``bpr eval``, its CSV, the report and the analyses all read it.
 
 Legend: N matched pairs, in the order of :func:`bpr.evaluation.matching.match_pairs`.
 """
@@ -37,7 +39,12 @@ SMALL, MEDIUM = 32**2, 96**2
 
 @dataclass(frozen=True)
 class Protocol:
-    """Whose rules the numbers follow: the label of COCO's numbers, and the band of Boundary IoU as a share of the diagonal."""
+    """Whose rules the numbers follow.
+
+    Attributes:
+        label: names COCO's numbers.
+        ratio: width of the band of Boundary IoU as a share of the diagonal.
+    """
 
     label: str
     ratio: float
@@ -60,12 +67,15 @@ class TruePositives(NamedTuple):
 
 
 class Evaluation:
-    """The detections of one results file beside the ground truth. What several metrics need is computed once, when first read.
+    """The detections of one results file beside the ground truth.
+
+    What several metrics need is computed once, when first read.
 
     Args:
         detections: from :func:`bpr.evaluation.prepare.prepare_detections`.
         document: from :func:`bpr.evaluation.prepare.prepare_annotations`.
-        coarse: the evaluation of the masks before refinement, whose matched pairs this one uses. By default its own pairs.
+        coarse: the evaluation of the masks before refinement, whose matched pairs this one uses. By default its own
+            pairs.
     """
 
     def __init__(
@@ -346,7 +356,8 @@ def check_aligned(before: Detections, after: Detections) -> None:
     remedy = "pass the file that was refined and the one that came out of it"
     if len(before.records) != len(after.records):
         raise BPRError(
-            f"{after.name}: expected the {len(before.records)} records of {before.name}, got {len(after.records)}; {remedy}"
+            f"{after.name}: expected the {len(before.records)} records of {before.name}, "
+            f"got {len(after.records)}; {remedy}"
         )
     for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
         for key in ("image_id", "category_id"):

@@ -21,8 +21,8 @@ def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, f
 
     Args:
         records: prepared detections.
-        document: prepared LVIS annotations: images with ``neg_category_ids`` and ``not_exhaustive_category_ids``, categories
-            with ``frequency``.
+        document: prepared LVIS annotations: images with ``neg_category_ids`` and ``not_exhaustive_category_ids``,
+            categories with ``frequency``.
 
     Raises:
         BPRError: the package is not installed; the document is not LVIS.
@@ -61,7 +61,10 @@ def _check(document: Document) -> None:
 
 
 def _truth(evaluator: Any, document: Document) -> Any:
-    """The document as the package's index. The package numbers detections from 1 but takes the ids of annotations as they are."""
+    """The document as the package's index.
+
+    The package numbers detections from 1 but takes the ids of annotations as they are.
+    """
 
     class Truth(evaluator.LVIS):
         def _load_json(self, path: Any) -> Any:

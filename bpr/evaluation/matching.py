@@ -1,6 +1,7 @@
 """Which detection belongs to which annotated instance: three rules, all by mask IoU within one class of one image.
 
-- :meth:`GroundTruth.matches` gives every detection the instance that it overlaps most. Training data and the oracle use it.
+- :meth:`GroundTruth.matches` gives every detection the instance that it overlaps most. Training data and the oracle use
+  it.
 - :func:`match_pairs` gives every instance the detection that overlaps it most. The metrics of matched pairs use it.
 - :func:`match_by_masks` and :func:`match_by_boundaries` match one to one, the highest score first. That is pycocotools'
   matching, and AP uses it.
@@ -55,7 +56,9 @@ def _rle_iou(first: Sequence[Any], second: Sequence[Any]) -> np.ndarray:
 
 
 class GroundTruth:
-    """The instances of an annotation file by image and class, without crowds. Each mask is decoded when it is first used.
+    """The instances of an annotation file by image and class, without crowds.
+
+    Each mask is decoded when it is first used.
 
     Raises:
         BPRError: an annotation without an image or a class.
@@ -112,7 +115,7 @@ class GroundTruth:
         return [(self.annotations(*key)[index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
 
     def _best(self, records: Sequence[Record]) -> list[tuple[ClassOfImage, int, float]]:
-        """For every record its image and class, the index of the best instance among theirs, and the IoU, 0 if there is none."""
+        """For every record its image and class, the index of the best instance of those, and the IoU, 0 without one."""
         groups: dict[ClassOfImage, list[int]] = defaultdict(list)
         for index, record in enumerate(records):
             if is_id(record["image_id"]) and is_id(record.get("category_id")):
@@ -136,7 +139,8 @@ class Pair:
     """An annotated instance and the record that detected it.
 
     Attributes:
-        annotation: prepared by :func:`bpr.evaluation.prepare.prepare_annotations`; ``annotation_index`` is its place in the file.
+        annotation: prepared by :func:`bpr.evaluation.prepare.prepare_annotations`; ``annotation_index`` is its place in
+            the file.
         record: the index of the record.
     """
 
@@ -154,8 +158,8 @@ class Pair:
 def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
     """For every instance that is no crowd its best detection of the same class, if there is one.
 
-    The best detection has the highest mask IoU (at least PAIR_IOU) among the records of score PAIR_SCORE or more. Of equal
-    ones the higher score wins, then the earlier record.
+    The best detection has the highest mask IoU (at least PAIR_IOU) among the records of score PAIR_SCORE or more. Of
+    equal ones the higher score wins, then the earlier record.
 
     Args:
         records: prepared detections.
@@ -200,8 +204,8 @@ def match_by_masks(records: Sequence[Record], document: Document) -> COCOeval:
 def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
     """pycocotools' matching by the smaller of mask IoU and Boundary IoU (Boundary IoU, CVPR 2021), not yet accumulated.
 
-    A crowd is matched by mask IoU alone. The Boundary IoU is computed only where the mask IoU allows a match; classes and
-    images without such a pair keep their matching.
+    A crowd is matched by mask IoU alone. The Boundary IoU is computed only where the mask IoU allows a match; classes
+    and images without such a pair keep their matching.
 
     Args:
         masks: from :func:`match_by_masks`.
@@ -235,8 +239,8 @@ def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
 def coco_index(records: Sequence[Record], document: Document, index: Any = COCO) -> tuple[Any, Any]:
     """Annotations and detections as ``index`` objects: pycocotools' COCO or a class like it.
 
-    An item's id is its place in the list, counted from 1, because pycocotools writes 0 for "no match". Detections in images
-    that the document does not list are left out.
+    An item's id is its place in the list, counted from 1, because pycocotools writes 0 for "no match". Detections in
+    images that the document does not list are left out.
     """
     frames = image_frames(document)
     truths = [{**item, "id": number} for number, item in enumerate(document["annotations"], 1)]

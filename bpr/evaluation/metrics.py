@@ -1,7 +1,7 @@
 """The metrics of ``bpr eval``, one row each. A metric gives named numbers, each of which can be resampled or is fixed.
 
-The name of a number tells what it is, its tolerance and its protocol: ``F@2px/matched``, ``BoundaryAP@0.005/COCO-style on
-Cityscapes``.
+The name of a number tells what it is, its tolerance and its protocol: ``F@2px/matched``, ``BoundaryAP@0.005/COCO-style
+on Cityscapes``.
 """
 
 from __future__ import annotations

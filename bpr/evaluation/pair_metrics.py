@@ -35,8 +35,8 @@ class PairMetric:
 
     Attributes:
         name: names its columns in CSV and JSON.
-        label: names it in the tables of ``bpr eval``, with its tolerance. ``{ratio}`` stands for the width of the boundary
-            band, which the protocol sets.
+        label: names it in the tables of ``bpr eval``, with its tolerance. ``{ratio}`` stands for the width of the
+            boundary band, which the protocol sets.
         title: its heading in the report.
         measure: computes it.
         higher_is_better: False for a measure of error.
@@ -52,8 +52,8 @@ class PairMetric:
 class MaskPair:
     """A mask and its ground truth, with the numbers that several metrics share.
 
-    A number is computed when it is first read, and kept. The decoded masks are not kept, so that hundreds of thousands of
-    pairs fit into memory.
+    A number is computed when it is first read, and kept. The decoded masks are not kept, so that hundreds of thousands
+    of pairs fit into memory.
     """
 
     def __init__(self, pairs: MaskPairs, record: int, annotation: int) -> None:
@@ -118,7 +118,7 @@ class MaskPairs:
 
 
 def _boundary_f(mask: BoxMask, truth: BoxMask, frame: tuple[int, int] | None = None) -> dict[float, float]:
-    """F by tolerance; a tolerance that is a share of the diagonal refers to ``frame``, by default the frame of the masks."""
+    """F by tolerance. Shares of the diagonal refer to ``frame``, by default the frame of the masks."""
     radii = [tolerance_in_pixels(tolerance, frame or truth.frame) for tolerance in TOLERANCES]
     counts = boundary_counts_at(mask, truth, radii)
     return {tolerance: count.f for tolerance, count in zip(TOLERANCES, counts, strict=True)}
@@ -144,4 +144,4 @@ PAIR_METRICS = [
         "boundary_f", f"F@{TOLERANCE}px", f"Boundary F at {TOLERANCE} px", lambda pair: pair.boundary_f[TOLERANCE]
     ),
 ]
-"""The change of the first one, the mask IoU, is the gain of a pair and decides whether refinement improved or harmed it."""
+"""The change of the first one, the mask IoU, is the gain of a pair: it decides between improved and harmed."""

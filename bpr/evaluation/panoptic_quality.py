@@ -18,7 +18,7 @@ Segment = dict[str, Any]
 MATCH_IOU = 0.5
 """The IoU of a match is larger, so that no segment has two matches."""
 IGNORED_SHARE = 0.5
-"""A predicted segment without a match is ignored if more than this share of it lies on void and on crowds of its class."""
+"""A predicted segment without a match is ignored if a larger share of it lies on void and on crowds of its class."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Detections and annotations in the form that the metrics read: every key present, every mask an RLE, or one clear error."""
+"""Detections and annotations in the form that the metrics read: every key is present and every mask is an RLE."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def prepare_annotations(document: Document, name: str) -> Document:
         name: what to call the file in an error.
 
     Raises:
-        BPRError: an annotation without an image, a class or a readable mask, or with an invalid ``area`` or ``iscrowd``;
+        BPRError: an annotation without an image, a class or a readable mask, or with an invalid ``area`` or
+        ``iscrowd``;
             an image without a size.
     """
     frames, prepared = image_frames(document), []
@@ -71,7 +72,8 @@ def prepare_annotations(document: Document, name: str) -> Document:
             raise BPRError(f"{where}: iscrowd: expected 0 or 1, got {shown(annotation['iscrowd'])}")
         if annotation.get("area") is not None and not is_score(annotation["area"]):
             raise BPRError(
-                f"{where}: area: expected a number of pixels, got {shown(annotation['area'])}; correct it or leave it out"
+                f"{where}: area: expected a number of pixels, got {shown(annotation['area'])}; "
+                "correct it or leave it out"
             )
         if annotation["image_id"] not in frames:
             continue
@@ -101,8 +103,8 @@ def unlisted(items: Sequence[Record], document: Document, kind: str) -> list[str
 def prepare_detections(records: Iterable[Record], document: Document, name: str) -> Detections:
     """Detections for the metrics, in the order of ``records``.
 
-    A mask that cannot be read is replaced by an empty one: it counts as a miss. Detections in images that ``document`` does
-    not list stay as they are; the metrics ignore them.
+    A mask that cannot be read is replaced by an empty one: it counts as a miss. Detections in images that ``document``
+    does not list stay as they are; the metrics ignore them.
 
     Args:
         document: annotations, of which only the images are read.
@@ -123,7 +125,8 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
     if given and not listed:
         first = given[0]["image_id"]
         raise BPRError(
-            f"{name}: expected image_ids of the annotation file, got none (first: {first!r}); pass files of one data set"
+            f"{name}: expected image_ids of the annotation file, got none (first: {first!r}); "
+            "pass files of one data set"
         )
     sizes = [frames[given[index]["image_id"]] for index in listed]
     masks = compress_all([given[index].get("segmentation") for index in listed], sizes)
@@ -137,7 +140,7 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
 
 
 def _unreadable(records: Sequence[Record], indices: Sequence[int], frames: Frames) -> list[str]:
-    """A line that reports the records at ``indices``, whose masks cannot be read, and what is wrong with the first of them."""
+    """A line that reports the records at ``indices``, whose masks cannot be read, and the first reasons."""
     if not indices:
         return []
     reasons = [f"record {index}: {_reason(records[index], frames)}" for index in indices[:MOST_UNREADABLE_LISTED]]

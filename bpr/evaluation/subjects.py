@@ -34,15 +34,17 @@ class PanopticPair:
 
 
 Subjects = Mapping[type, Any]
-"""What one results file offers for metrics to measure, by type: an :class:`Evaluation`, CityscapesFolders or a PanopticPair."""
+"""What one results file offers to metrics, by type: an Evaluation, CityscapesFolders or a PanopticPair."""
 
 
 class Truth:
     """The ground truth of an evaluation, read once for all results files.
 
     Args:
-        path: a COCO or LVIS annotation file, a folder of Cityscapes' ``*_gtFine_instanceIds.png``, or COCO panoptic JSON.
-        protocol: a name of PROTOCOLS. By default Cityscapes' for a folder, LVIS' if the categories have a frequency, else COCO's.
+        path: a COCO or LVIS annotation file, a folder of Cityscapes' ``*_gtFine_instanceIds.png``, or COCO panoptic
+            JSON.
+        protocol: a name of PROTOCOLS. By default Cityscapes' for a folder, LVIS' if the categories have a frequency,
+            else COCO's.
     """
 
     def __init__(self, path: str | Path, protocol: str | None = None) -> None:
@@ -67,7 +69,7 @@ class Truth:
     def subjects(
         self, results: str | Path, before: str | Path | None
     ) -> tuple[Subjects, Subjects | None, dict[str, Detections]]:
-        """What ``results`` and the file or folder ``before`` it offer; and the detections of both by role, except panoptic ones.
+        """What ``results`` and ``before`` offer to metrics, and the detections of both by role, except panoptic ones.
 
         Raises:
             BPRError: the files do not fit the ground truth or each other.

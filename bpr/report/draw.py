@@ -42,9 +42,9 @@ PLACE_HEIGHT = 72
 def overlay(
     image: np.ndarray, masks: np.ndarray | Sequence[np.ndarray], alpha: float = 0.3, width: int = 2
 ) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: every (H, W) mask as a tint of strength ``alpha``, with a contour of ``width`` pixels on a dark line.
+    """(H, W, 3) uint8 RGB: every (H, W) mask as a tint of strength ``alpha`` with a contour ``width`` pixels wide.
 
-    The masks take the colours of the palette in turn.
+    A dark line below a contour makes it visible on any image. The masks take the colours of the palette in turn.
     """
     picture = image.copy()
     for index, mask in enumerate(masks):
@@ -73,7 +73,7 @@ def draw_contour(picture: np.ndarray, mask: np.ndarray, colour: Colour, width: i
 def before_after(
     image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, truth: np.ndarray | None = None
 ) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: coarse masks left, refined masks right, and below them the places where they differ most, enlarged.
+    """(h, w, 3) uint8 RGB: coarse masks, refined masks, and below them the places where they differ most, enlarged.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -1,4 +1,7 @@
-"""The page of ``bpr app`` in a real browser: every test also fails on a console message or a request to anywhere but the page's server."""
+"""The page of ``bpr app`` in a real browser.
+
+Every test also fails on a console message, and on a request to anything but the page's server.
+"""
 
 from __future__ import annotations
 

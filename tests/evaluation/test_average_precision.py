@@ -1,4 +1,4 @@
-"""AP and Boundary AP: hand-worked cases, pycocotools and faster-coco-eval as references, and files that would crash them."""
+"""AP and Boundary AP: hand-worked cases, two reference packages, and files that would crash them."""
 
 from __future__ import annotations
 
@@ -110,8 +110,9 @@ def test_real_detections_agree_with_both_references(shared_data: Path, name: str
 
 
 def test_boundary_precision_by_hand() -> None:
-    # Frame 40x60: d = round(.02 * 72.1) = 1. Squares of 10 px shifted by 1: mask IoU 90 / 110 = .82. Of the two rings of 36
-    # px, rows 0 and 9 share 9 each; between them each column pair is 1 apart, and none is shared: 18 / 54 = .33, no match.
+    # Frame 40x60: d = round(.02 * 72.1) = 1. Squares of 10 px shifted by 1: mask IoU 90 / 110 = .82. Of the two rings
+    # of 36 px, rows 0 and 9 share 9 each; between them each column pair is 1 apart, and none is shared: 18 / 54 = .33,
+    # no match.
     evaluation = evaluation_of([found(square(6, 5))], document(truth(square(5, 5))))
     assert evaluation.average_precisions["AP"].value == pytest.approx(0.7)
     assert average_precisions(evaluation.boundary_matching)["AP"].value == 0

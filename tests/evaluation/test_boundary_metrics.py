@@ -120,7 +120,8 @@ def test_boundary_iou_by_hand() -> None:
     first, second = np.zeros((8, 8), bool), np.zeros((8, 8), bool)
     first[1:5, 1:5] = True
     second[1:5, 2:6] = True
-    # Shared: rows 1 and 4, columns 2..4 (6 pixels); between them column 2 is inside of the first, column 4 of the second.
+    # Shared: rows 1 and 4, columns 2..4 (6 pixels); between them column 2 is inside of the first, column 4 of the
+    # second.
     assert boundary_overlap(first, second) == Overlap(6, 18)
     assert boundary_overlap(first, np.zeros((8, 8), bool)).iou == 0
     assert boundary_overlap(np.zeros((8, 8), bool), np.zeros((8, 8), bool)).iou == 1

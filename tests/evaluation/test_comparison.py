@@ -42,7 +42,8 @@ def document(*annotations: Record) -> dict[str, Any]:
 
 def test_scores_by_hand() -> None:
     # Truth 10x10 at (5, 5), found one column to the right: IoU 90/110. d = max(1, round(.02 * 72.1)) = 1: bands of 36
-    # pixels that share rows 5 and 14 in columns 6..14, 2 * 9 = 18 of 36 + 36 - 18 = 54. Boundaries lie 1 px apart: F@2px = 1.
+    # pixels that share rows 5 and 14 in columns 6..14, 2 * 9 = 18 of 36 + 36 - 18 = 54. Boundaries lie 1 px apart:
+    # F@2px = 1.
     instances = document(truth(square(5, 5)))
     records = [found(square(6, 5))]
     evaluation = Evaluation(check(records, instances), prepare_annotations(instances, "ann.json"))
@@ -192,7 +193,10 @@ def test_annotations_need_class_and_size() -> None:
 
 
 def test_golden_numbers_on_davis(shared_data: Any) -> None:
-    """YOLOv8n-seg on DAVIS val. Pairs and IoU: the data's README; F: this code with OpenCV 5.0, by XOR boundary and Euclidean disk."""
+    """YOLOv8n-seg on DAVIS val.
+
+    Pairs and IoU: the data's README; F: this code with OpenCV 5.0, by XOR boundary and Euclidean disk.
+    """
     annotations = prepare_annotations(
         read_annotations(shared_data / "davis/annotations/instances_val.json"), "ann.json"
     )

@@ -41,7 +41,8 @@ def test_matched_by_hand() -> None:
 
 
 def test_every_af_says_its_tolerance_and_aggregation() -> None:
-    # 2 px: every pixel of the boundary of a square lies within 2 px of that of the one shifted by 1; the diagonal is 72 px: 1 px.
+    # 2 px: every pixel of the boundary of a square lies within 2 px of that of the one shifted by 1; the diagonal is 72
+    # px: 1 px.
     evaluation = evaluation_of([found(square(8, 5)), SHIFTED[1]], TWO)
     matched = numbers("af-matched", evaluation)
     assert list(matched) == ["AF@1px/matched", "AF@2px/matched", "AF@3px/matched", "AF@0.00088diag/matched"]
@@ -58,7 +59,8 @@ def test_true_positives_are_those_of_each_threshold() -> None:
 
 
 def test_classes_are_merged_per_image() -> None:
-    # One truth of 20 px found as two halves side by side: merged they are it. Image 2 has a class that nobody annotated: 0.
+    # One truth of 20 px found as two halves side by side: merged they are it. Image 2 has a class that nobody
+    # annotated: 0.
     records = [
         found(square(5, 5, 10)),
         found(square(15, 5, 10)),
@@ -113,7 +115,8 @@ def test_degenerate_files_have_numbers(name: str) -> None:
 
 
 def test_ratios_of_groups() -> None:
-    # Group 0: 3 / 4; group 1: 1 / 1. With image 1 drawn twice and image 0 not at all: group 0 is 2 / 2 and group 1 is gone.
+    # Group 0: 3 / 4; group 1: 1 / 1. With image 1 drawn twice and image 0 not at all: group 0 is 2 / 2 and group 1 is
+    # gone.
     ratios = Ratios(np.array([1.0, 2.0, 1.0]), np.array([2.0, 2.0, 1.0]), np.array([0, 1, 0]), 3, np.array([0, 0, 1]))
     assert ratios.value == 0.875
     assert ratios.under(np.array([[0, 2, 0], [0, 0, 1]]))[0] == 1

@@ -21,7 +21,8 @@ def test_a_panel_per_scheme_side_by_side() -> None:
     picture = draw_schemes(image, [BoxMask.from_frame(mask)])
     assert picture.shape == (WIDTH + HEADER + 2 * GAP, len(SCHEMES) * (WIDTH + GAP) + GAP, 3)
     # The middle of a large object: no grid cell and no dense patch holds it, the instance's patch does.
-    middle = {kind: picture[GAP + HEADER + 200, GAP + n * (WIDTH + GAP) + 200].tolist() for n, kind in enumerate(SCHEMES)}
+    row, column = GAP + HEADER + 200, GAP + 200
+    middle = {kind: picture[row, column + n * (WIDTH + GAP)].tolist() for n, kind in enumerate(SCHEMES)}
     assert middle["instance"] == [200, 40, 40]
     assert len(set(middle["grid"])) == len(set(middle["dense"])) == 1
 

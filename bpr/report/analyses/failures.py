@@ -1,4 +1,4 @@
-"""Why refinement harmed a mask (supplement, section F): the object is tiny, the mask leaks, or the true boundary is far away."""
+"""Why refinement harmed a mask (supplement, section F): a tiny object, a leak, or a true boundary far away."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bpr.report.analyses.gallery import Gallery, View
 Reason = Literal["tiny", "leak", "far boundary", "other"]
 REASONS: tuple[Reason, ...] = ("tiny", "leak", "far boundary", "other")
 FAR = 16
-"""Pixels: a quarter of the paper's patch. A boundary farther away lies in the outer half of the patches, or in no patch."""
+"""Pixels: a quarter of the paper's patch. A boundary farther away lies in the outer half of patches, or in none."""
 FAR_SHARE = 0.1
 """The true boundary is far if more than this share of its pixels is."""
 LEAK_SHARE = 0.5
@@ -30,8 +30,8 @@ def reason(view: View) -> Reason:
     """The first rule that applies:
 
     - ``tiny``: the true object is small (below 32^2 pixels).
-    - ``leak``: at least half of the pixels that became wrong were added on another annotated object, or next to a part of the
-      coarse mask that was already too large (at most TOUCH pixels away).
+    - ``leak``: at least half of the pixels that became wrong were added on another annotated object, or next to a part
+      of the coarse mask that was already too large (at most TOUCH pixels away).
     - ``far boundary``: more than a tenth of the true boundary is farther than FAR pixels from the coarse boundary.
     - ``other``: none of these; for example, the ground truth is less exact than the refined mask.
     """
@@ -43,7 +43,7 @@ def reason(view: View) -> Reason:
 
 
 def far_share(coarse: BoxMask, truth: BoxMask) -> float:
-    """The share of the true boundary's pixels that are farther than FAR from the coarse boundary; 0 without a true boundary."""
+    """The share of the true boundary that is farther than FAR from the coarse boundary; 0 without a true boundary."""
     window = grow(enclosing(np.array([coarse.box, truth.box])), 1, truth.frame)
     near, edge = (boundary_map(mask.window(window)) for mask in (coarse, truth))
     if not edge.any():

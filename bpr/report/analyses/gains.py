@@ -1,4 +1,4 @@
-"""IoU before and after refinement, pair by pair (supplement, figure S7), and the gain of masks by their quality before."""
+"""The gains of masks, grouped by their IoU before refinement (beside figure S7 of the supplement)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Gain:
-    """The pairs whose IoU before refinement lies in ``low`` .. ``high``; ``changes`` are mean changes of PAIR_METRICS by name."""
+    """The pairs whose IoU before refinement lies in ``low`` .. ``high``; ``changes`` are means by PAIR_METRICS' names."""
 
     low: float
     high: float

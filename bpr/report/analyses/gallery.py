@@ -21,7 +21,7 @@ CACHED_IMAGES = 4
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A matched pair: its numbers, its (H, W, 3) uint8 RGB image, its masks, and the other annotated masks of the image."""
+    """A matched pair: numbers, (H, W, 3) uint8 RGB image, masks, and the other annotated masks of the image."""
 
     row: PairRow
     image: np.ndarray

@@ -1,4 +1,4 @@
-"""The supplement's pictures for any refined results: failures (figure S6), patches (figure S5), whole images (figure S4)."""
+"""The supplement's pictures for any results: failures (figure S6), patches (figure S5), whole images (figure S4)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
 
 
 def draw_changed_patches(gallery: Gallery, indices: Sequence[int], side: int) -> np.ndarray:
-    """A sheet of the squares of ``side`` pixels in which each mask changed most: image, coarse mask, refined mask, ground truth.
+    """A sheet of the squares of ``side`` pixels in which each mask changed most.
+
+    A tile shows image, coarse mask, refined mask and ground truth.
 
     Raises:
         BPRError: none of the masks changed.
@@ -73,7 +75,7 @@ def _patch_strip(view: View, box: Box) -> np.ndarray:
 
 
 def draw_images(gallery: Gallery, count: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """Image id and before/after picture of the ``count`` images whose pairs gained most boundary F in sum, the most first."""
+    """Image id and before/after picture of the ``count`` images whose pairs gained most boundary F in sum."""
     comparison, gain = gallery.comparison, defaultdict[Any, float](float)
     for row in gallery.rows:
         gain[row.image_id] += row.after["boundary_f"] - row.before["boundary_f"]

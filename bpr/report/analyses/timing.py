@@ -1,4 +1,4 @@
-"""How the time per image divides into extraction, network and reassembly (supplement, section C), reading, decoding and writing."""
+"""The time per image by part: extraction, network and reassembly (supplement, section C), reading and writing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def time_stages(
     refiner: Refiner,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Timing:
-    """Refine ``records`` and write them to a file. One thread runs one stage after the other, so that the parts add up."""
+    """Refine ``records`` and write them to a file.
+
+    One thread runs one stage after the other, so that the parts add up.
+    """
     refined, report = refine_records(records, images, refiner, workers=0, on_progress=on_progress)
     with TemporaryDirectory() as folder, report.clock.stage("write"):
         write_json(Path(folder) / "refined.json", refined)

@@ -1,4 +1,4 @@
-"""What a perfect refiner would reach (paper, table 1): the ground truth replaces the pixels near the coarse boundary."""
+"""What a perfect refiner reaches (paper, table 1): the ground truth replaces the pixels near the coarse boundary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = ("AP/", "AP50/", "BoundaryAP@", "IoU/", "BoundaryIoU@", "F@", "AF@2px")
 
 @dataclass(frozen=True)
 class Bound:
-    """The numbers, by name, of an oracle that corrects the pixels within ``reach`` of the boundary (None: in whole patches)."""
+    """The numbers by name of an oracle that corrects pixels up to ``reach`` from the boundary (None: whole patches)."""
 
     reach: int | None
     numbers: dict[str, float]
@@ -42,8 +42,8 @@ def upper_bounds(
 ) -> tuple[dict[str, float], list[Bound]]:
     """The numbers of the coarse masks, and of the masks that the oracle predictor makes of them in the whole pipeline.
 
-    The oracle knows, for every detection, the annotated instance of its class that it overlaps most. Missed objects and wrong
-    classes remain. All numbers of matched pairs use the pairs of the coarse masks.
+    The oracle knows, for every detection, the annotated instance of its class that it overlaps most. Missed objects and
+    wrong classes remain. All numbers of matched pairs use the pairs of the coarse masks.
     """
     matches = GroundTruth(document).matches(coarse.records)
     truths = {index: truth for index, (truth, _) in enumerate(matches) if truth is not None}

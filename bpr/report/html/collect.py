@@ -1,4 +1,4 @@
-"""The content of a report: every mask before and after refinement, and how well both fit the ground truth, if there is one."""
+"""The content of a report: every mask before and after refinement, compared with the ground truth if there is one."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
         name: what to call it in an error.
 
     Raises:
-        BPRError: the files do not hold the same detections or do not fit the annotations; no detection fits an annotation.
+        BPRError: the files do not hold the same detections or do not fit the annotations; no detection fits an
+        annotation.
     """
     prepared = prepare_annotations(document, name)
     coarse, refined = (prepare_detections(side.records, prepared, side.name) for side in (before, after))

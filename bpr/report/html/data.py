@@ -28,7 +28,8 @@ def report_data(has_truth: bool, instances: Sequence[dict[str, Any]]) -> dict[st
 def instance_data(instance: Instance, number: int, image_name: str, pictures: Pictures) -> dict[str, Any]:
     """One instance. Numbers are in percent or points.
 
-    ``masks`` holds counts strings of COCO's RLE over the width and height of the crop (``cut``). With a ground truth, ``pixels``
+    ``masks`` holds counts strings of COCO's RLE over the width and height of the crop (``cut``). With a ground truth,
+    ``pixels``
     counts the changed pixels: now right, wrongly added outside the object, and wrongly removed inside it.
 
     Args:

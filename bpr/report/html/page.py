@@ -26,7 +26,7 @@ MOST_PROBLEMS_SHOWN = 20
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A metric in [0, 1], or -1 where there is nothing to measure; ``interval`` bounds its change, if it was computed."""
+    """A metric in [0, 1], or -1 without anything to measure; ``interval`` bounds its change, if it was computed."""
 
     name: str
     before: float

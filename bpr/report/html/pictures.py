@@ -75,7 +75,10 @@ def grey_image(frame: tuple[int, int]) -> np.ndarray:
 
 
 def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
-    """Squares of a sixth of the (h, w) crop in which most pixels changed. Large crops are searched at a lower resolution."""
+    """Squares of a sixth of the (h, w) crop in which most pixels changed.
+
+    Large crops are searched at a lower resolution.
+    """
     side = min(max(SMALLEST_PLACE, max(changed.shape) // 6), *changed.shape)
     step = max(1, side // SMALLEST_PLACE)
     rows, columns = (length // step for length in changed.shape)

@@ -139,7 +139,8 @@ def test_the_stage_shows_what_is_wrong_where(desktop: Tab, report: Path) -> None
     picture = cv2.imdecode(np.frombuffer(page.locator("#stage").screenshot(), np.uint8), cv2.IMREAD_COLOR).astype(int)
     amber = picture[..., 2] > picture[..., 0] + 60
     before, after = np.array_split(amber, 2, axis=1)
-    # The mask before was the truth; the one after is 4 pixels too large: of 336 pixels about half lie right of the slider.
+    # The mask before was the truth; the one after is 4 pixels too large: of 336 pixels about half lie right of the
+    # slider.
     assert before.mean() < 0.005
     assert after.sum() / amber.size == pytest.approx(336 / 2 / 60**2, rel=0.5)
 

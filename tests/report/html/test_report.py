@@ -51,7 +51,8 @@ def test_every_mask_is_there_with_what_became_of_it(made: MadeSet, report: Path)
         "harmed",
         "improved",
     ]
-    # 43² - 40² pixels too many are gone; 44² - 40² are too many now; of a mask 38² the truth came and a pixel around it.
+    # 43² - 40² pixels too many are gone; 44² - 40² are too many now; of a mask 38² the truth came and a pixel around
+    # it.
     assert refined["pixels"] == {"fixed": 249, "leaked": 0, "lost": 0}
     assert harmed["pixels"] == {"fixed": 0, "leaked": 336, "lost": 0}
     assert grown["pixels"] == {"fixed": 40**2 - 38**2, "leaked": 41**2 - 40**2, "lost": 0}
