@@ -11,7 +11,8 @@ import pytest
 
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.formats.recognise import READERS, open_source
+from bpr.formats.recognise import open_source
+from bpr.formats.registry import FORMATS
 from bpr.io.png import read_labels, write_png
 from tests.formats import layouts
 
@@ -33,7 +34,7 @@ def pngs(folder: Path, *numbers: list[int]) -> Path:
     return folder / "pngs"
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_source_says_what_it_was_recognised_as(tmp_path: Path, name: str) -> None:
     images = layouts.photographs(tmp_path)
     source = LAYOUTS[name](tmp_path)

@@ -21,7 +21,7 @@ from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.labels import LabelPngs
+from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.yolo import YoloFolder
 from bpr.geometry.rle import compress, decode_mask
@@ -77,8 +77,8 @@ def of_entry(image_id: Any, name: str) -> np.ndarray:
     return read_image(ImageFolder(readers.scratch() / "images", [{"id": image_id, "file_name": name}]).path(image_id))
 
 
-def labels(path: Path) -> LabelPngs:
-    return LabelPngs(path, void=0)
+def labels(path: Path) -> MaskPngs:
+    return MaskPngs(path)
 
 
 def yolo(_: Path) -> YoloFolder:

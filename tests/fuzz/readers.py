@@ -24,7 +24,7 @@ from bpr.errors import LONGEST_LINE, BPRError
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import AnnotationFile, check_annotations, read_images
 from bpr.formats.ground_truth import GroundTruth
-from bpr.formats.labels import LabelPngs
+from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source
 from bpr.formats.yolo import YoloFolder
@@ -185,7 +185,7 @@ def label_png(data: bytes) -> None:
     """Bytes that begin as a PNG are taken as they are; of any others one is made."""
     content = data if data.startswith(SIGNATURE) else png(data)
     if _paints(content):
-        expect_one_line(lambda: LabelPngs(written("labels.png", content), void=0))
+        expect_one_line(lambda: MaskPngs(written("labels.png", content)))
 
 
 def image(data: bytes) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from bpr.geometry.rle import compress, decode_mask
 from bpr.io.image_header import stated_frame
-from bpr.limits import LARGEST_FRAME, MOST_CATEGORIES, check_categories, check_depth, is_frame, is_full
+from bpr.limits import LARGEST_FRAME, MOST_CATEGORIES, bytes_can_encode, check_categories, check_depth, is_frame
 from tests.conftest import ROOT
 from tests.fuzz.bombs import BOMBS
 
@@ -46,7 +46,7 @@ def test_a_large_scene_is_no_bomb() -> None:
 def test_a_black_png_of_one_bit_is_no_bomb() -> None:
     smallest = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 9]
     content = cv2.imencode(".png", np.zeros((6000, 6000), np.uint8), smallest)[1].tobytes()
-    assert is_full(6000, 6000, len(content))
+    assert bytes_can_encode(6000, 6000, len(content))
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".bmp", ".tif"])

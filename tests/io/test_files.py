@@ -40,6 +40,21 @@ def test_the_file_gets_the_users_ordinary_rights(tmp_path: Path) -> None:
     assert modes[0] == modes[1]
 
 
+def test_the_umask_of_the_process_is_never_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting it, even for a moment, would change the rights of files that other threads create at that moment."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "umask", None)
+            write_json(tmp_path / "written.json", 1)
+            with atomic_folder(tmp_path / "folder") as folder:
+                (folder / "inside").touch()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "written.json").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o750
+
+
 def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
     with atomic_open(tmp_path / "data.bin", "wb") as file:
         file.write(b"\x00\r\n\xff")
