@@ -15,8 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from bpr.formats.registry import FORMATS
 
     targets = [name for name, row in FORMATS.items() if row.target]
+    names = "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items())
     parser.add_argument("masks", help="masks: a JSON file, a PNG or a folder of any format")
-    parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
+    parser.add_argument("--format", choices=FORMATS, help=f"format of the masks (default: what their content says). {names}")
     parser.add_argument("--to", required=True, choices=targets, help="format to write")
     parser.add_argument("--ann", help="COCO file whose images list names the images and tells their sizes")
     parser.add_argument("--img-dir", help="folder of the images; YOLO labels alone need them")

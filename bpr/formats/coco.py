@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bpr.errors import BPRError, shown
-from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target
+from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
@@ -182,13 +182,6 @@ def _same_mask(record: Record, refined: Record) -> bool:
     return decode_mask(record["segmentation"], mask.frame).equals(mask)
 
 
-def _recognises_annotations(candidate: Candidate) -> bool:
-    """Whether the file is a JSON object with images or annotations."""
-    if candidate.is_json_list or not isinstance(candidate.document, dict):
-        return False
-    return bool({"images", "annotations"} & candidate.document.keys())
-
-
 def _write_new(record_set: RecordSet, out: Path) -> None:
     """Write the records as COCO results."""
     write_json(out, record_set.with_listed_ids())
@@ -208,7 +201,7 @@ COCO_ANNOTATIONS = Format(
     description="COCO and LVIS annotations",
     path=PathKind.JSON_FILE,
     signature="a COCO annotation file (an object with images and annotations)",
-    recognises=_recognises_annotations,
+    recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
     read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path),
     images_beside=lambda path: path.parent,
 )

@@ -56,6 +56,11 @@ class Candidate:
         """The parsed JSON."""
         return read_json(self.path, ANY_MASKS)
 
+    @property
+    def json_object(self) -> dict[str, Any]:
+        """The parsed JSON object; empty where the JSON is something else."""
+        return self.document if not self.is_json_list and isinstance(self.document, dict) else {}
+
     @cached_property
     def pngs(self) -> list[Path]:
         """The PNG that the path names, or all PNGs in the folder and below, sorted."""

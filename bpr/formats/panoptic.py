@@ -13,7 +13,7 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import check_annotations
-from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target
+from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.labels import number_masks
 from bpr.formats.source import Source, in_groups
 from bpr.geometry.masks import BoxMask
@@ -133,10 +133,6 @@ def is_panoptic(document: Any) -> bool:
     return any(isinstance(annotation, dict) and "segments_info" in annotation for annotation in annotations)
 
 
-def _recognises(candidate: Candidate) -> bool:
-    return not candidate.is_json_list and is_panoptic(candidate.document)
-
-
 def _write_new(record_set: RecordSet, out: Path) -> None:
     """Write panoptic JSON and PNGs; the segment ids of every image count from 1.
 
@@ -163,7 +159,7 @@ PANOPTIC = Format(
     description="COCO and Cityscapes panoptic segmentation",
     path=PathKind.JSON_FILE,
     signature="panoptic JSON (annotations with segments_info)",
-    recognises=_recognises,
+    recognises=lambda candidate: is_panoptic(candidate.json_object),
     precedence=1,  # the JSON is also an object with annotations
     read=lambda candidate, images: PanopticFile(candidate.document, candidate.path),
     exclusive=True,

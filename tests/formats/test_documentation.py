@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bpr.cli.main import main
+from bpr.formats.registry import FORMATS
 from tests.formats import layouts
 from tests.formats.test_round_trips import FOLDERS, JSON
 
@@ -24,6 +25,12 @@ def test_a_documented_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     _, *words = shlex.split(line)
     assert main([*words, *(["--strict"] if words[0] == "refine" else [])]) == 0
     assert Path(words[words.index("--out") + 1]).exists()
+
+
+def test_every_format_is_in_the_tables() -> None:
+    rows = [line.split("|")[1].strip(" `") for line in DOCS.read_text().splitlines() if line.startswith("| `")]
+    targets = [name for name, row in FORMATS.items() if row.target]
+    assert sorted(rows) == sorted([*FORMATS, *targets])
 
 
 def test_the_four_projects_of_the_paper_have_their_line() -> None:
