@@ -28,9 +28,9 @@ def test_a_documented_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_every_format_is_in_the_tables() -> None:
-    rows = [line.split("|")[1].strip(" `") for line in DOCS.read_text().splitlines() if line.startswith("| `")]
+    first_cells = [line.split("|")[1].strip(" `") for line in DOCS.read_text().splitlines() if line.startswith("| `")]
     targets = [name for name, row in FORMATS.items() if row.target]
-    assert sorted(rows) == sorted([*FORMATS, *targets])
+    assert sorted(cell for cell in first_cells if cell in FORMATS) == sorted([*FORMATS, *targets])
 
 
 def test_the_four_projects_of_the_paper_have_their_line() -> None:
