@@ -1,4 +1,4 @@
-"""Every command of docs/formats.md runs on a sample in exactly the layout that the project writes."""
+"""docs/formats.md names every format, and its commands run on samples in the layouts that the projects write."""
 
 from __future__ import annotations
 

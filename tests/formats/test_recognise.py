@@ -30,7 +30,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
 
 
 def pngs(folder: Path, *numbers: list[int]) -> Path:
-    """A folder with a PNG of each list of numbers, in stripes."""
+    """A folder with one PNG per list of numbers, which are painted as stripes."""
     for index, stripes in enumerate(numbers):
         write_png(folder / "pngs" / f"{index}.png", np.repeat(np.array([stripes], np.uint8), 6, axis=1).repeat(9, axis=0))
     return folder / "pngs"

@@ -1,4 +1,4 @@
-"""Small files that ask for much are refused in one line, within a second and 200 MiB; large honest ones are not."""
+"""Small files that demand much are refused in one line, within a second and 200 MiB; large real ones are not."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_a_black_png_of_one_bit_is_no_bomb() -> None:
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".bmp", ".tif"])
 @pytest.mark.parametrize("quality", [[], [cv2.IMWRITE_WEBP_QUALITY, 101, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]])
 @pytest.mark.parametrize("shape", [(1, 1, 3), (37, 61, 3), (300, 2)])
-def test_the_header_says_the_size(ending: str, quality: list[int], shape: tuple[int, ...]) -> None:
-    own = quality if ending in (".jpg", ".webp") else []
-    assert stated_frame(cv2.imencode(ending, np.zeros(shape, np.uint8), own)[1].tobytes()) == shape[:2]
+def test_the_header_states_the_size(ending: str, quality: list[int], shape: tuple[int, ...]) -> None:
+    options = quality if ending in (".jpg", ".webp") else []
+    assert stated_frame(cv2.imencode(ending, np.zeros(shape, np.uint8), options)[1].tobytes()) == shape[:2]
 
 
 def test_the_largest_data_sets_fit() -> None:

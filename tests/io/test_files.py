@@ -61,14 +61,14 @@ def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "data.bin").read_bytes() == b"\x00\r\n\xff"
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BPRError, match="cannot write there"):
         write_json(tmp_path / "file" / "value.json", 1)
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe\x00", b"[" * 100_000])
-def test_what_is_no_json_is_one_line(tmp_path: Path, content: bytes | None) -> None:
+def test_invalid_json_is_a_one_line_error(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(content)
     with pytest.raises(BPRError, match=r"not valid JSON.*expected a value"):
@@ -99,7 +99,7 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one_and_no_litter(tmp_path:
     assert os.listdir(tmp_path) == ["out"]
 
 
-def test_an_empty_folder_is_taken_and_a_file_is_not(tmp_path: Path) -> None:
+def test_an_empty_folder_is_replaced_and_a_file_is_not(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with atomic_folder(tmp_path / "empty") as folder:
         (folder / "new").touch()
@@ -116,7 +116,7 @@ def pipe(path: Path) -> None:
 
 
 def device(path: Path) -> None:
-    """A node of our own, with the numbers of /dev/null."""
+    """A device node with the numbers of /dev/null."""
     try:
         os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
     except PermissionError:
@@ -195,7 +195,7 @@ def own_link(out: Path) -> None:
 
 
 @pytest.mark.parametrize("add", [own_file, own_link])
-def test_what_others_put_into_a_folder_of_ours_keeps_it(tmp_path: Path, add: Callable[[Path], None]) -> None:
+def test_a_folder_with_files_of_the_user_is_not_replaced(tmp_path: Path, add: Callable[[Path], None]) -> None:
     out = tmp_path / "out"
     written(out, "b", "sub/a\n\udc80")
     written(out, "sub/c")
@@ -208,14 +208,14 @@ def test_what_others_put_into_a_folder_of_ours_keeps_it(tmp_path: Path, add: Cal
     assert sorted(os.listdir(out)) == [MARK, "b"]
 
 
-def test_what_comes_into_the_folder_while_it_is_written_anew_stays(tmp_path: Path) -> None:
+def test_files_that_appear_during_the_writing_are_kept(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
     with pytest.raises(BPRError, match=r"'late' is one; .*; what was made lies in .*\.out\."), atomic_folder(tmp_path / "out"):
         (tmp_path / "out" / "late").touch()
     assert sorted(os.listdir(tmp_path / "out")) == [MARK, "a", "late"]
 
 
-def test_what_systems_leave_in_a_folder_is_nobodys(tmp_path: Path) -> None:
+def test_files_of_the_operating_system_do_not_prevent_replacing(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
     for name in (".DS_Store", "Thumbs.db", ".nfs0001"):
         (tmp_path / "out" / name).touch()
@@ -247,6 +247,6 @@ def test_names_inside_the_folder(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/passwd", "C:\\a", "..\\a", "\\\\host\\a", "", " ", None, 3, "a\0b"])
-def test_names_that_leave_it(tmp_path: Path, name: object) -> None:
+def test_names_that_lead_out_of_the_folder(tmp_path: Path, name: object) -> None:
     with pytest.raises(BPRError, match="list: expected a file name inside its folder"):
         inside(tmp_path, name, "list")
