@@ -183,7 +183,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
 CITYSCAPES = Format(
     name=CityscapesFolder.format,
     description="Cityscapes instance folder",
-    path=PathKind.FOLDER,
+    path_kind=PathKind.FOLDER,
     signature="Cityscapes lists (*_pred.txt)",
     recognises=lambda candidate: bool(list_files(candidate.path)),
     precedence=2,  # the folder also holds PNGs and text files

@@ -190,7 +190,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
 COCO = Format(
     name=ResultsFile.format,
     description="COCO and LVIS results",
-    path=PathKind.JSON_FILE,
+    path_kind=PathKind.JSON_FILE,
     signature="COCO results (a JSON list of records)",
     recognises=lambda candidate: candidate.is_json_list,
     read=lambda candidate, images: ResultsFile(candidate.path),
@@ -199,7 +199,7 @@ COCO = Format(
 COCO_ANNOTATIONS = Format(
     name=AnnotationFile.format,
     description="COCO and LVIS annotations",
-    path=PathKind.JSON_FILE,
+    path_kind=PathKind.JSON_FILE,
     signature="a COCO annotation file (an object with images and annotations)",
     recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
     read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path),

@@ -155,9 +155,9 @@ class Format:
     Attributes:
         name: the value of ``--format`` and ``--to``.
         description: what the format is, in one line of help and documentation.
-        path: what holds the masks.
+        path_kind: what holds the masks.
         signature: how an error message describes the content by which the format is recognised.
-        recognises: whether a path of the kind ``path`` holds this format.
+        recognises: whether a path of this kind holds the format.
         read: the masks of a path; the second argument gives the images, for formats that need their sizes.
         precedence: of several formats that recognise a path, those of the highest precedence remain; the order of
             the registry does not matter.
@@ -171,7 +171,7 @@ class Format:
 
     name: str
     description: str
-    path: PathKind
+    path_kind: PathKind
     signature: str
     recognises: Callable[[Candidate], bool]
     read: Callable[[Candidate, Callable[[], ImageFinder]], Source]

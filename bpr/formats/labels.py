@@ -186,7 +186,7 @@ def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
 MASKS = Format(
     name=MaskPngs.format,
     description="mask PNGs, one number per object, 0 is background",
-    path=PathKind.PNGS,
+    path_kind=PathKind.PNGS,
     signature="label PNGs",
     recognises=lambda candidate: candidate.once(_format_of_pngs) == "masks",
     precedence=1,  # the folder may also hold text files
@@ -199,7 +199,7 @@ MASKS = Format(
 SEMANTIC = Format(
     name=SemanticPngs.format,
     description="label PNGs, one number per class, 255 is no class",
-    path=PathKind.PNGS,
+    path_kind=PathKind.PNGS,
     signature="label PNGs",
     recognises=lambda candidate: candidate.once(_format_of_pngs) == "semantic",
     precedence=1,  # the folder may also hold text files

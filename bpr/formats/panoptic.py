@@ -157,7 +157,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
 PANOPTIC = Format(
     name=PanopticFile.format,
     description="COCO and Cityscapes panoptic segmentation",
-    path=PathKind.JSON_FILE,
+    path_kind=PathKind.JSON_FILE,
     signature="panoptic JSON (annotations with segments_info)",
     recognises=lambda candidate: is_panoptic(candidate.json_object),
     precedence=1,  # the JSON is also an object with annotations

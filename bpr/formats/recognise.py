@@ -44,8 +44,8 @@ def open_source(
         )
     candidate = Candidate(path)
     row = FORMATS[format_name] if format_name else recognise(candidate)
-    if not row.path.includes(path):
-        raise BPRError(f"{path}: expected {row.path.value} for --format {row.name}, got something else")
+    if not row.path_kind.includes(path):
+        raise BPRError(f"{path}: expected {row.path_kind.value} for --format {row.name}, got something else")
 
     def images(listed: list[dict[str, Any]] | None) -> ImageFinder:
         if img_dir and Path(img_dir).is_file():
@@ -67,7 +67,7 @@ def recognise(candidate: Candidate) -> Format:
         BPRError: no format recognises the path, or several of the same precedence do.
     """
     path = candidate.path
-    rows = [row for row in FORMATS.values() if row.path.includes(path)]
+    rows = [row for row in FORMATS.values() if row.path_kind.includes(path)]
     # Looking may mean to read many files, so lower precedences are asked only when no higher one recognises the path.
     for precedence in sorted({row.precedence for row in rows}, reverse=True):
         matching = [row for row in rows if row.precedence == precedence and row.recognises(candidate)]

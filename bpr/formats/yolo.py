@@ -141,7 +141,7 @@ def _images_beside(path: Path) -> Path | None:
 YOLO = Format(
     name=YoloFolder.format,
     description="YOLO segmentation labels",
-    path=PathKind.FOLDER,
+    path_kind=PathKind.FOLDER,
     signature="YOLO labels (*.txt)",
     recognises=lambda candidate: any(candidate.path.rglob("*.txt")),
     read=lambda candidate, images: YoloFolder(candidate.path, images()),

@@ -73,7 +73,7 @@ def write_new(record_set: RecordSet, out: Path) -> None:
 BOXES = Format(
     name=BoxFolder.format,
     description="boxes in text files",
-    path=PathKind.FOLDER,
+    path_kind=PathKind.FOLDER,
     signature="boxes (*.box)",
     recognises=lambda candidate: any(candidate.path.glob("*.box")),
     read=lambda candidate, images: BoxFolder(candidate.path, images()),
