@@ -10,8 +10,9 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpr.backends.registry import names
 from bpr.cli.numbers import at_least, finite
-from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_refine_options, add_workers, print_problems, progress_bar, refine_options
+from bpr.cli.options import FORMATS, PRESETS, add_refine_options, add_workers, print_problems, progress_bar, refine_options
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BadImage, BPRError, shown
 
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, in the place of --model and --backend")
     parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)")
+    parser.add_argument("--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)")
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_refine_options(parser)
     parser.add_argument("--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
