@@ -124,7 +124,7 @@ def _format_of_pngs(candidate: Candidate) -> Literal["masks", "semantic"] | None
 def _format_of_numbers(numbers: set[int]) -> Literal["masks", "semantic"] | None:
     """The format of one PNG by the numbers in it; None where it may be either.
 
-    A single object lies on a background of 0. Label maps have no background, or mark void pixels by 255. Several
+    A mask of one object has a background of 0. Label maps have no background, or mark void pixels by 255. Several
     numbers beside 0 may be objects or classes.
 
     >>> _format_of_numbers({0, 255}), _format_of_numbers({1}), _format_of_numbers({0, 26})

@@ -68,7 +68,7 @@ def recognise(candidate: Candidate) -> Format:
     """
     path = candidate.path
     rows = [row for row in FORMATS.values() if row.path_kind.includes(path)]
-    # Looking may mean to read many files, so lower precedences are asked only when no higher one recognises the path.
+    # To recognise a path a format may read many files, so lower precedences are tried only where no higher one fits.
     for precedence in sorted({row.precedence for row in rows}, reverse=True):
         matching = [row for row in rows if row.precedence == precedence and row.recognises(candidate)]
         if len(matching) > 1:

@@ -38,10 +38,10 @@ def refused(name: str, content: bytes | str, read: Callable[[Path], object]) -> 
     return lambda: read(readers.written(name, content if isinstance(content, bytes) else content.encode()))
 
 
-def stretched(ending: str, signature: bytes, place: int, size: bytes) -> bytes:
+def stretched(ending: str, signature: bytes, offset: int, size: bytes) -> bytes:
     """A small valid image whose header states another size."""
     content = bytearray(cv2.imencode(ending, np.zeros((16, 16, 3), np.uint8))[1].tobytes())
-    start = content.index(signature) + place
+    start = content.index(signature) + offset
     content[start : start + len(size)] = size
     return bytes(content)
 

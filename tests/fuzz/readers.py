@@ -85,7 +85,7 @@ def rle(data: bytes) -> None:
     """Four bytes of size, then the counts, read as a compressed string, as bytes and as a list."""
     height, width = struct.unpack(">HH", data[:4].ljust(4, b"\1"))
     text = data[4:].decode("latin-1")
-    runs = [int.from_bytes(data[place : place + 3], "big", signed=True) for place in range(4, len(data), 3)]
+    runs = [int.from_bytes(data[start : start + 3], "big", signed=True) for start in range(4, len(data), 3)]
     for counts in (text, data[4:], runs):
         expect_one_line(lambda counts=counts: _same_mask({"size": [height, width], "counts": counts}))  # type: ignore[misc]
 

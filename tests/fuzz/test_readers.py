@@ -39,10 +39,10 @@ def damaged(draw: st.DrawFn, sound: list[bytes]) -> bytes:
     return draw(st.sampled_from((content, content[: len(content) // 2]))) or draw(st.binary(max_size=64))
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of keys and indices to every value inside parsed JSON."""
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] + [place for key, item in steps for place in places(item, (*path, key))]
+    return [path] + [below for key, item in steps for below in paths(item, (*path, key))]
 
 
 def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
@@ -71,5 +71,5 @@ def test_damaged_files_cost_one_line(name: str) -> None:
 @pytest.mark.parametrize("name", JSON_READERS)
 def test_anything_in_the_place_of_any_value(name: str) -> None:
     for sound in map(json.loads, SEEDS[name]):
-        for path, new in list(product(places(sound), ABSURD))[::STEP]:
+        for path, new in list(product(paths(sound), ABSURD))[::STEP]:
             READERS[name](json.dumps(replaced(sound, path, new)).encode())

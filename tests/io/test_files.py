@@ -130,18 +130,18 @@ def circle(path: Path) -> None:
 @pytest.mark.parametrize(("make", "kind"), [(pipe, "a pipe"), (device, "a device"), (circle, "a link to itself")])
 @pytest.mark.parametrize("linked", [False, True])
 def test_what_is_neither_file_nor_folder_is_left_alone(tmp_path: Path, make: Callable[[Path], None], kind: str, linked: bool) -> None:
-    place = out = tmp_path / "out"
-    make(place)
+    target = out = tmp_path / "out"
+    make(target)
     if linked:
         out = tmp_path / "link"
-        out.symlink_to(place)
-    before = place.lstat()
+        out.symlink_to(target)
+    before = target.lstat()
     for write in (check_writable, lambda out: write_json(out, 1)):
         with pytest.raises(BPRError, match=f"{out}: expected a file to write, got {kind}; choose another output"):
             write(out)
     with pytest.raises(BPRError, match=f"{out}: expected a folder to write to, got {kind}"), atomic_folder(out):
         pass
-    assert (place.lstat().st_ino, place.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert (target.lstat().st_ino, target.lstat().st_mode) == (before.st_ino, before.st_mode)
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -68,9 +68,9 @@ def test_any_json_in_chunks_of_any_size(value: Any, layout: Callable[[Any], str]
     st.integers(0, 60),
     st.sampled_from(["", "x", "}", ",", '"', "1"]),
 )
-def test_errors_of_damaged_lists_equal_those_of_json(value: Any, layout: Callable[[Any], str], chunk: int, place: int, put: str) -> None:
+def test_errors_of_damaged_lists_equal_those_of_json(value: Any, layout: Callable[[Any], str], chunk: int, position: int, put: str) -> None:
     whole = layout(value).replace("\r", " ")
-    damaged = whole[:place] + put + whole[place + 1 :]
+    damaged = whole[:position] + put + whole[position + 1 :]
     if damaged.lstrip().startswith("["):
         assert outcome(lambda: streamed(damaged.encode(), chunk)) == outcome(lambda: json.loads(damaged))
 
@@ -104,9 +104,9 @@ def test_edge_cases_equal_json(text: str, chunk: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 1000])
-@pytest.mark.parametrize(("content", "place"), [(b'["a\xff"]', 3), ("[1, 'é".encode()[:-1], 5), (b'["\xf0\x9f\x9a', 2)])
-def test_invalid_utf8_is_reported_with_its_byte(content: bytes, place: int, chunk: int) -> None:
-    with pytest.raises(ValueError, match=f"no UTF-8 at byte {place}: "):
+@pytest.mark.parametrize(("content", "position"), [(b'["a\xff"]', 3), ("[1, 'é".encode()[:-1], 5), (b'["\xf0\x9f\x9a', 2)])
+def test_invalid_utf8_is_reported_with_its_byte(content: bytes, position: int, chunk: int) -> None:
+    with pytest.raises(ValueError, match=f"no UTF-8 at byte {position}: "):
         streamed(content, chunk)
 
 
