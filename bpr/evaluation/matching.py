@@ -107,7 +107,10 @@ class GroundTruth:
         return self._masks[key]
 
     def matches(self, records: Sequence[Record]) -> list[tuple[BoxMask | None, float]]:
-        """For every record its best annotated mask and their IoU; (None, 0.0) where nothing overlaps."""
+        """For every record, the annotated mask with the highest IoU and that IoU; (None, 0.0) without an overlap.
+
+        Of several masks with the same IoU, the first in the file is taken.
+        """
         return [(self.masks(*key)[index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
 
     def matched_annotations(self, records: Sequence[Record]) -> list[tuple[Record | None, float]]:

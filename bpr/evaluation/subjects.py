@@ -11,8 +11,7 @@ from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_ali
 from bpr.evaluation.prepare import Detections, Document, prepare_annotations, prepare_detections, unlisted
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.coco import check_annotations, read_results
-from bpr.formats.panoptic import PanopticFile
-from bpr.formats.recognise import is_panoptic
+from bpr.formats.panoptic import PanopticFile, is_panoptic
 from bpr.io.files import read_json
 
 

@@ -18,7 +18,7 @@ EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Gain:
-    """The pairs whose IoU before refinement lies in ``low`` .. ``high``; ``changes`` are means by PAIR_METRICS' names."""
+    """The pairs whose IoU before refinement lies in ``low`` .. ``high``; ``changes`` are means by metric name."""
 
     low: float
     high: float
