@@ -96,7 +96,7 @@ class CityscapesFolder:
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a folder of the same names: the lists as they are, every PNG with the numbers that it had."""
-        with atomic_folder(out) as folder:
+        with atomic_folder(out, "bpr refine") as folder:
             for path in self._lists:
                 with atomic_open(folder / path.relative_to(self._folder), "wb") as file:
                     file.write(path.read_bytes())
@@ -148,7 +148,7 @@ def _fields(line: str, where: str) -> tuple[str, int, float]:
 
 def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
     """Write the records of every image, by its stem, as a Cityscapes folder with masks of 0/255; labels are the categories."""
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             path = inside(folder, f"{stem}_pred.txt", "image_id")
             lines = []

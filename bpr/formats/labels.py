@@ -63,7 +63,7 @@ class LabelPngs:
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a PNG for a PNG, a folder with the same names for a folder; type and palette stay."""
         if self._path.is_dir():
-            with atomic_folder(out) as folder:
+            with atomic_folder(out, "bpr refine") as folder:
                 self._write_all(refined, [folder / file.relative_to(self._path) for file in self._files])
         else:
             self._write_all(refined, [out])
@@ -86,7 +86,7 @@ def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
     Raises:
         BPRError: masks overlap, or are of different sizes.
     """
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             if records:
                 numbers = number_masks([record for record in records if decode_mask(record["segmentation"]).area] or records, stem)

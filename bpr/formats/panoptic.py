@@ -83,7 +83,7 @@ class PanopticFile:
         """Write the JSON ``out`` and, in the folder of its name, the PNGs; the JSON comes last."""
         left = iter(refined)
         images = []
-        with atomic_folder(png_folder(out)) as folder:
+        with atomic_folder(png_folder(out), "bpr refine") as folder:
             for image, frame in zip(self.images, self._frames, strict=True):
                 own = [next(left) for _ in image["segments_info"]]
                 _paint(own, frame, folder / image["file_name"])
@@ -98,7 +98,7 @@ def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
         BPRError: masks overlap.
     """
     annotations = []
-    with atomic_folder(png_folder(out)) as folder:
+    with atomic_folder(png_folder(out), "bpr convert") as folder:
         for stem, records in images.items():
             if records:
                 png = inside(folder, f"{stem}.png", "image_id")

@@ -53,7 +53,7 @@ class YoloFolder:
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a folder of the same names; parts and holes of a mask hang on one polygon by bridges of no width."""
         left = iter(zip(self.records, refined, strict=True))
-        with atomic_folder(out) as folder:
+        with atomic_folder(out, "bpr refine") as folder:
             for file, lines in zip(self._files, self._lines, strict=True):
                 pairs = zip(lines, islice(left, len(lines)), strict=True)
                 with atomic_open(folder / file.relative_to(self._folder)) as text:
@@ -110,7 +110,7 @@ def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
 
     A score ends the line of a record that has one. An empty mask has no polygon and gets no line.
     """
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
                 file.writelines(f"{_line(record)}\n" for record in records if decode_mask(record["segmentation"]).area)

@@ -8,54 +8,45 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 
 from bpr.errors import BPRError, shown
 from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_whole, umask, write_json
 
 MARK = ".bpr"
-"""Lies in every folder that this package wrote, and says by which command and which files: those it may replace."""
-_command: ContextVar[str] = ContextVar("command", default="Python")
+"""The file in every folder that BPR wrote. It names the command that wrote the folder, and the files that the command may replace."""
 
 
 @contextmanager
-def written_by(command: str) -> Iterator[None]:
-    """Folders that the block writes are ``command``'s: it replaces its own, and no other command's."""
-    before = _command.set(command)
-    try:
-        yield
-    finally:
-        _command.reset(before)
+def atomic_folder(path: str | Path, command: str = "Python") -> Iterator[Path]:
+    """A temporary folder beside ``path`` that replaces ``path`` once the block has ended without an error.
 
-
-@contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that takes its place once the block has ended well.
+    Args:
+        command: which command writes the folder; a command replaces only folders that it wrote itself.
 
     Raises:
         BPRError: ``path`` must not be replaced (:func:`check_replaceable`), cannot be written, or the disk is full.
     """
     with full_disk_errors(path):
-        check_replaceable(Path(path))
+        check_replaceable(Path(path), command)
         path = followed(Path(path))
         temporary = Path(make_beside(path, tempfile.mkdtemp))
         try:
             os.chmod(temporary, 0o777 & ~umask())
             yield temporary
-            write_json(temporary / MARK, {"command": _command.get(), "files": sorted(_files_below(temporary))}, indent=0)
+            write_json(temporary / MARK, {"command": command, "files": sorted(_files_below(temporary))}, indent=0)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        _replace_folder(temporary, path)
+        _replace_folder(temporary, path, command)
 
 
-def _replace_folder(temporary: Path, path: Path) -> None:
+def _replace_folder(temporary: Path, path: Path, command: str) -> None:
     if not path.is_dir():
         os.replace(temporary, path)
         return
     try:
-        check_replaceable(path)  # again: since the first time, hours may have passed
+        check_replaceable(path, command)  # once more: hours may have passed since the first check
     except BPRError as error:
         raise BPRError(f"{error}; what was made lies in {temporary}") from None
     # Two renames and not one: a folder takes the place of an empty one only.
@@ -65,7 +56,7 @@ def _replace_folder(temporary: Path, path: Path) -> None:
     shutil.rmtree(old)
 
 
-def check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path, command: str = "Python") -> None:
     """Check that writing ``folder`` anew loses nothing but what the same command wrote.
 
     Raises:
@@ -78,12 +69,20 @@ def check_replaceable(folder: Path) -> None:
         return
     if not (folder / MARK).exists():
         raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
-    command, files = _read_mark(folder)
-    if command != _command.get():
-        raise BPRError(f"{folder}: the folder was written by {command}; delete it, or choose an empty or a new output folder")
+    writer, files = _read_mark(folder)
+    if writer != command:
+        raise BPRError(f"{folder}: the folder was written by {writer}; delete it, or choose an empty or a new output folder")
     other = min((name for name in _files_below(folder) if name not in files), default=None)
     if other is not None:
         raise BPRError(f"{folder}: the folder holds other files, {shown(other)} is one; move them, or choose a new output folder")
+
+
+def would_replace(out: Path, path: str | Path) -> bool:
+    """Whether writing ``out`` would replace ``path``: it lies there, or in a folder there that BPR wrote and replaces as a whole."""
+    if not (os.path.exists(out) and os.path.exists(path)):
+        return False
+    in_folder = (out / MARK).is_file() and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
+    return in_folder or os.path.samefile(out, path)
 
 
 def _read_mark(folder: Path) -> tuple[str, set[str]]:

@@ -114,7 +114,8 @@ class Swelling:
 
 @pytest.fixture
 def swelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpr.backends.load_predictor", lambda *_, **__: Swelling())
+    for user in ("bpr.job", "bpr.backends"):
+        monkeypatch.setattr(f"{user}.load_predictor", lambda *_, **__: Swelling())
 
 
 def instance_masks(folder: Path) -> list[np.ndarray]:
