@@ -38,12 +38,8 @@ from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun, check_complete
 from bpr.refinement.sharing.workers import Shard, Worker
 
-PATHS = ("results", "images", "ann", "model", "config")
-"""Fields of a job that name what it reads. A model and a config may also be names, which are no files."""
-COMPARED_BY_CONTENT = ("results", "ann", "model", "config")
-"""Images are compared by the path of their folder: reading a whole data set only to compare it would take too long."""
 NOT_COMPARED = ("out", "workers", "strict")
-"""Fields of a job that do not decide the content of the result. Every other field must agree for a run to be resumed."""
+"""Fields that do not change the result. All other fields must agree with those of a run that is resumed."""
 GUESSED_FORMATS = ("masks", "semantic")
 """Formats that are recognised only by the numbers in their PNGs."""
 
@@ -113,9 +109,14 @@ class RefineJob:
         """The job of the unfinished run that writes ``out``.
 
         Raises:
-            BPRError: there is no unfinished run.
+            BPRError: there is no unfinished run, or its job has other fields than this class.
         """
-        return cls(out=out, **RunFolder(Path(out)).state()["job"])
+        values = RunFolder(Path(out)).state()["job"]
+        try:
+            return cls(out=out, **values)
+        except TypeError as error:
+            expected = f"expected a job of this version, got another ({error})"
+            raise BPRError(f"{out}: {expected}; finish the run with the version that began it") from error
 
     def run(
         self,
@@ -166,7 +167,9 @@ class RefineJob:
             refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
         )
         shared = SharedRun(RunFolder(Path(self.out)), worker, by_image, refine)
-        state = {} if worker.role == "follower" else {"fingerprint": self.fingerprint(predictor), "job": self._to_dict()}
+        state: dict[str, Any] = {}
+        if worker.role != "follower":
+            state = {"fingerprint": self.fingerprint(predictor), "job": self._to_dict()}
         with shared.folder.joined(worker, state, resume):
             assumptions = self._assumptions(source, images, by_image)
             yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(predictor))
@@ -192,26 +195,30 @@ class RefineJob:
         return report
 
     def fingerprint(self, predictor: Predictor) -> dict[str, Any]:
-        """What decides the result, by name, as JSON holds it: all workers of a run, and a run that is resumed, must agree on it.
+        """Everything that decides the result, by name, in values of JSON. All workers of a run must agree on it.
 
-        It is made of all fields of the job but NOT_COMPARED, so a field that is added is compared. Files are replaced by
-        digests of their content, ``backend`` and ``options`` by those that ``predictor`` came to.
+        It consists of all fields except NOT_COMPARED, so that a new field is compared by default. Digests stand for the
+        content of files; ``backend`` and ``options`` are those that ``predictor`` really uses.
         """
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in NOT_COMPARED}
-        for name in COMPARED_BY_CONTENT:
-            if values[name] and (name == "results" or os.path.isfile(values[name])):
-                values[name] = _digest(values[name])
-        values["images"] = self.images and os.path.abspath(self.images)
+        for name, path in self._inputs().items():  # to read all images would take too long: only their path is compared
+            values[name] = os.path.abspath(path) if name == "images" else _digest(path)
         values |= {"version": __version__, "backend": _backend(predictor), "options": predictor.scheme.to_dict()}
         return dict(json.loads(json.dumps(values, default=str)))
 
     def _to_dict(self) -> dict[str, Any]:
-        """All fields but ``out``, as JSON holds them; paths are absolute, so that they can be read from anywhere."""
+        """All fields but ``out``, in values of JSON. Paths are absolute, so that a merge may start in another folder."""
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "out"}
-        for name in PATHS:
-            if values[name] and os.path.exists(values[name]):
-                values[name] = os.path.abspath(values[name])
-        return dict(json.loads(json.dumps({**values, "options": dict(self.options)}, default=str)))
+        values |= {name: os.path.abspath(path) for name, path in self._inputs().items()}
+        values["options"] = {name: value for name, value in self.options.items() if value is not None}
+        return dict(json.loads(json.dumps(values, default=str)))
+
+    def _inputs(self) -> dict[str, str | Path]:
+        """The files and folders that the job reads, by field. A model or config that is no file is a name."""
+        paths = {"results": self.results, "images": self.images, "ann": self.ann}
+        files = {"model": self.model, "config": self.config}
+        paths |= {name: path for name, path in files.items() if path and os.path.isfile(path)}
+        return {name: path for name, path in paths.items() if path}
 
     def _read_annotations(self) -> tuple[list[dict[str, Any]] | None, dict[str, Any] | None]:
         """The images list of ``ann``, and for the oracle the whole document, which in large data sets is gigabytes."""
@@ -226,7 +233,7 @@ class RefineJob:
         """Raise a BPRError if the result could not be written, or would replace an input."""
         out = Path(self.out)
         folder = source.folder(out)
-        for path in filter(None, (getattr(self, name) for name in PATHS)):
+        for path in self._inputs().values():
             if would_replace(out, path) or (folder and would_replace(folder, path)):
                 problem = f"expected an output apart from the inputs, got {path}, which would be lost"
                 raise BPRError(f"{out}: {problem}; choose another output")
@@ -298,7 +305,9 @@ class Run:
             report = journals.report(shared.by_image, shared.clock)
             report.strict, report.backend = self.job.strict, self.backend
             if stopped() and role != "follower":
-                raise Unfinished(self.job.out, f"interrupted; {report.images} of {len(shared.by_image)} images are done")
+                raise Unfinished(
+                    self.job.out, f"interrupted; {report.images} of {len(shared.by_image)} images are done"
+                )
             if role == "leader":
                 write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock)
             return report

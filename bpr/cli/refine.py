@@ -8,7 +8,16 @@ import sys
 from contextlib import nullcontext
 
 from bpr.cli.numbers import at_least, finite
-from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, print_problems, progress_bar, scheme_options
+from bpr.cli.options import (
+    BACKENDS,
+    FORMATS,
+    PRESETS,
+    add_model_scheme,
+    add_workers,
+    print_problems,
+    progress_bar,
+    scheme_options,
+)
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 
 HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
@@ -19,15 +28,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", help="masks: a JSON file, a PNG or a folder of any format")
     parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
     parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
-    parser.add_argument("--ann", help="COCO file whose images list names the files; without it the id is the file's stem")
-    parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, in the place of --model and --backend")
+    parser.add_argument(
+        "--ann", help="COCO file whose images list names the files; without it the id is the file's stem"
+    )
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="a bundle of model, precision and --keep, in the place of --model and --backend",
+    )
     parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)")
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)"
+    )
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_model_scheme(parser)
-    parser.add_argument("--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
-    parser.add_argument("--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)")
+    parser.add_argument(
+        "--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary"
+    )
+    parser.add_argument(
+        "--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)"
+    )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
     add_sharing(parser)

@@ -20,7 +20,9 @@ def add_sharing(parser: argparse.ArgumentParser) -> None:
     launchers = ("none", *VARIABLES)
     parser.add_argument("--resume", action="store_true", help="go on where the same command was interrupted")
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="do the I-th of N parts only (docs/scale.md)")
-    parser.add_argument("--launcher", choices=launchers, default="none", help="what started these processes, which share the work")
+    parser.add_argument(
+        "--launcher", choices=launchers, default="none", help="what started these processes, which share the work"
+    )
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -31,7 +33,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def is_resumed(args: argparse.Namespace) -> bool:
-    """Whether to go on with an unfinished run. A launcher may start the same command again, so its processes always do."""
+    """Whether to go on with an unfinished run. Ranks always do: their launcher may start the same command again."""
     return bool(args.resume) or args.launcher != "none"
 
 
@@ -45,7 +47,7 @@ def shard_of(args: argparse.Namespace) -> tuple[int, int]:
 
 
 def worker_of(args: argparse.Namespace) -> Worker:
-    """The part of this process in a run; a rank binds itself to its share of the machine, so this comes before other work."""
+    """The part of this process in a run. A rank takes its share of the machine here, before any other work."""
     from bpr.refinement.sharing.workers import Shard
 
     if args.launcher == "none":
@@ -54,7 +56,9 @@ def worker_of(args: argparse.Namespace) -> Worker:
     try:
         from bpr.refinement.sharing.ranks import Rank
     except ImportError as error:
-        raise BPRError(f"--launcher needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
+        raise BPRError(
+            f"--launcher needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)"
+        ) from error
     return Rank(args.launcher)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 class CheckedLines:
     """A file of checked lines, open for appending; what it holds already stays.
 
-    There is no fsync. Written lines survive the death of the process. After a power cut the last lines may be missing or
-    torn, which their checksums show.
+    There is no fsync: written lines survive the death of the process, and a power cut may lose or tear the last ones,
+    which their checksums show.
     """
 
     def __init__(self, path: Path) -> None:

@@ -14,7 +14,7 @@ from bpr.errors import BPRError, shown
 from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_whole, umask, write_json
 
 MARK = ".bpr"
-"""The file in every folder that BPR wrote. It names the command that wrote the folder, and the files that the command may replace."""
+"""The file in every folder that BPR wrote. It names the command that wrote the folder, and the files of the folder."""
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def check_replaceable(folder: Path, command: str = "Python") -> None:
 
 
 def would_replace(out: Path, path: str | Path) -> bool:
-    """Whether writing ``out`` would replace ``path``: it lies there, or in a folder there that BPR wrote and replaces as a whole."""
+    """Whether writing ``out`` would replace ``path``: it lies there, or in a folder there that BPR wrote."""
     if not (os.path.exists(out) and os.path.exists(path)):
         return False
     in_folder = (out / MARK).is_file() and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class StageClock:
-    """Seconds by stage, summed over all threads. Stages of different threads overlap, so the sum can exceed the wall time."""
+    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

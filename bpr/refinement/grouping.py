@@ -17,7 +17,7 @@ from bpr.formats.coco import Record
 from bpr.limits import is_score
 
 IMAGE_COST = 100.0
-"""The cost of reading an image, in the unit of :func:`boundary_cost`; an image costs this even if no mask in it is readable."""
+"""The cost of reading an image, in the unit of :func:`boundary_cost`. Images without a readable mask are read too."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,8 +49,8 @@ class RunReport:
 
     Attributes:
         records: how many records the results file has.
-        images, patches, left_out: how many images are finished; how many patches went through the network, and how many the
-            budget left out.
+        images: how many images are finished.
+        patches, left_out: how many patches went through the network, and how many the budget left out.
         refined: how many records were refined.
         skipped: how many records were not to be refined: their score is too low.
         kept: how many records could not be refined, by reason.
@@ -77,7 +77,7 @@ class RunReport:
 
     @property
     def failed(self) -> bool:
-        """Whether no record was refined although one has a mask; where ``strict``, whether any record could not be refined."""
+        """Whether no record was refined, although one has a mask; if ``strict``, whether any could not be refined."""
         none_refined = not self.refined and self.kept.total() > self.kept["empty mask"]
         return none_refined or (self.strict and self.kept.total() > 0)
 

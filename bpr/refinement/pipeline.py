@@ -18,7 +18,7 @@ def ordered_map(
 
     Args:
         workers: the number of threads; 0 runs in the calling thread.
-        ahead: how many items may be in work or finished before the consumer draws the next result (default: 2 per thread).
+        ahead: how many items may be in work or wait for the consumer (default: 2 per thread).
 
     >>> list(ordered_map(lambda x: x * x, range(5), workers=2))
     [0, 1, 4, 9, 16]

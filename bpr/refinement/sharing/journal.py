@@ -3,7 +3,9 @@
 Each worker appends to its own journal a block of checked lines (:mod:`bpr.io.checked_lines`) for every image:
 
     17 {"segmentation": ..., "bbox": ...}     the keys of record 17 that changed; one line for every refined record
-    = {"indices": [17, 18], "patches": ...}   closes the block: the image is finished if this line and all before are intact
+    = {"indices": [17, 18], "patches": ...}   closes the block
+
+An image is finished if all lines of its block are intact.
 """
 
 from __future__ import annotations

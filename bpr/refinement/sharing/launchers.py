@@ -33,7 +33,9 @@ def launched_rank(launcher: str) -> LaunchedRank:
     """
     missing = [name for name in VARIABLES[launcher] if name not in os.environ]
     if missing:
-        raise BPRError(f"--launcher {launcher}: expected {', '.join(missing)} in the environment; start with {STARTERS[launcher]}")
+        raise BPRError(
+            f"--launcher {launcher}: expected {', '.join(missing)} in the environment; start with {STARTERS[launcher]}"
+        )
     return LaunchedRank(*(int(os.environ[name]) for name in VARIABLES[launcher]))
 
 

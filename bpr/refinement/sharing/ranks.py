@@ -1,4 +1,4 @@
-"""Ranks: workers that a launcher started together. They share a run through the key-value store of torch.distributed."""
+"""Ranks: workers that a launcher started together. They talk through the key-value store of torch.distributed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORD = 16
 
 
 class Rank:
-    """A :class:`~bpr.refinement.sharing.workers.Worker` that claims chunks of images from a counter common to all ranks.
+    """A :class:`~bpr.refinement.sharing.workers.Worker` that claims chunks of images from a counter of all ranks.
 
     torchrun keeps its store when it restarts the ranks, so the store may still hold keys of an earlier start, and no
     variable of the environment numbers the starts in the same way on all hosts. Therefore the ranks first meet:
@@ -36,7 +36,7 @@ class Rank:
        the follower takes over the name and the message, and adds one to the meeting's counter ``here``.
     4. The leader goes on once ``here`` has counted all followers.
 
-    All later counters (``taken``, ``done``, ``finished``) carry the meeting's name, so those of earlier starts are ignored.
+    The later counters (``taken``, ``done``, ``finished``) carry the name of the meeting, too.
     """
 
     def __init__(self, launcher: str) -> None:
@@ -84,7 +84,9 @@ class Rank:
                 self._store.set("announcement", self._meeting.encode() + words + message)
                 announced = words
         started = self._count("here", 0) + 1
-        raise BPRError(f"expected {self.count} ranks to start, got {started} within {LONGEST_START}; look at their logs")
+        raise BPRError(
+            f"expected {self.count} ranks to start, got {started} within {LONGEST_START}; look at their logs"
+        )
 
     def _await_announcement(self) -> bytes:
         word = secrets.token_hex(WORD // 2).encode()
@@ -134,7 +136,9 @@ def _connect(is_leader: bool) -> Any:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     keeps_store = is_leader and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
-        store = torch.distributed.TCPStore(host, port, is_master=keeps_store, timeout=LONGEST_START, wait_for_workers=False)
+        store = torch.distributed.TCPStore(
+            host, port, is_master=keeps_store, timeout=LONGEST_START, wait_for_workers=False
+        )
     except (RuntimeError, ValueError) as error:
         answer = str(error).splitlines()[0]
         raise BPRError(f"{host}:{port}: expected the first process to answer there, got {answer}") from error
@@ -153,7 +157,7 @@ def _take_share_of_machine(launched: LaunchedRank) -> None:
 
 
 def take_cores(number: int, count: int) -> None:
-    """Bind this process to the ``number``-th of ``count`` equal parts of the cores, if the system can and there are enough."""
+    """Bind this process to one of ``count`` equal parts of the cores, if the system can and there are enough."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if 1 < count <= len(cores):
         os.sched_setaffinity(0, cores[number * len(cores) // count : (number + 1) * len(cores) // count])

@@ -40,15 +40,15 @@ class RunFolder:
 
     @contextmanager
     def joined(self, worker: Worker, state: Mapping[str, Any], resume: bool) -> Iterator[None]:
-        """Join the run, or begin it; the block holds the lock. A follower joins without a check: its leader has checked.
+        """Begin the run or join it; the block holds the lock. Followers join unchecked: their leader has checked.
 
         Args:
             state: ``fingerprint``: what all workers must agree on, by name; ``job``: the fields of the job.
             resume: go on with what is there.
 
         Raises:
-            BPRError: another process holds the lock; there is an unfinished run and ``resume`` is not given; or the unfinished run has
-                another fingerprint.
+            BPRError: another process holds the lock, ``resume`` is not given and there is an unfinished run, or the
+                unfinished run has another fingerprint.
         """
         if worker.role == "follower":
             yield
@@ -57,7 +57,8 @@ class RunFolder:
         with self.locked(alone=is_leader):
             began = self._state_file.exists() if is_leader else self._journal_path(worker).exists()
             if began and not resume:
-                raise BPRError(f"{self.out}: an unfinished run lies in {self.path}; go on with it by --resume, or delete that folder")
+                problem = f"an unfinished run lies in {self.path}"
+                raise BPRError(f"{self.out}: {problem}; go on with it by --resume, or delete that folder")
             if self._state_file.exists():
                 self.check(state["fingerprint"])
             else:
@@ -78,7 +79,11 @@ class RunFolder:
         except OSError as error:
             raise BPRError(f"{self.out}: cannot write there ({error.strerror}); choose another output") from error
         with file:
-            _lock(file, alone, f"{self.out}: another run is writing it (it holds {file.name}); wait for it, or choose another output")
+            _lock(
+                file,
+                alone,
+                f"{self.out}: another run is writing it (it holds {file.name}); wait for it, or choose another output",
+            )
             yield
 
     @contextmanager
@@ -86,7 +91,11 @@ class RunFolder:
         """The journal of ``worker``, locked and open for appending."""
         journal = Journal(self._journal_path(worker))
         try:
-            _lock(journal, True, f"{self.out}: {worker.number} of {worker.count} is already at work on it; wait for it to end")
+            _lock(
+                journal,
+                True,
+                f"{self.out}: {worker.number} of {worker.count} is already at work on it; wait for it to end",
+            )
             yield journal
         finally:
             journal.close()
@@ -102,7 +111,9 @@ class RunFolder:
             BPRError: there is no unfinished run, or its state cannot be read.
         """
         if not self._state_file.exists():
-            raise BPRError(f"{self.out}: expected an unfinished run in {self.path}, got none; bpr refine --shard begins one")
+            raise BPRError(
+                f"{self.out}: expected an unfinished run in {self.path}, got none; bpr refine --shard begins one"
+            )
         state = read_json(self._state_file, "the state of an unfinished run")
         try:
             state = _from_version_1(state) if state["version"] == 1 else state
@@ -122,7 +133,8 @@ class RunFolder:
         began = self.state()["fingerprint"]
         other = [name for name, value in fingerprint.items() if began.get(name) != value]
         if other:
-            raise BPRError(f"{self.out}: the run in {self.path} began with other {', '.join(other)}; say the same, or delete that folder")
+            problem = f"the run in {self.path} began with other {', '.join(other)}"
+            raise BPRError(f"{self.out}: {problem}; say the same, or delete that folder")
 
     def shard_counts(self) -> set[int]:
         """The N of all journals of shards I/N, except 1/1."""
@@ -130,7 +142,7 @@ class RunFolder:
         return {int(count) for count in counts if count.isdigit()} - {1}
 
     def remove(self) -> None:
-        """Delete the folder, as the result is written, and the temporary files of result files whose writing was killed."""
+        """Delete the folder, and temporary files that a kill left while the result was written."""
         for path in self.out.parent.glob(f".{escape(self.out.name)}.{'?' * 8}"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(self.path)
@@ -151,7 +163,7 @@ def _from_version_1(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lock(file: IO[Any] | Journal, alone: bool, refusal: str) -> None:
-    """Lock a file until it is closed or its process dies; raise a BPRError with the text ``refusal`` if another holds it."""
+    """Lock a file until it is closed or its process dies; raise a BPRError (``refusal``) if another one holds it."""
     if fcntl is None:
         return
     try:

@@ -24,7 +24,7 @@ class SharedRun:
 
     Attributes:
         by_image: the records that are to be refined.
-        refine: refines groups of records; :func:`bpr.refinement.runner.refine_images`, with its records, images and refiner.
+        refine: :func:`bpr.refinement.runner.refine_images` of certain records by a certain refiner.
     """
 
     folder: RunFolder
@@ -69,7 +69,9 @@ class SharedRun:
         """
         is_follower = self.worker.role == "follower"
         on_progress(self.worker.add_done(0 if is_follower else self.by_image.records_of(done)))
-        self._refine((image for image in self.worker.claim(self.by_image.costs) if not done[image]), on_progress, stopped)
+        self._refine(
+            (image for image in self.worker.claim(self.by_image.costs) if not done[image]), on_progress, stopped
+        )
         self.worker.finish(stopped)
         if self.worker.role != "leader":
             return self.folder.read_journals(self.by_image.records, self.worker)

@@ -9,9 +9,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Within the block the first signal is only noted, so that the run can stop in order; a second one kills the process.
+    """Notes the first SIGINT or SIGTERM that comes within the block, so that the run can stop in order.
 
-    Calling the object tells whether a signal has come.
+    Calling the object tells whether a signal has come. A second signal ends the process.
 
     >>> with Stop() as stopped:
     ...     signal.raise_signal(signal.SIGTERM)
@@ -29,7 +29,9 @@ class Stop:
         self._handlers_before = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
 

@@ -17,7 +17,9 @@ from bpr.refinement.sharing.journal import Journal, JournalIndex
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.workers import Shard, chunks, shards
 
-RECORDS = [{"image_id": index // 2, "segmentation": {"size": [4, 4], "counts": "a"}, "note": index} for index in range(8)]
+RECORDS = [
+    {"image_id": index // 2, "segmentation": {"size": [4, 4], "counts": "a"}, "note": index} for index in range(8)
+]
 REFINED = [{**record, "segmentation": {"size": [4, 4], "counts": "é\n"}, "bbox": [0.1, 1, 2, 3]} for record in RECORDS]
 
 
@@ -60,7 +62,9 @@ def test_what_was_finished_comes_back_with_its_report(path: Path) -> None:
 
 def test_a_tail_torn_anywhere_costs_the_image_it_lies_in_and_is_done_again(path: Path) -> None:
     whole = path.read_bytes()
-    ends = [place + 1 for place, byte in enumerate(whole) if byte == 10 and whole[:place].rpartition(b"\n")[2][9:10] == b"="]
+    ends = [
+        place + 1 for place, byte in enumerate(whole) if byte == 10 and whole[:place].rpartition(b"\n")[2][9:10] == b"="
+    ]
     for length in range(0, len(whole) + 1, 7):
         path.write_bytes(whole[:length])
         before = images_in(path)
@@ -87,7 +91,16 @@ def test_an_image_that_is_finished_twice_counts_once(path: Path, tmp_path: Path)
 
 def test_lines_of_strangers_are_passed_over(path: Path) -> None:
     too_far = b'= {"indices": [99], "patches": 0, "left_out": 0, "kept": []}'
-    foreign = b"=", b"= {}", b"x y", b"\xff", b"= " + b"[" * 9999, too_far, too_far.replace(b"99", b"-1"), too_far.replace(b"99", b"9" * 99)
+    foreign = (
+        b"=",
+        b"= {}",
+        b"x y",
+        b"\xff",
+        b"= " + b"[" * 9999,
+        too_far,
+        too_far.replace(b"99", b"-1"),
+        too_far.replace(b"99", b"9" * 99),
+    )
     path.write_bytes(b"".join(map(checked_line, foreign)) + path.read_bytes())
     assert images_in(path) == [0, 1, 2, 3]
 
@@ -102,7 +115,10 @@ def test_only_the_same_run_goes_on_and_only_when_it_is_told_to(tmp_path: Path) -
     folder = RunFolder(tmp_path / "out.json")
     with folder.joined(Shard(), STATE, resume=False):
         pass
-    with pytest.raises(BPRError, match=r"an unfinished run lies in .*go on with it by --resume, or delete that folder"), joined(folder):
+    with (
+        pytest.raises(BPRError, match=r"an unfinished run lies in .*go on with it by --resume, or delete that folder"),
+        joined(folder),
+    ):
         pass
     other = {"job": {}, "fingerprint": {**STATE["fingerprint"], "min_score": 0.5}}
     with pytest.raises(BPRError, match="began with other min_score"), folder.joined(Shard(), other, resume=True):
@@ -117,7 +133,11 @@ def joined(folder: RunFolder, *shard: int) -> Any:
 
 def test_two_runs_on_one_output_exclude_each_other(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "out.json")
-    with joined(folder), pytest.raises(BPRError, match="another run is writing it"), folder.joined(Shard(), STATE, resume=True):
+    with (
+        joined(folder),
+        pytest.raises(BPRError, match="another run is writing it"),
+        folder.joined(Shard(), STATE, resume=True),
+    ):
         pass
     folder.remove()
     with joined(folder, 1, 3), joined(folder, 2, 3), folder.journal(Shard(1, 3)):
@@ -153,7 +173,9 @@ def test_the_state_that_bpr_0_2_0_wrote_is_read(tmp_path: Path) -> None:
         folder.check({"results": "abc", "ann": "changed"})
 
 
-@pytest.mark.parametrize("state", ["[]", "{}", '{"version": 3}', '{"version": 1}', '{"version": 2, "fingerprint": {}, "job": 5}'])
+@pytest.mark.parametrize(
+    "state", ["[]", "{}", '{"version": 3}', '{"version": 1}', '{"version": 2, "fingerprint": {}, "job": 5}']
+)
 def test_a_state_of_another_program_is_one_line(tmp_path: Path, state: str) -> None:
     folder = RunFolder(tmp_path / "out.json")
     folder.path.mkdir()

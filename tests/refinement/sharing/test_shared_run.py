@@ -75,7 +75,12 @@ def test_a_follower_that_sees_another_disk_says_so(small_set: SmallSet, tmp_path
     with joined(first):
         first.images_done_before()
     lost = shared(small_set, FakeRank(2, [], leader.message), RunFolder(tmp_path / "elsewhere.json"))
-    with joined(lost), pytest.raises(BPRError, match=r"expected the folder of the first rank, got another; --out must be on a shared disk"):
+    with (
+        joined(lost),
+        pytest.raises(
+            BPRError, match=r"expected the folder of the first rank, got another; --out must be on a shared disk"
+        ),
+    ):
         lost.images_done_before()
 
 
@@ -84,7 +89,9 @@ def test_one_process_takes_over_from_shards(small_set: SmallSet) -> None:
     part, seen = shared(small_set, Shard(1, 2)), []
     with joined(part):
         assert part.work(part.images_done_before()).finished.tolist() == [True, True, False, False]
-    with pytest.raises(BPRError, match=r"2 of 4 records are not finished; run the shards 2/2 with --resume, then merge again"):
+    with pytest.raises(
+        BPRError, match=r"2 of 4 records are not finished; run the shards 2/2 with --resume, then merge again"
+    ):
         check_complete(part.folder, part.by_image, part.folder.read_journals(4))
     alone = shared(small_set, Shard())
     with joined(alone, resume=True):
