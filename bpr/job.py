@@ -15,22 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from bpr import DEFAULT_MODEL, __version__
-from bpr.backends import load_predictor
-from bpr.backends.presets import load_preset
+from bpr import __version__
+from bpr.backends import changed_options, load_refiner
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_images
 from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.recognise import open_source
 from bpr.formats.source import Source
+from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, sha256_of
 from bpr.io.folders import check_replaceable, would_replace
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
 from bpr.refinement.clock import StageClock
 from bpr.refinement.grouping import RecordsByImage, group_by_image
 from bpr.refinement.outcome import RunReport
-from bpr.refinement.predictor import OraclePredictor, Predictor
+from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_images
 from bpr.refinement.sharing.journal import JournalIndex
@@ -81,8 +81,6 @@ class RefineJob:
         strict: the run has failed if any record could not be refined (:attr:`RunReport.failed`).
         workers: threads that read, cut and put back; the result does not depend on their number.
 
-    Raises:
-        BPRError: ``preset`` is given together with a model, config or backend.
     """
 
     results: str | Path
@@ -99,10 +97,6 @@ class RefineJob:
     min_score: float | None = None
     strict: bool = False
     workers: int = min(4, os.cpu_count() or 1)
-
-    def __post_init__(self) -> None:
-        if self.preset and (self.model or self.config or self.backend != AUTO):
-            raise BPRError("--preset: expected no --model, --config or --backend beside it; it names its own")
 
     @classmethod
     def of(cls, out: str | Path) -> RefineJob:
@@ -161,18 +155,17 @@ class RefineJob:
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
-        predictor = self._load(source.records, document)
-        refiner, exclusive = Refiner(predictor), source.exclusive
+        refiner, exclusive = self._load(source.records, document), source.exclusive
         refine = partial(
             refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
         )
         shared = SharedRun(RunFolder(Path(self.out)), worker, by_image, refine)
         state: dict[str, Any] = {}
         if worker.role != "follower":
-            state = {"fingerprint": self.fingerprint(predictor), "job": self._to_dict()}
+            state = {"fingerprint": self.fingerprint(refiner), "job": self._to_dict()}
         with shared.folder.joined(worker, state, resume):
             assumptions = self._assumptions(source, images, by_image)
-            yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(predictor))
+            yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(refiner))
 
     def merge(self) -> RunReport:
         """Write the result of a run whose shards are finished.
@@ -194,16 +187,17 @@ class RefineJob:
         report.strict = self.strict
         return report
 
-    def fingerprint(self, predictor: Predictor) -> dict[str, Any]:
+    def fingerprint(self, refiner: Refiner) -> dict[str, Any]:
         """Everything that decides the result, by name, in values of JSON. All workers of a run must agree on it.
 
         It consists of all fields except NOT_COMPARED, so that a new field is compared by default. Digests stand for the
-        content of files; ``backend`` and ``options`` are those that ``predictor`` really uses.
+        content of files; ``backend`` and ``options`` are those that ``refiner`` really uses.
         """
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in NOT_COMPARED}
         for name, path in self._inputs().items():  # to read all images would take too long: only their path is compared
             values[name] = os.path.abspath(path) if name == "images" else _digest(path)
-        values |= {"version": __version__, "backend": _backend(predictor), "options": predictor.scheme.to_dict()}
+        options = to_dict(refiner.predictor.spec, refiner.options)
+        values |= {"version": __version__, "backend": _backend(refiner), "options": options}
         return dict(json.loads(json.dumps(values, default=str)))
 
     def _to_dict(self) -> dict[str, Any]:
@@ -242,21 +236,14 @@ class RefineJob:
         else:
             check_writable(out)
 
-    def _load(self, records: Sequence[Record], document: dict[str, Any] | None) -> Predictor:
-        options = {"kind" if name == "scheme" else name: value for name, value in self.options.items()}
-        if self.preset:
-            return load_preset(self.preset, **options)
-        if self.model != "oracle":
-            return load_predictor(self.model or DEFAULT_MODEL, self.config, self.backend, **options)
+    def _load(self, records: Sequence[Record], document: dict[str, Any] | None) -> Refiner:
+        if self.model != "oracle" or self.preset:
+            return load_refiner(self.model, self.config, self.backend, self.preset, **self.options)
         if not document or not document["annotations"]:
             raise BPRError("--model oracle: expected the ground truth in --ann, got none")
         matches = enumerate(GroundTruth(document).matches(records))
         oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None}, self.reach)
-        try:
-            oracle.scheme = oracle.scheme.changed(**options)
-        except ValueError as error:
-            raise BPRError(str(error)) from error
-        return oracle
+        return Refiner(oracle, changed_options(oracle.recommended, self.options))
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
         """What was guessed and, if the guess is wrong, would refine the wrong thing without an error: a line each."""
@@ -333,9 +320,9 @@ def write_merged(
     folder.remove()
 
 
-def _backend(predictor: Predictor) -> str | None:
+def _backend(refiner: Refiner) -> str | None:
     """What the network runs on; None for identity and oracle."""
-    return getattr(predictor, "backend", None)
+    return getattr(refiner.predictor, "backend", None)
 
 
 def _digest(path: str | Path) -> str:

@@ -100,9 +100,16 @@ def test_a_folder_with_the_name_of_the_model_is_no_input(small_set: SmallSet, mo
         assert job.run().refined == 1
 
 
-def test_a_preset_has_no_model_beside_it() -> None:
-    with pytest.raises(BPRError, match="expected no --model, --config or --backend beside it; it names its own"):
-        RefineJob("results.json", "out.json", model="starter", preset="fast")
+def test_a_preset_has_no_model_beside_it(small_set: SmallSet) -> None:
+    with pytest.raises(BPRError, match="expected no model, config or backend beside it; it names its own"):
+        job_of(small_set, preset="fast").run()
+
+
+def test_an_option_that_does_not_exist_is_named(small_set: SmallSet) -> None:
+    with pytest.raises(BPRError, match=r"expected options of scheme, .*, got 'img_dir'; leave it out"):
+        bpr.refine_file(
+            small_set.results, small_set.folder / "out.json", img_dir=small_set.images, images=small_set.images
+        )
 
 
 # Who may resume a run.

@@ -7,16 +7,16 @@ import shlex
 import sys
 from contextlib import nullcontext
 
+from bpr.backends.registry import names
 from bpr.cli.numbers import at_least, finite
 from bpr.cli.options import (
-    BACKENDS,
     FORMATS,
     PRESETS,
-    add_model_scheme,
+    add_refine_options,
     add_workers,
     print_problems,
     progress_bar,
-    scheme_options,
+    refine_options,
 )
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 
@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
     parser.add_argument(
-        "--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)"
+        "--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)"
     )
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
-    add_model_scheme(parser)
+    add_refine_options(parser)
     parser.add_argument(
         "--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary"
     )
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         config=args.config,
         backend=args.backend,
         preset=args.preset,
-        options=scheme_options(args),
+        options=refine_options(args),
         reach=args.reach,
         min_score=args.min_score,
         strict=args.strict,

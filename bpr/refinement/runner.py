@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -76,26 +75,28 @@ def refine_images(
             they are needed.
         stopped: once it returns True, images that are being put back are finished, and no others.
     """
-    clock, put_back = clock or StageClock(), partial(refiner.put_back, exclusive=exclusive)
+    clock = clock or StageClock()
 
-    def cut(indices: Sequence[int]) -> CutImage:
+    def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
         return _cut_image(ImageRecords(indices, [records[i] for i in indices]), images, refiner, clock)
 
-    def finish(predicted: PredictedImage) -> FinishedImage:
+    def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
-            masks = put_back(predicted)
+            masks = refiner.put_back(predicted, exclusive=exclusive)
         with clock.stage("encode"):
-            group: ImageRecords = predicted.cut.token
-            refined = {instance.key: mask for instance, mask in zip(predicted.cut.instances, masks, strict=True)}
+            image, group = predicted.cut, predicted.cut.token
+            refined = {instance.key: mask for instance, mask in zip(image.instances, masks, strict=True)}
             pairs = zip(group.indices, group.records, strict=True)
             after = [with_mask(record, refined[i]) if i in refined else record for i, record in pairs]
-            return FinishedImage(group.indices, after, predicted.cut.patches, predicted.cut.left_out, group.kept)
+            return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept)
 
     cuts = ordered_map(cut, groups, workers, LOOK_AHEAD)
-    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock, put_back, workers)), workers)
+    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock)), workers)
 
 
-def _until(stopped: Callable[[], bool], images: Iterator[PredictedImage]) -> Iterator[PredictedImage]:
+def _until(
+    stopped: Callable[[], bool], images: Iterator[PredictedImage[ImageRecords]]
+) -> Iterator[PredictedImage[ImageRecords]]:
     while not stopped() and (image := next(images, None)) is not None:
         yield image
 
@@ -111,7 +112,7 @@ class ImageRecords(NamedTuple):
     kept: Sequence[Kept] = ()
 
 
-def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage:
+def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
     first = group.records[0]
     try:
