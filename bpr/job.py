@@ -22,6 +22,7 @@ from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_images
 from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.recognise import open_source
+from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
 from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, sha256_of
@@ -40,8 +41,6 @@ from bpr.refinement.sharing.workers import Shard, Worker
 
 NOT_COMPARED = ("out", "workers", "strict")
 """Fields that do not change the result. All other fields must agree with those of a run that is resumed."""
-GUESSED_FORMATS = ("masks", "semantic")
-"""Formats that are recognised only by the numbers in their PNGs."""
 
 
 class Unfinished(BPRError):
@@ -155,7 +154,7 @@ class RefineJob:
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
-        refiner, exclusive = self._load(source.records, document), source.exclusive
+        refiner, exclusive = self._load(source.records, document), FORMATS[source.format].exclusive
         refine = partial(
             refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
         )
@@ -248,7 +247,7 @@ class RefineJob:
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
         """What was guessed and, if the guess is wrong, would refine the wrong thing without an error: a line each."""
         lines = []
-        if source.format in GUESSED_FORMATS and not self.format:
+        if FORMATS[source.format].guessed and not self.format:
             lines.append(f"format: {source.format}, by the numbers in the PNGs; --format says which")
         if source.format == "coco" and not self.ann and len(by_image) and isinstance(images, ImageFolder):
             image_id = source.records[by_image[0][0]]["image_id"]

@@ -10,7 +10,6 @@ from contextlib import nullcontext
 from bpr.backends.registry import names
 from bpr.cli.numbers import at_least, finite
 from bpr.cli.options import (
-    FORMATS,
     PRESETS,
     add_refine_options,
     add_workers,
@@ -25,6 +24,8 @@ EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from bpr.formats.registry import FORMATS
+
     parser.add_argument("results", help="masks: a JSON file, a PNG or a folder of any format")
     parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
     parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")

@@ -1,6 +1,8 @@
-"""Text files whose lines carry a checksum, so that a reader can tell intact lines from torn or damaged ones.
+"""Lines with a checksum, so that a file which a kill, a full disk or a bad disk damaged is read only where it is sound.
 
-3610a686 hello      the CRC-32 of the text in hexadecimal, and the text
+A line is the CRC-32 of its text in eight hexadecimal digits, a space, the text and a line break::
+
+    3610a686 hello
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class CheckedLines:
 
 
 def checked_line(text: bytes) -> bytes:
-    """``text``, which has no line breaks, as a line.
+    """``text``, which must not contain line breaks, as a line with its checksum.
 
     >>> checked_line(b"hello")
     b'3610a686 hello\\n'
@@ -54,7 +56,7 @@ def checked_line(text: bytes) -> bytes:
 
 
 def text_of(line: bytes) -> bytes | None:
-    """The text of a line; None where the line is torn or damaged.
+    """The text of a line; None where the line is not exactly what :func:`checked_line` wrote.
 
     >>> text_of(b"3610a686 hello\\n"), text_of(b"3610a686 hallo\\n"), text_of(b"3610a686 hel")
     (b'hello', None, None)
@@ -64,9 +66,9 @@ def text_of(line: bytes) -> bytes | None:
 
 
 def read_checked_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """The byte offset of every line and its text; None for one that is torn or damaged."""
-    offset = 0
+    """The byte at which every line begins, and its text; None in place of the text of a damaged line."""
+    start = 0
     with open(path, "rb") as file:
         for line in file:
-            yield offset, text_of(line)
-            offset += len(line)
+            yield start, text_of(line)
+            start += len(line)
