@@ -59,8 +59,8 @@ def refine_file(
         out: the file or folder to write.
         resume: go on with an unfinished run of the same settings.
         on_progress: called with the number of records that are done.
-        settings: fields of :class:`bpr.job.RefineJob` (``images``, ``ann``, ``model``, ``backend``, ``min_score``, ...) and
-            options of :func:`load` (``scheme``, ``blend``, ``caution``, ``keep``, ...).
+        settings: fields of :class:`bpr.job.RefineJob` (``images``, ``ann``, ``model``, ``backend``, ``min_score``, ...)
+            and options of :func:`load` (``scheme``, ``blend``, ``caution``, ``keep``, ...).
 
     Returns:
         How many records were refined, which were not and why, and where the time went.

@@ -200,7 +200,7 @@ class RefineJob:
         return dict(json.loads(json.dumps(values, default=str)))
 
     def _to_dict(self) -> dict[str, Any]:
-        """All fields but ``out``, in values of JSON. Paths are absolute, so that a merge may start in another folder."""
+        """All fields but ``out``, in values of JSON. Paths are absolute: a merge may start in another folder."""
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "out"}
         values |= {name: os.path.abspath(path) for name, path in self._inputs().items()}
         values["options"] = {name: value for name, value in self.options.items() if value is not None}

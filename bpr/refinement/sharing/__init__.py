@@ -33,5 +33,6 @@
     reported that they are done, the leader reads all journals and does the images that none of them holds.
 10. **Who merges.** The leader, or ``bpr merge`` after the last shard: it locks the folder for itself, checks that every
     image is finished, reads the input again record by record, replaces the changed keys, and writes the output as one
-    atomic file or folder. Then the run folder is deleted. The output has the same bytes whoever did which image.
+    atomic file or folder. Then the run folder is deleted. On a CPU the output has the same bytes
+    whoever did which image.
 """
