@@ -51,7 +51,7 @@ def write_report(
     from bpr.report.html.page import ASSETS, SCRIPTS, STYLES, render
 
     shown = most_changed(collection.instances, most)
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr report") as folder:
         instances, problems = _write_pictures(shown, images, folder, workers, advance)
         data = report_data(collection.comparison is not None, instances)
         _write(folder / "data" / "instances.js", script(data).encode())
