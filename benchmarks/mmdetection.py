@@ -26,7 +26,7 @@ import bpr
 from bpr.cli.options import versions_of
 from bpr.evaluation.matched_pairs import LEAST_SCORE
 from bpr.formats.coco import read_annotations, read_results
-from bpr.evaluation.matching import GroundTruth
+from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_window
 from bpr.geometry.rle import decode_mask, encode_mask
