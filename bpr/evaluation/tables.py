@@ -39,18 +39,18 @@ def tables(summary: Summary, protocol: Protocol) -> list[TextTable]:
 
 def lines(summary: Summary, problems: Mapping[str, Sequence[str]]) -> list[str]:
     """What the tables do not hold: the number of pairs, how many improved, and the problems of every file."""
-    lines = []
+    texts = []
     if summary.breakdowns:
-        lines.append(
+        texts.append(
             f"{summary.pairs} matched pairs in {summary.images_with_pairs} images (same class, IoU >= .5, score >= .05)"
         )
     if summary.shares:
         parts = {name: f"{100 * share:.1f} %" for name, share in vars(summary.shares).items()}
-        lines.append(
+        texts.append(
             f"IoU improved {parts['improved']}, unchanged {parts['unchanged']}, harmed {parts['harmed']} of the pairs; "
             f"harmed by more than 1 point {parts['harmed_clearly']}"
         )
-    return lines + [f"{role}: {problem}" for role, found in problems.items() for problem in found]
+    return texts + [f"{role}: {problem}" for role, found in problems.items() for problem in found]
 
 
 def to_markdown(summary: Summary, problems: Mapping[str, Sequence[str]], protocol: Protocol) -> str:
