@@ -144,7 +144,7 @@ def test_images_drawn_twice_count_twice() -> None:
     assert np.isnan(evaluation_of(records, annotations).average_precisions["AP"].under(np.zeros((1, 2)))).all()
 
 
-def test_class_precision_is_the_mean() -> None:
+def test_ap_is_the_mean_of_the_classes() -> None:
     annotations, records = random_set()
     evaluation = evaluation_of(records, annotations)
     assert np.mean(list(class_average_precision(evaluation.mask_matching).values())) == pytest.approx(
@@ -152,7 +152,7 @@ def test_class_precision_is_the_mean() -> None:
     )
 
 
-def test_an_interval_of_no_change_is_nothing() -> None:
+def test_the_interval_of_no_change_is_zero() -> None:
     annotations, records = random_set()
     evaluation = evaluation_of(records, annotations)
     assert interval(evaluation.average_precisions["AP"], evaluation.average_precisions["AP"], 10) == (0, 0)
@@ -200,7 +200,7 @@ def test_agrees_with_pycocotools_on_its_own_path(tmp_path: Any, capsys: pytest.C
     assert list(measured.values()) == pytest.approx(evaluation.stats[:6].tolist(), abs=1e-12)
 
 
-def test_annotations_may_be_spare() -> None:
+def test_annotations_may_lack_optional_keys() -> None:
     """No area, no iscrowd, no categories, an id of 0."""
     spare = {
         "images": ONE["images"],

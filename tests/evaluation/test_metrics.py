@@ -40,7 +40,7 @@ def test_matched_by_hand() -> None:
     )
 
 
-def test_every_af_says_its_tolerance_and_aggregation() -> None:
+def test_every_af_names_its_tolerance_and_aggregation() -> None:
     # 2 px: every pixel of the boundary of a square lies within 2 px of that of the one shifted by 1; the diagonal is 72
     # px: 1 px.
     evaluation = evaluation_of([found(square(8, 5)), SHIFTED[1]], TWO)

@@ -38,7 +38,7 @@ def test_the_page_holds_the_numbers_of_eval(made: MadeSet, report: Path, tmp_pat
         assert f"<td>{100 * rows[name]['value']:.1f}</td>" in page
 
 
-def test_every_mask_is_there_with_what_became_of_it(made: MadeSet, report: Path) -> None:
+def test_every_mask_is_in_the_data_with_its_change(made: MadeSet, report: Path) -> None:
     data = read_data(report)
     assert [row["number"] for row in data["instances"]] == list(range(12))
     assert data["hasTruth"]
@@ -64,7 +64,7 @@ def test_every_mask_is_there_with_what_became_of_it(made: MadeSet, report: Path)
         assert len(list((report / "data" / name).iterdir())) == 12
 
 
-def test_masks_are_those_of_the_files_inside_their_cut(made: MadeSet, report: Path) -> None:
+def test_masks_are_those_of_the_files_inside_their_crop(made: MadeSet, report: Path) -> None:
     row = read_data(report)["instances"][0]
     cut = row["cut"]
     record = next(r for r in made.records[0] if (r["image_id"], r["score"]) == (1, row["score"]))
@@ -98,7 +98,7 @@ def test_fewer_masks_are_those_that_changed_most(made: MadeSet, capsys: pytest.C
     assert "12 matched pairs of 12 records, 6 shown" in capsys.readouterr().out
 
 
-def test_a_mask_without_its_image_is_shown_on_grey_and_said(
+def test_a_mask_without_its_image_is_shown_on_grey_and_reported(
     made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -109,7 +109,7 @@ def test_a_mask_without_its_image_is_shown_on_grey_and_said(
     assert "3 images could not be read" in (out / "index.html").read_text()
 
 
-def test_with_a_truth_what_counts_for_less_is_said(
+def test_records_and_annotations_that_do_not_count_are_reported(
     made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = [{**made.records[1][0], "segmentation": {"size": [1, 1], "counts": "?"}}, *made.records[1][1:]]
@@ -131,7 +131,7 @@ def test_with_a_truth_what_counts_for_less_is_said(
         assert line in html.unescape(page)
 
 
-def test_formats_without_scores_are_judged_too(made: MadeSet, tmp_path: Path) -> None:
+def test_formats_without_scores_are_compared_too(made: MadeSet, tmp_path: Path) -> None:
     sides = []
     for name, path in (("before", made.before), ("after", made.after)):
         records = [
@@ -162,7 +162,7 @@ def test_formats_without_scores_are_judged_too(made: MadeSet, tmp_path: Path) ->
     assert {row["score"] for row in read_data(out)["instances"]} == {1}
 
 
-def test_without_a_truth_what_cannot_be_read_is_left_out(made: MadeSet) -> None:
+def test_without_a_truth_unreadable_masks_are_left_out(made: MadeSet) -> None:
     broken = {"image_id": 1, "category_id": 1, "segmentation": {"size": [1, 1], "counts": "?"}}
     odd = {"image_id": [1], "segmentation": square(0, 0, 9)}
     bare = {"image_id": "a", "segmentation": square(0, 0, 9), "score": "high"}
@@ -198,7 +198,7 @@ def test_the_order_of_the_masks_stays_when_few_are_shown(made: MadeSet) -> None:
 
 
 @pytest.mark.parametrize("frame", [(200, 260), (40, 260), (4, 4), (3000, 2000)])
-def test_a_cut_lies_inside_its_image_around_the_mask(frame: tuple[int, int]) -> None:
+def test_a_crop_lies_inside_its_image_around_the_mask(frame: tuple[int, int]) -> None:
     height, width = frame
     for box in (
         (0, 0, 1, 1),
@@ -211,7 +211,7 @@ def test_a_cut_lies_inside_its_image_around_the_mask(frame: tuple[int, int]) -> 
         assert 0 <= y0 <= box[1] < box[3] <= y1 <= height
 
 
-def test_a_large_cut_is_shrunk(made: MadeSet) -> None:
+def test_a_large_crop_is_shrunk(made: MadeSet) -> None:
     frame = (1200, 2400)
     records = [{"image_id": 1, "segmentation": square(0, 0, side, frame)} for side in (1100, 1110)]
     found = collect_changes(Detections(records[:1], "before"), Detections(records[1:], "after"), {}, {})
@@ -237,7 +237,7 @@ def test_plots_take_their_colours_from_the_page_and_stay_small(made: MadeSet) ->
     assert f"{MOST_DOTS} of {400 * 12} masks" in plots[1].caption
 
 
-def test_what_goes_wrong_ends_in_one_line(made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line(made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "thesis.tex").touch()
