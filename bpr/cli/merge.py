@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "write the output of a run that was refined in shards"
+from bpr.cli.paths import OutputPath
+
 EXAMPLE = "bpr merge refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", help="the --out of bpr refine --shard")
+    parser.add_argument("out", type=OutputPath, help="the --out of bpr refine --shard")
 
 
 def run(args: argparse.Namespace) -> int:

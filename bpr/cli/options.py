@@ -7,37 +7,33 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from typing import Literal
 
+import bpr
 from bpr.cli.numbers import at_least
+from bpr.cli.paths import InputName
 from bpr.configs import find_config
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.geometry.scheme import BLENDS, KINDS, PatchScheme
 
-FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
-"""The readers of bpr.formats.recognise, named here so that --help loads none of them."""
-PRESETS = ("accurate", "balanced", "fast")
-"""Those of bpr.backends.presets, named here for the same reason."""
-METRICS = (
-    "ap", "boundary-ap", "matched", "af-matched", "af-tp", "af-semantic", "mba", "trimap", "lvis-ap", "cityscapes-ap", "pq",
-)  # fmt: skip
-"""Those of bpr.evaluation.metrics."""
-BACKENDS = (
-    "auto", "onnxruntime-tensorrt", "onnxruntime-cuda", "openvino-bf16", "openvino", "onnxruntime", "torch-bf16", "torch",
-)  # fmt: skip
-"""Those of bpr.backends.registry."""
-PROTOCOLS = ("coco", "lvis", "cityscapes")
-"""Those of bpr.evaluation.case."""
 MOST_PROBLEMS_SHOWN = 10
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     threads = min(4, os.cpu_count() or 1)
-    parser.add_argument("--workers", type=at_least(1), default=threads, help="threads that read and cut; results do not depend on it")
+    parser.add_argument(
+        "--workers",
+        type=at_least(1),
+        default=threads,
+        help="threads that read images and cut patches; results do not depend on their number",
+    )
 
 
 def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) -> None:
-    parser.add_argument("--config", help=f"config whose refinement.scheme and refinement.{part} give the numbers")
+    parser.add_argument(
+        "--config", type=InputName, help=f"config whose refinement.scheme and refinement.{part} give the numbers"
+    )
     _add_numbers(parser, str(PatchScheme.kind), str(PatchScheme.side), str(PatchScheme.padding), str(PatchScheme.nms_iou))
     parser.set_defaults(scheme_part=part)
 
@@ -89,32 +85,39 @@ def _scheme_of(config: str, part: Literal["train", "test"]) -> PatchScheme:
 
 
 def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
-    """What made a number or a file; None for a checkout that is not installed."""
-    from importlib import metadata  # takes longer to load than all of bpr --help
+    """The versions of ``packages``, to record beside a number or a file; None where one is not installed.
 
-    installed = {name for name in packages if any(metadata.distributions(name=name))}
-    return {name: metadata.version(name) if name in installed else None for name in packages}
+    >>> versions_of(["bpr"]) == {"bpr": bpr.__version__}
+    True
+    """
+    versions: dict[str, str | None] = {}
+    for name in packages:
+        try:
+            versions[name] = bpr.__version__ if name == "bpr" else metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
 
 
 def import_training() -> None:
-    """Load the training stack or say in one line how to get it."""
+    """Import the training code; a missing dependency is an error that says how to install it."""
     try:
         import bpr.training  # noqa: F401
     except ImportError as error:
-        raise BPRError(f"this needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
+        raise BPRError(f"this needs the [train] extra: {install_hint('train')} ({error.name} is missing)") from error
 
 
 def import_detection() -> None:
-    """Load MMDetection with our part of it, or say in one line how to get it."""
+    """Import the code for MMDetection; a missing dependency is an error that says how to install it."""
     try:
         import bpr.integrations.mmdetection  # noqa: F401
     except ImportError as error:
-        raise BPRError(f"this needs the [mmdet] extra: pip install 'bpr[mmdet]' ({error.name} is missing)") from error
+        raise BPRError(f"this needs the [mmdet] extra: {install_hint('mmdet')} ({error.name} is missing)") from error
 
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield ``advance(done)``: a bar with rate and time left on a terminal, a plain line every tenth elsewhere."""
+    """Yield ``advance(done)``: it draws a bar on a terminal, and elsewhere prints a line for every tenth of ``total``."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -141,7 +144,7 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def print_problems(problems: Sequence[str]) -> None:
-    """The first of them on stderr, and how many more there are."""
+    """Print the first problems to stderr, and how many more there are."""
     for problem in problems[:MOST_PROBLEMS_SHOWN]:
         print(problem, file=sys.stderr)
     if len(problems) > MOST_PROBLEMS_SHOWN:

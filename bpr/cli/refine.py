@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr import DEFAULT_MODEL
+from bpr.backends.presets import PRESETS
+from bpr.backends.registry import NAMES as BACKENDS
 from bpr.cli.numbers import at_least, finite
-from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, print_problems, progress_bar, scheme_options
+from bpr.cli.options import add_model_scheme, add_workers, print_problems, progress_bar, scheme_options
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BadImage, BPRError, shown
+from bpr.formats.recognise import READERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,20 +35,28 @@ if TYPE_CHECKING:
 
 GUESSED = ("masks", "semantic")
 """Formats that a PNG does not say: its numbers do."""
-HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", help="masks: a JSON file, a PNG or a folder of any format")
-    parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
-    parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
-    parser.add_argument("--ann", help="COCO file whose images list names the files; without it the id is the file's stem")
+    parser.add_argument("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
+    parser.add_argument("--format", choices=READERS, help="format of the masks (default: what their content says)")
+    parser.add_argument(
+        "--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)"
+    )
+    parser.add_argument(
+        "--ann", type=InputPath,
+        help="COCO file whose images list names the files; without it the id is the file's stem",
+    )
     parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, in the place of --model and --backend")
-    parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
-    parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
+    parser.add_argument(
+        "--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)"
+    )
+    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)")
-    parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
+    parser.add_argument(
+        "--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks"
+    )
     add_model_scheme(parser)
     parser.add_argument("--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
     parser.add_argument("--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)")

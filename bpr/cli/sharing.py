@@ -9,19 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
+from bpr.refinement.sharing.launchers import NAMES as LAUNCHERS
+from bpr.refinement.sharing.launchers import place
 
 if TYPE_CHECKING:
     from bpr.refinement.sharing.worklist import Worker
-
-LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
-"""Those of bpr.refinement.sharing.launchers."""
 
 
 def add_sharing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on where the same command was interrupted")
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="do the I-th of N parts only (docs/scale.md)")
-    parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started these processes, which share the work")
+    parser.add_argument(
+        "--launcher", choices=("none", *LAUNCHERS), default="none",
+        help="who started these processes, which share the work",
+    )
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -38,7 +40,6 @@ def is_resumed(args: argparse.Namespace) -> bool:
 
 def share_of(args: argparse.Namespace) -> tuple[int, int]:
     """Which of how many fixed parts this process does: what ``--shard`` says, or what the launcher does."""
-    from bpr.refinement.sharing.launchers import place
 
     if args.launcher == "none":
         return args.shard or (1, 1)
@@ -62,7 +63,7 @@ def worker_of(args: argparse.Namespace) -> Worker:
     try:
         from bpr.refinement.sharing.ranks import Rank
     except ImportError as error:
-        raise BPRError(f"--launcher needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
+        raise BPRError(f"--launcher needs the [train] extra: {install_hint('train')} ({error.name} is missing)") from error
     return Rank(args.launcher)
 
 

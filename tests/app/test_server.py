@@ -23,7 +23,7 @@ import pytest
 
 import bpr
 from bpr.cli.main import main
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.geometry.rle import decode_mask
 from bpr.io.png import Palette, decode_labels, encode_png
 from tests.conftest import ROOT
@@ -238,4 +238,4 @@ def test_without_flask_the_extra_is_named(capsys: pytest.CaptureFixture[str], mo
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "flask" else found(name, *more))
     assert main(["app"]) == 1
-    assert capsys.readouterr().err == "bpr app: the page needs the [app] extra: pip install 'bpr[app]' (Flask is missing)\n"
+    assert capsys.readouterr().err == f"bpr app: the page needs the [app] extra: {install_hint('app')} (Flask is missing)\n"

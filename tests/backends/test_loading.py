@@ -14,7 +14,7 @@ import bpr
 from bpr.backends import named_models
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.cli.main import main
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from tests.conftest import ROOT, SmallSet
 
 
@@ -56,7 +56,7 @@ def test_a_folder(tmp_path: Path, suffix: str) -> None:
 def test_a_checkpoint_without_the_train_extra(tmp_path: Path, without: Any, module: str, backend: str) -> None:
     without(module)
     (tmp_path / "fake.pth").write_bytes(b"")
-    remedy = rf"expected {module} to be installed, got none; pip install 'bpr\[train\]'"
+    remedy = f"expected {module} to be installed, got none; {re.escape(install_hint('train'))}"
     refused(f".*: {remedy}(, or take auto)?", str(tmp_path / "fake.pth"), backend=backend)
 
 

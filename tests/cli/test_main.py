@@ -1,4 +1,4 @@
-"""What ``bpr`` says about itself, and its exit codes."""
+"""The help of ``bpr``, its parsers and its exit codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 import bpr
-from bpr.cli.main import COMMANDS, build_parser, main
+from bpr.cli.main import COMMANDS, GROUPS, build_parser, main
 from tests.conftest import ROOT, SmallSet
 
 
@@ -26,11 +26,32 @@ def module_of(command: str) -> SimpleNamespace:
     return importlib.import_module(f"bpr.cli.{command.replace('-', '_')}")
 
 
-def test_help_lists_every_command_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_at_most_twelve_commands_by_group_with_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with("--help") == 0
-    words = " ".join(capsys.readouterr().out.split())
-    for command in COMMANDS:
-        assert f"{command} {module_of(command).HELP}" in words
+    printed = capsys.readouterr().out
+    for title, commands in GROUPS.items():
+        section = printed.split(f"\n{title}:\n")[1].split("\n\n")[0]
+        assert [line.split(maxsplit=1) for line in section.splitlines()] == [list(item) for item in commands.items()]
+    assert list(GROUPS) == ["refine and look", "measure", "train"]
+    assert len(COMMANDS) <= 12
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_help_and_version_load_no_command_and_no_library() -> None:
+    for option in ("--help", "--version"):
+        code = f"import sys; from bpr.cli.main import main\ntry: main([{option!r}])\nexcept SystemExit: print(*sys.modules)"
+        ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded = ran.stdout.splitlines()[-1].split()
+        assert {name for name in loaded if name.startswith("bpr.cli.")} == {"bpr.cli.main", "bpr.cli.streams"}
+        assert not {"numpy", "cv2", "onnxruntime", "pycocotools", "rich"} & set(loaded)
+
+
+def test_a_command_loads_no_other_command() -> None:
+    code = "import sys; from bpr.cli.main import build_parser\nbuild_parser().parse_args(['merge', 'out']); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = ran.stdout.split()
+    assert "bpr.cli.merge" in loaded
+    assert not {f"bpr.cli.{name.replace('-', '_')}" for name in COMMANDS if name != "merge"} & set(loaded)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -59,7 +80,7 @@ FILES = ["refine", "results.json", "--out", "out.json"]
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["nonsense"], ["refine"], ["demo", "--seed", "many"], ["visualize", "dreams"]),
+        *([], ["nonsense"], ["visualize"], ["refine"], ["demo", "--seed", "many"], ["analyze", "dreams"]),
         *([*FILES, "--pass", "2"], [*FILES, "--work", "2"], ["analyze", "schemes", "--se", "1"]),
         *([*FILES, "--workers", text] for text in ("0", "-1", "1.5", "two")),
         *([*FILES, "--min-score", text] for text in ("nan", "inf", "high")),
@@ -95,6 +116,11 @@ def test_the_scheme_is_an_option(small_set: SmallSet, kind: str, capsys: pytest.
         counts.append(capsys.readouterr().out.partition(" patches")[0])
     assert counts[0] != counts[1]
     assert refine(small_set, "--model", "identity", "--scheme", kind, "--side", "32", "--padding", "4") == 0
+
+
+def test_debug_before_the_command_counts_too(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--debug", "convert", str(small_set.folder / "missing.json"), "--to", "coco", "--out", "out.json"]) == 1
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_completion_is_offered_where_argcomplete_is(monkeypatch: pytest.MonkeyPatch) -> None:
