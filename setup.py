@@ -4,7 +4,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
-VERSION = next(line.split('"')[1] for line in Path("bpr/__init__.py").read_text().splitlines() if line.startswith("__version__"))
+VERSION = next(
+    line.split('"')[1] for line in Path("bpr/__init__.py").read_text().splitlines() if line.startswith("__version__")
+)
 
 TRAIN = [
     "torch>=2.1",
@@ -36,12 +38,14 @@ class BuildWithConfigs(build_py):
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib, "bpr", ".mim")
-            shutil.copytree("configs", target / "configs", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+            shutil.copytree(
+                "configs", target / "configs", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+            )
             shutil.copy("model-index.yml", target)
 
 
 setup(
-    name="bpr",
+    name="boundary-patch-refinement",
     version=VERSION,
     description="Any instance masks in, better boundaries out: Boundary Patch Refinement",
     long_description=Path("README.md").read_text(encoding="utf-8"),
@@ -53,7 +57,13 @@ setup(
     package_data={"bpr": ["py.typed", "assets/*", "report/html/assets/*", "app/assets/*"]},
     cmdclass={"build_py": BuildWithConfigs},
     python_requires=">=3.10",
-    install_requires=["numpy>=1.26", "opencv-python-headless>=4.11", "pycocotools>=2.0.7", "onnxruntime>=1.18", "rich>=13.0"],
+    install_requires=[
+        "numpy>=1.26",
+        "opencv-python-headless>=4.11",
+        "pycocotools>=2.0.7",
+        "onnxruntime>=1.18",
+        "rich>=13.0",
+    ],
     extras_require={
         "train": TRAIN,
         "mmdet": [*TRAIN, "mmdet==3.3.0"],

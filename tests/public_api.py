@@ -83,7 +83,7 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _subparsers(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            yield from ((name, one.load()) for name, one in action.choices.items())
+            yield from action.choices.items()
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:

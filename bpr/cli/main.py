@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import bpr
@@ -34,8 +35,9 @@ GROUPS = {
         "detect": "detect with a model of MMDetection, then refine",
     },
 }
-"""The commands and their one-line help. The module of a command, ``bpr.cli.NAME``, is imported when the command is used."""
+"""The commands and their one-line help. A command's module, ``bpr.cli.NAME``, is imported when the command is used."""
 COMMANDS = {name: line for commands in GROUPS.values() for name, line in commands.items()}
+DEBUG = "show the traceback of an error"
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 """Exit codes; 130 is what shells report for a command that Ctrl-C ended."""
@@ -48,41 +50,23 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
 
-class CommandParser(Parser):
-    """The parser of one command. Its options are added when it first parses, because that imports the command's module."""
-
-    def __init__(self, command: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self._command = command
-
-    def load(self) -> CommandParser:
-        """Add the options of the command, unless that was done before."""
-        if self._command:
-            module = importlib.import_module(f"bpr.cli.{self._command.replace('-', '_')}")
-            module.add_arguments(self)
-            _add_debug(self, default=argparse.SUPPRESS)  # else it would reset the --debug before the command
-            self.set_defaults(run=module.run)
-            self.epilog = f"example:\n  {module.EXAMPLE}"
-            self._command = None
-        return self
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        self.load()
-        return super().parse_known_args(args, namespace)
-
-
-def build_parser() -> Parser:
-    """The parser of ``bpr``; the parser of each command is still empty (:meth:`CommandParser.load`)."""
+def build_parser(words: Container[str] = COMMANDS) -> Parser:
+    """The parser of ``bpr``. Only commands among ``words`` get their options, because that imports their modules."""
     layout = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="bpr", description=_overview(), formatter_class=layout)
     parser.add_argument("--version", action="version", version=f"bpr {bpr.__version__}")
-    _add_debug(parser)
+    parser.add_argument("--debug", action="store_true", help=DEBUG)
     hint = "one of the above; bpr COMMAND --help shows its options and an example"
-    subparsers = parser.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", help=hint, parser_class=CommandParser
-    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=hint)
     for name, line in COMMANDS.items():
-        subparsers.add_parser(name, description=line, formatter_class=layout, command=name)
+        command = subparsers.add_parser(name, description=line, formatter_class=layout)
+        if name in words:
+            module = importlib.import_module(f"bpr.cli.{name.replace('-', '_')}")
+            module.add_arguments(command)
+            # Without a default: a default would replace the value of a --debug before the command.
+            command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG)
+            command.set_defaults(run=module.run)
+            command.epilog = f"example:\n  {module.EXAMPLE}"
     return parser
 
 
@@ -92,10 +76,6 @@ def _overview() -> str:
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:16} {line}" for name, line in commands.items())]
     return "\n".join(lines)
-
-
-def _add_debug(parser: argparse.ArgumentParser, **options: Any) -> None:
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error", **options)
 
 
 def entry() -> None:
@@ -111,9 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     with guarded_streams() as out:
         try:
-            parser = build_parser()
-            _offer_completion(parser)
-            args = parser.parse_args(argv)
+            given = sys.argv[1:] if argv is None else argv
+            completed = os.environ.get("COMP_LINE", "").split()  # the line on which a user of argcomplete pressed Tab
+            parser = build_parser([*given, *completed])
+            if importlib.util.find_spec("argcomplete"):
+                importlib.import_module("argcomplete").autocomplete(parser)
+            args = parser.parse_args(given)
         except (ImportError, KeyboardInterrupt) as error:
             return _report_failure("bpr", error)
         code = _run(args)
@@ -151,12 +134,6 @@ def _is_interrupt(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
-
-
-def _offer_completion(parser: argparse.ArgumentParser) -> None:
-    """Complete words on <Tab>, where argcomplete is installed and registered in the user's shell."""
-    if importlib.util.find_spec("argcomplete"):
-        importlib.import_module("argcomplete").autocomplete(parser)
 
 
 def _line(error: BaseException) -> str:

@@ -117,7 +117,7 @@ def import_detection() -> None:
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield ``advance(done)``: it draws a bar on a terminal, and elsewhere prints a line for every tenth of ``total``."""
+    """Yield ``advance(done)``: it draws a bar on a terminal and prints a line per tenth of ``total`` elsewhere."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

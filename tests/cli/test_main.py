@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import shlex
@@ -39,7 +40,7 @@ def test_help_lists_at_most_twelve_commands_by_group_with_their_lines(capsys: py
 
 def test_help_and_version_load_no_command_and_no_library() -> None:
     for option in ("--help", "--version"):
-        code = f"import sys; from bpr.cli.main import main\ntry: main([{option!r}])\nexcept SystemExit: print(*sys.modules)"
+        code = f"import sys\nfrom bpr.cli.main import main\ntry: main([{option!r}])\nexcept SystemExit: print(*sys.modules)"
         ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
         loaded = ran.stdout.splitlines()[-1].split()
         assert {name for name in loaded if name.startswith("bpr.cli.")} == {"bpr.cli.main", "bpr.cli.streams"}
@@ -47,7 +48,7 @@ def test_help_and_version_load_no_command_and_no_library() -> None:
 
 
 def test_a_command_loads_no_other_command() -> None:
-    code = "import sys; from bpr.cli.main import build_parser\nbuild_parser().parse_args(['merge', 'out']); print(*sys.modules)"
+    code = "import sys; from bpr.cli.main import build_parser\nbuild_parser(['merge', 'out']); print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = ran.stdout.split()
     assert "bpr.cli.merge" in loaded
@@ -65,7 +66,9 @@ def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: 
 
 
 def test_it_is_a_module_too() -> None:
-    ran = subprocess.run([sys.executable, "-m", "bpr", "--version"], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-m", "bpr", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert ran.stdout == f"bpr {bpr.__version__}\n"
 
 
@@ -93,7 +96,15 @@ def test_wrong_usage_is_two(arguments: list[str], capsys: pytest.CaptureFixture[
 
 
 def refine(data: SmallSet, *options: str) -> int:
-    files = [str(data.results), "--img-dir", str(data.images), "--ann", str(data.ann), "--out", str(data.folder / "out.json")]
+    files = [
+        str(data.results),
+        "--img-dir",
+        str(data.images),
+        "--ann",
+        str(data.ann),
+        "--out",
+        str(data.folder / "out.json"),
+    ]
     return main(["refine", *files, *options])
 
 
@@ -119,19 +130,28 @@ def test_the_scheme_is_an_option(small_set: SmallSet, kind: str, capsys: pytest.
 
 
 def test_debug_before_the_command_counts_too(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--debug", "convert", str(small_set.folder / "missing.json"), "--to", "coco", "--out", "out.json"]) == 1
+    assert (
+        main(["--debug", "convert", str(small_set.folder / "missing.json"), "--to", "coco", "--out", "out.json"]) == 1
+    )
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_completion_is_offered_where_argcomplete_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered: list[object] = []
+    offered: list[argparse.ArgumentParser] = []
     stand_in = SimpleNamespace(autocomplete=offered.append, __spec__=SimpleNamespace(name="argcomplete"))
     monkeypatch.setitem(sys.modules, "argcomplete", stand_in)
+    monkeypatch.setenv("COMP_LINE", "bpr refine --ba")
     assert stopped_with("--version") == 0
-    assert len(offered) == 1
+    (parser,) = offered
+    assert (
+        parser.parse_args(["refine", "results.json", "--out", "out.json", "--backend", "openvino"]).backend
+        == "openvino"
+    )
 
 
-def test_a_defect_is_one_line_and_a_traceback_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_is_one_line_and_a_traceback_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(*given: object) -> None:
         raise ZeroDivisionError("first line\nsecond line")
 
@@ -163,7 +183,9 @@ def test_interrupted_while_something_is_imported(small_set: SmallSet, moment: st
     script.write_text(INTERRUPTS)
     files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run([sys.executable, str(script), moment, "refine", *files], env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, str(script), moment, "refine", *files], env=environment, capture_output=True, text=True
+    )
     assert ran.returncode == 130
     assert ran.stderr in ("bpr: interrupted\n", "bpr refine: interrupted\n")
 

@@ -23,4 +23,7 @@ def test_a_number_below_the_least_is_a_wrong_command_line(
         main([*command, value])
     assert left.value.code == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line == f"bpr {command[0]}: error: argument {command[-1]}: expected a whole number of {least} or more, got '{value}'"
+    assert (
+        line
+        == f"bpr {command[0]}: error: argument {command[-1]}: expected a whole number of {least} or more, got '{value}'"
+    )

@@ -64,16 +64,23 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("command", CLASHES)
-def test_an_output_where_an_input_lies_is_refused(place: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_output_where_an_input_lies_is_refused(
+    place: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     assert main(command.split()) == 2
     error = capsys.readouterr().err
-    assert f"expected an output apart from the inputs, got {CLASHES[command]}, which would be lost; choose another output" in error
+    assert (
+        f"expected an output apart from the inputs, got {CLASHES[command]}, which would be lost; choose another output"
+        in error
+    )
     assert len(error.splitlines()) == 1
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("command", ["refine {} --out o", "refine r.json --model= --out o", "refine r.json --out=", "eval r.json --ann="])
+@pytest.mark.parametrize(
+    "command", ["refine {} --out o", "refine r.json --model= --out o", "refine r.json --out=", "eval r.json --ann="]
+)
 def test_an_empty_path_is_refused(place: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([word.replace("{}", "") for word in command.split()])
@@ -81,7 +88,9 @@ def test_an_empty_path_is_refused(place: Path, command: str, capsys: pytest.Capt
     assert capsys.readouterr().err.endswith(": expected a path or a name, got an empty text\n")
 
 
-def test_an_output_of_an_earlier_run_and_one_beside_the_inputs_are_taken(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_of_an_earlier_run_and_one_beside_the_inputs_are_taken(
+    small_set: SmallSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(small_set.folder)
     shutil.copytree("images", "photos")
     command = ["refine", "results.json", "--img-dir", "photos", "--ann", "instances.json", "--model", "identity"]
@@ -93,7 +102,7 @@ def actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
-                yield from actions(below.load())
+                yield from actions(below)
         else:
             yield action
 

@@ -15,7 +15,18 @@ from tests.conftest import ROOT, SmallSet
 
 
 def run(data: SmallSet, out: Path, **streams: int | IO[bytes]) -> subprocess.CompletedProcess[bytes]:
-    command = ["refine", str(data.results), "--img-dir", str(data.images), "--ann", str(data.ann), "--model", "identity", "--out", str(out)]
+    command = [
+        "refine",
+        str(data.results),
+        "--img-dir",
+        str(data.images),
+        "--ann",
+        str(data.ann),
+        "--model",
+        "identity",
+        "--out",
+        str(out),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-m", "bpr", *command], env=environment, timeout=120, **streams)
 
@@ -27,7 +38,9 @@ def closed_pipe() -> int:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_left_costs_nothing(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
+def test_a_reader_that_left_costs_nothing(
+    small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     out, pipe = small_set.folder / "out.json", closed_pipe()
     ran = run(small_set, out, stdout=pipe, stderr=subprocess.PIPE)

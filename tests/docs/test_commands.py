@@ -60,7 +60,7 @@ def options(command: str) -> set[str]:
     """What ``bpr COMMAND`` may be followed by; of ``bpr``, its commands."""
     subparsers = next(action for action in build_parser()._actions if action.dest == "command")
     parsers = subparsers.choices or {}
-    parts = [dict(parsers)[command].load()]
+    parts = [dict(parsers)[command]]
     for action in parts[0]._actions:
         parts += (action.choices or {}).values() if isinstance(action.choices, dict) else []
     return {option for part in parts for option in part._option_string_actions}
