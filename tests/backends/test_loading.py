@@ -1,4 +1,4 @@
-"""Models and options that cannot be: the rows of docs/errors.md, heading Models and options."""
+"""A model or an option that cannot be used is one line that says why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bpr.backends import named_models
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.cli.main import main
 from bpr.errors import BPRError, install_hint
-from tests.conftest import ROOT, SmallSet
+from tests.conftest import SmallSet
 
 
 def refused(line: str, *arguments: Any, **options: Any) -> None:
@@ -116,9 +116,3 @@ def test_an_option_beyond_its_range_in_a_run(small_set: SmallSet, capsys: pytest
     files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
     assert main(["refine", *files, "--passes", "5000"]) == 1
     assert capsys.readouterr().err == "bpr refine: model starter: passes: expected a whole number of 1..16, got 5000\n"
-
-
-def test_every_row_of_the_table_names_its_test() -> None:
-    section = (ROOT / "docs/errors.md").read_text(encoding="utf-8").split("## Models and options")[1].split("\n## ")[0]
-    here = {name for name in globals() if name.startswith("test_")} - {"test_every_row_of_the_table_names_its_test"}
-    assert set(re.findall(r"`(test_\w+)`", section)) == here
