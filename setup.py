@@ -11,9 +11,9 @@ VERSION = next(
 TRAIN = [
     "torch>=2.1",
     "mmengine==0.10.7",
-    "mmcv-lite==2.1.0",  # mmseg 1.2.2 asserts mmcv < 2.2; a full mmcv 2.1.0 serves as well
+    "mmcv-lite==2.1.0",  # mmseg 1.2.2 asserts mmcv < 2.2; a full mmcv 2.1.0 works as well
     "mmsegmentation==1.2.2",
-    "ftfy",  # mmseg imports both and declares neither
+    "ftfy",  # mmseg imports ftfy and regex but declares neither
     "regex",
     "onnx",
     "onnxscript",
@@ -32,7 +32,7 @@ CLASSIFIERS = [
 
 
 class BuildWithConfigs(build_py):
-    """Configs and the model index lie beside the package; inside it they go where OpenMMLab's tools look for them."""
+    """Copies configs and model index from beside the package to where OpenMMLab's tools search, inside the package."""
 
     def run(self) -> None:
         super().run()
@@ -68,7 +68,7 @@ setup(
         "train": TRAIN,
         "mmdet": [*TRAIN, "mmdet==3.3.0"],
         "openvino": ["openvino"],
-        "compiled": ["numba>=0.61.2"],  # the first that takes numpy 2.2
+        "compiled": ["numba>=0.61.2"],  # the first version that supports numpy 2.2
         "cityscapes": ["cityscapesscripts>=2.2", "numpy<2.3"],
         "report": ["jinja2>=3", "matplotlib>=3.8"],
         "docs": ["mkdocs<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.26", "ruff"],

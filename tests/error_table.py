@@ -77,7 +77,9 @@ def _assigned(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
     """The expressions that statements among ``nodes`` assign to variables."""
     found: dict[str, list[ast.expr]] = {}
     for node in nodes:
-        for target in node.targets if isinstance(node, ast.Assign) else ():
+        if not isinstance(node, ast.Assign):
+            continue
+        for target in node.targets:
             pairs = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=True))
@@ -101,7 +103,7 @@ def _text(node: ast.expr, assigned: dict[str, list[ast.expr]]) -> str:
         texts = {_text(node.body, assigned): None, _text(node.orelse, assigned): None}
         return " or ".join(text for text in texts if text)
     if isinstance(node, ast.Call) and _name(node.func) == "install_hint" and isinstance(node.args[0], ast.Constant):
-        return f"pip install '{DISTRIBUTION}[{node.args[0].value}]'"
+        return f"pip install '{DISTRIBUTION}[{node.args[0].value!s}]'"
     values = assigned.get(node.id, []) if isinstance(node, ast.Name) else []
     if len(values) == 1 and isinstance(values[0], ast.Constant | ast.JoinedStr | ast.IfExp | ast.BinOp):
         text = _text(values[0], {name: value for name, value in assigned.items() if value is not values})
