@@ -82,7 +82,7 @@ def _assigned(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
         for target in node.targets:
             pairs = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                pairs = list(zip(target.elts, node.value.elts, strict=True))
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
             for variable, value in pairs:
                 if isinstance(variable, ast.Name) and not (isinstance(value, ast.Constant) and value.value is None):
                     found.setdefault(variable.id, []).append(value)

@@ -40,7 +40,6 @@ def is_resumed(args: argparse.Namespace) -> bool:
 
 def share_of(args: argparse.Namespace) -> tuple[int, int]:
     """Which of how many fixed parts this process does: what ``--shard`` says, or what the launcher does."""
-
     if args.launcher == "none":
         return args.shard or (1, 1)
     _check_no_shard(args)

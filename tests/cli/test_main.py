@@ -65,7 +65,7 @@ def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: 
     build_parser().parse_args(arguments)
 
 
-def test_it_is_a_module_too() -> None:
+def test_bpr_runs_as_a_module() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "bpr", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -136,7 +136,7 @@ def test_debug_before_the_command_counts_too(small_set: SmallSet, capsys: pytest
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_completion_is_offered_where_argcomplete_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_argcomplete_gets_the_options_of_the_command_on_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     offered: list[argparse.ArgumentParser] = []
     stand_in = SimpleNamespace(autocomplete=offered.append, __spec__=SimpleNamespace(name="argcomplete"))
     monkeypatch.setitem(sys.modules, "argcomplete", stand_in)
@@ -190,7 +190,7 @@ def test_interrupted_while_something_is_imported(small_set: SmallSet, moment: st
     assert ran.stderr in ("bpr: interrupted\n", "bpr refine: interrupted\n")
 
 
-# Ctrl-C comes when a module is asked for.
+# Sends itself Ctrl-C when a certain module is imported.
 INTERRUPTS = """
 import signal, sys
 from bpr.cli.main import entry

@@ -1,4 +1,4 @@
-"""No command takes one of its inputs for its output, nor an empty path for one."""
+"""No output of a command replaces one of its inputs, and no path is empty."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ CLASHES = {
     "detect i/1.png i --det-config c.py --det-weights w.pth --out i": "i",
     "demo --model m.onnx --out m.onnx": "m.onnx",
 }
-"""A command -> the input that it would lose."""
+"""Commands -> the input that each of them would lose."""
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One of everything; ``m`` is a folder of ours."""
+def folder_of_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one file of every kind; ``m`` in it is a folder that BPR wrote."""
     monkeypatch.chdir(tmp_path)
     for name in ("r.json", "r2.json", "a.json", "p.png", "p.jpg", "c.py", "w.pth", "m.onnx"):
         Path(name).write_text(name)
@@ -65,9 +65,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", CLASHES)
 def test_an_output_where_an_input_lies_is_refused(
-    place: Path, command: str, capsys: pytest.CaptureFixture[str]
+    folder_of_inputs: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in folder_of_inputs.rglob("*") if path.is_file()}
     assert main(command.split()) == 2
     error = capsys.readouterr().err
     assert (
@@ -75,20 +75,20 @@ def test_an_output_where_an_input_lies_is_refused(
         in error
     )
     assert len(error.splitlines()) == 1
-    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in folder_of_inputs.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize(
     "command", ["refine {} --out o", "refine r.json --model= --out o", "refine r.json --out=", "eval r.json --ann="]
 )
-def test_an_empty_path_is_refused(place: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_path_is_refused(folder_of_inputs: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([word.replace("{}", "") for word in command.split()])
     assert stop.value.code == 2
     assert capsys.readouterr().err.endswith(": expected a path or a name, got an empty text\n")
 
 
-def test_an_output_of_an_earlier_run_and_one_beside_the_inputs_are_taken(
+def test_the_output_of_an_earlier_run_and_one_beside_the_inputs_are_allowed(
     small_set: SmallSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(small_set.folder)
@@ -107,7 +107,7 @@ def actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
             yield action
 
 
-def test_an_output_may_be_called_as_the_model_is(place: Path) -> None:
+def test_an_output_may_have_the_name_of_the_model(folder_of_inputs: Path) -> None:
     Path("starter").mkdir()  # as a first run leaves it
     check_paths(build_parser().parse_args(["demo", "--model", "starter", "--out", "starter"]))
 
@@ -120,7 +120,7 @@ def test_every_argument_states_its_type() -> None:
 
 
 def test_a_new_command_is_protected_by_the_types_of_its_arguments(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder_of_inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--from", type=InputPath, nargs="+")

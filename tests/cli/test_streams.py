@@ -1,4 +1,4 @@
-"""What becomes of a command whose reader leaves, or whose log finds no room."""
+"""A command finishes its work although the reader of its output exits, or the disk of its log is full."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def closed_pipe() -> int:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_left_costs_nothing(
+def test_the_work_is_done_although_the_reader_exits(
     small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, unbuffered: str
 ) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
@@ -50,7 +50,7 @@ def test_a_reader_that_left_costs_nothing(
     assert len(read_json(out, "results")) == len(small_set.records)
 
 
-def test_a_log_on_a_full_disk_is_said_and_the_output_written(small_set: SmallSet) -> None:
+def test_a_full_disk_for_the_log_is_reported_and_the_output_is_written(small_set: SmallSet) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs a device that is always full")
     out = small_set.folder / "out.json"
