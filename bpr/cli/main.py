@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from typing import Any
 
 import bpr
-from bpr.cli.streams import guarded_streams
+from bpr.cli.streams import Stream, guarded_streams
 from bpr.errors import BadUsage, BPRError
 
 GROUPS = {
@@ -99,27 +99,32 @@ def main(argv: Sequence[str] | None = None) -> int:
             args = parser.parse_args(given)
         except (ImportError, KeyboardInterrupt) as error:
             return _report_failure("bpr", error)
-        code = _run(args)
-        out.flush()
-        if not out.failure:
-            return code
-        problem = f"standard output: cannot write ({out.failure}); make room, or send it elsewhere"
-        print(f"bpr {args.command}: {problem}", file=sys.stderr)
-        return code or FAILED
+        return run_parsed(f"bpr {args.command}", args, out)
 
 
-def _run(args: argparse.Namespace) -> int:
+def run_parsed(program: str, args: argparse.Namespace, out: Stream) -> int:
+    """Run ``args.run`` and return the exit code of ``program``; an error is printed as one line.
+
+    Args:
+        out: the standard output within :func:`guarded_streams`.
+    """
     try:
         from bpr.cli.paths import check_paths
         from bpr.io.folders import written_by
 
         check_paths(args)
-        with written_by(f"bpr {args.command}"):
-            return int(args.run(args))
+        with written_by(program):
+            code = int(args.run(args) or 0)
     except (Exception, KeyboardInterrupt) as error:
         if args.debug:
             traceback.print_exc()
-        return _report_failure(f"bpr {args.command}", error)
+        code = _report_failure(program, error)
+    out.flush()
+    if not out.failure:
+        return code
+    problem = f"standard output: cannot write ({out.failure}); make room, or send it elsewhere"
+    print(f"{program}: {problem}", file=sys.stderr)
+    return code or FAILED
 
 
 def _report_failure(program: str, error: BaseException) -> int:
