@@ -34,7 +34,7 @@ ROOMS = {
     "": "Elsewhere",
 }
 """The headings, by the subpackage that raises the messages."""
-UNQUOTED = {"shown", "str", "repr", "sorted", "min", "max", "len", "join", "set", "list", "tuple"}
+UNQUOTED = {"shown", "str", "repr", "sorted", "min", "max", "len", "join", "set", "list", "tuple", "asdict"}
 """Calls whose first argument is the value that a message quotes."""
 NAMELESS = "<value>"
 """How the table shows a value that has no name."""

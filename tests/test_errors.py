@@ -275,13 +275,6 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(
     assert one_line(capsys).endswith("locked/out.json: cannot write there (Permission denied); choose another output")
 
 
-def test_a_model_keeps_what_it_was_trained_with(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
-    if "starter" not in bpr.backends.named_models():
-        pytest.skip("the starter model is not in bpr/assets")
-    assert refine(small_set, "--model", "starter", "--side", "32") == 1
-    assert "model starter: side: expected 64, with which the model was trained, got 32" in one_line(capsys)
-
-
 # What errors and hints look like.
 
 

@@ -126,7 +126,7 @@ def test_the_scheme_is_an_option(small_set: SmallSet, kind: str, capsys: pytest.
         assert refine(small_set, "--model", "oracle", *options) == 0
         counts.append(capsys.readouterr().out.partition(" patches")[0])
     assert counts[0] != counts[1]
-    assert refine(small_set, "--model", "identity", "--scheme", kind, "--side", "32", "--padding", "4") == 0
+    assert refine(small_set, "--model", "identity", "--scheme", kind) == 0
 
 
 def test_debug_before_the_command_counts_too(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
