@@ -17,7 +17,7 @@ from bpr.cli.options import add_refine_options, add_workers, print_problems, pro
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BadImage, BPRError, shown
-from bpr.formats.recognise import READERS
+from bpr.formats.registry import FORMATS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,14 +33,12 @@ if TYPE_CHECKING:
     from bpr.refinement.sharing.run_folder import RunFolder
     from bpr.refinement.sharing.shared_run import SharedRun
 
-GUESSED = ("masks", "semantic")
-"""Formats that a PNG does not say: its numbers do."""
 EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
-    parser.add_argument("--format", choices=READERS, help="format of the masks (default: what their content says)")
+    parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
     parser.add_argument(
         "--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)"
     )
@@ -96,7 +94,7 @@ def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
         raise BPRError(f"--img-dir {args.img_dir}: expected the folder of {len(plan)} images, which the results name, got one image")
     refiner = _refiner(args, source.records, document)
     folder = RunFolder(Path(args.out))
-    return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, source.exclusive), source
+    return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, FORMATS[source.format].exclusive), source
 
 
 def _annotations(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -138,7 +136,7 @@ def _assumed(args: argparse.Namespace, shared: SharedRun, source: Source) -> Ite
     """What nobody said, and what would refine the wrong thing without an error where it is not meant."""
     from bpr.io.images import ImageFolder
 
-    if source.format in GUESSED and not args.format:
+    if FORMATS[source.format].guessed and not args.format:
         yield f"format: {source.format}, by the numbers in the PNGs; --format says which"
     if source.format == "coco" and not args.ann and len(shared.plan) and isinstance(shared.images, ImageFolder):
         image_id = source.records[shared.plan[0][0]]["image_id"]

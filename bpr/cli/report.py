@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bpr.cli.numbers import at_least
 from bpr.cli.options import add_workers, print_problems, progress_bar
 from bpr.cli.paths import InputPath, OutputPath
-from bpr.formats.recognise import READERS, UNSCORED
+from bpr.formats.registry import FORMATS
 
 if TYPE_CHECKING:
     from bpr.evaluation.inputs import Document
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format"
     )
     parser.add_argument("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
-    parser.add_argument("--format", choices=READERS, help="format of both (default: what their content says)")
+    parser.add_argument("--format", choices=FORMATS, help="format of both (default: what their content says)")
     parser.add_argument(
         "--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)"
     )
@@ -75,10 +75,11 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
 
 
 def _scored(source: Source) -> list[Record]:
-    """The records; where their format needs no score, one that has none is certain."""
+    """The records; in a format that allows records without a score, these are certain."""
     from bpr.formats.convert import CERTAIN
 
-    return [{"score": CERTAIN, **record} if source.format in UNSCORED else record for record in source.records]
+    certain = FORMATS[source.format].certain_without_score
+    return [{"score": CERTAIN, **record} if certain else record for record in source.records]
 
 
 def _print(collection: Collection, problems: list[str], args: argparse.Namespace) -> None:
