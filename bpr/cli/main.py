@@ -110,11 +110,9 @@ def run_parsed(program: str, args: argparse.Namespace, out: Stream) -> int:
     """
     try:
         from bpr.cli.paths import check_paths
-        from bpr.io.folders import written_by
 
         check_paths(args)
-        with written_by(program):
-            code = int(args.run(args) or 0)
+        code = int(args.run(args) or 0)
     except (Exception, KeyboardInterrupt) as error:
         if args.debug:
             traceback.print_exc()

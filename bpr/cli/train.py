@@ -8,7 +8,7 @@ import os
 from bpr.cli.options import import_training
 from bpr.cli.paths import InputName
 from bpr.configs import find_config
-from bpr.refinement.sharing.launchers import NAMES as LAUNCHERS
+from bpr.refinement.sharing.launchers import VARIABLES as LAUNCHERS
 
 EXAMPLE = "bpr train configs/bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py --work-dir work_dirs/first"
 
