@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpr.cli.options import versions_of
+from bpr.cli.paths import InputPath, OutputPath
+from bpr.evaluation.comparison import PROTOCOLS
+from bpr.evaluation.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bpr.evaluation.tables import TextTable
 
-HELP = "score masks against ground truth, before and after refinement"
 EXAMPLE = (
     "bpr eval refined.segm.json --ann instances.json --before results.segm.json --out summary.json "
     "--markdown summary.md"
@@ -25,16 +27,21 @@ LOG_WIDTH = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from bpr.evaluation.comparison import PROTOCOLS
-    from bpr.evaluation.metrics import METRICS
-
     metrics = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items())
-    parser.add_argument("results", help="the masks to score: COCO results JSON, a Cityscapes folder, panoptic JSON")
     parser.add_argument(
-        "--ann", required=True, help="ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON"
+        "results", type=InputPath, help="the masks to score: COCO results JSON, a Cityscapes folder, panoptic JSON"
     )
     parser.add_argument(
-        "--before", metavar="COARSE", help="the masks before refinement: adds the change of every number"
+        "--ann",
+        type=InputPath,
+        required=True,
+        help="ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON",
+    )
+    parser.add_argument(
+        "--before",
+        type=InputPath,
+        metavar="COARSE",
+        help="the masks before refinement: adds the change of every number",
     )
     parser.add_argument(
         "--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: the usual ones. {metrics}"
@@ -45,9 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals"
     )
-    parser.add_argument("--out", metavar="JSON", help="also write the numbers to this file")
-    parser.add_argument("--markdown", metavar="FILE", help="also write the tables to this file")
-    parser.add_argument("--save-per-instance", metavar="CSV", help="write one line per matched pair; needs --before")
+    parser.add_argument("--out", type=OutputPath, metavar="JSON", help="also write the numbers to this file")
+    parser.add_argument("--markdown", type=OutputPath, metavar="FILE", help="also write the tables to this file")
+    parser.add_argument(
+        "--save-per-instance", type=OutputPath, metavar="CSV", help="write one line per matched pair; needs --before"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpr.cli.numbers import at_least
 from bpr.cli.options import add_workers, print_problems, progress_bar
+from bpr.cli.paths import InputPath, OutputPath
 
 if TYPE_CHECKING:
     from bpr.evaluation.prepare import Document
@@ -16,23 +17,28 @@ if TYPE_CHECKING:
     from bpr.io.images import ImageFinder
     from bpr.report.html.collect import Collection
 
-HELP = "write an HTML report of what refinement changed: numbers, plots, every mask before and after"
 EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from bpr.formats.registry import FORMATS
 
-    parser.add_argument("results", help="the refined masks: a JSON file, a PNG or a folder of any format")
-    parser.add_argument("--before", metavar="COARSE", required=True, help="the masks that were refined")
+    parser.add_argument(
+        "results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format"
+    )
+    parser.add_argument("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
     parser.add_argument("--format", choices=FORMATS, help="format of both (default: recognised by their content)")
     parser.add_argument(
-        "--img-dir", help="folder of the images, or the one image (default: the images that the format names)"
+        "--img-dir",
+        type=InputPath,
+        help="folder of the images, or the one image (default: the images that the format names)",
     )
     parser.add_argument(
-        "--ann", help="COCO annotation file with the ground truth; without it the report shows changes, not gains"
+        "--ann",
+        type=InputPath,
+        help="COCO annotation file with the ground truth; without it the report shows changes, not gains",
     )
-    parser.add_argument("--out", default="report", help="folder to write (default: %(default)s)")
+    parser.add_argument("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
     parser.add_argument(
         "--most",
         type=at_least(1),

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.evaluation.bootstrap import NOTHING
 from bpr.evaluation.old_numpy import old_numpy
 from bpr.formats.cityscapes import ListedMask, list_files, read_list, stem_of, truth_files
@@ -62,9 +62,8 @@ def _package() -> Any:
     try:
         return importlib.import_module("cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling")
     except ImportError as error:
-        raise BPRError(
-            "metric cityscapes-ap: expected the cityscapesscripts package, got none; pip install 'bpr[cityscapes]'"
-        ) from error
+        hint = install_hint("cityscapes")
+        raise BPRError(f"metric cityscapes-ap: expected the cityscapesscripts package, got none; {hint}") from error
 
 
 def _ranges() -> dict[str, Any]:

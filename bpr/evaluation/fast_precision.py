@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.evaluation.average_precision import NAMES
 from bpr.evaluation.matching import coco_index, silently
 from bpr.evaluation.prepare import Document
@@ -38,6 +38,5 @@ def _package() -> Any:
     try:
         return importlib.import_module("faster_coco_eval")
     except ImportError as error:
-        raise BPRError(
-            "--fast: expected the faster-coco-eval package, got none; pip install 'bpr[fast-eval]'"
-        ) from error
+        hint = install_hint("fast-eval")
+        raise BPRError(f"--fast: expected the faster-coco-eval package, got none; {hint}") from error

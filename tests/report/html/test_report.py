@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.evaluation.prepare import Detections
 from bpr.formats.convert import convert
 from bpr.geometry.rle import decode_mask
@@ -276,5 +276,5 @@ def test_a_missing_library_is_one_line(
     assert main(["report", str(made.after), "--before", str(made.before), "--out", str(made.folder / "none")]) == 1
     assert (
         capsys.readouterr().err
-        == "bpr report: a report needs the [report] extra: pip install 'bpr[report]' (Jinja2 missing)\n"
+        == f"bpr report: a report needs the [report] extra: {install_hint('report')} (Jinja2 missing)\n"
     )
