@@ -1,4 +1,4 @@
-"""Adds files from outside docs/ to the site, and changes links between pages so that they work on the site as in the repository."""
+"""Adds files from outside docs/ to the site, and changes links so that they work on the site as in the repository."""
 
 from __future__ import annotations
 

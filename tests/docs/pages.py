@@ -13,11 +13,17 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "docs" / "appendix").glob("*.md"))
-OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md")]
+OUTSIDE = [
+    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md")
+]
 PAGES = [page for page in OUTSIDE if page.is_file()] + DOCS
+OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
+"""The pages that describe the current code; the changelog also names commands and files that are gone."""
 SHELL = ("sh", "bash", "console")
 
-BLOCK = re.compile(r"^(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 TABLE = re.compile(r"<!-- table:(?P<name>\w+) -->\n(?P<text>.*?)\n?<!-- end -->", re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")

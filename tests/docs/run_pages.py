@@ -3,8 +3,9 @@
     python -m tests.docs.run_pages                     # all pages
     python -m tests.docs.run_pages docs/training.md    # some
 
-A block runs as it is written, except that a training stops after two iterations. A block may read what earlier blocks of its page wrote.
-The blocks of docs/neighbours.md are run by tests/refinement/test_neighbours_page.py. Exit code 1: a block failed.
+A block runs as it is written, except that a training stops after two iterations. A block may read what earlier blocks
+of its page wrote. tests/refinement/test_neighbours_page.py runs the blocks of docs/neighbours.md. Exit code 1: a block
+failed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ TIMEOUT = 900
 """Seconds for one block."""
 RUN_ELSEWHERE = ("neighbours.md",)
 
-SHORT = "train_cfg.max_iters=2 train_dataloader.num_workers=0 train_dataloader.persistent_workers=False train_dataloader.batch_size=2"
+SHORT = " ".join(
+    [
+        "train_cfg.max_iters=2",
+        "train_dataloader.num_workers=0",
+        "train_dataloader.persistent_workers=False",
+        "train_dataloader.batch_size=2",
+    ]
+)
 TRAINING = re.compile(r"^(?:bpr train|python tools/train\.py) [^#\n]*", re.MULTILINE)
 LAST = re.compile(r"/iter_\d+\.pth")
 
@@ -78,7 +86,9 @@ def at_toy_size(text: str) -> str:
     >>> at_toy_size("bpr export CONFIG.py work_dirs/x/iter_3000.pth --out own.onnx")
     'bpr export CONFIG.py work_dirs/x/iter_2.pth --out own.onnx'
     """
-    text = TRAINING.sub(lambda line: f"{line[0].rstrip()} {'' if '--cfg-options' in line[0] else '--cfg-options '}{SHORT} ", text)
+    text = TRAINING.sub(
+        lambda line: f"{line[0].rstrip()} {'' if '--cfg-options' in line[0] else '--cfg-options '}{SHORT} ", text
+    )
     return LAST.sub("/iter_2.pth", text)
 
 

@@ -62,7 +62,10 @@ def learning_data(folder: Path) -> None:
     """The files that benchmarks/hold_out.py would write."""
     detections(folder, SEEDS_TO_CALIBRATE)
     shutil.copytree(folder / "images", folder / "data" / "starter" / "images" / "coco")
-    for name, source in (("coco_learn.segm.json", "results.segm.json"), ("coco_learn.instances.json", "instances.json")):
+    for name, source in (
+        ("coco_learn.segm.json", "results.segm.json"),
+        ("coco_learn.instances.json", "instances.json"),
+    ):
         shutil.copy(folder / source, folder / "data" / "starter" / name)
 
 
@@ -93,7 +96,7 @@ def cityscapes_and_panoptic(folder: Path) -> None:
 
 def detector(folder: Path) -> None:
     """An untrained Mask R-CNN, and the scenes in the folders where MMDetection's configs expect COCO."""
-    import bpr.integrations.mmdetection  # noqa: F401, I001  (first: MMDetection then loads with an mmcv without compiled operators)
+    import bpr.integrations.mmdetection  # noqa: F401, I001  (first: MMDetection then loads with mmcv-lite)
     import torch
     from mmdet.datasets import CocoDataset
     from mmdet.registry import MODELS
@@ -106,7 +109,9 @@ def detector(folder: Path) -> None:
     torch.manual_seed(0)
     torch.save({"state_dict": MODELS.build(config).state_dict()}, folder / "mask_rcnn.pth")
     document = json.loads((folder / "instances.json").read_text())
-    document["categories"] = [{"id": number, "name": name} for number, name in enumerate(CocoDataset.METAINFO["classes"], start=1)]
+    document["categories"] = [
+        {"id": number, "name": name} for number, name in enumerate(CocoDataset.METAINFO["classes"], start=1)
+    ]
     write(folder / "data" / "coco" / "annotations" / "instances_val2017.json", document)
     write(folder / "instances_train.json", document)
     for name in ("data/coco/val2017", "train2017"):
@@ -114,7 +119,13 @@ def detector(folder: Path) -> None:
 
 
 def record(mask: BoxMask, image_id: int) -> dict[str, Any]:
-    return {"image_id": image_id, "category_id": 1, "segmentation": encode_mask(mask), "bbox": mask.bbox, "area": mask.area}
+    return {
+        "image_id": image_id,
+        "category_id": 1,
+        "segmentation": encode_mask(mask),
+        "bbox": mask.bbox,
+        "area": mask.area,
+    }
 
 
 def write(path: Path, value: object) -> None:
@@ -134,6 +145,5 @@ SETTINGS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "training-at-scale.md": (own_data,),
     "speed.md": (learning_data,),
     "mmdetection.md": (detections, detector),
-    "README.md": (detections, detector),
 }
 """The data of each page; all other pages get ``detections``."""

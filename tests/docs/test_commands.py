@@ -11,13 +11,13 @@ import pytest
 
 from bpr.cli.main import COMMANDS, build_parser, main
 from tests.conftest import ROOT
-from tests.docs.pages import BLOCK, INLINE, PAGES, SHELL, Block, blocks, name_of, prose
+from tests.docs.pages import BLOCK, INLINE, OF_TODAY, PAGES, SHELL, Block, blocks, name_of, prose
 from tests.docs.run_pages import python_program
 from tests.docs.stage import set_up
 
 QUICK = {"refine", "convert", "eval", "analyze"}
 QUICK_PAGES = ("docs/quickstart.md", "docs/faq.md", "docs/evaluation.md")
-SHELL_BLOCKS = [block for page in PAGES for block in blocks(page) if block.language in SHELL]
+SHELL_BLOCKS = [block for page in OF_TODAY for block in blocks(page) if block.language in SHELL]
 OF_OTHERS = ("mmdetection/tools/test.py",)
 """Scripts that other projects bring."""
 
@@ -53,7 +53,9 @@ def test_there_are_commands_to_parse() -> None:
     assert sum(len(block.commands()) for block in SHELL_BLOCKS) > 60
 
 
-@pytest.mark.parametrize("words", [["bpr", "refine", "a.json", "--lost", "1"], ["python", "tools/gone.py"], ["make", "gone"], ["gone"]])
+@pytest.mark.parametrize(
+    "words", [["bpr", "refine", "a.json", "--lost", "1"], ["python", "tools/gone.py"], ["make", "gone"], ["gone"]]
+)
 def test_a_command_that_does_not_exist_is_found(words: list[str]) -> None:
     with pytest.raises((SystemExit, AssertionError, OSError)):
         check(words)
@@ -69,7 +71,7 @@ def options(command: str) -> set[str]:
     return {option for parser in parsers for option in parser._option_string_actions}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", OF_TODAY, ids=name_of)
 def test_inline_commands_exist_with_their_options(page: Path) -> None:
     for code in INLINE.findall(prose(page)):
         words = code.split()
@@ -85,7 +87,9 @@ def test_inline_commands_exist_with_their_options(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_block_with_commands_names_its_language(page: Path) -> None:
-    plain = [match["text"] for match in BLOCK.finditer(page.read_text(encoding="utf-8")) if match["language"] in ("", "text")]
+    plain = [
+        match["text"] for match in BLOCK.finditer(page.read_text(encoding="utf-8")) if match["language"] in ("", "text")
+    ]
     assert [text for text in plain if re.match(r"(bpr|python|make|pip|torchrun) ", text)] == []
 
 

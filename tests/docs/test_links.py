@@ -1,4 +1,4 @@
-"""Every relative link of the README and the docs leads to an existing file and heading, and every page starts with its purpose."""
+"""Every relative link of the docs leads to an existing file and heading, and every page starts with its purpose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.pages import DOCS, INLINE, LINK, PAGES, anchors, name_of, prose
+from tests.docs.pages import DOCS, INLINE, LINK, OF_TODAY, PAGES, anchors, name_of, prose
 
 ELSEWHERE = ("http://", "https://", "mailto:")
 FOLDERS = ("bpr/", "tools/", "tests/", "benchmarks/", "configs/", "docs/")
@@ -34,11 +34,14 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# A `b` c!\n[1](#a-b-c) [2](#nothing) [3](page.md#a-b-c) [4](gone.md) [5](https://x.y)\n```sh\n[6](gone)\n```\n")
+    page.write_text(
+        "# A `b` c!\n[1](#a-b-c) [2](#nothing) [3](page.md#a-b-c) [4](gone.md) [5](https://x.y)\n"
+        "```sh\n[6](gone)\n```\n"
+    )
     assert broken(page) == ["#nothing", "gone.md"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", OF_TODAY, ids=name_of)
 def test_files_that_a_page_names_exist(page: Path) -> None:
     codes = [code.split(" --out ")[0] for code in INLINE.findall(prose(page))]
     named = {word for code in codes for word in code.split() if word.startswith(FOLDERS) and word.endswith(ENDINGS)}
@@ -59,5 +62,9 @@ def test_the_readme_is_short() -> None:
 
 
 def test_the_glossary_is_short() -> None:
-    terms = [line for line in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines() if line.startswith("| **")]
+    terms = [
+        line
+        for line in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| **")
+    ]
     assert 20 <= len(terms) <= 30

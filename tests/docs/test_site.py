@@ -47,7 +47,9 @@ def test_a_page_needs_no_network(pages: list[Path]) -> None:
 def test_what_a_page_loads_exists(pages: list[Path]) -> None:
     for page in pages:
         if page.name != "404.html":  # served for any address, so its links are absolute
-            assert [address for address in Loaded(page).addresses if not (page.parent / address).exists()] == [], page.name
+            assert [address for address in Loaded(page).addresses if not (page.parent / address).exists()] == [], (
+                page.name
+            )
 
 
 def test_every_page_of_the_docs_is_on_the_site(pages: list[Path]) -> None:

@@ -7,7 +7,11 @@ import pytest
 from benchmarks.readme_tables import TABLES, pages_with_tables
 from tests.docs.pages import TABLE, name_of
 
-FOUND = [(name_of(page), table["name"], table["text"]) for page in pages_with_tables() for table in TABLE.finditer(page.read_text("utf-8"))]
+FOUND = [
+    (name_of(page), table["name"], table["text"])
+    for page in pages_with_tables()
+    for table in TABLE.finditer(page.read_text("utf-8"))
+]
 
 
 @pytest.mark.parametrize(("page", "name", "text"), FOUND, ids=[f"{page}:{name}" for page, name, _ in FOUND])
