@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from benchmarks import gpu_tables, held_out_tables, quality_tables
 from benchmarks.measuring import Timing, table
 from bpr import limits
 from bpr.errors import BPRError
-from bpr.geometry.scheme import LARGEST_WINDOW
+from bpr.geometry.options import LARGEST_WINDOW, RefineOptions, command_options
 from bpr.io.files import atomic_open, read_json
 
 ROOT = Path(__file__).parents[1]
@@ -57,9 +56,9 @@ def missed_targets() -> str:
 
 def refine_options() -> str:
     """One row per option of refining: its name, what it is by default, and its help text."""
-    from bpr.geometry.options import RefineOptions
-
-    rows = [f"| `{option.name}` | `{option.default}` | {option.metadata['help']} |" for option in fields(RefineOptions)]
+    rows = [
+        f"| `{option.name}` | `{option.default}` | {option.metadata['help']} |" for option in command_options(RefineOptions)
+    ]
     return "\n".join(["| option | default | meaning |", "|---|---|---|", *rows])
 
 
@@ -299,7 +298,7 @@ def main() -> None:
         for name in re.findall(r"<!-- table:([a-z]\w*) -->", text):
             try:
                 block = f"<!-- table:{name} -->\n{TABLES[name]()}\n<!-- end -->"
-            except (BPRError, FileNotFoundError, ImportError) as error:
+            except (BPRError, FileNotFoundError) as error:
                 print(f"{path.name}: {name} stays as it is: {error}")
                 continue
             text = re.sub(rf"<!-- table:{name} -->.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
