@@ -65,8 +65,8 @@ def blocks(page: Path) -> list[Block]:
 
 
 def prose(page: Path) -> str:
-    """The page without its blocks."""
-    return BLOCK.sub("", page.read_text(encoding="utf-8"))
+    """The page without its blocks and its generated tables."""
+    return BLOCK.sub("", TABLE.sub("", page.read_text(encoding="utf-8")))
 
 
 def anchors(page: Path) -> set[str]:
