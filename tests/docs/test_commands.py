@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from argparse import ArgumentParser, _SubParsersAction
 from functools import lru_cache
 from pathlib import Path
 
@@ -64,11 +65,14 @@ def test_a_command_that_does_not_exist_is_found(words: list[str]) -> None:
 @lru_cache
 def options(command: str) -> set[str]:
     """All options of ``bpr COMMAND`` and of its subcommands."""
-    subparsers = next(action for action in build_parser()._actions if action.dest == "command")
-    parsers = [dict(subparsers.choices or {})[command]]
-    for action in parsers[0]._actions:
-        parsers += (action.choices or {}).values() if isinstance(action.choices, dict) else []
+    parsers = [subparsers(build_parser())[command]]
+    parsers += subparsers(parsers[0]).values()
     return {option for parser in parsers for option in parser._option_string_actions}
+
+
+def subparsers(parser: ArgumentParser) -> dict[str, ArgumentParser]:
+    groups = [action for action in parser._actions if isinstance(action, _SubParsersAction)]
+    return {name: subparser for group in groups for name, subparser in group.choices.items()}
 
 
 @pytest.mark.parametrize("page", OF_TODAY, ids=name_of)
