@@ -1,4 +1,4 @@
-"""Which backends say what the reference says: the record that ``benchmarks/parity.py`` leaves beside the models.
+"""Which backends say what the reference says: the record that ``benchmarks/studies/parity.py`` leaves beside the models.
 
 The record is keyed by the SHA-256 of a model's file, so a model that changed has passed nothing.
 """
@@ -33,7 +33,7 @@ def on_record(model: str | Path) -> bool:
 def _entry(model: str | Path) -> dict[str, Any]:
     """What the record says of this very file; nothing where it is not on record."""
     record = record_beside(model)
-    known: dict[str, Any] = read_json(record, "a record of benchmarks/parity.py") if record.is_file() else {}
+    known: dict[str, Any] = read_json(record, "a record of benchmarks/studies/parity.py") if record.is_file() else {}
     return known.get(sha256_of(model), {}) if known else {}
 
 

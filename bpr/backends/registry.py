@@ -106,7 +106,7 @@ BACKENDS = {
         Backend("torch", ".pth", _torch(bf16=False), TORCH, reference=True),
     )
 }
-"""The preferred first; benchmarks/backend_speed.py measures those of this machine."""
+"""The preferred first; benchmarks/studies/backend_speed.py measures those of this machine."""
 NAMES = (AUTO, *BACKENDS)
 SUFFIXES = frozenset(backend.suffix for backend in BACKENDS.values())
 CONFIGURED = ".pth"

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.classical_refiners import Trimap, grab_cut, in_band, main, random_walk, shift_boundary
+from benchmarks.studies.classical_refiners import Trimap, grab_cut, in_band, main, random_walk, shift_boundary
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.geometry.masks import BoxMask
 from tests.conftest import SmallSet

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import old_procedure
-from benchmarks.measuring import Ratio, Report, Timing, check, in_turn, row, table
-from benchmarks.street_scenes import scene, write_scenes
+from benchmarks.inputs import street_scene, write_street_scenes
+from benchmarks.measuring import Ratio, Report, Timing, check_report, in_turn, report_table, row
+from benchmarks.suites import old_procedure
 from bpr.formats.coco import read_results
 from bpr.geometry.rle import decode_mask
 from bpr.geometry.scheme import PatchScheme
@@ -31,7 +31,7 @@ class Brightness:
 
 
 def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
-    records = read_results(write_scenes(tmp_path, [scene(1, instances=4, frame=(160, 240), size=25)]))
+    records = read_results(write_street_scenes(tmp_path, [street_scene(1, instances=4, frame=(160, 240), size=25)]))
     scheme = Brightness.scheme
     old = old_procedure.refine(records, tmp_path, tmp_path / "old", brightness, scheme.side, scheme.nms_iou)
     new, _ = refine_records(records, ImageFolder(tmp_path), Refiner(Brightness()))
@@ -43,7 +43,7 @@ def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
 
 
 def test_scenes_are_the_same_every_time() -> None:
-    (image, masks), (again, others) = scene(3, 2, (64, 96), 10), scene(3, 2, (64, 96), 10)
+    (image, masks), (again, others) = street_scene(3, 2, (64, 96), 10), street_scene(3, 2, (64, 96), 10)
     assert np.array_equal(image, again)
     assert np.array_equal(masks, others)
     assert masks.shape == (2, 64, 96)
@@ -63,8 +63,8 @@ def report() -> dict:
 
 
 def test_a_report_says_what_was_missed() -> None:
-    check(report())
-    text = table(report())
+    check_report(report())
+    text = report_table(report())
     assert "| read | 2000.0 | 1500.0 .. 2500.0 | 3 | 7 |" in text
     assert "- ours: 12.5 times (target 20: **missed**)" in text
     assert "- theirs: 3.00 times" in text
@@ -81,4 +81,4 @@ def test_a_report_says_what_was_missed() -> None:
 )
 def test_a_report_that_breaks_the_contract_is_refused(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=r"expected|missing"):
-        check({**report(), key: value})
+        check_report({**report(), key: value})

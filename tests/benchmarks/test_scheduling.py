@@ -10,7 +10,7 @@ from itertools import chain, repeat
 import numpy as np
 import pytest
 
-from benchmarks.scheduling import Chunk, Cluster, Outcome, Simulation, equal_parts, simulate
+from benchmarks.proofs.scheduling import Chunk, Cluster, Outcome, Simulation, equal_parts, simulate
 
 
 def run(

@@ -59,7 +59,7 @@ def own_data(folder: Path) -> None:
 
 
 def learning_data(folder: Path) -> None:
-    """What benchmarks/hold_out.py would have written."""
+    """What benchmarks/training/split_data.py would have written."""
     detections(folder, ENOUGH_TO_CALIBRATE)
     shutil.copytree(folder / "images", folder / "data" / "starter" / "images" / "coco")
     for name, source in (("coco_learn.segm.json", "results.segm.json"), ("coco_learn.instances.json", "instances.json")):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.readme_tables import TABLES, pages_with_tables
+from benchmarks.tables.readme_tables import TABLES, pages_with_tables
 
 BLOCK = re.compile(r"<!-- table:(\w+) -->\n(.*?)\n?<!-- end -->", re.DOTALL)
 
@@ -20,4 +20,4 @@ def blocks() -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(("page", "name", "text"), blocks(), ids=lambda value: value if len(value) < 40 else "")
 def test_a_table_is_what_its_results_say(page: str, name: str, text: str) -> None:
-    assert text == TABLES[name](), f"{page}: run python benchmarks/readme_tables.py"
+    assert text == TABLES[name](), f"{page}: run python -m benchmarks.tables.readme_tables"

@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 import bpr
-from benchmarks.mmdetection import OracleByMask
+from benchmarks.studies.mmdetection import OracleByMask
 from bpr.cli.main import main
 from bpr.formats.coco import read_results
 from bpr.geometry.rle import decode_mask

@@ -1,0 +1,130 @@
+"""Quality against time: F@2px gained on DAVIS val and seconds per image, for every model, backend and preset, and a plot.
+
+    python -m benchmarks.studies.presets DATA [--out docs/results/presets.json] [--plot docs/assets/presets.png]
+
+Every detection of a score of at least .05 is refined, from image files to masks. The gain is that of the matched pairs of all
+images; the time is that of the first TIMED images, with all rows in turn in one process. A row is on the Pareto front if no
+other is both better and faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.inputs import Split, backends_of
+from benchmarks.measuring import ROOT, Timing, in_turn, provenance, write_report
+from bpr.backends import load_predictor
+from bpr.backends.presets import PRESETS, load_preset
+from bpr.evaluation.matched_pairs import LEAST_SCORE
+from bpr.formats.coco import Record
+from bpr.refinement.outcome import RunReport
+from bpr.refinement.predictor import Predictor
+from bpr.refinement.refiner import Refiner
+from bpr.refinement.runner import refine_records
+from bpr.report.plots import import_pyplot, save_png
+
+SET, GAIN = "davis_val", "F@2px/matched"
+MODELS = ("starter", "starter.int8", "starter-fast", "starter-fast.int8")
+KEEPS = (1.0, 0.5)
+TIMED = 12
+LEAST_SHARE = 0.9
+"""Of the gain of ``accurate``, which ``fast`` has to keep."""
+
+
+def refine(split: Split, records: Sequence[Record], predictor: Predictor) -> tuple[list[Record], RunReport]:
+    return refine_records(records, split.images, Refiner(predictor), min_score=LEAST_SCORE)
+
+
+def predictors() -> dict[str, Predictor]:
+    """Every model on every installed backend, with all patches and with half of them, and the presets."""
+    named: dict[str, Predictor] = {f"preset {name}": load_preset(name) for name in PRESETS}
+    for model in MODELS:
+        for backend in backends_of(model):
+            for keep in KEEPS:
+                label = f"{model}, {backend}" + (f", keep {keep:g}" if keep < 1 else "")
+                named[label] = load_predictor(model, backend=backend, keep=keep)
+    return named
+
+
+def measure(data: Path, repeats: int) -> dict[str, Any]:
+    split, named = Split.read(data, SET), predictors()
+    images = list(dict.fromkeys(record["image_id"] for record in split.records if record["score"] >= LEAST_SCORE))
+    timed = [record for record in split.records if record["image_id"] in images[:TIMED]]
+    rows = [{"name": label, **quality(split, predictor)} for label, predictor in named.items()]
+    spent = in_turn({label: partial(refine, split, timed, predictor) for label, predictor in named.items()}, repeats)
+    rows = [{**row, "seconds": asdict(Timing.of(spent[row["name"]], per=TIMED))} for row in rows]
+    rows.sort(key=lambda row: row["seconds"]["median"])
+    gains = {row["name"]: row["gain"] for row in rows}
+    settings = {"set": SET, "images": len(images), "timed": TIMED, "least_score": LEAST_SCORE, "target": LEAST_SHARE}
+    kept = gains["preset fast"] / gains["preset accurate"]
+    rows = [{**row, "front": is_on_front(row, rows)} for row in rows]
+    return {**settings, "fast_keeps": kept, "provenance": provenance(), "rows": rows}
+
+
+def quality(split: Split, predictor: Predictor) -> dict[str, float]:
+    """The gain in F@2px, and patches per image, with every detection of a sufficient score refined."""
+    after, report = refine(split, split.records, predictor)
+    gain = split.evaluated(after, precision=False)["rows"][GAIN]["change"]
+    return {"gain": gain, "patches": report.patches / max(report.images, 1)}
+
+
+def is_on_front(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether no other row is both as good and as fast, and better in one of the two.
+
+    >>> a, b = ({"seconds": {"median": seconds}, "gain": 0.1} for seconds in (1, 2))
+    >>> is_on_front(a, [a, b]), is_on_front(b, [a, b])
+    (True, False)
+    """
+    own = row["gain"], -row["seconds"]["median"]
+    others = [(other["gain"], -other["seconds"]["median"]) for other in rows]
+    return not any(other != own and other[0] >= own[0] and other[1] >= own[1] for other in others)
+
+
+def plot(report: dict[str, Any], path: Path) -> None:
+    """Points gained against time as multiples of the fastest row's; one colour per model, the front as a line."""
+    pyplot = import_pyplot()
+    figure, axes = pyplot.subplots(figsize=(7.2, 4.8), layout="constrained")
+    shortest = min(row["seconds"]["median"] for row in report["rows"])
+
+    def positions(rows: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+        return [row["seconds"]["median"] / shortest for row in rows], [100 * row["gain"] for row in rows]
+
+    for model in MODELS:
+        rows = [row for row in report["rows"] if row["name"].split(",")[0] == model]
+        axes.scatter(*positions(rows), s=26, alpha=0.8, linewidths=0, label=model)
+    front = [row for row in report["rows"] if row["front"]]
+    axes.plot(*positions(front), color="black", linewidth=0.9, label="Pareto front", zorder=0)
+    presets = [row for row in report["rows"] if row["name"].startswith("preset ")]
+    axes.scatter(*positions(presets), s=110, facecolors="none", edgecolors="black", label="presets")
+    for row, x, y in zip(presets, *positions(presets), strict=True):
+        name = row["name"].removeprefix("preset ")
+        axes.annotate(name, (x, y), xytext=(6, -14), textcoords="offset points", fontsize=9)
+    axes.set(xscale="log", xlabel="time per image, of the fastest", ylabel="F@2px gained, points")
+    axes.set_title(f"{report['set']}, matched pairs")
+    axes.set_xticks([1, 2, 4, 8, 16], labels=["1x", "2x", "4x", "8x", "16x"])
+    axes.minorticks_off()
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    save_png(figure, path)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/presets.json")
+    parser.add_argument("--plot", type=Path, default=ROOT / "docs/assets/presets.png")
+    args = parser.parse_args()
+    report = measure(args.data, args.repeats)
+    write_report(args.out, report)
+    plot(report, args.plot)
+
+
+if __name__ == "__main__":
+    main()
