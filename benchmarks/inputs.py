@@ -170,7 +170,7 @@ class Split:
     def pairs(self) -> Sequence[Pair]:
         return self.coarse.pairs
 
-    def refined(self, predictor: Predictor, every: bool = False) -> tuple[list[Record], int]:
+    def refined(self, refiner: Refiner, every: bool = False) -> tuple[list[Record], int]:
         """All records, and the number of patches used to refine those of the matched pairs.
 
         Args:
@@ -179,7 +179,7 @@ class Split:
         paired = {pair.record for pair in self.pairs}
         scores = [record["score"] >= LEAST_SCORE for record in self.records]
         indices = [i for i, high in enumerate(scores) if i in paired or (every and high)]
-        found, report = refine_records([self.records[i] for i in indices], self.images, Refiner(predictor))
+        found, report = refine_records([self.records[i] for i in indices], self.images, refiner)
         after = list(self.records)
         for index, record in zip(indices, found, strict=True):
             after[index] = record

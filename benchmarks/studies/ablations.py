@@ -31,7 +31,7 @@ ITERATIONS = 320  # of the recipe
 def inputs(*names: str) -> list[str]:
     """The overrides that change the input channels."""
     quoted = "[" + ",".join(f"'{name}'" for name in names) + "]"
-    keys = ("refinement.scheme", "train_dataloader.dataset.scheme", "model.data_preprocessor")
+    keys = ("refinement.patch", "train_dataloader.dataset.patch", "model.data_preprocessor")
     return [f"{key}.inputs={quoted}" for key in keys]
 
 

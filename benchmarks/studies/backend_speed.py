@@ -33,12 +33,15 @@ BASELINE = "torch eager float32, contiguous"
 
 def by_torch(name: str) -> dict[str, Predictor]:
     """Eager torch with the weights of the exported file."""
-    scheme = BACKENDS["onnxruntime"].load(model_file(name), None).scheme
+    exported = BACKENDS["onnxruntime"].load(model_file(name), None)
     plain, fast = exported_network(name), exported_network(name)
     plain.to(memory_format=torch.contiguous_format)
     plain.backbone.register_forward_pre_hook(lambda _, inputs: tuple(one.contiguous() for one in inputs))
     kinds = {BASELINE: (plain, False), "torch": (fast, False), "torch-bf16": (fast, True)}
-    return {label: SegmentorPredictor(model, scheme, BATCH, bf16) for label, (model, bf16) in kinds.items()}
+    return {
+        label: SegmentorPredictor(model, exported.spec, exported.recommended, BATCH, bf16)
+        for label, (model, bf16) in kinds.items()
+    }
 
 
 def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:
@@ -56,8 +59,8 @@ def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:
 
 def measure(name: str, repeats: int) -> dict[str, Any]:
     sides = {label: (one, label != "torch-bf16") for label, one in by_torch(name).items()} | by_runtime(name)
-    scheme = next(iter(sides.values()))[0].scheme
-    shape = (BATCH, scheme.window, scheme.window, scheme.channels)
+    spec = next(iter(sides.values()))[0].spec
+    shape = (BATCH, spec.window, spec.window, spec.channels)
     patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
     spent = in_turn({label: partial(predictor.predict, batch) for label, (predictor, _) in sides.items()}, repeats)

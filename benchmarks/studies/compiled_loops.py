@@ -31,11 +31,12 @@ from bpr.compiled import kernels
 from bpr.io.files import read_json
 
 LOOPS = {
-    "cut windows": ("patches", {"crop_patches"}),
-    "add patches": ("reassembly", {"_blend_squares"}),
-    "decide and trim the mask": ("reassembly", {"refined"}),
-    "suppress and cover": ("proposals", {"_squares_on"}),
+    "copy windows": ("patches", {"crop_patches"}),
+    "look up colour evidence": ("evidence", {"evidence_of"}),
     "colour histograms": ("evidence", {"_frequencies"}),
+    "add patches": ("reassembly", {"_add_squares"}),
+    "decide and trim the mask": ("reassembly", {"refined"}),
+    "suppress and cover": ("placement", {"dense_boxes"}),
     "read run lengths": ("rle", {"string_to_runs", "_paint"}),
     "write run lengths": ("rle", {"encode_mask"}),
 }

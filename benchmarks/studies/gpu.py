@@ -34,7 +34,7 @@ from benchmarks.measuring import ROOT, provenance, write_report
 from benchmarks.studies.parity import REFERENCE, compare, refine
 from bpr.backends import load_predictor
 from bpr.formats.coco import read_results
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import from_config
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.sharing.ranks import take_cores
@@ -96,16 +96,16 @@ def bytes_moved(model: nn.Module, run: Callable[[], object], batch: int) -> floa
 def graphed(name: str, device: str, batch: int) -> GraphedPredictor:
     """A network of random weights."""
     cfg, model = build_segmentor(ROOT / "configs" / f"bpr_{name}.py")
-    scheme = PatchScheme.from_refinement(cfg.refinement, "test").changed(nms_iou=0.25)
-    return GraphedPredictor(model.to(device).eval(), scheme, batch, bf16=True)
+    spec, recommended = from_config(cfg.refinement, "test")
+    return GraphedPredictor(model.to(device).eval(), spec, recommended.changed(nms_iou=0.25), batch, bf16=True)
 
 
 def measure(name: str, load: Workload, device: str, most: dict[str, float]) -> dict[str, Any]:
     predictor = graphed(name, device, BATCH)
-    model, scheme = predictor.model, predictor.scheme
-    eager = SegmentorPredictor(model, scheme, BATCH, bf16=True)
+    model, spec = predictor.model, predictor.spec
+    eager = SegmentorPredictor(model, spec, predictor.recommended, BATCH, bf16=True)
     work = 2 * multiply_adds(build_segmentor(ROOT / "configs" / f"bpr_{name}.py")[1])  # counted on the CPU
-    shape = (BATCH, scheme.window, scheme.window, scheme.channels)
+    shape = (BATCH, spec.window, spec.window, spec.channels)
     patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
     rate = BATCH / seconds(lambda: predictor.predict(batch), device)
@@ -148,7 +148,7 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
         packaged = load_predictor(name, backend=REFERENCE)
         reference, network = refine(split, packaged), exported_network(name).to(device)
         for arithmetic, bf16 in (("float32", False), ("bfloat16", True)):
-            found = refine(split, GraphedPredictor(network, packaged.scheme, bf16=bf16))
+            found = refine(split, GraphedPredictor(network, packaged.spec, packaged.recommended, bf16=bf16))
             rows.append({"model": name, "arithmetic": arithmetic, **compare(found, reference, exact=not bf16)})
     return rows
 

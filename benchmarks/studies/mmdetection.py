@@ -31,7 +31,7 @@ from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_window
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.integrations.mmdetection import RefinedDetector
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
@@ -51,11 +51,11 @@ class OracleByMask:
             for record, (truth, _) in zip(records, matches, strict=True)
             if truth is not None
         }
-        self.scheme, self.batch_size = PatchScheme(), 256
+        self.spec, self.recommended, self.batch_size = PatchSpec(), RefineOptions(), 256
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         pairs = zip(batch.instances, batch.boxes.tolist(), strict=True)
-        return np.array([crop_window(self._truth(one.mask), box, self.scheme) for one, box in pairs], np.float32)
+        return np.array([crop_window(self._truth(one.mask), box, self.spec) for one, box in pairs], np.float32)
 
     def _truth(self, mask: BoxMask) -> BoxMask:
         return self._truths.get(encode_mask(mask)["counts"], mask)

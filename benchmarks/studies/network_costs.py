@@ -26,7 +26,7 @@ from mmengine.registry import init_default_scope
 import bpr.training  # noqa: F401
 from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, seconds_of, write_report
 from bpr.backends.onnx_runtime import OnnxPredictor
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import from_config
 from bpr.refinement.predictor import PatchBatch
 from bpr.training.complexity import multiply_adds, parameters
 from bpr.training.export import export_onnx
@@ -55,13 +55,13 @@ class Row:
 
 def measure(cfg: Config, name: str, threads: int) -> Row:
     """Build the network of a config, count it, and time it in both runtimes."""
-    scheme = PatchScheme.from_refinement(cfg.refinement, "test")
+    spec, recommended = from_config(cfg.refinement, "test")
     torch.manual_seed(0)
     model = MODELS.build({**cfg.model, "pretrained": None}).eval()
-    shape = (BATCH, scheme.window, scheme.window, scheme.channels)
+    shape = (BATCH, spec.window, spec.window, spec.channels)
     patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        export_onnx(model, scheme, Path(folder) / "model.onnx", {"config": name})
+        export_onnx(model, spec, recommended, Path(folder) / "model.onnx", {"config": name})
         predictor = OnnxPredictor(Path(folder) / "model.onnx", BATCH, threads)
 
     def by_torch(count: int) -> np.ndarray:
@@ -73,7 +73,7 @@ def measure(cfg: Config, name: str, threads: int) -> Row:
 
     difference = float(np.abs(by_torch(2) - by_onnx(2)).max())
     size = parameters(model), multiply_adds(model)
-    return Row(name, model.data_preprocessor.input_side, scheme.inputs, *size, rate(by_torch), rate(by_onnx), difference)
+    return Row(name, model.data_preprocessor.input_side, spec.inputs, *size, rate(by_torch), rate(by_onnx), difference)
 
 
 def rate(predict: Callable[[int], object]) -> dict[str, float]:

@@ -23,6 +23,7 @@ from bpr.evaluation.matched_pairs import score_records
 from bpr.formats.coco import Record
 from bpr.io.files import read_json, sha256_of
 from bpr.refinement.predictor import Predictor
+from bpr.refinement.refiner import Refiner
 
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime", "openvino", "torch")
 REFERENCE = "onnxruntime"
@@ -37,7 +38,7 @@ class Refined:
 
 
 def refine(split: Split, predictor: Predictor) -> Refined:
-    records, _ = split.refined(predictor)
+    records, _ = split.refined(Refiner(predictor))
     points = 100 * float(score_records(records, split.pairs).boundary_f.mean())
     return Refined([records[index] for index in sorted({pair.record for pair in split.pairs})], points)
 

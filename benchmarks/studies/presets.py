@@ -18,12 +18,11 @@ from typing import Any
 
 from benchmarks.inputs import Split, backends_of
 from benchmarks.measuring import ROOT, Timing, in_turn, provenance, write_report
-from bpr.backends import load_predictor
-from bpr.backends.presets import PRESETS, load_preset
+from bpr.backends import load_refiner
+from bpr.backends.presets import PRESETS
 from bpr.evaluation.matched_pairs import LEAST_SCORE
 from bpr.formats.coco import Record
 from bpr.refinement.outcome import RunReport
-from bpr.refinement.predictor import Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 from bpr.report.plots import import_pyplot, save_png
@@ -36,27 +35,27 @@ LEAST_SHARE = 0.9
 """Of the gain of ``accurate``, which ``fast`` has to keep."""
 
 
-def refine(split: Split, records: Sequence[Record], predictor: Predictor) -> tuple[list[Record], RunReport]:
-    return refine_records(records, split.images, Refiner(predictor), min_score=LEAST_SCORE)
+def refine(split: Split, records: Sequence[Record], refiner: Refiner) -> tuple[list[Record], RunReport]:
+    return refine_records(records, split.images, refiner, min_score=LEAST_SCORE)
 
 
-def predictors() -> dict[str, Predictor]:
+def refiners() -> dict[str, Refiner]:
     """Every model on every installed backend, with all patches and with half of them, and the presets."""
-    named: dict[str, Predictor] = {f"preset {name}": load_preset(name) for name in PRESETS}
+    named = {f"preset {name}": load_refiner(preset=name) for name in PRESETS}
     for model in MODELS:
         for backend in backends_of(model):
             for keep in KEEPS:
                 label = f"{model}, {backend}" + (f", keep {keep:g}" if keep < 1 else "")
-                named[label] = load_predictor(model, backend=backend, keep=keep)
+                named[label] = load_refiner(model, backend=backend, keep=keep)
     return named
 
 
 def measure(data: Path, repeats: int) -> dict[str, Any]:
-    split, named = Split.read(data, SET), predictors()
+    split, named = Split.read(data, SET), refiners()
     images = list(dict.fromkeys(record["image_id"] for record in split.records if record["score"] >= LEAST_SCORE))
     timed = [record for record in split.records if record["image_id"] in images[:TIMED]]
-    rows = [{"name": label, **quality(split, predictor)} for label, predictor in named.items()]
-    spent = in_turn({label: partial(refine, split, timed, predictor) for label, predictor in named.items()}, repeats)
+    rows = [{"name": label, **quality(split, refiner)} for label, refiner in named.items()]
+    spent = in_turn({label: partial(refine, split, timed, refiner) for label, refiner in named.items()}, repeats)
     rows = [{**row, "seconds": asdict(Timing.of(spent[row["name"]], per=TIMED))} for row in rows]
     rows.sort(key=lambda row: row["seconds"]["median"])
     gains = {row["name"]: row["gain"] for row in rows}
@@ -66,9 +65,9 @@ def measure(data: Path, repeats: int) -> dict[str, Any]:
     return {**settings, "fast_keeps": kept, "provenance": provenance(), "rows": rows}
 
 
-def quality(split: Split, predictor: Predictor) -> dict[str, float]:
+def quality(split: Split, refiner: Refiner) -> dict[str, float]:
     """The gain in F@2px, and patches per image, with every detection of a sufficient score refined."""
-    after, report = refine(split, split.records, predictor)
+    after, report = refine(split, split.records, refiner)
     gain = split.evaluated(after, precision=False)["rows"][GAIN]["change"]
     return {"gain": gain, "patches": report.patches / max(report.images, 1)}
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from benchmarks.inputs import HELD_OUT, VAL, Split
 from benchmarks.measuring import RESULTS, dated_versions, write_report
-from bpr.backends import load_predictor, named_models
+from bpr.backends import load_refiner, named_models
 from bpr.evaluation.inputs import check_detections
 from bpr.formats.coco import read_results
-from bpr.refinement.predictor import Predictor
+from bpr.geometry.options import to_dict
+from bpr.refinement.refiner import Refiner
 
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime", "pycocotools")
 PLAIN = {"blend": "mean", "caution": 0}
@@ -30,25 +31,26 @@ LABELS = {"davis_choose": "DAVIS", "crisp_choose": "crisp photographs", "coco_ch
 
 def measure(model: str | Path, splits: list[Split], precision: bool) -> dict[str, Any]:
     """All numbers of a model, and the versions that made them."""
-    predictor = load_predictor(model)
-    numbers = {split.name: on_split(split, Path(model).stem, predictor, precision) for split in splits}
-    return {"scheme": predictor.scheme.to_dict(), **numbers, **dated_versions(PACKAGES)}
+    refiner = load_refiner(model)
+    numbers = {split.name: on_split(split, Path(model).stem, refiner, precision) for split in splits}
+    options = to_dict(refiner.predictor.spec, refiner.options)
+    return {"options": options, **numbers, **dated_versions(PACKAGES)}
 
 
-def on_split(split: Split, model: str, predictor: Predictor, precision: bool) -> dict[str, Any]:
+def on_split(split: Split, model: str, refiner: Refiner, precision: bool) -> dict[str, Any]:
     """The numbers of ``bpr eval``; without ``precision`` only the records of the matched pairs are refined."""
     kept = Path("runs") / f"{split.name}.{model}.json"
     if precision and kept.is_file():
         return split.evaluated(check_detections(read_results(kept), split.document, str(kept)).records, precision)
-    after, patches = split.refined(predictor, every=precision)
+    after, patches = split.refined(refiner, every=precision)
     return {"patches": patches, **split.evaluated(after, precision)}
 
 
 def on_held_out(model: str, splits: list[Split]) -> dict[str, Any]:
     """Gains in F@2px and IoU, clear harm and patches on every held-out set."""
-    predictor, sets = load_predictor(model, **PLAIN), {}
+    refiner, sets = load_refiner(model, **PLAIN), {}
     for split in splits:
-        found = on_split(split, model, predictor, precision=False)
+        found = on_split(split, model, refiner, precision=False)
         f, iou = (found["rows"][f"{name}/matched"]["change"] for name in ("F@2px", "IoU"))
         harmed = found["shares"]["harmed_clearly"]
         sets[LABELS[split.name]] = {"f": f, "iou": iou, "harmed_clearly": harmed, "patches": found["patches"]}

@@ -1,6 +1,6 @@
 """What an option of refining does to quality and time: schemes of patches, shares of patches, caution, blends.
 
-    python -m benchmarks.studies.refine_options DATA kind grid instance dense [--split davis_val] [--out docs/results/schemes.json]
+    python -m benchmarks.studies.refine_options DATA scheme grid instance dense [--split davis_val] [--out docs/results/schemes.json]
     python -m benchmarks.studies.refine_options DATA keep .1 .25 .5 .75 1 --out docs/results/keep.json
 
 DATA holds davis/, coco/ and detections/. Every value refines the records of a score of at least .05 with the same model. The
@@ -16,13 +16,13 @@ from typing import Any
 
 from benchmarks.inputs import HELD_OUT, VAL, Split
 from benchmarks.measuring import RESULTS, markdown_table, provenance, write_report
-from bpr.backends import load_predictor, model_file
+from bpr.backends import load_refiner, model_file
 from bpr.evaluation.matched_pairs import LEAST_SCORE, compare, score_records
 from bpr.io.files import sha256_of
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
-OPTIONS = {"kind": str, "keep": float, "caution": float, "blend": str}
+OPTIONS = {"scheme": str, "keep": float, "caution": float, "blend": str, "signal": str}
 COLUMNS = ("patches per image", "F@2px change", "IoU change", "improved", "harmed", "seconds per image", "of which network")
 
 
@@ -65,8 +65,8 @@ def main() -> None:
     args = parser.parse_args()
     split, file, rows = Split.read(args.data, args.split), model_file(args.model), []
     for value in map(OPTIONS[args.option], args.values):
-        predictor = load_predictor(args.model, **{args.option: value})
-        rows.append({"value": value, **measure(split, Refiner(predictor))})
+        refiner = load_refiner(args.model, **{args.option: value})
+        rows.append({"value": value, **measure(split, refiner)})
     settings = {"option": args.option, "split": args.split, "model": {"file": file.name, "sha256": sha256_of(file)[:16]}}
     before = score_records(split.records, split.pairs).means()
     report = {**settings, "pairs": len(split.pairs), "before": before, "rows": rows, "provenance": provenance()}

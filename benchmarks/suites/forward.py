@@ -32,7 +32,8 @@ class Recorder:
     """A predictor that records its batches and answers."""
 
     def __init__(self, predictor: Predictor) -> None:
-        self.scheme, self.batch_size, self._predictor = predictor.scheme, predictor.batch_size, predictor
+        self.spec, self.recommended, self.batch_size = predictor.spec, predictor.recommended, predictor.batch_size
+        self._predictor = predictor
         self.batches: list[PatchBatch] = []
         self.answers: list[np.ndarray] = []
 
@@ -46,7 +47,8 @@ class Replay:
     """A network of zero cost: gives the recorded answers again."""
 
     def __init__(self, recorder: Recorder) -> None:
-        self.scheme, self.batch_size, self._answers = recorder.scheme, recorder.batch_size, iter(recorder.answers)
+        self.spec, self.recommended, self.batch_size = recorder.spec, recorder.recommended, recorder.batch_size
+        self._answers = iter(recorder.answers)
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         return next(self._answers)
@@ -92,7 +94,7 @@ def compare(name: str, predictor: Predictor, photos: Sequence[Photo], folder: Pa
 def images_for(predictor: Predictor, photos: Sequence[Photo], folder: Path) -> int:
     """The number of images that keep the predictor busy for SECONDS, at least two."""
     load = Workload.of(photos, len(photos), folder)
-    recorder = Recorder(IdentityPredictor(predictor.scheme, predictor.batch_size))
+    recorder = Recorder(IdentityPredictor(predictor.spec, predictor.batch_size))
     load.refine(recorder)
     first = recorder.batches[0]
     predictor.predict(first)

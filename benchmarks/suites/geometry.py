@@ -17,7 +17,7 @@ from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
 from benchmarks.suites import old_procedure
 from bpr.compiled import uncompiled
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.refinement.batching import PredictedImage
 from bpr.refinement.predictor import IdentityPredictor, Instance
 from bpr.refinement.refiner import Refiner
@@ -41,14 +41,15 @@ def measure() -> Report:
 
 def compare(seed: int) -> tuple[dict[str, Timing], int]:
     """Seconds of all sides on one scene, and its number of patches."""
-    scheme = PatchScheme()
-    refiner, (image, frames) = Refiner(IdentityPredictor(scheme)), street_scene(seed, INSTANCES)
+    side, nms_iou = PatchSpec().side, RefineOptions().nms_iou
+    refiner, (image, frames) = Refiner(IdentityPredictor()), street_scene(seed, INSTANCES)
     masks = [BoxMask.from_frame(mask) for mask in frames]
-    batch = refiner.cut(image, [Instance(mask) for mask in masks]).batch
-    patches = [old_procedure.cut_instance(image, mask, scheme.side, scheme.nms_iou)[1] for mask in frames]
+    batch = refiner.cut(image, [Instance(mask) for mask in masks], None).batch
+    patches = [old_procedure.cut_instance(image, mask, side, nms_iou)[1] for mask in frames]
+    answers = [mask_channel(own) for own in patches]
     by_boxes = partial(refine_by_boxes, refiner, image, masks, mask_channel(batch.patches))
     sides = {
-        "full frame": partial(refine_by_full_frame, image, frames, scheme, [mask_channel(own) for own in patches]),
+        "full frame": partial(refine_by_full_frame, image, frames, side, nms_iou, answers),
         "boxes, numpy alone": uncompiled()(by_boxes),
         "boxes": by_boxes,
     }
@@ -59,11 +60,11 @@ def compare(seed: int) -> tuple[dict[str, Timing], int]:
 
 
 def refine_by_full_frame(
-    image: np.ndarray, masks: np.ndarray, scheme: PatchScheme, answers: Sequence[np.ndarray]
+    image: np.ndarray, masks: np.ndarray, side: int, nms_iou: float, answers: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
     refined = []
     for mask, probabilities in zip(masks, answers, strict=True):
-        boxes, _ = old_procedure.cut_instance(image, mask, scheme.side, scheme.nms_iou)
+        boxes, _ = old_procedure.cut_instance(image, mask, side, nms_iou)
         refined.append(old_procedure.put_back(mask, boxes, probabilities))
     return refined
 
@@ -71,7 +72,7 @@ def refine_by_full_frame(
 def refine_by_boxes(
     refiner: Refiner, image: np.ndarray, masks: Sequence[BoxMask], answers: np.ndarray
 ) -> list[BoxMask]:
-    cut = refiner.cut(image, [Instance(mask) for mask in masks])
+    cut = refiner.cut(image, [Instance(mask) for mask in masks], None)
     return refiner.put_back(PredictedImage(cut, answers))
 
 

@@ -85,7 +85,7 @@ def refine_all(load: Workload, predictor: Predictor) -> Timing:
 
 def without_network(load: Workload, photos: Sequence[Photo], old: float) -> tuple[list[dict[str, Any]], list[Ratio]]:
     """Our extraction and reassembly: from files to files, and without the one decode of an image that any procedure needs."""
-    refiner = Refiner(IdentityPredictor(load_predictor(NETWORK).scheme))
+    refiner = Refiner(IdentityPredictor(load_predictor(NETWORK).spec))
     images = [read_image(photo.file) for photo in photos]
     whole, geometry = "ours without a network, from files to files", "ours without network and decoding, one thread"
     runs = {whole: partial(load.refine, refiner.predictor), geometry: partial(in_memory, photos, images, refiner)}
@@ -105,7 +105,8 @@ def without_network(load: Workload, photos: Sequence[Photo], old: float) -> tupl
 def in_memory(photos: Sequence[Photo], images: Sequence[np.ndarray], refiner: Refiner) -> None:
     """Decode, cut, put back and encode the masks, image by image."""
     for photo, image in zip(photos, images, strict=True):
-        cut = refiner.cut(image, [Instance(decode_mask(record["segmentation"])) for record in photo.records])
+        instances = [Instance(decode_mask(record["segmentation"])) for record in photo.records]
+        cut = refiner.cut(image, instances, None)
         masks = refiner.put_back(PredictedImage(cut, refiner.predictor.predict(cut.batch)))
         for record, mask in zip(photo.records, masks, strict=True):
             with_mask(record, mask)

@@ -16,4 +16,4 @@ measure() { # SET IMAGES ANN
 }
 measure davis_val "$data/davis/val" "$data/davis/annotations/instances_val.json"
 measure coco_val2017 "$data/coco/val2017" "$data/coco/annotations/instances_val2017.json"
-python -m benchmarks.studies.refine_options "$data" kind grid instance dense --model "$model" --out docs/results/schemes.json
+python -m benchmarks.studies.refine_options "$data" scheme grid instance dense --model "$model" --out docs/results/schemes.json

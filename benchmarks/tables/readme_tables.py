@@ -16,7 +16,7 @@ from benchmarks.measuring import RESULTS, ROOT, Timing, report_table
 from benchmarks.tables import gpu_tables, quality_tables
 from bpr import limits
 from bpr.errors import BPRError
-from bpr.geometry.scheme import LARGEST_WINDOW, MOST_PASSES
+from bpr.geometry.options import LARGEST_WINDOW
 from bpr.io.files import atomic_open, read_json
 
 SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
@@ -232,8 +232,7 @@ def limit_rows() -> str:
         ("characters of a record, or of another value that is streamed, in JSON", limits.LARGEST_VALUE),
         ("lists and objects inside each other in JSON", limits.DEEPEST_JSON),
         ("classes of a data set", limits.MOST_CATEGORIES),
-        ("pixels along one side of a network's window, or of a wide patch", LARGEST_WINDOW),
-        ("passes over a mask", MOST_PASSES),
+        ("pixels along one side of a network's window", LARGEST_WINDOW),
     )
     return "\n".join(["| at most | |", "|---|---:|", *(f"| {what} | {value:,} |" for what, value in named)])
 

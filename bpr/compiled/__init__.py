@@ -25,7 +25,7 @@ def kernels() -> ModuleType | None:
         return None
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return None
-    import bpr.compiled.patches as compiled
+    import bpr.compiled.loops as compiled
 
     return compiled
 
