@@ -20,8 +20,8 @@ from bpr.formats.coco import read_results
 
 IMAGES = 10_000_000
 GPUS = (1, 8, 64)
-GPU_RATES = (2_000, 20_000, 50_000)
-"""Patches per second of one GPU: assumed. The table of layouts uses the second."""
+GPU_RATE = 20_000
+"""Patches per second of one GPU: assumed."""
 MERGE_BYTES_PER_SECOND = 500e6
 """Of one process that copies journals into one file: assumed, a solid-state disk."""
 STAGES_ON_CPU = ("read", "decode masks", "cut", "put back", "encode")
@@ -124,13 +124,12 @@ def report(rates: Rates, sizes: Sizes, gpu_rate: float) -> dict[str, Any]:
         "result_gb": IMAGES * rates.records_per_image * sizes.record / 1e9,
     }
     layouts = [asdict(layout(rates, sizes, gpus, gpu_rate)) for gpus in GPUS]
-    gpu_rates = [{"gpu_rate": rate, **asdict(layout(rates, sizes, 1, rate))} for rate in GPU_RATES]
     base = {"images": IMAGES, "gpu_rate": gpu_rate, "merge_bytes_per_second": MERGE_BYTES_PER_SECOND}
-    return {**base, "rates": asdict(rates), "sizes": asdict(sizes), "totals": totals, "layouts": layouts, "bends": gpu_rates}
+    return {**base, "rates": asdict(rates), "sizes": asdict(sizes), "totals": totals, "layouts": layouts}
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """What was measured and assumed, a row per number of GPUs, and the cores that one GPU needs at several rates."""
+    """What was measured and assumed, and a row per number of GPUs."""
     rates, sizes, totals = found["rates"], found["sizes"], found["totals"]
     measured = (
         f"Measured per image: {rates['patches_per_image']:.0f} patches, {rates['records_per_image']:.1f} refined records, "
@@ -145,9 +144,7 @@ def markdown(found: dict[str, Any]) -> str:
     )
     head = ("GPUs", "hours", "GPU hours", "images/s", "read MB/s", "cores", "journal of a rank", "merge")
     layouts = markdown_table(head, map(_layout_cells, found["layouts"]), left=0)
-    cells = ([f"{r['gpu_rate']:,}", f"{r['hours']:.1f}", f"{r['cores']:.1f}", f"{r['read_mb_per_second']:.1f}"] for r in found["bends"])
-    per_rate = markdown_table(("patches/s of one GPU", "GPU hours", "cores to feed it", "read MB/s"), cells, left=0)
-    return "\n".join([measured, assumed, "", whole, "", layouts, "", per_rate]) + "\n"
+    return "\n".join([measured, assumed, "", whole, "", layouts]) + "\n"
 
 
 def _layout_cells(row: dict[str, Any]) -> list[str]:
@@ -160,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results")
     parser.add_argument("--img-dir", required=True)
-    parser.add_argument("--gpu-rate", type=float, default=GPU_RATES[1], help="patches per second of one GPU")
+    parser.add_argument("--gpu-rate", type=float, default=GPU_RATE, help="patches per second of one GPU")
     parser.add_argument("--out", type=Path, default=RESULTS / "capacity.json")
     args = parser.parse_args()
     found = report(measured_rates("coco_val2017"), measured_sizes(args.results, args.img_dir), args.gpu_rate)

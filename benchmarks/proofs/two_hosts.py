@@ -20,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +74,11 @@ def plug_cable(up: bool) -> None:
     ip("-n", HOSTS[0], "link", "set", CABLES[0], "up" if up else "down")
 
 
-@dataclass
 class Log:
     """Events, with the seconds since the beginning."""
 
-    began: float = field(default_factory=time.perf_counter)
-    lines: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.began, self.lines = time.perf_counter(), list[str]()
 
     def add(self, line: str) -> None:
         self.lines.append(f"{time.perf_counter() - self.began:6.1f} s  {line}")
@@ -100,12 +98,6 @@ def torchrun(words: Sequence[str], logs: Path) -> list[subprocess.Popen[bytes]]:
         with open(logs / f"host-{number}.log", "ab") as file:
             processes.append(subprocess.Popen(line, env=environment, stdout=file, stderr=file, start_new_session=True))
     return processes
-
-
-def worker_of(agent: subprocess.Popen[bytes]) -> int:
-    """The process that torchrun started on a host."""
-    children = Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text().split()
-    return int(children[0])
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
@@ -135,7 +127,8 @@ def disturb(words: Sequence[str], progress: Callable[[], float], logs: Path, log
     agents = torchrun(words, logs)
     try:
         until(lambda: progress() >= 0.25, "a quarter of the work")
-        os.kill(worker_of(agents[1]), signal.SIGKILL)
+        children = Path(f"/proc/{agents[1].pid}/task/{agents[1].pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)  # the worker that torchrun started
         log.add(f"at {progress():.0%} the worker of host 1 is killed; torchrun starts both again")
         until(lambda: progress() >= 0.5, "half of the work after the restart")
         plug_cable(up=False)

@@ -12,9 +12,9 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ import cv2
 import numpy as np
 
 from benchmarks.inputs import Split
-from benchmarks.measuring import dated_versions, markdown_table, write_report
+from benchmarks.measuring import markdown_table, provenance, write_report
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
 from bpr.evaluation.inputs import check_detections
-from bpr.evaluation.matched_pairs import Comparison, PairScores, check_aligned, compare, score_masks, score_records
+from bpr.evaluation.matched_pairs import PairScores, check_aligned, compare, score_masks, score_records
 from bpr.formats.coco import read_results
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
@@ -40,23 +40,6 @@ MARGIN = 24
 HEADER = ("method", "IoU", "boundary IoU", "F@2px", "improved", "harmed", "harmed > 1 point", "ms")
 
 Refine = Callable[[np.ndarray, BoxMask], BoxMask]
-
-
-@dataclass(frozen=True)
-class Method:
-    """One row of the table; ``milliseconds`` per instance, None if the masks came from a file."""
-
-    name: str
-    comparison: Comparison
-    milliseconds: float | None = None
-
-    def cells(self) -> list[str]:
-        """Changes in points with their 95 % interval, shares in percent."""
-        values = self.comparison.changes.values()
-        changes = [f"{100 * c.mean:+.2f} [{100 * c.low:+.2f}, {100 * c.high:+.2f}]" for c in values]
-        shares = self.comparison.shares
-        parts = [f"{100 * share:.0f} %" for share in (shares.improved, shares.harmed, shares.harmed_clearly)]
-        return [self.name, *changes, *parts, "-" if self.milliseconds is None else f"{self.milliseconds:.1f}"]
 
 
 @dataclass(frozen=True)
@@ -137,72 +120,64 @@ def methods() -> dict[str, Refine]:
 
 
 class Bench:
-    """The matched pairs of a split, on which every method is measured."""
+    """The matched pairs of the first images of a split, on which every method is measured."""
 
     def __init__(self, split: Split, limit: int | None) -> None:
         kept = {image["id"] for image in split.document["images"][:limit]}
-        pairs = [pair for pair in split.pairs if pair.image_id in kept]
-        if not pairs:
+        self.pairs = [pair for pair in split.pairs if pair.image_id in kept]
+        if not self.pairs:
             name = split.detections.name
             raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
-        self.pairs = sorted(pairs, key=lambda pair: str(pair.image_id))
         self.masks = [decode_mask(split.records[pair.record]["segmentation"]) for pair in self.pairs]
         self.before = score_records(split.records, self.pairs)
-        self.images = split.images
+        self.image_of = lru_cache(maxsize=1)(lambda image_id: read_image(split.images.path(image_id)))
 
-    def measure(self, name: str, refine: Refine) -> Method:
+    def measure(self, name: str, refine: Refine) -> dict[str, Any]:
         """Refine every mask; only ``refine`` is timed."""
-        refined, seconds = [], 0.0
-        for mask, image in zip(self.masks, self._images(), strict=True):
+        refined, seconds = list(self.masks), 0.0
+        for index in sorted(range(len(self.pairs)), key=lambda index: str(self.pairs[index].image_id)):
+            image, mask = self.image_of(self.pairs[index].image_id), self.masks[index]
             start = time.perf_counter()
-            refined.append(refine(image, mask) if mask.area else mask)
+            refined[index] = refine(image, mask) if mask.area else mask
             seconds += time.perf_counter() - start
         return self.row(name, score_masks(refined, self.pairs), 1000 * seconds / len(self.pairs))
 
-    def row(self, name: str, after: PairScores, milliseconds: float | None = None) -> Method:
-        return Method(name, compare(self.before, after, self.pairs), milliseconds)
-
-    def _images(self) -> Iterator[np.ndarray]:
-        """The image of every pair; the pairs are sorted by image, so that each is read once."""
-        last: tuple[Any, np.ndarray] | None = None
-        for pair in self.pairs:
-            if last is None or last[0] != pair.image_id:
-                last = pair.image_id, read_image(self.images.path(pair.image_id))
-            yield last[1]
+    def row(self, name: str, after: PairScores, milliseconds: float | None = None) -> dict[str, Any]:
+        """One row of the table; milliseconds per instance, None if the masks came from a file."""
+        comparison = asdict(compare(self.before, after, self.pairs))
+        return {"name": name, "comparison": comparison, "milliseconds": milliseconds}
 
 
-def best_step(rows: Sequence[Method]) -> Method:
-    """The constant step of the highest mean F@2px."""
-    steps = [row for row in rows if row.name.startswith(STEP_NAME)]
-    best = max(steps, key=lambda row: row.comparison.changes["boundary_f"].mean)
-    return replace(best, name=f"best {best.name}")
+def cells(row: dict[str, Any]) -> list[str]:
+    """Changes in points with their 95 % interval, shares in percent."""
+    changes, shares = row["comparison"]["changes"].values(), row["comparison"]["shares"]
+    points = [f"{100 * c['mean']:+.2f} [{100 * c['low']:+.2f}, {100 * c['high']:+.2f}]" for c in changes]
+    parts = [f"{100 * shares[name]:.0f} %" for name in ("improved", "harmed", "harmed_clearly")]
+    return [row["name"], *points, *parts, "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"]
 
 
-def markdown(rows: Sequence[Method], bench: Bench) -> str:
+def markdown(rows: Sequence[dict[str, Any]], bench: Bench) -> str:
     """The table, changes in points."""
     values = zip(HEADER[1:4], bench.before.means().values(), strict=True)
     means = ", ".join(f"{name} {100 * value:.2f}" for name, value in values)
     images = len({pair.image_id for pair in bench.pairs})
     note = f"{len(bench.pairs)} matched pairs in {images} images; before: {means}. Changes in points [95 % interval]."
-    return f"{note}\n\n{markdown_table(HEADER, (row.cells() for row in rows))}\n"
+    return f"{note}\n\n{markdown_table(HEADER, map(cells, rows))}\n"
 
 
 def run(args: argparse.Namespace) -> None:
     split = Split.of("coarse", args.img_dir, args.ann, args.results)
     bench = Bench(split, args.limit)
     rows = [bench.measure(name, refine) for name, refine in methods().items()]
-    rows.append(best_step(rows))
+    steps = [row for row in rows if row["name"].startswith(STEP_NAME)]
+    best = max(steps, key=lambda row: row["comparison"]["changes"]["boundary_f"]["mean"])
+    rows.append({**best, "name": f"best {best['name']}"})
     if args.refined:
         refined = check_detections(read_results(args.refined), split.document, str(args.refined))
         check_aligned(split.detections, refined)
         rows.append(bench.row(f"refined: {args.refined.name}", score_records(refined.records, bench.pairs)))
-    files = {name: path.name for name in ("results", "refined", "ann") if (path := getattr(args, name))}
-    scores = {"pairs": len(bench.pairs), "before": bench.before.means(), "methods": [asdict(row) for row in rows]}
-    report = {**scores, "files": files, **dated_versions(("numpy", "opencv-python-headless"))}
-    if args.out:
-        write_report(args.out, report, markdown(rows, bench))
-    else:
-        print(markdown(rows, bench), end="")
+    report = {"pairs": len(bench.pairs), "before": bench.before.means(), "methods": rows, "provenance": provenance()}
+    write_report(args.out, report, markdown(rows, bench))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -212,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--img-dir", type=Path, required=True, help="folder of the images")
     parser.add_argument("--refined", type=Path, help="results JSON of a network: one more row")
     parser.add_argument("--limit", type=int, help="use only the first N images")
-    parser.add_argument("--out", type=Path, metavar="JSON", help="write the numbers there and the table beside it (.md)")
+    parser.add_argument("--out", type=Path, required=True, help="the numbers; the table goes beside them (.md)")
     args = parser.parse_args(argv)
     try:
         run(args)

@@ -30,7 +30,7 @@ import torch
 from torch import nn
 
 from benchmarks.inputs import CONFIGS, Split, Workload, exported_network, street_photos
-from benchmarks.measuring import ROOT, provenance, write_report
+from benchmarks.measuring import ROOT, in_turn, provenance, write_report
 from benchmarks.studies.parity import REFERENCE, compare, refine
 from bpr.backends import load_predictor
 from bpr.formats.coco import read_results
@@ -58,13 +58,8 @@ LONGEST_START = 120
 def seconds(function: Callable[[], object], device: str) -> float:
     """Median over REPEATS runs after one to warm up; the clock stops when the GPU has finished."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    spent = []
-    for _ in range(REPEATS + 1):
-        start = time.perf_counter()
-        function()
-        wait()
-        spent.append(time.perf_counter() - start)
-    return float(np.median(spent[1:]))
+    spent = in_turn({"": lambda: (function(), wait())}, REPEATS)[""]
+    return float(np.median(spent))
 
 
 def limits(device: str) -> dict[str, float]:
@@ -72,10 +67,8 @@ def limits(device: str) -> dict[str, float]:
     a = torch.randn(MATRIX, MATRIX, device=device, dtype=torch.bfloat16)
     source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    return {
-        "operations": 2 * MATRIX**3 / seconds(lambda: a @ a, device),
-        "bytes": 2 * COPY_BYTES / seconds(lambda: target.copy_(source), device),
-    }
+    operations = 2 * MATRIX**3 / seconds(lambda: a @ a, device)
+    return {"operations": operations, "bytes": 2 * COPY_BYTES / seconds(lambda: target.copy_(source), device)}
 
 
 def bytes_moved(model: nn.Module, run: Callable[[], object], batch: int) -> float:

@@ -1,6 +1,6 @@
-"""Quality against time: F@2px gained on DAVIS val and seconds per image, for every model, backend and preset, and a plot.
+"""Quality against time: F@2px gained on DAVIS val and seconds per image, for every model, backend and preset.
 
-    python -m benchmarks.studies.presets DATA [--out docs/results/presets.json] [--plot docs/assets/presets.png]
+    python -m benchmarks.studies.presets DATA [--out docs/results/presets.json]
 
 Every detection of a score of at least .05 is refined, from image files to masks. The gain is that of the matched pairs of all
 images; the time is that of the first TIMED images, with all rows in turn in one process. A row is on the Pareto front if no
@@ -25,7 +25,6 @@ from bpr.formats.coco import Record
 from bpr.refinement.outcome import RunReport
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
-from bpr.report.plots import import_pyplot, save_png
 
 SET, GAIN = "davis_val", "F@2px/matched"
 MODELS = ("starter", "starter.int8", "starter-fast", "starter-fast.int8")
@@ -84,45 +83,13 @@ def is_on_front(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
     return not any(other != own and other[0] >= own[0] and other[1] >= own[1] for other in others)
 
 
-def plot(report: dict[str, Any], path: Path) -> None:
-    """Points gained against time as multiples of the fastest row's; one colour per model, the front as a line."""
-    pyplot = import_pyplot()
-    figure, axes = pyplot.subplots(figsize=(7.2, 4.8), layout="constrained")
-    shortest = min(row["seconds"]["median"] for row in report["rows"])
-
-    def positions(rows: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
-        return [row["seconds"]["median"] / shortest for row in rows], [100 * row["gain"] for row in rows]
-
-    for model in MODELS:
-        rows = [row for row in report["rows"] if row["name"].split(",")[0] == model]
-        axes.scatter(*positions(rows), s=26, alpha=0.8, linewidths=0, label=model)
-    front = [row for row in report["rows"] if row["front"]]
-    axes.plot(*positions(front), color="black", linewidth=0.9, label="Pareto front", zorder=0)
-    presets = [row for row in report["rows"] if row["name"].startswith("preset ")]
-    axes.scatter(*positions(presets), s=110, facecolors="none", edgecolors="black", label="presets")
-    for row, x, y in zip(presets, *positions(presets), strict=True):
-        name = row["name"].removeprefix("preset ")
-        axes.annotate(name, (x, y), xytext=(6, -14), textcoords="offset points", fontsize=9)
-    axes.set(xscale="log", xlabel="time per image, of the fastest", ylabel="F@2px gained, points")
-    axes.set_title(f"{report['set']}, matched pairs")
-    axes.set_xticks([1, 2, 4, 8, 16], labels=["1x", "2x", "4x", "8x", "16x"])
-    axes.minorticks_off()
-    axes.grid(alpha=0.25, linewidth=0.6)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
-    save_png(figure, path)
-    pyplot.close(figure)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results/presets.json")
-    parser.add_argument("--plot", type=Path, default=ROOT / "docs/assets/presets.png")
     args = parser.parse_args()
-    report = measure(args.data, args.repeats)
-    write_report(args.out, report)
-    plot(report, args.plot)
+    write_report(args.out, measure(args.data, args.repeats))
 
 
 if __name__ == "__main__":

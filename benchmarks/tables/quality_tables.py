@@ -144,32 +144,6 @@ def costs(folder: str) -> str:
     return "\n".join(lines)
 
 
-TRAININGS = {
-    "short": "short",
-    "long": "long",
-    "averaged": "average of both",
-    "averaged-of-three": "average of both and of a second short one",
-    "last": "on from the average of both, at 128 px",
-    "starter": "`starter`: average of that and of where it began",
-    "starter-fast": "`starter-fast`: on from the average of both, at 64 px",
-}
-
-
-def averaging() -> str:
-    """What every training and the averages of their weights gain on the held-out tenth of the training data."""
-    reports = {name: read_json(RESULTS / "held_out" / f"{name}.json", "numbers of quality.py") for name in TRAININGS}
-    pairs = reports["starter"]["pairs"]
-    counts = ", ".join(f"{name} {count}" for name, count in pairs.items())
-    head = " | ".join(f"{name}: F@2px / IoU; harmed" for name in pairs)
-    lines = [f"Matched pairs: {counts}. Points gained; pairs that lost more than one.", "", f"| training | {head} |"]
-    lines.append("|---" * (1 + len(pairs)) + "|")
-    for name, label in TRAININGS.items():
-        sets = reports[name]["rows"][0]["sets"].values()
-        gains = [f"{100 * one['f']:+.2f} / {100 * one['iou']:+.2f}; {100 * one['harmed_clearly']:.1f} %" for one in sets]
-        lines.append(f"| {label} | {' | '.join(gains)} |")
-    return "\n".join(lines)
-
-
 def _metric_row(name: str, row: dict[str, Any]) -> str:
     low, high = (f"{100 * value:+.2f}" for value in row["interval"])
     return f"| {name} | {100 * row['before']:.2f} | {100 * row['value']:.2f} | {100 * row['change']:+.2f} | {low} .. {high} |"

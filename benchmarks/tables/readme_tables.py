@@ -22,8 +22,10 @@ from bpr.io.files import atomic_open, read_json
 SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
-WRITTEN = ("schemes", "models", "patch_store", "transfer", "capacity", "scheduling", "compiled_loops", "int8_ceiling", "held_out_schemes")
-"""Tables that a script wrote beside its numbers; the scripts of the last two are gone, their findings stay."""
+SCRIPTS = ("schemes", "models", "capacity", "scheduling", "compiled_loops")
+"""Tables that a script writes beside its numbers."""
+SETTLED = ("averaging", "held_out_schemes", "int8_ceiling", "many_records", "mmdetection", "patch_store", "transfer")
+"""Tables of studies that are settled: their scripts are gone or write no table, their findings stay."""
 
 
 def written(name: str) -> str:
@@ -66,13 +68,13 @@ def _backend_row(one: dict[str, Any], own: dict[str, Any]) -> str:
 def presets() -> str:
     """One row per model, backend and preset, fastest first; those that none beats in bold."""
     report = read_json(RESULTS / "presets.json", "a report of presets.py")
-    kept, where = report["fast_keeps"], report["provenance"]
+    kept, origin = report["fast_keeps"], report["provenance"]
     verdict = "met" if kept >= report["target"] else "**missed**"
-    said = f"{where['date']}, {where['cores']} cores of {where['processor']}; {report['images']} images of {report['set']}."
+    note = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}; {report['images']} images of {report['set']}."
     share = f"`fast` keeps {100 * kept:.1f} % of the gain of `accurate` (target {100 * report['target']:.0f} %: {verdict})."
     head = "| | times the slowest's speed | patches an image | F@2px gained, points |\n|---|---:|---:|---:|"
     slowest = report["rows"][-1]["seconds"]["median"]
-    return "\n".join([f"{said} {share} Bold: on the Pareto front.", "", head, *(_preset_row(row, slowest) for row in report["rows"])])
+    return "\n".join([f"{note} {share} Bold: on the Pareto front.", "", head, *(_preset_row(row, slowest) for row in report["rows"])])
 
 
 def _preset_row(row: dict[str, Any], slowest: float) -> str:
@@ -91,53 +93,6 @@ def parity() -> str:
         for model, name, found in rows
     ]
     return "\n".join([head, *lines])
-
-
-def mmdetection() -> str:
-    """One row per run of MMDetection's test loop."""
-    runs = [read_json(path, "numbers of mmdetection.py") for path in sorted((RESULTS / "mmdetection").glob("*.json"))]
-    head = "| detector | refiner | mask AP before | refined | box AP | images | seconds |\n|---|---|---:|---:|---:|---:|---:|"
-    return "\n".join([head, *map(_loop_row, runs)])
-
-
-def _loop_row(run: dict[str, Any]) -> str:
-    measured = {name: f"{100 * value:.1f}" for name, value in run["measured"].items()}
-    precisions = [measured[name] for name in ("before/coco/segm_mAP", "coco/segm_mAP", "coco/bbox_mAP")]
-    return f"| {' | '.join([run['detector'], run['refiner'], *precisions, str(run['images']), format(run['seconds'], '.0f')])} |"
-
-
-STEPS = {"index": "file", "one by one": "file", "write": "file", "refine": "refine"}
-"""Of many_records.py, each with the process that did it."""
-MOST_MIB = 2048
-
-
-def many_records() -> str:
-    """One row per file: what every step cost, and the peak of its process; below, how cost grew from the smallest to the largest."""
-    report = read_json(RESULTS / "many_records.json", "a report of many_records.py")
-    rows, where = report["rows"], report["provenance"]
-    machine = f"{where['cores']} cores of {where['processor']}, Python {where['python']}"
-    note = f"`{report['command']}`, {where['date']}, {machine}; processor time."
-    head = f"| records | file | {' | '.join(STEPS)} | peak, file | peak, refine |\n|---:|---:|{'---:|' * len(STEPS)}---:|---:|"
-    return "\n".join([note, "", head, *map(_records_row, rows), "", _growth(rows)])
-
-
-def _records_row(row: dict[str, Any]) -> str:
-    steps = [f"{_spent(row, step):.1f} s, {row['records'] / _spent(row, step):,.0f}/s" for step in STEPS]
-    peaks = [f"{row[process]['peak_mib']:.0f} MiB" for process in ("file", "refine")]
-    return f"| {' | '.join([format(row['records'], ','), format(row['bytes'] / 1e9, '.2f') + ' GB', *steps, *peaks])} |"
-
-
-def _spent(row: dict[str, Any], step: str) -> float:
-    seconds: float = row[STEPS[step]]["steps"][step]["processor_seconds"]
-    return seconds
-
-
-def _growth(rows: list[dict[str, Any]]) -> str:
-    first, last = rows[0], rows[-1]
-    grown = ", ".join(f"{step} {_spent(last, step) / _spent(first, step):.2f}" for step in STEPS)
-    peak = max(last[process]["peak_mib"] for process in ("file", "refine"))
-    verdict = "met" if peak <= MOST_MIB else "**missed**"
-    return f"{last['records'] / first['records']:.2f} times the records take: {grown} times. At most {MOST_MIB} MiB: {verdict}."
 
 
 def log(name: str) -> str:
@@ -192,24 +147,24 @@ def chaos() -> str:
     """How often a run was killed, and what was lost in the end."""
     found = read_json(RESULTS / "chaos.json", "a report of chaos.py")
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    said = f"{found['date']}, seed {found['seed']}, {found['scenes']} painted scenes, {found['seconds']} s; {versions}."
+    note = f"{found['date']}, seed {found['seed']}, {found['scenes']} painted scenes, {found['seconds']} s; {versions}."
     head = "| kills, as one process | as 2 ranks | as 4 ranks | runs brought to an end | records | lost | twice | equal files |"
     cells = [*found["kills"].values(), *(found[name] for name in ("runs", "records", "lost", "duplicated"))]
     row = " | ".join(map(str, [*cells, f"{found['equal']} of {found['runs']}"]))
-    return "\n".join([said, "", head, "|" + "---:|" * 8, f"| {row} |"])
+    return "\n".join([note, "", head, "|" + "---:|" * 8, f"| {row} |"])
 
 
 def ranks() -> str:
     """What a second rank gains and what a journal costs."""
     report = read_json(RESULTS / "ranks.json", "a report of ranks.py")
-    where, spent = report["provenance"], {name: Timing.of(seconds) for name, seconds in report["seconds"].items()}
+    origin, spent = report["provenance"], {name: Timing.of(seconds) for name, seconds in report["seconds"].items()}
     one, two, without, kept = spent.values()
     rows = [f"| {name} | {t.median:.2f} | {t.low:.2f} .. {t.high:.2f} | {t.repeats} |" for name, t in spent.items()]
     head = ["| | seconds | quartiles | runs |", "|---|---:|---:|---:|"]
     overhead = 100 * (kept.median / without.median - 1)
-    said = f"{where['date']}, {where['cores']} cores of {where['processor']}, Python {where['python']}."
+    note = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, Python {origin['python']}."
     gain = f"Two ranks are {one.median / two.median:.2f} times as fast as one"
-    return "\n".join([said, "", *head, *rows, "", f"{gain}; keeping a journal costs {overhead:+.1f} % (target: under 2 %)."])
+    return "\n".join([note, "", *head, *rows, "", f"{gain}; keeping a journal costs {overhead:+.1f} % (target: under 2 %)."])
 
 
 def two_hosts(part: str) -> str:
@@ -239,7 +194,7 @@ def limit_rows() -> str:
 
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    **{name: partial(written, name) for name in WRITTEN},
+    **{name: partial(written, name) for name in (*SCRIPTS, *SETTLED)},
     "headline": lambda: quality_tables.headline("starter"),
     "quality": lambda: quality_tables.quality("quality", precise=True),
     "small_models": lambda: quality_tables.quality("ablations", precise=True),
@@ -248,14 +203,11 @@ TABLES = {
     "small_costs": lambda: quality_tables.costs("ablations"),
     **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
     "backend_speed": backend_speed,
-    "averaging": quality_tables.averaging,
     "gpu": gpu_tables.networks,
     "gpu_together": gpu_tables.together,
     "gpu_gates": gpu_tables.gates,
     "parity": parity,
     "presets": presets,
-    "many_records": many_records,
-    "mmdetection": mmdetection,
     "fuzz": fuzz,
     "pages": pages,
     "release": release,

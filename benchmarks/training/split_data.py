@@ -18,23 +18,11 @@ from bpr.formats.coco import read_annotations, read_results
 from bpr.io.files import write_json
 
 Image = dict[str, Any]
-LAST_DAVIS_FRAMES = 18
+LAST_FRAMES = 18
 SETS: dict[str, tuple[str, str, Callable[[Image, int, int], bool]]] = {
-    "coco": (
-        "coco/annotations/instances_train2017.json",
-        "detections/coco_train2017.segm.json",
-        lambda image, index, count: index % 10 == 9,
-    ),
-    "davis": (
-        "davis/annotations/instances_train.json",
-        "detections/davis_train.segm.json",
-        lambda image, index, count: index >= count - LAST_DAVIS_FRAMES,
-    ),
-    "crisp": (
-        "crisp/instances.json",
-        "detections/crisp.segm.json",
-        lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9,
-    ),
+    "coco": ("coco/annotations/instances_train2017", "coco_train2017", lambda image, index, count: index % 10 == 9),
+    "davis": ("davis/annotations/instances_train", "davis_train", lambda image, index, count: index >= count - LAST_FRAMES),
+    "crisp": ("crisp/instances", "crisp", lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9),
 }
 """Annotations, detections, and whether an image (with its index and the number of images) is held out."""
 
@@ -45,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/starter"))
     args = parser.parse_args()
     for name, (ann, detections, is_held_out) in SETS.items():
-        document, records = read_annotations(args.data / ann), read_results(args.data / detections)
+        document, records = read_annotations(args.data / f"{ann}.json"), read_results(args.data / f"detections/{detections}.segm.json")
         images = document["images"]
         held_out = {image["id"] for index, image in enumerate(images) if is_held_out(image, index, len(images))}
         for part, ids in (("learn", {image["id"] for image in images} - held_out), ("choose", held_out)):

@@ -81,5 +81,5 @@ def test_the_table(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_bad_input_ends_in_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     empty = small_set.write("empty.json", [])
-    assert main([str(empty), "--ann", str(small_set.ann), "--img-dir", str(small_set.images)]) == 1
+    assert main([str(empty), "--ann", str(small_set.ann), "--img-dir", str(small_set.images), "--out", "unused"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
