@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
@@ -110,6 +111,15 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     named = re.search(r"model name\s*: (.+)", info.read_text()) if info.is_file() else None
     return named[1] if named else platform.processor()
+
+
+def script_parser(doc: str | None, out: Path | None = None) -> argparse.ArgumentParser:
+    """A parser of a script's arguments, with the script's docstring as help and ``--out`` for its JSON."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=doc, formatter_class=layout, allow_abbrev=False)
+    if out is not None:
+        parser.add_argument("--out", type=Path, default=out, help="the numbers as JSON (default: %(default)s)")
+    return parser
 
 
 def write_report(out: Path, report: Mapping[str, Any], markdown: str | None = None) -> None:

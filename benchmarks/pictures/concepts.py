@@ -30,6 +30,10 @@ EVERY = 9
 """Draw every ninth of the squares before suppression."""
 
 
+Tiles = list[tuple[np.ndarray, str]]
+"""Tiles with their captions."""
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """One object: the image, its masks, its patches with their probabilities, and the box that is shown."""
@@ -56,50 +60,50 @@ def follow() -> Case:
     return Case(scene.image, truth, coarse, BoxMask.from_frame(found.masks[0]), found.probability[0], found.patches[0], shown)
 
 
-def boundary(case: Case) -> list[np.ndarray]:
+def boundary(case: Case) -> Tiles:
     around = grow(case.coarse.box, 1, case.coarse.frame)
     levels = np.zeros(case.coarse.frame, np.uint8)
     levels[around[1] : around[3], around[0] : around[2]] = boundary_levels(case.coarse.window(around))
     glow = cv2.applyColorMap(levels * np.uint8(60), cv2.COLORMAP_INFERNO)[..., ::-1]
     on = np.where(levels[..., None] > 0, glow, case.image // 3)
     mask, edge = case.view((case.coarse, COARSE, 2)), case.view(image=on)
-    return [labelled(mask, "the coarse mask"), labelled(edge, "its boundary; brighter is surer")]
+    return [(mask, "the coarse mask"), (edge, "its boundary; brighter is surer")]
 
 
-def proposals(case: Case) -> list[np.ndarray]:
+def proposals(case: Case) -> Tiles:
     rows, columns = boundary_pixels(case.coarse)
     side = int(case.patches.boxes[0, 2] - case.patches.boxes[0, 0])
     squares = squares_inside(rows, columns, side, case.coarse.frame)
     drawn, kept = boxed(case, squares[::EVERY]), boxed(case, case.patches.boxes)
-    words = f"{len(squares)} squares, every {EVERY}th drawn"
-    return [labelled(drawn, words), labelled(kept, f"{len(case.patches.boxes)} after suppression: the patches")]
+    text = f"{len(squares)} squares, every {EVERY}th drawn"
+    return [(drawn, text), (kept, f"{len(case.patches.boxes)} after suppression: the patches")]
 
 
-def patch(case: Case) -> list[np.ndarray]:
+def patch(case: Case) -> Tiles:
     """The input channels of the patch that the network changed most."""
     window = case.patches.patches[most_changed(case)]
     names = ("colours", "the coarse mask", "colour evidence")
     channels = (window[..., :3], *(np.repeat(window[..., index, None], 3, axis=2) for index in (3, 4)))
-    return [labelled(enlarged(pixels), name) for pixels, name in zip(channels, names, strict=True)]
+    return [(enlarged(pixels), name) for pixels, name in zip(channels, names, strict=True)]
 
 
-def refined_patch(case: Case) -> list[np.ndarray]:
+def refined_patch(case: Case) -> Tiles:
     at = most_changed(case)
     probability = (case.patches.probabilities[at] * 255).astype(np.uint8)
     box = tuple(case.patches.boxes[at].tolist())
     contours = ((case.coarse, COARSE, 2), (case.truth, TRUTH, 1), (case.refined, REFINED, 2))
     answer = close_up(case.image, box, TILE, contours)
     grey = enlarged(np.repeat(probability[..., None], 3, axis=2))
-    return [labelled(grey, "P(foreground)"), labelled(answer, "red before, blue after, white truth")]
+    return [(grey, "P(foreground)"), (answer, "red before, blue after, white truth")]
 
 
-def reassembly(case: Case) -> list[np.ndarray]:
+def reassembly(case: Case) -> Tiles:
     mean = np.repeat((case.probability * 255).astype(np.uint8)[..., None], 3, axis=2)
     put_back = case.view((case.coarse, COARSE, 1), (case.refined, REFINED, 2))
     return [
-        labelled(boxed(case, case.patches.boxes, mean), "the mean of the patches"),
-        labelled(flat(case.refined, case.shown, TILE), "over one half: the mask"),
-        labelled(put_back, "red before, blue after"),
+        (boxed(case, case.patches.boxes, mean), "the mean of the patches"),
+        (flat(case.refined, case.shown, TILE), "over one half: the mask"),
+        (put_back, "red before, blue after"),
     ]
 
 
@@ -122,14 +126,13 @@ def enlarged(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(pixels), (TILE, TILE), interpolation=cv2.INTER_NEAREST)
 
 
-def labelled(tile: np.ndarray, text: str) -> np.ndarray:
-    return captioned(tile, [text])
-
-
 def main() -> None:
     case = follow()
     for step in (boundary, proposals, patch, refined_patch, reassembly):
-        tiles = [cv2.copyMakeBorder(tile, GAP, GAP // 2, GAP, 0, cv2.BORDER_CONSTANT, value=BACKGROUND) for tile in step(case)]
+        tiles = [
+            cv2.copyMakeBorder(captioned(tile, [text]), GAP, GAP // 2, GAP, 0, cv2.BORDER_CONSTANT, value=BACKGROUND)
+            for tile, text in step(case)
+        ]
         picture = np.concatenate([*tiles, blank(tiles[0].shape[0], GAP)], axis=1)
         write_image(OUT / f"concept_{step.__name__}.png", picture)
         print(OUT / f"concept_{step.__name__}.png")

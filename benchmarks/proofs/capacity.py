@@ -8,13 +8,12 @@ that the arguments name). Assumed: the rates of a GPU and of the disks.
 
 from __future__ import annotations
 
-import argparse
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import RESULTS, markdown_table, write_report
+from benchmarks.measuring import RESULTS, markdown_table, script_parser, write_report
 from bpr.errors import BPRError
 from bpr.formats.coco import read_results
 
@@ -154,11 +153,10 @@ def _layout_cells(row: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "capacity.json")
     parser.add_argument("results")
     parser.add_argument("--img-dir", required=True)
     parser.add_argument("--gpu-rate", type=float, default=GPU_RATE, help="patches per second of one GPU")
-    parser.add_argument("--out", type=Path, default=RESULTS / "capacity.json")
     args = parser.parse_args()
     found = report(measured_rates("coco_val2017"), measured_sizes(args.results, args.img_dir), args.gpu_rate)
     write_report(args.out, found, markdown(found))

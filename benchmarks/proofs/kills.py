@@ -9,7 +9,6 @@ a run finishes, its bytes are compared with those of an undisturbed run, and a n
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import dated_versions, write_report
+from benchmarks.measuring import RESULTS, dated_versions, script_parser, write_report
 from benchmarks.painted_set import write_set
 from benchmarks.proofs.processes import refine_command, start, wait
 
@@ -99,10 +98,9 @@ def kill_runs(kills: int, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "chaos.json")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/chaos.json"))
     args = parser.parse_args()
     found = kill_runs(args.kills, args.seed)
     write_report(args.out, found)

@@ -9,7 +9,6 @@ that holds all records in memory and writes the same file.
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import in_turn, provenance, write_report
+from benchmarks.measuring import RESULTS, in_turn, provenance, script_parser, write_report
 from benchmarks.painted_set import write_set
 from benchmarks.proofs.processes import refine_command, start, wait
 from bpr.backends import load_predictor
@@ -80,9 +79,8 @@ def timed_journal(folder: Path, repeats: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "ranks.json")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/ranks.json"))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ranks-") as name:
         spent = {**timed_ranks(Path(name), args.repeats), **timed_journal(Path(name), 2 * args.repeats)}

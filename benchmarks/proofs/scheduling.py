@@ -11,19 +11,17 @@ Legend: N images; a chunk is (first, last + 1) in input order.
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise, repeat
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import markdown_table, write_report
+from benchmarks.measuring import RESULTS, markdown_table, script_parser, write_report
 from benchmarks.proofs.capacity import Rates, measured_rates
 
 Chunk = tuple[int, int]
@@ -198,10 +196,9 @@ def run(rates: Rates, cluster: Cluster) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "scheduling.json")
     parser.add_argument("--images", type=int, default=Cluster.images)
     parser.add_argument("--ranks", type=int, default=Cluster.ranks)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/scheduling.json"))
     args = parser.parse_args()
     report = run(measured_rates("coco_val2017"), Cluster(ranks=args.ranks, images=args.images))
     write_report(args.out, report, markdown(report))

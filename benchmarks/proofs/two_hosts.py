@@ -9,7 +9,6 @@ weights by their distance relative to the length of the training. Where it canno
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -23,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import ROOT, dated_versions, write_report
+from benchmarks.measuring import RESULTS, ROOT, dated_versions, script_parser, write_report
 from benchmarks.painted_set import write_set
 from benchmarks.proofs.processes import ENVIRONMENT, refine_command, start, wait
 
@@ -140,6 +139,12 @@ def disturb(words: Sequence[str], progress: Callable[[], float], logs: Path, log
         end(agents)
         plug_cable(up=True)
     log.add(f"the cable is back; the same command again, at {progress():.0%}")
+    finish(words, logs)
+    log.add("both hosts have finished")
+
+
+def finish(words: Sequence[str], logs: Path) -> None:
+    """Run a command on both hosts to its end."""
     agents = torchrun(words, logs)
     try:
         for number, agent in enumerate(agents):
@@ -147,7 +152,6 @@ def disturb(words: Sequence[str], progress: Callable[[], float], logs: Path, log
                 raise RuntimeError(f"host {number}: {(logs / f'host-{number}.log').read_text()[-2000:]}")
     finally:
         end(agents)
-    log.add("both hosts have finished")
 
 
 def refining(folder: Path, log: Log) -> dict[str, Any]:
@@ -183,9 +187,7 @@ def training(folder: Path, log: Log) -> dict[str, Any]:
         options = ["--cfg-options", f"train_dataloader.dataset.stores={store}", f"train_cfg.max_iters={ITERATIONS}"]
         return [str(ROOT / "tools/train.py"), str(config), "--work-dir", str(work), "--launcher", "pytorch", *options]
 
-    for agent in torchrun(words(alone), folder):
-        if agent.wait(timeout=TIMEOUT):
-            raise RuntimeError((folder / "host-0.log").read_text()[-2000:])
+    finish(words(alone), folder)
     log.add(f"training {ITERATIONS} iterations: done once undisturbed, for comparison")
 
     def progress() -> float:
@@ -221,8 +223,7 @@ default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=-1))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/two_hosts.json"))
+    parser = script_parser(__doc__, RESULTS / "two_hosts.json")
     parser.add_argument("--only", choices=["refining", "training"], help="leave the other out")
     args = parser.parse_args()
     if reason := why_not():

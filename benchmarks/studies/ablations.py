@@ -8,7 +8,6 @@ are kept (work_dirs/ablations, docs/results/ablations), so that the script conti
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.inputs import VAL, Split
-from benchmarks.measuring import RESULTS, write_report
+from benchmarks.measuring import RESULTS, script_parser, write_report
 from benchmarks.studies.quality import measure
 from bpr.io.files import write_json
 
@@ -92,7 +91,7 @@ def run(*command: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", nargs="+", choices=[row.name for row in ROWS])
     args = parser.parse_args()

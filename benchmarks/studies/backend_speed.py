@@ -10,16 +10,14 @@ torch's float32 is a reference itself, its bfloat16 is not on record.
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.inputs import CONFIGS, exported_network
-from benchmarks.measuring import in_turn, provenance, write_report
+from benchmarks.measuring import RESULTS, in_turn, provenance, script_parser, write_report
 from bpr.backends import model_file, named_models
 from bpr.backends.gates import passed
 from bpr.backends.registry import BACKENDS
@@ -77,10 +75,9 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "backend_speed.json")
     parser.add_argument("--models", nargs="+", choices=CONFIGS, default=list(CONFIGS))
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=Path("docs/results/backend_speed.json"))
     args = parser.parse_args()
     settings = {"batch": BATCH, "repeats": args.repeats, "baseline": BASELINE, "target": TARGET}
     models = [measure(name, args.repeats) for name in args.models]

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from benchmarks.inputs import Split
-from benchmarks.measuring import markdown_table, provenance, write_report
+from benchmarks.measuring import markdown_table, provenance, script_parser, write_report
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
 from bpr.evaluation.inputs import check_detections
@@ -181,7 +181,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("results", type=Path, help="COCO results JSON of a detector")
     parser.add_argument("--ann", type=Path, required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", type=Path, required=True, help="folder of the images")

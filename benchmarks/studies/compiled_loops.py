@@ -10,7 +10,6 @@ saves 5 % of the preset's time, or of the time without a network. The rows of lo
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.inputs import Photo, Workload, coco_photos, street_photos
-from benchmarks.measuring import RESULTS, in_turn, markdown_table, provenance, write_report
+from benchmarks.measuring import RESULTS, in_turn, markdown_table, provenance, script_parser, write_report
 from benchmarks.suites.forward import Recorder, Replay
 from bpr.backends.presets import load_preset
 from bpr.compiled import kernels
@@ -92,9 +91,8 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "compiled_loops.json")
     parser.add_argument("--repeats", type=int, default=25)
-    parser.add_argument("--out", type=Path, default=RESULTS / "compiled_loops.json")
     args = parser.parse_args()
     before = read_json(args.out, "a report of compiled_loops.py")["sets"] if args.out.is_file() else {}
     with tempfile.TemporaryDirectory() as name:

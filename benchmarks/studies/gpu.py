@@ -12,7 +12,6 @@ itself, so that a fused network may need fewer.
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import sys
@@ -30,7 +29,7 @@ import torch
 from torch import nn
 
 from benchmarks.inputs import CONFIGS, Split, Workload, exported_network, street_photos
-from benchmarks.measuring import ROOT, in_turn, provenance, write_report
+from benchmarks.measuring import RESULTS, ROOT, in_turn, provenance, script_parser, write_report
 from benchmarks.studies.parity import REFERENCE, compare, refine
 from bpr.backends import load_predictor
 from bpr.formats.coco import read_results
@@ -147,11 +146,10 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "gpu.json")
     parser.add_argument("networks", nargs="*", default=NETWORKS, help="configs without bpr_ and .py (default: NETWORKS)")
     parser.add_argument("--gates", type=Path, metavar="DATA", help="folder with davis/ and detections/")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/gpu.json")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         load, most = Workload.of(street_photos(Path(folder)), IMAGES, Path(folder)), limits(args.device)

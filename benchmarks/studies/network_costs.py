@@ -9,7 +9,6 @@ changes no time.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import tempfile
@@ -23,7 +22,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import bpr.training  # noqa: F401
-from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, seconds_of, write_report
+from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, script_parser, seconds_of, write_report
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.geometry.options import from_config
 from bpr.refinement.predictor import PatchBatch
@@ -106,10 +105,9 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "models.json")
     parser.add_argument("configs", nargs="*", type=Path, default=sorted((ROOT / "configs").glob("*.py")), help="default: all")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of both runtimes (default: all cores)")
-    parser.add_argument("--out", type=Path, default=RESULTS / "models.json", metavar="JSON")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     init_default_scope("mmseg")

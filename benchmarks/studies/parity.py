@@ -9,13 +9,12 @@ stay in the record, and ``--backend auto`` avoids them. Numbers of other files a
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import Split, backends_of
-from benchmarks.measuring import dated_versions, write_report
+from benchmarks.measuring import dated_versions, script_parser, write_report
 from bpr.backends import load_predictor, model_file, named_models
 from bpr.backends.gates import record_beside, within_gate
 from bpr.backends.registry import BACKENDS
@@ -76,7 +75,7 @@ def merged(known: dict[str, Any], sha256: str, entry: dict[str, Any]) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("data", type=Path, help="folder with davis/ and detections/")
     parser.add_argument("--models", nargs="+", default=list(named_models()), help="default: all of the package")
     args = parser.parse_args()

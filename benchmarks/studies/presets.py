@@ -9,7 +9,6 @@ other is both better and faster.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import Split, backends_of
-from benchmarks.measuring import ROOT, Timing, in_turn, provenance, write_report
+from benchmarks.measuring import RESULTS, Timing, in_turn, provenance, script_parser, write_report
 from bpr.backends import load_refiner
 from bpr.backends.presets import PRESETS
 from bpr.evaluation.matched_pairs import LEAST_SCORE
@@ -84,10 +83,9 @@ def is_on_front(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "presets.json")
     parser.add_argument("data", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/results/presets.json")
     args = parser.parse_args()
     write_report(args.out, measure(args.data, args.repeats))
 

@@ -11,12 +11,11 @@ has one, and AP hardly changes.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import HELD_OUT, VAL, Split
-from benchmarks.measuring import RESULTS, dated_versions, write_report
+from benchmarks.measuring import RESULTS, dated_versions, script_parser, write_report
 from bpr.backends import load_refiner, named_models
 from bpr.evaluation.inputs import check_detections
 from bpr.formats.coco import read_results
@@ -59,7 +58,7 @@ def on_held_out(model: str, splits: list[Split]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("models", nargs="+", help=f"{', '.join(named_models())}, or .onnx files")
     parser.add_argument("--precision", action="store_true", help="refine every detection, and measure AP")

@@ -9,13 +9,12 @@ signals that were compared to choose patches, and the further passes, are in doc
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import HELD_OUT, VAL, Split
-from benchmarks.measuring import RESULTS, markdown_table, provenance, write_report
+from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser, write_report
 from bpr.backends import load_refiner, model_file
 from bpr.evaluation.matched_pairs import LEAST_SCORE, compare, score_records
 from bpr.io.files import sha256_of
@@ -55,13 +54,12 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__, RESULTS / "schemes.json")
     parser.add_argument("data", type=Path)
     parser.add_argument("option", choices=OPTIONS)
     parser.add_argument("values", nargs="+")
     parser.add_argument("--model", default="starter", help="model name or .onnx file (default: %(default)s)")
     parser.add_argument("--split", choices=[*VAL, *HELD_OUT], default="davis_val")
-    parser.add_argument("--out", type=Path, default=RESULTS / "schemes.json", help="the numbers; the table goes beside them")
     args = parser.parse_args()
     split, file, rows = Split.read(args.data, args.split), model_file(args.model), []
     for value in map(OPTIONS[args.option], args.values):

@@ -25,15 +25,6 @@ Network = Callable[[np.ndarray], np.ndarray]
 PARTS = ("image", "mask", "evidence")
 
 
-def refine(
-    records: list[Record], images: Path, work: Path, network: Network, side: int = 64, iou: float = 0.25
-) -> list[Record]:
-    """Run the three scripts, which pass their data on in files under ``work``."""
-    extract(records, images, work, side, iou)
-    predict(work, network)
-    return reassemble(records, work)
-
-
 def extract(records: list[Record], images: Path, work: Path, side: int, iou: float) -> None:
     """Write three PNGs per patch, and the boxes of every instance as text."""
     for part in PARTS:

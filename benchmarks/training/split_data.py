@@ -9,11 +9,11 @@ DAVIS and COCO are not touched.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measuring import script_parser
 from bpr.formats.coco import read_annotations, read_results
 from bpr.io.files import write_json
 
@@ -28,7 +28,7 @@ SETS: dict[str, tuple[str, str, Callable[[Image, int, int], bool]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("data/starter"))
     args = parser.parse_args()

@@ -34,7 +34,9 @@ class Brightness:
 def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
     records = read_results(write_street_scenes(tmp_path, [street_scene(1, instances=4, frame=(160, 240), size=25)]))
     side, nms_iou = Brightness.spec.side, Brightness.recommended.nms_iou
-    old = old_procedure.refine(records, tmp_path, tmp_path / "old", brightness, side, nms_iou)
+    old_procedure.extract(records, tmp_path, tmp_path / "old", side, nms_iou)
+    old_procedure.predict(tmp_path / "old", brightness)
+    old = old_procedure.reassemble(records, tmp_path / "old")
     new, _ = refine_records(records, ImageFolder(tmp_path), Refiner(Brightness()))
     pairs = [tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)]
     assert len(pairs) == 4
