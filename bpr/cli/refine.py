@@ -10,8 +10,9 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpr.backends.registry import names
 from bpr.cli.numbers import at_least, finite
-from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_refine_options, add_workers, print_problems, progress_bar, refine_options
+from bpr.cli.options import PRESETS, add_refine_options, add_workers, print_problems, progress_bar, refine_options
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BadImage, BPRError, shown
 
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from bpr.refinement.sharing.run_folder import RunFolder
     from bpr.refinement.sharing.shared_run import SharedRun
 
-GUESSED = ("masks", "semantic")
-"""Formats that a PNG does not say: its numbers do."""
 HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from bpr.formats.registry import FORMATS
+
     parser.add_argument("results", help="masks: a JSON file, a PNG or a folder of any format")
     parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
     parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, in the place of --model and --backend")
     parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)")
+    parser.add_argument("--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)")
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
     add_refine_options(parser)
     parser.add_argument("--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
     """Everything read, checked and loaded, and nothing done."""
     from bpr.formats.recognise import open_source
+    from bpr.formats.registry import FORMATS
     from bpr.io.images import OneImage
     from bpr.refinement.plan import plan_images
     from bpr.refinement.sharing.run_folder import RunFolder
@@ -84,7 +86,7 @@ def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
         raise BPRError(f"--img-dir {args.img_dir}: expected the folder of {len(plan)} images, which the results name, got one image")
     refiner = _refiner(args, source.records, document)
     folder = RunFolder(Path(args.out))
-    return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, source.exclusive), source
+    return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, FORMATS[source.format].exclusive), source
 
 
 def _annotations(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -124,9 +126,10 @@ def exit_code(report: RunReport, strict: bool) -> int:
 
 def _assumed(args: argparse.Namespace, shared: SharedRun, source: Source) -> Iterator[str]:
     """What nobody said, and what would refine the wrong thing without an error where it is not meant."""
+    from bpr.formats.registry import FORMATS
     from bpr.io.images import ImageFolder
 
-    if source.format in GUESSED and not args.format:
+    if FORMATS[source.format].guessed and not args.format:
         yield f"format: {source.format}, by the numbers in the PNGs; --format says which"
     if source.format == "coco" and not args.ann and len(shared.plan) and isinstance(shared.images, ImageFolder):
         image_id = source.records[shared.plan[0][0]]["image_id"]

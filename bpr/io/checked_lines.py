@@ -1,6 +1,8 @@
-"""Lines that know whether they are whole, so that a file which a kill, a full disk or a bad one cut is read up to what is true.
+"""Lines with a checksum, so that a file which a kill, a full disk or a bad disk damaged is read only where it is sound.
 
-3610a686 hello      CRC-32 of the text in hexadecimal, the text
+A line is the CRC-32 of its text in eight hexadecimal digits, a space, the text and a line break::
+
+    3610a686 hello
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from pathlib import Path
 
 
 def checked_line(text: bytes) -> bytes:
-    """``text``, which has no line breaks, as a line.
+    """``text``, which must not contain line breaks, as a line with its checksum.
 
     >>> checked_line(b"hello")
     b'3610a686 hello\\n'
@@ -20,7 +22,7 @@ def checked_line(text: bytes) -> bytes:
 
 
 def text_of(line: bytes) -> bytes | None:
-    """What a line says; None where it is not what :func:`checked_line` made.
+    """The text of a line; None where the line is not exactly what :func:`checked_line` wrote.
 
     >>> text_of(b"3610a686 hello\\n"), text_of(b"3610a686 hallo\\n"), text_of(b"3610a686 hel")
     (b'hello', None, None)
@@ -30,9 +32,9 @@ def text_of(line: bytes) -> bytes | None:
 
 
 def read_checked_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Where every line begins, and what it says; None for one that is torn or damaged."""
-    place = 0
+    """The byte at which every line begins, and its text; None in place of the text of a damaged line."""
+    start = 0
     with open(path, "rb") as file:
         for line in file:
-            yield place, text_of(line)
-            place += len(line)
+            yield start, text_of(line)
+            start += len(line)
