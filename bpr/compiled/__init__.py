@@ -14,20 +14,20 @@ from types import ModuleType
 
 @cache
 def kernels() -> ModuleType | None:
-    """:mod:`bpr.compiled.patches`, or None if Numba is missing, broken or disabled (``NUMBA_DISABLE_JIT``)."""
+    """:mod:`bpr.compiled.loops`, or None if Numba is missing, broken or disabled (``NUMBA_DISABLE_JIT``)."""
     try:
         from numba import config
+
+        if config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return None
+        import bpr.compiled.loops as loops
     except ModuleNotFoundError:
         return None
     except Exception as error:  # whatever is wrong with Numba, refining works without it
         text = f"Numba is installed but cannot be used ({error}); refining goes on without it"
         warnings.warn(text, RuntimeWarning, stacklevel=2)
         return None
-    if config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return None
-    import bpr.compiled.loops as compiled
-
-    return compiled
+    return loops
 
 
 @contextmanager
