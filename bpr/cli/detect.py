@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
     import_detection()
     from bpr.integrations.mmdetection.live import LiveDetector
 
-    check_replaceable(Path(args.out))
+    check_replaceable(Path(args.out), "bpr detect")
     files, names = _files(args.images), _Names(args.ann)
     refiner = load_refiner(args.model, args.config, **refine_options(args))
     detector = LiveDetector(args.det_config, args.det_weights, refiner)
     ids, failed = names.category_ids(detector.classes), 0
     found: dict[Path, Found] = {}
-    with atomic_folder(args.out) as folder, progress_bar("detecting", len(files)) as advance:
+    with atomic_folder(args.out, "bpr detect") as folder, progress_bar("detecting", len(files)) as advance:
         for done, file in enumerate(files, start=1):
             try:
                 image = read_image(file)

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.report.html.write import check_installed, write_report
 
     check_installed()
-    check_replaceable(Path(args.out))
+    check_replaceable(Path(args.out), "bpr report")
     document = read_annotations(args.ann) if args.ann else None
     collection, images = _collect(args, document)
     files = {"after": args.results, "before": args.before} | ({"truth": args.ann} if collection.comparison else {})

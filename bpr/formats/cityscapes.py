@@ -112,7 +112,7 @@ class CityscapesFolder(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a folder of the same names: the lists unchanged, every PNG with the foreground value it had."""
-        with atomic_folder(out) as folder:
+        with atomic_folder(out, "bpr refine") as folder:
             for path in self._lists:
                 with atomic_open(folder / path.relative_to(self._folder), "wb") as file:
                     file.write(path.read_bytes())
@@ -167,7 +167,7 @@ def read_truth(folder: Path) -> dict[str, Any]:
 def _write_new(record_set: RecordSet, out: Path) -> None:
     """Write a list per image and PNGs of 0/255; the label ids are the category ids of the records."""
     images = record_set.by_stem()
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             path = inside(folder, f"{stem}_pred.txt", "image_id")
             lines = []

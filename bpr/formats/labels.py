@@ -59,7 +59,7 @@ class LabelPngs(Source):
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a PNG for a PNG, and a folder of the same names for a folder; number types and palettes stay."""
         if self._path.is_dir():
-            with atomic_folder(out) as folder:
+            with atomic_folder(out, "bpr refine") as folder:
                 self._write_all(refined, [folder / file.relative_to(self._path) for file in self._files])
         else:
             self._write_all(refined, [out])
@@ -149,7 +149,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
         BPRError: masks overlap, or have different sizes.
     """
     images = record_set.by_stem()
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             if records:
                 filled = [record for record in records if decode_mask(record["segmentation"]).area]

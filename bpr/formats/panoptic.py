@@ -95,7 +95,7 @@ class PanopticFile(Source):
         """Write the PNGs to the folder with the name of the JSON file ``out``, and then the JSON file."""
         groups = in_groups(refined, [len(image["segments_info"]) for image in self.images])
         images = []
-        with atomic_folder(png_folder(out)) as folder:
+        with atomic_folder(png_folder(out), "bpr refine") as folder:
             for image, frame, records in zip(self.images, self._frames, groups, strict=True):
                 ids = np.full(frame, VOID, np.uint32)
                 for record in records:
@@ -141,7 +141,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
     """
     images = record_set.by_stem()
     annotations = []
-    with atomic_folder(png_folder(out)) as folder:
+    with atomic_folder(png_folder(out), "bpr convert") as folder:
         for stem, records in images.items():
             if records:
                 png = inside(folder, f"{stem}.png", "image_id")

@@ -60,7 +60,7 @@ class YoloFolder(Source):
         """
         counts = [len(lines) for lines in self._lines]
         before, after = in_groups(self.records, counts), in_groups(refined, counts)
-        with atomic_folder(out) as folder:
+        with atomic_folder(out, "bpr refine") as folder:
             for file, lines, old, new in zip(self._files, self._lines, before, after, strict=True):
                 with atomic_open(folder / file.relative_to(self._folder)) as text:
                     for line, old_record, record in zip(lines, old, new, strict=True):
@@ -119,7 +119,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
     A record's score, if it has one, ends its line. An empty mask has no polygon and gets no line.
     """
     images = record_set.by_stem()
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
                 file.writelines(f"{_line(record)}\n" for record in records if decode_mask(record["segmentation"]).area)

@@ -7,9 +7,43 @@ A line is the CRC-32 of its text in eight hexadecimal digits, a space, the text 
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+
+class CheckedLines:
+    """A file of checked lines, open for appending; what it holds already stays.
+
+    There is no fsync: written lines survive the death of the process, and a power cut may lose or tear the last ones,
+    which their checksums show.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115  (closed by close)
+        if size := self._file.seek(0, os.SEEK_END):
+            self._file.seek(size - 1)
+            if self._file.read(1) != b"\n":
+                self._write(b"\n")  # ends a torn line, so that the next one does not continue it
+
+    def append(self, texts: Iterable[bytes]) -> None:
+        """Append a line for each text, all in one write.
+
+        Raises:
+            OSError: the disk is full or fails; the last line may be torn then.
+        """
+        self._write(b"".join(map(checked_line, texts)))
+
+    def _write(self, block: bytes) -> None:
+        while block:
+            block = block[self._file.write(block) :]
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def checked_line(text: bytes) -> bytes:

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 
 from bpr.errors import BPRError, shown
@@ -15,38 +14,30 @@ from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_
 
 MARK = ".bpr"
 """The file in every output folder that records which command wrote it and which files: only those may be replaced."""
-_command: ContextVar[str] = ContextVar("command", default="Python")
 
 
 @contextmanager
-def written_by(command: str) -> Iterator[None]:
-    """Folders that the block writes are ``command``'s: it replaces its own, and no other command's."""
-    before = _command.set(command)
-    try:
-        yield
-    finally:
-        _command.reset(before)
-
-
-@contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
+def atomic_folder(path: str | Path, command: str = "Python") -> Iterator[Path]:
     """Yield a temporary folder beside ``path``, and rename it to ``path`` when the block ends without an error.
+
+    Args:
+        command: which command writes the folder; a command replaces only folders that it wrote itself.
 
     Raises:
         BPRError: ``path`` must not be replaced (:func:`check_replaceable`), cannot be written, or the disk is full.
     """
     with full_disk_errors(path):
-        check_replaceable(Path(path))
+        check_replaceable(Path(path), command)
         path = followed(Path(path))
         temporary = make_beside(path, _new_folder)
         try:
             yield temporary
-            mark = {"command": _command.get(), "files": sorted(_files_below(temporary))}
+            mark = {"command": command, "files": sorted(_files_below(temporary))}
             write_json(temporary / MARK, mark, indent=0)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        _replace_folder(temporary, path)
+        _replace_folder(temporary, path, command)
 
 
 def _new_folder(path: Path) -> Path:
@@ -54,13 +45,13 @@ def _new_folder(path: Path) -> Path:
     return path
 
 
-def _replace_folder(temporary: Path, path: Path) -> None:
+def _replace_folder(temporary: Path, path: Path, command: str) -> None:
     """Put ``temporary`` in the place of ``path``."""
     if not path.is_dir():
         os.replace(temporary, path)
         return
     try:
-        check_replaceable(path)  # again: hours may have passed since the first check
+        check_replaceable(path, command)  # again: hours may have passed since the first check
     except BPRError as error:
         raise BPRError(f"{error}; what was made lies in {temporary}") from None
     # Two renames, because a rename replaces only an empty folder.
@@ -70,7 +61,7 @@ def _replace_folder(temporary: Path, path: Path) -> None:
     shutil.rmtree(old)
 
 
-def check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path, command: str = "Python") -> None:
     """Check that replacing ``folder`` deletes nothing but what the same command wrote.
 
     Raises:
@@ -84,14 +75,22 @@ def check_replaceable(folder: Path) -> None:
         return
     if not (folder / MARK).exists():
         raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
-    command, files = _read_mark(folder)
-    if command != _command.get():
+    writer, files = _read_mark(folder)
+    if writer != command:
         remedy = "delete it, or choose an empty or a new output folder"
-        raise BPRError(f"{folder}: the folder was written by {command}; {remedy}")
+        raise BPRError(f"{folder}: the folder was written by {writer}; {remedy}")
     other = min((name for name in _files_below(folder) if name not in files), default=None)
     if other is not None:
         remedy = "move them, or choose a new output folder"
         raise BPRError(f"{folder}: the folder holds other files, {shown(other)} is one; {remedy}")
+
+
+def would_replace(out: Path, path: str | Path) -> bool:
+    """Whether writing ``out`` would replace ``path``: it lies there, or in a folder there that BPR wrote."""
+    if not (os.path.exists(out) and os.path.exists(path)):
+        return False
+    in_folder = (out / MARK).is_file() and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
+    return in_folder or os.path.samefile(out, path)
 
 
 def _read_mark(folder: Path) -> tuple[str, set[str]]:

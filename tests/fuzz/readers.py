@@ -38,7 +38,7 @@ from bpr.io.images import ImageFolder, check_size, read_image
 from bpr.io.png import SIGNATURE, write_png
 from bpr.io.record_file import RecordFile
 from bpr.refinement.runner import refine_records
-from bpr.refinement.sharing.journal import Finished
+from bpr.refinement.sharing.journal import JournalIndex
 from bpr.training.data.journal import Journal
 from bpr.training.data.patch_store import PatchStore, PatchStoreWriter
 
@@ -237,8 +237,8 @@ def journal(data: bytes) -> None:
     lines = data + b"\n" + b"".join(map(checked_line, data.splitlines()))
 
     def run() -> None:
-        finished = Finished([written("any.journal", lines)], records=100)
-        assert len(list(finished.merged([{}] * 100))) == 100
+        index = JournalIndex([written("any.journal", lines)], records=100)
+        assert len(list(index.merged([{}] * 100))) == 100
         resumed = Journal(written("building.txt", checked_line(b"fingerprint") + lines), "fingerprint", resume=True)
         resumed.go_on(rows=1000)
         assert 0 <= resumed.progress.rows <= 1000

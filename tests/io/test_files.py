@@ -9,7 +9,7 @@ import pytest
 
 from bpr.errors import BPRError
 from bpr.io.files import atomic_open, check_writable, inside, read_json, write_json
-from bpr.io.folders import MARK, atomic_folder, written_by
+from bpr.io.folders import MARK, atomic_folder, would_replace
 
 
 def test_json_comes_back_and_folders_are_made(tmp_path: Path) -> None:
@@ -179,8 +179,8 @@ def test_a_full_disk_is_one_line_that_names_the_output(tmp_path: Path, number: i
     assert os.listdir(tmp_path) == []
 
 
-def written(out: Path, *names: str) -> None:
-    with atomic_folder(out) as folder:
+def written(out: Path, *names: str, command: str = "bpr refine") -> None:
+    with atomic_folder(out, command) as folder:
         for name in names:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).touch()
@@ -210,7 +210,8 @@ def test_a_folder_with_files_of_the_user_is_not_replaced(tmp_path: Path, add: Ca
 
 def test_files_that_appear_during_the_writing_are_kept(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
-    with pytest.raises(BPRError, match=r"'late' is one; .*; what was made lies in .*\.out\."), atomic_folder(tmp_path / "out"):
+    late = pytest.raises(BPRError, match=r"'late' is one; .*; what was made lies in .*\.out\.")
+    with late, atomic_folder(tmp_path / "out", "bpr refine"):
         (tmp_path / "out" / "late").touch()
     assert sorted(os.listdir(tmp_path / "out")) == [MARK, "a", "late"]
 
@@ -226,10 +227,21 @@ def test_files_of_the_operating_system_do_not_prevent_replacing(tmp_path: Path) 
 
 def test_a_command_replaces_its_own_folders_only(tmp_path: Path) -> None:
     for _ in range(2):
-        with written_by("bpr report"):
-            written(tmp_path / "out", "a")
-    with pytest.raises(BPRError, match="out: the folder was written by bpr report; delete it"), written_by("bpr refine"):
+        written(tmp_path / "out", "a", command="bpr report")
+    with pytest.raises(BPRError, match="out: the folder was written by bpr report; delete it"):
         written(tmp_path / "out", "a")
+
+
+def test_what_lies_at_an_output_or_in_a_folder_that_it_replaces_would_be_lost(tmp_path: Path) -> None:
+    written(tmp_path / "out", "a", "sub/b")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "out" / "a")
+    assert would_replace(tmp_path / "out", tmp_path / "out" / "sub" / "b")
+    assert would_replace(tmp_path / "out", tmp_path / "link")
+    assert would_replace(tmp_path / "other" / "a", tmp_path / "other" / "a")
+    assert not would_replace(tmp_path / "other", tmp_path / "other" / "a"), "BPR did not write this folder, so it does not replace it"
+    assert not would_replace(tmp_path / "new", tmp_path / "out")
 
 
 @pytest.mark.parametrize("mark", ["", "{", "[1]", '{"command": "Python"}'])

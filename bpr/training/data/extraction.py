@@ -18,9 +18,9 @@ from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.placement import patch_boxes
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, read_image
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.pipeline import ordered_map
-from bpr.refinement.plan import plan_images
-from bpr.refinement.sharing.worklist import shards
+from bpr.refinement.sharing.workers import shards
 from bpr.training.data.journal import Progress
 from bpr.training.data.patch_store import PatchStoreWriter, finished_build
 
@@ -58,8 +58,8 @@ def extract_patches(
         shard: which of how many parts to do: consecutive images, so that the stores of all parts, one after the other,
             hold the rows of the whole.
     """
-    plan = plan_images(records)
-    groups = [plan[image] for image in np.flatnonzero(shards(plan.costs, shard[1]) == shard[0]).tolist()]
+    by_image = group_by_image(records)
+    groups = [by_image[image] for image in np.flatnonzero(shards(by_image.costs, shard[1]) == shard[0]).tolist()]
 
     def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
         own = {index: records[index] for index in indices}
