@@ -166,13 +166,19 @@ def report_table(report: dict[str, Any]) -> str:
     origin = report["provenance"]
     machine = f"{origin['cores']} cores of {origin['processor']}, Python {origin['python']}"
     note = f"`{report['command']}`, {origin['date']}, {machine}."
-    return "\n".join([note, "", *(f"| {' | '.join(line)} |" for line in lines), "", *map(_ratio_line, report["ratios"])])
+    return "\n".join(
+        [note, "", *(f"| {' | '.join(line)} |" for line in lines), "", *map(_ratio_line, report["ratios"])]
+    )
 
 
 def _cells(one: dict[str, Any], columns: Sequence[str]) -> list[str]:
     timing = Timing(**one["seconds"])
     times = [f"{1000 * timing.median:.1f}", f"{1000 * timing.low:.1f} .. {1000 * timing.high:.1f}", str(timing.repeats)]
-    return [one["name"], *times, *(f"{one[key]:.4g}" if isinstance(one[key], float) else str(one[key]) for key in columns)]
+    return [
+        one["name"],
+        *times,
+        *(f"{one[key]:.4g}" if isinstance(one[key], float) else str(one[key]) for key in columns),
+    ]
 
 
 def _ratio_line(ratio: dict[str, Any]) -> str:

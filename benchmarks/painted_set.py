@@ -19,9 +19,7 @@ KINDS: dict[CoarseKind, str] = {"mask_head": "mask head", "prototype": "prototyp
 """The kinds of coarse masks, which take turns from scene to scene, and the class that each kind gets."""
 
 
-def write_set(
-    folder: Path, scenes: int = SCENES, frame: tuple[int, int] = FRAME, first_seed: int = FIRST_SEED
-) -> int:
+def write_set(folder: Path, scenes: int = SCENES, frame: tuple[int, int] = FRAME, first_seed: int = FIRST_SEED) -> int:
     """Write ``images/``, ``instances.json`` and ``coarse.segm.json``; return the number of masks."""
     images: list[Record] = []
     annotations: list[Record] = []
@@ -34,7 +32,9 @@ def write_set(
         for truth, coarse in zip(scene.masks, coarse_masks(scene, list(KINDS)[category - 1], seed), strict=True):
             for mask, rows in ((truth, annotations), (coarse, results)):
                 segmentation = encode_mask(mask)
-                rows.append({"image_id": number, "category_id": category, "segmentation": segmentation, "bbox": mask.bbox})
+                rows.append(
+                    {"image_id": number, "category_id": category, "segmentation": segmentation, "bbox": mask.bbox}
+                )
             annotations[-1].update(area=truth.area, id=len(annotations), iscrowd=0)
             results[-1]["score"] = 0.9
     categories = [{"id": number, "name": name} for number, name in enumerate(KINDS.values(), start=1)]

@@ -1,9 +1,9 @@
 """Ten million images on 1, 8 and 64 GPUs, on paper: hours, cores, disks and journals from measured rates.
 
-    python -m benchmarks.proofs.capacity RESULTS.segm.json --img-dir images [--gpu-rate 20000] [--out docs/results/capacity.json]
+    python -m benchmarks.proofs.capacity RESULTS.segm.json --img-dir images [--gpu-rate 20000]
 
-Measured: patches, records and CPU seconds per image (docs/results/*.refine.txt), bytes per image and record (of the files
-that the arguments name). Assumed: the rates of a GPU and of the disks.
+Measured: patches, records and CPU seconds per image (docs/results/*.refine.txt), bytes per image and record (of the
+files that the arguments name). Assumed: the rates of a GPU and of the disks.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def measured_rates(name: str) -> Rates:
 def rates_of(printed: str) -> Rates:
     """The rates in the two lines that ``bpr refine`` prints.
 
-    >>> rates_of("2 images, 80 patches in 4.0 s (read 0.1, cut 0.3, forward 4.0); network 100%\\n8 of 9 records refined")
-    Rates(images=2, patches_per_image=40.0, records_per_image=4.0, cpu_seconds_per_image=0.2, network_seconds_per_image=2.0, \
-stages={'read': 0.05, 'cut': 0.15, 'forward': 2.0})
+    >>> text = "2 images, 80 patches in 4.0 s (read 0.1, cut 0.3, forward 4.0); network 100%\\n8 of 9 records refined"
+    >>> rates = rates_of(text)
+    >>> rates.patches_per_image, rates.records_per_image, rates.cpu_seconds_per_image, rates.network_seconds_per_image
+    (40.0, 4.0, 0.2, 2.0)
     """
     counts = re.search(r"(\d+) images, (\d+) patches", printed)
     refined = re.search(r"(\d+) of \d+ records refined", printed)
@@ -97,9 +98,10 @@ class Layout:
 def layout(rates: Rates, sizes: Sizes, gpus: int, gpu_rate: float, images: int = IMAGES) -> Layout:
     """What it takes to keep all GPUs busy.
 
-    >>> rates = Rates(1, patches_per_image=100, records_per_image=10, cpu_seconds_per_image=0.1, network_seconds_per_image=1, stages={})
-    >>> layout(rates, Sizes(image=100_000, record=250), gpus=2, gpu_rate=1000, images=72_000)
-    Layout(gpus=2, hours=1.0, images_per_second=20.0, read_mb_per_second=2.0, cores=2.0, journal_gb_per_rank=0.09, merge_minutes=0.006)
+    >>> rates = Rates(1, 100, 10, cpu_seconds_per_image=0.1, network_seconds_per_image=1, stages={})
+    >>> found = layout(rates, Sizes(image=100_000, record=250), gpus=2, gpu_rate=1000, images=72_000)
+    >>> found.hours, found.images_per_second, found.read_mb_per_second, found.cores
+    (1.0, 20.0, 2.0, 2.0)
     """
     per_second = gpus * gpu_rate / rates.patches_per_image
     written = images * rates.records_per_image * sizes.record
@@ -131,15 +133,17 @@ def markdown(found: dict[str, Any]) -> str:
     """What was measured and assumed, and a row per number of GPUs."""
     rates, sizes, totals = found["rates"], found["sizes"], found["totals"]
     measured = (
-        f"Measured per image: {rates['patches_per_image']:.0f} patches, {rates['records_per_image']:.1f} refined records, "
-        f"{1000 * rates['cpu_seconds_per_image']:.0f} ms of one core beside the network, {sizes['image'] / 1000:.0f} kB to read, "
+        f"Measured per image: {rates['patches_per_image']:.0f} patches, {rates['records_per_image']:.1f} refined "
+        f"records, {1000 * rates['cpu_seconds_per_image']:.0f} ms of one core beside the network, "
+        f"{sizes['image'] / 1000:.0f} kB to read, "
         f"{sizes['record']:.0f} bytes per record."
     )
     merge = found["merge_bytes_per_second"] / 1e6
     assumed = f"Assumed: {found['gpu_rate']:,.0f} patches a second of one GPU; {merge:.0f} MB a second for the merge."
     whole = (
-        f"{found['images']:,} images: {totals['patches'] / 1e9:.2f} billion patches, {totals['records'] / 1e6:.0f} million records, "
-        f"{totals['image_tb']:.2f} TB of images, {totals['result_gb']:.0f} GB of results, {totals['cpu_core_hours']:.0f} core hours."
+        f"{found['images']:,} images: {totals['patches'] / 1e9:.2f} billion patches, {totals['records'] / 1e6:.0f} million "
+        f"records, {totals['image_tb']:.2f} TB of images, {totals['result_gb']:.0f} GB of results, "
+        f"{totals['cpu_core_hours']:.0f} core hours."
     )
     head = ("GPUs", "hours", "GPU hours", "images/s", "read MB/s", "cores", "journal of a rank", "merge")
     layouts = markdown_table(head, map(_layout_cells, found["layouts"]), left=0)

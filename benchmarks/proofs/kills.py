@@ -1,10 +1,10 @@
-"""Kill a run again and again at random moments, as one process and as several ranks, and count the records that are lost.
+"""Kill a run again and again at random moments, as one process and as several ranks, and count lost records.
 
     python -m benchmarks.proofs.kills [--kills 50] [--seed 0] [--out docs/results/chaos.json]
 
-Every attempt draws 1, 2 or 4 ranks and waits until an image reaches a journal, and then a random time. One rank dies by
-SIGKILL, and a little later the others, as when a scheduler ends a broken job. The next attempt continues with --resume. When
-a run finishes, its bytes are compared with those of an undisturbed run, and a new run begins.
+Every attempt draws 1, 2 or 4 ranks and waits until an image reaches a journal, and then a random time. One rank dies
+by SIGKILL, and a little later the others, as when a scheduler ends a broken job. The next attempt continues with
+--resume. When a run finishes, its bytes are compared with those of an undisturbed run, and a new run begins.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What sharing gains and what a journal costs: two ranks on two cores against one on one, a run with a journal against one without.
+"""What sharing gains and what a journal costs: two ranks against one, a run with a journal against one without.
 
     python -m benchmarks.proofs.ranks [--repeats 5] [--out docs/results/ranks.json]
 
-The sides take turns. Ranks are timed by the clock, from start to end with everything they load. The journal is timed in
-processor seconds of one process on one core that has the model loaded: a run through journal, merge and file, against one
-that holds all records in memory and writes the same file.
+The sides take turns. Ranks are timed by the clock, from start to end with everything they load. The journal is timed
+in processor seconds of one process on one core that has the model loaded: a run through journal, merge and file,
+against one that holds all records in memory and writes the same file.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def timed_journal(folder: Path, repeats: int) -> dict[str, list[float]]:
     refiner, out = Refiner(load_predictor("starter-fast", backend="onnxruntime")), folder / "out.json"
 
     def opened() -> tuple[Any, Any]:
-        source, images = open_source(folder / "few" / "coarse.segm.json", None, folder / "few" / "images", document["images"])
+        source, images = open_source(
+            folder / "few" / "coarse.segm.json", None, folder / "few" / "images", document["images"]
+        )
         return source, images()
 
     def without() -> None:

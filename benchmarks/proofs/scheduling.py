@@ -2,9 +2,9 @@
 
     python -m benchmarks.proofs.scheduling [--out docs/results/scheduling.json]
 
-A discrete-event simulation, seeded. The cost of an image is its estimate times a random factor. A rank that dies loses the
-image in flight (the journal has the finished ones) and comes back later. With chunks, the rest of its chunk returns to the
-queue at once; with shards, it waits for its rank.
+A discrete-event simulation, seeded. The cost of an image is its estimate times a random factor. A rank that dies
+loses the image in flight (the journal has the finished ones) and comes back later. With chunks, the rest of its chunk
+returns to the queue at once; with shards, it waits for its rank.
 
 Legend: N images; a chunk is (first, last + 1) in input order.
 """
@@ -148,7 +148,10 @@ def simulate(cluster: Cluster, seconds_per_image: float, images_per_chunk: int |
     estimates = rng.lognormal(-(cluster.spread**2) / 2, cluster.spread, cluster.images) * seconds_per_image
     costs = estimates * rng.lognormal(-(cluster.misjudged**2) / 2, cluster.misjudged, cluster.images)
     speeds = np.where(np.arange(cluster.ranks) < cluster.slow_share * cluster.ranks, 1 / cluster.slowness, 1.0)
-    lives = [_lives(np.random.default_rng([seed, rank]), 3600 * cluster.hours_between_failures) for rank in range(cluster.ranks)]
+    lives = [
+        _lives(np.random.default_rng([seed, rank]), 3600 * cluster.hours_between_failures)
+        for rank in range(cluster.ranks)
+    ]
     if images_per_chunk is None:
         queues = [deque([shard]) for shard in equal_parts(estimates, cluster.ranks)]
     else:
@@ -175,21 +178,27 @@ def markdown(report: dict[str, Any]) -> str:
     cluster, rows = report["cluster"], report["rows"]
     note = (
         f"{cluster['images']:,} images on {cluster['ranks']} ranks, {100 * cluster['slow_share']:.0f} % of them "
-        f"{cluster['slowness']:g} times slower; a rank dies every {cluster['hours_between_failures']:g} h of work and is back after "
-        f"{cluster['restart_seconds']:g} s; {report['seconds_per_image']:.2f} s per image. Ideal: {rows[0]['ideal_hours']:.2f} h."
+        f"{cluster['slowness']:g} times slower; a rank dies every {cluster['hours_between_failures']:g} h of work and is "
+        f"back after {cluster['restart_seconds']:g} s; {report['seconds_per_image']:.2f} s per image. "
+        f"Ideal: {rows[0]['ideal_hours']:.2f} h."
     )
     cells = []
     for row in rows:
         size = row["images_per_chunk"]
         way = f"chunks of {size:,} images" if size else "a fixed shard for each rank"
-        numbers = [f"{row['hours']:.2f}", f"{row['over_ideal']:.3f}", str(row["failures"]), f"{100 * row['lost_share']:.4f} %"]
+        numbers = [
+            f"{row['hours']:.2f}",
+            f"{row['over_ideal']:.3f}",
+            str(row["failures"]),
+            f"{100 * row['lost_share']:.4f} %",
+        ]
         cells.append([way, *numbers])
     head = ("work is shared", "hours", "over ideal", "failures", "work lost")
     return "\n".join([note, "", markdown_table(head, cells)]) + "\n"
 
 
 def run(rates: Rates, cluster: Cluster) -> dict[str, Any]:
-    """Simulate shards, then chunks of every size; a rank is one process on the machine where the rates were measured."""
+    """Simulate shards, then chunks of every size; a rank is one process of the machine that was measured."""
     seconds = rates.network_seconds_per_image
     rows = [simulate(cluster, seconds, size) for size in (None, *CHUNKS)]
     return {"cluster": asdict(cluster), "seconds_per_image": seconds, "rates": asdict(rates), "rows": rows}

@@ -1,10 +1,11 @@
-"""Two hosts on one machine: network namespaces with a cable between them, torchrun across it, and what happens on failures.
+"""Two hosts on one machine, as network namespaces with a cable between them: torchrun across it, and failures.
 
     python -m benchmarks.proofs.two_hosts [--out docs/results/two_hosts.json]      as root, with iproute2
 
-Refining and a toy training each run undisturbed on one host, then across both hosts: a worker is killed (SIGKILL, and torchrun
-starts both again), then the cable is pulled, then the same command runs again to the end. Results are compared byte for byte,
-weights by their distance relative to the length of the training. Where it cannot run, it prints the reason.
+Refining and a toy training each run undisturbed on one host, then across both hosts: a worker is killed (SIGKILL, and
+torchrun starts both again), then the cable is pulled, then the same command runs again to the end. Results are
+compared byte for byte, weights by their distance relative to the length of the training. Where it cannot run, it
+prints the reason.
 """
 
 from __future__ import annotations
@@ -117,12 +118,14 @@ def end(agents: Sequence[subprocess.Popen[bytes]]) -> None:
         except (ProcessLookupError, subprocess.TimeoutExpired):
             agent.kill()
     for host in HOSTS:
-        for pid in subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True, check=True).stdout.split():
+        for pid in subprocess.run(
+            ["ip", "netns", "pids", host], capture_output=True, text=True, check=True
+        ).stdout.split():
             os.kill(int(pid), signal.SIGKILL)
 
 
 def disturb(words: Sequence[str], progress: Callable[[], float], logs: Path, log: Log) -> None:
-    """Run a command on both hosts; kill a worker at a quarter, pull the cable at half, run the command again to the end."""
+    """Run a command on both hosts; kill a worker at a quarter, pull the cable at half, run it again to the end."""
     agents = torchrun(words, logs)
     try:
         until(lambda: progress() >= 0.25, "a quarter of the work")

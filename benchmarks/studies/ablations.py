@@ -2,8 +2,9 @@
 
     python -m benchmarks.studies.ablations DATA [--only NAME ...]
 
-DATA holds coco/, davis/ and detections/; benchmarks/training/split_data.py must have run. Finished trainings and measurements
-are kept (work_dirs/ablations, docs/results/ablations), so that the script continues where it was stopped.
+DATA holds coco/, davis/ and detections/; benchmarks/training/split_data.py must have run. Finished trainings and
+measurements are kept (work_dirs/ablations, docs/results/ablations), so that the script continues where it was
+stopped.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python -m benchmarks.studies.backend_speed [--repeats 15] [--out docs/results/backend_speed.json]
 
-Torch takes the weights from the exported file. The baseline is float32 in the contiguous layout, as the released code runs.
-Batches of 32 patches go in as uint8 and come out as probabilities. Quantized files of a model (NAME.int8.onnx) are rows too.
-All rows run in turn in one process, so that a busy machine slows all of them alike. ``passed`` is the verdict of parity.py;
-torch's float32 is a reference itself, its bfloat16 is not on record.
+Torch takes the weights from the exported file. The baseline is float32 in the contiguous layout, as the released code
+runs. Batches of 32 patches go in as uint8 and come out as probabilities. Quantized files of a model (NAME.int8.onnx)
+are rows too. All rows run in turn in one process, so that a busy machine slows all of them alike. ``passed`` is the
+verdict of parity.py; torch's float32 is a reference itself, its bfloat16 is not on record.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What a user could do without a network, on the same matched pairs: the baselines of every quality table.
 
-    python -m benchmarks.studies.classical_refiners results.segm.json --ann instances.json --img-dir images --out table.json
+    python -m benchmarks.studies.classical_refiners results.segm.json --ann ANN --img-dir IMAGES --out table.json
 
-Constant erosion or dilation, GrabCut and random walker, beside an optional refined file. The best constant step is chosen on
-these very pairs, so it is an upper bound of what a constant can do.
+Constant erosion or dilation, GrabCut and random walker, beside an optional refined file. The best constant step is
+chosen on these very pairs, so it is an upper bound of what a constant can do.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def methods() -> dict[str, Refine]:
     """Every baseline by its name in the table."""
     found: dict[str, Refine] = {f"{STEP_NAME} {step:+d} px": partial(shift_boundary, step=step) for step in STEPS}
     banded = {"GrabCut": grab_cut, "random walker": random_walk}
-    return found | {f"{name}, band {BAND:g} sqrt(area)": partial(in_band, decide=decide) for name, decide in banded.items()}
+    return found | {
+        f"{name}, band {BAND:g} sqrt(area)": partial(in_band, decide=decide) for name, decide in banded.items()
+    }
 
 
 class Bench:

@@ -2,11 +2,11 @@
 
     python -m benchmarks.studies.compiled_loops [--repeats 25] [--out docs/results/compiled_loops.json]
 
-Every loop is switched off alone while the others run, on generated street scenes and on COCO val, image by image in one
-thread. The network is replaced by a replay of its own answers, which costs nothing; the whole preset is timed beside it. The
-least processor time of several runs counts, which other work on the machine disturbs least. A loop stays in the package if it
-saves 5 % of the preset's time, or of the time without a network, averaged over both sets. The rows of removed loops stay in
-the report.
+Every loop is switched off alone while the others run, on generated street scenes and on COCO val, image by image in
+one thread. The network is replaced by a replay of its own answers, which costs nothing; the whole preset is timed
+beside it. The least processor time of several runs counts, which other work on the machine disturbs least. A loop
+stays in the package if it saves 5 % of the preset's time, or of the time without a network, averaged over both sets.
+The rows of removed loops stay in the report.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def switched_off(loops: Collection[str]) -> Iterator[None]:
 
 
 def measure(photos: Sequence[Photo], folder: Path, repeats: int) -> dict[str, Any]:
-    """Milliseconds of processor time per image: of the preset, of the rest beside its network, and what each loop saves."""
+    """Processor milliseconds per image: of the preset, of the rest beside its network, and what each loop saves."""
     predictor, least = load_preset("fast"), Counter[str]()
     for photo in photos:
         load = Workload.of([photo], 1, folder)
@@ -70,7 +70,9 @@ def markdown(report: dict[str, Any]) -> str:
             cells += [f"{saved:.2f}", f"{saved / (one['preset'] + saved):.1%}", f"{saved / (one['rest'] + saved):.1%}"]
         rows.append([*cells, "" if name == "all loops" else "kept" if name in LOOPS else "removed"])
     head = [f"{label}: {what}" for label in sets for what in ("ms saved", "of preset fast", "of the rest")]
-    totals = "; ".join(f"{label} {one['preset']:.1f} ms, of which {one['rest']:.1f} beside the network" for label, one in sets.items())
+    totals = "; ".join(
+        f"{label} {one['preset']:.1f} ms, of which {one['rest']:.1f} beside the network" for label, one in sets.items()
+    )
     origin = report["provenance"]
     machine = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, Python {origin['python']}"
     note = f"{machine}; processor time per image. `--preset fast`: {totals}."

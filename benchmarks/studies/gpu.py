@@ -2,12 +2,12 @@
 
     python -m benchmarks.studies.gpu [NETWORK ...] [--gates DATA] [--device cuda] [--out docs/results/gpu.json]
 
-1024x2048 scenes with 20 instances; networks of random weights (which change no time) in bfloat16, channels last, full batches
-as one CUDA graph, with eager execution beside it. The first network also runs in several processes that share the GPU, as the
-ranks of one run do. With DATA, a folder with davis/ and detections/, the models of the package run in torch on this GPU in
-float32 and bfloat16 and are compared with ONNX Runtime on the CPU, as by parity.py. Shares are of what this GPU reaches in a
-large matrix product and in a copy; the bytes are those that convolutions, norms and activations read and write if each runs by
-itself, so that a fused network may need fewer.
+1024x2048 scenes with 20 instances; networks of random weights (which change no time) in bfloat16, channels last, full
+batches as one CUDA graph, with eager execution beside it. The first network also runs in several processes that share
+the GPU, as the ranks of one run do. With DATA, a folder with davis/ and detections/, the models of the package run in
+torch on this GPU in float32 and bfloat16 and are compared with ONNX Runtime on the CPU, as by parity.py. Shares are
+of what this GPU reaches in a large matrix product and in a copy; the bytes are those that convolutions, norms and
+activations read and write if each runs by itself, so that a fused network may need fewer.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def measure(name: str, load: Workload, device: str, most: dict[str, float]) -> d
 
 
 def measure_together(name: str, load: Workload, device: str, processes: int) -> dict[str, Any]:
-    """Images per second of several processes on one GPU, each with its share of the cores and all images of ``load``."""
+    """Images per second of several processes on one GPU, each with its share of cores and all of ``load``."""
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(processes, context) as pool:
         work = partial(_refine_together, name, load, device, BATCH, processes, manager.Barrier(processes))
@@ -147,7 +147,9 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__, RESULTS / "gpu.json")
-    parser.add_argument("networks", nargs="*", default=NETWORKS, help="configs without bpr_ and .py (default: NETWORKS)")
+    parser.add_argument(
+        "networks", nargs="*", default=NETWORKS, help="configs without bpr_ and .py (default: NETWORKS)"
+    )
     parser.add_argument("--gates", type=Path, metavar="DATA", help="folder with davis/ and detections/")
     parser.add_argument("--device", default="cuda")
     args = parser.parse_args(argv)

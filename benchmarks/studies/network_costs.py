@@ -2,9 +2,9 @@
 
     python -m benchmarks.studies.network_costs [CONFIG.py ...] [--threads 2] [--out docs/results/models.json]
 
-Batches of 32 patches of 64 px go in as uint8 and come out as probabilities, by torch (float32, channels_last) and by ONNX
-Runtime from the file that ``bpr export`` writes; the largest difference between the two is noted. Weights are random, which
-changes no time.
+Batches of 32 patches of 64 px go in as uint8 and come out as probabilities, by torch (float32, channels_last) and by
+ONNX Runtime from the file that ``bpr export`` writes; the largest difference between the two is noted. Weights are
+random, which changes no time.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def markdown(report: dict[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = script_parser(__doc__, RESULTS / "models.json")
-    parser.add_argument("configs", nargs="*", type=Path, default=sorted((ROOT / "configs").glob("*.py")), help="default: all")
+    parser.add_argument(
+        "configs", nargs="*", type=Path, default=sorted((ROOT / "configs").glob("*.py")), help="default: all"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of both runtimes (default: all cores)")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)

@@ -2,9 +2,9 @@
 
     python -m benchmarks.studies.presets DATA [--out docs/results/presets.json]
 
-Every detection of a score of at least .05 is refined, from image files to masks. The gain is that of the matched pairs of all
-images; the time is that of the first TIMED images, with all rows in turn in one process. A row is on the Pareto front if no
-other is both better and faster.
+Every detection of a score of at least .05 is refined, from image files to masks. The gain is that of the matched
+pairs of all images; the time is that of the first TIMED images, with all rows in turn in one process. A row is on the
+Pareto front if no other is both better and faster.
 """
 
 from __future__ import annotations

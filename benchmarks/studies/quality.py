@@ -3,10 +3,10 @@
     python -m benchmarks.studies.quality DATA starter starter-fast [MODEL.onnx ...] --precision
     python -m benchmarks.studies.quality data/starter MODEL ... --held-out
 
-DATA holds coco/, davis/ and detections/. One file per model goes to docs/results/quality; with --held-out, the models are
-measured on the tenth of the training data that is used to choose between them (docs/results/held_out). Results that
-benchmarks/tables/evaluate_model.sh left in runs/ are read. Detections of a score below .05 stay as they are: no matched pair
-has one, and AP hardly changes.
+DATA holds coco/, davis/ and detections/. One file per model goes to docs/results/quality; with --held-out, the models
+are measured on the tenth of the training data that is used to choose between them (docs/results/held_out). Results
+that benchmarks/tables/evaluate_model.sh left in runs/ are read. Detections of a score below .05 stay as they are: no
+matched pair has one, and AP hardly changes.
 """
 
 from __future__ import annotations

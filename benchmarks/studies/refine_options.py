@@ -1,10 +1,11 @@
 """What an option of refining does to quality and time: schemes of patches, shares of patches, caution, blends.
 
-    python -m benchmarks.studies.refine_options DATA scheme grid instance dense [--split davis_val] [--out docs/results/schemes.json]
+    python -m benchmarks.studies.refine_options DATA scheme grid instance dense [--split davis_val]
     python -m benchmarks.studies.refine_options DATA keep .1 .25 .5 .75 1 --out docs/results/keep.json
 
-DATA holds davis/, coco/ and detections/. Every value refines the records of a score of at least .05 with the same model. The
-signals that were compared to choose patches, and the further passes, are in docs/results/selection_*.md and held_out_schemes.md.
+DATA holds davis/, coco/ and detections/. Every value refines the records of a score of at least .05 with the same
+model. The signals that were compared to choose patches, and the further passes, are in docs/results/selection_*.md
+and held_out_schemes.md.
 """
 
 from __future__ import annotations
@@ -22,14 +23,26 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
 OPTIONS = {"scheme": str, "keep": float, "caution": float, "blend": str, "signal": str}
-COLUMNS = ("patches per image", "F@2px change", "IoU change", "improved", "harmed", "seconds per image", "of which network")
+COLUMNS = (
+    "patches per image",
+    "F@2px change",
+    "IoU change",
+    "improved",
+    "harmed",
+    "seconds per image",
+    "of which network",
+)
 
 
 def measure(split: Split, refiner: Refiner) -> dict[str, Any]:
     """Refine, and score the matched pairs; seconds are wall time."""
     refined, report = refine_records(split.records, split.images, refiner, min_score=LEAST_SCORE)
     before, after = (score_records(records, split.pairs) for records in (split.records, refined))
-    totals = {"patches": report.patches, "seconds": report.clock.wall, "network": report.clock.seconds.get("forward", 0.0)}
+    totals = {
+        "patches": report.patches,
+        "seconds": report.clock.wall,
+        "network": report.clock.seconds.get("forward", 0.0),
+    }
     per_image = {name: total / max(report.images, 1) for name, total in totals.items()}
     return {**per_image, "comparison": asdict(compare(before, after, split.pairs))}
 
@@ -46,8 +59,8 @@ def cells(row: dict[str, Any]) -> list[str]:
 def markdown(report: dict[str, Any]) -> str:
     model, before = report["model"], report["before"]
     note = (
-        f"{model['file']} (sha256 {model['sha256']}) on {report['split']}, {report['pairs']} matched pairs; before: F@2px "
-        f"{100 * before['boundary_f']:.2f}, IoU {100 * before['iou']:.2f}. Changes in points [95 % interval]; seconds on "
+        f"{model['file']} (sha256 {model['sha256']}) on {report['split']}, {report['pairs']} matched pairs; before: "
+        f"F@2px {100 * before['boundary_f']:.2f}, IoU {100 * before['iou']:.2f}. Changes in points [95 %]; seconds on "
         f"{report['provenance']['cores']} cores."
     )
     return f"{note}\n\n{markdown_table([report['option'], *COLUMNS], map(cells, report['rows']))}\n"
@@ -65,7 +78,11 @@ def main() -> None:
     for value in map(OPTIONS[args.option], args.values):
         refiner = load_refiner(args.model, **{args.option: value})
         rows.append({"value": value, **measure(split, refiner)})
-    settings = {"option": args.option, "split": args.split, "model": {"file": file.name, "sha256": sha256_of(file)[:16]}}
+    settings = {
+        "option": args.option,
+        "split": args.split,
+        "model": {"file": file.name, "sha256": sha256_of(file)[:16]},
+    }
     before = score_records(split.records, split.pairs).means()
     report = {**settings, "pairs": len(split.pairs), "before": before, "rows": rows, "provenance": provenance()}
     write_report(args.out, report, markdown(report))

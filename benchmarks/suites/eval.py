@@ -1,7 +1,7 @@
 """``bpr eval`` beside pycocotools' AP alone, on real detections of COCO val: processor seconds and peak memory.
 
-Each run is a process of its own with one thread; the sides take turns. ``bpr eval`` measures AP, Boundary AP, matched pairs
-and the three AF.
+Each run is a process of its own with one thread; the sides take turns. ``bpr eval`` measures AP, Boundary AP, matched
+pairs and the three AF.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ def measure() -> Report:
             "bpr eval, AP + Boundary AP + matched + three AF": (OURS, results),
             "bpr eval, every detection twice": (OURS, twice),
         }
-        runs = [
-            {name: run(code, file, annotations) for name, (code, file) in sides.items()} for _ in range(REPEATS)
-        ]
+        runs = [{name: run(code, file, annotations) for name, (code, file) in sides.items()} for _ in range(REPEATS)]
     timings = {name: Timing.of([one[name]["seconds"] for one in runs]) for name in sides}
     peaks = {name: max(one[name]["peak_mib"] for one in runs) for name in sides}
     reference, ours, _ = timings.values()

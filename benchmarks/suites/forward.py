@@ -1,9 +1,9 @@
 """What refining costs beside its network: files to files against the bare forward passes of the same batches.
 
-The default model and the fastest one, on every installed backend, on generated street scenes and, where the shared data lie
-beside the checkout, on COCO val. ``over forward`` is the ratio of both; ``floor`` is its lower bound: the forward passes, and
-everything else spread over all cores without loss. Each side runs for about SECONDS of forward passes, so that filling the
-pipeline once does not count for more than it does in use.
+The default model and the fastest one, on every installed backend, on generated street scenes and, where the shared
+data lie beside the checkout, on COCO val. ``over forward`` is the ratio of both; ``floor`` is its lower bound: the
+forward passes, and everything else spread over all cores without loss. Each side runs for about SECONDS of forward
+passes, so that filling the pipeline once does not count for more than it does in use.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def measure() -> Report:
                 for backend in backends_of(model):
                     predictor = load_predictor(model, backend=backend)
                     rows += compare(f"{model}, {backend}, {label}", predictor, photos, folder)
-    ratios = [Ratio(f"forward of refine: {one['name']}", 1 / one["over forward"], 1 / MOST_OVER_FORWARD) for one in rows[1::2]]
+    ratios = [
+        Ratio(f"forward of refine: {one['name']}", 1 / one["over forward"], 1 / MOST_OVER_FORWARD) for one in rows[1::2]
+    ]
     settings = {"seconds of forward passes": SECONDS, "images": {"scenes": SCENES, "COCO val": COCO_IMAGES}}
     return Report("forward", rows, ratios, settings)
 

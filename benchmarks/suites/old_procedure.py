@@ -1,8 +1,8 @@
 """The procedure of the released code in our own words, as a readable baseline: full frames, files, one patch at a time.
 
-It is written from the description of the method, and not to be fast. Unlike the released code it pads nothing at the frame
-and shifts boxes by half-open coordinates, so that both sides compute the same patches. It writes colour evidence, which our
-network reads, as the third PNG of a patch, in place of the ground truth.
+It is written from the description of the method, and not to be fast. Unlike the released code it pads nothing at the
+frame and shifts boxes by half-open coordinates, so that both sides compute the same patches. It writes colour
+evidence, which our network reads, as the third PNG of a patch, in place of the ground truth.
 
 Legend: K patches, S patch side, H W frame.
 """

@@ -1,7 +1,7 @@
-"""From files to files, against the old procedure with the paper's network (``hrnet-w18s``, 128 px) and the same patches.
+"""From files to files, against the old procedure with the paper's network (``hrnet-w18s``, 128 px).
 
-The old procedure takes seconds per image, so it gets few scenes, each once; ours refines the same scenes several times over
-as one stream, which is how it is used.
+The old procedure takes seconds per image, so it gets few scenes, each once; ours refines the same scenes several
+times over as one stream, which is how it is used.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def refine_all(load: Workload, predictor: Predictor) -> Timing:
 
 
 def without_network(load: Workload, photos: Sequence[Photo], old: float) -> tuple[list[dict[str, Any]], list[Ratio]]:
-    """Our extraction and reassembly: from files to files, and without the one decode of an image that any procedure needs."""
+    """Our extraction and reassembly: from files to files, and without decoding, which any procedure needs."""
     refiner = Refiner(IdentityPredictor(load_predictor(NETWORK).spec))
     images = [read_image(photo.file) for photo in photos]
     whole, geometry = "ours without a network, from files to files", "ours without network and decoding, one thread"

@@ -1,7 +1,7 @@
 """The compiled loops: where patches lie, and how often each colour is inside and outside a mask.
 
-benchmarks/studies/compiled_loops.py measures what each saves. Every loop has one signature and is compiled when this module
-is imported, so that no unexpected array is compiled for later. The code checks no index: callers see to shapes and dtypes.
+benchmarks/studies/compiled_loops.py measures what each saves. Every loop has one signature and is compiled when this
+module is imported. The code checks no index: callers see to shapes and dtypes.
 
 Legend: N pixels, K patches, h w sample.
 """
@@ -85,7 +85,7 @@ def _smoothed(counts: np.ndarray) -> np.ndarray:
 
 @_compiled("float64[:, ::1](uint8[:, :, ::1], uint8[:, ::1], uint8[:, ::1], float64)")
 def colour_frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray, floor: float) -> np.ndarray:
-    """(2, 4096) float64 frequencies of the colour bins inside and outside, smoothed, plus ``floor``; uniform without pixels.
+    """(2, 4096) float64 smoothed frequencies of the colour bins inside and outside, plus ``floor``; uniform without pixels.
 
     Args:
         sample: (h, w, 3) uint8 RGB.

@@ -67,12 +67,23 @@ def test_masks_without_an_inside_or_an_outside_stay() -> None:
 def test_the_table(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("skimage")
     out = small_set.folder / "table.json"
-    arguments = [str(small_set.results), "--ann", str(small_set.ann), "--img-dir", str(small_set.images), "--limit", "1"]
+    arguments = [
+        str(small_set.results),
+        "--ann",
+        str(small_set.ann),
+        "--img-dir",
+        str(small_set.images),
+        "--limit",
+        "1",
+    ]
     assert main([*arguments, "--refined", str(small_set.results), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert printed == out.with_suffix(".md").read_text()
     assert printed.startswith("2 matched pairs in 1 images")
-    methods = {method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"] for method in json.loads(out.read_text())["methods"]}
+    methods = {
+        method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"]
+        for method in json.loads(out.read_text())["methods"]
+    }
     assert methods["constant step +0 px"] == methods["refined: results.json"] == 0
     best = max((change, name) for name, change in methods.items() if name.startswith("constant step"))
     assert best[0] > 0  # the masks are 2 px too large

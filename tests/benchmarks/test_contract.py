@@ -38,11 +38,16 @@ def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
     old_procedure.predict(tmp_path / "old", brightness)
     old = old_procedure.reassemble(records, tmp_path / "old")
     new, _ = refine_records(records, ImageFolder(tmp_path), Refiner(Brightness()))
-    pairs = [tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)]
+    pairs = [
+        tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)
+    ]
     assert len(pairs) == 4
     # Ours adds patches where suppression left boundary pixels bare.
     assert all(np.mean(a != b) < 0.01 for a, b in pairs)
-    assert any(not np.array_equal(a, decode_mask(r["segmentation"]).to_frame()) for (a, _), r in zip(pairs, records, strict=True))
+    assert any(
+        not np.array_equal(a, decode_mask(r["segmentation"]).to_frame())
+        for (a, _), r in zip(pairs, records, strict=True)
+    )
 
 
 def test_scenes_are_the_same_every_time() -> None:

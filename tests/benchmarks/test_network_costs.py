@@ -27,6 +27,8 @@ def test_a_network_is_counted_and_timed(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_configs_that_differ_in_data_or_schedule_share_a_row() -> None:
-    names = [f"bpr_hrnet-w18s_4xb8-160k_{data}.py" for data in ("cityscapes-128x128", "coco-128x128", "cityscapes-64x64")]
+    names = [
+        f"bpr_hrnet-w18s_4xb8-160k_{data}.py" for data in ("cityscapes-128x128", "coco-128x128", "cityscapes-64x64")
+    ]
     found = network_costs.networks([ROOT / "configs" / name for name in names])
     assert list(found) == ["bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128", "bpr_hrnet-w18s_4xb8-160k_cityscapes-64x64"]

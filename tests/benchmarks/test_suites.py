@@ -33,11 +33,15 @@ def test_a_workload_repeats_its_photos_as_images_of_their_own(photos: list[Photo
     assert {load.path(number) for number in range(3)} == {photos[0].file}
 
 
-def test_forward_compares_the_same_patches(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forward_compares_the_same_patches(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(forward, "SECONDS", 1e-9)
     asked = []
     predictor = IdentityPredictor(batch_size=16)
-    monkeypatch.setattr(predictor, "predict", lambda batch: asked.append(len(batch)) or np.zeros((len(batch), 64, 64), np.float32))
+    monkeypatch.setattr(
+        predictor, "predict", lambda batch: asked.append(len(batch)) or np.zeros((len(batch), 64, 64), np.float32)
+    )
     alone, whole = forward.compare("small", predictor, photos, tmp_path)
     check_report(Report("forward", [alone, whole], []).to_dict())
     once = round(alone["patches"] * alone["images"])
@@ -61,8 +65,18 @@ def test_every_compiled_loop_is_switched_off_alone(photos: list[Photo], tmp_path
     assert compiled_loops.markdown(report).count("| kept |") == len(compiled_loops.LOOPS)
 
 
-def test_the_gpu_script_adds_up_on_the_cpu(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"BATCH": 2, "IMAGES": 1, "MATRIX": 32, "COPY_BYTES": 1024, "REPEATS": 1, "NETWORKS": gpu.NETWORKS[:1], "PROCESSES": (1,)}
+def test_the_gpu_script_adds_up_on_the_cpu(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {
+        "BATCH": 2,
+        "IMAGES": 1,
+        "MATRIX": 32,
+        "COPY_BYTES": 1024,
+        "REPEATS": 1,
+        "NETWORKS": gpu.NETWORKS[:1],
+        "PROCESSES": (1,),
+    }
     for name, value in small.items():
         monkeypatch.setattr(gpu, name, value)
     monkeypatch.setattr(gpu, "street_photos", lambda folder: photos)

@@ -1,4 +1,4 @@
-"""The compiled loops give what numpy and OpenCV give, bit for bit; and what happens where they cannot be compiled or kept."""
+"""The compiled loops give what numpy and OpenCV give, bit for bit; damaged files and a broken Numba do no harm."""
 
 from __future__ import annotations
 
