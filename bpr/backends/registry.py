@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bpr.backends.gates import passed
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.refinement.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ CUDA: Provider = "CUDAExecutionProvider"
 TENSORRT: Provider = "TensorrtExecutionProvider"
 ORT = (("onnxruntime",), "pip install onnxruntime")
 ORT_GPU = (("onnxruntime",), "pip install onnxruntime-gpu in the place of onnxruntime")
-OPENVINO = (("openvino",), "pip install 'bpr[openvino]'")
-TORCH = (("torch", "mmseg"), "pip install 'bpr[train]'")
+OPENVINO = (("openvino",), install_hint("openvino"))
+TORCH = (("torch", "mmseg"), install_hint("train"))
 BACKENDS = {
     backend.name: backend
     for backend in (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import finite
 from bpr.cli.options import add_refine_options, import_detection, progress_bar, refine_options
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.errors import BadImage, BPRError
 
 if TYPE_CHECKING:
@@ -18,19 +19,28 @@ if TYPE_CHECKING:
 
     from bpr.integrations.mmdetection.live import Found
 
-HELP = "detect with a model of MMDetection and refine what it finds"
 EXAMPLE = "bpr detect photo.jpg --det-config mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py --det-weights mask_rcnn.pth --out detected"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files, or folders of them")
-    parser.add_argument("--det-config", required=True, help="config of the detector: a file, or mmdet::FOLDER/NAME.py")
-    parser.add_argument("--det-weights", required=True, help="checkpoint of the detector; only tensors are read from it")
-    parser.add_argument("--ann", help="COCO file that gives images and categories their ids (default: the file's stem; 1, 2, ...)")
+    parser.add_argument("images", type=InputPath, nargs="+", metavar="IMAGE", help="image files, or folders of them")
+    parser.add_argument(
+        "--det-config", type=InputPath, required=True, help="config of the detector: a file, or mmdet::FOLDER/NAME.py"
+    )
+    parser.add_argument(
+        "--det-weights", type=InputPath, required=True, help="checkpoint of the detector; only tensors are read from it"
+    )
+    parser.add_argument(
+        "--ann", type=InputPath,
+        help="COCO file that gives images and categories their ids (default: the file's stem; 1, 2, ...)",
+    )
     parser.add_argument("--min-score", type=finite, default=0.3, metavar="S", help="leave out detections below (default: %(default)s)")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="refiner: model name, .onnx or .pth file, identity (default: %(default)s)")
-    parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument(
+        "--model", type=InputName, default=DEFAULT_MODEL,
+        help="refiner: model name, .onnx or .pth file, identity (default: %(default)s)",
+    )
+    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
+    parser.add_argument("--out", type=OutputPath, required=True, help="folder to write")
     add_refine_options(parser)
 
 

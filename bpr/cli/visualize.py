@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bpr.cli.numbers import at_least
+from bpr.cli.paths import OutputPath
 
 HELP = "draw what the method does: the extraction schemes side by side"
 EXAMPLE = "bpr visualize schemes --out schemes.png"
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_picture(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", default="schemes.png", help="picture to write (default: %(default)s)")
+    parser.add_argument("--out", type=OutputPath, default="schemes.png", help="picture to write (default: %(default)s)")
     parser.add_argument("--seed", type=at_least(0), default=22, help="of the scene (default: %(default)s)")
 
 
