@@ -4,6 +4,6 @@
 # benchmarks/studies/parity.py and backend_speed.py.
 set -euo pipefail
 for model in starter starter-fast; do
-    bpr quantize "bpr/assets/$model.onnx" --results data/starter/coco_learn.segm.json \
+    python tools/quantize.py "bpr/assets/$model.onnx" --results data/starter/coco_learn.segm.json \
         --ann data/starter/coco_learn.instances.json --img-dir data/starter/images/coco --out "bpr/assets/$model.int8.onnx"
 done

@@ -16,8 +16,9 @@ cut() { # NAME KIND RESULTS ANN IMAGES
 }
 prepare() { # NAME DETECTIONS ANN IMAGES COPIES
     cut "$1" real "$data/detections/$2.segm.json" "$data/$3" "$data/$4"
-    [ -f "data/synthetic/$1.segm.json" ] || bpr synthesize-masks "$data/$3" --copies "$5" --out "data/synthetic/$1.segm.json"
-    cut "$1" synth "data/synthetic/$1.segm.json" "$data/$3" "$data/$4"
+    local synthetic="data/synthetic/$1.segm.json"
+    [ -f "$synthetic" ] || python tools/synthesize_masks.py "$data/$3" --copies "$5" --out "$synthetic"
+    cut "$1" synth "$synthetic" "$data/$3" "$data/$4"
 }
 prepare coco coco_train2017 coco/annotations/instances_train2017.json coco/train2017 3
 prepare davis davis_train davis/annotations/instances_train.json davis/train 6

@@ -15,7 +15,7 @@ cp "$2" data/starter/mobilenetv2_100_imagenet.npz
 
 train() { OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 tools/train.py "configs/$1.py" --launcher pytorch --amp --resume; }
 average() { # CONFIG FROM... TO
-    bpr average-checkpoints "configs/$1.py" "${@:2:$#-2}" --batches 200 --out "${@: -1}"
+    python tools/average_checkpoints.py "configs/$1.py" "${@:2:$#-2}" --batches 200 --out "${@: -1}"
 }
 publish() { # CONFIG CHECKPOINT NAME
     bpr export "configs/$1.py" "$2" --trained-on "$what; ImageNet before" --out "bpr/assets/$3.onnx"
