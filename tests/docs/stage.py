@@ -59,7 +59,7 @@ def own_data(folder: Path) -> None:
 
 
 def learning_data(folder: Path) -> None:
-    """The files that benchmarks/hold_out.py would write."""
+    """The files that benchmarks/training/split_data.py would write."""
     detections(folder, SEEDS_TO_CALIBRATE)
     shutil.copytree(folder / "images", folder / "data" / "starter" / "images" / "coco")
     for name, source in (

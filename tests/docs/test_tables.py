@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.readme_tables import TABLES, pages_with_tables
+from benchmarks.tables.readme_tables import TABLES, pages_with_tables
 from tests.docs.pages import TABLE, name_of
 
 FOUND = [
@@ -16,7 +16,7 @@ FOUND = [
 
 @pytest.mark.parametrize(("page", "name", "text"), FOUND, ids=[f"{page}:{name}" for page, name, _ in FOUND])
 def test_a_table_equals_its_results(page: str, name: str, text: str) -> None:
-    assert text == TABLES[name](), f"{page}: run python benchmarks/readme_tables.py"
+    assert text == TABLES[name](), f"{page}: run python -m benchmarks.tables.readme_tables"
 
 
 def test_every_table_stands_on_a_page() -> None:

@@ -1,4 +1,4 @@
-# Patches cut on the fly from the parts that benchmarks/hold_out.py writes; half of the coarse masks are synthetic.
+# Patches cut on the fly from the parts that benchmarks/training/split_data.py writes; half of the coarse masks are synthetic.
 _base_ = ['./patches.py', '../refinement/starter.py']
 data_root = 'data/starter/'
 train_dataloader = dict(
