@@ -1,4 +1,4 @@
-"""Put the figures of docs/results/ into README.md, CONTRIBUTING.md and docs/, between their markers, so that none is typed by hand.
+"""Put the figures of docs/results/ into README.md and docs/, between their markers, so that none is typed by hand.
 
     python benchmarks/readme_tables.py
 
@@ -19,7 +19,7 @@ from benchmarks import gpu_tables, held_out_tables, quality_tables
 from benchmarks.measuring import Timing, table
 from bpr import limits
 from bpr.errors import BPRError
-from bpr.geometry.scheme import LARGEST_WINDOW, MOST_PASSES
+from bpr.geometry.options import LARGEST_WINDOW, RefineOptions, command_options
 from bpr.io.files import atomic_open, read_json
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,29 @@ def written(name: str) -> str:
 def benchmark(suite: str) -> str:
     """The report of a suite of tools/benchmark.py."""
     return table(read_json(RESULTS / f"benchmark_{suite}.json", f"a report of tools/benchmark.py {suite}"))
+
+
+def missed_targets() -> str:
+    """The ratios of all suites that missed their target, and the best backend of the paper's network if it did."""
+    missed = []
+    for suite in SUITES:
+        report = read_json(RESULTS / f"benchmark_{suite}.json", f"a report of tools/benchmark.py {suite}")
+        rows = [(ratio["name"], ratio["value"], ratio["target"]) for ratio in report["ratios"] if ratio["target"] is not None]
+        missed += [(suite, *row) for row in rows if row[1] < row[2]]
+    backends = read_json(RESULTS / "backend_speed.json", "a report of backend_speed.py")
+    best = next(one["best_ratio"] for one in backends["models"] if one["model"] == PAPERS_NETWORK)
+    if best < backends["target"]:
+        missed.append(("backend_speed", f"{PAPERS_NETWORK}, best backend within its gate", best, backends["target"]))
+    lines = [f"| `{suite}` | {name} | {value:.3g} | {target:.3g} |" for suite, name, value, target in missed]
+    return "\n".join(["| suite | ratio | reached | target |", "|---|---|---:|---:|", *lines])
+
+
+def refine_options() -> str:
+    """One row per option of refining: its name, what it is by default, and its help text."""
+    rows = [
+        f"| `{option.name}` | `{option.default}` | {option.metadata['help']} |" for option in command_options(RefineOptions)
+    ]
+    return "\n".join(["| option | default | meaning |", "|---|---|---|", *rows])
 
 
 PAPERS_NETWORK = "hrnet-w18s"
@@ -157,20 +180,6 @@ def fuzz() -> str:
     return "\n".join([f"{report['date']}, {versions}.", "", head, *rows])
 
 
-def pages() -> str:
-    """One row per page of the docs: how many of its blocks ran, and why others did not."""
-    found = read_json(RESULTS / "pages.json", "a report of tests.docs.run_pages")["pages"]
-    ran, failed = (sum(own[kind] for own in found.values()) for kind in ("ran", "failed"))
-    left = sum(len(own["not_run"]) for own in found.values())
-    head = "| page | ran | failed | seconds | date | not run |\n|---|---:|---:|---:|---|---|"
-    lines = [f"| {name} | {' | '.join(_page_cells(own))} |" for name, own in sorted(found.items())]
-    return "\n".join([f"{ran} blocks ran, {failed} failed, {left} not run.", "", head, *lines])
-
-
-def _page_cells(own: dict[str, Any]) -> list[str]:
-    return [*(str(own[key]) for key in ("ran", "failed", "seconds", "date")), " / ".join(own["not_run"])]
-
-
 def release() -> str:
     """One row per environment that the wheel was tried in."""
     report = read_json(RESULTS / "release.json", "a report of tests.release.check")
@@ -234,8 +243,7 @@ def limit_rows() -> str:
         ("characters of a record, or of another value that is streamed, in JSON", limits.LARGEST_VALUE),
         ("lists and objects inside each other in JSON", limits.DEEPEST_JSON),
         ("classes of a data set", limits.MOST_CATEGORIES),
-        ("pixels along one side of a network's window, or of a wide patch", LARGEST_WINDOW),
-        ("passes over a mask", MOST_PASSES),
+        ("pixels along one side of a network's window", LARGEST_WINDOW),
     )
     return "\n".join(["| at most | |", "|---|---:|", *(f"| {what} | {value:,} |" for what, value in named)])
 
@@ -258,10 +266,11 @@ TABLES = {
     "gpu_gates": gpu_tables.gates,
     "parity": parity,
     "presets": presets,
+    "missed_targets": missed_targets,
+    "refine_options": refine_options,
     "many_records": many_records,
     "mmdetection": mmdetection,
     "fuzz": fuzz,
-    "pages": pages,
     "release": release,
     "chaos": chaos,
     "ranks": ranks,
@@ -280,7 +289,7 @@ TABLES = {
 
 
 def pages_with_tables() -> list[Path]:
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "appendix").glob("*.md"))]
 
 
 def main() -> None:
