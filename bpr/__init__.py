@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = ["BPRError", "Refiner", "load"]
-DEFAULT_MODEL = "starter"
 
 
 def load(
@@ -60,7 +59,7 @@ def load(
     options = {"kind": scheme, "nms_iou": nms_iou, "blend": blend, "caution": caution, "wide": wide, "passes": passes}
     options |= {"withdrawn": withdrawn, "keep": keep, "max_patches": max_patches}
     if preset is None:
-        from bpr.backends import load_predictor
+        from bpr.backends import DEFAULT_MODEL, load_predictor
 
         return Refiner(load_predictor(model or DEFAULT_MODEL, config, backend, **options))
     if model is not None or config is not None or backend != "auto":

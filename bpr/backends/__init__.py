@@ -13,6 +13,7 @@ from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import IdentityPredictor, Predictor
 
+DEFAULT_MODEL = "starter"
 
 def named_models() -> dict[str, Path]:
     """The models that come with the package, by name."""

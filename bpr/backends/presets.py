@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bpr import DEFAULT_MODEL
-from bpr.backends import load_predictor, model_file
+from bpr.backends import DEFAULT_MODEL, load_predictor, model_file
 from bpr.backends.gates import passed
 from bpr.backends.registry import AUTO, BACKENDS
 from bpr.errors import BPRError

@@ -28,8 +28,9 @@ def run(args: argparse.Namespace) -> int:
     import bpr
     from bpr.app.server import is_local, listen, make_app
     from bpr.app.work import MOST_PIXELS
+    from bpr.backends import DEFAULT_MODEL
 
-    local, name = is_local(args.host), args.preset or args.model or bpr.DEFAULT_MODEL
+    local, name = is_local(args.host), args.preset or args.model or DEFAULT_MODEL
     app = make_app(bpr.load(args.model, preset=args.preset), name, args.max_pixels or MOST_PIXELS, local)
     server = listen(app, args.host, args.port)
     if not local:

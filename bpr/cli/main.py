@@ -13,8 +13,8 @@ import bpr
 from bpr.cli.streams import guarded_streams
 from bpr.errors import BadUsage, BPRError
 
-TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint", "average-checkpoints")
-COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "visualize", "test", "eval", "analyze", "report", *TRAINING)
+TRAINING = ("extract-patches", "train", "export")
+COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "visualize", "eval", "analyze", "report", *TRAINING)
 
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130

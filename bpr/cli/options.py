@@ -99,7 +99,7 @@ def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
 def import_training() -> None:
     """Load the training stack or say in one line how to get it."""
     try:
-        import bpr.training  # noqa: F401
+        import bpr.training.network  # noqa: F401
     except ImportError as error:
         raise BPRError(f"this needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
 

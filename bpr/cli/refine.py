@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr import DEFAULT_MODEL
+from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import at_least, finite
 from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, print_problems, progress_bar, scheme_options
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
