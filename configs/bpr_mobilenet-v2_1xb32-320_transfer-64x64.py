@@ -1,4 +1,4 @@
-# For benchmarks/transfer.py, which names the stores and the length.
+# How refining transfers between detectors: benchmarks/studies/transfer.py sets the stores and the length.
 _base_ = [
     './_base_/models/bpr_mobilenet-v2.py', './_base_/datasets/starter_patches.py',
     './_base_/schedules/adamw_ema_320.py', './_base_/default_runtime.py',
