@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from bpr.geometry.boxes import grow
+from bpr.geometry.coarse_grid import from_cells, signed_distance, to_cells
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.resampling import from_cells, signed_distance, to_cells
 from bpr.io.images import read_image
 
 CoarseKind = Literal["mask_head", "prototype"]

@@ -46,9 +46,10 @@ def run(args: argparse.Namespace) -> None:
     from bpr.training.export.quantization import HELD_OUT, quantize_onnx
 
     model = named_models().get(args.model, Path(args.model))
-    scheme = OnnxPredictor(model).scheme
+    predictor = OnnxPredictor(model)
     images = ImageFolder(args.img_dir, read_images(args.ann))
-    patches = draw_patches(read_results(args.results), images, scheme, args.patches + HELD_OUT, args.seed)
+    options = predictor.spec, predictor.recommended
+    patches = draw_patches(read_results(args.results), images, *options, args.patches + HELD_OUT, args.seed)
     count = len(patches) - HELD_OUT
     calibration = {
         "model": model.name,

@@ -10,9 +10,8 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import at_least, finite
-from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_model_scheme, add_workers, print_problems, progress_bar, scheme_options
+from bpr.cli.options import BACKENDS, FORMATS, PRESETS, add_refine_options, add_workers, print_problems, progress_bar, refine_options
 from bpr.cli.sharing import Unfinished, add_sharing, go_on_command, is_resumed, kept_on_failure, worker_of
 from bpr.errors import BadImage, BPRError, shown
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from bpr.refinement.outcome import RunReport
     from bpr.refinement.plan import Plan
     from bpr.refinement.predictor import OraclePredictor, Predictor
+    from bpr.refinement.refiner import Refiner
     from bpr.refinement.sharing.journal import Finished
     from bpr.refinement.sharing.run_folder import RunFolder
     from bpr.refinement.sharing.shared_run import SharedRun
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the network (default: one that is exact)")
     parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
-    add_model_scheme(parser)
+    add_refine_options(parser)
     parser.add_argument("--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary")
     parser.add_argument("--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
@@ -72,7 +72,6 @@ def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
     from bpr.formats.recognise import open_source
     from bpr.io.images import OneImage
     from bpr.refinement.plan import plan_images
-    from bpr.refinement.refiner import Refiner
     from bpr.refinement.sharing.run_folder import RunFolder
     from bpr.refinement.sharing.shared_run import SharedRun
 
@@ -83,7 +82,7 @@ def _shared_run(args: argparse.Namespace) -> tuple[SharedRun, Source]:
     plan, images = plan_images(source.records, args.min_score), find_images()
     if isinstance(images, OneImage) and len(plan) > 1:
         raise BPRError(f"--img-dir {args.img_dir}: expected the folder of {len(plan)} images, which the results name, got one image")
-    refiner = Refiner(_predictor(args, source.records, document))
+    refiner = _refiner(args, source.records, document)
     folder = RunFolder(Path(args.out))
     return SharedRun(folder, worker, source.records, plan, images, refiner, args.workers, source.exclusive), source
 
@@ -161,10 +160,12 @@ def _about(args: argparse.Namespace, shared: SharedRun) -> dict[str, Any]:
     if shared.follows:
         return {}
     import bpr
+    from bpr.geometry.options import to_dict
 
     predictor = shared.refiner.predictor
     options = ("model", "preset", "min_score", "reach", "format", "img_dir")
-    model = {"backend": getattr(predictor, "backend", None), "scheme": predictor.scheme.to_dict(), "weights": _weights(args)}
+    chosen = to_dict(predictor.spec, shared.refiner.options)
+    model = {"backend": getattr(predictor, "backend", None), "options": chosen, "weights": _weights(args)}
     fingerprint = {"version": bpr.__version__, **inputs(args.results, args.ann), **model, **{name: getattr(args, name) for name in options}}
     paths = {name: getattr(args, name) and str(Path(getattr(args, name)).absolute()) for name in ("results", "ann", "img_dir")}
     return {"fingerprint": fingerprint, "arguments": {**paths, "format": args.format, "min_score": args.min_score, "strict": args.strict}}
@@ -193,27 +194,14 @@ def print_report(report: RunReport, out: str, ran_on: str = "") -> None:
     print(f"{report.refined} of {report.records} records refined{skipped}; kept as they were: {kept} -> {out}")
 
 
-def _predictor(args: argparse.Namespace, records: Sequence[Record], document: dict[str, Any] | None) -> Predictor:
-    if args.preset:
-        return _preset(args)
-    if args.model != "oracle":
-        from bpr.backends import load_predictor
+def _refiner(args: argparse.Namespace, records: Sequence[Record], document: dict[str, Any] | None) -> Refiner:
+    from bpr.backends import changed_options, load_refiner
+    from bpr.refinement.refiner import Refiner
 
-        return load_predictor(args.model or DEFAULT_MODEL, args.config, args.backend, **scheme_options(args))
+    if args.model != "oracle" or args.preset:
+        return load_refiner(args.model, args.config, args.backend, args.preset, **refine_options(args))
     predictor = _oracle(args, records, document)
-    try:
-        predictor.scheme = predictor.scheme.changed(**scheme_options(args))
-    except ValueError as error:
-        raise BPRError(str(error)) from error
-    return predictor
-
-
-def _preset(args: argparse.Namespace) -> Predictor:
-    from bpr.backends.presets import load_preset
-
-    if args.model or args.config or args.backend != "auto":
-        raise BPRError("--preset: expected no --model, --config or --backend beside it; it names its own")
-    return load_preset(args.preset, **scheme_options(args))
+    return Refiner(predictor, changed_options(predictor.recommended, refine_options(args)))
 
 
 def _ran_on(predictor: Predictor) -> str:

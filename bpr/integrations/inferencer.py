@@ -10,8 +10,7 @@ import numpy as np
 from mmengine.dataset import pseudo_collate
 from mmengine.infer import BaseInferencer
 
-import bpr
-from bpr.backends import DEFAULT_MODEL
+from bpr.backends import DEFAULT_MODEL, load_refiner
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
@@ -56,7 +55,7 @@ class BPRInferencer(BaseInferencer):
         self, model: str = DEFAULT_MODEL, config: str | None = None, *, show_progress: bool = False, **options: Any
     ) -> None:
         # The base class is not initialised: it would build a model from a training config.
-        self.model: Refiner = bpr.load(model, config, **options)
+        self.model: Refiner = load_refiner(model, config, **options)
         self.pipeline, self.collate_fn, self.visualizer = self._init_pipeline({}), pseudo_collate, None
         self.cfg: dict[str, Any] = {}
         self.scope, self.show_progress = "bpr", show_progress

@@ -77,31 +77,31 @@ def refine_images(
     """
     clock, put_back = clock or StageClock(), partial(refiner.put_back, exclusive=exclusive)
 
-    def cut(indices: Sequence[int]) -> CutImage:
+    def cut(indices: Sequence[int]) -> CutImage[_Asked]:
         return _cut_image(_Asked(indices, [records[index] for index in indices]), images, refiner, clock)
 
-    def finish(predicted: PredictedImage) -> FinishedImage:
+    def finish(predicted: PredictedImage[_Asked]) -> FinishedImage:
         with clock.stage("put back"):
             masks = put_back(predicted)
         with clock.stage("encode"):
             return _finished(predicted.cut, masks)
 
     cuts = ordered_map(cut, groups, workers, LOOK_AHEAD)
-    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock, put_back, workers)), workers)
+    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock)), workers)
 
 
-def _until(stopped: Callable[[], bool], images: Iterator[PredictedImage]) -> Iterator[PredictedImage]:
+def _until(stopped: Callable[[], bool], images: Iterator[PredictedImage[_Asked]]) -> Iterator[PredictedImage[_Asked]]:
     while not stopped() and (image := next(images, None)) is not None:
         yield image
 
 
-def _finished(cut: CutImage, masks: Sequence[BoxMask]) -> FinishedImage:
+def _finished(cut: CutImage[_Asked], masks: Sequence[BoxMask]) -> FinishedImage:
     """The image's records in their order, with the refined masks in those that have one."""
-    asked: _Asked = cut.token
+    asked = cut.token
     refined = {instance.key: mask for instance, mask in zip(cut.instances, masks, strict=True)}
     pairs = zip(asked.indices, asked.records, strict=True)
     whole = [with_mask(record, refined[index]) if index in refined else record for index, record in pairs]
-    return FinishedImage(asked.indices, whole, cut.patches, cut.left_out, asked.kept)
+    return FinishedImage(asked.indices, whole, len(cut.batch), cut.left_out, asked.kept)
 
 
 class _Asked(NamedTuple):
@@ -112,7 +112,7 @@ class _Asked(NamedTuple):
     kept: Sequence[Kept] = ()
 
 
-def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage:
+def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[_Asked]:
     """Decode one image and its masks and cut what can be refined; the token lists what cannot."""
     first = asked.records[0]
     try:

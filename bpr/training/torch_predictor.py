@@ -14,7 +14,7 @@ import torch
 
 from bpr.backends.exported import check_exists
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions, from_config
 from bpr.refinement.predictor import PatchBatch
 from bpr.training.network.segmentor import PatchSegmentor, load_segmentor
 
@@ -31,8 +31,16 @@ class SegmentorPredictor:
 
     backend = "torch"
 
-    def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64, bf16: bool = False) -> None:
-        self.model, self.scheme, self.batch_size, self._bf16 = model, scheme, batch_size, bf16
+    def __init__(
+        self,
+        model: PatchSegmentor,
+        spec: PatchSpec,
+        recommended: RefineOptions,
+        batch_size: int = 64,
+        bf16: bool = False,
+    ) -> None:
+        self.model, self.spec, self.recommended = model, spec, recommended
+        self.batch_size, self._bf16 = batch_size, bf16
         self._device = next(model.parameters()).device
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
@@ -48,11 +56,18 @@ class SegmentorPredictor:
 class GraphedPredictor(SegmentorPredictor):
     """A :class:`SegmentorPredictor` of a network whose weights stay; on a GPU, full batches replay a CUDA graph."""
 
-    def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64, bf16: bool = False) -> None:
-        super().__init__(model, scheme, batch_size, bf16)
+    def __init__(
+        self,
+        model: PatchSegmentor,
+        spec: PatchSpec,
+        recommended: RefineOptions,
+        batch_size: int = 64,
+        bf16: bool = False,
+    ) -> None:
+        super().__init__(model, spec, recommended, batch_size, bf16)
         self._graph: CudaGraph | None = None
         if self._device.type == "cuda":
-            self._graph = CudaGraph(self._probabilities, (batch_size, scheme.window, scheme.window, scheme.channels))
+            self._graph = CudaGraph(self._probabilities, (batch_size, spec.window, spec.window, spec.channels))
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         if self._graph is not None and len(batch) == self.batch_size:
@@ -108,7 +123,7 @@ class MMSegPredictor(GraphedPredictor):
         checkpoint = check_exists(checkpoint)
         cfg, model = load_segmentor(config or _config_beside(checkpoint), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        super().__init__(model.to(device), PatchScheme.from_refinement(cfg.refinement, "test"), batch_size, bf16)
+        super().__init__(model.to(device), *from_config(cfg.refinement, "test"), batch_size, bf16)
 
 
 def _config_beside(checkpoint: Path) -> Path:

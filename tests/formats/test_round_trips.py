@@ -104,8 +104,8 @@ class Swelling:
     """Grows every mask by two pixels: deterministic, cheap, and it changes every boundary."""
 
     def __init__(self) -> None:
-        identity = load_predictor("identity", None)
-        self.scheme, self.batch_size = identity.scheme, identity.batch_size
+        identity = load_predictor("identity")
+        self.spec, self.recommended, self.batch_size = identity.spec, identity.recommended, identity.batch_size
 
     def predict(self, batch: object) -> np.ndarray:
         coarse = batch.patches[..., 3].astype(np.float32) / 255  # type: ignore[attr-defined]

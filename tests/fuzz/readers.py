@@ -28,9 +28,9 @@ from bpr.formats.labels import LabelPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source
 from bpr.formats.yolo import YoloFolder
+from bpr.geometry.options import PatchSpec, Placement, to_dict
 from bpr.geometry.rle import compress, decode_mask, encode_mask
 from bpr.geometry.rle_batch import compress_all
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.checked_lines import checked_line
 from bpr.io.files import read_json
 from bpr.io.image_header import stated_frame
@@ -44,7 +44,7 @@ from bpr.training.data.patch_store import PatchStore, PatchStoreWriter
 
 PAINTED = 2**18
 """Pixels up to which what was read is also painted: a large frame is no finding, only slow."""
-SCHEME = PatchScheme(side=8, cover_margin=2)
+SPEC, PLACEMENT = PatchSpec(side=8), Placement(cover_margin=2)
 
 
 def expect_one_line(read: Callable[[], object]) -> None:
@@ -69,7 +69,7 @@ def scratch() -> Path:
     write_png(folder / "images" / "a.png", np.zeros((10, 12, 3), np.uint8))
     write_png(folder / "lists" / "a.png", np.eye(10, 12, dtype=np.uint8))
     write_png(folder / "panoptic" / "a.png", np.eye(10, 12, dtype=np.uint8)[..., None].repeat(3, axis=2))
-    with PatchStoreWriter(folder / "store", SCHEME, {"made": "here"}) as store:
+    with PatchStoreWriter(folder / "store", SPEC, PLACEMENT, {"made": "here"}) as store:
         store.append(np.zeros((2, 8, 8, 4), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 5), np.int32))
         store.end_item(matched=1)
     return folder
@@ -250,17 +250,17 @@ def journal(data: bytes) -> None:
 def manifest(data: bytes) -> None:
     """A patch store whose manifest a stranger wrote; its arrays are sound."""
     written("store/manifest.json", data)
-    expect_one_line(lambda: PatchStore(scratch() / "store", SCHEME))
+    expect_one_line(lambda: PatchStore(scratch() / "store", SPEC))
 
 
 def array(data: bytes) -> None:
     """A patch store with one array that a stranger wrote; its manifest is sound."""
-    manifest_of_two = {"format": "bpr-patch-store", "version": 1, "scheme": SCHEME.to_dict(), "source": {}, "count": 2, "built": {}}
+    manifest_of_two = {"format": "bpr-patch-store", "version": 1, "scheme": to_dict(SPEC, PLACEMENT), "source": {}, "count": 2, "built": {}}
     written("store/manifest.json", json.dumps(manifest_of_two).encode())
     sound = (scratch() / "store" / "origins.npy").read_bytes()
     written("store/origins.npy", data)
     try:
-        expect_one_line(lambda: PatchStore(scratch() / "store", SCHEME))
+        expect_one_line(lambda: PatchStore(scratch() / "store", SPEC))
     finally:
         written("store/origins.npy", sound)
 

@@ -9,7 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tests.fuzz.readers import SCHEME, scratch
+from bpr.geometry.options import to_dict
+from tests.fuzz.readers import PLACEMENT, SPEC, scratch
 
 FOUR = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
 RECORD = {"image_id": "a", "category_id": 1, "score": 0.5, "bbox": [0, 0, 3, 3], "segmentation": {"size": [10, 12], "counts": "51900`2"}}
@@ -40,7 +41,7 @@ def _png(kind: int, depth: int, colours: bytes, rows: bytes) -> bytes:
 
 def seeds() -> dict[str, list[bytes]]:
     """At least one sound input by reader."""
-    metadata = {"version": 1, "scheme": SCHEME.to_dict(), "provenance": {"seed": 0}}
+    metadata = {"version": 1, "scheme": to_dict(SPEC, PLACEMENT), "provenance": {"seed": 0}}
     seal = {"indices": [1, 2], "patches": 1, "left_out": 0, "kept": [["bad mask", [2], ""]]}
     store = scratch() / "store"
     return {

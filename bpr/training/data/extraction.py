@@ -1,6 +1,6 @@
 """Detections matched to ground truth -> a patch store (paper, training details: IoU > 0.5, same class, no crowd).
 
-Legend: n patches of an instance, S window side, C channels of the scheme.
+Legend: n patches of an instance, S window side, C channels of a patch.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record
 from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.proposals import patch_boxes
+from bpr.geometry.placement import patch_boxes
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder, read_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.plan import plan_images
@@ -52,7 +52,8 @@ def extract_patches(
     records: Sequence[Record],
     truth: GroundTruth,
     images: ImageFolder,
-    scheme: PatchScheme,
+    spec: PatchSpec,
+    placement: Placement,
     out: str | Path,
     source: dict[str, Any],
     workers: int = 2,
@@ -64,7 +65,7 @@ def extract_patches(
     Args:
         source: names and hashes of the files that the records and the truth come from. It is kept in the manifest, and
             a build is resumed only if it is the same.
-        resume: continue a killed build of the same scheme and source; a finished one is left as it is.
+        resume: continue a killed build of the same patches and source; a finished one is left as it is.
         shard: (number, count): extract this part of the images only. Parts are consecutive, so the stores of all
             parts, one after the other, hold the rows of the whole.
 
@@ -90,14 +91,14 @@ def extract_patches(
         except (BadImage, BadMask):
             return 0, len(matched), iter(())
         rows = [
-            _cut_instance(image, mask, index, target, scheme)
+            _cut_instance(image, mask, index, target, spec, placement)
             for mask, (index, target) in zip(coarse, matched, strict=True)
         ]
         return len(matched), 0, iter(rows)
 
-    built = finished_build(out, scheme, source) if resume else None
+    built = finished_build(out, spec, placement, source) if resume else None
     if built is None:
-        with PatchStoreWriter(out, scheme, source, resume) as store:
+        with PatchStoreWriter(out, spec, placement, source, resume) as store:
             for matched, unreadable, instances in ordered_map(cut, groups[store.progress.items :], workers):
                 for arrays in instances:
                     store.append(*arrays)
@@ -109,12 +110,12 @@ def extract_patches(
 
 
 def _cut_instance(
-    image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, scheme: PatchScheme
+    image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, spec: PatchSpec, placement: Placement
 ) -> tuple[np.ndarray, ...]:
     """Rows for the store: patches (n, S, S, C), targets (n, S, S), origins (n, 5)."""
-    boxes = patch_boxes(mask, scheme)
-    targets = np.empty((len(boxes), scheme.window, scheme.window), np.uint8)
+    boxes = patch_boxes(mask, spec, placement)
+    targets = np.empty((len(boxes), spec.window, spec.window), np.uint8)
     for row, box in zip(targets, boxes.tolist(), strict=True):
-        row[:] = crop_window(target, box, scheme)
+        row[:] = crop_window(target, box, spec)
     origins = np.concatenate([np.full((len(boxes), 1), index), boxes], axis=1)
-    return crop_patches(image, mask, boxes, scheme), targets, origins
+    return crop_patches(image, mask, boxes, spec), targets, origins

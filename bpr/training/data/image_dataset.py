@@ -3,7 +3,7 @@
 For each drawn instance, the coarse mask is a real detection of it or is made from its ground truth. The region around
 the instance is resized by a random factor, and patches are cut on the coarse boundary as refining would cut them.
 
-Legend: S window side, C channels of the scheme, H W frame of an image, h w a region of it.
+Legend: S window side, C channels of a patch, H W frame of an image, h w a region of it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.formats.ground_truth import GroundTruth, mask_iou
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.boxes import enclosing, grow, squares_inside
+from bpr.geometry.coarse_grid import signed_distance
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec
 from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.resampling import signed_distance
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder, read_image
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.patch_dataset import METAINFO, as_sample
@@ -72,7 +72,7 @@ class ImagePatchDataset(Dataset):
     Args:
         sources: ``dict(ann, img_dir, results=[], share=1)`` each: an annotation file, the folder of its images, results
             files of detectors on these images, and how often the source is drawn relative to the others.
-        scheme: the config's scheme.
+        patch: the values of a :class:`~bpr.geometry.options.PatchSpec`.
         pipeline: transforms of one patch, ended by ``bpr.PackPatch``.
         patches: patches cut per drawn instance.
         real: probability of a real coarse mask where the instance was detected; the others are synthetic.
@@ -88,7 +88,7 @@ class ImagePatchDataset(Dataset):
     def __init__(
         self,
         sources: Sequence[dict[str, Any]],
-        scheme: dict[str, Any],
+        patch: dict[str, Any],
         pipeline: Sequence[dict[str, Any]],
         patches: int = 4,
         real: float = 0.5,
@@ -96,7 +96,7 @@ class ImagePatchDataset(Dataset):
         scale: tuple[float, float] = (0.7, 1.4),
         cached_images: int = 0,
     ) -> None:
-        self.scheme, self.patches, self.scale = PatchScheme.from_dict(scheme), patches, scale
+        self.spec, self.patches, self.scale = PatchSpec(**patch), patches, scale
         self.real, self.refined = real, refined
         parts = [load_instances(**{k: v for k, v in source.items() if k != "share"}) for source in sources]
         shares = [source.get("share", 1.0) for source in sources]
@@ -120,9 +120,9 @@ class ImagePatchDataset(Dataset):
             return self[int(rng.integers(len(self)))]
         chosen = rng.integers(rows.size, size=self.patches)
         frame = region.image.shape[0], region.image.shape[1]
-        boxes = squares_inside(rows[chosen], columns[chosen], self.scheme.side, frame)
-        patches = crop_patches(region.image, region.coarse, boxes, self.scheme)
-        targets = [crop_window(region.truth, box, self.scheme).astype(np.uint8) for box in boxes.tolist()]
+        boxes = squares_inside(rows[chosen], columns[chosen], self.spec.side, frame)
+        patches = crop_patches(region.image, region.coarse, boxes, self.spec)
+        targets = [crop_window(region.truth, box, self.spec).astype(np.uint8) for box in boxes.tolist()]
         return [self.pipeline(as_sample(patch, target)) for patch, target in zip(patches, targets, strict=True)]
 
     def _region(self, instance: TrainingInstance, rng: np.random.Generator) -> Region:
@@ -133,7 +133,7 @@ class ImagePatchDataset(Dataset):
             detection = instance.detections[rng.integers(len(instance.detections))]
             coarse = decode_mask(detection["segmentation"], instance.frame)
         factor = float(np.exp(rng.uniform(*np.log(self.scale))))
-        margin = round((self.scheme.window + MARGIN) / factor)
+        margin = round((self.spec.window + MARGIN) / factor)
         region = cut_region(self._read(instance.path), truth, coarse, margin, factor)
         # Synthetic masks are made at the final scale: their faults do not grow with the factor.
         coarse = region.coarse if real else _matching_synthetic(region.truth, rng)

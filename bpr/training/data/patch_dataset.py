@@ -1,6 +1,6 @@
 """Patch stores as a dataset of MMSegmentation, and the transform that ends every pipeline.
 
-Legend: S window side, C channels of the scheme.
+Legend: S window side, C channels of a patch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from mmcv.transforms import BaseTransform, Compose
 from torch.utils.data import Dataset
 
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec
 from bpr.training.data.patch_store import PatchStore, stores_in
 from bpr.training.registry import DATASETS, TRANSFORMS
 
@@ -26,14 +26,12 @@ class PatchDataset(Dataset):
 
     Args:
         stores: folders that ``bpr extract-patches`` made, whole or in shards.
-        scheme: the config's scheme; a store that was cut with another one is refused.
+        patch: the values of a :class:`~bpr.geometry.options.PatchSpec`; a store that was cut otherwise is refused.
         pipeline: transforms of an :func:`as_sample`, ended by ``bpr.PackPatch``.
     """
 
-    def __init__(
-        self, stores: Sequence[str] | str, scheme: dict[str, Any], pipeline: Sequence[dict[str, Any]]
-    ) -> None:
-        expected = PatchScheme.from_dict(scheme)
+    def __init__(self, stores: Sequence[str] | str, patch: dict[str, Any], pipeline: Sequence[dict[str, Any]]) -> None:
+        expected = PatchSpec(**patch)
         folders = [stores] if isinstance(stores, str) else stores
         self.stores = [PatchStore(part, expected) for folder in folders for part in stores_in(folder)]
         self.ends = np.cumsum([len(store) for store in self.stores])

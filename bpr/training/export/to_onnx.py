@@ -1,4 +1,4 @@
-"""PyTorch -> one ONNX file that needs no config: preprocessing is in the graph, scheme and origin in the metadata.
+"""PyTorch -> one ONNX file that needs no config: preprocessing is in the graph, options and origin in the metadata.
 
 Legend: K patches, S window side, C channels.
 """
@@ -19,7 +19,7 @@ from torch import nn
 
 from bpr.backends.exported import METADATA_KEY, METADATA_VERSION
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions, to_dict
 from bpr.io.files import atomic_open
 from bpr.training.network.preprocessor import PatchPreprocessor
 from bpr.training.network.segmentor import PatchSegmentor
@@ -70,20 +70,26 @@ class Parity:
 
 
 def export_onnx(
-    segmentor: PatchSegmentor, scheme: PatchScheme, out: str | Path, provenance: dict[str, Any]
+    segmentor: PatchSegmentor,
+    spec: PatchSpec,
+    recommended: RefineOptions,
+    out: str | Path,
+    provenance: dict[str, Any],
 ) -> Parity:
     """Write ``out``: input ``patches`` (K, S, S, C) uint8, output ``probability`` (K, S, S) float32, K free.
 
     Weights are stored in half precision and widened when the file is loaded: half the size, float32 arithmetic.
 
     Args:
+        spec: how the network's patches are cut.
+        recommended: the options to refine with.
         provenance: where the weights come from, for the metadata.
 
     Raises:
         BPRError: the probabilities of the file would differ from the network's; nothing is written.
     """
     # Noise, because it is harder on rounding than photographs are.
-    shape = (PARITY_PATCHES, scheme.window, scheme.window, scheme.channels)
+    shape = (PARITY_PATCHES, spec.window, spec.window, spec.channels)
     patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     with torch.inference_mode():
         expected = segmentor.probabilities(torch.from_numpy(patches)).numpy()
@@ -92,7 +98,7 @@ def export_onnx(
     _store_weights_in_half(model.graph)
     parity = Parity(graph, _difference(model, patches, expected))
     parity.check(out)
-    metadata = _metadata(segmentor.data_preprocessor, scheme, parity, provenance)
+    metadata = _metadata(segmentor.data_preprocessor, to_dict(spec, recommended), parity, provenance)
     helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     onnx.checker.check_model(model)
     with atomic_open(out, "wb") as file:
@@ -141,7 +147,7 @@ def _store_weights_in_half(graph: onnx.GraphProto) -> None:
 
 
 def _metadata(
-    preprocessor: PatchPreprocessor, scheme: PatchScheme, parity: Parity, provenance: dict[str, Any]
+    preprocessor: PatchPreprocessor, options: dict[str, Any], parity: Parity, provenance: dict[str, Any]
 ) -> dict[str, Any]:
     """What a reader has to know. The constants of the preprocessing are in the graph, and repeated here."""
     constants = {
@@ -149,7 +155,7 @@ def _metadata(
     }
     return {
         "version": METADATA_VERSION,
-        "scheme": scheme.to_dict(),
+        "scheme": options,
         "input_side": preprocessor.input_side,
         "preprocessing": {"inputs": list(preprocessor.inputs), **constants},
         "parity": asdict(parity),

@@ -17,9 +17,9 @@ from mmengine.runner.checkpoint import get_external_models, get_mmcls_models
 from torch import nn
 
 from bpr.errors import BPRError
+from bpr.geometry.channels import CHANNELS
 from bpr.training.checkpoints import read_state_dict
 from bpr.training.network.norms import norm_that_adds
-from bpr.training.network.preprocessor import IMAGENET_MEAN, IMAGENET_STD
 
 ZOOS = {"open-mmlab://": get_external_models, "mmcls://": get_mmcls_models}
 NOT_PRETRAINED = ("conv_mask.", "num_batches_tracked")
@@ -106,7 +106,8 @@ def _block_names() -> list[str]:
 
 def _for_our_pixels(weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """p / 127.5 - 1 = (std x + mean) / 127.5 - 1 for our x = (p - mean) / std."""
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    rgb = CHANNELS["rgb"]
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (rgb.centre, rgb.spread))
     return weight * std / 127.5, bias + (weight * (mean / 127.5 - 1)).sum((1, 2, 3))
 
 

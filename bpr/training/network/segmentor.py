@@ -17,7 +17,7 @@ from mmengine.utils import import_modules_from_strings
 from mmseg.models.segmentors import EncoderDecoder
 
 from bpr.configs import find_config
-from bpr.geometry.scheme import INPUT_CHANNELS
+from bpr.geometry.channels import CHANNELS
 from bpr.training.checkpoints import load_into, read_state_dict
 from bpr.training.network.mask_stem import add_mask_stem
 from bpr.training.network.pretrained import load_pretrained
@@ -38,7 +38,7 @@ class PatchSegmentor(EncoderDecoder):
     def __init__(self, pretrained: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pretrained = pretrained
-        add_mask_stem(self.backbone, sum(INPUT_CHANNELS[name] for name in self.data_preprocessor.inputs[1:]))
+        add_mask_stem(self.backbone, sum(CHANNELS[name].width for name in self.data_preprocessor.inputs[1:]))
         self.to(memory_format=torch.channels_last)
 
     def init_weights(self) -> None:

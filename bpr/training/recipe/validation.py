@@ -31,8 +31,8 @@ from bpr.evaluation.matched_pairs import (
     shares,
 )
 from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.geometry.options import from_config
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
@@ -102,7 +102,7 @@ class RefinementValLoop(BaseLoop):
         # Unless BatchNorm is synchronised, its statistics differ between processes; checkpoints hold the first one's.
         for buffer in model.buffers():
             broadcast(buffer)
-        return Refiner(SegmentorPredictor(model.eval(), PatchScheme.from_refinement(self.runner.cfg.refinement, "test")))
+        return Refiner(SegmentorPredictor(model.eval(), *from_config(self.runner.cfg.refinement, "test")))
 
     def _refined_scores(self, refiner: Refiner) -> PairScores:
         """Scores of all pairs; every process refines its share of the images and receives the other processes' scores."""
