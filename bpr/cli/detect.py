@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--det-config", required=True, help=config)
     weights = "checkpoint of the detector; only tensors are read from it"
     parser.add_argument("--det-weights", required=True, help=weights)
-    ann = "COCO file with the ids of images and categories (default: file stems as image ids, 1, 2, ... as category ids)"
+    ann = "COCO file with the ids of images and categories (default: file stems for images, 1, 2, ... for categories)"
     parser.add_argument("--ann", help=ann)
     score = "leave out detections of a lower score (default: %(default)s)"
     parser.add_argument("--min-score", type=finite, default=0.3, metavar="S", help=score)

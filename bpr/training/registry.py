@@ -27,4 +27,6 @@ HOOKS = registry.Registry(
     locations=["bpr.training.checkpoints", "bpr.training.network.norms"],
 )
 LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.training.recipe.validation"])
-EVALUATOR = registry.Registry("evaluator", parent=registry.EVALUATOR, scope="bpr", locations=["bpr.integrations.mmdetection"])
+EVALUATOR = registry.Registry(
+    "evaluator", parent=registry.EVALUATOR, scope="bpr", locations=["bpr.integrations.mmdetection"]
+)

@@ -50,7 +50,7 @@ class PatchStore:
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
         _check_manifest(self.manifest, folder)
         self.spec, self.placement = _cut_with(self.manifest, folder)
-        # The IoU of the suppression may differ between a store and a training (paper: .25 and .55), the patches may not.
+        # The IoU of the suppression may differ between a store and a config (paper: .25 and .55), the patches may not.
         if expected is not None and expected != self.spec:
             raise BPRError(
                 f"{folder}: the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)};"

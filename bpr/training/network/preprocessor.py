@@ -20,7 +20,7 @@ from bpr.training.registry import MODELS
 
 @MODELS.register_module()
 class PatchPreprocessor(BaseDataPreprocessor):
-    """Resizes patches to the input side and normalises them, as the rows of :data:`~bpr.geometry.channels.CHANNELS` say.
+    """Resizes patches to the input side and normalises them, by the rows of :data:`~bpr.geometry.channels.CHANNELS`.
 
     Ground truth is resized to the nearest pixel.
 
@@ -39,7 +39,7 @@ class PatchPreprocessor(BaseDataPreprocessor):
         self.register_buffer("std", std.view(1, -1, 1, 1), persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """``inputs`` (B, C, S, S) uint8 and, in training, ``truth`` (B, S, S) uint8 -> MMSegmentation's batch, side N."""
+        """``inputs`` (B, C, S, S) uint8 and, in training, ``truth`` (B, S, S) uint8 -> a batch of MMSegmentation."""
         data = self.cast_data(data)
         samples = None
         if "truth" in data:

@@ -62,8 +62,8 @@ class PatchSegmentor(EncoderDecoder):
 def read_config(config: str | Path) -> Config:
     """A config of :func:`bpr.configs.find_config`, with its custom modules imported.
 
-    Modules of BPR itself are left out: its registries know where everything is. So configs that training wrote beside
-    older checkpoints still load, although the modules that they name have moved.
+    Configs that earlier versions wrote beside their checkpoints still load. Modules of BPR that they import may have
+    moved, so none is imported by name (the registries find them), and ``refinement.patch`` was called ``scheme``.
 
     Raises:
         BPRError: there is no such config.
@@ -73,6 +73,9 @@ def read_config(config: str | Path) -> Config:
     imports = custom.get("imports", [])
     modules = [name for name in ([imports] if isinstance(imports, str) else imports) if not name.startswith("bpr.")]
     import_modules_from_strings(modules, custom.get("allow_failed_imports", False))
+    refinement = cfg.get("refinement", {})
+    if "scheme" in refinement:
+        refinement.patch = refinement.pop("scheme")
     return cfg
 
 

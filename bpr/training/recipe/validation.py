@@ -105,7 +105,7 @@ class RefinementValLoop(BaseLoop):
         return Refiner(SegmentorPredictor(model.eval(), *from_config(self.runner.cfg.refinement, "test")))
 
     def _refined_scores(self, refiner: Refiner) -> PairScores:
-        """Scores of all pairs; every process refines its share of the images and receives the other processes' scores."""
+        """Scores of all pairs; every process refines its share of the images and receives the others' scores."""
         rank, processes = get_dist_info()
         images = set(self.dataloader[rank::processes])
         rows = [row for row, pair in enumerate(self.pairs) if pair.image_id in images]

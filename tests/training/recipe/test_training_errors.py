@@ -80,7 +80,7 @@ def test_new_keys_below_one_of_the_config_and_those_of_mmengine(tmp_path: Path) 
 
 @pytest.mark.parametrize("option", ["train_dataloader.dataset.sources.7.ann=x", "train_cfg.max_iters.most=1"])
 def test_a_place_that_the_config_does_not_have(tmp_path: Path, option: str) -> None:
-    with pytest.raises(BPRError, match=r"--cfg-options: expected places that the config has, got another \(.*\); mend the dotted key"):
+    with pytest.raises(BPRError, match=r"--cfg-options: expected keys that the config has, got another \(.*\); correct the dotted key"):
         build_runner(OWN, str(tmp_path), [option])
 
 
