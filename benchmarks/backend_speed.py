@@ -34,7 +34,7 @@ from bpr.cli.options import versions_of
 from bpr.geometry.scheme import PatchScheme
 from bpr.io.files import write_json
 from bpr.refinement.predictor import PatchBatch, Predictor
-from bpr.training.network.segmentor import PatchSegmentor
+from bpr.training.patch_segmentor import PatchSegmentor
 from bpr.training.torch_predictor import SegmentorPredictor
 
 BATCH = 32

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bpr.backends import model_file
-from bpr.training.export.from_onnx import exported_state_dict
-from bpr.training.network.segmentor import PatchSegmentor, build_segmentor
+from bpr.training.exported import exported_state_dict
+from bpr.training.loading import build_segmentor
+from bpr.training.patch_segmentor import PatchSegmentor
 
 CONFIGS = {
     "hrnet-w18s": "bpr_hrnet-w18s_1xb32-1200_starter-128x128.py",

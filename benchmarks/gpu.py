@@ -45,7 +45,8 @@ from bpr.refinement.predictor import PatchBatch  # noqa: E402
 from bpr.refinement.refiner import Refiner  # noqa: E402
 from bpr.refinement.sharing.ranks import take_cores  # noqa: E402
 from bpr.report.analyses.timing import PAPER, time_stages  # noqa: E402
-from bpr.training.network.segmentor import build_segmentor, count_multiply_adds  # noqa: E402
+from bpr.training.complexity import multiply_adds  # noqa: E402
+from bpr.training.loading import build_segmentor  # noqa: E402
 from bpr.training.torch_predictor import GraphedPredictor, SegmentorPredictor  # noqa: E402
 
 NETWORKS = (
@@ -109,7 +110,7 @@ def measure(name: str, load: Load, device: str, most: dict[str, float]) -> dict[
     predictor = graphed(name, device, BATCH)
     model, scheme = predictor.model, predictor.scheme
     eager = SegmentorPredictor(model, scheme, BATCH, bf16=True)
-    work = 2 * count_multiply_adds(build_segmentor(ROOT / "configs" / f"bpr_{name}.py")[1])  # counted on the CPU
+    work = 2 * multiply_adds(build_segmentor(ROOT / "configs" / f"bpr_{name}.py")[1])  # counted on the CPU
     patches = np.random.default_rng(0).integers(0, 256, (BATCH, scheme.window, scheme.window, scheme.channels), dtype=np.uint8)
     batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
     rate = BATCH / seconds(lambda: predictor.predict(batch), device)

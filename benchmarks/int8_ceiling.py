@@ -27,7 +27,7 @@ from bpr.backends import load_predictor  # noqa: E402
 from bpr.geometry.proposals import patch_boxes  # noqa: E402
 from bpr.geometry.rle import decode_mask  # noqa: E402
 from bpr.io.files import atomic_open, read_json, write_json  # noqa: E402
-from bpr.training.network.segmentor import count_multiply_adds  # noqa: E402
+from bpr.training.complexity import multiply_adds  # noqa: E402
 
 SIDE, REPEATS = 4096, 5
 
@@ -52,7 +52,7 @@ def product_rate() -> float:
 def measure(folder: Path) -> dict[str, Any]:
     rows = read_json(ROOT / "docs/results/benchmark_refine.json", "a report of tools/benchmark.py refine")["rows"]
     seconds = {row["name"]: row["seconds"]["median"] for row in rows}
-    work = patches_per_scene(folder) * count_multiply_adds(exported_network(NETWORK))
+    work = patches_per_scene(folder) * multiply_adds(exported_network(NETWORK))
     old, best = seconds["old procedure, whole"], min(value for name, value in seconds.items() if name.startswith(f"ours, {NETWORK}"))
     target = TARGETS["same network"]
     return {"target": target, "work": work, "asked": target * work / old, "done": work / best, "product": product_rate()}

@@ -37,8 +37,9 @@ from bpr.errors import BPRError
 from bpr.geometry.scheme import PatchScheme
 from bpr.io.files import atomic_open, read_json, write_json
 from bpr.refinement.predictor import PatchBatch
-from bpr.training.export.to_onnx import export_onnx
-from bpr.training.network.segmentor import PatchSegmentor, count_multiply_adds, count_parameters
+from bpr.training.complexity import multiply_adds, parameters
+from bpr.training.export import export_onnx
+from bpr.training.patch_segmentor import PatchSegmentor
 from bpr.training.registry import MODELS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -87,7 +88,7 @@ def measure(cfg: Config, name: str, threads: int) -> Row:
         return predictor.predict(PatchBatch(patches[:count], np.zeros((count, 4), np.int32), []))
 
     difference = float(np.abs(by_torch(2) - by_onnx(2)).max())
-    size = count_parameters(model), count_multiply_adds(model)
+    size = parameters(model), multiply_adds(model)
     return Row(name, model.data_preprocessor.input_side, scheme.inputs, *size, rate(by_torch), rate(by_onnx), difference)
 
 
