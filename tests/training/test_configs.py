@@ -14,7 +14,7 @@ import yaml
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import bpr.training  # noqa: F401
+import bpr.training.network  # noqa: F401
 from bpr.geometry.options import PatchSpec, Placement, from_config
 from bpr.io.files import read_json
 from bpr.training.data.patch_store import PatchStoreWriter
