@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bpr.refinement.outcome import RunReport
     from bpr.refinement.refiner import Refiner
 
 __version__ = "0.2.0"
-__all__ = ["BPRError", "Refiner", "load"]
+__all__ = ["BPRError", "Refiner", "load", "refine_file"]
 
 
 def load(
@@ -39,6 +42,39 @@ def load(
     from bpr.backends import load_refiner
 
     return load_refiner(model, config, backend, preset, **options)
+
+
+def refine_file(
+    results: str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    on_progress: Callable[[int], None] = lambda done: None,
+    **settings: Any,
+) -> RunReport:
+    """Refine a file or folder of masks into ``out``, in the same format: ``bpr refine`` as a function.
+
+    Args:
+        results: masks in COCO, LVIS, panoptic, Cityscapes or YOLO format, or label PNGs.
+        out: the file or folder to write.
+        resume: go on with an unfinished run of the same settings.
+        on_progress: called with the number of records that are done.
+        settings: fields of :class:`bpr.job.RefineJob` (``images``, ``ann``, ``model``, ``backend``, ``min_score``, ...)
+            and options of :func:`load` (``scheme``, ``blend``, ``caution``, ``keep``, ...).
+
+    Returns:
+        How many records were refined, which were not and why, and where the time went.
+
+    Raises:
+        BPRError: an input cannot be read, the output cannot be written, or an unfinished run is in the way.
+    """
+    from dataclasses import fields
+
+    from bpr.job import RefineJob
+
+    names = {field.name for field in fields(RefineJob)}
+    options = {name: settings.pop(name) for name in list(settings) if name not in names}
+    return RefineJob(results, out, **{"options": options, **settings}).run(resume=resume, on_progress=on_progress)
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ FLOORS = {
     "evaluation": 4,
     "refinement": 4,
     "backends": 5,
+    "job": 6,
     "training": 6,
     PACKAGE: 7,
     "report": 8,

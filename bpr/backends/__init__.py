@@ -10,7 +10,7 @@ from typing import Any
 
 from bpr.backends.exported import check_exists
 from bpr.backends.gates import on_record, record_beside
-from bpr.backends.registry import AUTO, CONFIGURED, SUFFIXES, choose
+from bpr.backends.registry import AUTO, BACKENDS, CONFIGURED, choose
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import RefineOptions
 from bpr.refinement.predictor import IdentityPredictor, Predictor
@@ -75,7 +75,7 @@ def load_predictor(model: str | Path, config: str | Path | None = None, backend:
 
     Args:
         config: of a ``.pth`` file; by default the only one beside it.
-        backend: what runs it, a name of :data:`~bpr.backends.registry.NAMES`.
+        backend: what runs it, a name of :func:`~bpr.backends.registry.names`.
 
     Raises:
         BPRError: no such model or backend, its file cannot be used, or a config conflicts with it.
@@ -103,7 +103,7 @@ def model_file(model: str | Path) -> Path:
         BPRError: neither a name that is known nor a file of a kind that a backend reads, or no such file.
     """
     path = named_models().get(str(model), Path(model))
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in {backend.suffix for backend in BACKENDS.values()}:
         known = ", ".join(["identity", *named_models()])
         raise BPRError(f"model {str(model)!r}: expected one of {known}, or a .onnx or .pth file")
     return check_exists(path)

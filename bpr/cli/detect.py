@@ -51,13 +51,13 @@ def run(args: argparse.Namespace) -> int:
     import_detection()
     from bpr.integrations.mmdetection.live import LiveDetector
 
-    check_replaceable(Path(args.out))
+    check_replaceable(Path(args.out), "bpr detect")
     files, ids = _image_files(args.images), _Ids(args.ann)
     refiner = load_refiner(args.model, args.config, **refine_options(args))
     detector = LiveDetector(args.det_config, args.det_weights, refiner)
     category_ids, failed = ids.of_categories(detector.classes), 0
     detected: list[DetectedImage] = []
-    with atomic_folder(args.out) as folder, progress_bar("detecting", len(files)) as advance:
+    with atomic_folder(args.out, "bpr detect") as folder, progress_bar("detecting", len(files)) as advance:
         for done, file in enumerate(files, start=1):
             try:
                 image = read_image(file)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from bpr.cli.options import add_patch_options, add_workers, patch_options
-from bpr.cli.sharing import add_sharing, is_resumed, share_of
+from bpr.cli.sharing import add_sharing, is_resumed, shard_of
 
 HELP = "cut training patches out of detections matched to ground truth"
 EXAMPLE = "bpr extract-patches results.segm.json --ann instances.json --img-dir images --out data/patches/train"
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.io.images import ImageFolder
     from bpr.training.data.extraction import extract_patches
 
-    shard, out = share_of(args), Path(args.out)
+    shard, out = shard_of(args), Path(args.out)
     document = read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
     files = {"results": args.results, "annotations": args.ann}

@@ -14,10 +14,8 @@ from bpr.configs import find_config
 from bpr.errors import BPRError
 from bpr.geometry.options import PatchSpec, Placement, RefineOptions, command_options, from_config
 
-FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
-"""The readers of bpr.formats.recognise, named here so that --help loads none of them."""
 PRESETS = ("accurate", "balanced", "fast")
-"""Those of bpr.backends.presets, named here for the same reason."""
+"""Those of bpr.backends.presets, named here so that --help loads none of them."""
 METRICS = (
     "ap", "boundary-ap", "matched", "af-matched", "af-tp", "af-semantic", "mba", "trimap", "lvis-ap", "cityscapes-ap", "pq",
 )  # fmt: skip

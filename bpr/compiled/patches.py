@@ -112,19 +112,6 @@ def looked_up(colours: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def copy_windows(canvas: np.ndarray, corners: np.ndarray, out: np.ndarray) -> None:
-    """Write the windows of an (h, w, C) uint8 ``canvas`` with the given (K, 2) top left corners to ``out`` (K, S, S, C)."""
-    side, channels = out.shape[1], out.shape[3]
-    for window in range(out.shape[0]):
-        x, y = corners[window]
-        for line in range(side):
-            source, target = canvas[y + line, x : x + side], out[window, line]
-            for place in range(side):
-                for channel in range(channels):
-                    target[place, channel] = source[place, channel]
-
-
-@compiled
 def add_patches(
     excess: np.ndarray,
     covered: np.ndarray,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.channels import Part, Whole, draw_channels
 from bpr.geometry.masks import BoxMask, check_image
@@ -50,12 +49,8 @@ def crop_patches(
     windows = boxes + spec.padding * OUTWARDS
     area = enclosing(windows)
     canvas = draw_channels(Part(whole, _crop_colours(image, area), crop_mask(mask, area)), spec.inputs)
-    corners = windows[:, :2] - area[:2]
-    if compiled := kernels():
-        compiled.copy_windows(canvas, corners, patches)
-    else:
-        for patch, (x, y) in zip(patches, corners.tolist(), strict=True):
-            patch[:] = canvas[y : y + side, x : x + side]
+    for patch, (x, y) in zip(patches, (windows[:, :2] - area[:2]).tolist(), strict=True):
+        patch[:] = canvas[y : y + side, x : x + side]
     return patches
 
 

@@ -15,8 +15,8 @@ from bpr.cli.main import main
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, OneImage, read_image
 from bpr.refinement import runner
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage
-from bpr.refinement.plan import plan_images
 from bpr.refinement.predictor import IdentityPredictor
 from bpr.refinement.refiner import Refiner
 from tests.conftest import SmallSet
@@ -80,7 +80,7 @@ def repeated(data: SmallSet, images: int) -> list[dict[str, Any]]:
 
 def finished_images(data: SmallSet, records: list[dict[str, Any]], workers: int) -> Iterator[FinishedImage]:
     image, refiner = OneImage(data.images / "000001.png"), Refiner(IdentityPredictor(batch_size=16))
-    return runner.refine_images(records, plan_images(records), image, refiner, workers)
+    return runner.refine_images(records, group_by_image(records), image, refiner, workers)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

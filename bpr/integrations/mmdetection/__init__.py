@@ -4,7 +4,7 @@ The configs of ``configs/detection`` run in MMDetection's own tools, as any of i
 
     python MMDETECTION/tools/test.py configs/detection/mask-rcnn_r50_fpn_1x_coco_bpr-starter.py mask_rcnn.pth
 
-prints every metric before and after refining. MMDetection's tools need an mmcv with compiled operators. Beside mmcv-lite
+prints every metric before and after refining. MMDetection's tools need an mmcv with compiled operators. With mmcv-lite
 they run where ``bpr.training.mmcv_ops`` is imported first:
 
     python -c "import bpr.training.mmcv_ops, runpy, sys; sys.argv = sys.argv[1:]; \\

@@ -21,9 +21,9 @@ from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.placement import patch_boxes
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, read_image
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.pipeline import ordered_map
-from bpr.refinement.plan import plan_images
-from bpr.refinement.sharing.worklist import shards
+from bpr.refinement.sharing.workers import shards
 from bpr.training.data.patch_store import PatchStoreWriter, finished_build
 
 MATCH_IOU = 0.5
@@ -72,8 +72,8 @@ def extract_patches(
     Raises:
         BPRError: ``out`` holds another store or another build.
     """
-    plan = plan_images(records)
-    groups = [plan[image] for image in np.flatnonzero(shards(plan.costs, shard[1]) == shard[0]).tolist()]
+    by_image = group_by_image(records)
+    groups = [by_image[image] for image in np.flatnonzero(shards(by_image.costs, shard[1]) == shard[0]).tolist()]
 
     def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
         """Matched records, unreadable records, and the rows of every matched instance of one image."""

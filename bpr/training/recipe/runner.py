@@ -16,7 +16,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from bpr.errors import BPRError
-from bpr.refinement.sharing.launchers import name_first_host, place
+from bpr.refinement.sharing.launchers import launched_rank, set_torch_variables
 from bpr.training.checkpoints import check_resumable, read_state_dict
 from bpr.training.network.segmentor import read_config
 from bpr.training.registry import OPTIM_WRAPPERS
@@ -117,10 +117,10 @@ def join_processes(cfg: Config, launcher: str) -> None:
     Raises:
         BPRError: the launcher did not start this process, or the address of the first process is not known.
     """
-    place(launcher)
+    launched_rank(launcher)  # raises where the launcher did not start this process
     cfg.launcher = launcher
     if not torch.cuda.is_available():
-        name_first_host(launcher)
+        set_torch_variables(launcher)
         torch.distributed.init_process_group("gloo")
         cfg.sync_bn = None  # torch synchronises BatchNorm on GPUs only: every process keeps statistics of its own
         cfg.model_wrapper_cfg = {
