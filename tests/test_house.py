@@ -15,6 +15,7 @@ PACKAGE = "bpr itself"
 """``bpr/__init__.py``: the few names that a user imports, above all that they are made of."""
 FLOORS = {
     "errors": 0,
+    "version": 0,
     "limits": 1,
     "configs": 1,
     "compiled": 1,

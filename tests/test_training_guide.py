@@ -16,6 +16,7 @@ from bpr.cli.main import main
 from bpr.geometry.rle import encode_mask
 from bpr.scenes import paint_scene
 from tests.conftest import ROOT
+from tests.scripts import run_tool
 
 GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL))
@@ -47,6 +48,8 @@ def own_data(folder: Path) -> None:
 def run_at_toy_size(words: list[str]) -> int:
     """One command of the guide; a training stops after two iterations, and its last checkpoint is called so."""
     toy = [word.replace("iter_3000", "iter_2") for word in words[1:]]
+    if words[0] == "python":
+        return run_tool(Path(toy[0]).stem, toy[1:])
     if toy[0] == "train":
         toy += [*([] if "--cfg-options" in toy else ["--cfg-options"]), *TOY]
     return main(toy)
