@@ -10,22 +10,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bpr.cli.main import Parser
 from bpr.cli.numbers import at_least
 from bpr.cli.options import import_training
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.script import run_script
 from bpr.errors import BPRError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     config = "config that the checkpoints were trained with; the norms are measured on its training data"
-    parser.add_argument("config", help=config)
-    parser.add_argument("checkpoints", nargs="+", help=".pth files of training, two or more")
+    parser.add_argument("config", type=InputName, help=config)
+    parser.add_argument("checkpoints", type=InputPath, nargs="+", help=".pth files of training, two or more")
     batches = "batches of training data for the norms (default: %(default)s)"
     parser.add_argument("--batches", type=at_least(1), default=100, help=batches)
-    parser.add_argument("--out", required=True, help=".pth file to write: tensors and nothing else")
+    parser.add_argument("--out", type=OutputPath, required=True, help=".pth file to write: tensors and nothing else")
     return run_script(parser, run, argv)
 
 

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bpr.cli.main import Parser
 from bpr.cli.options import import_training
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.script import run_script
 from bpr.errors import BPRError
 
@@ -18,13 +20,11 @@ MOST_NAMES_SHOWN = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", help="config of the same network")
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=InputName, help="config of the same network")
     checkpoint = ".pth file with the weights, or an exported .onnx; nothing in it is executed"
-    parser.add_argument("checkpoint", help=checkpoint)
-    parser.add_argument("--out", required=True, help=".pth file to write: tensors and nothing else")
+    parser.add_argument("checkpoint", type=InputPath, help=checkpoint)
+    parser.add_argument("--out", type=OutputPath, required=True, help=".pth file to write: tensors and nothing else")
     partial = "write the tensors that fit even if not all do, to start a training from (load_from)"
     parser.add_argument("--partial", action="store_true", help=partial)
     return run_script(parser, run, argv)

@@ -11,23 +11,23 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bpr.cli.main import Parser
 from bpr.cli.numbers import at_least
 from bpr.cli.options import import_training, versions_of
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.script import run_script
 
 PACKAGES = ("bpr", "onnx", "onnxruntime")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", help="a model's name, or a .onnx file of bpr export")
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=InputName, help="a model's name, or a .onnx file of bpr export")
     results = "COCO results JSON to cut patches from; not the one that the model is measured on"
-    parser.add_argument("--results", required=True, help=results)
-    parser.add_argument("--ann", required=True, help="COCO annotation file that lists its images")
-    parser.add_argument("--img-dir", required=True, help="folder of the images")
-    parser.add_argument("--out", required=True, help="ONNX file to write")
+    parser.add_argument("--results", type=InputPath, required=True, help=results)
+    parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file that lists its images")
+    parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
+    parser.add_argument("--out", type=OutputPath, required=True, help="ONNX file to write")
     patches = "patches to calibrate on (default: %(default)s)"
     parser.add_argument("--patches", type=at_least(1), default=256, metavar="N", help=patches)
     seed = "seed of the draw of the patches (default: %(default)s)"

@@ -9,18 +9,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from bpr.cli.main import Parser
 from bpr.cli.numbers import at_least
 from bpr.cli.options import print_problems
+from bpr.cli.paths import InputPath, OutputPath
 from bpr.cli.script import run_script
 from bpr.training.data.synthetic_masks import WAYS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("ann", help="COCO annotation file")
-    parser.add_argument("--out", required=True, help="COCO results JSON to write")
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ann", type=InputPath, help="COCO annotation file")
+    parser.add_argument("--out", type=OutputPath, required=True, help="COCO results JSON to write")
     parser.add_argument("--copies", type=at_least(1), default=1, help="coarse masks per annotated instance")
     way = "how the masks are made coarse (default: %(default)s, which draws one of the others for every mask)"
     parser.add_argument("--way", choices=WAYS, default="mixed", help=way)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bpr.backends.gates import passed
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.refinement.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ TORCH_PREDICTOR = "bpr.training.torch_predictor:MMSegPredictor"
 """Named, and imported only when it is used: refining knows nothing else of training."""
 ORT = (("onnxruntime",), "pip install onnxruntime")
 ORT_GPU = (("onnxruntime",), "pip install onnxruntime-gpu in the place of onnxruntime")
-OPENVINO = (("openvino",), "pip install 'bpr[openvino]'")
-TORCH = (("torch", "mmseg"), "pip install 'bpr[train]'")
+OPENVINO = (("openvino",), install_hint("openvino"))
+TORCH = (("torch", "mmseg"), install_hint("train"))
 BACKENDS = {
     backend.name: backend
     for backend in (

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import at_least
-from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
+from bpr.cli.options import add_workers, progress_bar, versions_of
+from bpr.cli.paths import InputName, InputPath, OutputPath
+from bpr.evaluation.case import PROTOCOLS
 
 if TYPE_CHECKING:
     from bpr.evaluation.inputs import Detections, Document
     from bpr.io.images import ImageFinder
     from bpr.report.analyses.gallery import Gallery
 
-HELP = "the paper's analyses: upper bound, scatter, failures, patches, images, schemes, timing"
 EXAMPLE = "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.json"
 
 
@@ -36,17 +37,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add_truth(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument("results", help="COCO results JSON")
-    parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
-    parser.add_argument("--img-dir", required=True, help="folder of the images")
-    parser.add_argument("--out", required=True, metavar=out.upper(), help=f"{out} to write")
-    if out == "json":
-        parser.set_defaults(beside=_beside)
+    parser.add_argument("results", type=InputPath, help="COCO results JSON")
+    parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
+    parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
+    kind = NumbersPath if out == "json" else OutputPath
+    parser.add_argument("--out", type=kind, required=True, metavar=out.upper(), help=f"{out} to write")
 
 
-def _beside(args: argparse.Namespace) -> list[Path]:
-    """What may be written beside ``--out``: the numbers, their table and their picture."""
-    return [Path(args.out).with_suffix(suffix) for suffix in (".json", ".md", ".png")] if Path(args.out).name else []
+class NumbersPath(OutputPath):
+    """A file of numbers; a table and a picture of the same name are written beside it."""
+
+    def written(self) -> list[Path]:
+        path = Path(self)
+        return [path.with_suffix(suffix) for suffix in (".json", ".md", ".png")] if path.name else [path]
 
 
 def _add_bound(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +67,9 @@ def _reach(text: str) -> int | None:
 def _add_pair(out: str, count: int | None = None) -> Callable[[argparse.ArgumentParser], None]:
     def add(parser: argparse.ArgumentParser) -> None:
         _add_truth(parser, out)
-        parser.add_argument("--before", required=True, metavar="COARSE", help="the results JSON that was refined")
+        parser.add_argument(
+            "--before", type=InputPath, required=True, metavar="COARSE", help="the results JSON that was refined"
+        )
         if count:
             parser.add_argument("--count", type=at_least(1), default=count, help="how many are drawn (default: %(default)s)")
 
@@ -78,7 +83,9 @@ def _add_patches(parser: argparse.ArgumentParser) -> None:
 
 def _add_timing(parser: argparse.ArgumentParser) -> None:
     _add_truth(parser, "json")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)")
+    parser.add_argument(
+        "--model", type=InputName, default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)"
+    )
     parser.add_argument("--limit", type=at_least(1), help="only the first N images")
 
 
@@ -89,12 +96,11 @@ def _add_schemes(parser: argparse.ArgumentParser) -> None:
 
 
 def bound(args: argparse.Namespace) -> None:
-    from bpr.evaluation.case import PROTOCOLS as RULES
     from bpr.report.analyses.upper_bound import markdown, upper_bounds
 
     coarse, document, images = _files(args, args.results)
     with progress_bar("bounding", len(coarse.records) * len(args.reach)) as advance:
-        before, bounds = upper_bounds(coarse, document, images, RULES[args.dataset], args.reach, args.workers, advance)
+        before, bounds = upper_bounds(coarse, document, images, PROTOCOLS[args.dataset], args.reach, args.workers, advance)
     _write(args, {"before": before, "bounds": [asdict(item) for item in bounds]}, markdown(before, bounds))
 
 

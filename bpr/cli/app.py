@@ -6,25 +6,30 @@ import argparse
 import importlib.util
 import sys
 
+from bpr.backends.presets import PRESETS
 from bpr.cli.numbers import at_least
-from bpr.cli.options import PRESETS
-from bpr.errors import BPRError
+from bpr.cli.paths import InputName
+from bpr.errors import BPRError, install_hint
 
-HELP = "serve a page to try the refiner: a photo, a mask from a file or drawn by hand, before and after"
 EXAMPLE = "bpr app --port 7860"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and share of patches, in the place of --model")
-    parser.add_argument("--model", help="model name, .onnx or .pth file, or identity (default: starter)")
+    parser.add_argument(
+        "--model", type=InputName, help="model name, .onnx or .pth file, or identity (default: starter)"
+    )
     parser.add_argument("--port", type=int, default=7860, help="0: any that is free (default: %(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; any but this machine's own opens the page to others")
+    parser.add_argument(
+        "--host", type=str, default="127.0.0.1",
+        help="address to listen on; any but this machine's own opens the page to others",
+    )
     parser.add_argument("--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)")
 
 
 def run(args: argparse.Namespace) -> int:
     if importlib.util.find_spec("flask") is None:
-        raise BPRError("the page needs the [app] extra: pip install 'bpr[app]' (Flask is missing)")
+        raise BPRError(f"the page needs the [app] extra: {install_hint('app')} (Flask is missing)")
     from bpr.app.server import is_local, listen, make_app
     from bpr.app.work import MOST_PIXELS
     from bpr.backends import DEFAULT_MODEL, load_refiner

@@ -12,21 +12,26 @@ import numpy as np
 
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import at_least
+from bpr.cli.paths import InputName, OutputPath
 
 if TYPE_CHECKING:
     from bpr.geometry.masks import BoxMask
     from bpr.refinement.refiner import Refiner
     from bpr.scenes import Scene
 
-HELP = "refine painted scenes, print before and after, draw them"
 EXAMPLE = "bpr demo --out demo_output"
 SCENES = 4
 TOLERANCE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", default="demo_output", help="folder of the pictures (default: %(default)s)")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="a model's name, or a .onnx or .pth file (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=OutputPath, default="demo_output", help="folder of the pictures (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--model", type=InputName, default=DEFAULT_MODEL,
+        help="a model's name, or a .onnx or .pth file (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="first scene (default: %(default)s)")
 
 

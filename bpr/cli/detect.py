@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import finite
 from bpr.cli.options import add_refine_options, import_detection, progress_bar, refine_options
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.errors import BadImage, BPRError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from bpr.formats.coco import Record
     from bpr.integrations.mmdetection.live import DetectedImage
 
-HELP = "detect with a model of MMDetection and refine its masks"
 EXAMPLE = (
     "bpr detect photo.jpg --det-config mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py "
     "--det-weights mask_rcnn.pth --out detected"
@@ -27,19 +27,19 @@ EXAMPLE = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files, or folders of them")
+    parser.add_argument("images", type=InputPath, nargs="+", metavar="IMAGE", help="image files, or folders of them")
     config = "config of the detector: a file, or mmdet::FOLDER/NAME.py"
-    parser.add_argument("--det-config", required=True, help=config)
+    parser.add_argument("--det-config", type=InputPath, required=True, help=config)
     weights = "checkpoint of the detector; only tensors are read from it"
-    parser.add_argument("--det-weights", required=True, help=weights)
+    parser.add_argument("--det-weights", type=InputPath, required=True, help=weights)
     ann = "COCO file with the ids of images and categories (default: file stems for images, 1, 2, ... for categories)"
-    parser.add_argument("--ann", help=ann)
+    parser.add_argument("--ann", type=InputPath, help=ann)
     score = "leave out detections of a lower score (default: %(default)s)"
     parser.add_argument("--min-score", type=finite, default=0.3, metavar="S", help=score)
     model = "refiner: model name, .onnx or .pth file, identity (default: %(default)s)"
-    parser.add_argument("--model", default=DEFAULT_MODEL, help=model)
-    parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
-    parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument("--model", type=InputName, default=DEFAULT_MODEL, help=model)
+    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
+    parser.add_argument("--out", type=OutputPath, required=True, help="folder to write")
     add_refine_options(parser)
 
 

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpr.cli.options import METRICS, PROTOCOLS, versions_of
+from bpr.cli.options import versions_of
+from bpr.cli.paths import InputPath, OutputPath
+from bpr.evaluation.case import PROTOCOLS
+from bpr.evaluation.metrics import METRICS
 
 if TYPE_CHECKING:
     from bpr.evaluation.summary import Side, Summary
 
-HELP = "score masks against ground truth, before and after refinement"
 EXAMPLE = "bpr eval refined.segm.json --ann instances.json --before results.segm.json --out summary.json --markdown summary.md"
 PACKAGES = ("bpr", "numpy", "pycocotools", "opencv-python-headless", "faster-coco-eval", "cityscapesscripts", "lvis")
 PLAIN_WIDTH = 160
@@ -21,15 +23,25 @@ PLAIN_WIDTH = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", help="what to score: COCO results JSON, a Cityscapes folder, panoptic JSON")
-    parser.add_argument("--ann", required=True, help="ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON")
-    parser.add_argument("--before", metavar="COARSE", help="the masks before refinement: adds the change of every number")
+    parser.add_argument(
+        "results", type=InputPath, help="what to score: COCO results JSON, a Cityscapes folder, panoptic JSON"
+    )
+    parser.add_argument(
+        "--ann", type=InputPath, required=True,
+        help="ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON",
+    )
+    parser.add_argument(
+        "--before", type=InputPath, metavar="COARSE",
+        help="the masks before refinement: adds the change of every number",
+    )
     parser.add_argument("--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"of {', '.join(METRICS)} (default: the usual ones)")
     parser.add_argument("--dataset", choices=PROTOCOLS, help="whose rules COCO's numbers follow: band of Boundary AP, labels")
     parser.add_argument("--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals")
-    parser.add_argument("--out", metavar="JSON", help="write the numbers to this file too")
-    parser.add_argument("--markdown", metavar="FILE", help="write the tables to this file too")
-    parser.add_argument("--save-per-instance", metavar="CSV", help="write one line per matched pair; needs --before")
+    parser.add_argument("--out", type=OutputPath, metavar="JSON", help="write the numbers to this file too")
+    parser.add_argument("--markdown", type=OutputPath, metavar="FILE", help="write the tables to this file too")
+    parser.add_argument(
+        "--save-per-instance", type=OutputPath, metavar="CSV", help="write one line per matched pair; needs --before"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from bpr.cli.options import import_training, versions_of
+from bpr.cli.paths import InputName, InputPath, OutputPath
 
-HELP = "export a trained checkpoint to ONNX, ready to refine without torch"
 EXAMPLE = "bpr export CONFIG.py work_dirs/run/iter_4500.pth --out model.onnx"
 PACKAGES = ("bpr", "torch", "mmengine", "mmsegmentation", "onnx", "onnxscript")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="config that the checkpoint was trained with")
-    parser.add_argument("checkpoint", help=".pth file of training")
-    parser.add_argument("--trained-on", metavar="TEXT", help="a note on the training data, stored in the file")
-    parser.add_argument("--out", required=True, help="ONNX file to write")
+    parser.add_argument("config", type=InputName, help="config that the checkpoint was trained with")
+    parser.add_argument("checkpoint", type=InputPath, help=".pth file of training")
+    parser.add_argument("--trained-on", type=str, metavar="TEXT", help="a note on the training data, stored in the file")
+    parser.add_argument("--out", type=OutputPath, required=True, help="ONNX file to write")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,17 +6,17 @@ import argparse
 from pathlib import Path
 
 from bpr.cli.options import add_patch_options, add_workers, patch_options
+from bpr.cli.paths import InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, shard_of
 
-HELP = "cut training patches out of detections matched to ground truth"
 EXAMPLE = "bpr extract-patches results.segm.json --ann instances.json --img-dir images --out data/patches/train"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", help="COCO results JSON of a detector")
-    parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
-    parser.add_argument("--img-dir", required=True, help="folder of the images")
-    parser.add_argument("--out", required=True, help="folder of the new patch store")
+    parser.add_argument("results", type=InputPath, help="COCO results JSON of a detector")
+    parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
+    parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
+    parser.add_argument("--out", type=OutputPath, required=True, help="folder of the new patch store")
     add_patch_options(parser)
     add_workers(parser)
     add_sharing(parser)

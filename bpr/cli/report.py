@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from bpr.cli.numbers import at_least
 from bpr.cli.options import add_workers, print_problems, progress_bar
+from bpr.cli.paths import InputPath, OutputPath
+from bpr.formats.registry import FORMATS
 
 if TYPE_CHECKING:
     from bpr.evaluation.inputs import Document
@@ -16,19 +18,23 @@ if TYPE_CHECKING:
     from bpr.io.images import ImageFinder
     from bpr.report.html.collect import Collection
 
-HELP = "write an HTML report of what refining changed: numbers, plots, every mask before and after"
 EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from bpr.formats.registry import FORMATS
-
-    parser.add_argument("results", help="the refined masks: a JSON file, a PNG or a folder of any format")
-    parser.add_argument("--before", metavar="COARSE", required=True, help="the masks that were refined")
+    parser.add_argument(
+        "results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format"
+    )
+    parser.add_argument("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
     parser.add_argument("--format", choices=FORMATS, help="format of both (default: what their content says)")
-    parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
-    parser.add_argument("--ann", help="COCO annotation file with the ground truth; without it the report cannot say better or worse")
-    parser.add_argument("--out", default="report", help="folder to write (default: %(default)s)")
+    parser.add_argument(
+        "--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)"
+    )
+    parser.add_argument(
+        "--ann", type=InputPath,
+        help="COCO annotation file with the ground truth; without it the report cannot say better or worse",
+    )
+    parser.add_argument("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
     parser.add_argument("--most", type=at_least(1), default=2000, metavar="N", help="the N masks that changed most (default: %(default)s)")
     add_workers(parser)
 
@@ -71,7 +77,6 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
 def _scored(source: Source) -> list[Record]:
     """The records; in a format that allows records without a score, these are certain."""
     from bpr.formats.convert import CERTAIN
-    from bpr.formats.registry import FORMATS
 
     certain = FORMATS[source.format].certain_without_score
     return [{"score": CERTAIN, **record} if certain else record for record in source.records]

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.evaluation.measured import NOTHING
 from bpr.evaluation.old_numpy import old_numpy
 from bpr.formats.cityscapes import ListedMask, list_files, read_list, stem_of, truth_files
@@ -56,7 +56,7 @@ def _package() -> Any:
     try:
         return importlib.import_module("cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling")
     except ImportError as error:
-        raise BPRError("metric cityscapes-ap: expected the cityscapesscripts package, got none; pip install 'bpr[cityscapes]'") from error
+        raise BPRError(f"metric cityscapes-ap: expected the cityscapesscripts package, got none; {install_hint('cityscapes')}") from error
 
 
 def _everywhere() -> dict[str, Any]:

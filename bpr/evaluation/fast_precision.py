@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.evaluation.average_precision import coco_index, numbers, silently
 from bpr.evaluation.inputs import Document
 from bpr.formats.coco import Record
@@ -35,4 +35,4 @@ def _package() -> Any:
     try:
         return importlib.import_module("faster_coco_eval")
     except ImportError as error:
-        raise BPRError("--fast: expected the faster-coco-eval package, got none; pip install 'bpr[fast-eval]'") from error
+        raise BPRError(f"--fast: expected the faster-coco-eval package, got none; {install_hint('fast-eval')}") from error

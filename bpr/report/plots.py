@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.io.files import atomic_open
 
 BETTER, WORSE, SAME = "#1f9e8a", "#d1495b", "#9aa0a6"
@@ -47,7 +47,7 @@ def import_pyplot() -> Any:
     try:
         import matplotlib
     except ImportError as error:
-        raise BPRError("plots need matplotlib, got none; pip install 'bpr[report]'") from error
+        raise BPRError(f"plots need matplotlib, got none; {install_hint('report')}") from error
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import runpy
 from functools import lru_cache
@@ -62,7 +63,7 @@ def options(command: str) -> set[str]:
     parsers = subparsers.choices or {}
     parts = [dict(parsers)[command]]
     for action in parts[0]._actions:
-        parts += (action.choices or {}).values() if isinstance(action.choices, dict) else []
+        parts += action.choices.values() if isinstance(action, argparse._SubParsersAction) else []
     return {option for part in parts for option in part._option_string_actions}
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpr.cli import options
 from bpr.cli.main import main
 from bpr.evaluation import metrics
-from bpr.evaluation.case import PROTOCOLS, Case
+from bpr.evaluation.case import Case
 from bpr.evaluation.fits import FitTable, crop_around
 from bpr.evaluation.inputs import check_detections
 from bpr.evaluation.measured import Fixed, Ratios, interval
@@ -32,11 +31,6 @@ TWO = document(truth(square(5, 5), area=100), truth(square(30, 20), image_id=2, 
 
 def numbers(name: str, case: Case) -> dict[str, float]:
     return {key: item.value for key, item in METRICS[name].measure(case).items()}
-
-
-def test_the_names_of_the_command_are_the_registrys() -> None:
-    assert set(options.METRICS) == set(METRICS)
-    assert tuple(PROTOCOLS) == options.PROTOCOLS
 
 
 def test_matched_by_hand() -> None:

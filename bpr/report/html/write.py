@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BadImage, BPRError
+from bpr.errors import BadImage, BPRError, install_hint
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.pipeline import ordered_map
@@ -25,7 +25,7 @@ def check_installed() -> None:
     """Raise a BPRError when a library that only reports need is missing."""
     missing = [name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None]
     if missing:
-        raise BPRError(f"a report needs the [report] extra: pip install 'bpr[report]' ({', '.join(missing)} missing)")
+        raise BPRError(f"a report needs the [report] extra: {install_hint('report')} ({', '.join(missing)} missing)")
 
 
 def write_report(

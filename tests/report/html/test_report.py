@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.evaluation.inputs import Detections
 from bpr.formats.convert import convert
 from bpr.geometry.rle import decode_mask
@@ -238,4 +238,4 @@ def test_a_missing_library_is_one_line(made: MadeSet, monkeypatch: pytest.Monkey
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "jinja2" else real(name, *rest))
     assert main(["report", str(made.after), "--before", str(made.before), "--out", str(made.folder / "none")]) == 1
-    assert capsys.readouterr().err == "bpr report: a report needs the [report] extra: pip install 'bpr[report]' (Jinja2 missing)\n"
+    assert capsys.readouterr().err == f"bpr report: a report needs the [report] extra: {install_hint('report')} (Jinja2 missing)\n"

@@ -1,4 +1,4 @@
-"""What a training that cannot be says, in one line: the rows of docs/errors.md, heading Training."""
+"""A training that cannot start ends with one line that says why."""
 
 from __future__ import annotations
 
@@ -87,10 +87,3 @@ def test_a_place_that_the_config_does_not_have(tmp_path: Path, option: str) -> N
 @pytest.mark.skipif(torch.cuda.is_available(), reason="what a machine without a GPU says")
 def test_float16_needs_a_gpu(said: Said) -> None:
     assert said(more=("--amp", "fp16")) == "--amp fp16: expected a GPU, got none; --amp bf16 trains without one"
-
-
-def test_every_row_of_the_table_names_its_test() -> None:
-    section = (ROOT / "docs/errors.md").read_text(encoding="utf-8").split("## Training\n")[1].split("\n## ")[0]
-    named = set(re.findall(r"`(test_\w+)`", section))
-    assert named
-    assert named <= globals().keys()
