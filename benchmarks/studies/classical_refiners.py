@@ -13,24 +13,24 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from bpr.evaluation.inputs import check_detections
-from bpr.evaluation.matched_pairs import PairScores, check_aligned, compare, score_masks, score_records
 
-from benchmarks.inputs import Split
+from benchmarks.inputs import Split, changes_and_shares, means
 from benchmarks.measuring import markdown_table, provenance, script_parser, write_report
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
-from bpr.formats.coco import read_results
+from bpr.evaluation.comparison import check_aligned
+from bpr.evaluation.prepare import prepare_detections
+from bpr.formats.coco import Record, read_results
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask
+from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.images import read_image
 
 STEPS = range(-3, 4)
@@ -121,33 +121,23 @@ def methods() -> dict[str, Refine]:
     }
 
 
-class Bench:
-    """The matched pairs of the first images of a split, on which every method is measured."""
+def measure(split: Split, name: str, refine: Refine) -> dict[str, Any]:
+    """Refine the mask of every matched pair; only ``refine`` is timed."""
+    read_once = lru_cache(maxsize=1)(lambda image_id: read_image(split.images.path(image_id)))
+    after, seconds = list(split.records), 0.0
+    for pair in sorted(split.pairs, key=lambda pair: str(pair.image_id)):
+        record = split.records[pair.record]
+        image, mask = read_once(pair.image_id), decode_mask(record["segmentation"])
+        start = time.perf_counter()
+        refined = refine(image, mask) if mask.area else mask
+        seconds += time.perf_counter() - start
+        after[pair.record] = {**record, "segmentation": encode_mask(refined)}
+    return table_row(split, name, after, 1000 * seconds / len(split.pairs))
 
-    def __init__(self, split: Split, limit: int | None) -> None:
-        kept = {image["id"] for image in split.document["images"][:limit]}
-        self.pairs = [pair for pair in split.pairs if pair.image_id in kept]
-        if not self.pairs:
-            name = split.detections.name
-            raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
-        self.masks = [decode_mask(split.records[pair.record]["segmentation"]) for pair in self.pairs]
-        self.before = score_records(split.records, self.pairs)
-        self.image_of = lru_cache(maxsize=1)(lambda image_id: read_image(split.images.path(image_id)))
 
-    def measure(self, name: str, refine: Refine) -> dict[str, Any]:
-        """Refine every mask; only ``refine`` is timed."""
-        refined, seconds = list(self.masks), 0.0
-        for index in sorted(range(len(self.pairs)), key=lambda index: str(self.pairs[index].image_id)):
-            image, mask = self.image_of(self.pairs[index].image_id), self.masks[index]
-            start = time.perf_counter()
-            refined[index] = refine(image, mask) if mask.area else mask
-            seconds += time.perf_counter() - start
-        return self.row(name, score_masks(refined, self.pairs), 1000 * seconds / len(self.pairs))
-
-    def row(self, name: str, after: PairScores, milliseconds: float | None = None) -> dict[str, Any]:
-        """One row of the table; milliseconds per instance, None if the masks came from a file."""
-        comparison = asdict(compare(self.before, after, self.pairs))
-        return {"name": name, "comparison": comparison, "milliseconds": milliseconds}
+def table_row(split: Split, name: str, after: Sequence[Record], milliseconds: float | None = None) -> dict[str, Any]:
+    """One row of the table; milliseconds per instance, None if the masks came from a file."""
+    return {"name": name, "comparison": changes_and_shares(split.compare(after)), "milliseconds": milliseconds}
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -158,28 +148,31 @@ def cells(row: dict[str, Any]) -> list[str]:
     return [row["name"], *points, *parts, "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"]
 
 
-def markdown(rows: Sequence[dict[str, Any]], bench: Bench) -> str:
+def markdown(rows: Sequence[dict[str, Any]], split: Split) -> str:
     """The table, changes in points."""
-    values = zip(HEADER[1:4], bench.before.means().values(), strict=True)
-    means = ", ".join(f"{name} {100 * value:.2f}" for name, value in values)
-    images = len({pair.image_id for pair in bench.pairs})
-    note = f"{len(bench.pairs)} matched pairs in {images} images; before: {means}. Changes in points [95 % interval]."
+    values = zip(HEADER[1:4], means(split.coarse).values(), strict=True)
+    before = ", ".join(f"{name} {100 * value:.2f}" for name, value in values)
+    images = len({pair.image_id for pair in split.pairs})
+    note = f"{len(split.pairs)} matched pairs in {images} images; before: {before}. Changes in points [95 % interval]."
     return f"{note}\n\n{markdown_table(HEADER, map(cells, rows))}\n"
 
 
 def run(args: argparse.Namespace) -> None:
     split = Split.of("coarse", args.img_dir, args.ann, args.results)
-    bench = Bench(split, args.limit)
-    rows = [bench.measure(name, refine) for name, refine in methods().items()]
+    split = replace(split, document={**split.document, "images": split.document["images"][: args.limit]})
+    if not split.pairs:
+        name = split.detections.name
+        raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
+    rows = [measure(split, name, refine) for name, refine in methods().items()]
     steps = [row for row in rows if row["name"].startswith(STEP_NAME)]
     best = max(steps, key=lambda row: row["comparison"]["changes"]["boundary_f"]["mean"])
     rows.append({**best, "name": f"best {best['name']}"})
     if args.refined:
-        refined = check_detections(read_results(args.refined), split.document, str(args.refined))
+        refined = prepare_detections(read_results(args.refined), split.document, str(args.refined))
         check_aligned(split.detections, refined)
-        rows.append(bench.row(f"refined: {args.refined.name}", score_records(refined.records, bench.pairs)))
-    report = {"pairs": len(bench.pairs), "before": bench.before.means(), "methods": rows, "provenance": provenance()}
-    write_report(args.out, report, markdown(rows, bench))
+        rows.append(table_row(split, f"refined: {args.refined.name}", refined.records))
+    report = {"pairs": len(split.pairs), "before": means(split.coarse), "methods": rows, "provenance": provenance()}
+    write_report(args.out, report, markdown(rows, split))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bpr.evaluation.matched_pairs import score_records
-
-from benchmarks.inputs import Split, backends_of
+from benchmarks.inputs import Split, backends_of, means
 from benchmarks.measuring import dated_versions, script_parser, write_report
 from bpr.backends import load_predictor, model_file, named_models
 from bpr.backends.gates import record_beside, within_gate
@@ -39,7 +37,7 @@ class Refined:
 
 def refine(split: Split, predictor: Predictor) -> Refined:
     records, _ = split.refined(Refiner(predictor))
-    points = 100 * float(score_records(records, split.pairs).boundary_f.mean())
+    points = 100 * means(split.compare(records).refined)["boundary_f"]
     return Refined([records[index] for index in sorted({pair.record for pair in split.pairs})], points)
 
 
