@@ -6,7 +6,7 @@ Legend: N instances, H W frame.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import cycle, groupby, islice
 from pathlib import Path
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from bpr.evaluation.case import PROTOCOLS, Case
-from bpr.evaluation.inputs import Detections, check_annotations, check_detections
-from bpr.evaluation.matched_pairs import LEAST_SCORE, Pair
 
 from benchmarks.measuring import ROOT
 from bpr.backends import model_file, named_models
 from bpr.backends.registry import BACKENDS
+from bpr.evaluation.comparison import Comparison, Evaluation
+from bpr.evaluation.matching import PAIR_SCORE, Pair
+from bpr.evaluation.pair_metrics import PAIR_METRICS
+from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
 from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
@@ -32,7 +33,7 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
 if TYPE_CHECKING:
-    from bpr.training.patch_segmentor import PatchSegmentor
+    from bpr.training.network.segmentor import PatchSegmentor
 
 SHARED = ROOT.parent / "shared" / "data"
 """Where the data sets lie beside the checkout; scripts that need them all take the folder as their argument DATA."""
@@ -108,7 +109,7 @@ def coco_photos() -> list[Photo]:
     """The first images of COCO val, with the detections that a user would refine."""
     folder, annotations, detections = VAL["coco_val2017"]
     images = ImageFolder(SHARED / folder, read_annotations(SHARED / annotations)["images"])
-    records = [record for record in read_results(SHARED / detections) if record["score"] >= LEAST_SCORE]
+    records = [record for record in read_results(SHARED / detections) if record["score"] >= PAIR_SCORE]
     by_image = groupby(sorted(records, key=lambda record: record["image_id"]), lambda record: record["image_id"])
     return [Photo(images.path(image_id), list(chosen)) for image_id, chosen in islice(by_image, COCO_IMAGES)]
 
@@ -154,8 +155,8 @@ class Split:
 
     @classmethod
     def of(cls, name: str, images: Path, annotations: Path, results: Path) -> Split:
-        document = check_annotations(read_annotations(annotations), str(annotations))
-        detections = check_detections(read_results(results), document, str(results))
+        document = prepare_annotations(read_annotations(annotations), str(annotations))
+        detections = prepare_detections(read_results(results), document, str(results))
         return cls(name, detections, document, ImageFolder(images, document["images"]))
 
     @property
@@ -163,8 +164,8 @@ class Split:
         return self.detections.records
 
     @cached_property
-    def coarse(self) -> Case:
-        return Case(self.detections, self.document, PROTOCOLS["coco"])
+    def coarse(self) -> Evaluation:
+        return Evaluation(self.detections, self.document)
 
     @property
     def pairs(self) -> Sequence[Pair]:
@@ -174,10 +175,10 @@ class Split:
         """All records, and the number of patches used to refine those of the matched pairs.
 
         Args:
-            every: refine every record of a score of at least ``LEAST_SCORE``, matched or not.
+            every: refine every record of a score of at least ``PAIR_SCORE``, matched or not.
         """
         paired = {pair.record for pair in self.pairs}
-        scores = [record["score"] >= LEAST_SCORE for record in self.records]
+        scores = [record["score"] >= PAIR_SCORE for record in self.records]
         indices = [i for i, high in enumerate(scores) if i in paired or (every and high)]
         found, report = refine_records([self.records[i] for i in indices], self.images, refiner)
         after = list(self.records)
@@ -185,12 +186,26 @@ class Split:
             after[index] = record
         return after, report.patches
 
+    def evaluation(self, after: Sequence[Record]) -> Evaluation:
+        """Refined records at the matched pairs of the coarse ones."""
+        return Evaluation(Detections(list(after), self.name), self.document, coarse=self.coarse)
+
     def evaluated(self, after: Sequence[Record], precision: bool) -> dict[str, Any]:
         """The numbers of ``bpr eval`` for refined records: matched pairs, and AP if ``precision``."""
-        case = Case(Detections(list(after), self.name), self.document, PROTOCOLS["coco"], self.coarse)
         metrics = ("matched", "ap", "boundary-ap") if precision else ("matched",)
-        summary = evaluate({Case: case}, {Case: self.coarse}, metrics).to_dict()
+        summary = evaluate({Evaluation: self.evaluation(after)}, {Evaluation: self.coarse}, metrics).to_dict()
         return {"pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
+
+    def compared(self, after: Sequence[Record]) -> dict[str, Any]:
+        """Changes of the pair metrics with their intervals, and the shares of improved and harmed pairs."""
+        found = Comparison(self.coarse, self.evaluation(after))
+        changes = {name: asdict(change) for name, change in found.changes.items()}
+        return {"changes": changes, "shares": asdict(found.shares) if found.shares else None}
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of every pair metric for the coarse masks."""
+        return {metric.name: float(self.coarse.column(metric).mean()) for metric in PAIR_METRICS}
 
 
 def backends_of(model: str) -> list[str]:
@@ -201,8 +216,8 @@ def backends_of(model: str) -> list[str]:
 
 def exported_network(name: str) -> PatchSegmentor:
     """The network of a model in torch with the weights of its exported file, in eval mode, on the CPU."""
-    from bpr.training.exported import exported_state_dict
-    from bpr.training.loading import build_segmentor
+    from bpr.training.export.from_onnx import exported_state_dict
+    from bpr.training.network.segmentor import build_segmentor
 
     model = build_segmentor(ROOT / "configs" / CONFIGS[name])[1].eval()
     model.load_state_dict(exported_state_dict(model_file(name), model))

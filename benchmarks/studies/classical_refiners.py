@@ -13,24 +13,24 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from bpr.evaluation.inputs import check_detections
-from bpr.evaluation.matched_pairs import PairScores, check_aligned, compare, score_masks, score_records
 
 from benchmarks.inputs import Split
 from benchmarks.measuring import markdown_table, provenance, script_parser, write_report
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
-from bpr.formats.coco import read_results
+from bpr.evaluation.comparison import check_aligned
+from bpr.evaluation.prepare import prepare_detections
+from bpr.formats.coco import Record, read_results
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask
+from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.images import read_image
 
 STEPS = range(-3, 4)
@@ -126,28 +126,33 @@ class Bench:
 
     def __init__(self, split: Split, limit: int | None) -> None:
         kept = {image["id"] for image in split.document["images"][:limit]}
-        self.pairs = [pair for pair in split.pairs if pair.image_id in kept]
+        annotations = [one for one in split.document["annotations"] if one["image_id"] in kept]
+        images = [image for image in split.document["images"] if image["id"] in kept]
+        document = {**split.document, "images": images, "annotations": annotations}
+        self.kept = [index for index, record in enumerate(split.records) if record["image_id"] in kept]
+        records = [split.records[index] for index in self.kept]
+        self.split = replace(split, document=document, detections=replace(split.detections, records=records))
+        self.pairs = self.split.pairs
         if not self.pairs:
             name = split.detections.name
             raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
-        self.masks = [decode_mask(split.records[pair.record]["segmentation"]) for pair in self.pairs]
-        self.before = score_records(split.records, self.pairs)
         self.image_of = lru_cache(maxsize=1)(lambda image_id: read_image(split.images.path(image_id)))
 
     def measure(self, name: str, refine: Refine) -> dict[str, Any]:
         """Refine every mask; only ``refine`` is timed."""
-        refined, seconds = list(self.masks), 0.0
-        for index in sorted(range(len(self.pairs)), key=lambda index: str(self.pairs[index].image_id)):
-            image, mask = self.image_of(self.pairs[index].image_id), self.masks[index]
+        refined, seconds = list(self.split.records), 0.0
+        for pair in sorted(self.pairs, key=lambda pair: str(pair.image_id)):
+            image, record = self.image_of(pair.image_id), self.split.records[pair.record]
+            mask = decode_mask(record["segmentation"])
             start = time.perf_counter()
-            refined[index] = refine(image, mask) if mask.area else mask
+            found = refine(image, mask) if mask.area else mask
             seconds += time.perf_counter() - start
-        return self.row(name, score_masks(refined, self.pairs), 1000 * seconds / len(self.pairs))
+            refined[pair.record] = {**record, "segmentation": encode_mask(found)}
+        return self.row(name, refined, 1000 * seconds / len(self.pairs))
 
-    def row(self, name: str, after: PairScores, milliseconds: float | None = None) -> dict[str, Any]:
+    def row(self, name: str, after: Sequence[Record], milliseconds: float | None = None) -> dict[str, Any]:
         """One row of the table; milliseconds per instance, None if the masks came from a file."""
-        comparison = asdict(compare(self.before, after, self.pairs))
-        return {"name": name, "comparison": comparison, "milliseconds": milliseconds}
+        return {"name": name, "comparison": self.split.compared(after), "milliseconds": milliseconds}
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -160,7 +165,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 def markdown(rows: Sequence[dict[str, Any]], bench: Bench) -> str:
     """The table, changes in points."""
-    values = zip(HEADER[1:4], bench.before.means().values(), strict=True)
+    values = zip(HEADER[1:4], bench.split.means.values(), strict=True)
     means = ", ".join(f"{name} {100 * value:.2f}" for name, value in values)
     images = len({pair.image_id for pair in bench.pairs})
     note = f"{len(bench.pairs)} matched pairs in {images} images; before: {means}. Changes in points [95 % interval]."
@@ -175,10 +180,11 @@ def run(args: argparse.Namespace) -> None:
     best = max(steps, key=lambda row: row["comparison"]["changes"]["boundary_f"]["mean"])
     rows.append({**best, "name": f"best {best['name']}"})
     if args.refined:
-        refined = check_detections(read_results(args.refined), split.document, str(args.refined))
+        refined = prepare_detections(read_results(args.refined), split.document, str(args.refined))
         check_aligned(split.detections, refined)
-        rows.append(bench.row(f"refined: {args.refined.name}", score_records(refined.records, bench.pairs)))
-    report = {"pairs": len(bench.pairs), "before": bench.before.means(), "methods": rows, "provenance": provenance()}
+        after = [refined.records[index] for index in bench.kept]
+        rows.append(bench.row(f"refined: {args.refined.name}", after))
+    report = {"pairs": len(bench.pairs), "before": bench.split.means, "methods": rows, "provenance": provenance()}
     write_report(args.out, report, markdown(rows, bench))
 
 

@@ -38,8 +38,7 @@ from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.sharing.ranks import take_cores
 from bpr.report.analyses.timing import PAPER, time_stages
-from bpr.training.complexity import multiply_adds
-from bpr.training.loading import build_segmentor
+from bpr.training.network.segmentor import build_segmentor, count_multiply_adds
 from bpr.training.torch_predictor import GraphedPredictor, SegmentorPredictor
 
 NETWORKS = (
@@ -96,7 +95,7 @@ def measure(name: str, load: Workload, device: str, most: dict[str, float]) -> d
     predictor = graphed(name, device, BATCH)
     model, spec = predictor.model, predictor.spec
     eager = SegmentorPredictor(model, spec, predictor.recommended, BATCH, bf16=True)
-    work = 2 * multiply_adds(build_segmentor(ROOT / "configs" / f"bpr_{name}.py")[1])  # counted on the CPU
+    work = 2 * count_multiply_adds(build_segmentor(ROOT / "configs" / f"bpr_{name}.py")[1])  # counted on the CPU
     shape = (BATCH, spec.window, spec.window, spec.channels)
     patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])

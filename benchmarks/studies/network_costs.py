@@ -21,13 +21,12 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import bpr.training  # noqa: F401
 from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, script_parser, seconds_of, write_report
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.geometry.options import from_config
 from bpr.refinement.predictor import PatchBatch
-from bpr.training.complexity import multiply_adds, parameters
-from bpr.training.export import export_onnx
+from bpr.training.export.to_onnx import export_onnx
+from bpr.training.network.segmentor import count_multiply_adds, count_parameters
 from bpr.training.registry import MODELS
 
 BATCH = 32
@@ -59,8 +58,8 @@ def measure(cfg: Config, name: str, threads: int) -> dict[str, Any]:
         "network": name,
         "input_side": model.data_preprocessor.input_side,
         "inputs": spec.inputs,
-        "parameters": parameters(model),
-        "multiply_adds": multiply_adds(model),
+        "parameters": count_parameters(model),
+        "multiply_adds": count_multiply_adds(model),
         "torch": rate(by_torch),
         "onnx": rate(by_onnx),
         "difference": float(np.abs(by_torch(2) - by_onnx(2)).max()),

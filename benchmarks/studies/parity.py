@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bpr.evaluation.matched_pairs import score_records
-
 from benchmarks.inputs import Split, backends_of
 from benchmarks.measuring import dated_versions, script_parser, write_report
 from bpr.backends import load_predictor, model_file, named_models
 from bpr.backends.gates import record_beside, within_gate
 from bpr.backends.registry import BACKENDS
+from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.formats.coco import Record
 from bpr.io.files import read_json, sha256_of
 from bpr.refinement.predictor import Predictor
@@ -39,7 +38,8 @@ class Refined:
 
 def refine(split: Split, predictor: Predictor) -> Refined:
     records, _ = split.refined(Refiner(predictor))
-    points = 100 * float(score_records(records, split.pairs).boundary_f.mean())
+    boundary_f = next(metric for metric in PAIR_METRICS if metric.name == "boundary_f")
+    points = 100 * float(split.evaluation(records).column(boundary_f).mean())
     return Refined([records[index] for index in sorted({pair.record for pair in split.pairs})], points)
 
 

@@ -15,12 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bpr.evaluation.matched_pairs import LEAST_SCORE
-
 from benchmarks.inputs import Split, backends_of
 from benchmarks.measuring import RESULTS, Timing, in_turn, provenance, script_parser, write_report
 from bpr.backends import load_refiner
 from bpr.backends.presets import PRESETS
+from bpr.evaluation.matching import PAIR_SCORE
 from bpr.formats.coco import Record
 from bpr.refinement.outcome import RunReport
 from bpr.refinement.refiner import Refiner
@@ -35,7 +34,7 @@ LEAST_SHARE = 0.9
 
 
 def refine(split: Split, records: Sequence[Record], refiner: Refiner) -> tuple[list[Record], RunReport]:
-    return refine_records(records, split.images, refiner, min_score=LEAST_SCORE)
+    return refine_records(records, split.images, refiner, min_score=PAIR_SCORE)
 
 
 def refiners() -> dict[str, Refiner]:
@@ -51,14 +50,14 @@ def refiners() -> dict[str, Refiner]:
 
 def measure(data: Path, repeats: int) -> dict[str, Any]:
     split, named = Split.read(data, SET), refiners()
-    images = list(dict.fromkeys(record["image_id"] for record in split.records if record["score"] >= LEAST_SCORE))
+    images = list(dict.fromkeys(record["image_id"] for record in split.records if record["score"] >= PAIR_SCORE))
     timed = [record for record in split.records if record["image_id"] in images[:TIMED]]
     rows = [{"name": label, **quality(split, refiner)} for label, refiner in named.items()]
     spent = in_turn({label: partial(refine, split, timed, refiner) for label, refiner in named.items()}, repeats)
     rows = [{**row, "seconds": asdict(Timing.of(spent[row["name"]], per=TIMED))} for row in rows]
     rows.sort(key=lambda row: row["seconds"]["median"])
     gains = {row["name"]: row["gain"] for row in rows}
-    settings = {"set": SET, "images": len(images), "timed": TIMED, "least_score": LEAST_SCORE, "target": LEAST_SHARE}
+    settings = {"set": SET, "images": len(images), "timed": TIMED, "least_score": PAIR_SCORE, "target": LEAST_SHARE}
     kept = gains["preset fast"] / gains["preset accurate"]
     rows = [{**row, "front": is_on_front(row, rows)} for row in rows]
     return {**settings, "fast_keeps": kept, "provenance": provenance(), "rows": rows}

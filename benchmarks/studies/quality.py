@@ -14,11 +14,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bpr.evaluation.inputs import check_detections
-
 from benchmarks.inputs import HELD_OUT, VAL, Split
 from benchmarks.measuring import RESULTS, dated_versions, script_parser, write_report
 from bpr.backends import load_refiner, named_models
+from bpr.evaluation.prepare import prepare_detections
 from bpr.formats.coco import read_results
 from bpr.geometry.options import to_dict
 from bpr.refinement.refiner import Refiner
@@ -41,7 +40,7 @@ def on_split(split: Split, model: str, refiner: Refiner, precision: bool) -> dic
     """The numbers of ``bpr eval``; without ``precision`` only the records of the matched pairs are refined."""
     kept = Path("runs") / f"{split.name}.{model}.json"
     if precision and kept.is_file():
-        return split.evaluated(check_detections(read_results(kept), split.document, str(kept)).records, precision)
+        return split.evaluated(prepare_detections(read_results(kept), split.document, str(kept)).records, precision)
     after, patches = split.refined(refiner, every=precision)
     return {"patches": patches, **split.evaluated(after, precision)}
 

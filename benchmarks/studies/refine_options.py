@@ -10,15 +10,13 @@ and held_out_schemes.md.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from bpr.evaluation.matched_pairs import LEAST_SCORE, compare, score_records
 
 from benchmarks.inputs import HELD_OUT, VAL, Split
 from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser, write_report
 from bpr.backends import load_refiner, model_file
+from bpr.evaluation.matching import PAIR_SCORE
 from bpr.io.files import sha256_of
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
@@ -37,15 +35,14 @@ COLUMNS = (
 
 def measure(split: Split, refiner: Refiner) -> dict[str, Any]:
     """Refine, and score the matched pairs; seconds are wall time."""
-    refined, report = refine_records(split.records, split.images, refiner, min_score=LEAST_SCORE)
-    before, after = (score_records(records, split.pairs) for records in (split.records, refined))
+    refined, report = refine_records(split.records, split.images, refiner, min_score=PAIR_SCORE)
     totals = {
         "patches": report.patches,
         "seconds": report.clock.wall,
         "network": report.clock.seconds.get("forward", 0.0),
     }
     per_image = {name: total / max(report.images, 1) for name, total in totals.items()}
-    return {**per_image, "comparison": asdict(compare(before, after, split.pairs))}
+    return {**per_image, "comparison": split.compared(refined)}
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -84,8 +81,7 @@ def main() -> None:
         "split": args.split,
         "model": {"file": file.name, "sha256": sha256_of(file)[:16]},
     }
-    before = score_records(split.records, split.pairs).means()
-    report = {**settings, "pairs": len(split.pairs), "before": before, "rows": rows, "provenance": provenance()}
+    report = {**settings, "pairs": len(split.pairs), "before": split.means, "rows": rows, "provenance": provenance()}
     write_report(args.out, report, markdown(report))
 
 
