@@ -186,29 +186,26 @@ class Split:
             after[index] = record
         return after, report.patches
 
-    def compare(self, after: Sequence[Record]) -> Comparison:
-        """The coarse records and the refined ones."""
-        return Comparison(
-            self.coarse, Evaluation(Detections(list(after), self.name), self.document, coarse=self.coarse)
-        )
+    def evaluation(self, after: Sequence[Record]) -> Evaluation:
+        """Refined records at the matched pairs of the coarse ones."""
+        return Evaluation(Detections(list(after), self.name), self.document, coarse=self.coarse)
 
     def evaluated(self, after: Sequence[Record], precision: bool) -> dict[str, Any]:
         """The numbers of ``bpr eval`` for refined records: matched pairs, and AP if ``precision``."""
-        refined = self.compare(after).refined
         metrics = ("matched", "ap", "boundary-ap") if precision else ("matched",)
-        summary = evaluate({Evaluation: refined}, {Evaluation: self.coarse}, metrics).to_dict()
+        summary = evaluate({Evaluation: self.evaluation(after)}, {Evaluation: self.coarse}, metrics).to_dict()
         return {"pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
+
+    def compared(self, after: Sequence[Record]) -> dict[str, Any]:
+        """The mean change of every pair metric with its interval, and the shares of the pairs; there must be a pair."""
+        comparison = Comparison(self.coarse, self.evaluation(after))
+        changes = {name: asdict(change) for name, change in comparison.changes.items()}
+        return {"changes": changes, "shares": asdict(shares(comparison.gain))}
 
 
 def means(evaluation: Evaluation) -> dict[str, float]:
     """The mean over the matched pairs of every pair metric, by name; there must be a pair."""
     return {metric.name: float(evaluation.column(metric).mean()) for metric in PAIR_METRICS}
-
-
-def changes_and_shares(comparison: Comparison) -> dict[str, Any]:
-    """The mean change of every pair metric and the shares of the pairs, as plain values; there must be a pair."""
-    changes = {name: asdict(change) for name, change in comparison.changes.items()}
-    return {"changes": changes, "shares": asdict(shares(comparison.gain))}
 
 
 def backends_of(model: str) -> list[str]:

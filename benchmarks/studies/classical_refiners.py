@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.inputs import Split, changes_and_shares, means
+from benchmarks.inputs import Split, means
 from benchmarks.measuring import markdown_table, provenance, script_parser, write_report
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
@@ -137,7 +137,7 @@ def measure(split: Split, name: str, refine: Refine) -> dict[str, Any]:
 
 def table_row(split: Split, name: str, after: Sequence[Record], milliseconds: float | None = None) -> dict[str, Any]:
     """One row of the table; milliseconds per instance, None if the masks came from a file."""
-    return {"name": name, "comparison": changes_and_shares(split.compare(after)), "milliseconds": milliseconds}
+    return {"name": name, "comparison": split.compared(after), "milliseconds": milliseconds}
 
 
 def cells(row: dict[str, Any]) -> list[str]:

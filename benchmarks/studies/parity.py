@@ -37,7 +37,7 @@ class Refined:
 
 def refine(split: Split, predictor: Predictor) -> Refined:
     records, _ = split.refined(Refiner(predictor))
-    points = 100 * means(split.compare(records).refined)["boundary_f"]
+    points = 100 * means(split.evaluation(records))["boundary_f"]
     return Refined([records[index] for index in sorted({pair.record for pair in split.pairs})], points)
 
 

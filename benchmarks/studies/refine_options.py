@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inputs import HELD_OUT, VAL, Split, changes_and_shares, means
+from benchmarks.inputs import HELD_OUT, VAL, Split, means
 from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser, write_report
 from bpr.backends import load_refiner, model_file
 from bpr.evaluation.matching import PAIR_SCORE
@@ -42,7 +42,7 @@ def measure(split: Split, refiner: Refiner) -> dict[str, Any]:
         "network": report.clock.seconds.get("forward", 0.0),
     }
     per_image = {name: total / max(report.images, 1) for name, total in totals.items()}
-    return {**per_image, "comparison": changes_and_shares(split.compare(refined))}
+    return {**per_image, "comparison": split.compared(refined)}
 
 
 def cells(row: dict[str, Any]) -> list[str]:
