@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 VERSION = next(
-    line.split('"')[1] for line in Path("bpr/__init__.py").read_text().splitlines() if line.startswith("__version__")
+    line.split('"')[1] for line in Path("bpr/version.py").read_text().splitlines() if line.startswith("__version__")
 )
 
 TRAIN = [

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from bpr import __version__
 from bpr.backends import changed_options, load_refiner
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
@@ -37,6 +36,7 @@ from bpr.refinement.sharing.journal import JournalIndex
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun, check_complete
 from bpr.refinement.sharing.workers import Shard, Worker
+from bpr.version import __version__
 
 NOT_COMPARED = ("out", "workers", "strict")
 """Fields that do not change the result. All other fields must agree with those of a run that is resumed."""

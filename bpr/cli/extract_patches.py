@@ -1,4 +1,4 @@
-"""``bpr extract-patches``: detections and ground truth -> a patch store to train on."""
+"""``bpr extract-patches``: cuts a patch store to train on from detections and ground truth."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def run(args: argparse.Namespace) -> int:
     shard, out = shard_of(args), Path(args.out)
     document = read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
-    source = {
-        role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in (("results", args.results), ("annotations", args.ann))
-    }
+    files = {"results": args.results, "annotations": args.ann}
+    source = {role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in files.items()}
     inputs = read_results(args.results), GroundTruth(document), images, *patch_options(args)
     if shard != (1, 1):
         out = out / f"{shard[0]}-of-{shard[1]}"

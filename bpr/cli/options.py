@@ -94,7 +94,7 @@ def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
 def import_training() -> None:
     """Import the training code; a missing dependency is an error that says how to install it."""
     try:
-        import bpr.training  # noqa: F401
+        import bpr.training.network  # noqa: F401
     except ImportError as error:
         raise BPRError(f"this needs the [train] extra: {install_hint('train')} ({error.name} is missing)") from error
 

@@ -131,7 +131,7 @@ def test_the_stage_shows_what_is_wrong_where(desktop: Tab, report: Path) -> None
     page.keyboard.press("m")
     page.keyboard.press("m")
     # A busy machine paints later than it hears keys: the photograph is decoded, then two frames pass.
-    page.wait_for_function("document.querySelector('#modes [value=errors]').checked")
+    expect(page.get_by_role("radio", name="Errors")).to_be_checked()
     page.wait_for_load_state("networkidle")
     page.evaluate(
         "new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 300))"

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
-from bpr.training.data.image_dataset import ImagePatchDataset, TrainingInstance, balanced_weights, drawn_towards, load_instances
+from bpr.training.data.image_dataset import ImagePatchDataset, TrainingInstance, balanced_weights, load_instances, moved_towards
 from bpr.training.data.sampling import BalancedSampler, collate_instances
 from tests.conftest import SmallSet
 
@@ -73,13 +73,13 @@ def test_scale_jitter_resizes_image_masks_and_truth_alike(small_set: SmallSet, f
         assert bright[truth].mean() > 0.95  # the disks are the bright part of the noise, and the other disk may be near
 
 
-def test_a_mask_drawn_towards_the_truth_lies_between() -> None:
+def test_a_mask_moved_towards_the_truth_lies_between() -> None:
     coarse, truth = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
     coarse[5:35, 5:35] = truth[10:30, 10:30] = True
     masks = [BoxMask.from_frame(mask) for mask in (truth, coarse)]
-    assert drawn_towards(*masks, share=1.0).equals(masks[0])
-    assert drawn_towards(*masks, share=0.0).equals(masks[1])
-    between = drawn_towards(*masks, share=0.5).to_frame()
+    assert moved_towards(*masks, share=1.0).equals(masks[0])
+    assert moved_towards(*masks, share=0.0).equals(masks[1])
+    between = moved_towards(*masks, share=0.5).to_frame()
     assert (truth <= between).all()
     assert (between <= coarse).all()
     assert truth.sum() < between.sum() < coarse.sum()
