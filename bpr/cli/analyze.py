@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.numbers import at_least
-from bpr.cli.options import add_workers, progress_bar, versions_of
+from bpr.cli.options import progress_bar, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.evaluation.comparison import PROTOCOLS
 
@@ -23,6 +22,13 @@ EXAMPLE = (
     "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images "
     "--out failures.json"
 )
+
+MOST_PATCHES, MOST_IMAGES = 12, 8
+"""How many places of masks, and how many whole images, an analysis draws."""
+SCENE = 22
+"""The seed of the painted scene that shows the schemes."""
+TIMED_IMAGES = 20
+"""The first images of a data set, which are timed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,18 +61,14 @@ class NumbersPath(OutputPath):
         return [path.with_suffix(suffix) for suffix in (".json", ".md", ".png")] if path.name else [path]
 
 
-def _add_pair_of_files(out: str, count: int | None = None) -> Callable[[argparse.ArgumentParser], None]:
-    """Options of an analysis that compares two results files; ``count`` is the default number of pictures."""
+def _add_pair_of_files(out: str) -> Callable[[argparse.ArgumentParser], None]:
+    """Options of an analysis that compares two results files."""
 
     def add(parser: argparse.ArgumentParser) -> None:
         _add_files(parser, out)
         parser.add_argument(
             "--before", type=InputPath, required=True, metavar="COARSE", help="the results JSON that was refined"
         )
-        if count:
-            parser.add_argument(
-                "--count", type=at_least(1), default=count, help="how many are drawn (default: %(default)s)"
-            )
 
     return add
 
@@ -77,21 +79,10 @@ def _add_upper_bound(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help="pixels, or inf (default: 1 2 3 inf)"
     )
-    parser.add_argument(
-        "--dataset", choices=PROTOCOLS, default="coco", help="whose rules the numbers follow (default: %(default)s)"
-    )
-    add_workers(parser)
 
 
 def _reach(text: str) -> int | None:
     return None if text == "inf" else int(text)
-
-
-def _add_patches(parser: argparse.ArgumentParser) -> None:
-    _add_pair_of_files("png", 12)(parser)
-    parser.add_argument(
-        "--side", type=at_least(1), default=64, metavar="PX", help="side of a patch (default: %(default)s)"
-    )
 
 
 def _add_timing(parser: argparse.ArgumentParser) -> None:
@@ -99,22 +90,19 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=InputName, default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)"
     )
-    parser.add_argument("--limit", type=at_least(1), help="only the first N images")
 
 
 def _add_schemes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=OutputPath, default="schemes.png", help="picture to write (default: %(default)s)")
-    parser.add_argument("--seed", type=at_least(0), default=22, help="seed of the painted scene (default: %(default)s)")
 
 
 def upper_bound(args: argparse.Namespace) -> None:
+    from bpr.refinement.pipeline import DEFAULT_WORKERS
     from bpr.report.analyses.upper_bound import markdown, upper_bounds
 
     coarse, document, images = _read(args, args.results)
     with progress_bar("bounding", len(coarse.records) * len(args.reach)) as advance:
-        before, bounds = upper_bounds(
-            coarse, document, images, PROTOCOLS[args.dataset], args.reach, args.workers, advance
-        )
+        before, bounds = upper_bounds(coarse, document, images, PROTOCOLS["coco"], args.reach, DEFAULT_WORKERS, advance)
     _write(args, {"before": before, "bounds": [asdict(item) for item in bounds]}, markdown(before, bounds))
 
 
@@ -139,7 +127,7 @@ def failures(args: argparse.Namespace) -> None:
     from bpr.report.draw import write_image
 
     gallery = _gallery(args)
-    clearly, worst = harmed(gallery, CLEARLY), harmed(gallery)[: args.count]
+    clearly, worst = harmed(gallery, CLEARLY), harmed(gallery)[:MOST_PATCHES]
     reasons = count_reasons(gallery, clearly)
     if worst:
         write_image(Path(args.out).with_suffix(".png"), draw_failures(gallery, worst))
@@ -152,12 +140,13 @@ def failures(args: argparse.Namespace) -> None:
 
 
 def patches(args: argparse.Namespace) -> None:
+    from bpr.geometry.options import PatchSpec
     from bpr.report.analyses.sheets import draw_changed_patches
     from bpr.report.draw import write_image
 
     gallery = _gallery(args)
-    best = list(reversed(gallery.by_gain()))[: args.count]
-    write_image(args.out, draw_changed_patches(gallery, best, args.side))
+    best = list(reversed(gallery.by_gain()))[:MOST_PATCHES]
+    write_image(args.out, draw_changed_patches(gallery, best, PatchSpec().side))
     print(f"{len(best)} patches of the pairs that gained most -> {args.out}")
 
 
@@ -166,7 +155,7 @@ def pictures(args: argparse.Namespace) -> None:
     from bpr.report.analyses.sheets import draw_images
     from bpr.report.draw import write_image
 
-    for image_id, picture in draw_images(_gallery(args), args.count):
+    for image_id, picture in draw_images(_gallery(args), MOST_IMAGES):
         path = inside(args.out, f"{image_id}.png", "image_id")
         write_image(path, picture)
         print(f"before/after: {path}")
@@ -178,8 +167,8 @@ def schemes(args: argparse.Namespace) -> None:
     from bpr.report.schemes import draw_schemes
     from bpr.scenes import coarse_masks, paint_scene
 
-    scene = paint_scene(args.seed)
-    write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", args.seed)))
+    scene = paint_scene(SCENE)
+    write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", SCENE)))
     print(f"{len(scene.masks)} instances, {len(SCHEMES)} schemes -> {args.out}")
 
 
@@ -189,7 +178,7 @@ def timing(args: argparse.Namespace) -> None:
     from bpr.report.analyses.timing import markdown, time_stages
 
     coarse, document, images = _read(args, args.results)
-    ids = {image["id"] for image in document["images"][: args.limit]}
+    ids = {image["id"] for image in document["images"][:TIMED_IMAGES]}
     records = [record for record in coarse.records if record["image_id"] in ids]
     with progress_bar("timing", len(records)) as advance:
         found = time_stages(records, images, Refiner(load_predictor(args.model)), advance)
@@ -212,10 +201,10 @@ ANALYSES = {
     "scatter": Analysis(
         "IoU before against IoU after (figure S7), and gains by IoU before", _add_pair_of_files("json"), scatter
     ),
-    "failures": Analysis("the most harmed masks and why (figure S6)", _add_pair_of_files("json", 12), failures),
-    "patches": Analysis("patches before and after (figure S5)", _add_patches, patches),
+    "failures": Analysis("the most harmed masks and why (figure S6)", _add_pair_of_files("json"), failures),
+    "patches": Analysis("patches before and after (figure S5)", _add_pair_of_files("png"), patches),
     "images": Analysis(
-        "whole images before and after (figure S4), into a folder", _add_pair_of_files("folder", 8), pictures
+        "whole images before and after (figure S4), into a folder", _add_pair_of_files("folder"), pictures
     ),
     "schemes": Analysis("where the patches of each scheme lie on a painted scene (figure S1)", _add_schemes, schemes),
     "timing": Analysis("milliseconds per image of extraction, network, reassembly (section C)", _add_timing, timing),

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bpr.backends import DEFAULT_MODEL
-from bpr.cli.numbers import at_least
-from bpr.cli.paths import InputName, OutputPath
+from bpr.cli.paths import OutputPath
 
 if TYPE_CHECKING:
     from bpr.geometry.masks import BoxMask
@@ -31,25 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=OutputPath, default="demo_output", help="folder for the pictures (default: %(default)s)"
     )
-    parser.add_argument(
-        "--model",
-        type=InputName,
-        default=DEFAULT_MODEL,
-        help="a model's name, or a .onnx or .pth file (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="first scene (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     import bpr
     from bpr.scenes import coarse_masks, paint_scene, real_photograph
 
-    refiner, folder = bpr.load(args.model), Path(args.out)
+    refiner, folder = bpr.load(), Path(args.out)
     before, after = [], []
-    for index in range(SCENES):
-        seed = args.seed + index
+    for seed in range(SCENES):
         scene = paint_scene(seed)
-        coarse = coarse_masks(scene, "mask_head" if index % 2 == 0 else "prototype", seed)
+        coarse = coarse_masks(scene, "mask_head" if seed % 2 == 0 else "prototype", seed)
         refined = _refine_and_draw(folder / f"scene_{seed}.png", scene, coarse, refiner, scene.masks)
         before.append(_scores(coarse, scene.masks))
         after.append(_scores(refined, scene.masks))

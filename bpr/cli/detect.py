@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import finite
-from bpr.cli.options import add_refine_options, import_detection, progress_bar, refine_options
+from bpr.cli.options import import_detection, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.errors import BadImage, BPRError
 
@@ -38,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=finite, default=0.3, metavar="S", help=score)
     model = "refiner: model name, .onnx or .pth file, identity (default: %(default)s)"
     parser.add_argument("--model", type=InputName, default=DEFAULT_MODEL, help=model)
-    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--out", type=OutputPath, required=True, help="folder to write")
-    add_refine_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     check_replaceable(Path(args.out), "bpr detect")
     files, ids = _image_files(args.images), _Ids(args.ann)
-    refiner = load_refiner(args.model, args.config, **refine_options(args))
+    refiner = load_refiner(args.model)
     detector = LiveDetector(args.det_config, args.det_weights, refiner)
     category_ids, failed = ids.of_categories(detector.classes), 0
     detected: list[DetectedImage] = []

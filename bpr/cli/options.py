@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,68 +11,35 @@ from typing import Any
 
 import bpr
 from bpr.cli.numbers import at_least
-from bpr.cli.paths import InputName
-from bpr.configs import find_config
 from bpr.errors import BPRError, install_hint
-from bpr.geometry.options import PatchSpec, Placement, RefineOptions, command_options, from_config
+from bpr.geometry.options import command_options
 
 MOST_PROBLEMS_SHOWN = 10
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    threads = min(4, os.cpu_count() or 1)
+    from bpr.refinement.pipeline import DEFAULT_WORKERS
+
     parser.add_argument(
         "--workers",
         type=at_least(1),
-        default=threads,
+        default=DEFAULT_WORKERS,
         help="threads that read images and cut patches; results do not depend on their number",
     )
 
 
-def add_patch_options(parser: argparse.ArgumentParser) -> None:
-    """How training patches are cut: the numbers of a config, or single ones."""
-    parser.add_argument(
-        "--config", type=InputName, help="config whose refinement.patch and refinement.train give the numbers"
-    )
-    for owner in (PatchSpec, Placement):
-        _add_fields(parser, owner, "the config's, or {default}")
-
-
 def add_refine_options(parser: argparse.ArgumentParser) -> None:
     """The options to refine with; by default the model decides."""
-    _add_fields(parser, RefineOptions, "the model's")
-
-
-def _add_fields(parser: argparse.ArgumentParser, owner: type[PatchSpec | Placement], default: str) -> None:
-    for field in command_options(owner):
-        about, choices = field.metadata, field.metadata["choices"]
-        help = f"{about['help']} (default: {default.format(default=field.default)})"
-        kind = str if choices else int if field.type in ("int", "int | None") else float
-        shape = {"choices": list(choices)} if choices else {"metavar": about["metavar"]}
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, help=help, **shape)
+    for field in command_options():
+        help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))
+        shape = {"choices": list(choices)} if choices else {"metavar": metavar}
+        name = f"--{field.name.replace('_', '-')}"
+        parser.add_argument(name, type=type(field.default), help=f"{help} (default: the model's)", **shape)
 
 
 def refine_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options to refine with that were given; None for the others."""
-    return {field.name: getattr(args, field.name) for field in command_options(RefineOptions)}
-
-
-def patch_options(args: argparse.Namespace) -> tuple[PatchSpec, Placement]:
-    """How training patches are cut, as the config and the options say."""
-    try:
-        spec, options = _config_options(args.config) if args.config else (PatchSpec(), RefineOptions())
-        return (
-            spec.changed(**{field.name: getattr(args, field.name) for field in command_options(PatchSpec)}),
-            options.placement.changed(**{field.name: getattr(args, field.name) for field in command_options(Placement)}),
-        )
-    except ValueError as error:
-        raise BPRError(str(error)) from error
-
-
-def _config_options(config: str) -> tuple[PatchSpec, RefineOptions]:
-    from mmengine.config import Config
-
-    return from_config(Config.fromfile(find_config(config)).refinement, "train")
+    return {field.name: getattr(args, field.name) for field in command_options()}
 
 
 def versions_of(packages: Sequence[str]) -> dict[str, str | None]:

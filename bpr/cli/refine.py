@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
-from bpr.cli.numbers import at_least, finite
+from bpr.cli.numbers import finite
 from bpr.cli.options import add_refine_options, add_workers, print_problems, progress_bar, refine_options
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
@@ -46,9 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_refine_options(parser)
     parser.add_argument(
-        "--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary"
-    )
-    parser.add_argument(
         "--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
@@ -72,7 +69,6 @@ def run(args: argparse.Namespace) -> int:
         backend=args.backend,
         preset=args.preset,
         options=refine_options(args),
-        reach=args.reach,
         min_score=args.min_score,
         strict=args.strict,
         workers=args.workers,

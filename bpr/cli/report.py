@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpr.cli.numbers import at_least
-from bpr.cli.options import add_workers, print_problems, progress_bar
+from bpr.cli.options import print_problems, progress_bar
 from bpr.cli.paths import InputPath, OutputPath
 
 if TYPE_CHECKING:
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from bpr.report.html.collect import Collection
 
 EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
+
+MOST_SHOWN = 2000
+"""Masks that the page shows, those that changed most; tables and plots count all."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,19 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="COCO annotation file with the ground truth; without it the report shows changes, not gains",
     )
     parser.add_argument("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
-    parser.add_argument(
-        "--most",
-        type=at_least(1),
-        default=2000,
-        metavar="N",
-        help="show the N masks that changed most (default: %(default)s)",
-    )
-    add_workers(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_annotations
     from bpr.io.folders import check_replaceable
+    from bpr.refinement.pipeline import DEFAULT_WORKERS
     from bpr.report.html.write import check_installed, write_report
 
     check_installed()
@@ -60,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     collection, images = _collect(args, document)
     files = {"after": args.results, "before": args.before} | ({"truth": args.ann} if collection.comparison else {})
     names = {role: Path(path).name for role, path in files.items()}
-    count, shown = len(collection.instances), min(args.most, len(collection.instances))
+    count, shown = len(collection.instances), min(MOST_SHOWN, len(collection.instances))
     with progress_bar("cropping", shown) as advance:
-        problems = write_report(collection, images, args.out, names, args.most, args.workers, advance)
+        problems = write_report(collection, images, args.out, names, MOST_SHOWN, DEFAULT_WORKERS, advance)
     print_problems([*collection.problems, *problems])
     kind = "matched pairs" if collection.comparison else "masks (no ground truth: changes, not gains)"
     print(f"{count} {kind} of {collection.records} records, {shown} shown -> {Path(args.out) / 'index.html'}")

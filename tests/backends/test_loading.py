@@ -111,5 +111,5 @@ def test_an_option_of_another_type_or_range(option: str, value: Any, expected: s
 
 def test_an_option_beyond_its_range_in_a_run(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
-    assert main(["refine", *files, "--max-patches", "-5"]) == 1
-    assert capsys.readouterr().err == "bpr refine: max_patches: expected a whole number of 1 or more, got -5\n"
+    assert main(["refine", *files, "--keep", "5"]) == 1
+    assert capsys.readouterr().err == "bpr refine: keep: expected a share in (0, 1], got 5.0\n"

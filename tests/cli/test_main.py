@@ -83,7 +83,7 @@ FILES = ["refine", "results.json", "--out", "out.json"]
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["nonsense"], ["visualize"], ["refine"], ["demo", "--seed", "many"], ["analyze", "dreams"]),
+        *([], ["nonsense"], ["visualize"], ["refine"], ["app", "--port", "many"], ["analyze", "dreams"]),
         *([*FILES, "--pass", "2"], [*FILES, "--work", "2"], ["analyze", "schemes", "--se", "1"]),
         *([*FILES, "--workers", text] for text in ("0", "-1", "1.5", "two")),
         *([*FILES, "--min-score", text] for text in ("nan", "inf", "high")),

@@ -10,10 +10,9 @@ from bpr.cli.main import main
 @pytest.mark.parametrize(
     ("command", "least", "value"),
     [
-        (("demo", "--seed"), 0, "-1"),
-        (("demo", "--seed"), 0, "1.5"),
         (("app", "--max-pixels"), 1, "-1"),
-        (("report", "a.json", "--before", "b.json", "--out", "report", "--most"), 1, "0"),
+        (("app", "--max-pixels"), 1, "1.5"),
+        (("refine", "a.json", "--out", "b.json", "--workers"), 1, "0"),
     ],
 )
 def test_a_number_below_the_least_is_a_wrong_command_line(

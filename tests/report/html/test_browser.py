@@ -128,6 +128,7 @@ def test_a_session_without_a_mouse(desktop: Tab, report: Path) -> None:
 def test_the_stage_shows_what_is_wrong_where(desktop: Tab, report: Path) -> None:
     page = desktop.open(report, "harmed")
     page.locator(".card").first.click()
+    expect(page.locator("#viewer-place")).not_to_be_empty()  # keys pressed before the viewer opens go to the gallery
     page.keyboard.press("m")
     page.keyboard.press("m")
     # A busy machine paints later than it hears keys: the photograph is decoded, then two frames pass.
