@@ -32,7 +32,7 @@ analyse() { # SET IMAGES ANN
     done
     cp "runs/figures/$1/scatter.png" "docs/assets/scatter_$1.png" # points, no image
     bpr analyze upper-bound "$before" --ann "$3" --img-dir "$2" --out "$report.upper_bound.json"
-    bpr analyze timing "$before" --ann "$3" --img-dir "$2" --model hrnet-w18s --limit 20 --out "$report.timing.json"
+    bpr analyze timing "$before" --ann "$3" --img-dir "$2" --model hrnet-w18s --out "$report.timing.json"
 }
 python -m benchmarks.painted_set runs/demo
 refine runs/demo/coarse.segm.json runs/demo/images runs/demo/instances.json "runs/demo/$name.json"
