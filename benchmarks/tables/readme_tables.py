@@ -8,6 +8,7 @@ A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,14 @@ def missed_targets() -> str:
 
 
 def refine_options() -> str:
-    """One row per option of refining: its name, what it is by default, and its help text."""
+    """One row per option of refining: its name in Python and in ``bpr refine``, its default, and its help text."""
+    offered = {option.name for option in command_options()}
     rows = [
-        f"| `{option.name}` | `{option.default}` | {option.metadata['help']} |" for option in command_options(RefineOptions)
+        f"| `{option.name}` | {f'`--{option.name}`' if option.name in offered else ''} | `{option.default}` "
+        f"| {option.metadata['help']} |"
+        for option in fields(RefineOptions)
     ]
-    return "\n".join(["| option | default | meaning |", "|---|---|---|", *rows])
+    return "\n".join(["| option | `bpr refine` | default | meaning |", "|---|---|---|---|", *rows])
 
 
 PAPERS_NETWORK = "hrnet-w18s"

@@ -340,7 +340,8 @@ def compare(
     """Compare two results files of the same detections.
 
     Args:
-        coarse, refined: prepared detections.
+        coarse: the prepared detections before refining.
+        refined: those after it.
         document: prepared annotations.
 
     Raises:
