@@ -19,7 +19,6 @@ from bpr.backends import changed_options, load_refiner
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_images
-from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.recognise import open_source
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
@@ -240,6 +239,8 @@ class RefineJob:
             return load_refiner(self.model, self.config, self.backend, self.preset, **self.options)
         if not document or not document["annotations"]:
             raise BPRError("--model oracle: expected the ground truth in --ann, got none")
+        from bpr.evaluation.matching import GroundTruth  # loads pycocotools, which only the oracle needs
+
         matches = enumerate(GroundTruth(document).matches(records))
         oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None}, self.reach)
         return Refiner(oracle, changed_options(oracle.recommended, self.options))

@@ -29,14 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    from bpr.evaluation.inputs import check_annotations, unlisted
+    from bpr.evaluation.prepare import prepare_annotations, unlisted
     from bpr.formats.coco import read_annotations
     from bpr.io.files import check_writable, write_json
     from bpr.training.data.synthetic_masks import synthesize
 
     check_writable(args.out)
     document = read_annotations(args.ann)
-    checked = check_annotations(document, args.ann)
+    checked = prepare_annotations(document, args.ann)
     records = synthesize(checked, args.copies, args.seed, args.way)
     write_json(args.out, records)
     print_problems(unlisted(document["annotations"], document, "annotations"))

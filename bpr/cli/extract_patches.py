@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from bpr.evaluation.matching import GroundTruth
     from bpr.formats.coco import read_annotations, read_results
-    from bpr.formats.ground_truth import GroundTruth
     from bpr.io.files import sha256_of
     from bpr.io.images import ImageFolder
     from bpr.training.data.extraction import extract_patches

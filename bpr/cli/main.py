@@ -22,7 +22,7 @@ GROUPS = {
         "convert": "write masks in another format",
         "demo": "refine painted scenes, print before and after, draw them",
         "app": "serve a page to try the refiner on a photo and a mask",
-        "report": "write an HTML report of what refining changed",
+        "report": "write an HTML report of what refinement changed",
     },
     "measure": {
         "eval": "score masks against ground truth, before and after",

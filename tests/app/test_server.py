@@ -29,7 +29,7 @@ from bpr.io.png import Palette, decode_labels, encode_png
 from tests.conftest import ROOT
 
 pytest.importorskip("flask", reason="the page of bpr app needs Flask (the [app] extra)")
-from bpr.app.server import MOST_BYTES, OWN, SCRIPTS, STYLES, listen, make_app
+from bpr.app.server import ASSETS, MOST_BYTES, SCRIPTS, STYLES, listen, make_app
 from bpr.app.work import MOST_PIXELS as DEFAULT_PIXELS
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def test_wrong_files_are_refused_with_one_line(client: FlaskClient, case: str) -
     assert answer["error"] == line
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Host": "elsewhere.example"}])
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Host": "elsewhere.example"}]
+)
 def test_pages_of_others_and_false_names_are_refused(client: FlaskClient, headers: dict[str, str]) -> None:
     code, answer = ask(client, pair(), **headers)
     assert code == 403
@@ -183,7 +185,7 @@ def test_the_page_loads_from_nowhere_else(client: FlaskClient) -> None:
     for name in names:
         assert client.get(f"/{name}").status_code == 200
     assert client.get("/assets/server.py").status_code == client.get("/assets/../server.py").status_code == 404
-    for path in OWN.iterdir():
+    for path in ASSETS.iterdir():
         assert not re.search(r"https?://|@import|url\(|innerHTML", path.read_text(encoding="utf-8")), path
 
 
@@ -210,7 +212,9 @@ def test_a_taken_port_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) ->
     assert main(["app", "--model", "identity", "--port", str(server.port)]) == 1
     server.server_close()
     assert capsys.readouterr().err == f"bpr app: {line}\n"
-    with pytest.raises(BPRError, match=r"expected to listen on 203\.0\.113\.1:0, got: .*; choose another --port or --host"):
+    with pytest.raises(
+        BPRError, match=r"expected to listen on 203\.0\.113\.1:0, got: .*; choose another --port or --host"
+    ):
         listen(make_app(bpr.load("identity"), "identity"), "203.0.113.1", 0)
 
 
@@ -225,7 +229,9 @@ def test_the_command_serves_until_it_is_interrupted() -> None:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, preexec_fn=heed_interrupts, **pipes) as running:
         assert running.stdout
-        said = re.fullmatch(r"identity is ready: open (http://127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", running.stdout.readline())
+        said = re.fullmatch(
+            r"identity is ready: open (http://127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", running.stdout.readline()
+        )
         assert said
         with urllib.request.urlopen(said[1]) as page:
             assert b"Better boundaries" in page.read()
@@ -253,6 +259,8 @@ def test_the_limits_are_those_that_are_written(capsys: pytest.CaptureFixture[str
 
 def test_without_flask_the_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "flask" else found(name, *more))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "flask" else found(name, *more)
+    )
     assert main(["app"]) == 1
     assert capsys.readouterr().err == f"bpr app: the page needs the [app] extra: {install_hint('app')} (Flask is missing)\n"

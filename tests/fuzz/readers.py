@@ -21,9 +21,9 @@ import numpy as np
 import bpr
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import LONGEST_LINE, BPRError
+from bpr.evaluation.matching import GroundTruth
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import AnnotationFile, check_annotations, read_images
-from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadImage, BadMask
+from bpr.evaluation.matching import GroundTruth
 from bpr.formats.coco import Record
-from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, crop_window

@@ -21,8 +21,8 @@ from mmcv.transforms import Compose
 from torch.utils.data import Dataset
 
 from bpr.errors import BPRError
+from bpr.evaluation.matching import GroundTruth, mask_iou
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.ground_truth import GroundTruth, mask_iou
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.boxes import enclosing, grow, squares_inside
 from bpr.geometry.coarse_grid import signed_distance

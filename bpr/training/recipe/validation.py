@@ -18,29 +18,17 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from bpr.errors import BPRError
-from bpr.evaluation.inputs import check_annotations, check_detections
-from bpr.evaluation.matched_pairs import (
-    BOUNDARY_RATIO,
-    METRICS,
-    TOLERANCE,
-    Pair,
-    PairScores,
-    match_pairs,
-    score_masks,
-    score_records,
-    shares,
-)
+from bpr.evaluation.comparison import PROTOCOLS, Evaluation, shares
+from bpr.evaluation.pair_metrics import PAIR_METRICS
+from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.options import from_config
-from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 from bpr.training.network.segmentor import PatchSegmentor
 from bpr.training.registry import LOOPS
 from bpr.training.torch_predictor import SegmentorPredictor
-
-LABELS = dict(zip(METRICS, ("IoU", f"BoundaryIoU@{BOUNDARY_RATIO}", f"F@{TOLERANCE}px"), strict=True))
 
 
 @LOOPS.register_module()
@@ -79,13 +67,13 @@ class RefinementValLoop(BaseLoop):
         # in configs, because this loop reads whole images and scores whole masks. MMEngine's log takes the length of
         # the loop's dataloader, so the list of image ids stands for it.
         document = read_annotations(annotations)
-        check_annotations(document, annotations)
+        prepared = prepare_annotations(document, annotations)
         ids = _spread([image["id"] for image in document["images"]], max_images)
         super().__init__(runner, ids)
         self.finder = ImageFolder(images, document["images"])
-        self.records, self.pairs = _matched(read_results(results), document, set(ids), min_score, results)
-        _check_images(self.finder, self.pairs)
-        self.before = score_records(self.records, self.pairs)
+        self.coarse = _matched(read_results(results), prepared, set(ids), min_score, results)
+        _check_images(self.finder, self.coarse)
+        self.before = self.coarse.scores(self.coarse.pairs)
         self.workers = workers
 
     def run(self) -> dict[str, float]:
@@ -104,26 +92,25 @@ class RefinementValLoop(BaseLoop):
             broadcast(buffer)
         return Refiner(SegmentorPredictor(model.eval(), *from_config(self.runner.cfg.refinement, "test")))
 
-    def _refined_scores(self, refiner: Refiner) -> PairScores:
-        """Scores of all pairs; every process refines its share of the images and receives the others' scores."""
+    def _refined_scores(self, refiner: Refiner) -> np.ndarray:
+        """(N, metrics) of all pairs; every process refines its share of the images and receives the others' scores."""
         rank, processes = get_dist_info()
         images = set(self.dataloader[rank::processes])
-        rows = [row for row, pair in enumerate(self.pairs) if pair.image_id in images]
-        scores = torch.zeros(len(self.pairs), len(METRICS), dtype=torch.float64)
-        scores[rows] = torch.from_numpy(self._scores_of([self.pairs[row] for row in rows], refiner))
-        all_reduce(scores)
-        return PairScores(*scores.numpy().T)
-
-    def _scores_of(self, pairs: Sequence[Pair], refiner: Refiner) -> np.ndarray:
-        """(N, metrics) float64."""
-        indices = sorted({pair.record for pair in pairs})
-        records = [self.records[index] for index in indices]
-        refined, report = refine_records(records, self.finder, refiner, self.workers)
+        pairs = self.coarse.pairs
+        rows = [row for row, pair in enumerate(pairs) if pair.image_id in images]
+        indices = sorted({pairs[row].record for row in rows})
+        coarse = [self.coarse.records[index] for index in indices]
+        refined, report = refine_records(coarse, self.finder, refiner, self.workers)
         if report.problems:
             raise BPRError(f"validation: {report.problems[0]}; it would count as unchanged")
-        masks = {index: record["segmentation"] for index, record in zip(indices, refined, strict=True)}
-        scores = score_masks((decode_mask(masks[pair.record]) for pair in pairs), pairs)
-        return np.stack([getattr(scores, name) for name in METRICS], axis=1)
+        records = list(self.coarse.records)
+        for index, record in zip(indices, refined, strict=True):
+            records[index] = record
+        evaluation = Evaluation(Detections(records, "refined"), self.coarse.document, coarse=self.coarse)
+        scores = torch.zeros(self.before.shape, dtype=torch.float64)
+        scores[rows] = torch.from_numpy(evaluation.scores([pairs[row] for row in rows]))
+        all_reduce(scores)
+        return scores.numpy()
 
 
 def _spread(items: list[Any], most: int | None) -> list[Any]:
@@ -137,34 +124,27 @@ def _spread(items: list[Any], most: int | None) -> list[Any]:
     return [items[index * len(items) // most] for index in range(most)]
 
 
-def _matched(
-    records: Sequence[Record], document: dict[str, Any], ids: set[Any], min_score: float, name: str
-) -> tuple[list[Record], list[Pair]]:
-    """The valid detections in the images ``ids``, and the pairs that they form with the annotations."""
+def _matched(records: Sequence[Record], document: dict[str, Any], ids: set[Any], min_score: float, name: str) -> Evaluation:
+    """The detections in the images ``ids``, which match some of their annotations."""
     part = {**document, "annotations": [a for a in document["annotations"] if a["image_id"] in ids]}
-    detections = check_detections([r for r in records if r["image_id"] in ids], document, name)
+    detections = prepare_detections([r for r in records if r["image_id"] in ids], document, name)
     kept = [record for record in detections.records if record["score"] >= min_score]
-    pairs = match_pairs(kept, part)
-    if not pairs:
-        raise BPRError(
-            f"{name}: expected detections that match annotations in {len(ids)} images, got none; nothing to validate on"
-        )
-    return kept, pairs
+    coarse = Evaluation(Detections(kept, name), part)
+    if not coarse.pairs:
+        raise BPRError(f"{name}: expected detections that match annotations in {len(ids)} images, got none; nothing to validate on")
+    return coarse
 
 
-def _check_images(finder: ImageFolder, pairs: Sequence[Pair]) -> None:
-    """Raise a BPRError for a missing image now, before the first iteration, and not at the first validation."""
-    for image_id in {pair.image_id: None for pair in pairs}:
-        path = finder.path(image_id)
-        if not path.is_file():
-            raise BPRError(f"{path}: no such image; expected image {image_id!r} of the held-out set there")
+def _check_images(finder: ImageFolder, coarse: Evaluation) -> None:
+    """Fail before the first iteration and not at the first validation."""
+    for image_id in {pair.image_id: None for pair in coarse.pairs}:
+        if not finder.path(image_id).is_file():
+            raise BPRError(f"{finder.path(image_id)}: no such image; expected image {image_id!r} of the held-out set there")
 
 
-def _metrics(before: PairScores, after: PairScores) -> dict[str, float]:
+def _metrics(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
     metrics: dict[str, float] = {}
-    old, new = before.means(), after.means()
-    for name, label in LABELS.items():
-        metrics[f"{label}/before"] = old[name]
-        metrics[f"{label}/after"] = new[name]
-        metrics[f"{label}/change"] = new[name] - old[name]
-    return metrics | {f"pairs/{name}": share for name, share in vars(shares(after.iou - before.iou)).items()}
+    for metric, old, new in zip(PAIR_METRICS, before.mean(axis=0).tolist(), after.mean(axis=0).tolist(), strict=True):
+        label = metric.label.format(ratio=PROTOCOLS["coco"].ratio)
+        metrics |= {f"{label}/before": old, f"{label}/after": new, f"{label}/change": new - old}
+    return metrics | {f"pairs/{name}": share for name, share in vars(shares(after[:, 0] - before[:, 0])).items()}

@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("mmdet")
 
 import torch
+from bpr.formats.ground_truth import GroundTruth
 from mmdet.datasets import CocoDataset
 from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
@@ -23,7 +24,6 @@ from mmengine.structures import InstanceData
 import bpr
 from bpr.cli.main import main
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_window
