@@ -217,7 +217,7 @@ def backends_of(model: str) -> list[str]:
 def exported_network(name: str) -> PatchSegmentor:
     """The network of a model in torch with the weights of its exported file, in eval mode, on the CPU."""
     from bpr.training.export.from_onnx import exported_state_dict
-    from bpr.training.network import build_segmentor
+    from bpr.training.network.segmentor import build_segmentor
 
     model = build_segmentor(ROOT / "configs" / CONFIGS[name])[1].eval()
     model.load_state_dict(exported_state_dict(model_file(name), model))

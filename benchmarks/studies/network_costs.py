@@ -21,6 +21,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+import bpr.training.network  # noqa: F401
 from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, script_parser, seconds_of, write_report
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.geometry.options import from_config

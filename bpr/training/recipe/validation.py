@@ -93,13 +93,14 @@ class RefinementValLoop(BaseLoop):
         return Refiner(SegmentorPredictor(model.eval(), *from_config(self.runner.cfg.refinement, "test")))
 
     def _refined_scores(self, refiner: Refiner) -> np.ndarray:
-        """(N, metrics) of all pairs; every process refines the images of its own and receives the others' scores."""
+        """(N, metrics) of all pairs; every process refines its share of the images and receives the others' scores."""
         rank, processes = get_dist_info()
-        own_images = set(self.dataloader[rank::processes])
+        images = set(self.dataloader[rank::processes])
         pairs = self.coarse.pairs
-        rows = [row for row, pair in enumerate(pairs) if pair.image_id in own_images]
+        rows = [row for row, pair in enumerate(pairs) if pair.image_id in images]
         indices = sorted({pairs[row].record for row in rows})
-        refined, report = refine_records([self.coarse.records[index] for index in indices], self.finder, refiner, self.workers)
+        coarse = [self.coarse.records[index] for index in indices]
+        refined, report = refine_records(coarse, self.finder, refiner, self.workers)
         if report.problems:
             raise BPRError(f"validation: {report.problems[0]}; it would count as unchanged")
         records = list(self.coarse.records)
