@@ -37,6 +37,10 @@ class PatchSegmentor(EncoderDecoder):
         if self.pretrained:
             load_pretrained(self.backbone, self.pretrained)
 
+    def extract_feat(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The backbone's features and, last, the inputs, for heads that read them (:class:`~bpr.training.detail_head.DetailHead`)."""
+        return *super().extract_feat(inputs), inputs
+
     def probabilities(self, patches: torch.Tensor) -> torch.Tensor:
         """(K, S, S, C) uint8 patches -> (K, S, S) float32 P(foreground).
 

@@ -8,12 +8,13 @@ Legend: S window side, C channels of the scheme, H W frame of an image, h w a pl
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ from bpr.geometry.rle import decode_mask
 from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder, read_image
 from bpr.training.data.extraction import MATCH_IOU
+from bpr.training.data.makers import LARGEST_BIAS, coarse_mask, largest_bias, moved
 from bpr.training.data.patch_dataset import as_sample
 from bpr.training.data.synthetic_masks import coarsen
 from bpr.training.registry import DATASETS
@@ -40,6 +42,8 @@ SURROUNDINGS = 32
 """Pixels around an instance that are cut with it, beside what its patches reach."""
 TRIES = 4
 """Synthetic masks of one instance that may fail before its ground truth is taken."""
+REBIASED = 0.2
+"""Share of the real masks that are moved in or out, where all makers are imitated: not every detector errs outwards."""
 MOST_NAMED = 3
 """Missing images that an error names."""
 SIZE_LIMITS = (32**2, 96**2)
@@ -70,8 +74,8 @@ class ImagePatchDataset(Dataset):
     """Instances of COCO-style data sets; an item is a list of ``patches`` samples of one instance.
 
     Args:
-        sources: ``dict(ann, img_dir, results=[], share=1)`` each: an annotation file, the folder of its images, results
-            files of detectors on them, and how often the source is drawn relative to the others.
+        sources: ``dict(ann, img_dir, results=[], share=1, scale=scale)`` each: an annotation file, the folder of its images,
+            results files of detectors on them, how often the source is drawn relative to the others, and its own ``scale``.
         scheme: the config's scheme.
         pipeline: transforms of one patch, ended by ``bpr.PackPatch``.
         patches: patches cut per drawn instance.
@@ -80,6 +84,9 @@ class ImagePatchDataset(Dataset):
             teaches to leave good masks alone, and a second pass.
         scale: the place is resized by a factor between these two, log-uniform.
         cached_images: decoded images that every worker keeps.
+        synthetic: whose masks the synthetic ones imitate: ``detectors`` (masks rather too large), or ``all`` makers of
+            :mod:`bpr.training.data.makers`, biased towards neither side and at times right; with it some of the real masks
+            are moved in or out, too.
     """
 
     def __init__(
@@ -92,12 +99,15 @@ class ImagePatchDataset(Dataset):
         refined: float = 0.25,
         scale: tuple[float, float] = (0.7, 1.4),
         cached_images: int = 0,
+        synthetic: Literal["detectors", "all"] = "detectors",
     ) -> None:
-        self.scheme, self.patches, self.scale = PatchScheme.from_dict(scheme), patches, scale
-        self.real, self.refined = real, refined
-        parts = [(load_instances(**{k: v for k, v in source.items() if k != "share"}), source.get("share", 1.0)) for source in sources]
-        self.instances = [instance for instances, _ in parts for instance in instances]
-        self.weights = np.concatenate([share * balanced_weights(instances) for instances, share in parts])
+        self.scheme, self.patches = PatchScheme.from_dict(scheme), patches
+        self.real, self.refined, self.synthetic = real, refined, synthetic
+        parts = [load_instances(**{k: v for k, v in source.items() if k not in ("share", "scale")}) for source in sources]
+        self.instances = [instance for instances in parts for instance in instances]
+        self.scales = [source.get("scale", scale) for source, instances in zip(sources, parts, strict=True) for _ in instances]
+        shares = [source.get("share", 1.0) for source in sources]
+        self.weights = np.concatenate([share * balanced_weights(part) for part, share in zip(parts, shares, strict=True)])
         self.pipeline = Compose(pipeline)
         self.metainfo = {"classes": ("background", "foreground"), "palette": [[0, 0, 0], [255, 255, 255]]}
         self._read = lru_cache(cached_images)(read_image)
@@ -107,7 +117,7 @@ class ImagePatchDataset(Dataset):
 
     def __getitem__(self, index: int) -> list[dict[str, Any]]:
         rng = np.random.default_rng(np.random.randint(2**31))  # noqa: NPY002  (the seed that MMEngine gives every worker)
-        place = self._place(self.instances[index], rng)
+        place = self._place(self.instances[index], self.scales[index], rng)
         rows, columns = boundary_pixels(place.coarse)
         if not rows.size:  # a mask that fills its frame, or vanished, has no boundary to learn from
             return self[int(rng.integers(len(self)))]
@@ -118,24 +128,34 @@ class ImagePatchDataset(Dataset):
         targets = [crop_window(place.truth, box, self.scheme).astype(np.uint8) for box in boxes.tolist()]
         return [self.pipeline(as_sample(patch, target)) for patch, target in zip(patches, targets, strict=True)]
 
-    def _place(self, instance: TrainingInstance, rng: np.random.Generator) -> Place:
+    def _place(self, instance: TrainingInstance, scale: tuple[float, float], rng: np.random.Generator) -> Place:
         truth = decode_mask(instance.annotation["segmentation"], instance.frame)
         real = bool(instance.detections) and rng.random() < self.real
         coarse = truth
         if real:
             coarse = decode_mask(instance.detections[rng.integers(len(instance.detections))]["segmentation"], instance.frame)
-        factor = float(np.exp(rng.uniform(*np.log(self.scale))))
+        factor = float(np.exp(rng.uniform(*np.log(scale))))
         place = cut_place(self._read(instance.path), truth, coarse, round((self.scheme.window + SURROUNDINGS) / factor), factor)
-        coarse = place.coarse if real else _recognisable(place.truth, rng)
+        make = coarsen if self.synthetic == "detectors" else coarse_mask
+        coarse = place.coarse if real else _recognisable(place.truth, make, rng)
+        if real and self.synthetic == "all" and rng.random() < REBIASED:
+            coarse = _rebiased(coarse, rng)
         if rng.random() < self.refined:
             coarse = drawn_towards(place.truth, coarse, rng.uniform(0.5, 1.0))
         return Place(place.image, place.truth, coarse)
 
 
-def _recognisable(truth: BoxMask, rng: np.random.Generator) -> BoxMask:
+def _recognisable(truth: BoxMask, make: Callable[[BoxMask, np.random.Generator], BoxMask], rng: np.random.Generator) -> BoxMask:
     """A synthetic coarse mask that would have been matched to its object; the object itself where it is too small for any."""
-    candidates = (coarsen(truth, rng) for _ in range(TRIES))
+    candidates = (make(truth, rng) for _ in range(TRIES))
     return next((coarse for coarse in candidates if mask_iou([coarse], [truth])[0, 0] > MATCH_IOU), truth)
+
+
+def _rebiased(coarse: BoxMask, rng: np.random.Generator) -> BoxMask:
+    """A real mask with its boundary moved in or out."""
+    box = grow(coarse.box, math.ceil(LARGEST_BIAS), coarse.frame)
+    limit = largest_bias(coarse.pixels)
+    return BoxMask(moved(coarse.window(box), rng.uniform(-limit, limit)), box[0], box[1], coarse.frame).trimmed()
 
 
 def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) -> list[TrainingInstance]:
