@@ -9,4 +9,12 @@ from bpr.training.patch_segmentor import PatchSegmentor
 from bpr.training.preprocessor import PatchPreprocessor
 from bpr.training.validation import RefinementValLoop
 
-__all__ = ["Bf16OptimWrapper", "CalibrateNormHook", "DetailHead", "PatchPreprocessor", "PatchSegmentor", "PlainCheckpointHook", "RefinementValLoop"]
+__all__ = [
+    "Bf16OptimWrapper",
+    "CalibrateNormHook",
+    "DetailHead",
+    "PatchPreprocessor",
+    "PatchSegmentor",
+    "PlainCheckpointHook",
+    "RefinementValLoop",
+]

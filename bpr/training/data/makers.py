@@ -142,10 +142,8 @@ def warped(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     sigma, size = rng.uniform(8, 32), rng.uniform(0.3, 1) * min(LARGEST_BIAS, 0.5 * BIAS_OF_SIDE * _side(mask))
     rows, columns = np.indices(mask.shape, np.float32)
     fields = [_smooth_noise(mask.shape, sigma, rng) * size for _ in range(2)]
-    soft = cv2.remap(
-        mask.astype(np.float32), columns + fields[0], rows + fields[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return soft > 0.5
+    x, y = columns + fields[0], rows + fields[1]
+    return cv2.remap(mask.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) > 0.5
 
 
 def leaks_and_bites(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
