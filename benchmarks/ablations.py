@@ -29,7 +29,7 @@ RESULTS = Path("docs/results/ablations")
 def inputs(*names: str) -> list[str]:
     """Overrides that change what the network sees."""
     quoted = "[" + ",".join(f"'{name}'" for name in names) + "]"
-    places = ("refinement.scheme", "train_dataloader.dataset.scheme", "model.data_preprocessor")
+    places = ("refinement.patch", "train_dataloader.dataset.patch", "model.data_preprocessor")
     return [f"{place}.inputs={quoted}" for place in places]
 
 

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,16 @@ from benchmarks.demo_set import write_set
 from benchmarks.measuring import in_turn, provenance
 from benchmarks.ranks_by_hand import refine_words, start, wait
 from bpr.backends import load_predictor
-from bpr.cli.refine import write_result
 from bpr.formats.coco import read_annotations
 from bpr.formats.recognise import open_source
 from bpr.io.files import write_json
-from bpr.refinement.plan import plan_images
+from bpr.job import write_merged
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.refiner import Refiner
-from bpr.refinement.runner import refine_records
+from bpr.refinement.runner import refine_images, refine_records
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun
-from bpr.refinement.sharing.worklist import Share
+from bpr.refinement.sharing.workers import Shard
 
 SCENES, FEW_SCENES = 96, 12
 """Enough that loading is a small part of the ranks' time."""
@@ -73,10 +74,11 @@ def timed_journal(folder: Path, repeats: int) -> dict[str, list[float]]:
     def with_journal() -> None:
         source, images = opened()
         run = RunFolder(out)
-        shared = SharedRun(run, Share(), source.records, plan_images(source.records), images, refiner, threads=1, exclusive=False)
-        with run.joined(shared.worker, {"fingerprint": {}}, resume=False):
-            finished = shared.work(shared.done_before())
-            write_result(run, shared.plan, finished, source, shared.clock)
+        refine = partial(refine_images, source.records, images=images, refiner=refiner, workers=1)
+        shared = SharedRun(run, Shard(), group_by_image(source.records), refine)
+        with run.joined(shared.worker, {"fingerprint": {}, "job": {}}, resume=False):
+            journals = shared.work(shared.images_done_before())
+            write_merged(run, shared.by_image, journals, source, shared.clock)
 
     return in_turn({"without a journal": without, "with a journal": with_journal}, repeats, time.process_time)
 

@@ -6,70 +6,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bpr.geometry.scheme import Blend, Kind
+    from bpr.refinement.outcome import RunReport
     from bpr.refinement.refiner import Refiner
 
 __version__ = "0.2.0"
-__all__ = ["BPRError", "Refiner", "load"]
-DEFAULT_MODEL = "starter"
+__all__ = ["BPRError", "Refiner", "load", "refine_file"]
 
 
 def load(
     model: str | None = None,
     config: str | None = None,
     *,
-    scheme: Kind | None = None,
-    nms_iou: float | None = None,
-    blend: Blend | None = None,
-    caution: float | None = None,
-    wide: int | None = None,
-    passes: int | None = None,
-    withdrawn: float | None = None,
-    keep: float | None = None,
-    max_patches: int | None = None,
     backend: str = "auto",
     preset: str | None = None,
+    **options: Any,
 ) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
 
     Args:
         model: default: ``starter``.
         config: config of a ``.pth`` (default: the one beside it).
-        scheme: where to put patches: ``dense``, ``grid`` or ``instance`` (default: the model's).
-        nms_iou: suppress patches of larger IoU (default: the model's); a higher number means more patches.
-        blend: where patches overlap, the plain ``mean``, or ``centred``: a patch's middle counts more (default: the model's).
-        caution: change a pixel only where the network is surer than one half by so much, .1 say: harms fewer masks, and boundaries gain
-            a little less F (default: the model's).
-        wide: refine instances of at least ``wide**2`` pixels with patches of this side first; 0: not (default: the model's).
-        passes: look at a mask at most so many times (default: the model's).
-        withdrawn: look again only where the boundary has withdrawn so many pixels into the mask, and average with the first look;
-            0: refine the whole refined mask again (default: the model's).
-        keep: spend only this share of an image's patches, where the masks look worst; elsewhere they stay as they are.
-        max_patches: spend at most so many patches on an image.
-        backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model does.
-        preset: ``accurate``, ``balanced`` or ``fast``, in the place of model, config and backend (docs/speed.md).
+        backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model.
+        preset: ``accurate``, ``balanced`` or ``fast``, instead of model, config and backend (docs/speed.md).
+        options: ``scheme``, ``nms_iou``, ``blend``, ``caution``, ``keep``, ``max_patches``: the fields of
+            :class:`~bpr.geometry.options.RefineOptions`. By default the model decides.
 
     Raises:
         BPRError: no such model or backend, its file cannot be used, or an option is not possible.
     """
-    from bpr.refinement.refiner import Refiner
+    from bpr.backends import load_refiner
 
-    options = {"kind": scheme, "nms_iou": nms_iou, "blend": blend, "caution": caution, "wide": wide, "passes": passes}
-    options |= {"withdrawn": withdrawn, "keep": keep, "max_patches": max_patches}
-    if preset is None:
-        from bpr.backends import load_predictor
+    return load_refiner(model, config, backend, preset, **options)
 
-        return Refiner(load_predictor(model or DEFAULT_MODEL, config, backend, **options))
-    if model is not None or config is not None or backend != "auto":
-        from bpr.errors import BPRError
 
-        raise BPRError(f"preset {preset!r}: expected no model, config or backend beside it; it names its own")
-    from bpr.backends.presets import load_preset
+def refine_file(
+    results: str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    on_progress: Callable[[int], None] = lambda done: None,
+    **settings: Any,
+) -> RunReport:
+    """Refine a file or folder of masks into ``out``, in the same format: ``bpr refine`` as a function.
 
-    return Refiner(load_preset(preset, **options))
+    Args:
+        results: masks in COCO, LVIS, panoptic, Cityscapes or YOLO format, or label PNGs.
+        out: the file or folder to write.
+        resume: go on with an unfinished run of the same settings.
+        on_progress: called with the number of records that are done.
+        settings: fields of :class:`bpr.job.RefineJob` (``images``, ``ann``, ``model``, ``backend``, ``min_score``, ...)
+            and options of :func:`load` (``scheme``, ``blend``, ``caution``, ``keep``, ...).
+
+    Returns:
+        How many records were refined, which were not and why, and where the time went.
+
+    Raises:
+        BPRError: an input cannot be read, the output cannot be written, or an unfinished run is in the way.
+    """
+    from dataclasses import fields
+
+    from bpr.job import RefineJob
+
+    names = {field.name for field in fields(RefineJob)}
+    options = {name: settings.pop(name) for name in list(settings) if name not in names}
+    return RefineJob(results, out, **{"options": options, **settings}).run(resume=resume, on_progress=on_progress)
 
 
 def __getattr__(name: str) -> Any:

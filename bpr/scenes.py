@@ -1,4 +1,4 @@
-"""Painted scenes with exact ground truth, coarse masks as detectors give them, and one real photograph.
+"""Painted scenes with exact ground truth, coarse masks like those of detectors, and one real photograph.
 
 Legend: H W frame, MH MW fine canvas (M times the frame), polygons (n, 2) as x, y.
 """
@@ -15,69 +15,81 @@ import cv2
 import numpy as np
 
 from bpr.geometry.boxes import grow
+from bpr.geometry.coarse_grid import from_cells, signed_distance, to_cells
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.resampling import from_cells, signed_distance, to_cells
 from bpr.io.images import read_image
 
 CoarseKind = Literal["mask_head", "prototype"]
 
 FINE = 3
-"""Outlines are drawn on a canvas this many times larger: M, for anti-aliased edges and masks of exact coverage."""
+"""M: outlines are drawn on a canvas this many times larger, for anti-aliased edges and exact coverage of pixels."""
 LEAST_VISIBLE = 0.004
-"""Objects of which less than this share of the frame can be seen get no mask."""
+"""Objects whose visible part is smaller than this share of the frame get no mask."""
 MASK_HEAD_CELLS = 28
+"""Cells along a side of the box on which Mask R-CNN predicts a mask."""
 PROTOTYPE_CELLS = 160
+"""Cells along the longer side of the frame on which YOLO predicts masks."""
 OUTWARD_BIAS = (1.0, 2.0)
-"""Detectors' masks are systematically too large: pixels, lowest and highest."""
+"""The range, in pixels, by which coarse masks are grown: masks of detectors are systematically too large."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """An (H, W, 3) uint8 RGB ``image`` and the visible part of every object in it, farthest first."""
+    """An (H, W, 3) uint8 RGB ``image`` and the masks of the visible part of every object, farthest object first."""
 
     image: np.ndarray
     masks: list[BoxMask]
 
 
 def paint_scene(seed: int, frame: tuple[int, int] = (480, 640)) -> Scene:
-    """Five to eight objects over a background, in painter's order. Equal seeds give equal scenes."""
+    """Paint five to eight objects over a background, from back to front. Equal seeds give equal scenes.
+
+    Args:
+        frame: (H, W) of the image in pixels.
+    """
     rng = np.random.default_rng(seed)
     canvas = _texture(frame, _palette(rng), rng)
     owners = np.full((frame[0] * FINE, frame[1] * FINE), -1, np.int8)
     count = int(rng.integers(5, 9))
-    for index, place in enumerate(_places(count, rng)):
+    for index, centre in enumerate(_centres(count, rng)):
         size = float(rng.uniform(0.15, 0.27)) * min(frame)
         outline = _SHAPES[int(rng.integers(len(_SHAPES)))](rng)
-        inside = _filled(outline, size * FINE, place * owners.shape[::-1], float(rng.uniform(0, 2 * np.pi)), owners.shape)
+        angle = float(rng.uniform(0, 2 * np.pi))
+        inside = _filled(outline, size * FINE, centre * owners.shape[::-1], angle, owners.shape)
         canvas = _painted(canvas, _coverage(inside, frame), size, rng)
         owners[inside] = index
     coverages = (_coverage(owners == index, frame) for index in range(count))
     masks = [BoxMask.from_frame(coverage > 0.5) for coverage in coverages]
-    return Scene(_photographed(canvas, rng), [mask for mask in masks if mask.area > LEAST_VISIBLE * frame[0] * frame[1]])
+    least = LEAST_VISIBLE * frame[0] * frame[1]
+    return Scene(_photographed(canvas, rng), [mask for mask in masks if mask.area > least])
 
 
-def _places(count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, 2) centres as x, y shares of the frame: jittered cells of a 4x2 grid, so that objects touch but do not pile up."""
+def _centres(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, 2) centres of objects as x, y fractions of the frame.
+
+    They are jittered cells of a 4x2 grid, so that objects touch but do not pile up.
+    """
     cells = rng.permutation(8)[:count]
     centres = np.stack([(cells % 4 + 0.5) / 4, (cells // 4 + 0.5) / 2], axis=1)
     return centres + rng.uniform(-0.08, 0.08, (count, 2))
 
 
 def _coverage(inside: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32: the share of each pixel that a fine (MH, MW) mask fills."""
+    """(H, W) float32: the share of each pixel that a fine (MH, MW) mask covers."""
     return cv2.resize(inside.astype(np.float32), frame[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _photographed(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Softened by a lens, with sensor noise; (H, W, 3) uint8."""
+    """The (H, W, 3) uint8 image of a canvas, with the blur of a lens and the noise of a sensor."""
     image = cv2.GaussianBlur(canvas, (0, 0), 0.6)
     noise = rng.standard_normal(image.shape, np.float32)
     return np.clip(image + noise * (2.0 + 0.015 * image), 0, 255).astype(np.uint8)
 
 
-# Outlines, of about unit radius around the origin; an object is the union of its polygons.
+# Outlines.
 
 Outline = list[np.ndarray]
+"""Polygons of about unit radius around the origin, whose union is an object."""
 
 
 def _blob(rng: np.random.Generator) -> Outline:
@@ -85,22 +97,23 @@ def _blob(rng: np.random.Generator) -> Outline:
 
 
 def _leaf(rng: np.random.Generator) -> Outline:
-    """Lobes of one length, notched between them."""
+    """Lobes of equal length with notches between them."""
     lobes, angles = int(rng.integers(3, 8)), _angles()
     radius = 0.75 + rng.uniform(0.2, 0.35) * np.cos(lobes * angles) + 0.08 * np.cos(3 * lobes * angles)
     return [_polar(radius + 0.3 * _waves(rng, (1, 2, 3), 0.2))]
 
 
 def _ribbon(rng: np.random.Generator) -> Outline:
-    """Long, bent, swelling here and thinning there."""
+    """A long, bent band of varying width."""
     along = np.linspace(-1.4, 1.4, 120)
     bend = rng.uniform(-0.5, 0.5) * along**2 + rng.uniform(0.05, 0.25) * np.sin(along * rng.uniform(2, 4))
     half = (0.16 + 0.1 * np.sin(along * rng.uniform(1.5, 4) + rng.uniform(0, 6))) * np.sqrt(1 - (along / 1.42) ** 2)
-    return [np.concatenate([np.stack([along, bend - half], 1), np.stack([along, bend + half], 1)[::-1]])]
+    sides = np.stack([along, bend - half], 1), np.stack([along, bend + half], 1)
+    return [np.concatenate([sides[0], sides[1][::-1]])]
 
 
 def _creature(rng: np.random.Generator) -> Outline:
-    """A body with thin tapering limbs."""
+    """A body with thin, tapering limbs."""
     body = _polar(0.6 * (1 + _waves(rng, (2, 3, 4), 0.15)))
     limbs = int(rng.integers(3, 6))
     starts = 2 * np.pi * (np.arange(limbs) + rng.uniform(-0.2, 0.2, limbs)) / limbs
@@ -125,18 +138,21 @@ def _angles() -> np.ndarray:
 
 
 def _waves(rng: np.random.Generator, orders: tuple[int, ...], size: float) -> np.ndarray:
-    """(360,) a random Fourier series over the angle; higher orders are fainter."""
-    parts = [rng.normal(0, size / order**0.7) * np.cos(order * _angles() + rng.uniform(0, 2 * np.pi)) for order in orders]
-    return np.sum(parts, axis=0)
+    """(360,) values of a random Fourier series over the angle, with smaller amplitudes for higher orders."""
+    waves = []
+    for order in orders:
+        amplitude = rng.normal(0, size / order**0.7)
+        waves.append(amplitude * np.cos(order * _angles() + rng.uniform(0, 2 * np.pi)))
+    return np.sum(waves, axis=0)
 
 
 def _polar(radius: np.ndarray) -> np.ndarray:
     return np.maximum(radius, 0.15)[:, None] * np.stack([np.cos(_angles()), np.sin(_angles())], axis=1)
 
 
-def _filled(outline: Outline, size: float, centre: np.ndarray, turn: float, shape: tuple[int, int]) -> np.ndarray:
-    """(MH, MW) bool: the outline scaled to ``size`` pixels, turned by ``turn`` radians and moved to ``centre``."""
-    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+def _filled(outline: Outline, size: float, centre: np.ndarray, angle: float, shape: tuple[int, int]) -> np.ndarray:
+    """(MH, MW) bool: the outline scaled to ``size`` pixels, rotated by ``angle`` radians and moved to ``centre``."""
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     inside = np.zeros(shape, np.uint8)
     for polygon in outline:
         cv2.fillPoly(inside, [np.round(polygon @ rotation * size + centre).astype(np.int32)], 1)
@@ -147,7 +163,7 @@ def _filled(outline: Outline, size: float, centre: np.ndarray, turn: float, shap
 
 
 def _palette(rng: np.random.Generator) -> np.ndarray:
-    """(3, 3) RGB 0..255: a natural colour, a darker and a lighter relative."""
+    """(3, 3) RGB in 0..255: three related colours, from dark to light."""
     hue = rng.uniform(0, 360) + rng.normal(0, 18, 3)
     saturation = np.clip(rng.uniform(0.15, 0.7) + rng.normal(0, 0.1, 3), 0, 1)
     value = np.clip(rng.uniform(0.3, 0.85) * np.array([0.68, 1.0, 1.3]), 0, 1)
@@ -156,7 +172,7 @@ def _palette(rng: np.random.Generator) -> np.ndarray:
 
 
 def _texture(shape: tuple[int, int], palette: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(h, w, 3) float32: smooth noise of several scales under a gradient, walked along the palette."""
+    """(h, w, 3) float32 RGB: smooth noise of several scales on a gradient, coloured by the palette."""
     height, width = shape
     direction = rng.uniform(-1, 1, 2)
     rows, columns = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
@@ -171,14 +187,14 @@ def _texture(shape: tuple[int, int], palette: np.ndarray, rng: np.random.Generat
 
 
 def _noise(shape: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise of unit variance with about ``cells`` hills along the longer side."""
+    """(h, w) float32: smooth noise of unit variance with about ``cells`` hills along the longer side."""
     step = max(shape) / cells
     grid = rng.standard_normal((int(shape[0] / step) + 2, int(shape[1] / step) + 2)).astype(np.float32)
     return cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def _painted(canvas: np.ndarray, coverage: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    """The object's shadow cast on what lies behind, then the object, lit from the upper left."""
+    """The canvas with the object's shadow and, above it, the object, lit from the upper left."""
     shift = np.array([[1, 0, 0.06 * size], [0, 1, 0.09 * size]], np.float32)
     shadow = cv2.GaussianBlur(cv2.warpAffine(coverage, shift, coverage.shape[::-1]), (0, 0), 0.06 * size)
     dome = cv2.GaussianBlur(coverage, (0, 0), 0.16 * size)
@@ -189,15 +205,16 @@ def _painted(canvas: np.ndarray, coverage: np.ndarray, size: float, rng: np.rand
     return shaded + (surface - shaded) * coverage[..., None]
 
 
-# What a detector would have said.
+# Coarse masks.
 
 
 def coarse_masks(scene: Scene, kind: CoarseKind, seed: int = 0) -> list[BoxMask]:
-    """One coarse mask per mask of the scene.
+    """One coarse mask per mask of the scene, with the errors of a detector's mask.
 
     Args:
-        kind: ``mask_head``: 28x28 cells over a slightly wrong box (Mask R-CNN); ``prototype``: 160x160 cells over the
-            letterboxed frame, cut at the box (YOLO).
+        kind: ``mask_head``: 28x28 cells on a slightly wrong box, as in Mask R-CNN; ``prototype``: 160x160 cells on the
+            letterboxed frame, cut at the box, as in YOLO.
+        seed: of the random errors.
     """
     rng = np.random.default_rng(seed)
     return [_coarse(mask, kind, rng) for mask in scene.masks]
@@ -216,7 +233,7 @@ def _coarse(mask: BoxMask, kind: CoarseKind, rng: np.random.Generator) -> BoxMas
     return BoxMask(grown, box[0], box[1], mask.frame).trimmed()
 
 
-# A real photograph, from a package that may be here.
+# A real photograph, from a package that may be installed.
 
 CUP = (
     (176, 66), (206, 34), (262, 20), (330, 24), (384, 52), (408, 92), (408, 140), (388, 196), (352, 246),
@@ -231,13 +248,14 @@ SAUCER = (
     (330, 388), (250, 384), (160, 350), (100, 286), (78, 230),
 )  # fmt: skip
 PHOTOGRAPHED = (SAUCER, CUP, SPOON)
-"""In painter's order: what comes later lies on what comes earlier."""
+"""The objects from back to front."""
 
 
 def real_photograph() -> Scene | None:
-    """A cup of coffee with three masks drawn by hand in a few corners; None where scikit-image is not installed.
+    """A photograph of a cup of coffee with three coarse masks; None where scikit-image is not installed.
 
-    The picture is scikit-image's ``coffee.png`` (Rachel Michetti, CC0). No ground truth: ``masks`` are the coarse ones.
+    The photograph is scikit-image's ``coffee.png`` (Rachel Michetti, CC0). The masks are polygons of a few corners,
+    drawn by hand; there is no ground truth.
     """
     package = importlib.util.find_spec("skimage")
     path = Path(package.origin).parent / "data" / "coffee.png" if package and package.origin else None

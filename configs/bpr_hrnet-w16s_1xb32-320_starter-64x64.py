@@ -2,4 +2,4 @@ _base_ = [
     './_base_/models/bpr_hrnet-w16s.py', './_base_/datasets/starter_images.py',
     './_base_/schedules/adamw_ema_320.py', './_base_/default_runtime.py',
 ]
-model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))
+model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))

@@ -3,7 +3,7 @@ _base_ = [
     './_base_/models/bpr_hrnet-w18s.py', './_base_/datasets/starter_images.py',
     './_base_/schedules/adamw_ema.py', './_base_/default_runtime.py',
 ]
-model = dict(data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))
+model = dict(data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))
 train_dataloader = dict(
     batch_size=8, dataset=dict(sources=[dict(ann='data/own/train.json', img_dir='data/own/images')], cached_images=500))
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=3000)

@@ -8,5 +8,5 @@ train_dataloader = dict(
         _delete_=True,
         type='bpr.PatchDataset',
         stores=['data/patches/own'],
-        scheme={{_base_.refinement.scheme}},
+        patch={{_base_.refinement.patch}},
         pipeline={{_base_.train_dataloader.dataset.pipeline}}))

@@ -3,7 +3,7 @@ _base_ = [
     './_base_/models/bpr_hrnet-w18s.py', './_base_/datasets/starter_patches.py',
     './_base_/schedules/adamw_ema.py', './_base_/default_runtime.py',
 ]
-model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))
+model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=3500)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=200, by_epoch=False),

@@ -4,7 +4,7 @@ _base_ = [
     './_base_/models/bpr_mobilenet-v2-detail.py', './_base_/datasets/starter_images.py',
     './_base_/schedules/adamw_ema.py', './_base_/default_runtime.py',
 ]
-model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))
+model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))
 load_from = 'data/starter/start-64.pth'
 refinement = dict(test=dict(blend='centred'))
 custom_hooks = _base_.custom_hooks + [dict(type='bpr.CalibrateNormHook', batches=16)]

@@ -5,5 +5,5 @@ _base_ = [
 ]
 model = dict(
     pretrained='data/starter/mobilenetv2_100_imagenet.npz',
-    data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))
+    data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))
 custom_hooks = _base_.custom_hooks + [dict(type='bpr.CalibrateNormHook')]

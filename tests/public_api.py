@@ -20,7 +20,7 @@ from bpr import errors
 from bpr.backends import named_models
 from bpr.backends.presets import PRESETS
 from bpr.cli.main import build_parser
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, Placement, RefineOptions
 from bpr.integrations.inferencer import BPRInferencer
 from bpr.io.files import atomic_open
 from bpr.refinement.batching import InstancePatches
@@ -28,7 +28,7 @@ from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refinement
 
 FILE = Path(__file__).with_suffix(".txt")
-CLASSES = (bpr.Refiner, Refinement, InstancePatches, PatchScheme, Predictor, PatchBatch, BPRInferencer)
+CLASSES = (bpr.Refiner, Refinement, InstancePatches, PatchSpec, Placement, RefineOptions, Predictor, PatchBatch, BPRInferencer)
 """Beside what bpr exports: what its docs show users to name, to hold or to write themselves."""
 SPECIAL = ("__init__", "__call__", "__len__")
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import struct
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -267,10 +266,12 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_work(
     folder.chmod(0o555)
     if os.geteuid() == 0:  # root writes where it likes
 
-        def refuse(*arguments: object, **options: object) -> None:
-            raise PermissionError(13, "Permission denied")
+        def refuse(path: Path, mode: str = "r", **options: Any) -> Any:
+            if "x" in mode:
+                raise PermissionError(13, "Permission denied")
+            return open(path, mode, **options)
 
-        monkeypatch.setattr(tempfile, "mkstemp", refuse)
+        monkeypatch.setattr("bpr.io.files.open", refuse, raising=False)
     assert refine(small_set, out="locked/out.json") == 1
     assert one_line(capsys).endswith("locked/out.json: cannot write there (Permission denied); choose another output")
 

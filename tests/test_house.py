@@ -23,6 +23,7 @@ FLOORS = {
     "evaluation": 4,
     "refinement": 4,
     "backends": 5,
+    "job": 6,
     "training": 6,
     "report": 6,
     "app": 7,

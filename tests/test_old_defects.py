@@ -13,11 +13,11 @@ from bpr.formats.coco import with_mask
 from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches
-from bpr.geometry.proposals import dense_boxes
+from bpr.geometry.placement import dense_boxes
 from bpr.geometry.reassembly import reassemble
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder, read_image
 from bpr.refinement import runner
 from bpr.refinement.predictor import IdentityPredictor
@@ -40,9 +40,9 @@ def peak_below(megabytes: float) -> Iterator[None]:
 
 def refine_to(mask: BoxMask, value: float, image: np.ndarray) -> BoxMask:
     """Refine with a predictor that answers ``value`` everywhere."""
-    boxes = dense_boxes(mask, PatchScheme())
-    patches = crop_patches(image, mask, boxes, PatchScheme())
-    return reassemble(mask, boxes, np.full(patches.shape[:3], value, np.float32))
+    boxes = dense_boxes(mask, 64, Placement())
+    patches = crop_patches(image, mask, boxes, PatchSpec())
+    return reassemble(mask, boxes, np.full(patches.shape[:3], value, np.float32), PatchSpec())
 
 
 def small_disc(frame: tuple[int, int] = HUGE, left: int = 19_900, top: int = 12_345) -> BoxMask:
@@ -63,7 +63,7 @@ def test_defect_2_the_frame_is_no_boundary() -> None:
     mask[:, :150] = True
     _, columns = boundary_pixels(BoxMask.from_frame(mask))
     assert set(columns.tolist()) == {149, 150}
-    assert len(dense_boxes(BoxMask.from_frame(np.ones((200, 300), bool)), PatchScheme())) == 0
+    assert len(dense_boxes(BoxMask.from_frame(np.ones((200, 300), bool)), 64, Placement())) == 0
 
 
 @pytest.mark.parametrize("nms_iou", [0.15, 0.25, 0.55])
@@ -71,7 +71,7 @@ def test_defect_3_no_boundary_pixel_is_left_bare(nms_iou: float) -> None:
     mask = np.zeros((400, 500), bool)
     mask[100:250, 100:400] = True
     covered = np.zeros(mask.shape, bool)
-    for x0, y0, x1, y1 in dense_boxes(BoxMask.from_frame(mask), PatchScheme(nms_iou=nms_iou)).tolist():
+    for x0, y0, x1, y1 in dense_boxes(BoxMask.from_frame(mask), 64, Placement(nms_iou=nms_iou)).tolist():
         covered[y0:y1, x0:x1] = True
     assert covered[boundary_pixels(BoxMask.from_frame(mask))].all()
 

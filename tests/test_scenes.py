@@ -27,7 +27,7 @@ def test_truth_is_what_can_be_seen(seed: int) -> None:
 
 
 def test_the_image_has_an_edge_where_the_truth_has_one() -> None:
-    """Along the true boundaries the picture is much steeper than elsewhere."""
+    """Along true boundaries the gradient of the image is much larger than elsewhere."""
     scene = paint_scene(0, FRAME)
     grey = cv2.GaussianBlur(cv2.cvtColor(scene.image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1)
     steepness = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
@@ -37,7 +37,7 @@ def test_the_image_has_an_edge_where_the_truth_has_one() -> None:
 
 
 @pytest.mark.parametrize("kind", ["mask_head", "prototype"])
-def test_coarse_masks_are_those_of_a_detector(kind: CoarseKind) -> None:
+def test_coarse_masks_have_the_errors_of_a_detector(kind: CoarseKind) -> None:
     scene = paint_scene(1)
     coarse = coarse_masks(scene, kind, seed=5)
     agreement = [overlap(mask, truth).iou for mask, truth in zip(coarse, scene.masks, strict=True)]

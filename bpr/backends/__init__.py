@@ -1,17 +1,22 @@
-"""From what a user names to a predictor: a model of ours by name, an exported ONNX file, a training checkpoint."""
+"""Load a model that a user names: one that comes with the package, an exported ONNX file, a training checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from bpr.backends.exported import check_exists
 from bpr.backends.gates import on_record, record_beside
-from bpr.backends.registry import AUTO, CONFIGURED, SUFFIXES, choose
-from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.backends.registry import AUTO, BACKENDS, CONFIGURED, choose
+from bpr.errors import BPRError, shown
+from bpr.geometry.options import RefineOptions
 from bpr.refinement.predictor import IdentityPredictor, Predictor
+from bpr.refinement.refiner import Refiner
+
+DEFAULT_MODEL = "starter"
 
 
 def named_models() -> dict[str, Path]:
@@ -19,31 +24,74 @@ def named_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(str(resources.files("bpr") / "assets")).glob("*.onnx"))}
 
 
-def load_predictor(model: str | Path, config: str | Path | None = None, backend: str = AUTO, **options: Any) -> Predictor:
+def load_refiner(
+    model: str | Path | None = None,
+    config: str | Path | None = None,
+    backend: str = AUTO,
+    preset: str | None = None,
+    **options: Any,
+) -> Refiner:
+    """The refiner of a model or a preset.
+
+    Args:
+        model: as for :func:`load_predictor`; by default :data:`DEFAULT_MODEL`.
+        config: as for :func:`load_predictor`.
+        backend: as for :func:`load_predictor`.
+        preset: a name of :data:`~bpr.backends.presets.PRESETS`, instead of model, config and backend.
+        options: fields of :class:`~bpr.geometry.options.RefineOptions`; None leaves what the model recommends.
+
+    Raises:
+        BPRError: as for :func:`load_predictor`, no such preset, or an option that does not exist or is not possible.
+    """
+    if preset is None:
+        predictor = load_predictor(model or DEFAULT_MODEL, config, backend)
+    elif model is not None or config is not None or backend != AUTO:
+        raise BPRError(f"preset {preset!r}: expected no model, config or backend beside it; it names its own")
+    else:
+        from bpr.backends.presets import load_preset
+
+        predictor = load_preset(preset)
+    return Refiner(predictor, changed_options(predictor.recommended, options))
+
+
+def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> RefineOptions:
+    """The recommended options with those that are not None replaced.
+
+    Raises:
+        BPRError: an option that does not exist or is not possible.
+    """
+    known = [field.name for field in fields(RefineOptions)]
+    if unknown := [name for name in options if name not in known]:
+        raise BPRError(f"expected options of {', '.join(known)}, got {shown(unknown[0])}; leave it out")
+    try:
+        return recommended.changed(**options)
+    except ValueError as error:
+        raise BPRError(str(error)) from error
+
+
+def load_predictor(model: str | Path, config: str | Path | None = None, backend: str = AUTO) -> Predictor:
     """The predictor of ``model``: ``identity``, a name of :func:`named_models`, a ``.onnx`` or a ``.pth`` file.
 
     Args:
         config: of a ``.pth`` file; by default the only one beside it.
-        backend: what runs it, a name of :data:`~bpr.backends.registry.NAMES`.
-        options: values of its :class:`PatchScheme` to refine with; None leaves the model's. What the model was trained
-            with (side, padding, inputs) can be said but not changed.
+        backend: what runs it, a name of :func:`~bpr.backends.registry.names`.
 
     Raises:
-        BPRError: no such model or backend, its file cannot be used, or a config or an option conflicts with it.
+        BPRError: no such model or backend, its file cannot be used, or a config conflicts with it.
     """
     if config is not None and Path(model).suffix != CONFIGURED:
-        raise BPRError(f"model {model}: expected no config beside it, got {config}; only a {CONFIGURED} file needs one, leave it out")
+        remedy = f"only a {CONFIGURED} file needs one, leave it out"
+        raise BPRError(f"model {model}: expected no config beside it, got {config}; {remedy}")
+    if str(model) == "identity":
+        return IdentityPredictor()
+    path = model_file(model)
+    _check_whole(model, path)
+    chosen = choose(path, backend)
     try:
-        if str(model) == "identity":
-            return IdentityPredictor(PatchScheme().changed(**options))
-        path = model_file(model)
-        _check_whole(model, path)
-        chosen = choose(path, backend)
         predictor = chosen.load(path, config)
-        predictor.backend = chosen.name
-        predictor.scheme = predictor.scheme.refining_with(**options)
     except ValueError as error:
         raise BPRError(f"model {model}: {error}") from error
+    predictor.backend = chosen.name
     return predictor
 
 
@@ -54,13 +102,13 @@ def model_file(model: str | Path) -> Path:
         BPRError: neither a name that is known nor a file of a kind that a backend reads, or no such file.
     """
     path = named_models().get(str(model), Path(model))
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in {backend.suffix for backend in BACKENDS.values()}:
         known = ", ".join(["identity", *named_models()])
         raise BPRError(f"model {str(model)!r}: expected one of {known}, or a .onnx or .pth file")
     return check_exists(path)
 
 
 def _check_whole(model: str | Path, path: Path) -> None:
-    """Raise a BPRError where a file of ours is not the one that was measured: flipped bytes in its weights would run, and refine worse."""
+    """Raise a BPRError if the file of a named model is not the one that was measured: damaged weights would refine worse."""
     if str(model) in named_models() and not on_record(path):
         raise BPRError(f"model {model}: expected a file that is on record in {record_beside(path)}, got another; install bpr again")

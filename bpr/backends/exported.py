@@ -1,7 +1,7 @@
-"""What a file of ``bpr export`` says of itself, for every runtime that reads it.
+"""The metadata of a file that ``bpr export`` wrote, for every runtime that reads it.
 
 The file carries all it needs: its graph reads uint8 patches and gives probabilities (preprocessing inside), and its
-metadata holds the patch scheme and where it comes from.
+metadata holds how patches are cut, what to refine with, and where the model comes from.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from textwrap import shorten
 from typing import Any
 
 from bpr.errors import BPRError, shown
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions, from_dict
 
 METADATA_KEY = "bpr"
 METADATA_VERSION = 1
@@ -34,14 +34,20 @@ def check_exists(path: str | Path) -> Path:
 
 
 def cannot_load(path: Path, runtime: str, error: Exception) -> BPRError:
-    """Runtimes raise types of their own, of codes and places in their sources; the end of the last line says most."""
+    """The error to raise for a file that ``runtime`` refused.
+
+    The text of a runtime is long and names places in its source; the end of its last line tells most.
+    """
     last = (str(error).strip() or type(error).__name__).splitlines()[-1]
     reason = shorten(last.rpartition(" : ")[2], 120, placeholder=" ...")
     return BPRError(f"{path}: expected a model that bpr export wrote, but {runtime} cannot load it ({reason}); export it again")
 
 
 def read_metadata(path: Path, properties: Callable[[], Mapping[str, str]]) -> dict[str, Any]:
-    """What ``bpr export`` wrote among the ``properties`` of an ONNX file; asking for them may fail, where they are no text.
+    """The metadata that ``bpr export`` wrote among the properties of an ONNX file.
+
+    Args:
+        properties: reads all properties by name. A function, as reading fails where one is not text.
 
     Raises:
         BPRError: the file was not written by BPR, or by another version of it.
@@ -56,13 +62,13 @@ def read_metadata(path: Path, properties: Callable[[], Mapping[str, str]]) -> di
     return metadata
 
 
-def scheme_of(path: Path, metadata: dict[str, Any]) -> PatchScheme:
-    """The patch scheme of a file's metadata.
+def options_of(path: Path, metadata: dict[str, Any]) -> tuple[PatchSpec, RefineOptions]:
+    """How the model's patches are cut, and the options that it recommends.
 
     Raises:
-        BPRError: it is none.
+        BPRError: the metadata holds values that are not allowed.
     """
     try:
-        return PatchScheme.from_dict(metadata["scheme"])
+        return from_dict(metadata["scheme"])
     except ValueError as error:
         raise BPRError(f"{path}: {error}; export again with this BPR") from None

@@ -1,4 +1,4 @@
-"""An exported model on ONNX Runtime: no torch, no config. CPU, CUDA or TensorRT, whichever its build has."""
+"""An exported model on ONNX Runtime: no torch, no config. On the CPU, CUDA or TensorRT, if its build has them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime
 
-from bpr.backends.exported import cannot_load, check_exists, read_metadata, scheme_of
+from bpr.backends.exported import cannot_load, check_exists, options_of, read_metadata
 from bpr.errors import BPRError
 from bpr.refinement.predictor import PatchBatch
 
@@ -25,9 +25,9 @@ class OnnxPredictor:
 
     Args:
         path: a file written by ``bpr export``.
-        batch_size: patches a call.
+        batch_size: patches per call.
         threads: of the network on the CPU; None takes all cores.
-        provider: of ONNX Runtime; what it cannot run is run on the CPU.
+        provider: an execution provider of ONNX Runtime; what it cannot run is run on the CPU.
 
     Raises:
         BPRError: no such file, not ONNX, not exported by BPR; or the provider does not start.
@@ -45,12 +45,12 @@ class OnnxPredictor:
         providers = [(name, OPTIONS.get(name, {})) for name in dict.fromkeys([provider, "CPUExecutionProvider"])]
         try:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
-        except Exception as error:  # ONNX Runtime raises types of its own, one per status code
+        except Exception as error:  # ONNX Runtime has one exception type per status code
             raise cannot_load(path, "ONNX Runtime", error) from error
         if (started := self._session.get_providers()[0]) != provider:
             raise BPRError(f"{path}: expected ONNX Runtime to start {provider}, got {started}; check its libraries, or --backend auto")
         self.metadata = read_metadata(path, lambda: self._session.get_modelmeta().custom_metadata_map)
-        self.scheme = scheme_of(path, self.metadata)
+        self.spec, self.recommended = options_of(path, self.metadata)
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
@@ -58,6 +58,6 @@ class OnnxPredictor:
 
 
 def _bound_to() -> int:
-    """How many cores this process is bound to, as one of several on a machine is; 0, the runtime's choice, where to none."""
+    """How many cores this process is bound to, as one of several processes may be; 0, the runtime's choice, if to none."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
     return cores if cores < (os.cpu_count() or 1) else 0

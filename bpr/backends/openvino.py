@@ -1,4 +1,4 @@
-"""An exported model on OpenVINO: no torch, no config, and on the CPUs that it knows faster than ONNX Runtime."""
+"""An exported model on OpenVINO: no torch, no config, and faster than ONNX Runtime on the CPUs that it supports."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import openvino
 
-from bpr.backends.exported import METADATA_KEY, cannot_load, check_exists, read_metadata, scheme_of
+from bpr.backends.exported import METADATA_KEY, cannot_load, check_exists, options_of, read_metadata
 from bpr.refinement.predictor import PatchBatch
 
 LEAST_AT_ONCE, MOST_AT_ONCE = 4, 16
-"""Patches of a chunk: fewer cost more a patch, more leave a core waiting for the end of a batch."""
+"""Patches in a chunk: with fewer a patch costs more, with more a core waits for the end of a batch."""
 
 
 class OpenVinoPredictor:
     """A :class:`~bpr.refinement.predictor.Predictor` from an exported file.
 
-    A batch goes in chunks of one fixed size, the last one filled up, and every core answers chunks of its own: shapes that
-    are known and cores that never wait for each other are faster, and a patch has the same bits in any batch.
+    A batch is cut into chunks of one fixed size, the last one filled up, and every core works on a chunk at a time. Fixed
+    shapes and cores that do not wait for each other are faster, and a patch has the same bits in every batch.
 
     Args:
         path: a file written by ``bpr export``.
@@ -43,9 +43,9 @@ class OpenVinoPredictor:
         try:
             model = _core().read_model(path)
             self.metadata = read_metadata(path, lambda: _properties(model))
-            self.scheme = scheme_of(path, self.metadata)
+            self.spec, self.recommended = options_of(path, self.metadata)
             self._chunk = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, -(-batch_size // streams)))
-            model.reshape({"patches": [self._chunk, self.scheme.window, self.scheme.window, self.scheme.channels]})
+            model.reshape({"patches": [self._chunk, self.spec.window, self.spec.window, self.spec.channels]})
             self._requests = openvino.AsyncInferQueue(_core().compile_model(model, "CPU", settings), streams)
         except RuntimeError as error:
             raise cannot_load(path, "OpenVINO", error) from error
@@ -54,7 +54,7 @@ class OpenVinoPredictor:
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        answers = np.empty((len(batch), self.scheme.window, self.scheme.window), np.float32)
+        answers = np.empty((len(batch), self.spec.window, self.spec.window), np.float32)
         with self._one_caller:
             for start in range(0, len(batch), self._chunk):
                 part = slice(start, start + self._chunk)
@@ -65,14 +65,16 @@ class OpenVinoPredictor:
 
 @cache
 def _core() -> openvino.Core:
-    """One for the process, never let go: its CPU part gives the thread that loads it a stack for signals, and frees that
-    with itself. Where another thread dropped the last predictor, the next signal then ended the process.
+    """The one core of the process, which is never freed.
+
+    Its CPU plugin gives the thread that loads it a signal stack and frees that stack with itself. When another thread
+    dropped the last predictor, the next signal ended the process.
     """
     return openvino.Core()
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -81,7 +83,7 @@ def _keep(request: openvino.InferRequest, answers: np.ndarray) -> None:
 
 
 def _filled_up(patches: np.ndarray, count: int) -> np.ndarray:
-    """``count`` patches, those that are missing black."""
+    """``count`` patches: missing ones are black."""
     missing = count - len(patches)
     return np.pad(patches, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else np.ascontiguousarray(patches)
 

@@ -1,33 +1,31 @@
-"""Named points on the curve of quality against time: model, precision and share of the patches (docs/speed.md)."""
+"""Presets: a model, its precision and the share of the patches, from the best quality to the fastest."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bpr import DEFAULT_MODEL
-from bpr.backends import load_predictor, model_file
+from bpr.backends import DEFAULT_MODEL, load_predictor, model_file
 from bpr.backends.gates import passed
 from bpr.backends.registry import AUTO, BACKENDS
 from bpr.errors import BPRError
 from bpr.refinement.predictor import Predictor
 
 BYTES = re.compile(r"\b(avx512_vnni|avx_vnni|amx_int8)\b")
-"""What Linux calls a processor that multiplies bytes without losing any."""
-ROUNDED = "openvino-bf16"
-"""What runs an int8 file; the layers that stay in float take bfloat16 where the processor has it."""
+"""How Linux names the instructions that multiply bytes without saturating."""
+INT8_BACKEND = "openvino-bf16"
+"""The backend of an int8 file; layers that stay in float use bfloat16 if the processor has it."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A bundle of what decides quality and time.
+    """What decides quality and time together.
 
     Attributes:
-        model: a name of ours.
-        int8: take its int8 file where that has passed its gate and the processor multiplies bytes; else the model as it is.
-        keep: share of the patches that are spent (:class:`~bpr.geometry.scheme.PatchScheme`).
+        model: the name of a model.
+        int8: take its int8 file if that has passed its gate and the processor multiplies bytes, else the float model.
+        keep: the share of an image's patches that is used (:class:`~bpr.geometry.options.RefineOptions`).
     """
 
     model: str
@@ -42,22 +40,24 @@ PRESETS = {
 }
 
 
-def load_preset(name: str, **options: Any) -> Predictor:
-    """The predictor of a preset; ``options`` that are not None go before its own.
+def load_preset(name: str) -> Predictor:
+    """The predictor of a preset; its recommended options hold the preset's share of patches.
 
     Raises:
-        BPRError: no such preset, or an option that its model cannot take.
+        BPRError: no such preset.
     """
     if name not in PRESETS:
         raise BPRError(f"preset {name!r}: expected one of {', '.join(PRESETS)}")
     preset = PRESETS[name]
-    model, backend = (f"{preset.model}.int8", ROUNDED) if preset.int8 and _runs_in_int8(preset.model) else (preset.model, AUTO)
-    given = {option: value for option, value in options.items() if value is not None}
-    return load_predictor(model, backend=backend, **{"keep": preset.keep, **given})
+    int8 = preset.int8 and _runs_in_int8(preset.model)
+    model, backend = (f"{preset.model}.int8", INT8_BACKEND) if int8 else (preset.model, AUTO)
+    predictor = load_predictor(model, backend=backend)
+    predictor.recommended = predictor.recommended.changed(keep=preset.keep)
+    return predictor
 
 
 def _runs_in_int8(model: str) -> bool:
-    return multiplies_bytes() and not BACKENDS[ROUNDED].missing() and passed(model_file(f"{model}.int8"), ROUNDED)
+    return multiplies_bytes() and not BACKENDS[INT8_BACKEND].missing() and passed(model_file(f"{model}.int8"), INT8_BACKEND)
 
 
 def multiplies_bytes() -> bool:

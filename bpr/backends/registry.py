@@ -1,4 +1,4 @@
-"""The ways to run a model, by name: which files each reads, what it needs, and which one ``auto`` takes."""
+"""The backends that run a model, one row each: which files they read, what they need, and which one ``auto`` takes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Config = str | Path | None
 
 
 class NetworkPredictor(Predictor, Protocol):
-    """A predictor that runs a network; ``backend`` names what on."""
+    """A predictor that runs a network; ``backend`` is the name of the row."""
 
     backend: str
 
@@ -30,27 +30,29 @@ Loader = Callable[[Path, Config], NetworkPredictor]
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to run a model.
+    """One backend.
 
     Attributes:
         suffix: of the files that it reads.
-        load: makes its predictor of a file and, for a ``.pth``, its config.
-        needs: modules that must be installed, and how to get them.
-        provider: of ONNX Runtime, that its build must have.
-        exact: computes in float32; False: rounds to fewer bits on the way.
-        reference: what other backends are compared with; needs no gate.
+        load: makes its predictor from a file and, for a ``.pth``, its config.
+        needs: modules that must be installed, and how to install them.
+        speed: ``auto`` takes the backend with the highest number of those that it may take.
+        provider: an execution provider that the build of ONNX Runtime must have.
+        exact: computes in float32; otherwise it rounds to fewer bits.
+        reference: other backends are compared with it; it needs no gate.
     """
 
     name: str
     suffix: str
     load: Loader
     needs: tuple[tuple[str, ...], str]
+    speed: int
     provider: str | None = None
     exact: bool = True
     reference: bool = False
 
     def missing(self) -> str | None:
-        """What has to be installed before it runs here, and how; None: nothing."""
+        """What must be installed before it runs here, and how; None if nothing is missing."""
         modules, remedy = self.needs
         absent = next((module for module in modules if importlib.util.find_spec(module) is None), None)
         if absent is None and self.provider is not None:
@@ -97,24 +99,27 @@ TORCH = (("torch", "mmseg"), "pip install 'bpr[train]'")
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("onnxruntime-tensorrt", ".onnx", _onnxruntime(TENSORRT), ORT_GPU, TENSORRT, exact=False),
-        Backend("onnxruntime-cuda", ".onnx", _onnxruntime(CUDA), ORT_GPU, CUDA),
-        Backend("openvino-bf16", ".onnx", _openvino(bf16=True), OPENVINO, exact=False),
-        Backend("openvino", ".onnx", _openvino(bf16=False), OPENVINO),
-        Backend("onnxruntime", ".onnx", _onnxruntime(CPU), ORT, CPU, reference=True),
-        Backend("torch-bf16", ".pth", _torch(bf16=True), TORCH, exact=False),
-        Backend("torch", ".pth", _torch(bf16=False), TORCH, reference=True),
+        Backend("onnxruntime-tensorrt", ".onnx", _onnxruntime(TENSORRT), ORT_GPU, 5, TENSORRT, exact=False),
+        Backend("onnxruntime-cuda", ".onnx", _onnxruntime(CUDA), ORT_GPU, 4, CUDA),
+        Backend("openvino-bf16", ".onnx", _openvino(bf16=True), OPENVINO, 3, exact=False),
+        Backend("openvino", ".onnx", _openvino(bf16=False), OPENVINO, 2),
+        Backend("onnxruntime", ".onnx", _onnxruntime(CPU), ORT, 1, CPU, reference=True),
+        Backend("torch-bf16", ".pth", _torch(bf16=True), TORCH, 2, exact=False),
+        Backend("torch", ".pth", _torch(bf16=False), TORCH, 1, reference=True),
     )
 }
-"""The preferred first; benchmarks/backend_speed.py measures those of this machine."""
-NAMES = (AUTO, *BACKENDS)
-SUFFIXES = frozenset(backend.suffix for backend in BACKENDS.values())
+"""The benchmark ``backend_speed.py`` compares the speed of those that are installed."""
 CONFIGURED = ".pth"
-"""What needs a config; an exported file carries all that it needs."""
+"""The suffix of files that need a config; an exported file carries all that it needs."""
+
+
+def names() -> list[str]:
+    """What a user may choose."""
+    return [AUTO, *BACKENDS]
 
 
 def choose(model: Path, name: str = AUTO) -> Backend:
-    """The backend ``name``, or with ``auto`` the first exact one that is installed and has passed its gate for ``model``.
+    """The backend ``name``, or with ``auto`` the fastest exact one that is installed and has passed its gate for ``model``.
 
     Raises:
         BPRError: no such backend, it reads other files, or it is not installed.
@@ -129,7 +134,7 @@ def choose(model: Path, name: str = AUTO) -> Backend:
 
 def _named(name: str, model: Path) -> Backend:
     if name not in BACKENDS:
-        raise BPRError(f"backend {name!r}: expected one of {', '.join(NAMES)}")
+        raise BPRError(f"backend {name!r}: expected one of {', '.join(names())}")
     backend = BACKENDS[name]
     if model.suffix != backend.suffix:
         fitting = ", ".join(other.name for other in BACKENDS.values() if other.suffix == model.suffix)
@@ -138,8 +143,9 @@ def _named(name: str, model: Path) -> Backend:
 
 
 def _preferred(model: Path) -> Backend:
-    able = [backend for backend in BACKENDS.values() if backend.suffix == model.suffix and backend.exact]
-    backend = next(backend for backend in able if backend.reference or (not backend.missing() and passed(model, backend.name)))
+    exact = [backend for backend in BACKENDS.values() if backend.suffix == model.suffix and backend.exact]
+    fastest_first = sorted(exact, key=lambda backend: -backend.speed)
+    backend = next(one for one in fastest_first if one.reference or (not one.missing() and passed(model, one.name)))
     if missing := backend.missing():
         raise BPRError(f"{model}: {missing}")
     return backend

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr import DEFAULT_MODEL
+from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import at_least
 from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
 

@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if importlib.util.find_spec("flask") is None:
         raise BPRError("the page needs the [app] extra: pip install 'bpr[app]' (Flask is missing)")
-    import bpr
     from bpr.app.server import is_local, listen, make_app
     from bpr.app.work import MOST_PIXELS
+    from bpr.backends import DEFAULT_MODEL, load_refiner
 
-    local, name = is_local(args.host), args.preset or args.model or bpr.DEFAULT_MODEL
-    app = make_app(bpr.load(args.model, preset=args.preset), name, args.max_pixels or MOST_PIXELS, local)
+    local, name = is_local(args.host), args.preset or args.model or DEFAULT_MODEL
+    app = make_app(load_refiner(args.model, preset=args.preset), name, args.max_pixels or MOST_PIXELS, local)
     server = listen(app, args.host, args.port)
     if not local:
         print(f"warning: --host {args.host} lets other machines use this page; it asks for no password", file=sys.stderr)

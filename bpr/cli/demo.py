@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bpr import DEFAULT_MODEL
+from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import at_least
 
 if TYPE_CHECKING:

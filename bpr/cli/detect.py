@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpr import DEFAULT_MODEL
+from bpr.backends import DEFAULT_MODEL
 from bpr.cli.numbers import finite
-from bpr.cli.options import add_model_scheme, import_detection, progress_bar, scheme_options
+from bpr.cli.options import add_refine_options, import_detection, progress_bar, refine_options
 from bpr.errors import BadImage, BPRError
 
 if TYPE_CHECKING:
@@ -31,25 +31,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL, help="refiner: model name, .onnx or .pth file, identity (default: %(default)s)")
     parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
     parser.add_argument("--out", required=True, help="folder to write")
-    add_model_scheme(parser)
+    add_refine_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.backends import load_predictor
+    from bpr.backends import load_refiner
     from bpr.io.folders import atomic_folder, check_replaceable
     from bpr.io.images import read_image
-    from bpr.refinement.refiner import Refiner
 
     import_detection()
     from bpr.integrations.mmdetection.live import LiveDetector
 
-    check_replaceable(Path(args.out))
+    check_replaceable(Path(args.out), "bpr detect")
     files, names = _files(args.images), _Names(args.ann)
-    refiner = Refiner(load_predictor(args.model, args.config, **scheme_options(args)))
+    refiner = load_refiner(args.model, args.config, **refine_options(args))
     detector = LiveDetector(args.det_config, args.det_weights, refiner)
     ids, failed = names.category_ids(detector.classes), 0
     found: dict[Path, Found] = {}
-    with atomic_folder(args.out) as folder, progress_bar("detecting", len(files)) as advance:
+    with atomic_folder(args.out, "bpr detect") as folder, progress_bar("detecting", len(files)) as advance:
         for done, file in enumerate(files, start=1):
             try:
                 image = read_image(file)

@@ -23,15 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import_training()
-    from bpr.geometry.scheme import PatchScheme
+    from bpr.geometry.options import from_config
     from bpr.training.export import export_onnx
     from bpr.training.loading import load_segmentor
 
     cfg, model = load_segmentor(args.config, args.checkpoint)
-    scheme = PatchScheme.from_refinement(cfg.refinement, "test")
-    parity = export_onnx(model, scheme, args.out, _provenance(args))
+    spec, recommended = from_config(cfg.refinement, "test")
+    parity = export_onnx(model, spec, recommended, args.out, _provenance(args))
     size, input_side = Path(args.out).stat().st_size / 2**20, model.data_preprocessor.input_side
-    print(f"{args.out}: {size:.2f} MiB, {scheme.window} px patches, {input_side} px input")
+    print(f"{args.out}: {size:.2f} MiB, {spec.window} px patches, {input_side} px input")
     print(f"largest difference from torch on random patches: {parity.graph:.1e}; with weights in half precision {parity.stored:.1e}")
     return 0
 

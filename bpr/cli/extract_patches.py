@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bpr.cli.options import add_scheme, add_workers, scheme_from
-from bpr.cli.sharing import add_sharing, is_resumed, share_of
+from bpr.cli.options import add_patch_options, add_workers, patch_options
+from bpr.cli.sharing import add_sharing, is_resumed, shard_of
 
 HELP = "cut training patches out of detections matched to ground truth"
 EXAMPLE = "bpr extract-patches results.segm.json --ann instances.json --img-dir images --out data/patches/train"
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", required=True, help="folder of the images")
     parser.add_argument("--out", required=True, help="folder of the new patch store")
-    add_scheme(parser, part="train")
+    add_patch_options(parser)
     add_workers(parser)
     add_sharing(parser)
 
@@ -29,13 +29,13 @@ def run(args: argparse.Namespace) -> int:
     from bpr.io.images import ImageFolder
     from bpr.training.data.extraction import extract_patches
 
-    shard, out = share_of(args), Path(args.out)
+    shard, out = shard_of(args), Path(args.out)
     document = read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
     source = {
         role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in (("results", args.results), ("annotations", args.ann))
     }
-    inputs = read_results(args.results), GroundTruth(document), images, scheme_from(args)
+    inputs = read_results(args.results), GroundTruth(document), images, *patch_options(args)
     if shard != (1, 1):
         out = out / f"{shard[0]}-of-{shard[1]}"
     counts = extract_patches(*inputs, out, source, args.workers, is_resumed(args), shard)

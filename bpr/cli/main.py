@@ -53,11 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     try:
         from bpr.cli.paths import check_paths
-        from bpr.io.folders import written_by
 
         check_paths(args)
-        with written_by(f"bpr {args.command}"):
-            return int(args.run(args))
+        return int(args.run(args))
     except (Exception, KeyboardInterrupt) as error:
         if args.debug:
             traceback.print_exc()

@@ -1,9 +1,10 @@
-"""``bpr merge``: what the shards of a run have finished -> its output."""
+"""``bpr merge``: write the output of a run from what its shards have finished."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from bpr.cli.sharing import print_report
 
 HELP = "write the output of a run that was refined in shards"
 EXAMPLE = "bpr merge refined.segm.json"
@@ -14,24 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.cli.refine import check_output, exit_code, inputs, print_report, write_result
-    from bpr.formats.coco import read_images
-    from bpr.formats.recognise import open_source
-    from bpr.io.folders import written_by
-    from bpr.refinement.clock import StageClock
-    from bpr.refinement.plan import plan_images
-    from bpr.refinement.sharing.run_folder import RunFolder
+    from bpr.job import RefineJob
 
-    clock, folder = StageClock(), RunFolder(Path(args.out))
-    began = folder.about()["arguments"]
-    with folder.locked(alone=True), written_by("bpr refine"):
-        folder.check(inputs(began["results"], began["ann"]))
-        entries = read_images(began["ann"]) if began["ann"] else None
-        source, _ = open_source(began["results"], began["format"], began["img_dir"], entries)
-        check_output(source, folder.out)
-        plan = plan_images(source.records, began["min_score"])
-        finished = folder.finished(plan.records)
-        write_result(folder, plan, finished, source, clock)
-    report = finished.report(plan, clock)
+    report = RefineJob.of(args.out).merge()
     print_report(report, args.out)
-    return exit_code(report, began.get("strict", False))  # a run that 0.2.0 began does not say
+    return int(report.failed)

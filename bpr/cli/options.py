@@ -7,17 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any
 
 from bpr.cli.numbers import at_least
 from bpr.configs import find_config
 from bpr.errors import BPRError
-from bpr.geometry.scheme import BLENDS, KINDS, PatchScheme
+from bpr.geometry.options import PatchSpec, Placement, RefineOptions, command_options, from_config
 
-FORMATS = ("coco", "annotations", "panoptic", "cityscapes", "semantic", "masks", "yolo")
-"""The readers of bpr.formats.recognise, named here so that --help loads none of them."""
 PRESETS = ("accurate", "balanced", "fast")
-"""Those of bpr.backends.presets, named here for the same reason."""
+"""Those of bpr.backends.presets, named here so that --help loads none of them."""
 METRICS = (
     "ap", "boundary-ap", "matched", "af-matched", "af-tp", "af-semantic", "mba", "trimap", "lvis-ap", "cityscapes-ap", "pq",
 )  # fmt: skip
@@ -36,56 +34,48 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=at_least(1), default=threads, help="threads that read and cut; results do not depend on it")
 
 
-def add_scheme(parser: argparse.ArgumentParser, part: Literal["train", "test"]) -> None:
-    parser.add_argument("--config", help=f"config whose refinement.scheme and refinement.{part} give the numbers")
-    _add_numbers(parser, str(PatchScheme.kind), str(PatchScheme.side), str(PatchScheme.padding), str(PatchScheme.nms_iou))
-    parser.set_defaults(scheme_part=part)
+def add_patch_options(parser: argparse.ArgumentParser) -> None:
+    """How training patches are cut: the numbers of a config, or single ones."""
+    parser.add_argument("--config", help="config whose refinement.patch and refinement.train give the numbers")
+    for owner in (PatchSpec, Placement):
+        _add_fields(parser, owner, "the config's, or {default}")
 
 
-def add_model_scheme(parser: argparse.ArgumentParser) -> None:
-    """The scheme of a trained model: where to look may change, what it was trained with may only be said."""
-    _add_numbers(parser, *["the model's"] * 4)
-    blend = "where patches overlap: their mean, or the middle of a patch counts more (default: the model's)"
-    parser.add_argument("--blend", choices=BLENDS, help=blend)
-    caution = "change only what the network is surer of than one half by P: harms fewer masks, for a little F (default: the model's)"
-    parser.add_argument("--caution", type=float, metavar="P", help=caution)
-    wide = "first refine large instances by patches of this side; 0: none (default: the model's)"
-    parser.add_argument("--wide", type=int, metavar="PX", help=wide)
-    passes = "look at a mask at most so many times (default: the model's)"
-    parser.add_argument("--passes", type=int, metavar="N", help=passes)
-    withdrawn = "look again only where the boundary has withdrawn N pixels into the mask; 0: everywhere (default: the model's)"
-    parser.add_argument("--withdrawn", type=float, metavar="PX", help=withdrawn)
-    parser.add_argument("--keep", type=float, metavar="SHARE", help="spend this share of an image's patches, where masks look worst")
-    parser.add_argument("--max-patches", type=int, metavar="N", help="spend at most N patches on an image")
+def add_refine_options(parser: argparse.ArgumentParser) -> None:
+    """The options to refine with; by default the model decides."""
+    _add_fields(parser, RefineOptions, "the model's")
 
 
-def _add_numbers(parser: argparse.ArgumentParser, kind: str, side: str, padding: str, nms_iou: str) -> None:
-    parser.add_argument("--scheme", choices=KINDS, help=f"where patches lie: boundary, grid cells, whole instance (default: {kind})")
-    parser.add_argument("--side", type=int, metavar="PX", help=f"patch side (default: {side})")
-    parser.add_argument("--padding", type=int, metavar="PX", help=f"context around a patch (default: {padding})")
-    parser.add_argument("--nms-iou", type=float, metavar="IOU", help=f"dense: suppress patches of larger IoU (default: {nms_iou})")
+def _add_fields(parser: argparse.ArgumentParser, owner: type[PatchSpec | Placement], default: str) -> None:
+    for field in command_options(owner):
+        about, choices = field.metadata, field.metadata["choices"]
+        help = f"{about['help']} (default: {default.format(default=field.default)})"
+        kind = str if choices else int if field.type in ("int", "int | None") else float
+        shape = {"choices": list(choices)} if choices else {"metavar": about["metavar"]}
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, help=help, **shape)
 
 
-def scheme_options(args: argparse.Namespace) -> dict[str, object]:
-    """The values of :class:`PatchScheme` that were given, None for the others."""
-    given = {"kind": args.scheme, "side": args.side, "padding": args.padding, "nms_iou": args.nms_iou}
-    chosen = ("blend", "caution", "wide", "passes", "withdrawn", "keep", "max_patches")
-    return {**given, **{name: getattr(args, name, None) for name in chosen}}
+def refine_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options to refine with that were given; None for the others."""
+    return {field.name: getattr(args, field.name) for field in command_options(RefineOptions)}
 
 
-def scheme_from(args: argparse.Namespace) -> PatchScheme:
-    """The scheme of ``--config`` (or the defaults), changed by the flags."""
+def patch_options(args: argparse.Namespace) -> tuple[PatchSpec, Placement]:
+    """How training patches are cut, as the config and the options say."""
     try:
-        base = _scheme_of(args.config, args.scheme_part) if args.config else PatchScheme()
-        return base.changed(**scheme_options(args))
+        spec, options = _config_options(args.config) if args.config else (PatchSpec(), RefineOptions())
+        return (
+            spec.changed(**{field.name: getattr(args, field.name) for field in command_options(PatchSpec)}),
+            options.placement.changed(**{field.name: getattr(args, field.name) for field in command_options(Placement)}),
+        )
     except ValueError as error:
         raise BPRError(str(error)) from error
 
 
-def _scheme_of(config: str, part: Literal["train", "test"]) -> PatchScheme:
+def _config_options(config: str) -> tuple[PatchSpec, RefineOptions]:
     from mmengine.config import Config
 
-    return PatchScheme.from_refinement(Config.fromfile(find_config(config)).refinement, part)
+    return from_config(Config.fromfile(find_config(config)).refinement, "train")
 
 
 def versions_of(packages: Sequence[str]) -> dict[str, str | None]:

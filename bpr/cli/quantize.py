@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
     from bpr.training.quantization import CHECKED, quantize_onnx
 
     model = named_models().get(args.model, Path(args.model))
-    scheme = OnnxPredictor(model).scheme
+    predictor = OnnxPredictor(model)
     images = ImageFolder(args.img_dir, read_images(args.ann))
-    patches = draw_patches(read_results(args.results), images, scheme, args.patches + CHECKED, args.seed)
+    patches = draw_patches(read_results(args.results), images, predictor.spec, predictor.recommended, args.patches + CHECKED, args.seed)
     made = quantize_onnx(model, patches, args.out, _provenance(model, args, len(patches) - CHECKED))
     print(f"{args.out}: {Path(args.out).stat().st_size / 2**20:.2f} MiB, {made.convolutions} of {made.of} convolutions in int8")
     print(f"calibrated on {len(patches) - CHECKED} patches; on {CHECKED} others {made.changed:.3%} of pixels change sides")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpr.cli.numbers import at_least
-from bpr.cli.options import FORMATS, add_workers, print_problems, progress_bar
+from bpr.cli.options import add_workers, print_problems, progress_bar
 
 if TYPE_CHECKING:
     from bpr.evaluation.inputs import Document
@@ -21,6 +21,8 @@ EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instanc
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from bpr.formats.registry import FORMATS
+
     parser.add_argument("results", help="the refined masks: a JSON file, a PNG or a folder of any format")
     parser.add_argument("--before", metavar="COARSE", required=True, help="the masks that were refined")
     parser.add_argument("--format", choices=FORMATS, help="format of both (default: what their content says)")
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.report.html.write import check_installed, write_report
 
     check_installed()
-    check_replaceable(Path(args.out))
+    check_replaceable(Path(args.out), "bpr report")
     document = read_annotations(args.ann) if args.ann else None
     collection, images = _collect(args, document)
     files = {"after": args.results, "before": args.before} | ({"truth": args.ann} if collection.comparison else {})
@@ -67,11 +69,12 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
 
 
 def _scored(source: Source) -> list[Record]:
-    """The records; where their format needs no score, one that has none is certain."""
+    """The records; in a format that allows records without a score, these are certain."""
     from bpr.formats.convert import CERTAIN
-    from bpr.formats.recognise import UNSCORED
+    from bpr.formats.registry import FORMATS
 
-    return [{"score": CERTAIN, **record} if source.format in UNSCORED else record for record in source.records]
+    certain = FORMATS[source.format].certain_without_score
+    return [{"score": CERTAIN, **record} if certain else record for record in source.records]
 
 
 def _print(collection: Collection, problems: list[str], args: argparse.Namespace) -> None:

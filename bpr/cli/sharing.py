@@ -1,27 +1,28 @@
-"""Options and last words of commands whose work several processes may share, and that go on after a kill."""
+"""The options of commands that several processes may share and that can be resumed, and the report of their run."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bpr.cli.options import print_problems
 from bpr.errors import BPRError
+from bpr.refinement.sharing.launchers import VARIABLES, launched_rank
 
 if TYPE_CHECKING:
-    from bpr.refinement.sharing.worklist import Worker
-
-LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
-"""Those of bpr.refinement.sharing.launchers."""
+    from bpr.refinement.outcome import RunReport
+    from bpr.refinement.sharing.workers import Worker
 
 
 def add_sharing(parser: argparse.ArgumentParser) -> None:
+    launchers = ("none", *VARIABLES)
     parser.add_argument("--resume", action="store_true", help="go on where the same command was interrupted")
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="do the I-th of N parts only (docs/scale.md)")
-    parser.add_argument("--launcher", choices=LAUNCHERS, default="none", help="who started these processes, which share the work")
+    parser.add_argument(
+        "--launcher", choices=launchers, default="none", help="what started these processes, which share the work"
+    )
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -32,19 +33,33 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def is_resumed(args: argparse.Namespace) -> bool:
-    """Whether to go on with what is there: asked for, or under a launcher, which may start the same command again and not say so."""
+    """Whether to go on with an unfinished run. Ranks always do: their launcher may start the same command again."""
     return bool(args.resume) or args.launcher != "none"
 
 
-def share_of(args: argparse.Namespace) -> tuple[int, int]:
-    """Which of how many fixed parts this process does: what ``--shard`` says, or what the launcher does."""
-    from bpr.refinement.sharing.launchers import place
-
+def shard_of(args: argparse.Namespace) -> tuple[int, int]:
+    """The number and the count of the shard that this process does, by ``--shard`` or by its rank."""
     if args.launcher == "none":
         return args.shard or (1, 1)
     _check_no_shard(args)
-    own = place(args.launcher)
-    return own.rank + 1, own.count
+    launched = launched_rank(args.launcher)
+    return launched.rank + 1, launched.world_size
+
+
+def worker_of(args: argparse.Namespace) -> Worker:
+    """The part of this process in a run. A rank takes its share of the machine here, before any other work."""
+    from bpr.refinement.sharing.workers import Shard
+
+    if args.launcher == "none":
+        return Shard(*(args.shard or (1, 1)))
+    _check_no_shard(args)
+    try:
+        from bpr.refinement.sharing.ranks import Rank
+    except ImportError as error:
+        raise BPRError(
+            f"--launcher needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)"
+        ) from error
+    return Rank(args.launcher)
 
 
 def _check_no_shard(args: argparse.Namespace) -> None:
@@ -52,40 +67,16 @@ def _check_no_shard(args: argparse.Namespace) -> None:
         raise BPRError("--shard: expected no --launcher beside it, which shares the work itself; leave one out")
 
 
-def worker_of(args: argparse.Namespace) -> Worker:
-    """Who this process is among those that share the work."""
-    from bpr.refinement.sharing.worklist import Share
-
-    if args.launcher == "none":
-        return Share(*(args.shard or (1, 1)))
-    _check_no_shard(args)
-    try:
-        from bpr.refinement.sharing.ranks import Rank
-    except ImportError as error:
-        raise BPRError(f"--launcher needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)") from error
-    return Rank(args.launcher)
-
-
-class Unfinished(Exception):
-    """A run that ended early and kept what it had; its text says why."""
-
-
-@contextmanager
-def kept_on_failure() -> Iterator[None]:
-    """A full or broken disk ends a run as an interruption does."""
-    try:
-        yield
-    except (OSError, BPRError) as error:
-        cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError):
-            raise
-        where = f" ({cause.filename})" if cause.filename else ""
-        raise Unfinished(f"cannot write{where}: {cause.strerror}") from error
-
-
-def go_on_command(args: argparse.Namespace) -> str:
-    """What to type to go on; the command that started a launcher's ranks is not known to them."""
+def resume_command(args: argparse.Namespace) -> str:
+    """The command that resumes this run. Ranks do not know the command line of their launcher."""
     if args.launcher != "none":
         return "the same command"
     words = [word for word in sys.orig_argv if word != "--resume"]
     return shlex.join([*words, "--resume"])
+
+
+def print_report(report: RunReport, out: str) -> None:
+    """Print where the time went, what could not be refined, and last how many records were refined."""
+    print(report.timing)
+    print_problems(report.problems)
+    print(f"{report.summary} -> {out}")

@@ -1,6 +1,6 @@
 """All loops, in one place to ask for."""
 
-from bpr.compiled.patches import add_patches, colour_frequencies, covering_squares, cut_windows, settled
+from bpr.compiled.patches import add_patches, colour_frequencies, covering_squares, looked_up, settled
 from bpr.compiled.runs import BROKEN, counts_string, painted, parsed_runs
 
 __all__ = [
@@ -9,7 +9,7 @@ __all__ = [
     "colour_frequencies",
     "counts_string",
     "covering_squares",
-    "cut_windows",
+    "looked_up",
     "painted",
     "parsed_runs",
     "settled",

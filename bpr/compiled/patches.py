@@ -100,61 +100,15 @@ def _smooth(counts: np.ndarray, total: int, floor: float, out: np.ndarray) -> No
 
 
 @compiled
-def cut_windows(
-    image: np.ndarray,
-    pixels: np.ndarray,
-    left: int,
-    top: int,
-    corners: np.ndarray,
-    table: np.ndarray,
-    mask_at: int,
-    evidence_at: int,
-    out: np.ndarray,
-) -> None:
-    """Write (K, S, S, C) uint8 windows: colours first, the mask as 0/255 and the evidence of the colours in their channels.
-
-    What lies beyond the frame repeats its edge.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        pixels: (h, w) bool, the mask's box, whose corner lies at ``left`` and ``top``.
-        corners: (K, 2) first column and row of every window.
-        table: (4096,) uint8, the evidence of every colour bin; not read without its channel.
-        mask_at: its channel; -1 for none, as for ``evidence_at``.
-    """
-    height, width = image.shape[:2]
-    tall, broad = pixels.shape
-    side = out.shape[1]
-    columns = np.empty(side, np.int64)
-    for window in range(out.shape[0]):
-        x0, y0 = corners[window]
-        for place in range(side):
-            columns[place] = min(max(x0 + place, 0), width - 1)
-        whole = x0 >= 0 and x0 + side <= width
-        for line in range(side):
-            row = min(max(y0 + line, 0), height - 1)
-            target = out[window, line]
-            if whole:
-                _see(image[row, x0 : x0 + side], table, evidence_at, target)
-            else:
-                _see(image[row][columns], table, evidence_at, target)
-            if mask_at >= 0:
-                masked = 0 <= row - top < tall
-                for place in range(side):
-                    column = columns[place] - left
-                    target[place, mask_at] = 255 * pixels[row - top, column] if masked and 0 <= column < broad else 0
-
-
-@compiled
-def _see(colours: np.ndarray, table: np.ndarray, evidence_at: int, target: np.ndarray) -> None:
-    """Write the (S, 3) colours of a line and their evidence into the (S, C) ``target``."""
-    for place in range(target.shape[0]):
-        red, green, blue = colours[place, 0], colours[place, 1], colours[place, 2]
-        target[place, 0] = red
-        target[place, 1] = green
-        target[place, 2] = blue
-        if evidence_at >= 0:
-            target[place, evidence_at] = table[np.int64(red >> 4) << 8 | np.int64(green >> 4) << 4 | np.int64(blue >> 4)]
+def looked_up(colours: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """(h, w) uint8: the entry of the (4096,) uint8 ``table`` for every pixel of (h, w, 3) uint8 ``colours``."""
+    found = np.empty(colours.shape[:2], np.uint8)
+    for row in range(found.shape[0]):
+        line, values = colours[row], found[row]
+        for column in range(found.shape[1]):
+            red, green, blue = line[column, 0] >> 4, line[column, 1] >> 4, line[column, 2] >> 4
+            values[column] = table[np.int64(red) << 8 | np.int64(green) << 4 | np.int64(blue)]
+    return found
 
 
 @compiled

@@ -13,8 +13,7 @@ from bpr.evaluation.summary import Side
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.coco import check_annotations as check_coco
 from bpr.formats.coco import read_results
-from bpr.formats.panoptic import PanopticFile
-from bpr.formats.recognise import is_panoptic
+from bpr.formats.panoptic import PanopticFile, is_panoptic
 from bpr.io.files import read_json
 
 

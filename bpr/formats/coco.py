@@ -1,13 +1,15 @@
-"""COCO results and annotation files <-> records. A record is the file's own dict: unknown keys stay."""
+"""COCO results and annotation files. A record is the file's own JSON object, so unknown keys are kept."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from bpr.errors import BPRError, shown
+from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
@@ -16,44 +18,48 @@ from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
 from bpr.limits import check_categories, is_id
 
 ANNOTATIONS = "a COCO annotation file"
+"""How an error message names such a file."""
 INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"
+"""Kinds of annotations; only instances are refined. The names are shown to the user."""
 ENTRY = ("id", "file_name", "height", "width")
-"""What of an entry of an images list is asked for: which image, which file, which size."""
+"""The keys of an entry of an images list that this package uses."""
 
 
 def read_results(path: str | Path) -> list[Record]:
-    """The detections of a COCO results file, in its order, all in memory.
+    """The detections of a COCO results file, in its order, as a list in memory.
 
     Raises:
-        BPRError: not a list of objects with ``image_id`` and ``segmentation``.
+        BPRError: the file is not a list of objects with ``image_id`` and ``segmentation``.
     """
     with json_errors(path, RESULTS), open_regular(path) as file:
         return list(stream_records(JsonStream(file, path), path))
 
 
 def read_annotations(path: str | Path) -> dict[str, Any]:
-    """A COCO annotation file with its ``images``, ``annotations`` and ``categories`` lists.
+    """A parsed COCO annotation file with its ``images``, ``annotations`` and ``categories`` lists.
 
     Raises:
-        BPRError: a list is missing, an image has no id or file name (``coco_url`` in LVIS), an id is none.
+        BPRError: a list is missing or malformed, or an image lacks a valid id or a file name (``coco_url`` in LVIS).
     """
     return check_annotations(read_json(path, ANNOTATIONS), path)
 
 
 def read_images(path: str | Path) -> list[dict[str, Any]]:
-    """The images list of a COCO annotation file, only what of each is asked for; its annotations are read past, one by one.
+    """The images list of a COCO annotation file, with the keys that this package uses.
+
+    The annotations, which may take gigabytes, are skipped one by one.
 
     Raises:
         BPRError: as for :func:`read_annotations`.
     """
     with json_errors(path, ANNOTATIONS), open_regular(path) as file:
-        document = _skimmed(JsonStream(file, path), path)
+        document = _without_annotations(JsonStream(file, path), path)
     images: list[dict[str, Any]] = check_annotations(document, path)["images"]
     return images
 
 
-def _skimmed(stream: JsonStream, path: str | Path) -> Any:
-    """The document without the elements of its lists, except images and categories."""
+def _without_annotations(stream: JsonStream, path: str | Path) -> Any:
+    """The document, in which every list except images and categories is empty."""
     if stream.peek() != "{":
         return stream.skip()
     document = {}
@@ -73,15 +79,24 @@ def _entry(image: Any, path: str | Path) -> dict[str, Any]:
 
 
 def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
-    """``document``, parsed from ``path``, if it is what :func:`read_annotations` promises."""
+    """Check a parsed annotation file, and add an empty ``annotations`` list where there is none.
+
+    Returns:
+        The same ``document``.
+
+    Raises:
+        BPRError: as for :func:`read_annotations`.
+    """
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         hint = "; results go first on the line" if isinstance(document, list) else ""
         raise BPRError(f"{path}: expected a COCO annotation file with an images list, got none{hint}")
     for image in document["images"]:
         check_image(image, path)
-    twice = [image_id for image_id, count in Counter(image["id"] for image in document["images"]).items() if count > 1]
-    if twice:
-        raise BPRError(f"{path}: images: expected every id once, got id {shown(twice[0])} twice; which file is meant cannot be told")
+    counts = Counter(image["id"] for image in document["images"])
+    repeated = next((image_id for image_id, count in counts.items() if count > 1), None)
+    if repeated is not None:
+        wanted = "expected every id once"
+        raise BPRError(f"{path}: images: {wanted}, got id {shown(repeated)} twice; which file is meant cannot be told")
     if not isinstance(document.setdefault("annotations", []), list):
         raise BPRError(f"{path}: expected annotations to be a list, got {shown(document['annotations'])}")
     check_categories(document, path)
@@ -97,7 +112,7 @@ def check_image(image: Any, path: str | Path) -> None:
 
 
 def with_mask(record: Record, mask: BoxMask) -> Record:
-    """A copy of ``record`` that holds ``mask``; ``bbox`` and ``area`` follow it where the record has them."""
+    """A copy of ``record`` with ``mask`` as its segmentation; ``bbox`` and ``area`` are updated where it has them."""
     changed = {**record, "segmentation": encode_mask(mask)}
     if "bbox" in record:
         changed["bbox"] = mask.bbox
@@ -106,71 +121,87 @@ def with_mask(record: Record, mask: BoxMask) -> Record:
     return changed
 
 
-class ResultsFile:
-    """COCO and LVIS results: a list of detections that may overlap, of any length."""
+class ResultsFile(Source):
+    """COCO and LVIS results: a list of detections of any length, which may overlap."""
 
     format = "coco"
-    exclusive = False
-    left_out: Mapping[str, Sequence[int]] = {}
-    entries = None
 
     def __init__(self, path: Path) -> None:
         self.records = RecordFile(path)
 
-    def folder(self, out: Path) -> Path | None:
-        return None
-
     def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write the refined records to the JSON file ``out``, each when it comes."""
+        """Write the refined records to the JSON file ``out``, one by one."""
         write_json_list(out, refined)
 
 
-class AnnotationFile:
-    """A data set's own annotations (COCO, LVIS): what is not a mask survives as it is, and so do crowds.
+class AnnotationFile(Source):
+    """The annotations of a data set (COCO, LVIS). Everything except the masks of instances stays as it is.
 
-    A mask that did not change keeps its very form, polygon or RLE; one that did is written as RLE, which can hold
-    holes and parts exactly.
+    A mask that did not change keeps its form, polygons or RLE. A changed one is written as RLE, which represents holes
+    and separate parts exactly.
     """
 
     format = "annotations"
-    exclusive = False
 
     def __init__(self, document: Any, path: Path) -> None:
         self._document = check_annotations(document, path)
-        self.entries: list[dict[str, Any]] = document["images"]
+        self.entries = document["images"]
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
-                raise BPRError(f"{path}: annotation {index}: expected an object with image_id, got {shown(annotation)}")
-        places = _by_kind(annotations)
-        self._places = places.pop(INSTANCES, [])
-        self.left_out: Mapping[str, Sequence[int]] = places
-        self.records: list[Record] = [annotations[index] for index in self._places]
-
-    def folder(self, out: Path) -> Path | None:
-        return None
+                wanted = "expected an object with image_id"
+                raise BPRError(f"{path}: annotation {index}: {wanted}, got {shown(annotation)}")
+        positions = _positions_by_kind(annotations)
+        self._positions = positions.pop(INSTANCES, [])
+        self.left_out = positions
+        self.records: list[Record] = [annotations[index] for index in self._positions]
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write the document with the refined annotations in the place of the old ones."""
+        """Write the document with the changed annotations in place of the old ones."""
         annotations = list(self._document["annotations"])
-        for place, record in zip(self._places, refined, strict=True):
-            if not _same_mask(annotations[place], record):
-                annotations[place] = record
+        for position, record in zip(self._positions, refined, strict=True):
+            if not _same_mask(annotations[position], record):
+                annotations[position] = record
         write_json(out, {**self._document, "annotations": annotations})
 
 
-def _by_kind(annotations: Sequence[Record]) -> dict[str, list[int]]:
-    """The places of the annotations that are masks of one object, and of those that are none, by what they are instead."""
-    places: dict[str, list[int]] = {}
-    for place, annotation in enumerate(annotations):
+def _positions_by_kind(annotations: Sequence[Record]) -> dict[str, list[int]]:
+    """The positions of instances, crowds and annotations without a mask."""
+    positions: dict[str, list[int]] = {}
+    for position, annotation in enumerate(annotations):
         kind = CROWDS if annotation.get("iscrowd") else INSTANCES if annotation.get("segmentation") else MASKLESS
-        places.setdefault(kind, []).append(place)
-    return places
+        positions.setdefault(kind, []).append(position)
+    return positions
 
 
 def _same_mask(record: Record, refined: Record) -> bool:
-    """Whether refining left the mask as it was; ``refined`` may be the record itself, unreadable mask and all."""
+    """Whether two records have the same pixels; a mask that cannot be read is equal to itself."""
     if refined["segmentation"] == record["segmentation"]:
         return True
     mask = decode_mask(refined["segmentation"])
     return decode_mask(record["segmentation"], mask.frame).equals(mask)
+
+
+def _write_new(record_set: RecordSet, out: Path) -> None:
+    """Write the records as COCO results."""
+    write_json(out, record_set.with_listed_ids())
+
+
+COCO = Format(
+    name=ResultsFile.format,
+    description="COCO and LVIS results",
+    path_kind=PathKind.JSON_FILE,
+    signature="COCO results (a JSON list of records)",
+    recognises=lambda candidate: candidate.is_json_list,
+    read=lambda candidate, images: ResultsFile(candidate.path),
+    target=Target(_write_new, category="number or text", score="needed"),
+)
+COCO_ANNOTATIONS = Format(
+    name=AnnotationFile.format,
+    description="COCO and LVIS annotations",
+    path_kind=PathKind.JSON_FILE,
+    signature="a COCO annotation file (an object with images and annotations)",
+    recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
+    read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path),
+    images_beside=lambda path: path.parent,
+)

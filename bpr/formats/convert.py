@@ -1,172 +1,114 @@
-"""Records of any format -> a new file or folder in another."""
+"""Write the records of any format as a new file or folder of another format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from bpr.errors import BadMask, BPRError, shown
-from bpr.formats import cityscapes, labels, panoptic, yolo
-from bpr.formats.coco import Record, with_mask
+from bpr.formats.coco import with_mask
+from bpr.formats.format import RecordSet, Target
+from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
-from bpr.io.files import write_json
 from bpr.io.images import file_name
+from bpr.io.record_file import Record
 from bpr.limits import is_id, is_score
 
-Category = Literal["number", "number or text"]
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a format asks of every record.
-
-    Attributes:
-        write: the records of every image, by its stem, to a folder or file; None for COCO results, which know no stems.
-        category: whether a class has to be a whole number or may be a text too; None where none is written.
-        score: whether every record needs a score, may have one, or None where none is written.
-        empty: whether a mask without a pixel can be written.
-    """
-
-    write: Callable[[Mapping[str, Sequence[Record]], Path], None] | None
-    category: Category | None = "number"
-    score: Literal["needed", "possible"] | None = None
-    empty: bool = True
-
-
-TARGETS = {
-    "coco": Target(None, category="number or text", score="needed"),
-    "cityscapes": Target(cityscapes.write_new, score="needed"),
-    "panoptic": Target(panoptic.write_new),
-    "yolo": Target(yolo.write_new, score="possible", empty=False),
-    "masks": Target(labels.write_new, category=None, empty=False),
-}
 CERTAIN = 1.0
-"""The score of a record that has none, where the format asks for one: what was annotated is there."""
+"""The score given to a record without one where the format needs a score: annotated instances certainly exist."""
 
 
 class Converted(NamedTuple):
-    """How many masks were written, and what the records did not say or the format cannot hold, one line each."""
+    """How many masks were written, and one line for each kind of record that was completed or left out."""
 
     written: int
     notes: list[str]
 
 
-def convert(records: Sequence[Record], target: str, out: Path, entries: Sequence[dict[str, Any]] = ()) -> Converted:
-    """Write ``records`` in the format ``target``.
+def convert(
+    records: Sequence[Record],
+    target_name: str,
+    out: Path,
+    entries: Sequence[dict[str, Any]] = (),
+) -> Converted:
+    """Write ``records`` in another format.
 
     Args:
-        entries: the images list of an annotation file: names, ids and sizes of the images, those without a record too.
-            Without it an image is called as its id, and its id is what it is called.
+        target_name: a format of :data:`bpr.formats.registry.FORMATS` that has a ``target``.
+        entries: the images list of an annotation file, with the names, ids and sizes of the images. Listed images
+            without records are written too. Without a list an image's id is its name.
 
     Raises:
-        BPRError: a record whose image, class, score or mask cannot be written, two images of one name, masks that overlap
-            where the format forbids it. Nothing is written then.
+        BPRError: a record's image id, class, score or mask cannot be written, two images have the same name, or masks
+            overlap where the format forbids it. Nothing is written then.
     """
-    asked = TARGETS[target]
+    target = FORMATS[target_name].target
+    if target is None:
+        raise ValueError(f"target_name: expected a format that can be written anew, got {target_name}")
     for index, record in enumerate(records):
-        _check_record(record, asked, f"record {index}")
-    frames = _frames(entries)
-    readable = [_readable(record, frames, index) for index, record in enumerate(records)]
-    unscored = [index for index, record in enumerate(readable) if asked.score == "needed" and "score" not in record]
-    for index in unscored:
-        readable[index]["score"] = CERTAIN
-    empty = [index for index, record in enumerate(readable) if not asked.empty and not decode_mask(record["segmentation"]).area]
-    _write(readable, asked, out, {entry["id"]: _stem(entry) for entry in entries})
-    notes = {f"have no score and got {CERTAIN}": unscored, f"are empty masks, which {target} cannot hold, and were left out": empty}
-    lines = [f"{len(which)} of {len(records)} records {what} (first: record {which[0]})" for what, which in notes.items() if which]
-    return Converted(len(records) - len(empty), lines)
-
-
-def _frames(entries: Sequence[dict[str, Any]]) -> dict[Any, tuple[int, int]]:
-    """(H, W) by image id, of the images whose entry says it."""
+        _check_record(record, target, f"record {index}")
     sizes = {entry["id"]: (entry.get("height"), entry.get("width")) for entry in entries}
-    return {image_id: (height, width) for image_id, (height, width) in sizes.items() if type(height) is type(width) is int}
+    frames = {key: (height, width) for key, (height, width) in sizes.items() if type(height) is type(width) is int}
+    prepared = [_prepared(record, frames, index) for index, record in enumerate(records)]
+    unscored = []
+    if target.score == "needed":
+        unscored = [index for index, record in enumerate(prepared) if "score" not in record]
+    for index in unscored:
+        prepared[index]["score"] = CERTAIN
+    empty = []
+    if not target.empty:
+        empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
+    target.write(RecordSet(prepared, {entry["id"]: _stem(entry) for entry in entries}), out)
+    notes = []
+    for positions, what in (
+        (unscored, f"have no score and got {CERTAIN}"),
+        (empty, f"are empty masks, which {target_name} cannot hold, and were left out"),
+    ):
+        if positions:
+            notes.append(f"{len(positions)} of {len(records)} records {what} (first: record {positions[0]})")
+    return Converted(len(records) - len(empty), notes)
 
 
-def _write(records: Sequence[Record], asked: Target, out: Path, stems: Mapping[Any, str]) -> None:
-    """Write checked records; ``stems`` names the images that are listed."""
-    if asked.write:
-        asked.write(_by_stem(records, stems), out)
-        return
-    ids = _ids(stems)
-    write_json(out, [{**record, "image_id": ids.get(record["image_id"], record["image_id"])} for record in records])
-
-
-def _check_record(record: Record, asked: Target, where: str) -> None:
-    """Raise a BPRError where image, class or score are none that the format can hold."""
+def _check_record(record: Record, target: Target, where: str) -> None:
+    """Raise a BPRError where the format cannot hold the record's image id, class or score."""
     if not is_id(record["image_id"]):
-        raise BPRError(f"{where}: image_id: expected a whole number or a text, got {shown(record['image_id'])}")
-    if asked.category:
-        _check_category(record, asked.category, where)
-    if asked.score and "score" in record and not is_score(record["score"]):
-        raise BPRError(f"{where}: score: expected a finite number, got {shown(record['score'])}; mend it or leave it out")
+        wanted = "expected a whole number or a text"
+        raise BPRError(f"{where}: image_id: {wanted}, got {shown(record['image_id'])}")
+    if target.category and "category_id" not in record:
+        remedy = "add one, or convert to masks, which need none"
+        raise BPRError(f"{where}: expected a category_id, which the format needs, got none; {remedy}")
+    if target.category:
+        category = record["category_id"]
+        if not is_id(category) or (target.category == "number" and isinstance(category, str)):
+            wanted = "a whole number" if target.category == "number" else "a whole number or a text"
+            remedy = "mend it or leave the record out"
+            raise BPRError(f"{where}: category_id: expected {wanted}, got {shown(category)}; {remedy}")
+    if target.score and "score" in record and not is_score(record["score"]):
+        got = shown(record["score"])
+        raise BPRError(f"{where}: score: expected a finite number, got {got}; mend it or leave it out")
 
 
-def _check_category(record: Record, wanted: Category, where: str) -> None:
-    if "category_id" not in record:
-        raise BPRError(f"{where}: expected a category_id, which the format needs, got none; add one, or convert to masks, which need none")
-    category = record["category_id"]
-    if not is_id(category) or (wanted == "number" and isinstance(category, str)):
-        kinds = "a whole number" if wanted == "number" else "a whole number or a text"
-        raise BPRError(f"{where}: category_id: expected {kinds}, got {shown(category)}; mend it or leave the record out")
-
-
-def _readable(record: Record, frames: Mapping[Any, tuple[int, int]], index: int) -> Record:
-    """A copy with an RLE and, where it has a number for its class, a whole one."""
+def _prepared(record: Record, frames: Mapping[Any, tuple[int, int]], index: int) -> Record:
+    """A copy whose mask is an RLE and whose class, if it is a number, is an integer."""
     frame = frames.get(record["image_id"])
     try:
         mask = decode_mask(record["segmentation"], frame)
     except BadMask as error:
-        raise BPRError(f"record {index}: {error}; {_remedy(record['segmentation'], frame)}") from None
-    changed = with_mask(record, mask)
-    if type(changed.get("category_id")) is float:
-        changed["category_id"] = int(changed["category_id"])
-    return changed
-
-
-def _remedy(segmentation: Any, frame: tuple[int, int] | None) -> str:
-    if segmentation is None:  # of YOLO's fractions, which are nothing without an image
-        return "give --img-dir with its image or leave the record out"
-    if frame is None and isinstance(segmentation, list):
-        return "give --ann with the sizes of the images or leave the record out"
-    return "mend it or leave the record out"
+        if record["segmentation"] is None:  # a YOLO polygon, which is in fractions of an image that was not found
+            remedy = "give --img-dir with its image or leave the record out"
+        elif frame is None and isinstance(record["segmentation"], list):
+            remedy = "give --ann with the sizes of the images or leave the record out"
+        else:
+            remedy = "mend it or leave the record out"
+        raise BPRError(f"record {index}: {error}; {remedy}") from None
+    prepared = with_mask(record, mask)
+    if type(prepared.get("category_id")) is float:
+        prepared["category_id"] = int(prepared["category_id"])
+    return prepared
 
 
 def _stem(entry: dict[str, Any]) -> str:
-    """What a folder calls an image of the images list: its file's name without the ending."""
+    """The file name of a listed image without its ending; this is how a folder names the image."""
     path = Path(str(file_name(entry)))
     return path.with_suffix("").as_posix() if path.name else ""
-
-
-def _by_stem(records: Sequence[Record], stems: Mapping[Any, str]) -> dict[str, list[Record]]:
-    """The records of every image that is listed or has one.
-
-    Raises:
-        BPRError: two images of one name, whose masks would lie in one file.
-    """
-    owners: dict[str, Any] = {}
-    images: dict[str, list[Record]] = {stem: [] for stem in stems.values()}
-    for record in records:
-        image_id = record["image_id"]
-        stem = stems.get(image_id, str(image_id))
-        if owners.setdefault(stem, image_id) != image_id:
-            ids = f"{shown(owners[stem])} and {shown(image_id)}"
-            raise BPRError(f"images {ids}: expected names that differ without their ending, got {shown(stem)} twice; rename one")
-        images.setdefault(stem, []).append(record)
-    return images
-
-
-def _ids(stems: Mapping[Any, str]) -> dict[str, Any]:
-    """The id of an image by what a folder may call it: path, name, name without Cityscapes' ending; ambiguous names left out.
-
-    >>> _ids({1: "ulm/a_leftImg8bit", 2: "ulm/0", 3: "bern/0"})
-    {'ulm/a_leftImg8bit': 1, 'a_leftImg8bit': 1, 'a': 1, 'ulm/0': 2, 'bern/0': 3}
-    """
-    owners: dict[str, list[Any]] = {}
-    for image_id, stem in stems.items():
-        name = stem.rpartition("/")[2]
-        for called in dict.fromkeys((stem, name, name.removesuffix("_leftImg8bit"))):
-            owners.setdefault(called, []).append(image_id)
-    return {called: ids[0] for called, ids in owners.items() if len(ids) == 1}

@@ -1,111 +1,210 @@
-"""Label PNGs <-> records: one image's classes, objects or single mask as the numbers of a grey or palette PNG."""
+"""Label PNGs: grey or palette PNGs whose numbers are the classes, the objects or the single mask of an image."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from bpr.errors import BPRError
-from bpr.formats.coco import Record
+from bpr.errors import BPRError, shown
+from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target
+from bpr.formats.source import Source, in_groups
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file
 from bpr.io.folders import atomic_folder
+from bpr.io.images import CITYSCAPES_ENDING
 from bpr.io.png import read_labels, write_png
+from bpr.io.record_file import Record
 
 BACKGROUND, IGNORED = 0, 255
-ENDINGS = ("_labelIds", "_labelTrainIds", "_gtFine", "_pred", "_mask", "_leftImg8bit")
+ENDINGS = ("_labelIds", "_labelTrainIds", "_gtFine", "_pred", "_mask", CITYSCAPES_ENDING)
+"""Ends of the stem of a label PNG that its image's stem lacks; they are removed in this order."""
 
 
-class LabelPngs:
-    """A PNG, or a folder of them, whose every number is a class (or object) and one number, ``void``, is none.
+class LabelPngs(Source):
+    """A PNG, or a folder of PNGs, in which every number except ``void`` is one record's mask.
 
-    Semantic maps have void 255; masks have void 0: one object per number, and a PNG without any is one empty mask. The
-    image's id is the file's path in the folder without the usual endings (``_labelIds``, ``_mask``, ...).
+    A record's class is its number. Its image id is the path of the PNG below the folder without the usual endings.
     """
 
-    exclusive = True
-    left_out: Mapping[str, Sequence[int]] = {}
-    entries = None
+    void: int
 
-    def __init__(self, path: Path, void: int) -> None:
-        self._path, self._void = path, void
-        self.format = "masks" if void == BACKGROUND else "semantic"
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
         if not self._files:
             raise BPRError(f"{path}: expected label PNGs, got a folder without any")
-        self.records: list[Record] = []
-        self._counts = []
-        for file in self._files:
-            records = self._read(file)
-            self.records += records
-            self._counts.append(len(records))
+        of_files = [self._read(file) for file in self._files]
+        self.records: list[Record] = [record for records in of_files for record in records]
+        self._counts = [len(records) for records in of_files]
 
     def _read(self, file: Path) -> list[Record]:
         labels, _ = read_labels(own_file(self._path, file) if file != self._path else file)
-        numbers = [number for number in np.unique(labels).tolist() if number != self._void]
-        if self._void == BACKGROUND and not numbers:
-            return [self._record(file, BACKGROUND, np.zeros(labels.shape, bool))]
-        return [self._record(file, number, labels == number) for number in numbers]
-
-    def _record(self, file: Path, number: int, mask: np.ndarray) -> Record:
         image_id = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
         for ending in ENDINGS:
             image_id = image_id.removesuffix(ending)
-        return {"image_id": image_id, "category_id": number, "segmentation": encode_mask(BoxMask.from_frame(mask))}
+        return self._records(labels, image_id)
+
+    def _records(self, labels: np.ndarray, image_id: str) -> list[Record]:
+        """The records of an (H, W) label map."""
+        numbers = [number for number in np.unique(labels).tolist() if number != self.void]
+        return [_record(image_id, number, BoxMask.from_frame(labels == number)) for number in numbers]
 
     def folder(self, out: Path) -> Path | None:
         return out if self._path.is_dir() else None
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write a PNG for a PNG, a folder with the same names for a folder; type and palette stay."""
+        """Write a PNG for a PNG, and a folder of the same names for a folder; number types and palettes stay."""
         if self._path.is_dir():
-            with atomic_folder(out) as folder:
+            with atomic_folder(out, "bpr refine") as folder:
                 self._write_all(refined, [folder / file.relative_to(self._path) for file in self._files])
         else:
             self._write_all(refined, [out])
 
     def _write_all(self, refined: Iterable[Record], targets: Sequence[Path]) -> None:
-        left = iter(refined)
-        for file, target, count in zip(self._files, targets, self._counts, strict=True):
+        groups = in_groups(refined, self._counts)
+        for file, target, records in zip(self._files, targets, groups, strict=True):
             labels, palette = read_labels(file)
-            painted = np.full_like(labels, self._void)
-            for record in islice(left, count):
+            painted = np.full_like(labels, self.void)
+            for record in records:
                 painted[decode_mask(record["segmentation"]).to_frame()] = record["category_id"]
             write_png(target, painted, palette)
 
 
-def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
-    """Write the records of every image, by its stem, as one PNG of 1 for the first, 2 for the second, ...; 0 is background.
+class MaskPngs(LabelPngs):
+    """Label PNGs of objects on a background of 0; a PNG of background alone is one empty mask."""
 
-    Empty masks get no number; where all are empty, the PNG is 0.
+    format = "masks"
+    void = BACKGROUND
+
+    def _records(self, labels: np.ndarray, image_id: str) -> list[Record]:
+        height, width = labels.shape
+        return super()._records(labels, image_id) or [_record(image_id, BACKGROUND, BoxMask.empty((height, width)))]
+
+
+class SemanticPngs(LabelPngs):
+    """Label PNGs of classes; 255 marks pixels without a class."""
+
+    format = "semantic"
+    void = IGNORED
+
+
+def _record(image_id: str, number: int, mask: BoxMask) -> Record:
+    return {"image_id": image_id, "category_id": number, "segmentation": encode_mask(mask)}
+
+
+def _format_of_pngs(candidate: Candidate) -> Literal["masks", "semantic"] | None:
+    """The format of label PNGs by their numbers; None where there are no PNGs.
+
+    One PNG that can only be a label map decides for all of them.
 
     Raises:
-        BPRError: masks overlap, or are of different sizes.
+        BPRError: a PNG may be either, and no other PNG decides.
     """
-    with atomic_folder(out) as folder:
+    if not candidate.pngs:
+        return None
+    unclear = None
+    for png in candidate.pngs:
+        numbers = set(np.unique(read_labels(png)[0]).tolist())
+        format_name = _format_of_numbers(numbers)
+        if format_name == "semantic":
+            return format_name
+        if format_name is None and unclear is None:
+            got = f"a PNG of {shown(sorted(numbers))}, which may be either"
+            unclear = f"{png}: expected masks or a label map, got {got}"
+    if unclear:
+        remedy = "say --format masks (0 is background) or --format semantic (0 is a class, 255 is none)"
+        raise BPRError(f"{unclear}; {remedy}")
+    return "masks"
+
+
+def _format_of_numbers(numbers: set[int]) -> Literal["masks", "semantic"] | None:
+    """The format of one PNG by the numbers in it; None where it may be either.
+
+    A mask of one object has a background of 0. Label maps have no background, or mark void pixels by 255. Several
+    numbers beside 0 may be objects or classes.
+
+    >>> _format_of_numbers({0, 255}), _format_of_numbers({1}), _format_of_numbers({0, 26})
+    ('masks', 'masks', 'masks')
+    >>> _format_of_numbers({0, 1, 255}), _format_of_numbers({7, 23})
+    ('semantic', 'semantic')
+    >>> _format_of_numbers({0, 1, 2}), _format_of_numbers({0, 1, 3}), _format_of_numbers({7})
+    (None, None, None)
+    """
+    objects = numbers - {BACKGROUND}
+    if len(objects) <= 1:
+        return "masks" if BACKGROUND in numbers or objects <= {1, IGNORED} else None
+    return None if BACKGROUND in numbers and IGNORED not in numbers else "semantic"
+
+
+def _write_new(record_set: RecordSet, out: Path) -> None:
+    """Write one PNG per image: 1 for its first record, 2 for the second, ...; 0 is background.
+
+    Empty masks get no number; where all masks of an image are empty, the PNG is 0 everywhere.
+
+    Raises:
+        BPRError: masks overlap, or have different sizes.
+    """
+    images = record_set.by_stem()
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             if records:
-                numbers = number_masks([record for record in records if decode_mask(record["segmentation"]).area] or records, stem)
-                write_png(inside(folder, f"{stem}.png", "image_id"), numbers.astype(np.uint8 if len(records) < 256 else np.uint16))
+                filled = [record for record in records if decode_mask(record["segmentation"]).area]
+                numbers = number_masks(filled or records, stem)
+                png = inside(folder, f"{stem}.png", "image_id")
+                write_png(png, numbers.astype(np.uint8 if len(records) < 256 else np.uint16))
 
 
 def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
-    """(H, W) uint32: 1 where the first of one or more masks lies, 2 where the second does, ..., 0 elsewhere.
+    """(H, W) uint32: 1 in the mask of the first record, 2 in that of the second, ..., 0 elsewhere.
+
+    Args:
+        records: one or more records of an image.
+        image: names the image in errors.
 
     Raises:
-        BPRError: masks overlap, or are of different sizes.
+        BPRError: masks overlap, or have different sizes.
     """
     masks = [decode_mask(record["segmentation"]).to_frame() for record in records]
     numbers = np.zeros(masks[0].shape, np.uint32)
     for number, mask in enumerate(masks, start=1):
         if mask.shape != numbers.shape:
             sizes = " and ".join(f"{height}x{width}" for height, width in (numbers.shape, mask.shape))
-            raise BPRError(f"image {image}: expected masks of one size, got {sizes} (height x width); mend one or give --ann with the size")
+            wanted = "expected masks of one size"
+            remedy = "mend one or give --ann with the size"
+            raise BPRError(f"image {image}: {wanted}, got {sizes} (height x width); {remedy}")
         if numbers[mask].any():
-            raise BPRError(f"image {image}: expected masks without overlap for this format, got some that overlap; convert to coco")
+            wanted = "expected masks without overlap for this format"
+            raise BPRError(f"image {image}: {wanted}, got some that overlap; convert to coco")
         numbers[mask] = number
     return numbers
+
+
+MASKS = Format(
+    name=MaskPngs.format,
+    description="mask PNGs, one number per object, 0 is background",
+    path_kind=PathKind.PNGS,
+    signature="label PNGs",
+    recognises=lambda candidate: candidate.once(_format_of_pngs) == "masks",
+    precedence=1,  # the folder may also hold text files
+    read=lambda candidate, images: MaskPngs(candidate.path),
+    exclusive=True,
+    guessed=True,
+    certain_without_score=True,
+    target=Target(_write_new, category=None, empty=False),
+)
+SEMANTIC = Format(
+    name=SemanticPngs.format,
+    description="label PNGs, one number per class, 255 is no class",
+    path_kind=PathKind.PNGS,
+    signature="label PNGs",
+    recognises=lambda candidate: candidate.once(_format_of_pngs) == "semantic",
+    precedence=1,  # the folder may also hold text files
+    read=lambda candidate, images: SemanticPngs(candidate.path),
+    exclusive=True,
+    guessed=True,
+    certain_without_score=True,
+)

@@ -1,45 +1,54 @@
-"""Panoptic results (COCO, Cityscapes) <-> records: a JSON of segments and one PNG per image, id = R + 256 G + 65536 B."""
+"""Panoptic results of COCO and Cityscapes: a JSON file of segments and one PNG per image.
+
+The colour of a pixel is the id of its segment: id = R + 256 G + 65536 B, with 0 for pixels without a segment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bpr.errors import BPRError, shown
-from bpr.formats.coco import Record, check_annotations
+from bpr.formats.coco import check_annotations
+from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.labels import number_masks
+from bpr.formats.source import Source, in_groups
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file, write_json
 from bpr.io.folders import atomic_folder
 from bpr.io.png import read_colours, write_png
+from bpr.io.record_file import Record
 from bpr.limits import check_categories
 
 VOID = 0
+"""The id of pixels that belong to no segment."""
 SHIFTS = np.array([0, 8, 16], np.uint32)
+"""Bits by which red, green and blue are shifted in an id."""
 Image = dict[str, Any]
+"""One of the JSON's annotations: image_id, file_name and segments_info."""
 
 
-class PanopticFile:
-    """Segments that share out every image; a refined segment keeps its id, ``area`` and ``bbox`` follow its pixels.
+class PanopticFile(Source):
+    """Segments that divide every image. A refined segment keeps its id; ``area`` and ``bbox`` are updated.
 
-    ``images`` are the JSON's annotations: image_id, file_name and segments_info.
+    The PNGs lie in the folder with the name of the JSON file (``panoptic_val2017.json``, ``panoptic_val2017/``) or,
+    where there is no such folder, beside the JSON file, as detectron2 writes them.
 
-    The PNGs lie in the folder that is called as the JSON is (``panoptic_val2017.json``, ``panoptic_val2017/``), or,
-    without one, beside it, as detectron2 writes them.
+    Attributes:
+        images: the JSON's annotations, one per image.
     """
 
     format = "panoptic"
-    exclusive = True
-    left_out: Mapping[str, Sequence[int]] = {}
 
     def __init__(self, document: Any, path: Path) -> None:
         images = document.get("annotations") if isinstance(document, dict) else None
         if not isinstance(images, list):
-            raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got a JSON {type(document).__name__}")
+            found = f"a JSON {type(document).__name__}"
+            raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got {found}")
         check_categories(document, path)
         self._document, self.images = document, images
         self.entries = check_annotations(document, path)["images"] if "images" in document else None
@@ -57,17 +66,20 @@ class PanopticFile:
         self._frames.append(ids.shape)
         self._check(segments, ids, f"{where} ({image['file_name']})")
         base = {"image_id": image["image_id"]}
-        return [{**base, **segment, "segmentation": encode_mask(BoxMask.from_frame(ids == segment["id"]))} for segment in segments]
+        masks = [encode_mask(BoxMask.from_frame(ids == segment["id"])) for segment in segments]
+        return [{**base, **segment, "segmentation": mask} for segment, mask in zip(segments, masks, strict=True)]
 
     def ids(self, image: Image, where: str = "panoptic") -> np.ndarray:
-        """(H, W) uint32: the segment id of every pixel of one of :attr:`images`, VOID where there is none."""
+        """(H, W) uint32: the segment id of every pixel of one of :attr:`images`, VOID for pixels without a segment."""
         colours = read_colours(own_file(self._folder, inside(self._folder, image["file_name"], where)))
         return (colours.astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
 
     @staticmethod
     def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
+        """Check that the segments are well formed and account for every id of the PNG."""
         for segment in segments:
-            if not isinstance(segment, dict) or not {"id", "category_id"} <= segment.keys() or type(segment["id"]) is not int:
+            complete = isinstance(segment, dict) and {"id", "category_id"} <= segment.keys()
+            if not complete or type(segment["id"]) is not int:
                 raise BPRError(f"{where}: expected segments with id and category_id, got {shown(segment)}")
         listed = [segment["id"] for segment in segments]
         if len(set(listed)) < len(listed):
@@ -80,36 +92,18 @@ class PanopticFile:
         return png_folder(out)
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write the JSON ``out`` and, in the folder of its name, the PNGs; the JSON comes last."""
-        left = iter(refined)
+        """Write the PNGs to the folder with the name of the JSON file ``out``, and then the JSON file."""
+        groups = in_groups(refined, [len(image["segments_info"]) for image in self.images])
         images = []
-        with atomic_folder(png_folder(out)) as folder:
-            for image, frame in zip(self.images, self._frames, strict=True):
-                own = [next(left) for _ in image["segments_info"]]
-                _paint(own, frame, folder / image["file_name"])
-                images.append({**image, "segments_info": [_segment(*pair) for pair in zip(image["segments_info"], own, strict=True)]})
+        with atomic_folder(png_folder(out), "bpr refine") as folder:
+            for image, frame, records in zip(self.images, self._frames, groups, strict=True):
+                ids = np.full(frame, VOID, np.uint32)
+                for record in records:
+                    ids[decode_mask(record["segmentation"]).to_frame()] = record["id"]
+                write_png(folder / image["file_name"], _to_colours(ids))
+                pairs = zip(image["segments_info"], records, strict=True)
+                images.append({**image, "segments_info": [_updated(segment, record) for segment, record in pairs]})
         write_json(out, {**self._document, "annotations": images})
-
-
-def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
-    """Write the records of every image, by its stem, as panoptic JSON and PNGs; segment ids count from 1 in every image.
-
-    Raises:
-        BPRError: masks overlap.
-    """
-    annotations = []
-    with atomic_folder(png_folder(out)) as folder:
-        for stem, records in images.items():
-            if records:
-                png = inside(folder, f"{stem}.png", "image_id")
-                write_png(png, _to_colours(number_masks(records, stem)))
-                segments = [_new_segment(number, record) for number, record in enumerate(records, start=1)]
-                annotations.append({"image_id": stem, "file_name": f"{stem}.png", "segments_info": segments})
-    write_json(out, {"annotations": annotations})
-
-
-def _new_segment(number: int, record: Record) -> dict[str, Any]:
-    return _segment({"id": number, "category_id": record["category_id"], "iscrowd": 0, "area": 0, "bbox": []}, record)
 
 
 def _to_colours(ids: np.ndarray) -> np.ndarray:
@@ -117,22 +111,57 @@ def _to_colours(ids: np.ndarray) -> np.ndarray:
     return (ids[..., None] >> SHIFTS).astype(np.uint8)
 
 
+def _updated(segment: dict[str, Any], record: Record) -> dict[str, Any]:
+    """The segment with the area and the box, in whole numbers, of the record's mask; only keys it has are updated."""
+    mask = decode_mask(record["segmentation"])
+    new = {"area": mask.area, "bbox": [int(side) for side in mask.bbox]}
+    return {**segment, **{key: value for key, value in new.items() if key in segment}}
+
+
 def png_folder(out: Path) -> Path:
-    """Where the PNGs of the JSON file ``out`` lie."""
+    """The folder of the PNGs that belong to the JSON file ``out``."""
     if out.suffix != ".json" or out.is_dir():
         raise BPRError(f"{out}: expected a .json file to write; the PNGs go to the folder of its name")
     return out.with_suffix("")
 
 
-def _paint(segments: Sequence[Record], frame: tuple[int, int], path: Path) -> None:
-    ids = np.full(frame, VOID, np.uint32)
-    for segment in segments:
-        ids[decode_mask(segment["segmentation"]).to_frame()] = segment["id"]
-    write_png(path, _to_colours(ids))
+def is_panoptic(document: Any) -> bool:
+    """Whether parsed JSON is of the panoptic format."""
+    annotations = document.get("annotations") if isinstance(document, dict) else None
+    if not isinstance(annotations, list):
+        return False
+    return any(isinstance(annotation, dict) and "segments_info" in annotation for annotation in annotations)
 
 
-def _segment(before: dict[str, Any], after: Record) -> dict[str, Any]:
-    """What the JSON says of a segment: its own keys, with ``area`` and ``bbox`` as whole numbers where it has them."""
-    mask = decode_mask(after["segmentation"])
-    new = {"area": mask.area, "bbox": [int(side) for side in mask.bbox]}
-    return {**before, **{key: value for key, value in new.items() if key in before}}
+def _write_new(record_set: RecordSet, out: Path) -> None:
+    """Write panoptic JSON and PNGs; the segment ids of every image count from 1.
+
+    Raises:
+        BPRError: masks overlap.
+    """
+    images = record_set.by_stem()
+    annotations = []
+    with atomic_folder(png_folder(out), "bpr convert") as folder:
+        for stem, records in images.items():
+            if records:
+                png = inside(folder, f"{stem}.png", "image_id")
+                write_png(png, _to_colours(number_masks(records, stem)))
+                segments = []
+                for number, record in enumerate(records, start=1):
+                    base = {"id": number, "category_id": record["category_id"], "iscrowd": 0, "area": 0, "bbox": []}
+                    segments.append(_updated(base, record))
+                annotations.append({"image_id": stem, "file_name": f"{stem}.png", "segments_info": segments})
+    write_json(out, {"annotations": annotations})
+
+
+PANOPTIC = Format(
+    name=PanopticFile.format,
+    description="COCO and Cityscapes panoptic segmentation",
+    path_kind=PathKind.JSON_FILE,
+    signature="panoptic JSON (annotations with segments_info)",
+    recognises=lambda candidate: is_panoptic(candidate.json_object),
+    precedence=1,  # the JSON is also an object with annotations
+    read=lambda candidate, images: PanopticFile(candidate.document, candidate.path),
+    exclusive=True,
+    target=Target(_write_new, folder_beside=lambda out: out.with_suffix("")),
+)

@@ -1,47 +1,51 @@
-"""What every format gives the refinement: masks in, masks back."""
+"""What every format gives to the refinement: its masks as records, and a way to write them back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any
 
-from bpr.formats.coco import Record
+from bpr.io.record_file import Record
 
 
-class Source(Protocol):
-    """The masks of one file or folder, in whatever format.
+class Source(ABC):
+    """The masks of one file or folder.
 
     Attributes:
-        format: the format's name, one of ``READERS`` of :mod:`bpr.formats.recognise`.
-        exclusive: the masks of an image do not overlap, and must not after refinement.
+        format: the format's name, a key of :data:`bpr.formats.registry.FORMATS`.
+        records: one record per mask, in COCO's form: image_id, category_id, segmentation, score, and the format's own
+            keys. A record may be read from the file each time it is asked for.
+        left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
+        entries: the format's own images list (id, file_name, ...); None where it has none.
     """
 
     format: str
-    exclusive: bool
-
-    @property
-    def records(self) -> Sequence[Record]:
-        """One per mask, in COCO's form: image_id, category_id, segmentation, score and what else the format has.
-
-        Each may be read from the file when it is asked for, and again when it is asked for again.
-        """
-        ...
-
-    @property
-    def left_out(self) -> Mapping[str, Sequence[int]]:
-        """What the file lists and is not among the records, by kind: the places in its list."""
-        ...
-
-    @property
-    def entries(self) -> list[dict[str, Any]] | None:
-        """The format's own list of images (id, file_name, ...); None where it has none."""
-        ...
+    records: Sequence[Record]
+    left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
+    entries: list[dict[str, Any]] | None = None
 
     def folder(self, out: Path) -> Path | None:
-        """The folder that :meth:`write` replaces; None when it writes one file. To be checked before hours of work."""
-        ...
+        """The folder that :meth:`write` replaces, so that it can be checked before hours of work; None for a file."""
+        return None
 
+    @abstractmethod
     def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write ``refined`` (the records, in their order, with their new masks; drawn once) to ``out`` in the format they came in."""
-        ...
+        """Write the masks to ``out`` in the format they came in.
+
+        Args:
+            refined: the records in their order, with their new masks; they are iterated once.
+        """
+
+
+def in_groups(records: Iterable[Record], sizes: Iterable[int]) -> Iterator[list[Record]]:
+    """The records of one file after the other: consecutive groups of ``sizes`` records each.
+
+    >>> list(in_groups([{"id": 1}, {"id": 2}, {"id": 3}], [2, 0, 1]))
+    [[{'id': 1}, {'id': 2}], [], [{'id': 3}]]
+    """
+    rest = iter(records)
+    return (list(islice(rest, size)) for size in sizes)

@@ -1,32 +1,34 @@
-"""YOLO-seg labels <-> records: a txt per image, a line ``class x y x y ...`` per instance, in fractions of the image."""
+"""YOLO segmentation labels: a text file per image, with a line ``class x y x y ...`` per instance.
+
+Coordinates are fractions of the image's width and height, so reading needs the images.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bpr.errors import BadImage, BadMask, BPRError, shown
-from bpr.formats.coco import Record
+from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.source import Source, in_groups
 from bpr.geometry.contours import outline
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder, read_image
+from bpr.io.record_file import Record
 
 
-class YoloFolder:
-    """A folder of label files; the image's id is the file's stem, its size comes from the image.
+class YoloFolder(Source):
+    """A folder of label files. An image's id is the path of its label file without the ending.
 
-    A line may end with a score (an even count of numbers in all). A line whose mask did not change comes back as it was.
+    A line with an even count of numbers, the class included, ends with a score. A line whose mask did not change is
+    written back as it was.
     """
 
     format = "yolo"
-    exclusive = False
-    left_out: Mapping[str, Sequence[int]] = {}
-    entries = None
 
     def __init__(self, folder: Path, images: ImageFinder) -> None:
         self._folder = folder
@@ -36,8 +38,9 @@ class YoloFolder:
         self._lines: list[list[str]] = []
         self.records: list[Record] = []
         for file in self._files:
-            self._lines.append([line for line in read_rows(own_file(folder, file)) if line.strip()])
-            self.records += self._read(file, self._lines[-1], images)
+            lines = [line for line in read_rows(own_file(folder, file)) if line.strip()]
+            self._lines.append(lines)
+            self.records += self._read(file, lines, images)
 
     def _read(self, file: Path, lines: list[str], images: ImageFinder) -> Iterator[Record]:
         image_id = file.relative_to(self._folder).with_suffix("").as_posix()
@@ -45,27 +48,28 @@ class YoloFolder:
         for number, line in enumerate(lines, start=1):
             label, score, ring = _fields(line, f"{file}: instance {number}")
             scored = {} if score is None else {"score": score}
-            yield {"image_id": image_id, "category_id": label, **scored, "segmentation": _mask(ring, frame)}
+            yield {"image_id": image_id, "category_id": label, **scored, "segmentation": _segmentation(ring, frame)}
 
     def folder(self, out: Path) -> Path | None:
         return out
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write a folder of the same names; parts and holes of a mask hang on one polygon by bridges of no width."""
-        left = iter(zip(self.records, refined, strict=True))
-        with atomic_folder(out) as folder:
-            for file, lines in zip(self._files, self._lines, strict=True):
-                pairs = zip(lines, islice(left, len(lines)), strict=True)
+        """Write a folder of the same names.
+
+        A changed mask is one polygon, on which further parts and holes hang by bridges of zero width.
+        """
+        counts = [len(lines) for lines in self._lines]
+        before, after = in_groups(self.records, counts), in_groups(refined, counts)
+        with atomic_folder(out, "bpr refine") as folder:
+            for file, lines, old, new in zip(self._files, self._lines, before, after, strict=True):
                 with atomic_open(folder / file.relative_to(self._folder)) as text:
-                    text.write("\n".join(_written(line, before, after) for line, (before, after) in pairs) + ("\n" if lines else ""))
-
-
-def _written(line: str, before: Record, after: Record) -> str:
-    return line if before["segmentation"] == after["segmentation"] else _line(after)
+                    for line, old_record, record in zip(lines, old, new, strict=True):
+                        unchanged = old_record["segmentation"] == record["segmentation"]
+                        text.write(f"{line if unchanged else _line(record)}\n")
 
 
 def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
-    """(H, W) of an image; None without one, and the runner says so when it comes to it."""
+    """(H, W) of an image; None where it cannot be read, which the run reports when it comes to this image."""
     try:
         height, width, _ = read_image(images.path(image_id)).shape
     except BadImage:
@@ -73,19 +77,22 @@ def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
     return height, width
 
 
-def _mask(ring: list[float], frame: tuple[int, int] | None) -> Any:
-    """The RLE of a polygon in fractions; the polygon in pixels where it is no mask, None without an image."""
+def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:
+    """The RLE of a polygon given in fractions of the image; None without an image.
+
+    A polygon that is not a valid mask stays a polygon, in pixels, so that decoding it later gives the error.
+    """
     if frame is None:
         return None
     scaled = [value * frame[1 - index % 2] for index, value in enumerate(ring)]
     try:
         return encode_mask(decode_mask([scaled], frame))
-    except BadMask:  # whoever decodes it says why
+    except BadMask:
         return [scaled]
 
 
 def _fields(line: str, where: str) -> tuple[int, float | None, list[float]]:
-    """Class, score where the line ends with one, and the polygon's numbers."""
+    """The class, the score (None where the line has none) and the polygon's coordinates."""
     try:
         label, *numbers = line.split()
         category, values = int(label), [float(number) for number in numbers]
@@ -94,7 +101,8 @@ def _fields(line: str, where: str) -> tuple[int, float | None, list[float]]:
     finite = all(map(math.isfinite, values))
     score = values.pop() if len(values) % 2 else None
     if len(values) < 6 or not finite:
-        raise BPRError(f"{where}: expected a class and 3 or more points x y in fractions of the image, got {shown(line)}")
+        wanted = "expected a class and 3 or more points x y in fractions of the image"
+        raise BPRError(f"{where}: {wanted}, got {shown(line)}")
     return category, score, values
 
 
@@ -105,12 +113,39 @@ def _line(record: Record) -> str:
     return f"{record['category_id']} {points}" + (f" {record['score']}" if "score" in record else "")
 
 
-def write_new(images: Mapping[str, Sequence[Record]], out: Path) -> None:
-    """Write the records of every image, by its stem, as YOLO labels; classes are the categories, whatever their numbers.
+def _write_new(record_set: RecordSet, out: Path) -> None:
+    """Write a folder of label files; the classes are the category ids of the records.
 
-    A score ends the line of a record that has one. An empty mask has no polygon and gets no line.
+    A record's score, if it has one, ends its line. An empty mask has no polygon and gets no line.
     """
-    with atomic_folder(out) as folder:
+    images = record_set.by_stem()
+    with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
                 file.writelines(f"{_line(record)}\n" for record in records if decode_mask(record["segmentation"]).area)
+
+
+def _images_beside(path: Path) -> Path | None:
+    """The folder ``images`` beside the folder ``labels`` that contains ``path``; None where there is no such folder.
+
+    >>> _images_beside(Path("/set/labels/val")).as_posix()
+    '/set/images/val'
+    """
+    parts = path.absolute().parts
+    if "labels" not in parts:
+        return None
+    last = len(parts) - 1 - parts[::-1].index("labels")
+    return Path(*parts[:last], "images", *parts[last + 1 :])
+
+
+YOLO = Format(
+    name=YoloFolder.format,
+    description="YOLO segmentation labels",
+    path_kind=PathKind.FOLDER,
+    signature="YOLO labels (*.txt)",
+    recognises=lambda candidate: any(candidate.path.rglob("*.txt")),
+    read=lambda candidate, images: YoloFolder(candidate.path, images()),
+    images_beside=_images_beside,
+    certain_without_score=True,
+    target=Target(_write_new, score="possible", empty=False),
+)

@@ -1,4 +1,4 @@
-"""Boundary pixels of a mask and how sure they are (paper section 3.1)."""
+"""Boundary pixels of a mask and their score (paper section 3.1)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bpr.geometry.masks import BoxMask
 def boundary_levels(mask: np.ndarray) -> np.ndarray:
     """Level 0..4 of every pixel of an (h, w) mask: min(s, 9 - s) of its 3x3 sum s.
 
-    Level 0 is no boundary; the paper's score is level / 4.5. The array's own border is replicated,
-    so an object that runs out of the frame has no boundary along it.
+    Level 0 is not on the boundary; the paper's score is level / 4.5. Beyond the array its border is repeated, so an
+    object that is cut off by the frame has no boundary there.
 
     >>> mask = np.zeros((4, 5), np.uint8); mask[:, 3:] = 1
     >>> boundary_levels(mask)
@@ -30,9 +30,9 @@ def boundary_levels(mask: np.ndarray) -> np.ndarray:
 
 
 def boundary_pixels(mask: BoxMask) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns, each (N,) in frame pixels, of all boundary pixels, the surest first.
+    """Rows and columns, each (N,) in frame pixels, of all boundary pixels, the highest score first.
 
-    The order is level descending, then row, then column: the one tie order of this package.
+    The order is level descending, then row, then column. All of the package breaks ties in this order.
     """
     box = grow(mask.box, 1, mask.frame)
     levels = boundary_levels(mask.window(box))

@@ -11,12 +11,12 @@ from bpr.geometry.masks import BoxMask
 def outline(mask: BoxMask) -> np.ndarray:
     """(n, 2) int corners x, y of one ring that fills to exactly ``mask``; n = 0 when the mask is empty.
 
-    Further parts, and holes, hang on the ring by bridges of no width: there and back along one line.
+    Further parts and holes are connected to the ring by bridges without width: two lines in the same place.
 
     >>> outline(BoxMask.from_frame(np.array([[0, 1, 1, 0]]))).tolist()
     [[1, 0], [1, 1], [3, 1], [3, 0]]
     """
-    # A contour runs through pixel centres. At twice the size the two pixels of a side tell its two edges apart.
+    # A contour runs through pixel centres. At twice the size every pixel has two centres per side, one for each edge.
     doubled = mask.pixels.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
     contours, _ = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE) if doubled.size else ((), None)
     corner = np.array([mask.left, mask.top])

@@ -1,7 +1,7 @@
-"""Colour evidence: what the object's colours look like elsewhere, told to every patch.
+"""Colour evidence: how much the colour of a pixel looks like the instance elsewhere.
 
-From the whole coarse mask, one smoothed colour histogram of its eroded inside and one of its surroundings give
-each colour a log-likelihood ratio: a further input channel that costs one table look-up per pixel.
+The whole coarse mask gives two smoothed colour histograms: one of its eroded inside and one of its surroundings. Their
+log-likelihood ratio is the evidence of a colour, and a further channel costs one look-up per pixel.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ FLOOR = 1e-4
 RATIO_AT_LIMIT = 2.0
 SMOOTHING = np.array([[(0.25, 0.5, 0.25)[i - j + 1] if abs(i - j) < 2 else 0 for j in range(BINS)] for i in range(BINS)])
 SMOOTHING[[0, -1], [0, -1]] = 0.75
-"""(BINS, BINS): half a bin's own count and a quarter of either neighbour's; the first and the last are their own neighbour."""
+"""(BINS, BINS): half of a bin's count and a quarter of each neighbour's; the first and the last bin count for their missing
+neighbour."""
 
 
 def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
-    """(4096,) uint8 evidence of every colour bin: 128 says nothing, 255 inside, 1 outside.
+    """(4096,) uint8 evidence of every colour bin: 255 is inside, 1 is outside, 128 is either.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -47,6 +48,13 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     own, others = _frequencies(sample, inside if inside.any() else coarse, outside)
     ratio = np.log(own / others)
     return np.round(128 + 127 * np.clip(ratio / RATIO_AT_LIMIT, -1, 1)).astype(np.uint8)
+
+
+def evidence_of(colours: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """(h, w) uint8: the evidence of every pixel of (h, w, 3) uint8 RGB ``colours``."""
+    if compiled := kernels():
+        return compiled.looked_up(np.ascontiguousarray(colours), table)
+    return table.take(colour_bins(colours))
 
 
 def colour_bins(image: np.ndarray) -> np.ndarray:
@@ -81,7 +89,8 @@ def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     if sample.size:
         counts = cv2.calcHist([sample], [0, 1, 2], chosen, [BINS] * 3, [0, 256] * 3).astype(np.float64)
     for _ in range(3):
-        # Smooths along one axis and brings the next one to the front; three times is once around. Exact: sums of integers / 64.
+        # Each step smooths one axis and moves the next one to the front, so three steps smooth all. The sums are exact:
+        # they are integers divided by 64.
         counts = (SMOOTHING @ counts.reshape(BINS, -1)).T
     total = counts.sum()
     return counts.ravel() / total + FLOOR if total else np.full(BINS**3, 1 / BINS**3) + FLOOR

@@ -1,4 +1,4 @@
-"""Greedy suppression among equal squares, in time that grows with the boundary and not with its square."""
+"""Greedy non-maximum suppression of squares of one size, in time that is linear in the length of the boundary."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ STRIDE = 256
 
 
 def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: float) -> np.ndarray:
-    """Indices, in order, of the squares that greedy non-maximum suppression keeps.
+    """The indices, in order, of the squares that greedy non-maximum suppression keeps.
 
-    Squares of one side are centred on N pixels given by ``rows`` and ``columns``, the best first. Two squares
-    at offset (dx, dy) share (side - |dx|)(side - |dy|) pixels; they exclude each other when their IoU is
-    larger than ``iou``. Only the offset counts, so every kept square stamps the pixels that it excludes onto a
-    canvas, and a square is kept when its pixel is still bare.
+    The squares are centred on N pixels given by ``rows`` and ``columns``, the best first. Two squares at offset (dx, dy)
+    share (side - |dx|)(side - |dy|) pixels, and exclude each other when their IoU is larger than ``iou``. As only the
+    offset matters, every kept square marks the pixels that it excludes on a canvas, and a square is kept when its pixel
+    is not marked.
 
     >>> suppress_squares(np.zeros(5, int), np.array([0, 1, 2, 3, 4]), side=4, iou=0.25).tolist()
     [0, 3]
@@ -30,7 +30,7 @@ def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: floa
     kept, index = [], 0
     centres = (rows + reach) * width + columns + reach
     while index < len(centres):
-        # Most squares are excluded, so the next bare one is looked for in strides and not one by one.
+        # Most squares are excluded, so the next unmarked one is searched in strides and not one by one.
         ahead = flat[centres[index : index + STRIDE]]
         first = int(ahead.argmin())
         if ahead[first]:
@@ -46,7 +46,7 @@ def suppress_squares(rows: np.ndarray, columns: np.ndarray, side: int, iou: floa
 
 @lru_cache(maxsize=16)
 def exclusion_reach(side: int, iou: float) -> np.ndarray:
-    """(side,) int64: how far to either side a square excludes others, at every vertical offset; -1 where it excludes none.
+    """(side,) int64: how far left and right a square excludes others at every vertical offset; -1: it excludes none.
 
     >>> exclusion_reach(4, 0.25).tolist()
     [2, 1, 0, -1]
@@ -56,7 +56,7 @@ def exclusion_reach(side: int, iou: float) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _excluded_offsets(side: int, iou: float) -> np.ndarray:
-    """(2 side - 1, 2 side - 1) uint8 around the centre: 1 where a square's neighbour overlaps it too much; itself included."""
+    """(2 side - 1, 2 side - 1) uint8: 1 at the offsets from the centre where another square is excluded, and at 0."""
     shared = side - np.abs(np.arange(1 - side, side))
     excluded = np.multiply.outer(shared, shared) * (1 + iou) > 2 * side * side * iou
     excluded[side - 1, side - 1] = True

@@ -13,79 +13,116 @@ import numpy as np
 from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import Blend, PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_window
-from bpr.geometry.resized import interpolate
-from bpr.geometry.scheme import Blend, PatchScheme
+from bpr.geometry.resizing import interpolate
 
-DEFAULT = PatchScheme()
 ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
 
 
-def reassemble(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme = DEFAULT) -> BoxMask:
+def reassemble(
+    mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, options: RefineOptions | None = None
+) -> BoxMask:
     """The refined mask: mean probability > 0.5 where patches lie, the coarse mask elsewhere.
+
+    A mask that would lose all its pixels stays as it was.
 
     Args:
         mask: the coarse mask.
-        boxes: (K, 4) patch boxes without padding.
-        probabilities: (K, S, S) float32 P(foreground); their outermost pixels, the scheme's padding, are left out.
+        boxes: (K, 4) patch boxes without padding, all of one size.
+        probabilities: (K, S, S) float32 P(foreground); their outermost pixels, the padding, are left out.
 
     Raises:
-        ValueError: not a square of probabilities for every box.
+        ValueError: not one square of probabilities for every box.
 
     >>> coarse = BoxMask.from_frame(np.eye(4, dtype=bool))
-    >>> refined = reassemble(coarse, np.array([[0, 0, 2, 2]]), np.full((1, 2, 2), 0.9, np.float32))
+    >>> refined = reassemble(coarse, np.array([[0, 0, 2, 2]]), np.full((1, 2, 2), 0.9, np.float32), PatchSpec())
     >>> refined.to_frame().astype(int)
     array([[1, 1, 0, 0],
            [1, 1, 0, 0],
            [0, 0, 1, 0],
            [0, 0, 0, 1]])
     """
-    return _blend(mask, boxes, probabilities, scheme).refined() if len(boxes) else mask
-
-
-def put_back(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> BoxMask:
-    """What :func:`reassemble` gives; a mask that would vanish stays as it was."""
-    refined = reassemble(mask, boxes, probabilities, scheme)
+    if not len(boxes):
+        return mask
+    refined = _Blended.of(mask, boxes, probabilities, spec, options or RefineOptions()).refined()
     return refined if refined.pixels.size else mask
 
 
-def mean_probability(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme, box: Box) -> np.ndarray:
-    """(h, w) float32 in ``box``: what :func:`put_back` thresholds. P > 0.5 is the refined mask.
+def mean_probability(
+    mask: BoxMask,
+    boxes: np.ndarray,
+    probabilities: np.ndarray,
+    spec: PatchSpec,
+    options: RefineOptions,
+    box: Box,
+) -> np.ndarray:
+    """(h, w) float32 in ``box``: what :func:`reassemble` compares with 0.5. P > 0.5 is the refined mask.
 
-    The mean P of the patches on a pixel, moved by the scheme's caution towards the coarse mask; the coarse mask's 0 or 1 where none
-    lies, and everywhere if the mask would vanish.
+    It is the mean P of the patches on a pixel, moved by the caution towards the coarse mask. Where no patch lies, and
+    everywhere if the mask would vanish, it is the coarse mask's 0 or 1.
 
-    >>> mask, scheme = BoxMask.from_frame(np.eye(12, dtype=bool)), PatchScheme(side=10)
-    >>> mean_probability(mask, np.array([[0, 0, 10, 10]]), np.full((1, 10, 10), 0.75, np.float32), scheme, (8, 9, 12, 10))
+    >>> mask, spec = BoxMask.from_frame(np.eye(12, dtype=bool)), PatchSpec(side=10)
+    >>> boxes, probabilities = np.array([[0, 0, 10, 10]]), np.full((1, 10, 10), 0.75, np.float32)
+    >>> mean_probability(mask, boxes, probabilities, spec, RefineOptions(), (8, 9, 12, 10))
     array([[0.75, 0.75, 0.  , 0.  ]], dtype=float32)
     """
-    believed = mask.window(box).astype(np.float32)
-    blend = _blend(mask, boxes, probabilities, scheme) if len(boxes) else None
-    if blend is None or not blend.foreground().any():
-        return believed
-    left, top, right, bottom = part = intersect(box, blend.box)
+    result = mask.window(box).astype(np.float32)
+    blended = _Blended.of(mask, boxes, probabilities, spec, options) if len(boxes) else None
+    if blended is None or not blended.foreground().any():
+        return result
+    left, top, right, bottom = part = intersect(box, blended.box)
     if left < right and top < bottom:
-        seen = np.s_[top - blend.box[1] : bottom - blend.box[1], left - blend.box[0] : right - blend.box[0]]
-        mean = 0.5 + blend.excess[seen] / np.where(blend.covered[seen], _weight_on(boxes, part, scheme), 1)
+        inner = np.s_[top - blended.box[1] : bottom - blended.box[1], left - blended.box[0] : right - blended.box[0]]
+        outer = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+        covered = blended.covered[inner]
+        mean = 0.5 + blended.excess[inner] / np.where(covered, _weight_on(boxes, part, options.blend), 1)
         # Rounding may pull a mean that is barely over one half onto it: the mask decides on which side it stays.
-        sided = np.where(blend.foreground()[seen], np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
-        place = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-        believed[place] = np.where(blend.covered[seen], np.clip(sided, 0, 1), believed[place])
-    return believed
+        foreground = blended.foreground()[inner]
+        mean = np.where(foreground, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
+        result[outer] = np.where(covered, np.clip(mean, 0, 1), result[outer])
+    return result
 
 
 @dataclass(frozen=True, eq=False)
-class _Blend:
-    """What patches say about ``box``: ``excess`` (h, w) float32 weighted sum of P - 1/2 and of the scheme's caution, ``covered``
-    (h, w) bool where they lie.
+class _Blended:
+    """The patches of an instance, added up.
 
-    The mean of P exceeds 1/2 where the sum of P - 1/2 is positive: no sum of weights is needed.
+    The mean of P exceeds 1/2 where the weighted sum of P - 1/2 is positive, so no sum of weights is needed.
+
+    Attributes:
+        box: around the mask and the patches.
+        excess: (h, w) float32 weighted sum of P - 1/2, with the caution added towards the coarse mask.
+        covered: (h, w) bool: where patches lie.
     """
 
     mask: BoxMask
     box: Box
     excess: np.ndarray
     covered: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        mask: BoxMask,
+        boxes: np.ndarray,
+        probabilities: np.ndarray,
+        spec: PatchSpec,
+        options: RefineOptions,
+    ) -> _Blended:
+        if probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1]):
+            expected = f"one square for each of {len(boxes)} boxes"
+            raise ValueError(f"probabilities: expected {expected}, got {probabilities.shape}")
+        box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
+        excess = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
+        blended = cls(mask, box, excess, np.zeros(excess.shape, bool))
+        as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * spec.padding
+        add = blended._add_squares if as_cut else blended._add_resized
+        add(boxes, probabilities, spec, options.blend)
+        if options.caution:
+            towards = np.where(mask.window(box), np.float32(options.caution), np.float32(-options.caution))
+            excess += towards * _weight_on(boxes, box, options.blend)
+        return blended
 
     def foreground(self) -> np.ndarray:
         """(h, w) bool."""
@@ -98,63 +135,46 @@ class _Blend:
             return BoxMask(pixels, x0, y0, self.mask.frame)
         return BoxMask(self.foreground(), self.box[0], self.box[1], self.mask.frame).trimmed()
 
+    def _add_squares(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
+        """Patches that were cut as they are."""
+        left, top, right, bottom = self.box
+        side, padding = int(boxes[0, 2] - boxes[0, 0]), spec.padding
+        weights = patch_weights(side, blend)
+        if compiled := kernels():
+            corners = boxes[:, :2] - self.box[:2]
+            compiled.add_patches(self.excess, self.covered, corners, probabilities, padding, weights)
+            return
+        centre = np.s_[:, padding : padding + side, padding : padding + side]
+        surpluses = (probabilities[centre] - np.float32(0.5)) * weights
+        for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), surpluses, strict=True):
+            x1, y1 = min(x1, right), min(y1, bottom)
+            place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+            self.excess[place] += surplus[: y1 - y0, : x1 - x0]
+            self.covered[place] = True
 
-def _blend(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
-    if probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1]):
-        raise ValueError(f"probabilities: expected one square for each of {len(boxes)} boxes, got {probabilities.shape}")
-    as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * scheme.padding
-    blend = (_blend_squares if as_cut else _blend_resized)(mask, boxes, probabilities, scheme)
-    if scheme.caution:
-        towards = np.where(mask.window(blend.box), np.float32(scheme.caution), np.float32(-scheme.caution))
-        blend.excess[:] += towards * _weight_on(boxes, blend.box, scheme)
-    return blend
+    def _add_resized(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
+        """Patches of any side, their probabilities interpolated back.
 
-
-def _blend_squares(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
-    left, top, right, bottom = box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
-    excess = np.zeros((bottom - top, right - left), np.float32)
-    covered = np.zeros(excess.shape, bool)
-    side, padding = int(boxes[0, 2] - boxes[0, 0]), scheme.padding
-    weights = patch_weights(side, scheme.blend)
-    if compiled := kernels():
-        compiled.add_patches(excess, covered, boxes[:, :2] - box[:2], probabilities, padding, weights)
-        return _Blend(mask, box, excess, covered)
-    centre = np.s_[:, padding : padding + side, padding : padding + side]
-    surpluses = (probabilities[centre] - np.float32(0.5)) * weights
-    for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), surpluses, strict=True):
-        x1, y1 = min(x1, right), min(y1, bottom)
-        place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-        excess[place] += surplus[: y1 - y0, : x1 - x0]
-        covered[place] = True
-    return _Blend(mask, box, excess, covered)
-
-
-def _blend_resized(mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, scheme: PatchScheme) -> _Blend:
-    """Squares of any side, their (S, S) probabilities interpolated back.
-
-    A patch speaks only where one of the cells that a pixel is interpolated from contradicts the mask that the network
-    saw. Elsewhere it has agreed, and the coarse mask, which was not resized, is the finer answer: believing every patch
-    changes nothing, at any size.
-    """
-    left, top, right, bottom = frame = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
-    excess = np.zeros((bottom - top, right - left), np.float32)
-    covered = np.zeros(excess.shape, bool)
-    centre = np.s_[scheme.padding : scheme.window - scheme.padding, scheme.padding : scheme.window - scheme.padding]
-    for box, probability in zip(boxes.tolist(), probabilities, strict=True):
-        x0, y0, x1, y1 = inside = grow(box, 0, mask.frame)
-        place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-        contradicted = ((probability > 0.5) != crop_window(mask, box, scheme))[centre]
-        speaks = interpolate(contradicted.astype(np.float32), box, inside) > 0
-        coarse = mask.window(inside).astype(np.float32)
-        answer = np.where(speaks, interpolate(probability[centre], box, inside), coarse)
-        excess[place] += (answer - np.float32(0.5)) * _weights_in(box, inside, scheme)
-        covered[place] = True
-    return _Blend(mask, frame, excess, covered)
+        A patch changes a pixel only where one of the cells that it is interpolated from contradicts the mask that the
+        network saw. Elsewhere network and mask agree, and the coarse mask, which was not resized, is the finer answer.
+        So a network that believes every patch changes nothing, at any size.
+        """
+        left, top = self.box[:2]
+        centre = np.s_[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding]
+        for box, probability in zip(boxes.tolist(), probabilities, strict=True):
+            x0, y0, x1, y1 = inside = grow(box, 0, self.mask.frame)
+            place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+            contradicted = ((probability > 0.5) != crop_window(self.mask, box, spec))[centre]
+            changes = interpolate(contradicted.astype(np.float32), box, inside) > 0
+            coarse = self.mask.window(inside).astype(np.float32)
+            answer = np.where(changes, interpolate(probability[centre], box, inside), coarse)
+            self.excess[place] += (answer - np.float32(0.5)) * _weights_in(box, inside, blend)
+            self.covered[place] = True
 
 
 @lru_cache(maxsize=64)
 def patch_weights(side: int, blend: Blend) -> np.ndarray:
-    """(side, side) float32: what every pixel of a patch counts, read-only.
+    """(side, side) float32, read-only: the weight of every pixel of a patch.
 
     >>> patch_weights(4, "centred")
     array([[0.25, 0.5 , 0.5 , 0.25],
@@ -169,17 +189,17 @@ def patch_weights(side: int, blend: Blend) -> np.ndarray:
     return weights
 
 
-def _weights_in(box: Box, part: Box, scheme: PatchScheme) -> np.ndarray:
-    """What the pixels of ``part`` of a patch count."""
+def _weights_in(box: Box, part: Box, blend: Blend) -> np.ndarray:
+    """The weights of the pixels in ``part`` of a patch."""
     x0, y0, x1, y1 = part
-    return patch_weights(box[2] - box[0], scheme.blend)[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
+    return patch_weights(box[2] - box[0], blend)[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
 
 
-def _weight_on(boxes: np.ndarray, area: Box, scheme: PatchScheme) -> np.ndarray:
-    """(h, w) float32: what the patches on every pixel of ``area`` count together."""
+def _weight_on(boxes: np.ndarray, area: Box, blend: Blend) -> np.ndarray:
+    """(h, w) float32: the sum of the weights that patches have on every pixel of ``area``."""
     total = np.zeros((area[3] - area[1], area[2] - area[0]), np.float32)
     for box in boxes.tolist():
         x0, y0, x1, y1 = part = intersect(area, tuple(box))
         if x0 < x1 and y0 < y1:
-            total[y0 - area[1] : y1 - area[1], x0 - area[0] : x1 - area[0]] += _weights_in(box, part, scheme)
+            total[y0 - area[1] : y1 - area[1], x0 - area[0] : x1 - area[0]] += _weights_in(box, part, blend)
     return total

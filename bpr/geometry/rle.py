@@ -1,8 +1,9 @@
-"""COCO masks (compressed RLE, uncompressed RLE, polygons) <-> :class:`BoxMask`, without touching the full frame.
+"""COCO masks (compressed RLE, uncompressed RLE, polygons) to and from :class:`BoxMask`, in the mask's box only.
 
-COCO's run lengths go down the columns of the frame, background first. The compressed string writes each run as
-5-bit groups, low group first, bit 5 saying that another follows, and from the fourth run on as the difference to the
-run two before it (the format of pycocotools' maskApi, re-derived here so that no length is believed unchecked).
+COCO's runs go down the columns of the frame, beginning with background. The compressed string holds each run as
+groups of 5 bits, the lowest group first; bit 5 of a character marks that another group follows. From the fourth run
+on, the string holds the difference to the run two before. This is the format of pycocotools' maskApi; it is decoded
+here because pycocotools does not check the lengths.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, o
 
 INCOMPLETE = "RLE counts: expected a complete COCO counts string, got characters outside it or a cut end"
 TOO_LONG = "RLE counts: a run of more than 2^31 pixels"
+"""The errors of a counts string, which the compiled and the plain decoder share."""
 
 
 def decode_mask(segmentation: Any, frame: tuple[int, int] | None = None) -> BoxMask:
-    """Read a COCO segmentation.
+    """Decode a COCO segmentation.
 
     Args:
-        segmentation: RLE dict (``counts`` a string, bytes or a list) or a list of polygons.
-        frame: (H, W) of the image; needed for polygons, checked against the size of an RLE.
+        segmentation: an RLE object (``counts`` is a string, bytes or a list) or a list of polygons.
+        frame: (H, W) of the image; required for polygons, and compared with the size of an RLE.
 
     Raises:
-        BadMask: malformed runs, runs that do not fill the frame, a size that is not the image's.
+        BadMask: the segmentation is malformed, its runs do not fill the frame, or its size is not the image's.
     """
     runs, size = _runs_and_size(segmentation, frame)
     return _paint(runs, *size)
 
 
 def _runs_and_size(segmentation: Any, frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
-    """Run lengths, background first, that fill the (H, W) beside them."""
+    """The runs, beginning with background, and the (H, W) that they fill."""
     if isinstance(segmentation, dict):
         return _read_rle(segmentation, frame)
     if isinstance(segmentation, list):
@@ -46,12 +48,12 @@ def _runs_and_size(segmentation: Any, frame: tuple[int, int] | None) -> tuple[np
 
 
 def compress(segmentation: Any, frame: tuple[int, int] | None = None) -> tuple[dict[str, Any], int]:
-    """A segmentation as compressed RLE, checked as :func:`decode_mask` checks it, and its area; no pixel is painted.
+    """A segmentation as compressed RLE, and its area in pixels; no pixels are painted.
 
-    An RLE that is compressed already stays as it is.
+    An RLE that is compressed already is returned unchanged.
 
     Raises:
-        BadMask: as :func:`decode_mask`.
+        BadMask: as for :func:`decode_mask`.
 
     >>> compress({"size": [3, 3], "counts": [0, 1, 3, 1, 3, 1]})
     ({'size': [3, 3], 'counts': '013000'}, 3)
@@ -64,17 +66,18 @@ def compress(segmentation: Any, frame: tuple[int, int] | None = None) -> tuple[d
 
 
 def encode_mask(mask: BoxMask) -> dict[str, Any]:
-    """Compressed RLE ``{"size": [H, W], "counts": str}``, equal to pycocotools' for the same mask.
+    """Compressed RLE ``{"size": [H, W], "counts": str}``, equal to that of pycocotools.
 
     Raises:
-        ValueError: a mask that reaches beyond its frame.
+        ValueError: the mask's box reaches beyond its frame.
 
     >>> encode_mask(BoxMask.from_frame(np.eye(3, dtype=bool)))
     {'size': [3, 3], 'counts': '013000'}
     """
     left, top, right, bottom = mask.box
     if min(left, top) < 0 or bottom > mask.frame[0] or right > mask.frame[1]:
-        raise ValueError(f"mask: expected a box inside its frame of {mask.frame[0]}x{mask.frame[1]} (height x width), got {mask.box}")
+        size = f"{mask.frame[0]}x{mask.frame[1]} (height x width)"
+        raise ValueError(f"mask: expected a box inside its frame of {size}, got {mask.box}")
     if mask.pixels.size and (compiled := kernels()):
         text = compiled.counts_string(cv2.transpose(mask.pixels.view(np.uint8)), mask.left, mask.top, *mask.frame)
         return {"size": list(mask.frame), "counts": text.tobytes().decode("ascii")}
@@ -87,7 +90,7 @@ def _compressed(runs: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
 
 
 def string_to_runs(text: str | bytes) -> np.ndarray:
-    """Run lengths, (n,) int64, of a compressed counts string.
+    """(n,) int64 runs of a compressed counts string.
 
     >>> string_to_runs("013000").tolist()
     [0, 1, 3, 1, 3, 1]
@@ -113,7 +116,10 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
 
 
 def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers that 6-bit codes spell, and the place of the last code of each; from the fourth run on they are differences."""
+    """The numbers in the 6-bit codes of a counts string, and the index of the last code of each.
+
+    From the fourth on, the numbers of a string are differences to the run two before.
+    """
     last = np.flatnonzero((code & 0x20) == 0)
     first = np.concatenate([[0], last[:-1] + 1])
     length = last - first + 1
@@ -126,7 +132,7 @@ def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def frame_of(segmentation: Any) -> tuple[int, int] | None:
-    """(H, W) that an RLE says, unchecked; polygons do not."""
+    """The (H, W) in an RLE, unchecked; None for polygons, which have no size."""
     size = segmentation.get("size") if isinstance(segmentation, dict) else None
     return (size[0], size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else None
 
@@ -149,21 +155,22 @@ def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.nd
 
 
 def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
-    """Fill the tight box of the foreground, and only that."""
+    """Paint the runs into the tight box of the foreground."""
+    frame = height, width
     if compiled := kernels():
         columns, left, top = compiled.painted(runs, height)
-        return BoxMask(cv2.transpose(columns).view(bool), left, top, (height, width)) if columns.size else BoxMask.empty((height, width))
+        return BoxMask(cv2.transpose(columns).view(bool), left, top, frame) if columns.size else BoxMask.empty(frame)
     ends = np.cumsum(runs)
     starts, stops = (ends - runs)[1::2], ends[1::2]
     filled = stops > starts
     starts, stops = starts[filled], stops[filled]
     if not starts.size:
-        return BoxMask.empty((height, width))
+        return BoxMask.empty(frame)
     columns, rows = np.divmod(starts, height)
     last_rows = rows + (stops - starts) - 1
-    # A run that goes on in the next column has reached the bottom and the top.
-    spans = bool(last_rows.max() >= height)
-    top, bottom = (0, height) if spans else (int(rows.min()), int(last_rows.max()) + 1)
+    # A run that continues in the next column touches both the bottom and the top of the frame.
+    wraps = bool(last_rows.max() >= height)
+    top, bottom = (0, height) if wraps else (int(rows.min()), int(last_rows.max()) + 1)
     left, right = int(columns[0]), int(stops[-1] - 1) // height + 1
     side = bottom - top
     first = (columns - left) * side + rows - top
@@ -171,11 +178,11 @@ def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     edges[0], edges[1:-1:2], edges[2:-1:2], edges[-1] = 0, first, first + stops - starts, (right - left) * side
     values = np.arange(edges.size - 1) % 2 == 1
     by_column = np.repeat(values, edges[1:] - edges[:-1]).reshape(right - left, side)
-    return BoxMask(cv2.transpose(by_column.view(np.uint8)).view(bool), left, top, (height, width))
+    return BoxMask(cv2.transpose(by_column.view(np.uint8)).view(bool), left, top, frame)
 
 
 def _runs_of(mask: BoxMask) -> np.ndarray:
-    """Run lengths in the frame, background first, from the pixels of the box alone."""
+    """The runs of a mask in its frame, beginning with background, from the pixels of its box alone."""
     height, width = mask.frame
     rows, columns = mask.pixels.shape
     padded = np.zeros((rows + 2, columns), bool)
@@ -185,7 +192,7 @@ def _runs_of(mask: BoxMask) -> np.ndarray:
         return np.array([height * width], np.int64)
     edges = np.sort((column + mask.left) * height + row + mask.top)
     if rows == height:
-        # A run that ends at the bottom of a column and one that starts at the top of the next are one run.
+        # A run that ends at the bottom of a column and one that starts at the top of the next column are one run.
         joined = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1
         edges = np.delete(edges, np.concatenate([joined, joined + 1]))
     runs = np.diff(edges, prepend=0)
@@ -202,7 +209,7 @@ def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[
         numbers = isinstance(ring, list) and all(type(value) in (int, float) for value in ring)
         if not numbers or len(ring) < 6 or len(ring) % 2:
             raise BadMask(f"polygon: expected a list of 6 or more numbers x, y, x, y, ..., got {shown(ring)}")
-        # Compared as Python numbers: NaN fails, and an integer too large for a float does not raise.
+        # Python comparisons: they are false for NaN, and an integer beyond the range of floats does not raise.
         if not all(abs(value) <= LARGEST_SIDE for value in ring):
             raise BadMask("polygon: expected finite coordinates near the image, got others")
         rings.append(ring)

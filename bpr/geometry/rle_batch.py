@@ -1,6 +1,6 @@
-"""Many compressed masks checked at once: a results file has a hundred thousand of them, and each is a few numpy calls alone.
+"""Check many compressed masks at once: for a hundred thousand masks, numpy calls on each one would take too long.
 
-Legend: N strings, V run lengths of all of them.
+Legend: N strings, V runs of all of them together.
 """
 
 from __future__ import annotations
@@ -15,70 +15,84 @@ from bpr.geometry.rle import compress, group_values
 from bpr.limits import is_frame
 
 CHUNK = 512
-"""Strings at a time; what is held of them stays small."""
+"""Strings that are decoded together, which bounds the memory."""
 
 Frame = tuple[int, int]
 
 
 def compress_all(segmentations: Sequence[Any], frames: Sequence[Frame]) -> list[tuple[dict[str, Any], int] | None]:
-    """:func:`bpr.geometry.rle.compress` of every segmentation; None for one that cannot be read."""
-    found: list[tuple[dict[str, Any], int] | None] = []
+    """:func:`bpr.geometry.rle.compress` for every segmentation; None for each one that raises a BadMask.
+
+    Args:
+        segmentations: N segmentations of any kind.
+        frames: (H, W) of the image of each.
+    """
+    compressed: list[tuple[dict[str, Any], int] | None] = []
     for start in range(0, len(segmentations), CHUNK):
         part = list(zip(segmentations[start : start + CHUNK], frames[start : start + CHUNK], strict=True))
-        quick = [_is_string(segmentation, frame) for segmentation, frame in part]
-        areas = iter(string_areas([item[0]["counts"] for item, own in zip(part, quick, strict=True) if own], _pixels(part, quick)).tolist())
-        for (segmentation, frame), own in zip(part, quick, strict=True):
-            area = next(areas) if own else -1
-            found.append((segmentation, area) if area >= 0 else _alone(segmentation, frame))
-    return found
+        is_string = [_is_string(segmentation, frame) for segmentation, frame in part]
+        strings = [item for item, flag in zip(part, is_string, strict=True) if flag]
+        pixels = np.array([height * width for _, (height, width) in strings], np.int64)
+        areas = iter(string_areas([segmentation["counts"] for segmentation, _ in strings], pixels).tolist())
+        for (segmentation, frame), flag in zip(part, is_string, strict=True):
+            area = next(areas) if flag else -1
+            if area >= 0:
+                compressed.append((segmentation, area))
+                continue
+            try:
+                compressed.append(compress(segmentation, frame))
+            except BadMask:
+                compressed.append(None)
+    return compressed
 
 
 def _is_string(segmentation: Any, frame: Frame) -> bool:
-    """Whether it is a compressed mask of an image of this size: what :func:`string_areas` can judge."""
+    """Whether the segmentation is a compressed RLE of an image of this size, which :func:`string_areas` can check."""
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str):
         return False
     return segmentation.get("size") == list(frame) and is_frame(*frame)
 
 
-def _pixels(part: Sequence[tuple[Any, Frame]], quick: Sequence[bool]) -> np.ndarray:
-    return np.array([height * width for (_, (height, width)), own in zip(part, quick, strict=True) if own], np.int64)
-
-
-def _alone(segmentation: Any, frame: Frame) -> tuple[dict[str, Any], int] | None:
-    try:
-        return compress(segmentation, frame)
-    except BadMask:
-        return None
-
-
 def string_areas(counts: Sequence[str], pixels: np.ndarray) -> np.ndarray:
-    """(N,) areas of counts strings that fill ``pixels``; -1 for one that does not, or may not.
+    """(N,) areas of counts strings whose runs add up to ``pixels``; -1 for a string that is wrong or was not decoded.
+
+    One malformed string prevents the decoding of all: its codes would be taken for those of its neighbours.
+
+    Args:
+        counts: N strings.
+        pixels: (N,) height times width of each image.
 
     >>> string_areas(["013000", "013", "9"], np.array([9, 9, 9])).tolist()
     [3, -1, 0]
     """
-    nobody = np.full(len(counts), -1)
+    undecoded = np.full(len(counts), -1)
     lengths = np.array([len(text) for text in counts], int)
     if not lengths.all() or not lengths.size:
-        return nobody
+        return undecoded
     ends = np.cumsum(lengths)
     try:
         code = np.frombuffer("".join(counts).encode("ascii"), np.uint8).astype(np.int64) - 48
         if code.min() < 0 or code.max() > 63 or (code[ends - 1] & 0x20).any():
-            return nobody  # one of them spoils its neighbours
+            return undecoded
         values, last = group_values(code)
     except (UnicodeEncodeError, BadMask):
-        return nobody
+        return undecoded
     firsts = np.searchsorted(last, ends - lengths)
-    place = np.arange(values.size) - np.repeat(firsts, np.diff(firsts, append=values.size))
+    # (V,) the index of every run in its own string: even for background, odd for foreground.
+    number = np.arange(values.size) - np.repeat(firsts, np.diff(firsts, append=values.size))
     for parity in (0, 1):
-        _add_up(values, np.flatnonzero((place % 2 == parity) & (place > 0)), firsts)
+        _sum_differences(values, np.flatnonzero((number % 2 == parity) & (number > 0)), firsts)
     wrong = np.logical_or.reduceat(values < 0, firsts) | (np.add.reduceat(values, firsts) != pixels)
-    return np.where(wrong, -1, np.add.reduceat(values * (place % 2), firsts))
+    return np.where(wrong, -1, np.add.reduceat(values * (number % 2), firsts))
 
 
-def _add_up(values: np.ndarray, chosen: np.ndarray, firsts: np.ndarray) -> None:
-    """Replace the chosen of the (V,) differences by their running sum, begun anew in every string."""
+def _sum_differences(values: np.ndarray, chosen: np.ndarray, firsts: np.ndarray) -> None:
+    """Replace the chosen (V,) values, in place, by their running sums, which begin anew in every string.
+
+    Args:
+        chosen: indices of values, ascending.
+        firsts: (N,) index of the first value of every string.
+    """
     if not chosen.size:
         return
     sums = np.cumsum(values[chosen])

@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.dataset import pseudo_collate
 from mmengine.infer import BaseInferencer
 
-import bpr
+from bpr.backends import DEFAULT_MODEL, load_refiner
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
@@ -48,9 +48,9 @@ class BPRInferencer(BaseInferencer):
     visualize_kwargs: ClassVar[set[str]] = {"return_vis", "img_out_dir"}
     postprocess_kwargs: ClassVar[set[str]] = {"pred_out_dir"}
 
-    def __init__(self, model: str = bpr.DEFAULT_MODEL, config: str | None = None, *, show_progress: bool = False, **options: Any) -> None:
+    def __init__(self, model: str = DEFAULT_MODEL, config: str | None = None, *, show_progress: bool = False, **options: Any) -> None:
         # The base class would build a model from a training config; ours comes from a name or a file without one.
-        self.model: Refiner = bpr.load(model, config, **options)
+        self.model: Refiner = load_refiner(model, config, **options)
         self.pipeline, self.collate_fn, self.visualizer = self._init_pipeline({}), pseudo_collate, None
         self.cfg: dict[str, Any] = {}
         self.scope, self.show_progress = "bpr", show_progress

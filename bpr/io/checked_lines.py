@@ -1,17 +1,53 @@
-"""Lines that know whether they are whole, so that a file which a kill, a full disk or a bad one cut is read up to what is true.
+"""Lines with a checksum, so that a file which a kill, a full disk or a bad disk damaged is read only where it is sound.
 
-3610a686 hello      CRC-32 of the text in hexadecimal, the text
+A line is the CRC-32 of its text in eight hexadecimal digits, a space, the text and a line break::
+
+    3610a686 hello
 """
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
+class CheckedLines:
+    """A file of checked lines, open for appending; what it holds already stays.
+
+    There is no fsync: written lines survive the death of the process, and a power cut may lose or tear the last ones,
+    which their checksums show.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115  (closed by close)
+        if size := self._file.seek(0, os.SEEK_END):
+            self._file.seek(size - 1)
+            if self._file.read(1) != b"\n":
+                self._write(b"\n")  # ends a torn line, so that the next one does not continue it
+
+    def append(self, texts: Iterable[bytes]) -> None:
+        """Append a line for each text, all in one write.
+
+        Raises:
+            OSError: the disk is full or fails; the last line may be torn then.
+        """
+        self._write(b"".join(map(checked_line, texts)))
+
+    def _write(self, block: bytes) -> None:
+        while block:
+            block = block[self._file.write(block) :]
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def checked_line(text: bytes) -> bytes:
-    """``text``, which has no line breaks, as a line.
+    """``text``, which must not contain line breaks, as a line with its checksum.
 
     >>> checked_line(b"hello")
     b'3610a686 hello\\n'
@@ -20,7 +56,7 @@ def checked_line(text: bytes) -> bytes:
 
 
 def text_of(line: bytes) -> bytes | None:
-    """What a line says; None where it is not what :func:`checked_line` made.
+    """The text of a line; None where the line is not exactly what :func:`checked_line` wrote.
 
     >>> text_of(b"3610a686 hello\\n"), text_of(b"3610a686 hallo\\n"), text_of(b"3610a686 hel")
     (b'hello', None, None)
@@ -30,9 +66,9 @@ def text_of(line: bytes) -> bytes | None:
 
 
 def read_checked_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
-    """Where every line begins, and what it says; None for one that is torn or damaged."""
-    place = 0
+    """The byte at which every line begins, and its text; None in place of the text of a damaged line."""
+    start = 0
     with open(path, "rb") as file:
         for line in file:
-            yield place, text_of(line)
-            place += len(line)
+            yield start, text_of(line)
+            start += len(line)

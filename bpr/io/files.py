@@ -1,4 +1,4 @@
-"""Files written whole or not at all, JSON read with one clear line when it cannot be."""
+"""Files that are written whole or not at all, names that stay inside their folder, and JSON with one-line errors."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -18,46 +18,54 @@ from bpr.limits import LARGEST_FILE, LARGEST_TEXT, LONGEST_ROW, check_depth
 
 Made = TypeVar("Made")
 
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What a disk says that cannot take what is written."""
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Error numbers of a disk, a quota or a file system that has no room for what is written."""
 KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-"""What an error calls what lies at a path; anything else is a device."""
+"""How an error message names what a path leads to; all other kinds are devices."""
+LONGEST_NAME = 255
+"""Bytes that common file systems allow for one part of a path."""
+
+
+# Writing.
 
 
 @contextmanager
 def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside ``path`` and move it there once the block has ended well; a link leads on to what it names.
+    """Open a temporary file beside ``path``, and rename it to ``path`` when the block ends without an error.
+
+    A link stays a link; the file that it points to is replaced.
+
+    Args:
+        mode: ``w`` for text in UTF-8, ``wb`` for bytes.
 
     Raises:
-        BPRError: ``path`` is no file, cannot be written, or the disk is full.
+        BPRError: ``path`` is not a file, cannot be written, or the disk is full.
     """
     with full_disk_errors(path):
-        path = _place_of_file(Path(path))
-        handle, temporary = make_beside(path, tempfile.mkstemp)
+        path = _output_file(Path(path))
+        encoding = None if "b" in mode else "utf-8"
+        file = make_beside(path, lambda name: open(name, mode.replace("w", "x"), encoding=encoding))  # noqa: SIM115
         try:
-            with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+            with file:
                 yield file
-            os.chmod(temporary, 0o666 & ~umask())
-            os.replace(temporary, path)
+            os.replace(file.name, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            Path(file.name).unlink(missing_ok=True)
             raise
 
 
 def check_writable(path: str | Path) -> None:
-    """Fail before the work and not after it.
+    """Check that :func:`atomic_open` can write ``path``, so that a command fails before its work and not after.
 
     Raises:
-        BPRError: ``path`` is no file or cannot be written.
+        BPRError: ``path`` is not a file or cannot be written.
     """
-    handle, temporary = make_beside(_place_of_file(Path(path)), tempfile.mkstemp)
-    os.close(handle)
-    os.unlink(temporary)
+    with make_beside(_output_file(Path(path)), lambda temporary: open(temporary, "xb")) as file:
+        os.unlink(file.name)
 
 
-def _place_of_file(path: Path) -> Path:
-    """Where a file written to ``path`` comes to lie; a pipe or device is left alone, as a rename would replace it."""
+def _output_file(path: Path) -> Path:
+    """The file that writing ``path`` replaces. Pipes and devices are refused: a rename would replace them by a file."""
     kind = kind_of(path)
     if kind not in (None, "a file"):
         raise BPRError(f"{path}: expected a file to write, got {kind}; choose another output")
@@ -65,7 +73,7 @@ def _place_of_file(path: Path) -> Path:
 
 
 def kind_of(path: Path) -> str | None:
-    """What lies at ``path`` when its links are followed; None where nothing is, or nothing can be seen."""
+    """What ``path`` leads to when its links are followed; None where there is nothing or no permission to look."""
     try:
         return KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "a device")
     except OSError as error:
@@ -73,78 +81,113 @@ def kind_of(path: Path) -> str | None:
 
 
 def followed(path: Path) -> Path:
-    """What a link names, be it there or not; any other path as it is written."""
+    """The target of a link, whether it exists or not; any other path unchanged."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def make_beside(path: Path, make: Callable[..., Made]) -> Made:
-    """What ``tempfile`` makes next to ``path``, on the same disk, so that a rename puts it there."""
+def make_beside(path: Path, make: Callable[[Path], Made]) -> Made:
+    """Call ``make`` with a new name in the folder of ``path``, so that a rename within one disk can replace ``path``.
+
+    The folder of ``path`` is created where it is missing.
+
+    Raises:
+        BPRError: the folder or the new name cannot be created.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return make(prefix=f".{path.name}.", dir=path.parent)
+        return make(temporary_name(path))
     except OSError as error:
         raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
 
 
+def temporary_name(path: Path) -> Path:
+    """A hidden name beside ``path`` that no other writer uses."""
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}"
+
+
 @contextmanager
 def full_disk_errors(path: str | Path) -> Iterator[None]:
-    """One line that names ``path`` for a disk without room; of a file in an atomic folder, the folder is named."""
+    """Turn the errors of a full disk into one line that names ``path``.
+
+    Around an atomic folder the line names the folder, although the error came from a file inside it.
+    """
     try:
         yield
     except (OSError, BPRError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in NO_ROOM:
+        if not isinstance(cause, OSError) or cause.errno not in DISK_FULL:
             raise
         remedy = "what was there stays; make room, or choose another output"
         raise BPRError(f"{path}: cannot write ({cause.strerror}); {remedy}") from cause
 
 
-LONGEST_NAME = 255
-"""Bytes of one part of a path, on the file systems of today."""
+def write_json(path: str | Path, value: Any, indent: int | None = None) -> None:
+    """Write ``value`` as JSON, atomically."""
+    with atomic_open(path) as file:
+        json.dump(value, file, indent=indent)
+
+
+def write_json_list(path: str | Path, items: Iterable[Any]) -> None:
+    """Write the bytes that :func:`write_json` writes for a list, but hold only one item in memory at a time."""
+    with atomic_open(path) as file:
+        file.write("[")
+        for index, item in enumerate(items):
+            file.write(f"{', ' if index else ''}{json.dumps(item)}")
+        file.write("]")
+
+
+# Names that come from a file.
 
 
 def inside(folder: str | Path, name: object, where: object) -> Path:
-    """``folder / name``; a name that a file of ours or another's brought must not lead out of the folder.
+    """``folder / name`` for a ``name`` that was read from a file and must not lead out of the folder.
 
     Raises:
-        BPRError: ``name`` is absolute, climbs (``..``) or is no name at all; ``where`` says which file holds it.
+        BPRError: ``name`` is no text, is empty, absolute or climbs (``..``); ``where`` names the file that holds it.
     """
-    if not isinstance(name, str) or not name.strip() or not _leads_down(name):
-        raise BPRError(f"{where}: expected a file name inside its folder, got {shown(name)}; names must not be absolute or hold ..")
+    if not isinstance(name, str) or not name.strip() or not _stays_below(name):
+        wanted = "expected a file name inside its folder"
+        raise BPRError(f"{where}: {wanted}, got {shown(name)}; names must not be absolute or hold ..")
     return Path(folder) / name
 
 
-def _leads_down(name: str) -> bool:
-    """Whether any system takes ``name`` for a file in or below the folder."""
+def _stays_below(name: str) -> bool:
+    """Whether ``name`` is a valid path below a folder under the rules of POSIX and of Windows."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     try:
         longest = max((len(os.fsencode(part)) for part in posix.parts), default=0)
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can spell and no file can be called
+    except UnicodeEncodeError:  # JSON can spell half a surrogate pair; a file name cannot hold it
         return False
-    return ".." not in (*posix.parts, *windows.parts) and "\0" not in name and not windows.anchor and longest <= LONGEST_NAME
+    climbs = ".." in (*posix.parts, *windows.parts)
+    return not climbs and "\0" not in name and not windows.anchor and longest <= LONGEST_NAME
 
 
 def own_file(folder: str | Path, path: Path) -> Path:
-    """``path``, if it lies in ``folder`` when its links are followed; the folder itself may be a link.
+    """``path``, if it still lies in ``folder`` after links are followed; the folder itself may be a link.
 
     Raises:
         BPRError: a link leads out of the folder.
     """
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise BPRError(f"{path}: expected a file inside its folder, got a link out of it; copy the file or name its folder")
+        remedy = "copy the file or name its folder"
+        raise BPRError(f"{path}: expected a file inside its folder, got a link out of it; {remedy}")
     return path
+
+
+# Reading.
 
 
 def open_regular(path: str | Path) -> IO[bytes]:
     """Open a file to read its bytes.
 
     Raises:
-        OSError: it cannot be read, or is a pipe or device, which may have no end.
+        OSError: it cannot be read, or is a pipe or device, which may never end.
     """
-    kept = os.stat(path)
-    if not stat.S_ISREG(kept.st_mode):
-        folder = stat.S_ISDIR(kept.st_mode)
-        raise OSError(errno.EISDIR if folder else errno.EINVAL, "Is a directory" if folder else "not a regular file")
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "Is a directory")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file")
     return open(path, "rb")
 
 
@@ -152,7 +195,7 @@ def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
     """The bytes of a file.
 
     Raises:
-        OSError: it cannot be read, is larger than ``largest``, or is a pipe or device.
+        OSError: it cannot be read, is larger than ``largest`` bytes, or is a pipe or device.
     """
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > largest:
@@ -161,10 +204,10 @@ def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
 
 
 def read_rows(path: Path) -> list[str]:
-    """The lines of a label file.
+    """The lines of a label file, which is text in UTF-8.
 
     Raises:
-        BPRError: it cannot be read as text, or a line is too long to be one.
+        BPRError: it cannot be read as text, or a line is longer than any real one.
     """
     try:
         rows = read_whole(path, LARGEST_TEXT).decode("utf-8").splitlines()
@@ -178,15 +221,9 @@ def read_rows(path: Path) -> list[str]:
     return rows
 
 
-def umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 @contextmanager
 def json_errors(path: str | Path, what: str) -> Iterator[None]:
-    """Make one line of whatever goes wrong while ``path`` is read as JSON; ``what`` names what it should hold."""
+    """Turn every error of reading ``path`` as JSON into one line; ``what`` names what the file should hold."""
     try:
         yield
     except FileNotFoundError:
@@ -200,7 +237,11 @@ def json_errors(path: str | Path, what: str) -> Iterator[None]:
 
 
 def read_json(path: str | Path, what: str) -> Any:
-    """Parse ``path``; ``what`` names it in the error."""
+    """The parsed JSON of ``path``; ``what`` names what the file should hold.
+
+    Raises:
+        BPRError: it cannot be read, is not JSON, or is nested too deeply.
+    """
     with json_errors(path, what), open(path, encoding="utf-8-sig") as file:
         value = json.load(file)
     check_depth(value, path)
@@ -208,24 +249,9 @@ def read_json(path: str | Path, what: str) -> Any:
 
 
 def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file's content in hexadecimal: which model, which weights, which records."""
+    """The SHA-256 digest of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def write_json(path: str | Path, value: Any, indent: int | None = None) -> None:
-    """Write ``value`` atomically."""
-    with atomic_open(path) as file:
-        json.dump(value, file, indent=indent)
-
-
-def write_json_list(path: str | Path, items: Iterable[Any]) -> None:
-    """Write a list atomically, each item when it comes: the bytes of :func:`write_json`, in the memory of one item."""
-    with atomic_open(path) as file:
-        file.write("[")
-        for index, item in enumerate(items):
-            file.write(f"{', ' if index else ''}{json.dumps(item)}")
-        file.write("]")

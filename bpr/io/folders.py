@@ -1,75 +1,72 @@
-"""Folders written whole or not at all, and replaced only where all they hold is of the same command."""
+"""Folders that are written whole or not at all, and that replace only what the same command wrote."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 
 from bpr.errors import BPRError, shown
-from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_whole, umask, write_json
+from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_whole, temporary_name, write_json
 
 MARK = ".bpr"
-"""Lies in every folder that this package wrote, and says by which command and which files: those it may replace."""
-_command: ContextVar[str] = ContextVar("command", default="Python")
+"""The file in every output folder that records which command wrote it and which files: only those may be replaced."""
 
 
 @contextmanager
-def written_by(command: str) -> Iterator[None]:
-    """Folders that the block writes are ``command``'s: it replaces its own, and no other command's."""
-    before = _command.set(command)
-    try:
-        yield
-    finally:
-        _command.reset(before)
+def atomic_folder(path: str | Path, command: str = "Python") -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``, and rename it to ``path`` when the block ends without an error.
 
-
-@contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder beside ``path`` that takes its place once the block has ended well.
+    Args:
+        command: which command writes the folder; a command replaces only folders that it wrote itself.
 
     Raises:
         BPRError: ``path`` must not be replaced (:func:`check_replaceable`), cannot be written, or the disk is full.
     """
     with full_disk_errors(path):
-        check_replaceable(Path(path))
+        check_replaceable(Path(path), command)
         path = followed(Path(path))
-        temporary = Path(make_beside(path, tempfile.mkdtemp))
+        temporary = make_beside(path, _new_folder)
         try:
-            os.chmod(temporary, 0o777 & ~umask())
             yield temporary
-            write_json(temporary / MARK, {"command": _command.get(), "files": sorted(_files_below(temporary))}, indent=0)
+            mark = {"command": command, "files": sorted(_files_below(temporary))}
+            write_json(temporary / MARK, mark, indent=0)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        _replace_folder(temporary, path)
+        _replace_folder(temporary, path, command)
 
 
-def _replace_folder(temporary: Path, path: Path) -> None:
+def _new_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _replace_folder(temporary: Path, path: Path, command: str) -> None:
+    """Put ``temporary`` in the place of ``path``."""
     if not path.is_dir():
         os.replace(temporary, path)
         return
     try:
-        check_replaceable(path)  # again: since the first time, hours may have passed
+        check_replaceable(path, command)  # again: hours may have passed since the first check
     except BPRError as error:
         raise BPRError(f"{error}; what was made lies in {temporary}") from None
-    # Two renames and not one: a folder takes the place of an empty one only.
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    # Two renames, because a rename replaces only an empty folder.
+    old = temporary_name(path)
     os.replace(path, old)
     os.replace(temporary, path)
     shutil.rmtree(old)
 
 
-def check_replaceable(folder: Path) -> None:
-    """Check that writing ``folder`` anew loses nothing but what the same command wrote.
+def check_replaceable(folder: Path, command: str = "Python") -> None:
+    """Check that replacing ``folder`` deletes nothing but what the same command wrote.
 
     Raises:
-        BPRError: it is no folder, or holds files of others, of another command, or of an earlier version, which did not list its own.
+        BPRError: it is not a folder, or holds files of the user, of another command, or of a version of this package
+            that did not record its files.
     """
     kind = kind_of(folder)
     if kind not in (None, "a folder"):
@@ -78,12 +75,22 @@ def check_replaceable(folder: Path) -> None:
         return
     if not (folder / MARK).exists():
         raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
-    command, files = _read_mark(folder)
-    if command != _command.get():
-        raise BPRError(f"{folder}: the folder was written by {command}; delete it, or choose an empty or a new output folder")
+    writer, files = _read_mark(folder)
+    if writer != command:
+        remedy = "delete it, or choose an empty or a new output folder"
+        raise BPRError(f"{folder}: the folder was written by {writer}; {remedy}")
     other = min((name for name in _files_below(folder) if name not in files), default=None)
     if other is not None:
-        raise BPRError(f"{folder}: the folder holds other files, {shown(other)} is one; move them, or choose a new output folder")
+        remedy = "move them, or choose a new output folder"
+        raise BPRError(f"{folder}: the folder holds other files, {shown(other)} is one; {remedy}")
+
+
+def would_replace(out: Path, path: str | Path) -> bool:
+    """Whether writing ``out`` would replace ``path``: it lies there, or in a folder there that BPR wrote."""
+    if not (os.path.exists(out) and os.path.exists(path)):
+        return False
+    in_folder = (out / MARK).is_file() and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
+    return in_folder or os.path.samefile(out, path)
 
 
 def _read_mark(folder: Path) -> tuple[str, set[str]]:
@@ -97,12 +104,15 @@ def _read_mark(folder: Path) -> tuple[str, set[str]]:
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    """Whatever is no folder, by its path below ``folder``; no link is followed, the mark and what systems leave behind are left out."""
+    """The paths, relative to ``folder``, of all files and links below it.
+
+    Links are listed and not followed. The mark, and files that operating systems leave behind, are not listed.
+    """
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        below = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
-        yield from (below + name for name in (*files, *links) if below + name != MARK and not _is_systems(name))
+        prefix = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
+        yield from (prefix + name for name in (*files, *links) if prefix + name != MARK and not _is_system_file(name))
 
 
-def _is_systems(name: str) -> bool:
+def _is_system_file(name: str) -> bool:
     return name in (".DS_Store", "Thumbs.db", "desktop.ini") or name.startswith(".nfs")

@@ -1,4 +1,4 @@
-"""How large an image file says that it is, read from its first bytes, so that no decoder takes memory for a size nobody has."""
+"""The size that an image file's header states, so that absurd sizes are refused before a decoder takes memory."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from collections.abc import Callable
 
 Frame = tuple[int, int]
 
-TABLES = {0xC4, 0xC8, 0xCC}
-"""JPEG's segments among 0xC0..0xCF that begin no frame."""
-BARE = {0x01, *range(0xD0, 0xD9)}
-"""JPEG's markers without a segment."""
-STUFFING = {0x00, 0xFF}
-"""What follows a byte 0xFF of JPEG that is no marker."""
-WIDTH, HEIGHT = 256, 257
-"""TIFF's tags."""
-INTEGERS = {3: "H", 4: "I", 16: "Q"}
-"""TIFF's types that a size may have."""
+JPEG_NO_FRAME = {0xC4, 0xC8, 0xCC}
+"""JPEG markers in 0xC0..0xCF that do not start a frame header; all others of that range do."""
+JPEG_NO_SEGMENT = {0x01, *range(0xD0, 0xD9)}
+"""JPEG markers that no segment follows."""
+JPEG_NO_MARKER = {0x00, 0xFF}
+"""Bytes which, after a byte 0xFF of a JPEG, show that it is stuffing or fill and not the start of a marker."""
+TIFF_WIDTH, TIFF_HEIGHT = 256, 257
+"""The TIFF tags that hold the size."""
+TIFF_INTEGERS = {3: "H", 4: "I", 16: "Q"}
+"""The TIFF types that a size may have, as formats of :mod:`struct`."""
 
 
 def stated_frame(content: bytes) -> Frame | None:
-    """(H, W) of a PNG, JPEG, WebP, BMP or TIFF file; None for any other, or one that is cut off before it says.
+    """(H, W) that a PNG, JPEG, WebP, BMP or TIFF file states.
+
+    None for any other file, and for one that ends before its size.
 
     >>> stated_frame(b"BM" + bytes(12) + struct.pack("<Iii", 40, 640, -480))
     (480, 640)
     """
-    for signature, place, read in _READERS:
-        if content[place : place + len(signature)] == signature:
+    for signature, start, read in _READERS:
+        if content[start : start + len(signature)] == signature:
             try:
                 return read(content)
             except (struct.error, IndexError, OverflowError):
@@ -40,24 +42,24 @@ def _png(content: bytes) -> Frame:
 
 
 def _jpeg(content: bytes) -> Frame | None:
-    """Of its first frame header: a second one is an error to every decoder."""
-    place = 2
-    while (place := content.find(b"\xff", place)) >= 0:
-        marker = content[place + 1]
-        if marker in STUFFING or marker in BARE:
-            place += 1 if marker == 0xFF else 2
-        elif 0xC0 <= marker <= 0xCF and marker not in TABLES:
-            height, width = struct.unpack_from(">HH", content, place + 5)
+    """The size in the first frame header; decoders reject a file with a second one."""
+    position = 2
+    while (position := content.find(b"\xff", position)) >= 0:
+        marker = content[position + 1]
+        if marker in JPEG_NO_MARKER or marker in JPEG_NO_SEGMENT:
+            position += 1 if marker == 0xFF else 2
+        elif 0xC0 <= marker <= 0xCF and marker not in JPEG_NO_FRAME:
+            height, width = struct.unpack_from(">HH", content, position + 5)
             return height, width
         else:
-            place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+            position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
     return None
 
 
 def _webp(content: bytes) -> Frame | None:
     kind = content[12:16]
     if kind == b"VP8X":
-        width, height = (1 + int.from_bytes(content[place : place + 3], "little") for place in (24, 27))
+        width, height = (1 + int.from_bytes(content[start : start + 3], "little") for start in (24, 27))
         return height, width
     if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", content, 21)
@@ -73,20 +75,20 @@ def _bmp(content: bytes) -> Frame:
 
 
 def _tiff(content: bytes) -> Frame | None:
-    """Of its first picture, as OpenCV reads it."""
+    """The size of the first picture, which is the one that OpenCV reads."""
     order = "<" if content[0] == ord("I") else ">"
     (version,) = struct.unpack_from(f"{order}H", content, 2)
     big = version == 43
     (start,) = struct.unpack_from(f"{order}Q" if big else f"{order}I", content, 8 if big else 4)
     (count,) = struct.unpack_from(f"{order}Q" if big else f"{order}H", content, start)
     first, entry = (start + 8, 20) if big else (start + 2, 12)
-    sizes = {WIDTH: 0, HEIGHT: 0}
-    for place in range(first, min(first + count * entry, len(content)), entry):
-        tag, kind = struct.unpack_from(f"{order}HH", content, place)
-        if tag in sizes and kind in INTEGERS:
-            (value,) = struct.unpack_from(order + INTEGERS[kind], content, place + entry - (8 if big else 4))
+    sizes = {TIFF_WIDTH: 0, TIFF_HEIGHT: 0}
+    for position in range(first, min(first + count * entry, len(content)), entry):
+        tag, kind = struct.unpack_from(f"{order}HH", content, position)
+        if tag in sizes and kind in TIFF_INTEGERS:
+            (value,) = struct.unpack_from(order + TIFF_INTEGERS[kind], content, position + entry - (8 if big else 4))
             sizes[tag] = max(sizes[tag], value)
-    return (sizes[HEIGHT], sizes[WIDTH]) if all(sizes.values()) else None
+    return (sizes[TIFF_HEIGHT], sizes[TIFF_WIDTH]) if all(sizes.values()) else None
 
 
 _READERS: tuple[tuple[bytes, int, Callable[[bytes], Frame | None]], ...] = (
@@ -99,3 +101,4 @@ _READERS: tuple[tuple[bytes, int, Callable[[bytes], Frame | None]], ...] = (
     (b"II+\0", 0, _tiff),
     (b"MM\0+", 0, _tiff),
 )
+"""(signature, the byte at which it stands, reader of the size)."""

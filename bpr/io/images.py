@@ -1,4 +1,4 @@
-"""From ``image_id`` to pixels: through an annotation file or an image folder."""
+"""From an ``image_id`` to the image's file and its pixels."""
 
 from __future__ import annotations
 
@@ -13,22 +13,29 @@ import numpy as np
 from bpr.errors import BadImage, BPRError, shown
 from bpr.io.files import inside, own_file, read_whole
 from bpr.io.image_header import stated_frame
-from bpr.limits import LARGEST_FRAME, is_frame, is_full, is_id
+from bpr.limits import LARGEST_FRAME, bytes_can_encode, is_frame, is_id
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+"""Endings of the files that an :class:`ImageFolder` takes for images."""
+CITYSCAPES_ENDING = "_leftImg8bit"
+"""The end of the stem of every Cityscapes image, which other files about the same image do not repeat."""
 
 
 class ImageFinder(Protocol):
-    """Knows the image file of an ``image_id``."""
+    """Finds the image file of an ``image_id``."""
 
     def path(self, image_id: Any) -> Path:
-        """The file; a :class:`BadImage` says that there is none."""
+        """The file of an image.
+
+        Raises:
+            BadImage: there is none, or it is not clear which one.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class OneImage:
-    """The finder of a run on a single image, whatever its id."""
+    """The finder of a run on a single image; every id means this image."""
 
     file: Path
 
@@ -39,11 +46,17 @@ class OneImage:
 class ImageFolder:
     """Finds the file of an ``image_id``.
 
-    With the ``images`` list of an annotation file the id names an entry, whose ``file_name`` lies in the folder (LVIS
-    names it by the end of ``coco_url``). Without one, or when that file is missing and the id is a text, the id is a
-    file's stem: as it stands, as the number that the stem spells (``139`` finds ``000000000139.jpg``), as the path from
-    the folder (``bear/00000``), or without Cityscapes' ending (``_leftImg8bit``), wherever below the folder the file lies;
-    two such files are ambiguous, but where one of them lies at the top.
+    With the ``images`` list of an annotation file, the id names an entry of the list, and the entry names the file
+    (``file_name``; in LVIS the end of ``coco_url``).
+
+    Without a list, or when the listed file is missing and the id is a text, the id is compared with the stems of all
+    image files in the folder and below. It may be the stem itself, the number that the stem spells (``139`` finds
+    ``000000000139.jpg``), the path below the folder (``bear/00000``), or the stem without Cityscapes' ending
+    ``_leftImg8bit``. Where several files match, the one that lies directly in the folder is meant; if none does,
+    or several do, the id is ambiguous.
+
+    Args:
+        entries: the ``images`` list; None where there is none. An empty list means that no number is a known image.
 
     Raises:
         BPRError: the folder does not exist, or a file name leads out of it.
@@ -53,7 +66,7 @@ class ImageFolder:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise BPRError(f"{folder}: no such folder; expected the folder of the images (--img-dir)")
-        self._listed = entries is not None
+        self._has_list = entries is not None
         self._entries = {entry["id"]: entry for entry in entries or []}
         for entry in self._entries.values():
             inside(self.folder, file_name(entry), "images list")
@@ -64,12 +77,12 @@ class ImageFolder:
 
     @cached_property
     def _stems(self) -> dict[Any, list[Path]]:
-        """Files by stem, those nearest to the top first; several where it cannot be told which of them is meant."""
+        """Image files by everything an id may call them; several files under one name mean that it is ambiguous."""
         found: dict[Any, list[Path]] = {}
         images = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
         for path in sorted(images, key=lambda path: (len(path.parts), path)):
             below = path.relative_to(self.folder).with_suffix("").as_posix()
-            names = {below, path.stem, path.stem.removesuffix("_leftImg8bit")}
+            names = {below, path.stem, path.stem.removesuffix(CITYSCAPES_ENDING)}
             numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
             for name in names | numbers:
                 files = found.setdefault(name, [])
@@ -81,9 +94,9 @@ class ImageFolder:
         """The file of an image.
 
         Raises:
-            BadImage: unknown id, the name of several files, or a link out of the folder.
+            BadImage: the id is unknown or ambiguous, or the file is a link out of the folder.
         """
-        path = self._known(image_id) if is_id(image_id) else None
+        path = self._find(image_id) if is_id(image_id) else None
         if path is None:
             raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}")
         try:
@@ -91,21 +104,22 @@ class ImageFolder:
         except BPRError as error:
             raise BadImage(str(error)) from None
 
-    def _known(self, image_id: Any) -> Path | None:
-        path = self._entry_path(self._entries[image_id]) if image_id in self._entries else None
-        by_stem = isinstance(image_id, str) or not self._listed
-        return self._by_stem(image_id) or path if by_stem and not (path and path.is_file()) else path
-
-    def _by_stem(self, image_id: Any) -> Path | None:
+    def _find(self, image_id: Any) -> Path | None:
+        """The file that the list names, or else the one that has the id as its stem; None if there is neither."""
+        listed = self._entry_path(self._entries[image_id]) if image_id in self._entries else None
+        if listed is not None and listed.is_file():
+            return listed
+        if self._has_list and not isinstance(image_id, str):
+            return listed
         files = self._stems.get(image_id, [])
         if len(files) > 1:
-            names = f"{files[0]} and {files[1]}"
-            raise BadImage(f"image_id {shown(image_id)}: expected one file of that name, got {names}; which is meant cannot be told")
-        return files[0] if files else None
+            wanted = f"expected one file of that name, got {files[0]} and {files[1]}"
+            raise BadImage(f"image_id {shown(image_id)}: {wanted}; which is meant cannot be told")
+        return files[0] if files else listed
 
 
 def file_name(entry: dict[str, Any]) -> Any:
-    """What an entry of an images list calls its file: ``file_name``, or the end of LVIS's ``coco_url``.
+    """The file name in an entry of an images list: ``file_name``, or the end of LVIS's ``coco_url``.
 
     >>> file_name({"id": 1, "coco_url": "http://images.cocodataset.org/val2017/000000397133.jpg"})
     'val2017/000000397133.jpg'
@@ -116,15 +130,15 @@ def file_name(entry: dict[str, Any]) -> Any:
 def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:
     """Decode an image file into (H, W, 3) uint8 RGB.
 
-    A photo is turned as its EXIF tag says, as viewers and most detectors do. 16 bits become 8 by dividing by 256, grey
-    and CMYK become RGB, transparency is dropped.
+    A photo is rotated as its EXIF tag demands, which is what viewers and most detectors do. 16 bits become 8 by
+    dividing by 256, grey and CMYK become RGB, transparency is dropped.
 
     Args:
-        frame: (H, W) of its masks. Where only the photo as it is stored has this size, its detector did not turn it,
-            and neither do we.
+        frame: (H, W) of the masks of this image. Where the photo has this size only without the EXIF rotation, the
+            masks belong to the photo as it is stored, and it is not rotated.
 
     Raises:
-        BadImage: missing, undecodable, or beyond the limits of :mod:`bpr.limits`.
+        BadImage: the file is missing, cannot be decoded, or exceeds the limits of :mod:`bpr.limits`.
     """
     try:
         content = read_whole(path)
@@ -134,7 +148,7 @@ def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.nda
 
 
 def decode_image(content: bytes, path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:
-    """:func:`read_image` of a file's bytes; ``path`` is what errors call it."""
+    """:func:`read_image` for the bytes of a file; ``path`` names it in errors."""
     check_size(content, path)
     data = np.frombuffer(content, np.uint8)
     image = _decoded(data)
@@ -147,18 +161,19 @@ def decode_image(content: bytes, path: str | Path, frame: tuple[int, int] | None
 
 
 def check_size(content: bytes, path: str | Path) -> None:
-    """Raise a BadImage where a file says that it holds more pixels than anybody has, or than its bytes can spell."""
+    """Raise a BadImage where a file states more pixels than any real image has, or more than its bytes can encode."""
     size = stated_frame(content)
     if size is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF")
+    pixels = f"{size[1]}x{size[0]}"
     if not is_frame(*size):
-        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {size[1]}x{size[0]}; cut it into tiles")
-    if not is_full(*size, len(content)):
-        raise BadImage(f"{path}: expected an image of {size[1]}x{size[0]} pixels, got {len(content)} bytes, which cannot hold it")
+        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {pixels}; cut it into tiles")
+    if not bytes_can_encode(*size, len(content)):
+        raise BadImage(f"{path}: expected an image of {pixels} pixels, got {len(content)} bytes, which cannot hold it")
 
 
 def _decoded(data: np.ndarray, flags: int = 0) -> np.ndarray | None:
     try:
         return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | flags)
-    except cv2.error:  # what is larger than OpenCV's limits raises, what is broken does not
+    except cv2.error:  # raised beyond OpenCV's own size limits; a damaged file gives None
         return None

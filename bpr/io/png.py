@@ -1,7 +1,7 @@
-"""PNG label maps: the numbers that lie in the file, and its palette, which OpenCV would turn into colours.
+"""PNG label maps: the stored numbers and the palette, where OpenCV alone would return the palette's colours.
 
-A palette image's pixels are stored as a grey image's are. Its header, rewritten to say grey, lets OpenCV decode the
-numbers; rewritten back, with the palette beside it, what OpenCV has encoded is a palette image again.
+A palette image stores its pixels as a grey image does. With a header rewritten to grey, OpenCV decodes the numbers.
+With the header rewritten back and the palette inserted, a grey image that OpenCV encoded becomes a palette image.
 """
 
 from __future__ import annotations
@@ -21,55 +21,58 @@ from bpr.io.images import check_size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3
+"""PNG's colour types for images that hold one number per pixel."""
 DEPTHS = {GREY: (1, 2, 4, 8, 16), PALETTE: (1, 2, 4, 8)}
-"""Bits that a number may have."""
+"""Bits per pixel that each colour type allows."""
 DEPTH, KIND = 8, 9
-"""Where the header holds the bit depth and the colour type."""
+"""Bytes of the header chunk (IHDR) that hold the bit depth and the colour type."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The bytes of a PNG's palette (RGB triples) and of its entries' opacity."""
+    """A PNG's palette: RGB triples, and one byte of opacity for each of the first entries."""
 
     colours: bytes
     opacity: bytes = b""
 
 
 def read_labels(path: str | Path) -> tuple[np.ndarray, Palette | None]:
-    """(H, W) uint8 or uint16 numbers of a grey or palette PNG, and the palette where there is one.
+    """(H, W) uint8 or uint16 numbers of a grey or palette PNG, and its palette, None for grey.
 
     Raises:
-        BPRError: not a PNG, damaged, or an image of colours.
+        BPRError: the file is not a PNG, is damaged, or holds colours.
     """
     return decode_labels(_bytes(path), path)
 
 
 def decode_labels(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette | None]:
-    """:func:`read_labels` of a file's bytes; ``path`` is what errors call it."""
+    """:func:`read_labels` for the bytes of a file; ``path`` names it in errors."""
     chunks = _chunks(content, path)
     header = bytearray(chunks[b"IHDR"])
     if header[DEPTH] not in DEPTHS.get(header[KIND], ()):
-        raise BPRError(f"{path}: expected a PNG of one channel or with a palette, got one of colours; save the label numbers themselves")
-    coloured = header[KIND] == PALETTE
+        remedy = "save the label numbers themselves"
+        raise BPRError(f"{path}: expected a PNG of one channel or with a palette, got one of colours; {remedy}")
+    has_palette = header[KIND] == PALETTE
     header[KIND] = GREY
-    labels = _decode(_assemble([(b"IHDR", bytes(header)), (b"IDAT", chunks[b"IDAT"]), (b"IEND", b"")]), cv2.IMREAD_UNCHANGED, path)
-    if not coloured:
+    grey = _assemble([(b"IHDR", bytes(header)), (b"IDAT", chunks[b"IDAT"]), (b"IEND", b"")])
+    labels = _decode(grey, cv2.IMREAD_UNCHANGED, path)
+    if not has_palette:
         return labels, None
-    # OpenCV stretches grey of 1, 2 or 4 bits to 0..255.
+    # OpenCV stretches grey values of 1, 2 or 4 bits to 0..255.
     return labels // (255 // (2 ** header[DEPTH] - 1)), Palette(chunks.get(b"PLTE", b""), chunks.get(b"tRNS", b""))
 
 
 def read_colours(path: str | Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a PNG as it lies in the file.
+    """(H, W, 3) uint8 RGB of a PNG, without colour management or transparency.
 
     Raises:
-        BPRError: missing or damaged.
+        BPRError: the file is missing, not a PNG, or damaged.
     """
     return decode_colours(_bytes(path), path)
 
 
 def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
-    """:func:`read_colours` of a file's bytes; ``path`` is what errors call it."""
+    """:func:`read_colours` for the bytes of a file; ``path`` names it in errors."""
     chunks = _chunks(content, path)
     pixels = [(name, data) for name, data in chunks.items() if name in (b"PLTE", b"IDAT")]
     whole = _assemble([(b"IHDR", chunks[b"IHDR"]), *pixels, (b"IEND", b"")])
@@ -77,10 +80,10 @@ def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
 
 
 def is_coloured(content: bytes, path: str | Path) -> bool:
-    """Whether the pixels of a PNG are colours of their own, and not numbers.
+    """Whether a PNG stores a colour for every pixel, and not one number.
 
     Raises:
-        BPRError: not a PNG, or damaged.
+        BPRError: the bytes are not a PNG, or damaged.
     """
     return _chunks(content, path)[b"IHDR"][KIND] not in DEPTHS
 
@@ -92,7 +95,7 @@ def write_png(path: str | Path, pixels: np.ndarray, palette: Palette | None = No
 
 
 def encode_png(pixels: np.ndarray, palette: Palette | None = None) -> bytes:
-    """What :func:`write_png` writes."""
+    """The bytes that :func:`write_png` writes."""
     _, data = cv2.imencode(".png", pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     content = data.tobytes()
     if palette:
@@ -100,11 +103,13 @@ def encode_png(pixels: np.ndarray, palette: Palette | None = None) -> bytes:
         header = bytearray(chunks[b"IHDR"])
         header[KIND] = PALETTE
         opacity = [(b"tRNS", palette.opacity)] if palette.opacity else []
-        content = _assemble([(b"IHDR", bytes(header)), (b"PLTE", palette.colours), *opacity, (b"IDAT", chunks[b"IDAT"]), (b"IEND", b"")])
+        pixel_data = [(b"IDAT", chunks[b"IDAT"]), (b"IEND", b"")]
+        content = _assemble([(b"IHDR", bytes(header)), (b"PLTE", palette.colours), *opacity, *pixel_data])
     return content
 
 
 def _chunks(content: bytes, path: str | Path) -> dict[bytes, bytes]:
+    """The data of every chunk of a PNG by the chunk's name."""
     if not content.startswith(SIGNATURE):
         raise BPRError(f"{path}: expected a PNG, got another file")
     chunks = dict(_split(content))
@@ -114,14 +119,15 @@ def _chunks(content: bytes, path: str | Path) -> dict[bytes, bytes]:
 
 
 def _split(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and bytes of every chunk up to the first damaged one; the parts of the pixels joined, as they are one stream."""
+    """(name, data) of every chunk before the first damaged one; IDAT chunks come joined, since they are one stream."""
     position, pixels = len(SIGNATURE), []
     while position + 12 <= len(content):
         length, name = struct.unpack_from(">I4s", content, position)
-        data, check = content[position + 8 : position + 8 + length], content[position + 8 + length : position + 12 + length]
+        end = position + 8 + length
+        data, check = content[position + 8 : end], content[end : end + 4]
         if check != struct.pack(">I", zlib.crc32(name + data)):
             break
-        position += 12 + length
+        position = end + 4
         if name == b"IDAT":
             pixels.append(data)
         else:
@@ -130,8 +136,11 @@ def _split(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _assemble(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    parts = [struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks]
-    return SIGNATURE + b"".join(parts)
+    """A PNG of (name, data) chunks."""
+    parts = [SIGNATURE]
+    for name, data in chunks:
+        parts += [struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(name + data))]
+    return b"".join(parts)
 
 
 def _bytes(path: str | Path) -> bytes:
@@ -145,7 +154,7 @@ def _decode(content: bytes, flags: int, path: str | Path) -> np.ndarray:
     check_size(content, path)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:  # what is beyond OpenCV's limits raises, what is broken does not
+    except cv2.error:  # raised beyond OpenCV's own size limits; a damaged file gives None
         image = None
     if image is None:
         raise BPRError(f"{path}: expected a PNG, got a file that OpenCV cannot decode")

@@ -1,4 +1,4 @@
-"""COCO results of any size: checked once from beginning to end, then read record by record, whenever one is asked for."""
+"""COCO results of any size: the whole file is checked once, then records are read from it when they are needed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ RESULTS = "COCO results: a JSON list of detections"
 
 
 class RecordFile(Sequence[Record]):
-    """The records of a results file; memory holds the byte at which each begins, and not the record.
+    """The records of a results file as a sequence; memory holds only the byte at which each record begins.
 
-    Drawn in their order they cost least. Threads may read at once. The file has to stay as it is, and is looked at for that
-    at every read; another file may take its place.
+    Reading in order is fastest. Several threads may read at once. The file must not change while it is in use, which
+    every read checks; it may be replaced by another file of the same name.
+
+    Args:
+        chunk: bytes that one read takes from the file.
 
     Raises:
-        BPRError: the file holds no COCO results, or has changed.
+        BPRError: the file does not hold COCO results, or has changed since it was opened.
     """
 
     def __init__(self, path: str | Path, chunk: int = CHUNK) -> None:
@@ -35,16 +38,13 @@ class RecordFile(Sequence[Record]):
         with json_errors(path, RESULTS):
             self._file = open_regular(path)
             weakref.finalize(self, self._file.close)
-            self._state = self._stated()
-            self._starts = self._indexed()
+            self._opened_as = self._size_and_time()
+            stream = JsonStream(self._file, path, chunk)
+            starts = array("q", (stream.start for _ in stream_records(stream, path)))
+            starts.append(stream.tell())
+            # (N + 1,) the byte at which each of N records begins, and the end of the last one.
+            self._starts = np.array(starts, np.int64)
         self._check_unchanged()
-
-    def _indexed(self) -> np.ndarray:
-        """(N + 1,) int64: the byte at which each of N records begins, and one behind them all."""
-        stream = JsonStream(self._file, self._path, self._chunk)
-        starts = array("q", (stream.start for _ in stream_records(stream, self._path)))
-        starts.append(stream.tell())
-        return np.array(starts, np.int64)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -55,62 +55,61 @@ class RecordFile(Sequence[Record]):
     def __getitem__(self, index: slice) -> list[Record]: ...
     def __getitem__(self, index: int | slice) -> Record | list[Record]:
         if isinstance(index, slice):
-            return [self[place] for place in range(len(self))[index]]
-        place = range(len(self))[index]
-        return _decode(self._read(*self._starts[place : place + 2].tolist()))
+            return [self[number] for number in range(len(self))[index]]
+        number = range(len(self))[index]
+        return _decode(self._read(*self._starts[number : number + 2].tolist()))
 
     def __iter__(self) -> Iterator[Record]:
-        for first, last in self._blocks():
-            places = self._starts[first : last + 1].tolist()
-            content = self._read(places[0], places[-1])
-            for start, stop in pairwise(places):
-                yield _decode(content[start - places[0] : stop - places[0]])
-
-    def _blocks(self) -> Iterator[tuple[int, int]]:
-        """Records from .. to that are read at once."""
         first = 0
         while first < len(self):
-            full = int(np.searchsorted(self._starts, self._starts[first] + self._chunk, "right"))
-            yield first, max(first + 1, full - 1)
-            first = max(first + 1, full - 1)
+            # One read takes as many whole records as a chunk holds, but at least one.
+            beyond = int(np.searchsorted(self._starts, self._starts[first] + self._chunk, "right"))
+            last = max(first + 1, beyond - 1)
+            starts = self._starts[first : last + 1].tolist()
+            content = self._read(starts[0], starts[-1])
+            for start, stop in pairwise(starts):
+                yield _decode(content[start - starts[0] : stop - starts[0]])
+            first = last
 
     def _read(self, start: int, stop: int) -> bytes:
         content = os.pread(self._file.fileno(), stop - start, start)
         self._check_unchanged()
         return content
 
-    def _stated(self) -> tuple[int, int]:
-        kept = os.fstat(self._file.fileno())
-        return kept.st_size, kept.st_mtime_ns
+    def _size_and_time(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
 
     def _check_unchanged(self) -> None:
-        if self._stated() != self._state:
+        if self._size_and_time() != self._opened_as:
             raise BPRError(f"{self._path}: the file changed while it was read; start again when it stays as it is")
 
 
 def _decode(content: bytes) -> Record:
-    """The record with which ``content`` begins; behind it come a comma and spaces, or the end of the list."""
+    """The record at the beginning of ``content``; a comma and white space, or the end of the list, may follow it."""
     record: Record = DECODER.raw_decode(content.decode())[0]
     return record
 
 
 def stream_records(stream: JsonStream, path: str | Path) -> Iterator[Record]:
-    """The records of a results file, each checked when it is its turn.
+    """The records of a results file, each decoded and checked only when it is asked for.
 
     Raises:
-        BPRError: no list of objects with ``image_id`` and ``segmentation``.
+        BPRError: the file is not a list of objects with ``image_id`` and ``segmentation``.
     """
     if stream.peek() != "[":
-        raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {_other(stream)}")
+        found = _name_of_other(stream)
+        raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {found}")
     for index, record in enumerate(stream.elements()):
         if not isinstance(record, dict) or "image_id" not in record or "segmentation" not in record:
-            raise BPRError(f"{path}: record {index}: expected an object with image_id and segmentation, got {shown(record)}")
+            wanted = "expected an object with image_id and segmentation"
+            raise BPRError(f"{path}: record {index}: {wanted}, got {shown(record)}")
         yield record
     stream.end()
 
 
-def _other(stream: JsonStream) -> str:
-    """What a file holds that is no list."""
+def _name_of_other(stream: JsonStream) -> str:
+    """How an error names a document that is not a list."""
     if stream.peek() != "{":
         return type(stream.value()).__name__
     keys = {key: stream.skip() for key in stream.names()}

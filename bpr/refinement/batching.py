@@ -1,4 +1,4 @@
-"""Fill fixed-size batches across instances and images, and hand every image its own answers.
+"""Fill batches of a fixed size across instances and images, and give every image its probabilities.
 
 Legend: K patches of an image, S window side.
 """
@@ -6,25 +6,25 @@ Legend: K patches of an image, S window side.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from bpr.geometry.masks import BoxMask
 from bpr.refinement.clock import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+
+Token = TypeVar("Token")
 
 
 @dataclass(frozen=True, eq=False)
 class InstancePatches:
-    """What the network saw of one instance and said to it.
+    """The patches of one instance and what the network answered.
 
     Attributes:
         boxes: (K, 4) int32 XYXY, half-open, without padding.
-        patches: (K, S, S, C) uint8: RGB, mask as 0/255, further inputs of the scheme.
+        patches: (K, S, S, C) uint8: the channels of the predictor's spec.
         probabilities: (K, S, S) float32 P(foreground).
     """
 
@@ -34,118 +34,97 @@ class InstancePatches:
 
 
 @dataclass(frozen=True, eq=False)
-class CutImage:
-    """One image's instances, cut: ``batch`` holds all K patches for the network, ``counts[n]`` of them of instance n.
+class CutImage(Generic[Token]):
+    """The instances of one image, cut into patches.
 
     Attributes:
-        instances: whose masks the patches are put back on.
-        seen: the masks that the patches show.
-        earlier: what an earlier pass, to which this one adds, saw and said.
-        before: how many patches went through the network in earlier passes.
-        left_out: how many patches the scheme's budget was not spent on, in all passes.
+        instances: of the image.
+        counts: how many patches each of them has.
+        batch: the patches of all instances.
+        left_out: how many patches the budget did not allow.
+        token: what the caller wants to keep beside the image.
     """
 
-    image: np.ndarray
     instances: Sequence[Instance]
     counts: Sequence[int]
     batch: PatchBatch
-    seen: Sequence[BoxMask]
-    token: Any = None
-    earlier: PredictedImage | None = None
-    before: int = 0
-    left_out: int = 0
-
-    @property
-    def patches(self) -> int:
-        """How many went, or will go, through the network, in all passes so far."""
-        return self.before + len(self.batch)
+    left_out: int
+    token: Token
 
 
 @dataclass(frozen=True, eq=False)
-class PredictedImage:
+class PredictedImage(Generic[Token]):
     """A :class:`CutImage` and the (K, S, S) float32 probabilities of its batch."""
 
-    cut: CutImage
+    cut: CutImage[Token]
     probabilities: np.ndarray
 
     def by_instance(self) -> list[InstancePatches]:
-        """Every instance's patches, those of the earlier pass first."""
+        """The patches of every instance."""
         batch, slices = self.cut.batch, counts_to_slices(self.cut.counts)
-        own = [InstancePatches(batch.boxes[place], batch.patches[place], self.probabilities[place]) for place in slices]
-        if self.cut.earlier is None:
-            return own
-        return [_joined(*parts) for parts in zip(self.cut.earlier.by_instance(), own, strict=True)]
-
-
-def _joined(old: InstancePatches, new: InstancePatches) -> InstancePatches:
-    return InstancePatches(
-        np.concatenate([old.boxes, new.boxes]),
-        np.concatenate([old.patches, new.patches]),
-        np.concatenate([old.probabilities, new.probabilities]),
-    )
+        return [InstancePatches(batch.boxes[part], batch.patches[part], self.probabilities[part]) for part in slices]
 
 
 @dataclass
-class _Slot:
-    """An image on its way through the network, of whose patches ``sent`` were sent."""
+class _Waiting(Generic[Token]):
+    """An image of whose patches ``predicted`` went through the network."""
 
-    image: PredictedImage
-    sent: int = 0
+    image: PredictedImage[Token]
+    predicted: int = 0
 
     @property
     def left(self) -> int:
-        return len(self.image.cut.batch) - self.sent
-
-    def take(self, most: int) -> tuple[PatchBatch, Callable[[np.ndarray], None]]:
-        """The next patches, ``most`` at most, and what puts their answers in their places."""
-        batch, place = self.image.cut.batch, slice(self.sent, self.sent + min(most, self.left))
-        self.sent = place.stop
-        asked = PatchBatch(batch.patches[place], batch.boxes[place], batch.instances[place])
-        return asked, partial(self.image.probabilities.__setitem__, place)
+        return len(self.image.cut.batch) - self.predicted
 
 
-def predict_images(predictor: Predictor, cuts: Iterable[CutImage], clock: StageClock | None = None) -> Iterator[PredictedImage]:
+def predict_images(
+    predictor: Predictor, cuts: Iterable[CutImage[Token]], clock: StageClock | None = None
+) -> Iterator[PredictedImage[Token]]:
     """Every image with its probabilities, in order.
 
-    Every batch but the last has exactly ``predictor.batch_size`` patches, so what is in a batch depends on the order
-    of the images alone.
+    Every batch but the last has exactly ``predictor.batch_size`` patches, so the content of a batch depends on the
+    order of the images alone.
     """
     clock = clock or StageClock()
-    size, window = predictor.batch_size, predictor.scheme.window
-    slots: deque[_Slot] = deque()
+    size, window = predictor.batch_size, predictor.spec.window
+    waiting: deque[_Waiting[Token]] = deque()
     pending = 0
     for cut in cuts:
-        slots.append(_Slot(PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))))
+        waiting.append(_Waiting(PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))))
         pending += len(cut.batch)
         while pending >= size:
             with clock.stage("forward"):
-                _answer(predictor, slots, size)
+                _predict_next(predictor, waiting, size)
             pending -= size
-        while slots and not slots[0].left:
-            yield slots.popleft().image
+        while waiting and not waiting[0].left:
+            yield waiting.popleft().image
     if pending:
         with clock.stage("forward"):
-            _answer(predictor, slots, pending)
-    for slot in slots:
-        yield slot.image
+            _predict_next(predictor, waiting, pending)
+    for item in waiting:
+        yield item.image
 
 
-def _answer(predictor: Predictor, slots: Iterable[_Slot], count: int) -> None:
-    """Predict the first ``count`` patches not yet sent and write the answers where they belong."""
-    parts = []
-    for slot in slots:
-        if count and slot.left:
-            parts.append(slot.take(count))
-            count -= len(parts[-1][0])
+def _predict_next(predictor: Predictor, waiting: Iterable[_Waiting[Any]], count: int) -> None:
+    """Predict the next ``count`` patches, and write their probabilities to the images they are from."""
+    parts: list[tuple[PatchBatch, np.ndarray]] = []
+    for item in waiting:
+        if count and item.left:
+            part = slice(item.predicted, item.predicted + min(count, item.left))
+            item.predicted = part.stop
+            count -= part.stop - part.start
+            batch = item.image.cut.batch
+            piece = PatchBatch(batch.patches[part], batch.boxes[part], batch.instances[part])
+            parts.append((piece, item.image.probabilities[part]))
     batches = [batch for batch, _ in parts]
-    answers = predictor.predict(batches[0] if len(batches) == 1 else _one_batch(batches))
+    answers = predictor.predict(batches[0] if len(batches) == 1 else _joined(batches))
     start = 0
-    for batch, put in parts:
-        put(answers[start : start + len(batch)])
+    for batch, probabilities in parts:
+        probabilities[:] = answers[start : start + len(batch)]
         start += len(batch)
 
 
-def _one_batch(batches: Sequence[PatchBatch]) -> PatchBatch:
+def _joined(batches: Sequence[PatchBatch]) -> PatchBatch:
     return PatchBatch(
         np.concatenate([batch.patches for batch in batches]),
         np.concatenate([batch.boxes for batch in batches]),
@@ -153,13 +132,8 @@ def _one_batch(batches: Sequence[PatchBatch]) -> PatchBatch:
     )
 
 
-def owners(instances: Sequence[Instance], counts: Sequence[int]) -> list[Instance]:
-    """The instance of every patch, where instance n has ``counts[n]``."""
-    return [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
-
-
 def counts_to_slices(counts: Sequence[int]) -> list[slice]:
-    """Where each instance's patches lie.
+    """Where the patches of every instance lie.
 
     >>> counts_to_slices([2, 0, 3])
     [slice(0, 2, None), slice(2, 2, None), slice(2, 5, None)]

@@ -1,4 +1,4 @@
-"""Where the time of a run went."""
+"""How long each stage of a run takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class StageClock:
-    """Seconds by stage, summed over threads; stages may overlap, so their sum can exceed the wall time."""
+    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -18,6 +18,7 @@ class StageClock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to the stage ``name``."""
         start = time.perf_counter()
         try:
             yield

@@ -1,4 +1,4 @@
-"""What became of the records of a run."""
+"""What became of the records of a run: refined, or kept as they were."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from bpr.refinement.clock import StageClock
 
 @dataclass(frozen=True)
 class Kept:
-    """Records of one image that stay as they are, and why."""
+    """Records of one image that could not be refined and stay as they are.
+
+    Attributes:
+        reason: a short name that the report counts by, as ``bad mask``.
+        detail: what is wrong, for the user.
+    """
 
     reason: str
     indices: Sequence[int]
@@ -21,10 +26,14 @@ class Kept:
 
 
 class FinishedImage(NamedTuple):
-    """All records of one image that were to be refined: their ``indices``, and what became of each.
+    """The outcome of one image.
 
-    ``kept`` names those that could not be refined and are what they were; the others took ``patches`` through the network
-    and left ``left_out`` out, which the scheme's budget was not spent on.
+    Attributes:
+        indices: the image's records that were to be refined, by their place in the results file.
+        records: these records, with refined masks except where they were kept.
+        patches: how many patches went through the network.
+        left_out: how many patches the budget left out.
+        kept: the records that could not be refined.
     """
 
     indices: Sequence[int]
@@ -36,11 +45,18 @@ class FinishedImage(NamedTuple):
 
 @dataclass
 class RunReport:
-    """What became of the records.
+    """The outcome of a run.
 
-    ``kept`` counts by reason those that could not be refined and stayed as they were, ``problems`` names them;
-    ``skipped`` counts those that were not to be refined. ``patches`` went through the network, ``left_out`` did not: the
-    scheme's budget was spent on others.
+    Attributes:
+        records: how many records the results file has.
+        images: how many images are finished.
+        patches, left_out: how many patches went through the network, and how many the budget left out.
+        refined: how many records were refined.
+        skipped: how many records were not to be refined: their score is too low.
+        kept: how many records could not be refined, by reason.
+        problems: a line for each of those, for the user.
+        strict: every record must be refined.
+        backend: what the network ran on; None where no network ran, or where the run was merged from journals.
     """
 
     records: int
@@ -52,6 +68,8 @@ class RunReport:
     kept: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
+    strict: bool = False
+    backend: str | None = None
 
     @property
     def done(self) -> int:
@@ -59,17 +77,36 @@ class RunReport:
 
     @property
     def failed(self) -> bool:
-        """Whether no record was refined, and not because there was none, or none but empty masks."""
-        return not self.refined and self.kept.total() > self.kept["empty mask"]
+        """Whether no record was refined, although one has a mask; if ``strict``, whether any could not be refined."""
+        none_refined = not self.refined and self.kept.total() > self.kept["empty mask"]
+        return none_refined or (self.strict and self.kept.total() > 0)
 
-    def add(self, done: FinishedImage) -> None:
+    @property
+    def summary(self) -> str:
+        """One line: how many records were refined, and why the others were not."""
+        kept = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept.items())) or "none"
+        skipped = f"; {self.skipped} below --min-score" if self.skipped else ""
+        return f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+
+    @property
+    def timing(self) -> str:
+        """One line: how much was done, and how long each stage took. Stages overlap, so they need not add up."""
+        wall, seconds = self.clock.wall, self.clock.seconds
+        stages = ", ".join(f"{name} {spent:.1f}" for name, spent in seconds.items())
+        of_all = f" of {self.patches + self.left_out}" if self.left_out else ""
+        done = f"{self.images} images, {self.patches}{of_all} patches in {wall:.1f} s ({stages})"
+        backend = f", on {self.backend}" if self.backend else ""
+        return f"{done}; network {seconds.get('forward', 0.0) / wall:.0%} of the wall time{backend}"
+
+    def add(self, image: FinishedImage) -> None:
         """Count one finished image."""
         self.images += 1
-        self.patches += done.patches
-        self.left_out += done.left_out
-        self.refined += len(done.indices)
-        for kept in done.kept:
-            self.refined -= len(kept.indices)
-            self.kept[kept.reason] += len(kept.indices)
-            which = f"record {kept.indices[0]}" if len(kept.indices) == 1 else f"{len(kept.indices)} records from {kept.indices[0]} on"
+        self.patches += image.patches
+        self.left_out += image.left_out
+        self.refined += len(image.indices)
+        for kept in image.kept:
+            count, first = len(kept.indices), kept.indices[0]
+            self.refined -= count
+            self.kept[kept.reason] += count
+            which = f"record {first}" if count == 1 else f"{count} records from {first} on"
             self.problems.append(f"{which}: {kept.detail}; kept as it was")

@@ -1,4 +1,4 @@
-"""Work on many items at once, results in the order of the items."""
+"""``map`` with threads, in order and with bounded memory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int | None = None) -> Iterator[Result]:
-    """``map`` with ``workers`` threads that stay at most ``ahead`` items (default 2 per worker) before the consumer.
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int | None = None
+) -> Iterator[Result]:
+    """The results of ``function`` for all ``items``, in their order.
 
-    ``workers=0`` runs in the calling thread. Whatever the number of workers, results come in the order of the items.
+    Args:
+        workers: the number of threads; 0 runs in the calling thread.
+        ahead: how many items may be in work or wait for the consumer (default: 2 per thread).
 
     >>> list(ordered_map(lambda x: x * x, range(5), workers=2))
     [0, 1, 4, 9, 16]

@@ -1,6 +1,6 @@
 """What turns patches into probabilities. The refiner knows only this protocol.
 
-Legend: K patches, S window side, C channels of the predictor's scheme.
+Legend: K patches, S window side, C channels of a patch.
 """
 
 from __future__ import annotations
@@ -16,17 +16,22 @@ import numpy as np
 from bpr.geometry.boundary import boundary_levels
 from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_mask, crop_window
-from bpr.geometry.scheme import PatchScheme
 
-MOST = 1e6
-"""Beyond every scale of scores, and far inside what float32 can hold."""
+LARGEST_WEIGHT = 1e6
+"""Larger than any scale of scores, and far smaller than what float32 can hold."""
 
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One instance to refine: its coarse mask, the caller's name for it (the record's index, say), and how sure the
-    detector was: of every pixel, (H, W) floats in [0, 1], and of the instance, where it said so.
+    """One instance to refine.
+
+    Attributes:
+        mask: the coarse mask.
+        key: the caller's name for the instance, such as the index of its record.
+        soft: (H, W) the detector's probability of every pixel, where there is one.
+        score: the detector's score.
     """
 
     mask: BoxMask
@@ -36,7 +41,7 @@ class Instance:
 
 
 def weight_of(score: Any) -> float:
-    """What an instance counts for by the score that came with its mask; without one, or with none that is a number, fully.
+    """The weight of an instance in a budget, from the score of its record; 1 without a score that is a number.
 
     >>> [weight_of(score) for score in (0.25, -3, 1e300, None, "high", float("nan"))]
     [0.25, 0.0, 1000000.0, 1.0, 1.0, 1.0]
@@ -45,7 +50,7 @@ def weight_of(score: Any) -> float:
         value = float(score)
     except (TypeError, ValueError, OverflowError):
         return 1.0
-    return min(max(value, 0.0), MOST) if math.isfinite(value) else 1.0
+    return min(max(value, 0.0), LARGEST_WEIGHT) if math.isfinite(value) else 1.0
 
 
 @dataclass(frozen=True)
@@ -61,55 +66,61 @@ class PatchBatch:
 
 
 class Predictor(Protocol):
-    """``scheme`` says how patches are to be cut, ``batch_size`` how many come at once (fewer only at the end)."""
+    """What the refiner needs of a network.
 
-    scheme: PatchScheme
+    Attributes:
+        spec: how patches are to be cut.
+        recommended: the options to refine with when the user chooses none.
+        batch_size: how many patches come at once; the last batch may be smaller.
+    """
+
+    spec: PatchSpec
+    recommended: RefineOptions
     batch_size: int
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        """(K, S, S) float32 P(foreground). The batch is not to be written to: it may be what the user asks to see."""
+        """(K, S, S) float32 P(foreground). The batch must not be written to: a user may ask to see it."""
         ...
 
 
 class IdentityPredictor:
-    """Believes the coarse mask. What comes out equals what went in, bit for bit: the test of the whole path."""
+    """Answers with the coarse mask, so that refined masks equal coarse ones bit for bit: the test of the whole path."""
 
-    def __init__(self, scheme: PatchScheme | None = None, batch_size: int = 256) -> None:
-        self.scheme = scheme or PatchScheme()
-        self.batch_size = batch_size
+    def __init__(self, spec: PatchSpec | None = None, batch_size: int = 256) -> None:
+        self.spec, self.recommended, self.batch_size = spec or PatchSpec(), RefineOptions(), batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        return batch.patches[..., 3].astype(np.float32) / 255
+        return batch.patches[..., self.spec.channel_of("mask")].astype(np.float32) / 255
 
 
 class OraclePredictor:
-    """Knows the ground truth: the upper bound of any refiner (paper, table 1).
+    """Answers with the ground truth: the upper bound of any refiner (paper, table 1).
 
     Args:
         truths: the true mask by instance key; instances without one stay as they are.
         reach: correct only pixels within this Euclidean distance of a coarse boundary pixel; None: whole patches.
+        spec: how patches are cut.
     """
 
-    def __init__(self, truths: Mapping[Any, BoxMask], reach: int | None = None, scheme: PatchScheme | None = None) -> None:
-        self.truths, self.reach = truths, reach
-        self.scheme = scheme or PatchScheme(cover_margin=max(PatchScheme.cover_margin, (reach or 0) + 1))
-        self.batch_size = 256
+    def __init__(self, truths: Mapping[Any, BoxMask], reach: int | None = None, spec: PatchSpec | None = None) -> None:
+        self.truths, self.reach, self.spec, self.batch_size = truths, reach, spec or PatchSpec(), 256
+        self.recommended = RefineOptions(cover_margin=max(RefineOptions.cover_margin, (reach or 0) + 1))
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         answers = [self._answer(instance, box) for instance, box in zip(batch.instances, batch.boxes.tolist(), strict=True)]
         return np.array(answers, np.float32)
 
     def _answer(self, instance: Instance, box: Box) -> np.ndarray:
-        coarse, truth = crop_window(instance.mask, box, self.scheme), self.truths.get(instance.key)
+        coarse, truth = crop_window(instance.mask, box, self.spec), self.truths.get(instance.key)
         if truth is None:
             return coarse
-        known = crop_window(truth, box, self.scheme)
+        known = crop_window(truth, box, self.spec)
         return known if self.reach is None else np.where(self._near(instance.mask, box, self.reach), known, coarse)
 
     def _near(self, mask: BoxMask, box: Box, reach: int) -> np.ndarray:
         """(S, S) bool: within ``reach`` image pixels of the boundary."""
         margin = reach + 2
-        boundary = boundary_levels(crop_mask(mask, expand(self.scheme.window_of(box), margin))) > 0
+        boundary = boundary_levels(crop_mask(mask, expand(self.spec.window_of(box), margin))) > 0
         distance = cv2.distanceTransform((~boundary).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         near = (distance[margin:-margin, margin:-margin] <= reach).view(np.uint8)
-        return cv2.resize(near, (self.scheme.window, self.scheme.window), interpolation=cv2.INTER_NEAREST_EXACT).view(bool)
+        return cv2.resize(near, (self.spec.window, self.spec.window), interpolation=cv2.INTER_NEAREST_EXACT).view(bool)

@@ -5,37 +5,36 @@ Legend: N instances of one image, H W image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bpr.geometry.boxes import Box
+from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import RefineOptions
+from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.patches import crop_patches
-from bpr.geometry.proposals import pass_boxes, withdrawn_boxes
-from bpr.geometry.reassembly import mean_probability, put_back
-from bpr.geometry.selection import select_boxes
+from bpr.geometry.placement import patch_boxes
+from bpr.geometry.reassembly import mean_probability, reassemble
 from bpr.io.images import read_image
-from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, counts_to_slices, owners, predict_images
+from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
 from bpr.refinement.clock import StageClock
-from bpr.refinement.exclusive import apart
 from bpr.refinement.mask_types import Adapter, adapter_for
-from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 
 Image = np.ndarray | str | Path
 
 
 class Refinement(NamedTuple):
-    """Refined masks and what was asked for beside them; what was not is None.
+    """Refined masks and what was requested beside them; the rest is None.
 
     Attributes:
         masks: of the type that came in.
         probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
-            a pixel, the coarse 0 or 1 where none lies. P > 0.5 is the refined mask. A tensor where masks are one.
+            a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
     """
 
@@ -44,8 +43,8 @@ class Refinement(NamedTuple):
     patches: list[InstancePatches] | None = None
 
 
-class _Given(NamedTuple):
-    """What a user passed, on its way through the network."""
+class _Call(NamedTuple):
+    """The masks that a user passed for one image, on their way through the network."""
 
     masks: Any
     adapter: Adapter
@@ -54,6 +53,10 @@ class _Given(NamedTuple):
 
 class Refiner:
     """Refines masks with a predictor. It keeps no state between calls, so threads may share it.
+
+    Args:
+        predictor: the network.
+        options: where patches lie, and how they are blended; by default what the model recommends.
 
     >>> from bpr.refinement.predictor import IdentityPredictor
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
@@ -65,19 +68,22 @@ class Refiner:
     [3000, 0]
     """
 
-    def __init__(self, predictor: Predictor) -> None:
-        self.predictor = predictor
+    def __init__(self, predictor: Predictor, options: RefineOptions | None = None) -> None:
+        self.predictor, self.options = predictor, options or predictor.recommended
+        self.options.check_fits(predictor.spec)
 
-    def __call__(self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False) -> Any:
+    def __call__(
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False
+    ) -> Any:
         """Refine the masks of one image.
 
         Args:
             image: (H, W, 3) uint8 RGB, or a file.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value) or probabilities
-                (> 0.5 is); a list of COCO RLEs or polygons; ``supervision.Detections``; or what another library of
-                docs/neighbours.md returns for one image.
+                (foreground > 0.5); a list of COCO RLEs or polygons; ``supervision.Detections``; or what another library
+                of docs/neighbours.md returns for one image.
             return_probability: also return the mean probability of every pixel.
-            return_patches: also return what the network saw and said.
+            return_patches: also return the patches and what the network answered.
 
         Returns:
             What ``masks`` was, refined: the same type, dtype and device, integers with their foreground value, floats
@@ -88,7 +94,9 @@ class Refiner:
             ValueError: shapes, types or values that do not fit.
             BPRError: an image file or an RLE that cannot be read.
         """
-        return next(self.stream([(image, masks)], return_probability=return_probability, return_patches=return_patches))
+        return next(
+            self.stream([(image, masks)], return_probability=return_probability, return_patches=return_patches)
+        )
 
     def stream(
         self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False
@@ -99,101 +107,79 @@ class Refiner:
         patches have been predicted, which may take later pairs. On the CPU a stream gives, bit for bit, what single
         calls give (tested with the starter model); a runtime whose arithmetic depends on the batch need not.
         """
-        for predicted in self.predict((self._cut_given(*pair) for pair in pairs), put_back=self._put_back_given):
-            masks, adapter, _ = predicted.cut.token
-            refined = adapter.write(masks, self._put_back_given(predicted))
-            if return_probability or return_patches:
-                probability = self._probability(predicted) if return_probability else None
-                yield Refinement(refined, probability, predicted.by_instance() if return_patches else None)
-            else:
+        for predicted in predict_images(self.predictor, (self._cut_call(*pair) for pair in pairs)):
+            masks, adapter, frame = predicted.cut.token
+            refined = adapter.write(masks, self.put_back(predicted, adapter.exclusive))
+            if not (return_probability or return_patches):
                 yield refined
+                continue
+            probability = None
+            if return_probability:
+                maps = self._probabilities(predicted, [(0, 0, frame[1], frame[0])] * len(predicted.cut.instances))
+                stack = np.array(maps, np.float32).reshape(-1, *frame)
+                probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
+            yield Refinement(refined, probability, predicted.by_instance() if return_patches else None)
 
-    def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Any = None, at: int = 0) -> CutImage:
-        """Cut the patches of pass ``at`` of an image's instances that the scheme's budget is spent on, each inside its own box."""
-        proposed = [pass_boxes(instance.mask, self.predictor.scheme, at) for instance in instances]
-        return self._cut(image, instances, proposed, token)
-
-    def _cut(self, image: np.ndarray, instances: Sequence[Instance], proposed: Sequence[np.ndarray], token: Any) -> CutImage:
-        scheme = self.predictor.scheme
-        masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]
-        boxes = select_boxes(image, masks, scores, proposed, scheme)
-        counts = [len(own) for own in boxes]
-        patches = np.empty((sum(counts), scheme.window, scheme.window, scheme.channels), np.uint8)
-        for instance, own, place in zip(instances, boxes, counts_to_slices(counts), strict=True):
-            crop_patches(image, instance.mask, own, scheme, out=patches[place])
-        batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners(instances, counts))
-        return CutImage(image, instances, counts, batch, masks, token, left_out=sum(map(len, proposed)) - len(batch))
-
-    def predict(
-        self,
-        cuts: Iterable[CutImage],
-        clock: StageClock | None = None,
-        put_back: Callable[[PredictedImage], list[BoxMask]] | None = None,
-        workers: int = 0,
-    ) -> Iterator[PredictedImage]:
-        """Every image with its probabilities, in order: those of the last pass and of the passes that it adds patches to.
+    def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Token) -> CutImage[Token]:
+        """Cut the patches of an image's instances that the budget allows.
 
         Args:
-            put_back: what makes masks of a pass for the next one to refine (default: :meth:`put_back`).
-            workers: threads that put back and cut between two passes.
+            image: (H, W, 3) uint8 RGB.
+            token: kept beside the result.
         """
-        clock, put_back = clock or StageClock(), put_back or self.put_back
+        spec, options = self.predictor.spec, self.options
+        masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]
+        placed = [patch_boxes(mask, spec, options) for mask in masks]
+        boxes = select_boxes(image, masks, scores, placed, options)
+        counts = [len(those) for those in boxes]
+        patches = np.empty((sum(counts), spec.window, spec.window, spec.channels), np.uint8)
+        for mask, those, part in zip(masks, boxes, counts_to_slices(counts), strict=True):
+            crop_patches(image, mask, those, spec, out=patches[part])
+        owners = [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
+        batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners)
+        return CutImage(instances, counts, batch, left_out=sum(map(len, placed)) - len(batch), token=token)
 
-        def cut_again(predicted: PredictedImage, at: int) -> CutImage:
-            cut = predicted.cut
-            with clock.stage("put back"):
-                masks = put_back(predicted)
-            refined = [replace(instance, mask=mask) for instance, mask in zip(cut.instances, masks, strict=True)]
-            with clock.stage("cut"):
-                adds = self.predictor.scheme.looks_again(at)
-                again = self._look_again(predicted, refined) if adds else self.cut(cut.image, refined, cut.token, at)
-                return replace(again, before=cut.patches, left_out=cut.left_out + again.left_out)
-
-        for at in range(1, len(self.predictor.scheme.pass_sides)):
-            cuts = ordered_map(partial(cut_again, at=at), predict_images(self.predictor, cuts, clock), workers)
+    def predict(
+        self, cuts: Iterable[CutImage[Token]], clock: StageClock | None = None
+    ) -> Iterator[PredictedImage[Token]]:
+        """Every image with its probabilities, in order."""
         return predict_images(self.predictor, cuts, clock)
 
-    def _look_again(self, predicted: PredictedImage, refined: Sequence[Instance]) -> CutImage:
-        """Patches where boundaries have withdrawn, to be put back together with those so far, on the same masks."""
-        cut, scheme = predicted.cut, self.predictor.scheme
-        proposed = [withdrawn_boxes(seen, instance.mask, scheme) for seen, instance in zip(cut.seen, refined, strict=True)]
-        return replace(self._cut(cut.image, refined, proposed, cut.token), instances=cut.instances, earlier=predicted)
-
-    def put_back(self, predicted: PredictedImage, exclusive: bool = False) -> list[BoxMask]:
+    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[BoxMask]:
         """The N refined masks of an image; a mask that would vanish stays as it was.
 
         Args:
-            exclusive: the coarse masks do not overlap, and the refined ones shall not either.
+            exclusive: the coarse masks do not overlap, and neither may the refined ones.
         """
-        masks, patches = [instance.mask for instance in predicted.cut.instances], predicted.by_instance()
-        scheme = self.predictor.scheme
-        refined = [put_back(mask, own.boxes, own.probabilities, scheme) for mask, own in zip(masks, patches, strict=True)]
-        return apart(masks, refined, patches, scheme) if exclusive else refined
+        masks, spec = [instance.mask for instance in predicted.cut.instances], self.predictor.spec
+        pairs = zip(masks, predicted.by_instance(), strict=True)
+        refined = [reassemble(mask, of.boxes, of.probabilities, spec, self.options) for mask, of in pairs]
+        if not exclusive:
+            return refined
+        return without_overlaps(masks, refined, self._probabilities(predicted, [mask.box for mask in refined]))
 
-    def _cut_given(self, image: Image, masks: Any) -> CutImage:
+    def _probabilities(self, predicted: PredictedImage[Any], boxes: Sequence[Box]) -> list[np.ndarray]:
+        """The mean probability of every instance in its box."""
+        parts = zip(predicted.cut.instances, predicted.by_instance(), boxes, strict=True)
+        spec, options = self.predictor.spec, self.options
+        return [
+            mean_probability(instance.mask, of.boxes, of.probabilities, spec, options, box)
+            for instance, of, box in parts
+        ]
+
+    def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
         adapter = adapter_for(masks)
         pixels = _checked_image(image, adapter.frame_of(masks))
         frame = pixels.shape[0], pixels.shape[1]
-        return self.cut(pixels, adapter.instances(masks, frame), _Given(masks, adapter, frame))
-
-    def _put_back_given(self, predicted: PredictedImage) -> list[BoxMask]:
-        return self.put_back(predicted, predicted.cut.token.adapter.exclusive)
-
-    def _probability(self, predicted: PredictedImage) -> Any:
-        """As the user holds masks: (N, H, W), or (H, W) for a single mask."""
-        masks, adapter, frame = predicted.cut.token
-        parts = zip(predicted.cut.instances, predicted.by_instance(), strict=True)
-        scheme, whole = self.predictor.scheme, (0, 0, frame[1], frame[0])
-        maps = [mean_probability(instance.mask, own.boxes, own.probabilities, scheme, whole) for instance, own in parts]
-        stack = np.array(maps, np.float32).reshape(-1, *frame)
-        return adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
+        return self.cut(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame))
 
 
 def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, 3) uint8 RGB; a file whose orientation tag its masks ignore is read without it."""
+    """(H, W, 3) uint8 RGB; the orientation tag of a file is ignored where its masks ignore it."""
     if isinstance(image, (str, Path)):
         return read_image(image, frame)
     pixels = np.asarray(image)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        raise ValueError(f"image: expected (H, W, 3) uint8 RGB, got {pixels.shape} {pixels.dtype}; convert it, or pass its file")
+        got = f"{pixels.shape} {pixels.dtype}"
+        raise ValueError(f"image: expected (H, W, 3) uint8 RGB, got {got}; convert it, or pass its file")
     return pixels

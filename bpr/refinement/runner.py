@@ -1,28 +1,26 @@
-"""Refine a results file: stream images, keep every record in its place, say what could not be refined."""
+"""Refine records image by image: read, cut, predict, put back and encode, in overlapping stages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
-from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.clock import StageClock
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport
 from bpr.refinement.pipeline import ordered_map
-from bpr.refinement.plan import plan_images
 from bpr.refinement.predictor import Instance, weight_of
 from bpr.refinement.refiner import Refiner
 
 LOOK_AHEAD = 16
-"""Images that may wait for the network: enough small ones to fill a batch, few enough large ones to hold."""
+"""Images that may wait for the network: enough small ones to fill a batch, few enough large ones to fit in memory."""
 
 
 def refine_records(
@@ -34,24 +32,25 @@ def refine_records(
     exclusive: bool = False,
     min_score: float | None = None,
 ) -> tuple[list[Record], RunReport]:
-    """Refine COCO records.
+    """Refine COCO records in memory. No ground truth is needed.
 
     Args:
         images: finds the image of an ``image_id``.
-        workers: threads that read, cut and put back; the result does not depend on it.
-        on_progress: called after each image with the number of records done so far.
-        exclusive: the masks of an image do not overlap, and shall not afterwards.
-        min_score: records of a lower score stay as they are; None refines all.
+        workers: threads that read, cut and put back; the result does not depend on their number.
+        on_progress: called after each image with the number of records that are done.
+        exclusive: the masks of an image do not overlap, and the refined masks must not overlap either.
+        min_score: keep records of a lower score as they are; None refines all.
 
     Returns:
-        The records in their order, each exactly once, and the report. No ground truth is needed.
+        All records in their order, and the report.
     """
-    plan = plan_images(records, min_score)
-    report, output = RunReport(plan.records, skipped=plan.records - len(plan.indices)), list(records)
-    for done in refine_images(output, plan, images, refiner, workers, exclusive, report.clock):
-        for index, record in zip(done.indices, done.records, strict=True):
+    by_image = group_by_image(records, min_score)
+    report = RunReport(by_image.records, skipped=by_image.records - len(by_image.indices))
+    output = list(records)
+    for image in refine_images(output, by_image, images, refiner, workers, exclusive, report.clock):
+        for index, record in zip(image.indices, image.records, strict=True):
             output[index] = record
-        report.add(done)
+        report.add(image)
         on_progress(report.done)
     return output, report
 
@@ -68,62 +67,63 @@ def refine_images(
 ) -> Iterator[FinishedImage]:
     """Refine records image by image, in the order of ``groups``.
 
-    Reading, cutting, the network, putting back and encoding overlap; whoever draws the images sets the pace, and what is
-    on its way does not grow with their number. Other arguments as for :func:`refine_records`.
+    The stages overlap, but never run far ahead of the consumer, so memory does not grow with the number of images.
+    Other arguments as for :func:`refine_records`.
 
     Args:
-        groups: the indices of the records of each image (:class:`~bpr.refinement.plan.Plan`), drawn as they are needed.
-        stopped: once it says so, images that are being put back are finished, and no others.
+        groups: the indices of the records of each image (:class:`~bpr.refinement.grouping.RecordsByImage`), drawn when
+            they are needed.
+        stopped: once it returns True, images that are being put back are finished, and no others.
     """
-    clock, put_back = clock or StageClock(), partial(refiner.put_back, exclusive=exclusive)
+    clock = clock or StageClock()
 
-    def cut(indices: Sequence[int]) -> CutImage:
-        return _cut_image(_Asked(indices, [records[index] for index in indices]), images, refiner, clock)
+    def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
+        return _cut_image(ImageRecords(indices, [records[i] for i in indices]), images, refiner, clock)
 
-    def finish(predicted: PredictedImage) -> FinishedImage:
+    def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
-            masks = put_back(predicted)
+            masks = refiner.put_back(predicted, exclusive=exclusive)
         with clock.stage("encode"):
-            return _finished(predicted.cut, masks)
+            image, group = predicted.cut, predicted.cut.token
+            refined = {instance.key: mask for instance, mask in zip(image.instances, masks, strict=True)}
+            pairs = zip(group.indices, group.records, strict=True)
+            after = [with_mask(record, refined[i]) if i in refined else record for i, record in pairs]
+            return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept)
 
     cuts = ordered_map(cut, groups, workers, LOOK_AHEAD)
-    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock, put_back, workers)), workers)
+    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock)), workers)
 
 
-def _until(stopped: Callable[[], bool], images: Iterator[PredictedImage]) -> Iterator[PredictedImage]:
+def _until(
+    stopped: Callable[[], bool], images: Iterator[PredictedImage[ImageRecords]]
+) -> Iterator[PredictedImage[ImageRecords]]:
     while not stopped() and (image := next(images, None)) is not None:
         yield image
 
 
-def _finished(cut: CutImage, masks: Sequence[BoxMask]) -> FinishedImage:
-    """The image's records in their order, with the refined masks in those that have one."""
-    asked: _Asked = cut.token
-    refined = {instance.key: mask for instance, mask in zip(cut.instances, masks, strict=True)}
-    pairs = zip(asked.indices, asked.records, strict=True)
-    whole = [with_mask(record, refined[index]) if index in refined else record for index, record in pairs]
-    return FinishedImage(asked.indices, whole, cut.patches, cut.left_out, asked.kept)
+class ImageRecords(NamedTuple):
+    """The records of one image with their indices, and those among them that cannot be refined.
 
-
-class _Asked(NamedTuple):
-    """What an image carries through the network: its records with their indices, and those that nothing can be done for."""
+    It accompanies the image through the network as the token of its :class:`~bpr.refinement.batching.CutImage`.
+    """
 
     indices: Sequence[int]
     records: Sequence[Record]
     kept: Sequence[Kept] = ()
 
 
-def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage:
-    """Decode one image and its masks and cut what can be refined; the token lists what cannot."""
-    first = asked.records[0]
+def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[ImageRecords]:
+    """Read one image, decode its masks, and cut the patches of those that can be refined."""
+    first = group.records[0]
     try:
         with clock.stage("read"):
             image = read_image(images.path(first["image_id"]), frame_of(first["segmentation"]))
     except BadImage as error:
-        missing = Kept("no image", asked.indices, str(error))
-        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=asked._replace(kept=[missing]))
+        missing = Kept("no image", group.indices, str(error))
+        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=group._replace(kept=[missing]))
     instances, kept = [], []
     with clock.stage("decode masks"):
-        for index, record in zip(asked.indices, asked.records, strict=True):
+        for index, record in zip(group.indices, group.records, strict=True):
             try:
                 mask = decode_mask(record["segmentation"], image.shape[:2])
             except BadMask as error:
@@ -134,4 +134,4 @@ def _cut_image(asked: _Asked, images: ImageFinder, refiner: Refiner, clock: Stag
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(image, instances, token=asked._replace(kept=kept))
+        return refiner.cut(image, instances, token=group._replace(kept=kept))

@@ -6,18 +6,16 @@ Legend: N instances, H W image, h w picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from bpr.geometry.boxes import Box, intersect
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.proposals import patch_boxes
-from bpr.geometry.scheme import Kind, PatchScheme
+from bpr.geometry.options import PatchSpec, Placement
+from bpr.geometry.placement import SCHEMES, patch_boxes
 from bpr.report.draw import BACKGROUND, GAP, HEADER, PALETTE, Colour, blank, draw_contour, write_line
 
-TITLES: tuple[tuple[Kind, str], ...] = (("grid", "pre-defined grid"), ("instance", "instance-level"), ("dense", "dense + NMS"))
 WHITE = (255, 255, 255)
 WIDTH = 440
 """Of a panel in pixels."""
@@ -25,22 +23,20 @@ GREY = 0.4
 """Strength of the image where no patch lies."""
 
 
-def draw_schemes(image: np.ndarray, masks: Sequence[BoxMask], scheme: PatchScheme | None = None) -> np.ndarray:
+def draw_schemes(image: np.ndarray, masks: Sequence[BoxMask]) -> np.ndarray:
     """(h, w, 3) uint8 RGB: one panel per scheme, with every patch, and the outlines of the coarse masks.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        scheme: its numbers; its kind does not matter.
     """
-    scheme = scheme or PatchScheme()
-    panels = [_panel(image, masks, replace(scheme, kind=kind), title) for kind, title in TITLES]
+    panels = [_panel(image, masks, Placement(name), scheme.title) for name, scheme in SCHEMES.items()]
     gap = blank(panels[0].shape[0], GAP)
-    row = np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
+    row = np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
     return cv2.copyMakeBorder(row, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
 
 
-def _panel(image: np.ndarray, masks: Sequence[BoxMask], scheme: PatchScheme, title: str) -> np.ndarray:
-    boxes = [patch_boxes(mask, scheme) for mask in masks]
+def _panel(image: np.ndarray, masks: Sequence[BoxMask], placement: Placement, title: str) -> np.ndarray:
+    boxes = [patch_boxes(mask, PatchSpec(), placement) for mask in masks]
     zoom = WIDTH / image.shape[1]
     # Texture and noise would hide thin lines.
     smooth = cv2.bilateralFilter(image, 9, 60, 5)

@@ -16,7 +16,7 @@ from torch import nn
 
 from bpr.backends.exported import METADATA_KEY, METADATA_VERSION
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions, to_dict
 from bpr.io.files import atomic_open
 from bpr.training.patch_segmentor import PatchSegmentor
 from bpr.training.preprocessor import PatchPreprocessor
@@ -56,7 +56,13 @@ class Parity:
                 )
 
 
-def export_onnx(segmentor: PatchSegmentor, scheme: PatchScheme, out: str | Path, provenance: dict[str, Any]) -> Parity:
+def export_onnx(
+    segmentor: PatchSegmentor,
+    spec: PatchSpec,
+    recommended: RefineOptions,
+    out: str | Path,
+    provenance: dict[str, Any],
+) -> Parity:
     """Write ``out``: input ``patches`` (K, S, S, C) uint8, output ``probability`` (K, S, S) float32, K free.
 
     Weights are stored in half precision and widened when the file is loaded: half the size, float32 arithmetic.
@@ -64,7 +70,7 @@ def export_onnx(segmentor: PatchSegmentor, scheme: PatchScheme, out: str | Path,
     Raises:
         BPRError: the file would give other probabilities than the network; nothing is written.
     """
-    patches = _random_patches(scheme)
+    patches = _random_patches(spec)
     with torch.inference_mode():
         expected = segmentor.probabilities(torch.from_numpy(patches)).numpy()
     model = _to_onnx(segmentor, patches)
@@ -72,16 +78,17 @@ def export_onnx(segmentor: PatchSegmentor, scheme: PatchScheme, out: str | Path,
     _store_weights_in_half(model.graph)
     parity = Parity(graph, _difference(model, patches, expected))
     parity.check(out)
-    helper.set_model_props(model, {METADATA_KEY: json.dumps(_metadata(segmentor.data_preprocessor, scheme, parity, provenance))})
+    metadata = _metadata(segmentor.data_preprocessor, to_dict(spec, recommended), parity, provenance)
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     onnx.checker.check_model(model)
     with atomic_open(out, "wb") as file:
         file.write(model.SerializeToString())
     return parity
 
 
-def _random_patches(scheme: PatchScheme) -> np.ndarray:
+def _random_patches(spec: PatchSpec) -> np.ndarray:
     """(K, S, S, C) uint8: noise, which is harder on rounding than pictures are."""
-    shape = (PARITY_PATCHES, scheme.window, scheme.window, scheme.channels)
+    shape = (PARITY_PATCHES, spec.window, spec.window, spec.channels)
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
@@ -107,12 +114,12 @@ def _difference(model: onnx.ModelProto, patches: np.ndarray, expected: np.ndarra
     return float(np.abs(session.run(["probability"], {"patches": patches})[0] - expected).max())
 
 
-def _metadata(preprocessor: PatchPreprocessor, scheme: PatchScheme, parity: Parity, provenance: dict[str, Any]) -> dict[str, Any]:
+def _metadata(preprocessor: PatchPreprocessor, options: dict[str, Any], parity: Parity, provenance: dict[str, Any]) -> dict[str, Any]:
     """All that a reader needs to know; the constants of the preprocessing are in the graph and repeated here."""
     constants = {name: [round(value, 3) for value in getattr(preprocessor, name).flatten().tolist()] for name in ("mean", "std")}
     return {
         "version": METADATA_VERSION,
-        "scheme": scheme.to_dict(),
+        "scheme": options,
         "input_side": preprocessor.input_side,
         "preprocessing": {"inputs": list(preprocessor.inputs), **constants},
         "parity": asdict(parity),

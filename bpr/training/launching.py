@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from mmengine.config import Config
 
-from bpr.refinement.sharing.launchers import name_first_host, place
+from bpr.refinement.sharing.launchers import launched_rank, set_torch_variables
 
 
 def join_processes(cfg: Config, launcher: str) -> None:
@@ -17,10 +17,10 @@ def join_processes(cfg: Config, launcher: str) -> None:
     Raises:
         BPRError: the launcher did not start this process, or nobody says where the first one is.
     """
-    place(launcher)
+    launched_rank(launcher)  # raises where the launcher did not start this process
     cfg.launcher = launcher
     if not torch.cuda.is_available():
-        name_first_host(launcher)
+        set_torch_variables(launcher)
         torch.distributed.init_process_group("gloo")
         cfg.sync_bn = None  # torch synchronises BatchNorm on GPUs only: every process keeps statistics of its own
         cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from mmseg.models.segmentors import EncoderDecoder
 
-from bpr.geometry.scheme import INPUT_CHANNELS
+from bpr.geometry.channels import CHANNELS
 from bpr.training.mask_stem import add_mask_stem
 from bpr.training.pretrained import load_pretrained
 from bpr.training.registry import MODELS
@@ -28,7 +28,7 @@ class PatchSegmentor(EncoderDecoder):
     def __init__(self, pretrained: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pretrained = pretrained
-        extra = sum(INPUT_CHANNELS[name] for name in self.data_preprocessor.inputs[1:])
+        extra = sum(CHANNELS[name].width for name in self.data_preprocessor.inputs[1:])
         add_mask_stem(self.backbone, extra)
         self.to(memory_format=torch.channels_last)
 

@@ -13,34 +13,30 @@ import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import PixelData
 
-from bpr.geometry.scheme import INPUT_CHANNELS
+from bpr.geometry.channels import CHANNELS
 from bpr.training import mmcv_lite  # noqa: F401  (must come before mmseg)
 from bpr.training.registry import MODELS
 
 from mmseg.structures import SegDataSample  # isort: skip
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
-CENTRE_AND_SPREAD = {"mask": (127.5, 127.5), "evidence": (128.0, 127.0)}
-
 
 @MODELS.register_module()
 class PatchPreprocessor(BaseDataPreprocessor):
-    """Resize to the input side and normalise: RGB with ImageNet's constants, mask and evidence to [-1, 1].
+    """Resize patches to the input side and normalise them, as the rows of :data:`~bpr.geometry.channels.CHANNELS` say.
 
-    RGB and evidence are resized bilinearly, mask and ground truth to the nearest pixel.
+    Ground truth is resized to the nearest pixel.
 
     Args:
         input_side: N; patches of another side are resized to it.
-        inputs: the scheme's inputs, in channel order.
+        inputs: names of the channels, in order.
     """
 
     def __init__(self, input_side: int, inputs: Sequence[str] = ("rgb", "mask")) -> None:
         super().__init__(non_blocking=True)
         self.input_side, self.inputs = input_side, tuple(inputs)
-        constants = [(m, s) for m, s in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)]
-        constants += [CENTRE_AND_SPREAD[name] for name in self.inputs[1:]]
-        mean, std = torch.tensor(constants).T
+        channels = [CHANNELS[name] for name in self.inputs]
+        mean = torch.tensor([value for channel in channels for value in channel.centre])
+        std = torch.tensor([value for channel in channels for value in channel.spread])
         self.register_buffer("mean", mean.view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", std.view(1, -1, 1, 1), persistent=False)
 
@@ -57,12 +53,12 @@ class PatchPreprocessor(BaseDataPreprocessor):
         """(B, C, S, S) uint8 -> (B, C, N, N) float32."""
         patches = patches.float()
         if patches.shape[-1] != self.input_side:
-            parts = patches.split([INPUT_CHANNELS[name] for name in self.inputs], dim=1)
+            parts = patches.split([CHANNELS[name].width for name in self.inputs], dim=1)
             patches = torch.cat([self._resize(p, name) for p, name in zip(parts, self.inputs, strict=True)], dim=1)
         return ((patches - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def _resize(self, part: torch.Tensor, name: str) -> torch.Tensor:
-        if name == "mask":
+        if CHANNELS[name].resized == "nearest":
             return self._nearest(part)
         return F.interpolate(part, (self.input_side, self.input_side), mode="bilinear", align_corners=False)
 

@@ -17,7 +17,7 @@ from mmengine.runner.checkpoint import get_external_models, get_mmcls_models
 from torch import nn
 
 from bpr.errors import BPRError
-from bpr.training.preprocessor import IMAGENET_MEAN, IMAGENET_STD
+from bpr.geometry.channels import CHANNELS
 from bpr.training.state_dict import read_state_dict
 
 ZOOS = {"open-mmlab://": get_external_models, "mmcls://": get_mmcls_models}
@@ -86,7 +86,7 @@ def _block_names() -> list[str]:
 
 def _for_our_pixels(weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """p / 127.5 - 1 = (std x + mean) / 127.5 - 1 for our x = (p - mean) / std."""
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (CHANNELS["rgb"].centre, CHANNELS["rgb"].spread))
     return weight * std / 127.5, bias + (weight * (mean / 127.5 - 1)).sum((1, 2, 3))
 
 

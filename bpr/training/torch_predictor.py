@@ -10,7 +10,7 @@ import numpy as np
 
 from bpr.backends.exported import check_exists
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions, from_config
 from bpr.refinement.predictor import PatchBatch
 
 if TYPE_CHECKING:
@@ -28,8 +28,16 @@ class SegmentorPredictor:
 
     backend = "torch"
 
-    def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64, bf16: bool = False) -> None:
-        self.model, self.scheme, self.batch_size, self._bf16 = model, scheme, batch_size, bf16
+    def __init__(
+        self,
+        model: PatchSegmentor,
+        spec: PatchSpec,
+        recommended: RefineOptions,
+        batch_size: int = 64,
+        bf16: bool = False,
+    ) -> None:
+        self.model, self.spec, self.recommended = model, spec, recommended
+        self.batch_size, self._bf16 = batch_size, bf16
         self._device = next(model.parameters()).device
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
@@ -49,8 +57,15 @@ class SegmentorPredictor:
 class GraphedPredictor(SegmentorPredictor):
     """A :class:`SegmentorPredictor` of a network whose weights stay; on a GPU full batches are one recorded CUDA graph."""
 
-    def __init__(self, model: PatchSegmentor, scheme: PatchScheme, batch_size: int = 64, bf16: bool = False) -> None:
-        super().__init__(model, scheme, batch_size, bf16)
+    def __init__(
+        self,
+        model: PatchSegmentor,
+        spec: PatchSpec,
+        recommended: RefineOptions,
+        batch_size: int = 64,
+        bf16: bool = False,
+    ) -> None:
+        super().__init__(model, spec, recommended, batch_size, bf16)
         self._full_batch = self._graph() if self._device.type == "cuda" else super().predict
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
@@ -59,7 +74,7 @@ class GraphedPredictor(SegmentorPredictor):
     def _graph(self) -> Callable[[PatchBatch], np.ndarray]:
         from bpr.training.cuda_graph import CudaGraph
 
-        side, channels = self.scheme.window, self.scheme.channels
+        side, channels = self.spec.window, self.spec.channels
         graph = CudaGraph(self._probabilities, (self.batch_size, side, side, channels))
         return lambda batch: graph(batch.patches)
 
@@ -83,7 +98,7 @@ class MMSegPredictor(GraphedPredictor):
         checkpoint = check_exists(checkpoint)
         cfg, model = load_segmentor(config or _config_beside(checkpoint), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        super().__init__(model.to(device), PatchScheme.from_refinement(cfg.refinement, "test"), batch_size, bf16)
+        super().__init__(model.to(device), *from_config(cfg.refinement, "test"), batch_size, bf16)
 
 
 def _config_beside(checkpoint: Path) -> Path:

@@ -30,8 +30,8 @@ from bpr.evaluation.matched_pairs import (
     shares,
 )
 from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.geometry.options import from_config
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
@@ -100,7 +100,7 @@ class RefinementValLoop(BaseLoop):
         # BatchNorm's statistics differ between processes unless it is synchronised; those of the first are what is saved.
         for buffer in model.buffers():
             broadcast(buffer)
-        return Refiner(SegmentorPredictor(model.eval(), PatchScheme.from_refinement(self.runner.cfg.refinement, "test")))
+        return Refiner(SegmentorPredictor(model.eval(), *from_config(self.runner.cfg.refinement, "test")))
 
     def _refined_scores(self, refiner: Refiner) -> PairScores:
         """Scores of all pairs; every process refines the images of its own and receives the others' scores."""

@@ -9,6 +9,7 @@ from bpr.backends import presets
 from bpr.backends.presets import PRESETS, load_preset, multiplies_bytes
 from bpr.cli import options
 from bpr.cli.main import main
+from bpr.refinement.predictor import IdentityPredictor
 
 
 def test_the_command_names_every_preset() -> None:
@@ -16,13 +17,17 @@ def test_the_command_names_every_preset() -> None:
 
 
 def test_fast_spends_fewer_patches_and_an_option_goes_before_it() -> None:
-    assert load_preset("fast").scheme.keep == PRESETS["fast"].keep < 1
-    assert load_preset("fast", keep=0.25, nms_iou=None).scheme.keep == 0.25
+    assert bpr.load(preset="fast").options.keep == PRESETS["fast"].keep < 1
+    assert bpr.load(preset="fast", keep=0.25, nms_iou=None).options.keep == 0.25
 
 
 def test_int8_only_where_the_processor_multiplies_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
-    monkeypatch.setattr(presets, "load_predictor", lambda model, backend, **_: loaded.append((model, backend)))
+    def load_predictor(model: str, backend: str) -> IdentityPredictor:
+        loaded.append((model, backend))
+        return IdentityPredictor()
+
+    monkeypatch.setattr(presets, "load_predictor", load_predictor)
     monkeypatch.setattr(presets, "passed", lambda model, backend: True)
     for able in (True, False):
         monkeypatch.setattr(presets, "multiplies_bytes", lambda able=able: able)
@@ -49,4 +54,4 @@ def test_a_preset_names_its_own_model(capsys: pytest.CaptureFixture[str], tmp_pa
     (tmp_path / "r.json").write_text("[]")
     command = ["refine", str(tmp_path / "r.json"), "--img-dir", str(tmp_path), "--out", str(tmp_path / "o.json"), "--preset", "fast"]
     assert main([*command, "--model", "starter"]) == 1
-    assert "expected no --model, --config or --backend beside it" in capsys.readouterr().err
+    assert "expected no model, config or backend beside it" in capsys.readouterr().err

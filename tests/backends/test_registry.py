@@ -7,16 +7,17 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bpr
 from bpr.backends import named_models
 from bpr.backends.gates import passed
-from bpr.backends.registry import NAMES, choose
-from bpr.cli import options
+from bpr.backends.registry import BACKENDS, Backend, choose
 from bpr.cli.main import main
 from bpr.errors import BPRError
 from bpr.io.files import read_json, sha256_of, write_json
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from tests.conftest import SmallSet
 
 
@@ -34,10 +35,6 @@ def everything_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def write_record(model: Path, **verdicts: bool) -> None:
     backends = {name.replace("_", "-"): {"passed": verdict} for name, verdict in verdicts.items()}
     write_json(model.with_name("parity.json"), {sha256_of(model): {"backends": backends}})
-
-
-def test_the_command_offers_every_backend() -> None:
-    assert options.BACKENDS == NAMES
 
 
 @pytest.mark.usefixtures("everything_installed")
@@ -124,3 +121,27 @@ def test_refine_says_what_ran(small_set: SmallSet, capsys: pytest.CaptureFixture
     assert "of the wall time, on onnxruntime\n" in capsys.readouterr().out
     assert main(["refine", *files, "--model", "identity"]) == 0
     assert "of the wall time\n" in capsys.readouterr().out
+
+
+class Dark(IdentityPredictor):
+    """Answers with background everywhere but in the first column of a patch."""
+
+    backend = "dark"
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        answers = np.zeros(batch.patches.shape[:3], np.float32)
+        answers[:, :, 0] = 1
+        return answers
+
+
+def test_a_new_backend_is_one_row(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    row = Backend("dark", ".dark", lambda path, config: Dark(), (("numpy",), "install it"), speed=1, reference=True)
+    monkeypatch.setitem(BACKENDS, "dark", row)
+    model = small_set.folder / "model.dark"
+    model.write_bytes(b"anything")
+    files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
+    for options in ([], ["--backend", "dark"]):
+        assert main(["refine", *files, "--model", str(model), *options]) == 0
+        assert ", on dark" in capsys.readouterr().out
+    assert main(["refine", *files, "--model", "starter", "--backend", "dark"]) == 1
+    assert "backend dark: expected a .dark file, got starter.onnx" in capsys.readouterr().err

@@ -63,7 +63,8 @@ def network() -> SegmentorPredictor:
 def segmentor(bf16: bool, device: str = "cpu", batch_size: int = 64) -> SegmentorPredictor:
     model = build_segmentor(CONFIG)[1].eval()
     model.load_state_dict(exported_state_dict(MODEL, model))
-    return SegmentorPredictor(model.to(device), OnnxPredictor(MODEL).scheme, batch_size, bf16)
+    exported = OnnxPredictor(MODEL)
+    return SegmentorPredictor(model.to(device), exported.spec, exported.recommended, batch_size, bf16)
 
 
 def test_openvino_gives_the_masks_of_onnx_runtime(reference: OnnxPredictor, openvino: OpenVinoPredictor) -> None:
@@ -76,7 +77,7 @@ def test_openvino_gives_the_masks_of_onnx_runtime(reference: OnnxPredictor, open
 
 def test_both_read_the_same_metadata(reference: OnnxPredictor, openvino: OpenVinoPredictor) -> None:
     assert openvino.metadata == reference.metadata
-    assert openvino.scheme == reference.scheme
+    assert openvino.spec == reference.spec
 
 
 def test_float32_is_float32_also_where_the_processor_has_bfloat16(

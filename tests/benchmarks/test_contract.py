@@ -9,8 +9,8 @@ from benchmarks import old_procedure
 from benchmarks.measuring import Ratio, Report, Timing, check, in_turn, row, table
 from benchmarks.street_scenes import scene, write_scenes
 from bpr.formats.coco import read_results
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
@@ -24,7 +24,8 @@ def brightness(patches: np.ndarray) -> np.ndarray:
 class Brightness:
     """P(foreground) is how bright a pixel is: an answer that depends on the image alone."""
 
-    scheme, batch_size = PatchScheme(side=32, inputs=("rgb", "mask", "evidence"), cover_margin=0), 8
+    spec, recommended = PatchSpec(side=32, inputs=("rgb", "mask", "evidence")), RefineOptions(cover_margin=0)
+    batch_size = 8
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         return brightness(batch.patches)
@@ -32,8 +33,7 @@ class Brightness:
 
 def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
     records = read_results(write_scenes(tmp_path, [scene(1, instances=4, frame=(160, 240), size=25)]))
-    scheme = Brightness.scheme
-    old = old_procedure.refine(records, tmp_path, tmp_path / "old", brightness, scheme.side, scheme.nms_iou)
+    old = old_procedure.refine(records, tmp_path, tmp_path / "old", brightness, brightness.spec.side, brightness.recommended.nms_iou)
     new, _ = refine_records(records, ImageFolder(tmp_path), Refiner(Brightness()))
     pairs = [tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)]
     assert len(pairs) == 4

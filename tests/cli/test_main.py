@@ -109,7 +109,7 @@ def test_a_defect_is_one_line_and_a_traceback_on_request(monkeypatch: pytest.Mon
     def broken(*given: object) -> None:
         raise ZeroDivisionError("first line\nsecond line")
 
-    monkeypatch.setattr("bpr.formats.recognise.open_source", broken)
+    monkeypatch.setattr("bpr.job.open_source", broken)
     arguments = ["refine", "results.json", "--img-dir", "images", "--out", "out.json"]
     assert main(arguments) == 1
     assert capsys.readouterr().err == "bpr refine: ZeroDivisionError: first line second line; --debug shows where\n"
@@ -126,7 +126,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
             raise ImportError("initialization failed") from KeyboardInterrupt()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bpr.formats.recognise.open_source", stopped)
+    monkeypatch.setattr("bpr.job.open_source", stopped)
     assert main(["refine", "results.json", "--img-dir", "images", "--out", "out.json"]) == 130
     assert capsys.readouterr().err == "bpr refine: interrupted\n"
 

@@ -13,16 +13,16 @@ from benchmarks.arithmetic import numpy_alone
 from bpr.compiled import kernels
 from bpr.geometry.evidence import evidence_table
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_patches
-from bpr.geometry.proposals import dense_boxes, withdrawn_boxes
-from bpr.geometry.reassembly import put_back, reassemble
-from bpr.geometry.scheme import INPUT_CHANNELS, PatchScheme
+from bpr.geometry.placement import patch_boxes
+from bpr.geometry.reassembly import reassemble
 
-SCHEMES = [
-    PatchScheme(side=16),
-    PatchScheme(side=24, padding=5, nms_iou=0, cover_margin=0, blend="centred", inputs=("rgb", "mask", "evidence")),
-    PatchScheme(side=32, nms_iou=0.6, cover_margin=7, caution=0.1, inputs=("rgb", "evidence", "mask")),
-    PatchScheme(side=64, inputs=("rgb",)),
+CHOICES = [
+    (PatchSpec(16), RefineOptions()),
+    (PatchSpec(24, 5, ("rgb", "mask", "evidence")), RefineOptions(nms_iou=0, cover_margin=0, blend="centred")),
+    (PatchSpec(32, inputs=("rgb", "evidence", "mask")), RefineOptions(nms_iou=0.6, cover_margin=7, caution=0.1)),
+    (PatchSpec(64, inputs=("rgb",)), RefineOptions()),
 ]
 FRAMES = [(90, 120), (40, 37), (20, 150), (7, 5), (1, 60)]
 
@@ -45,29 +45,24 @@ def same(a: BoxMask, b: BoxMask) -> bool:
     return (a.left, a.top, a.frame) == (b.left, b.top, b.frame) and np.array_equal(a.pixels, b.pixels)
 
 
-def test_every_input_is_cut_here() -> None:
-    assert {name for scheme in SCHEMES for name in scheme.inputs} == set(INPUT_CHANNELS)
-
-
 @pytest.mark.parametrize("frame", FRAMES, ids=str)
-@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: str(scheme.side))
+@pytest.mark.parametrize(("spec", "options"), CHOICES, ids=lambda value: str(getattr(value, "side", "")))
 @pytest.mark.parametrize("seed", range(4))
-def test_boxes_patches_and_refined_masks_are_equal(scheme: PatchScheme, frame: tuple[int, int], seed: int) -> None:
+def test_boxes_patches_and_refined_masks_are_equal(
+    spec: PatchSpec, options: RefineOptions, frame: tuple[int, int], seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     mask, image = blobs(seed, frame), rng.integers(0, 256, (*frame, 3), dtype=np.uint8)
-    plain, boxes = both(lambda: dense_boxes(mask, scheme))
+    plain, boxes = both(lambda: patch_boxes(mask, spec, options))
     assert boxes.dtype == plain.dtype == np.int32
     assert np.array_equal(plain, boxes)
 
-    plain, patches = both(lambda: crop_patches(image, mask, boxes, scheme))
+    plain, patches = both(lambda: crop_patches(image, mask, boxes, spec))
     assert np.array_equal(plain, patches)
 
     probabilities = rng.random(patches.shape[:3], np.float32)
-    plain, refined = both(lambda: put_back(mask, boxes, probabilities, scheme))
+    plain, refined = both(lambda: reassemble(mask, boxes, probabilities, spec, options))
     assert same(plain, refined)
-
-    plain, boxes = both(lambda: withdrawn_boxes(mask, refined, PatchScheme(side=scheme.side, withdrawn=1)))
-    assert np.array_equal(plain, boxes)
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=str)
@@ -85,18 +80,19 @@ def test_images_that_are_views_or_read_only_are_cut_alike() -> None:
     image = np.random.default_rng(2).integers(0, 256, (80, 90, 3), dtype=np.uint8)
     locked = image.copy()
     locked.flags.writeable = False
-    mask, scheme = blobs(4, (80, 90)), SCHEMES[1]
-    boxes = dense_boxes(mask, scheme)
+    mask, (spec, options) = blobs(4, (80, 90)), CHOICES[1]
+    boxes = patch_boxes(mask, spec, options)
     for view in (image[..., ::-1], np.asfortranarray(image), locked, np.repeat(image, 2, axis=1)[:, ::2]):
-        plain, fast = both(lambda view=view: crop_patches(view, mask, boxes, scheme))
+        plain, fast = both(lambda view=view: crop_patches(view, mask, boxes, spec))
         assert np.array_equal(plain, fast)
 
 
-def test_a_mask_that_vanishes_is_empty_at_the_origin() -> None:
+def test_a_mask_that_vanishes_stays() -> None:
     mask = BoxMask(np.ones((10, 10), bool), 20, 20, (60, 60))
-    plain, fast = both(lambda: reassemble(mask, np.array([[16, 16, 32, 32]]), np.zeros((1, 16, 16), np.float32)))
+    probabilities = np.zeros((1, 16, 16), np.float32)
+    plain, fast = both(lambda: reassemble(mask, np.array([[16, 16, 32, 32]]), probabilities, PatchSpec(16)))
     assert same(plain, fast)
-    assert fast.pixels.shape == (0, 0)
+    assert same(fast, mask)
 
 
 def test_patches_that_reach_beyond_the_arrays_are_added_where_they_lie() -> None:

@@ -1,9 +1,8 @@
-"""Masks on disk in exactly the layout that each project writes."""
+"""Masks on disk in the exact layouts that other projects write."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,11 +25,11 @@ MASKS: dict[str, list[tuple[int, float, np.ndarray]]] = {
     STEMS[1]: [(PERSON, 0.75, disk(20, 20, 14) | disk(100, 60, 11))],
     STEMS[2]: [],
 }
-"""(class, score, mask) by image: apart from each other, with a hole, in two parts, none."""
+"""(class, score, mask) by image: separate masks, one of them with a hole; a mask of two parts; no mask."""
 
 
 def photographs(folder: Path) -> Path:
-    """Cityscapes' own image folder, a city in each subfolder."""
+    """The image folder of Cityscapes, with a subfolder per city."""
     rng = np.random.default_rng(0)
     for stem, instances in MASKS.items():
         pixels = rng.integers(0, 90, (*FRAME, 3), dtype=np.uint8)
@@ -52,48 +51,39 @@ def coco_results(folder: Path) -> Path:
     return _json(folder / "results.segm.json", records)
 
 
-def _instances(folder: Path, stem: str, ending: str, png: Callable[[int, int], str], value: int) -> None:
-    lines = []
-    for index, (label, score, mask) in enumerate(MASKS[stem]):
-        name = png(index, label)
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / name), mask.astype(np.uint8) * value)
-        lines.append(f"{name} {label} {score}\n")
-    (folder / ending).write_text("".join(lines))
+def _cityscapes(folder: Path, list_name: str, png_name: str, value: int) -> Path:
+    """A folder of instance lists; names are templates of ``stem``, ``index`` and ``label``, the name of the class."""
+    for stem in STEMS:
+        lines = []
+        for index, (label, score, mask) in enumerate(MASKS[stem]):
+            name = png_name.format(stem=stem, index=index, label={CAR: "car", PERSON: "person"}[label])
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / name), mask.astype(np.uint8) * value)
+            lines.append(f"{name} {label} {score}\n")
+        (folder / list_name.format(stem=stem)).write_text("".join(lines))
+    return folder
 
 
 def mmdetection(folder: Path) -> Path:
-    """CityScapesMetric: 0/1 masks, the image's whole stem."""
-    folder = _new(folder / "mmdet")
-    for stem in STEMS:
-        base = f"{stem}_leftImg8bit"
-        _instances(folder, stem, f"{base}_pred.txt", lambda i, label, base=base: f"{base}_{i}_{_name(label)}.png", 1)  # type: ignore[misc]
-    return folder
+    """CityScapesMetric: masks of 0/1, the image's whole stem."""
+    png = "{stem}_leftImg8bit_{index}_{label}.png"
+    return _cityscapes(folder / "mmdet", "{stem}_leftImg8bit_pred.txt", png, value=1)
 
 
 def detectron2(folder: Path) -> Path:
-    """CityscapesInstanceEvaluator, PointRend's too: 0/255 masks, the image's whole stem."""
-    folder = _new(folder / "pointrend")
-    for stem in STEMS:
-        base = f"{stem}_leftImg8bit"
-        _instances(folder, stem, f"{base}_pred.txt", lambda i, label, base=base: f"{base}_{i}_{_name(label)}.png", 255)  # type: ignore[misc]
-    return folder
+    """CityscapesInstanceEvaluator, which PointRend uses too: masks of 0/255, the image's whole stem."""
+    png = "{stem}_leftImg8bit_{index}_{label}.png"
+    return _cityscapes(folder / "pointrend", "{stem}_leftImg8bit_pred.txt", png, value=255)
 
 
 def polytransform(folder: Path) -> Path:
-    """A submission to the benchmark: lists on top, masks in a folder below."""
-    folder = _new(folder / "polytransform")
-    for stem in STEMS:
-        _instances(folder, stem, f"{stem}_pred.txt", lambda i, label, stem=stem: f"masks/{stem}_{i}.png", 255)  # type: ignore[misc]
-    return folder
+    """A submission to the benchmark: lists at the top, masks in a folder below."""
+    return _cityscapes(folder / "polytransform", "{stem}_pred.txt", "masks/{stem}_{index}.png", value=255)
 
 
 def segfix(folder: Path) -> Path:
     """SegFix names the list ``_index.txt``."""
-    folder = _new(folder / "segfix")
-    for stem in STEMS:
-        _instances(folder, stem, f"{stem}_index.txt", lambda i, label, stem=stem: f"{stem}_{i}.png", 255)  # type: ignore[misc]
-    return folder
+    return _cityscapes(folder / "segfix", "{stem}_index.txt", "{stem}_{index}.png", value=255)
 
 
 def panoptic_deeplab(folder: Path) -> Path:
@@ -107,7 +97,7 @@ def coco_panoptic(folder: Path) -> Path:
 
 
 def cityscapes_panoptic(folder: Path) -> Path:
-    """createPanopticImgs: its images list names files that no download holds, so that the id has to find them."""
+    """createPanopticImgs: its images list names files that do not exist, so images are found by their ids."""
     source = _panoptic(folder / "cityscapes_panoptic_val.json", area=True)
     document = json.loads(source.read_text())
     document["images"] = [{"id": stem, "file_name": f"{stem}_gtFine_leftImg8bit.png", "height": 90, "width": 130} for stem in STEMS]
@@ -134,7 +124,7 @@ def _panoptic(path: Path, area: bool) -> Path:
 
 
 def semantic(folder: Path) -> Path:
-    """Label ids of every class, 255 where nothing is known; grey PNGs."""
+    """Grey PNGs of label ids, 255 for pixels without a label."""
     folder = _new(folder / "semantic")
     for stem in STEMS:
         labels = np.full(FRAME, 7, np.uint8)
@@ -168,7 +158,7 @@ def yolo(folder: Path) -> Path:
 
 
 def annotations(folder: Path) -> Path:
-    """A data set's own file: RLE, a polygon, a crowd, and keys of its own."""
+    """An annotation file with RLE, a polygon, a crowd, and unknown keys."""
     instances = [(stem, label, mask) for stem in STEMS for label, _, mask in MASKS[stem]]
     found = [
         {"id": n, "image_id": STEMS.index(stem), "category_id": label, "iscrowd": 0, "area": 1.5, "bbox": [0, 0, 1, 1]}
@@ -182,10 +172,6 @@ def annotations(folder: Path) -> Path:
     images = [{"id": n, "file_name": name, "height": 90, "width": 130} for n, name in enumerate(names)]
     categories = [{"id": CAR, "name": "car"}]
     return _json(folder / "instances.json", {"info": {"year": 2026}, "images": images, "annotations": found, "categories": categories})
-
-
-def _name(label: int) -> str:
-    return {CAR: "car", PERSON: "person"}[label]
 
 
 def _new(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What a wrong file says, in one line, and that it leaves nothing behind: the rows of docs/errors.md, heading Files."""
+"""A wrong file gives one line and leaves nothing behind: the rows of docs/errors.md, heading Files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def cut_png(folder: Path) -> Path:
 
 
 def linked(folder: Path) -> Path:
-    """A sound list whose PNG is a link to a file elsewhere."""
+    """A valid list whose PNG is a link to a file elsewhere."""
     source = layouts.detectron2(folder)
     png = next(source.glob("*.png"))
     png.rename(folder / "elsewhere.png")
@@ -67,7 +67,7 @@ def linked(folder: Path) -> Path:
 
 
 def counted(folder: Path) -> Path:
-    """Two objects on a background, or three classes."""
+    """A PNG of 0, 1 and 2: two objects on a background, or three classes."""
     cv2.imwrite(str(folder / "mask.png"), np.arange(3, dtype=np.uint8)[None].repeat(4, axis=0))
     return folder / "mask.png"
 
@@ -142,15 +142,15 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "YOLO: words": (text("labels/a.txt", "dog 0.1\n"), "expected a class and numbers"),
     "YOLO: NaN": (text("labels/a.txt", "0 nan 0.1 0.2 0.2 0.3 0.3\n"), "expected a class and 3 or more points"),
 }
-"""Bad input -> part of the one line that the user sees."""
+"""Bad input -> a part of the line that the user sees."""
 
 
 @pytest.mark.parametrize("case", ROWS)
 def test_a_wrong_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
     make, message = ROWS[case]
-    images, place = layouts.photographs(tmp_path), tmp_path / "in"
-    place.mkdir()
-    source = make(place)
+    images, folder = layouts.photographs(tmp_path), tmp_path / "in"
+    folder.mkdir()
+    source = make(folder)
     before = set(tmp_path.rglob("*"))
     assert main(["refine", str(source), "--img-dir", str(images), "--model", "identity", "--out", str(tmp_path / "out.json")]) == 1
     error = capsys.readouterr().err
@@ -181,7 +181,7 @@ def test_a_format_that_the_path_cannot_be(tmp_path: Path, capsys: pytest.Capture
     assert f"expected {wanted} for --format {name}" in capsys.readouterr().err
 
 
-def test_a_folder_of_others_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_with_files_of_the_user_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, source, out = layouts.photographs(tmp_path), layouts.detectron2(tmp_path), tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
@@ -195,7 +195,7 @@ def test_a_folder_of_others_is_never_replaced(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("layout", [layouts.coco_results, layouts.detectron2, layouts.coco_panoptic])
-def test_a_place_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], layout: Callable[[Path], Path]) -> None:
+def test_an_output_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], layout: Callable[[Path], Path]) -> None:
     images, source = layouts.photographs(tmp_path), layout(tmp_path)
     (tmp_path / "file").touch()
     assert refine(source, tmp_path / "file" / "out.json", "--img-dir", str(images)) == 1
@@ -227,7 +227,7 @@ def test_masks_of_another_size_than_the_image_stay(tmp_path: Path, capsys: pytes
     assert files(tmp_path / "out") == files(source)
 
 
-def test_two_images_of_one_name_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ambiguous_image_name_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, source = layouts.photographs(tmp_path), layouts.detectron2(tmp_path)
     (images / "copy").mkdir()
     cv2.imwrite(str(images / "copy" / f"{STEM}.png"), np.zeros((*layouts.FRAME, 3), np.uint8))
@@ -238,8 +238,8 @@ def test_two_images_of_one_name_are_none(tmp_path: Path, capsys: pytest.CaptureF
     assert "copy/" in error
 
 
-def test_two_images_of_one_stem_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whichever of them the masks were made on."""
+def test_an_ambiguous_image_stem_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be known on which of them the masks were made."""
     images, source = layouts.photographs(tmp_path), layouts.detectron2(tmp_path)
     photo = next(images.rglob(f"{STEM}*"))
     cv2.imwrite(str(photo.with_suffix(".jpg")), np.zeros((*layouts.FRAME, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""A refined folder goes to the benchmark's own scripts as it is."""
+"""The official evaluation scripts of Cityscapes accept a refined folder as it is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ground_truth(folder: Path) -> list[str]:
 @pytest.mark.parametrize("layout", FOLDERS[:4])
 def test_the_official_instance_evaluation_accepts_a_refined_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout) -> None:
     scripts = pytest.importorskip("cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling")
-    monkeypatch.chdir(tmp_path)  # it writes its matches where it stands
+    monkeypatch.chdir(tmp_path)  # the scripts write their matches to the working directory
     images, source, out = layouts.photographs(tmp_path), layout(tmp_path), tmp_path / "refined"
     assert main(["refine", str(source), "--img-dir", str(images), "--model", "identity", "--out", str(out)]) == 0
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -38,6 +38,6 @@ def test_the_official_instance_evaluation_accepts_a_refined_folder(tmp_path: Pat
     args.predictionPath, args.predictionWalk = str(out), None
     args.gtInstancesFile, args.JSONOutput, args.quiet = str(tmp_path / "gt.json"), False, True
     result = scripts.evaluateImgLists([scripts.getPrediction(truth, args) for truth in truths], truths, args)
-    # The dots of fewer than 100 pixels do not count; what does is found whole.
+    # Instances of fewer than 100 pixels do not count; all others are found.
     assert result["averages"]["classes"]["car"]["ap"] == pytest.approx(1)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpr.cli.convert import FORMATS
 from bpr.cli.main import main
-from bpr.formats.convert import TARGETS
-from bpr.formats.recognise import READERS
+from bpr.formats.registry import FORMATS
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.png import read_labels
 from tests.formats import layouts
+
+TARGETS = [name for name, row in FORMATS.items() if row.target]
 
 
 def convert(source: Path, target: str, out: Path, *options: str) -> int:
@@ -36,7 +36,7 @@ def test_there_and_back_changes_no_mask(tmp_path: Path, target: str) -> None:
     assert segmentations(tmp_path / "back.json") == segmentations(source)
 
 
-def test_annotations_name_images_and_tell_sizes(tmp_path: Path) -> None:
+def test_annotations_give_names_and_sizes_of_images(tmp_path: Path) -> None:
     source = layouts.annotations(tmp_path)
     assert convert(source, "cityscapes", tmp_path / "out") == 0
     lists = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.txt"))
@@ -75,7 +75,7 @@ def test_an_id_that_leaves_the_folder_is_refused(tmp_path: Path, capsys: pytest.
 
 
 def changed(folder: Path, **values: object) -> Path:
-    """Results whose second record holds other values, or lacks those that are ``...``."""
+    """Results whose second record has other values; a value of ``...`` removes the key."""
     source = layouts.coco_results(folder)
     records = json.loads(source.read_text())
     records[1] = {key: value for key, value in {**records[1], **values}.items() if value is not ...}
@@ -110,7 +110,7 @@ def test_a_class_that_is_a_whole_number_is_written_as_one(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("target", ["coco", "cityscapes", "yolo"])
 @pytest.mark.parametrize("value", [None, "hi", True, float("nan"), 10**400])
-def test_a_score_that_is_no_number_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, value: object) -> None:
+def test_a_score_that_is_not_a_number_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, value: object) -> None:
     source = changed(tmp_path, score=value)
     assert convert(source, target, tmp_path / "out") == 1
     assert "record 1: score: expected a finite number" in capsys.readouterr().err
@@ -118,8 +118,11 @@ def test_a_score_that_is_no_number_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(("target", "name"), [("coco", "out.json"), ("cityscapes", "out")])
-def test_a_missing_score_is_said_where_one_is_needed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, name: str
+def test_a_missing_score_is_reported_where_one_is_needed(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    target: str,
+    name: str,
 ) -> None:
     assert convert(changed(tmp_path, score=...), target, tmp_path / name) == 0
     assert capsys.readouterr().err == "1 of 4 records have no score and got 1.0 (first: record 1)\n"
@@ -144,7 +147,7 @@ def test_ground_truth_becomes_yolo_without_scores(tmp_path: Path, layout: Callab
     assert all(len(line.split()) % 2 for line in lines)
 
 
-def test_what_an_annotation_file_holds_beside_masks_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_crowds_and_annotations_without_masks_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(layouts.annotations(tmp_path), "yolo", tmp_path / "out") == 0
     printed = capsys.readouterr()
     assert printed.out == f"3 masks (annotations) -> {tmp_path / 'out'}\n"
@@ -155,7 +158,7 @@ def test_what_an_annotation_file_holds_beside_masks_is_named(tmp_path: Path, cap
 
 
 @pytest.mark.parametrize(("target", "written"), [("yolo", 3), ("masks", 3), ("cityscapes", 4)])
-def test_empty_masks_are_named_where_there_is_no_place_for_them(
+def test_empty_masks_are_reported_where_the_format_cannot_hold_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, written: int
 ) -> None:
     empty = encode_mask(BoxMask.empty(layouts.FRAME))
@@ -169,13 +172,13 @@ def test_empty_masks_are_named_where_there_is_no_place_for_them(
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_id_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str) -> None:
+def test_an_invalid_image_id_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str) -> None:
     assert convert(changed(tmp_path, image_id=[1]), target, tmp_path / "out.json") == 1
     assert "record 1: image_id: expected a whole number or a text, got [1]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("height", [None, "90"])
-def test_a_size_that_is_none_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str], height: object) -> None:
+def test_an_invalid_size_counts_as_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str], height: object) -> None:
     source = layouts.annotations(tmp_path)
     document = json.loads(source.read_text())
     document["images"][0]["height"] = height
@@ -208,8 +211,3 @@ def test_images_of_one_name_do_not_share_a_file(tmp_path: Path, capsys: pytest.C
     ann.write_text(json.dumps({"images": [{"id": stem, "file_name": name} for stem, name in names.items()]}))
     assert convert(source, "yolo", tmp_path / "out", "--ann", str(ann)) == 1
     assert "expected names that differ without their ending, got 'a' twice" in capsys.readouterr().err
-
-
-def test_help_names_the_formats_that_there_are() -> None:
-    assert tuple(READERS) == FORMATS
-    assert set(TARGETS) < {*READERS}

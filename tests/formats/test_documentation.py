@@ -1,4 +1,4 @@
-"""Every command of docs/formats.md runs on a sample in exactly the layout that the project writes."""
+"""docs/formats.md names every format, and its commands run on samples in the layouts that the projects write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bpr.cli.main import main
+from bpr.formats.registry import FORMATS
 from tests.formats import layouts
 from tests.formats.test_round_trips import FOLDERS, JSON
 
@@ -24,6 +25,12 @@ def test_a_documented_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     _, *words = shlex.split(line)
     assert main([*words, *(["--strict"] if words[0] == "refine" else [])]) == 0
     assert Path(words[words.index("--out") + 1]).exists()
+
+
+def test_every_format_is_in_the_tables() -> None:
+    first_cells = [line.split("|")[1].strip(" `") for line in DOCS.read_text().splitlines() if line.startswith("| `")]
+    targets = [name for name, row in FORMATS.items() if row.target]
+    assert sorted(cell for cell in first_cells if cell in FORMATS) == sorted([*FORMATS, *targets])
 
 
 def test_the_four_projects_of_the_paper_have_their_line() -> None:

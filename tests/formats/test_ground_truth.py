@@ -23,7 +23,7 @@ def document(*annotations: dict) -> dict:
     return {"images": images, "annotations": list(annotations)}
 
 
-def test_the_best_overlap_of_the_same_image_and_class_is_meant() -> None:
+def test_the_best_overlap_of_the_same_image_and_class_is_matched() -> None:
     others = annotation(bar(5, 15), category_id=2), annotation(bar(5, 15), image_id=2)
     truth = GroundTruth(document(annotation(bar(0, 10)), annotation(bar(4, 14)), *others))
     ((mask, iou),) = truth.matches([annotation(bar(5, 15))])
@@ -32,7 +32,7 @@ def test_the_best_overlap_of_the_same_image_and_class_is_meant() -> None:
     assert iou == pytest.approx(9 / 11)
 
 
-def test_of_equal_overlaps_the_first_annotation_is_meant() -> None:
+def test_of_equal_overlaps_the_first_annotation_is_matched() -> None:
     truth = GroundTruth(document(annotation(bar(0, 10)), annotation(bar(10, 20))))
     ((mask, iou),) = truth.matches([annotation(bar(5, 15))])
     assert mask is not None
@@ -40,7 +40,7 @@ def test_of_equal_overlaps_the_first_annotation_is_meant() -> None:
     assert iou == pytest.approx(1 / 3)
 
 
-def test_crowds_are_never_meant() -> None:
+def test_crowds_are_never_matched() -> None:
     truth = GroundTruth(document(annotation(bar(0, 10), iscrowd=1)))
     assert truth.matches([annotation(bar(0, 10))]) == [(None, 0.0)]
 
@@ -57,13 +57,13 @@ def test_no_overlap_no_class_no_image_no_mask_give_nothing() -> None:
     assert truth.matches(records) == [(None, 0.0)] * 5
 
 
-def test_answers_come_in_the_order_of_the_records() -> None:
+def test_matches_come_in_the_order_of_the_records() -> None:
     truth = GroundTruth(document(annotation(bar(0, 10)), annotation(bar(20, 30), image_id=2)))
     found = truth.matches([annotation(bar(20, 30), image_id=2), annotation(bar(0, 10)), annotation(bar(21, 30), image_id=2)])
     assert [iou for _, iou in found] == pytest.approx([1.0, 1.0, 0.9])
 
 
-def test_iou_equals_the_plain_one() -> None:
+def test_iou_equals_that_of_full_frames() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.random((4, *FRAME)) < 0.4, rng.random((5, *FRAME)) < 0.6
     expected = [[(a & b).sum() / (a | b).sum() for b in second] for a in first]

@@ -1,9 +1,10 @@
-"""What lies at a path says which format it is; what two formats describe is not guessed at."""
+"""The content of a path decides its format; content that fits several formats is refused."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.formats.recognise import READERS, open_source
+from bpr.formats.format import Candidate
+from bpr.formats.recognise import open_source, recognise
+from bpr.formats.registry import FORMATS
 from bpr.io.png import read_labels, write_png
 from tests.formats import layouts
 
@@ -27,17 +30,39 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
 
 
 def pngs(folder: Path, *numbers: list[int]) -> Path:
-    """A folder with a PNG of each list of numbers, in stripes."""
+    """A folder with one PNG per list of numbers, which are painted as stripes."""
     for index, stripes in enumerate(numbers):
         write_png(folder / "pngs" / f"{index}.png", np.repeat(np.array([stripes], np.uint8), 6, axis=1).repeat(9, axis=0))
     return folder / "pngs"
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_a_source_says_what_it_was_recognised_as(tmp_path: Path, name: str) -> None:
+def test_every_format_has_a_layout() -> None:
+    assert LAYOUTS.keys() == FORMATS.keys()
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_source_names_the_format_that_was_recognised(tmp_path: Path, name: str) -> None:
     images = layouts.photographs(tmp_path)
     source = LAYOUTS[name](tmp_path)
     assert open_source(source, None, images)[0].format == open_source(source, name, images)[0].format == name
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_order_of_the_registry_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("bpr.formats.recognise.FORMATS", dict(reversed(FORMATS.items())))
+    assert recognise(Candidate(LAYOUTS[name](tmp_path))).name == name
+
+
+def test_two_formats_of_the_same_precedence_are_not_chosen_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "twin", replace(FORMATS["yolo"], name="twin"))
+    folder = layouts.yolo(tmp_path)
+    with pytest.raises(BPRError, match="expected masks of one format, got what may be yolo or twin; choose one with --format"):
+        open_source(folder, None, tmp_path)
+
+
+def test_a_missing_png_is_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(BPRError, match=r"mask\.png: no such file; expected masks in JSON, a PNG, or a folder"):
+        open_source(tmp_path / "mask.png")
 
 
 @pytest.mark.parametrize(
@@ -52,15 +77,15 @@ def test_a_source_says_what_it_was_recognised_as(tmp_path: Path, name: str) -> N
         ([[0, 255], [1, 2]], "semantic"),
     ],
 )
-def test_what_the_numbers_of_pngs_say(tmp_path: Path, numbers: list[list[int]], name: str) -> None:
+def test_the_numbers_of_pngs_decide(tmp_path: Path, numbers: list[list[int]], name: str) -> None:
     assert open_source(pngs(tmp_path, *numbers))[0].format == name
 
 
 @pytest.mark.parametrize("numbers", [[[0, 1, 2]], [[0, 1, 3]], [[0, 255], [0, 1, 2, 3]], [[0, 7], [7]]])
 def test_pngs_that_may_be_either_are_refused(tmp_path: Path, numbers: list[list[int]]) -> None:
     folder = pngs(tmp_path, *numbers)
-    said = f"{len(numbers) - 1}.png: expected masks or a label map, .* say --format masks .* or --format semantic"
-    with pytest.raises(BPRError, match=said):
+    message = f"{len(numbers) - 1}.png: expected masks or a label map, .* say --format masks .* or --format semantic"
+    with pytest.raises(BPRError, match=message):
         open_source(folder)
     for name in ("masks", "semantic"):
         assert open_source(folder, name)[0].format == name
@@ -75,7 +100,7 @@ def test_a_mask_png_without_a_mask_is_an_empty_one(tmp_path: Path, capsys: pytes
     assert not read_labels(out / "1.png")[0].any()
 
 
-def test_what_windows_editors_put_before_json_is_passed(tmp_path: Path) -> None:
+def test_a_byte_order_mark_before_json_is_skipped(tmp_path: Path) -> None:
     records = json.loads(layouts.coco_results(tmp_path).read_text())
     path = tmp_path / "marked.json"
     path.write_text(json.dumps(records), encoding="utf-8-sig")

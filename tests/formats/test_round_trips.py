@@ -1,4 +1,4 @@
-"""Every format through the identity predictor: what comes out is what went in."""
+"""Every format through the identity predictor: the output equals the input."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refine(source: Path, images: Path, out: Path, *options: str, model: str = "i
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Names and contents, PNGs as pixels: their compression is free."""
+    """Contents by name; of PNGs the pixels, since their compression may differ."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file() and path.name != MARK}
     return {name: cv2.imread(str(path), -1).tobytes() if name.endswith(".png") else path.read_bytes() for name, path in found.items()}
 
@@ -101,11 +101,11 @@ def test_no_instances_at_all(tmp_path: Path, photographs: Path, name: str) -> No
 
 
 class Swelling:
-    """Grows every mask by two pixels: deterministic, cheap, and it changes every boundary."""
+    """A predictor that grows every mask by two pixels: deterministic, cheap, and it changes every boundary."""
 
     def __init__(self) -> None:
-        identity = load_predictor("identity", None)
-        self.scheme, self.batch_size = identity.scheme, identity.batch_size
+        identity = load_predictor("identity")
+        self.spec, self.recommended, self.batch_size = identity.spec, identity.recommended, identity.batch_size
 
     def predict(self, batch: object) -> np.ndarray:
         coarse = batch.patches[..., 3].astype(np.float32) / 255  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ def panoptic_masks(path: Path) -> list[np.ndarray]:
 
 
 def contested_pixels(refined: list[np.ndarray]) -> list[np.ndarray]:
-    """For every mask, the pixels that several refined masks of its image claim: a partition has to decide on those."""
+    """For every mask, the pixels that several refined masks of its image contain; a partition must decide on those."""
     found, rest = [], iter(refined)
     for instances in layouts.MASKS.values():
         masks = [next(rest) for _ in instances]

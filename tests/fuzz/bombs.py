@@ -1,6 +1,6 @@
-"""Small files that ask for much, and names that lead elsewhere: ``python -m tests.fuzz.bombs`` prints what each of them costs.
+"""Small files that demand much, and names that lead out of a folder; ``python -m tests.fuzz.bombs`` prints the cost of each.
 
-One line of JSON per bomb: its name, the seconds and the MiB of memory that it took, and the line that it was refused with.
+One line of JSON per bomb: its name, the seconds and the MiB of memory that it took, and the error line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import read_annotations, read_results
-from bpr.formats.labels import LabelPngs
+from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.yolo import YoloFolder
 from bpr.geometry.rle import compress, decode_mask
@@ -38,10 +38,10 @@ def refused(name: str, content: bytes | str, read: Callable[[Path], object]) -> 
     return lambda: read(readers.written(name, content if isinstance(content, bytes) else content.encode()))
 
 
-def stretched(ending: str, signature: bytes, place: int, size: bytes) -> bytes:
-    """A small sound picture whose header says another size."""
+def stretched(ending: str, signature: bytes, offset: int, size: bytes) -> bytes:
+    """A small valid image whose header states another size."""
     content = bytearray(cv2.imencode(ending, np.zeros((16, 16, 3), np.uint8))[1].tobytes())
-    start = content.index(signature) + place
+    start = content.index(signature) + offset
     content[start : start + len(size)] = size
     return bytes(content)
 
@@ -51,14 +51,14 @@ def label_png(width: int, height: int) -> bytes:
 
 
 def panoptic(png: Path | str) -> None:
-    """Panoptic results with one image; ``png`` is a file in their folder, or what they call it."""
+    """Read panoptic results with one image; ``png`` is a file in their folder, or the name that the JSON gives."""
     name = png.name if isinstance(png, Path) else png
     image = {"image_id": 1, "file_name": name, "segments_info": []}
     PanopticFile({"annotations": [image]}, readers.scratch() / "panoptic.json")
 
 
 def linked(name: str) -> str:
-    """The name of a link in the folder of images that leads out of it, to a picture."""
+    """Make a link in the folder of images that leads to an image elsewhere, and return its name."""
     outside = readers.written("outside.png", (readers.scratch() / "images" / "a.png").read_bytes())
     link = readers.scratch() / "images" / name
     link.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def linked(name: str) -> str:
 
 
 def piped(name: str) -> str:
-    """The name of a pipe in the folder of images that nobody writes to."""
+    """Make a pipe without a writer in the folder of images, and return its name."""
     if not (readers.scratch() / "images" / name).exists():
         os.mkfifo(readers.scratch() / "images" / name)
     return name
@@ -77,8 +77,8 @@ def of_entry(image_id: Any, name: str) -> np.ndarray:
     return read_image(ImageFolder(readers.scratch() / "images", [{"id": image_id, "file_name": name}]).path(image_id))
 
 
-def labels(path: Path) -> LabelPngs:
-    return LabelPngs(path, void=0)
+def labels(path: Path) -> MaskPngs:
+    return MaskPngs(path)
 
 
 def yolo(_: Path) -> YoloFolder:
@@ -152,7 +152,7 @@ BOMBS: dict[str, Callable[[], object]] = {
 
 
 def cost(name: str, bomb: Callable[[], object]) -> dict[str, Any]:
-    """What happened; memory is the most that this process has held by now, beyond what it held before any bomb."""
+    """The cost and the error of one bomb; ``mib`` is the peak of this process so far."""
     start, line = time.process_time(), None
     try:
         bomb()

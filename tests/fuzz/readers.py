@@ -1,7 +1,7 @@
-"""Every reader of files that strangers wrote, as a function of bytes: it takes them, or says in one line why not.
+"""Every reader of untrusted files as a function of bytes, which accepts them or refuses them in one line.
 
-Shared by the property tests (``test_readers.py``) and the coverage-guided fuzzer (``run.py``). Anything but a
-:class:`BPRError` of one short line is a finding, and so is a mask that does not come back as it was.
+Shared by the property tests (``test_readers.py``) and the coverage-guided fuzzer (``run.py``). Any error except a
+:class:`BPRError` of one short line is a finding, and so is a mask that changes in a round trip.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from bpr.errors import LONGEST_LINE, BPRError
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import AnnotationFile, check_annotations, read_images
 from bpr.formats.ground_truth import GroundTruth
-from bpr.formats.labels import LabelPngs
+from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source
 from bpr.formats.yolo import YoloFolder
+from bpr.geometry.options import PatchSpec, Placement, to_dict
 from bpr.geometry.rle import compress, decode_mask, encode_mask
 from bpr.geometry.rle_batch import compress_all
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.checked_lines import checked_line
 from bpr.io.files import read_json
 from bpr.io.image_header import stated_frame
@@ -38,17 +38,17 @@ from bpr.io.images import ImageFolder, check_size, read_image
 from bpr.io.png import SIGNATURE, write_png
 from bpr.io.record_file import RecordFile
 from bpr.refinement.runner import refine_records
-from bpr.refinement.sharing.journal import Finished
+from bpr.refinement.sharing.journal import JournalIndex
 from bpr.training.data.journal import Journal
 from bpr.training.data.patch_store import PatchStore, PatchStoreWriter
 
 PAINTED = 2**18
-"""Pixels up to which what was read is also painted: a large frame is no finding, only slow."""
-SCHEME = PatchScheme(side=8, cover_margin=2)
+"""Pixels up to which a mask or image is also painted: a larger one would only be slow."""
+SPEC, PLACEMENT = PatchSpec(side=8), Placement(cover_margin=2)
 
 
 def expect_one_line(read: Callable[[], object]) -> None:
-    """Call ``read``; it may refuse, in one line that a terminal can show."""
+    """Call ``read``, which may refuse its input in one line that a terminal can show."""
     line = "taken"
     try:
         read()
@@ -60,16 +60,16 @@ def expect_one_line(read: Callable[[], object]) -> None:
 
 @lru_cache(1)
 def scratch() -> Path:
-    """A folder with one image, ``a.png`` of 12x10 pixels, and room for the file that is read."""
+    """A temporary folder with one image, ``a.png`` of 12x10 pixels, in which the file to be read is written."""
     holder = tempfile.TemporaryDirectory(prefix="bpr-fuzz-")
-    scratch.holder = holder  # type: ignore[attr-defined]  # lives as long as the process
+    scratch.holder = holder  # type: ignore[attr-defined]  # keeps the folder until the process ends
     folder = Path(holder.name)
     for name in ("images", "lists", "labels", "panoptic", "store"):
         (folder / name).mkdir()
     write_png(folder / "images" / "a.png", np.zeros((10, 12, 3), np.uint8))
     write_png(folder / "lists" / "a.png", np.eye(10, 12, dtype=np.uint8))
     write_png(folder / "panoptic" / "a.png", np.eye(10, 12, dtype=np.uint8)[..., None].repeat(3, axis=2))
-    with PatchStoreWriter(folder / "store", SCHEME, {"made": "here"}) as store:
+    with PatchStoreWriter(folder / "store", SPEC, PLACEMENT, {"made": "here"}) as store:
         store.append(np.zeros((2, 8, 8, 4), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 5), np.int32))
         store.end_item(matched=1)
     return folder
@@ -82,10 +82,10 @@ def written(name: str, content: bytes) -> Path:
 
 
 def rle(data: bytes) -> None:
-    """4 bytes of size, then the counts, as compressed string and as list."""
+    """Four bytes of size, then the counts, read as a compressed string, as bytes and as a list."""
     height, width = struct.unpack(">HH", data[:4].ljust(4, b"\1"))
     text = data[4:].decode("latin-1")
-    runs = [int.from_bytes(data[place : place + 3], "big", signed=True) for place in range(4, len(data), 3)]
+    runs = [int.from_bytes(data[start : start + 3], "big", signed=True) for start in range(4, len(data), 3)]
     for counts in (text, data[4:], runs):
         expect_one_line(lambda counts=counts: _same_mask({"size": [height, width], "counts": counts}))  # type: ignore[misc]
 
@@ -107,14 +107,14 @@ def _same_mask(segmentation: dict[str, Any]) -> None:
 
 
 def polygons(data: bytes) -> None:
-    """JSON of anything in the place of a list of polygons."""
+    """Any JSON in place of a list of polygons."""
     with suppress(ValueError, RecursionError):
         value = json.loads(data)
         expect_one_line(lambda: decode_mask(value, (64, 48)))
 
 
 def coco_results(data: bytes) -> None:
-    """A results file through a whole run: every record comes out, once, in its place."""
+    """A results file through a whole run: every record is written once, in its order."""
     out = scratch() / "out.json"
 
     def run() -> None:
@@ -129,7 +129,7 @@ def coco_results(data: bytes) -> None:
 
 
 def record_file(data: bytes) -> None:
-    """A results file in pieces of the first byte's length: what is taken is what the whole file holds, in order and one by one."""
+    """A results file, read in pieces whose length is the first byte, equals the file parsed at once."""
     path = written("results.json", data[1:])
 
     def run() -> None:
@@ -141,7 +141,7 @@ def record_file(data: bytes) -> None:
 
 
 def annotations(data: bytes) -> None:
-    """An annotation file as list of images, as ground truth, and as masks to refine."""
+    """An annotation file as an images list, as ground truth, and as masks to refine."""
 
     def run() -> None:
         path = written("instances.json", data)
@@ -170,7 +170,7 @@ def yolo(data: bytes) -> None:
 
 
 def png(data: bytes) -> bytes:
-    """A PNG whose checks are right: the header from the first 13 bytes, then the palette's length, the palette, the pixels."""
+    """A PNG with valid checksums: 13 bytes of header, the length of the palette, the palette, the pixels."""
     header, colours = data[:13].ljust(13, b"\0"), 3 * (data[13] if len(data) > 13 else 0)
     palette = [_chunk(b"PLTE", data[14 : 14 + colours])] if colours else []
     pixels = _chunk(b"IDAT", zlib.compress(data[14 + colours :]))
@@ -182,10 +182,10 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def label_png(data: bytes) -> None:
-    """Bytes that begin as a PNG are taken as they are; of any others one is made."""
+    """Bytes that begin like a PNG, or a PNG made of other bytes."""
     content = data if data.startswith(SIGNATURE) else png(data)
     if _paints(content):
-        expect_one_line(lambda: LabelPngs(written("labels.png", content), void=0))
+        expect_one_line(lambda: MaskPngs(written("labels.png", content)))
 
 
 def image(data: bytes) -> None:
@@ -201,7 +201,7 @@ def _paints(content: bytes) -> bool:
 
 
 def panoptic(data: bytes) -> None:
-    """The JSON of panoptic results; its PNG is sound."""
+    """The JSON of panoptic results with a valid PNG."""
 
     def run() -> None:
         path = written("panoptic.json", data)
@@ -212,14 +212,14 @@ def panoptic(data: bytes) -> None:
 
 
 def onnx_metadata(data: bytes) -> None:
-    """A sound network whose metadata a stranger wrote."""
+    """The metadata of a valid network."""
     entry = b"".join(bytes([tag]) + varint(len(body)) + body for tag, body in ((0x0A, b"bpr"), (0x12, data)))
     path = written("model.onnx", network() + b"\x72" + varint(len(entry)) + entry)
     expect_one_line(lambda: OnnxPredictor(path, threads=1))
 
 
 def varint(number: int) -> bytes:
-    """Protobuf's whole numbers: seven bits a byte, the lowest first."""
+    """An integer in Protobuf's encoding: seven bits per byte, the lowest first."""
     return bytes([number & 0x7F | 0x80]) + varint(number >> 7) if number > 0x7F else bytes([number])
 
 
@@ -233,12 +233,12 @@ def network() -> bytes:
 
 
 def journal(data: bytes) -> None:
-    """Journals of a patch store and of a run, that a kill left, or a stranger: what is whole in them is gone on with."""
+    """Journals of a patch store and of a run, of which only the undamaged lines are used."""
     lines = data + b"\n" + b"".join(map(checked_line, data.splitlines()))
 
     def run() -> None:
-        finished = Finished([written("any.journal", lines)], records=100)
-        assert len(list(finished.merged([{}] * 100))) == 100
+        index = JournalIndex([written("any.journal", lines)], records=100)
+        assert len(list(index.merged([{}] * 100))) == 100
         resumed = Journal(written("building.txt", checked_line(b"fingerprint") + lines), "fingerprint", resume=True)
         resumed.go_on(rows=1000)
         assert 0 <= resumed.progress.rows <= 1000
@@ -248,19 +248,19 @@ def journal(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """A patch store whose manifest a stranger wrote; its arrays are sound."""
+    """The manifest of a patch store with valid arrays."""
     written("store/manifest.json", data)
-    expect_one_line(lambda: PatchStore(scratch() / "store", SCHEME))
+    expect_one_line(lambda: PatchStore(scratch() / "store", SPEC))
 
 
 def array(data: bytes) -> None:
-    """A patch store with one array that a stranger wrote; its manifest is sound."""
-    manifest_of_two = {"format": "bpr-patch-store", "version": 1, "scheme": SCHEME.to_dict(), "source": {}, "count": 2, "built": {}}
+    """One array of a patch store with a valid manifest."""
+    manifest_of_two = {"format": "bpr-patch-store", "version": 1, "scheme": to_dict(SPEC, PLACEMENT), "source": {}, "count": 2, "built": {}}
     written("store/manifest.json", json.dumps(manifest_of_two).encode())
     sound = (scratch() / "store" / "origins.npy").read_bytes()
     written("store/origins.npy", data)
     try:
-        expect_one_line(lambda: PatchStore(scratch() / "store", SCHEME))
+        expect_one_line(lambda: PatchStore(scratch() / "store", SPEC))
     finally:
         written("store/origins.npy", sound)
 

@@ -1,9 +1,9 @@
 """Coverage-guided fuzzing of the readers with atheris (``pip install -r requirements-fuzz.txt``; Linux).
 
-    python -m tests.fuzz.run rle --seconds 60      # one reader; what it found lies in runs/fuzz/rle.crash-*
-    python -m tests.fuzz.run --all --seconds 600   # one after the other; docs/results/fuzz.json is written after each
+    python -m tests.fuzz.run rle --seconds 60      # one reader; findings are written to runs/fuzz/rle.crash-*
+    python -m tests.fuzz.run --all --seconds 600   # all readers in turn; docs/results/fuzz.json is written after each
 
-``--all`` goes on where it was stopped: a reader that ran that long on this source without a finding is left out.
+``--all`` continues where it was stopped: it skips readers that ran that long on the same source without a finding.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ RESULTS = ROOT / "docs" / "results" / "fuzz.json"
 FOUND = ROOT / "runs" / "fuzz"
 LONGEST_INPUT = 4096
 SECONDS_OF_ONE, MIB = 10, 2048
-"""An input that takes longer, or a process that grows beyond, is a finding."""
+"""An input that takes longer, or needs more memory, is a finding."""
 
 
 def fuzz(name: str, seconds: int) -> None:
-    """Feed one reader until the time is over or something is found; the process ends here."""
-    import atheris  # first, and nothing of bpr before it: only what is imported below reports its branches
+    """Fuzz one reader until the time is over or there is a finding; the process ends here."""
+    import atheris  # before any import of bpr: only modules imported below report their branches
 
     with atheris.instrument_imports(include=["bpr"]):
         from tests.fuzz.readers import READERS
@@ -43,25 +43,26 @@ def fuzz(name: str, seconds: int) -> None:
 
 
 def measured(name: str, seconds: int) -> dict[str, Any]:
-    """One reader in a process of its own: how often it ran, and what it said last if it found something."""
+    """Fuzz one reader in its own process; returns how often it ran and its finding, if any."""
     command = [sys.executable, "-m", __spec__.name, name, "--seconds", str(seconds)]
     with open(FOUND / f"{name}.log", "w+b") as log:
         code = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT).returncode
         log.seek(0)
-        said = log.read().decode("utf-8", "replace")
-    executions = re.findall(r"number_of_executed_units:\s*(\d+)", said) or re.findall(r"^#(\d+)", said, re.MULTILINE)
-    finding = None if code == 0 else _finding(said)
+        text = log.read().decode("utf-8", "replace")
+    executions = re.findall(r"number_of_executed_units:\s*(\d+)", text) or re.findall(r"^#(\d+)", text, re.MULTILINE)
+    finding = None if code == 0 else _finding(text)
     return {"seconds": seconds, "executions": int(executions[-1]) if executions else 0, "finding": finding, "source": _source()}
 
 
 def _finding(log: str) -> str:
-    """The exception, or what libFuzzer says of a time or memory that ran out."""
-    said = [line for line in log.splitlines() if re.match(r"\w*(Error|Exception)\b|ERROR: libFuzzer|==\d+== ?ERROR", line)]
-    return (said or log.splitlines()[-1:] or ["nothing was said"])[0][:200]
+    """The line of the exception, or libFuzzer's line about a time or memory limit."""
+    lines = log.splitlines()
+    errors = [line for line in lines if re.match(r"\w*(Error|Exception)\b|ERROR: libFuzzer|==\d+== ?ERROR", line)]
+    return (errors or lines[-1:] or ["the log is empty"])[0][:200]
 
 
 def _source() -> str:
-    """The state of the code that is fuzzed."""
+    """A digest of the source that is fuzzed."""
     digest = hashlib.sha256()
     for path in sorted([*(ROOT / "bpr").rglob("*.py"), *Path(__file__).parent.glob("*.py")]):
         digest.update(path.read_bytes())
@@ -69,7 +70,7 @@ def _source() -> str:
 
 
 def fuzz_all(seconds: int) -> int:
-    """Every reader in turn; 1 when there is a finding."""
+    """Fuzz every reader in turn; returns 1 when there is a finding."""
     from bpr.cli.options import versions_of
     from bpr.io.files import read_json, write_json
     from tests.fuzz.readers import READERS

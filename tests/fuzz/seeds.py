@@ -1,4 +1,4 @@
-"""Sound input for every reader: what the property tests damage and the fuzzer begins with."""
+"""Valid inputs for every reader, which the property tests damage and from which the fuzzer starts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tests.fuzz.readers import SCHEME, scratch
+from bpr.geometry.options import to_dict
+from tests.fuzz.readers import PLACEMENT, SPEC, scratch
 
 FOUR = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
 RECORD = {"image_id": "a", "category_id": 1, "score": 0.5, "bbox": [0, 0, 3, 3], "segmentation": {"size": [10, 12], "counts": "51900`2"}}
@@ -34,13 +35,13 @@ def _pictures() -> list[bytes]:
 
 
 def _png(kind: int, depth: int, colours: bytes, rows: bytes) -> bytes:
-    """What :func:`tests.fuzz.readers.png` makes a PNG of 4x2 pixels of."""
+    """The bytes from which :func:`tests.fuzz.readers.png` makes a PNG of 4x2 pixels."""
     return struct.pack(">IIBBBBB", 4, 2, depth, kind, 0, 0, 0) + bytes([len(colours) // 3]) + colours + rows
 
 
 def seeds() -> dict[str, list[bytes]]:
-    """At least one sound input by reader."""
-    metadata = {"version": 1, "scheme": SCHEME.to_dict(), "provenance": {"seed": 0}}
+    """At least one valid input by the name of the reader."""
+    metadata = {"version": 1, "scheme": to_dict(SPEC, PLACEMENT), "provenance": {"seed": 0}}
     seal = {"indices": [1, 2], "patches": 1, "left_out": 0, "kept": [["bad mask", [2], ""]]}
     store = scratch() / "store"
     return {

@@ -1,4 +1,4 @@
-"""Small files that ask for much are refused in one line, within a second and 200 MiB; large honest ones are not."""
+"""Small files that demand much are refused in one line, within a second and 200 MiB; large real ones are not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from bpr.geometry.rle import compress, decode_mask
 from bpr.io.image_header import stated_frame
-from bpr.limits import LARGEST_FRAME, MOST_CATEGORIES, check_categories, check_depth, is_frame, is_full
+from bpr.limits import LARGEST_FRAME, MOST_CATEGORIES, bytes_can_encode, check_categories, check_depth, is_frame
 from tests.conftest import ROOT
 from tests.fuzz.bombs import BOMBS
 
@@ -46,15 +46,15 @@ def test_a_large_scene_is_no_bomb() -> None:
 def test_a_black_png_of_one_bit_is_no_bomb() -> None:
     smallest = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 9]
     content = cv2.imencode(".png", np.zeros((6000, 6000), np.uint8), smallest)[1].tobytes()
-    assert is_full(6000, 6000, len(content))
+    assert bytes_can_encode(6000, 6000, len(content))
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".bmp", ".tif"])
 @pytest.mark.parametrize("quality", [[], [cv2.IMWRITE_WEBP_QUALITY, 101, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]])
 @pytest.mark.parametrize("shape", [(1, 1, 3), (37, 61, 3), (300, 2)])
-def test_the_header_says_the_size(ending: str, quality: list[int], shape: tuple[int, ...]) -> None:
-    own = quality if ending in (".jpg", ".webp") else []
-    assert stated_frame(cv2.imencode(ending, np.zeros(shape, np.uint8), own)[1].tobytes()) == shape[:2]
+def test_the_header_states_the_size(ending: str, quality: list[int], shape: tuple[int, ...]) -> None:
+    options = quality if ending in (".jpg", ".webp") else []
+    assert stated_frame(cv2.imencode(ending, np.zeros(shape, np.uint8), options)[1].tobytes()) == shape[:2]
 
 
 def test_the_largest_data_sets_fit() -> None:

@@ -1,4 +1,4 @@
-"""Damaged files, and JSON with anything anywhere: a reader takes them or refuses them in one line."""
+"""Readers accept damaged files, and JSON with unexpected values, or refuse them in one line."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ ABSURD: tuple[Any, ...] = (
     *(None, True, -1, 0, 2**31, 2**63, 10**400, 1e308, float("nan"), float("inf"), "", "../../etc/passwd", "/etc/passwd", "a\0b", "\ud800"),
     *("x\n\x1b[2J", "9" * 5000, [], {}, [[]], [None], {"size": [10**9, 10**9], "counts": [10**18]}, [[1e5, -1e5] * 400]),
 )
-"""What may stand in the place of any value."""
+"""Values that replace every value of a valid document."""
 STEP = 5
-"""Of all pairs of a place and an absurd value, every fifth: no divisor of the values, so each of them and each place has its turn."""
+"""Every fifth of all (position, absurd value) pairs is tested.
+
+It does not divide the number of absurd values, so that every value and every position is tested.
+"""
 
 
 @st.composite
 def damaged(draw: st.DrawFn, sound: list[bytes]) -> bytes:
-    """A sound input with up to three places overwritten, cut out or filled with bytes of any kind; or no such thing at all."""
+    """A valid input in which up to three ranges are overwritten, removed or extended; sometimes any bytes instead."""
     content = draw(st.sampled_from(sound))
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(content)))
@@ -36,14 +39,14 @@ def damaged(draw: st.DrawFn, sound: list[bytes]) -> bytes:
     return draw(st.sampled_from((content, content[: len(content) // 2]))) or draw(st.binary(max_size=64))
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value inside parsed JSON."""
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of keys and indices to every value inside parsed JSON."""
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] + [place for key, item in steps for place in places(item, (*path, key))]
+    return [path] + [below for key, item in steps for below in paths(item, (*path, key))]
 
 
 def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """A copy of parsed JSON with another value at the end of ``path``."""
+    """A copy of parsed JSON with the value at ``path`` replaced."""
     if not path:
         return new
     copy = value.copy()
@@ -51,7 +54,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
-def test_every_reader_has_a_sound_input() -> None:
+def test_every_reader_has_a_valid_input() -> None:
     assert SEEDS.keys() == READERS.keys()
 
 
@@ -68,5 +71,5 @@ def test_damaged_files_cost_one_line(name: str) -> None:
 @pytest.mark.parametrize("name", JSON_READERS)
 def test_anything_in_the_place_of_any_value(name: str) -> None:
     for sound in map(json.loads, SEEDS[name]):
-        for path, new in list(product(places(sound), ABSURD))[::STEP]:
+        for path, new in list(product(paths(sound), ABSURD))[::STEP]:
             READERS[name](json.dumps(replaced(sound, path, new)).encode())

@@ -9,7 +9,7 @@ from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import compress, decode_mask, encode_mask, string_to_runs
 from bpr.geometry.rle_batch import compress_all
-from tests.arithmetic import arithmetic  # noqa: F401  (every test here runs both ways)
+from tests.arithmetic import arithmetic  # noqa: F401  (runs every test with and without compiled loops)
 
 
 def by_pycocotools(mask: np.ndarray) -> dict:
@@ -168,7 +168,7 @@ def test_polygons_without_a_size_say_what_is_missing() -> None:
 
 
 def test_damaged_strings_are_read_or_refused_but_never_crash() -> None:
-    """Every single-character damage of a real string: BadMask, or a mask that fills its frame."""
+    """One changed character in a real string gives a BadMask or a mask of the frame's size."""
     text = encode_mask(BoxMask.from_frame(MASKS["checkerboard"]))["counts"]
     rng = np.random.default_rng(1)
     for _ in range(500):
@@ -178,13 +178,14 @@ def test_damaged_strings_are_read_or_refused_but_never_crash() -> None:
             assert decode_mask({"size": [7, 9], "counts": "".join(damaged)}).to_frame().shape == (7, 9)
 
 
-def test_many_at_once_are_each_alone() -> None:
+def test_a_batch_gives_what_each_mask_gives_alone() -> None:
     random = np.random.default_rng(5)
     frames = [(int(height), int(width)) for height, width in random.integers(1, 60, (600, 2))]
     given: list[Any] = [encode_mask(BoxMask.from_frame(random.random(frame) > random.random())) for frame in frames]
     given[3] = {"size": list(frames[3]), "counts": [frames[3][0] * frames[3][1]]}
-    for place, bad in ((7, "x" * 9), (40, ""), (41, "0" * 5), (520, "\u00e9"), (530, given[530]["counts"] + "1"), (540, "o")):
-        given[place] = {"size": list(frames[place]), "counts": bad}
+    longer = given[530]["counts"] + "1"
+    for index, bad in ((7, "x" * 9), (40, ""), (41, "0" * 5), (520, "\u00e9"), (530, longer), (540, "o")):
+        given[index] = {"size": list(frames[index]), "counts": bad}
     given[550] = {**given[550], "size": [1, 1]}
     given[560] = None
     alone: list[Any] = []

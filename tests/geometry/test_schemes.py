@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, Placement, RefineOptions
 from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.proposals import grid_boxes, instance_boxes
-from bpr.geometry.reassembly import mean_probability, put_back
-from bpr.geometry.resized import interpolate, sample_colours, sample_mask
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.placement import grid_boxes, instance_boxes
+from bpr.geometry.reassembly import mean_probability, reassemble
+from bpr.geometry.resizing import interpolate, sample_colours, sample_mask
 
-GRID, INSTANCE = PatchScheme(kind="grid", side=16), PatchScheme(kind="instance", side=16)
+SPEC, PLACEMENT, OPTIONS = PatchSpec(side=16), Placement(), RefineOptions()
 
 
 def rectangle(frame: tuple[int, int], x0: int, y0: int, x1: int, y1: int) -> BoxMask:
@@ -33,39 +33,39 @@ def test_grid_cells_hold_foreground_and_background(frame: tuple[int, int], seed:
     columns = sorted({min(x, max(frame[1] - 16, 0)) for x in range(0, frame[1], 16)})
     pixels = mask.to_frame()
     expected = [[x, y, x + 16, y + 16] for y in rows for x in columns if len(np.unique(pixels[y : y + 16, x : x + 16])) == 2]
-    assert grid_boxes(mask, GRID).tolist() == expected
+    assert grid_boxes(mask, 16, PLACEMENT).tolist() == expected
 
 
 def test_the_last_cells_are_shifted_inside() -> None:
     # 40 columns: cells start at 0, 16 and 24 (32 would end at 48); 20 rows: at 0 and 4.
     expected = [[16, 0, 32, 16], [24, 0, 40, 16], [16, 4, 32, 20], [24, 4, 40, 20]]
-    assert grid_boxes(rectangle((20, 40), 30, 10, 38, 18), GRID).tolist() == expected
+    assert grid_boxes(rectangle((20, 40), 30, 10, 38, 18), 16, PLACEMENT).tolist() == expected
 
 
 def test_a_boundary_between_two_cells_lies_in_neither() -> None:
-    assert grid_boxes(rectangle((32, 32), 0, 0, 16, 32), GRID).shape == (0, 4)
+    assert grid_boxes(rectangle((32, 32), 0, 0, 16, 32), 16, PLACEMENT).shape == (0, 4)
 
 
 @pytest.mark.parametrize("propose", [grid_boxes, instance_boxes])
 def test_no_boundary_no_patches(propose: type) -> None:
     for mask in (BoxMask.from_frame(np.zeros((40, 40), bool)), BoxMask.from_frame(np.ones((40, 40), bool))):
-        boxes = propose(mask, GRID)
+        boxes = propose(mask, 16, PLACEMENT)
         assert boxes.shape == (0, 4)
         assert boxes.dtype == np.int32
 
 
 def test_an_instance_gets_one_square_with_a_tenth_more_on_every_side() -> None:
     # 40 x 20 at (50, 30): the longer side and two tenths are 48, around the centre (70, 40).
-    assert instance_boxes(rectangle((200, 200), 50, 30, 90, 50), INSTANCE).tolist() == [[46, 16, 94, 64]]
+    assert instance_boxes(rectangle((200, 200), 50, 30, 90, 50), 16, PLACEMENT).tolist() == [[46, 16, 94, 64]]
 
 
 def test_a_square_is_shifted_inside_and_may_be_larger_than_the_frame() -> None:
-    assert instance_boxes(rectangle((200, 200), 160, 0, 200, 20), INSTANCE).tolist() == [[152, 0, 200, 48]]
-    assert instance_boxes(rectangle((30, 200), 50, 5, 150, 25), INSTANCE).tolist() == [[40, 0, 160, 120]]
+    assert instance_boxes(rectangle((200, 200), 160, 0, 200, 20), 16, PLACEMENT).tolist() == [[152, 0, 200, 48]]
+    assert instance_boxes(rectangle((30, 200), 50, 5, 150, 25), 16, PLACEMENT).tolist() == [[40, 0, 160, 120]]
 
 
 def test_one_pixel_gets_the_smallest_square() -> None:
-    assert instance_boxes(rectangle((50, 50), 20, 20, 21, 21), INSTANCE).tolist() == [[16, 16, 24, 24]]
+    assert instance_boxes(rectangle((50, 50), 20, 20, 21, 21), 16, PLACEMENT).tolist() == [[16, 16, 24, 24]]
 
 
 @pytest.mark.parametrize("box", [(0, 0, 40, 40), (-8, -8, 56, 56), (10, 4, 26, 20), (7, 3, 12, 8)])
@@ -90,46 +90,46 @@ def test_interpolation_agrees_with_opencv() -> None:
 @pytest.mark.parametrize("padding", [0, 4])
 @pytest.mark.parametrize("frame", [(120, 160), (30, 200), (12, 9)])
 def test_believing_a_resized_patch_changes_nothing(frame: tuple[int, int], padding: int) -> None:
-    mask, scheme = blobs(5, frame), PatchScheme(kind="instance", side=16, padding=padding)
-    boxes = instance_boxes(mask, scheme)
-    patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, scheme)
-    assert patches.shape[1:] == (scheme.window, scheme.window, 4)
-    assert put_back(mask, boxes, (patches[..., 3] / 255).astype(np.float32), scheme).equals(mask)
+    mask, spec = blobs(5, frame), PatchSpec(side=16, padding=padding)
+    boxes = instance_boxes(mask, 16, PLACEMENT)
+    patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, spec)
+    assert patches.shape[1:] == (spec.window, spec.window, 4)
+    assert reassemble(mask, boxes, (patches[..., 3] / 255).astype(np.float32), spec).equals(mask)
 
 
 def test_a_contradicted_place_takes_the_answer_and_the_rest_stays() -> None:
     # A patch of 16 cells over 64 px, 4 px a cell: the answer adds the cells left of the object, columns 4-7 = pixels 16-31.
     mask = rectangle((64, 64), 32, 0, 64, 64)
-    seen = crop_window(mask, (0, 0, 64, 64), INSTANCE)
+    seen = crop_window(mask, (0, 0, 64, 64), SPEC)
     answer = seen.astype(np.float32)
     answer[:, 4:8] = 1
-    refined = put_back(mask, np.array([[0, 0, 64, 64]]), answer[None], INSTANCE)
+    refined = reassemble(mask, np.array([[0, 0, 64, 64]]), answer[None], SPEC)
     assert np.array_equal(refined.to_frame(), rectangle((64, 64), 16, 0, 64, 64).to_frame())
-    believed = mean_probability(mask, np.array([[0, 0, 64, 64]]), answer[None], INSTANCE, (0, 0, 64, 64))
+    believed = mean_probability(mask, np.array([[0, 0, 64, 64]]), answer[None], SPEC, OPTIONS, (0, 0, 64, 64))
     assert np.array_equal(believed > 0.5, refined.to_frame())
     assert set(np.unique(believed[:, 40:])) == {1.0}
 
 
 def test_a_mask_that_would_vanish_stays() -> None:
     mask = rectangle((64, 64), 20, 20, 40, 40)
-    boxes, scheme = np.array([[12, 12, 48, 48]]), PatchScheme(side=36)
+    boxes, spec = np.array([[12, 12, 48, 48]]), PatchSpec(side=36)
     nothing = np.zeros((1, 36, 36), np.float32)
-    assert put_back(mask, boxes, nothing, scheme).equals(mask)
-    assert np.array_equal(mean_probability(mask, boxes, nothing, scheme, (0, 0, 64, 64)), mask.to_frame())
+    assert reassemble(mask, boxes, nothing, spec).equals(mask)
+    assert np.array_equal(mean_probability(mask, boxes, nothing, spec, OPTIONS, (0, 0, 64, 64)), mask.to_frame())
 
 
 @pytest.mark.parametrize("box", [(0, 0, 64, 64), (10, 5, 30, 60), (0, 0, 5, 5), (60, 60, 64, 64)])
 def test_the_probability_of_a_part_is_a_part_of_the_probability(box: tuple[int, int, int, int]) -> None:
-    mask, scheme = rectangle((64, 64), 20, 20, 40, 40), PatchScheme(side=16)
+    mask, spec = rectangle((64, 64), 20, 20, 40, 40), SPEC
     boxes, answers = np.array([[12, 12, 28, 28], [20, 16, 36, 32]]), np.random.default_rng(0).random((2, 16, 16), np.float32)
-    whole = mean_probability(mask, boxes, answers, scheme, (0, 0, 64, 64))
+    whole = mean_probability(mask, boxes, answers, spec, OPTIONS, (0, 0, 64, 64))
     x0, y0, x1, y1 = box
-    assert np.array_equal(mean_probability(mask, boxes, answers, scheme, box), whole[y0:y1, x0:x1])
+    assert np.array_equal(mean_probability(mask, boxes, answers, spec, OPTIONS, box), whole[y0:y1, x0:x1])
 
 
 def test_a_wide_object_costs_no_square_of_memory() -> None:
     mask = rectangle((40, 30_000), 100, 10, 29_900, 30)
-    boxes = instance_boxes(mask, INSTANCE)
-    patches = crop_patches(np.zeros((40, 30_000, 3), np.uint8), mask, boxes, INSTANCE)
-    assert put_back(mask, boxes, np.zeros((1, 16, 16), np.float32), INSTANCE).frame == mask.frame
+    boxes = instance_boxes(mask, 16, PLACEMENT)
+    patches = crop_patches(np.zeros((40, 30_000, 3), np.uint8), mask, boxes, SPEC)
+    assert reassemble(mask, boxes, np.zeros((1, 16, 16), np.float32), SPEC).frame == mask.frame
     assert patches.shape == (1, 16, 16, 4)

@@ -21,7 +21,7 @@ from bpr.integrations.inferencer import BPRInferencer
 
 @pytest.fixture(scope="module")
 def inferencer() -> BPRInferencer:
-    return BPRInferencer("starter", passes=1)
+    return BPRInferencer("starter", caution=0)
 
 
 def scene(seed: int) -> tuple[np.ndarray, np.ndarray]:

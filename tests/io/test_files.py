@@ -9,7 +9,7 @@ import pytest
 
 from bpr.errors import BPRError
 from bpr.io.files import atomic_open, check_writable, inside, read_json, write_json
-from bpr.io.folders import MARK, atomic_folder, written_by
+from bpr.io.folders import MARK, atomic_folder, would_replace
 
 
 def test_json_comes_back_and_folders_are_made(tmp_path: Path) -> None:
@@ -40,20 +40,35 @@ def test_the_file_gets_the_users_ordinary_rights(tmp_path: Path) -> None:
     assert modes[0] == modes[1]
 
 
+def test_the_umask_of_the_process_is_never_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting it, even for a moment, would change the rights of files that other threads create at that moment."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "umask", None)
+            write_json(tmp_path / "written.json", 1)
+            with atomic_folder(tmp_path / "folder") as folder:
+                (folder / "inside").touch()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "written.json").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o750
+
+
 def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
     with atomic_open(tmp_path / "data.bin", "wb") as file:
         file.write(b"\x00\r\n\xff")
     assert (tmp_path / "data.bin").read_bytes() == b"\x00\r\n\xff"
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BPRError, match="cannot write there"):
         write_json(tmp_path / "file" / "value.json", 1)
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe\x00", b"[" * 100_000])
-def test_what_is_no_json_is_one_line(tmp_path: Path, content: bytes | None) -> None:
+def test_invalid_json_is_a_one_line_error(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(content)
     with pytest.raises(BPRError, match=r"not valid JSON.*expected a value"):
@@ -84,7 +99,7 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one_and_no_litter(tmp_path:
     assert os.listdir(tmp_path) == ["out"]
 
 
-def test_an_empty_folder_is_taken_and_a_file_is_not(tmp_path: Path) -> None:
+def test_an_empty_folder_is_replaced_and_a_file_is_not(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with atomic_folder(tmp_path / "empty") as folder:
         (folder / "new").touch()
@@ -101,7 +116,7 @@ def pipe(path: Path) -> None:
 
 
 def device(path: Path) -> None:
-    """A node of our own, with the numbers of /dev/null."""
+    """A device node with the numbers of /dev/null."""
     try:
         os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
     except PermissionError:
@@ -115,18 +130,18 @@ def circle(path: Path) -> None:
 @pytest.mark.parametrize(("make", "kind"), [(pipe, "a pipe"), (device, "a device"), (circle, "a link to itself")])
 @pytest.mark.parametrize("linked", [False, True])
 def test_what_is_neither_file_nor_folder_is_left_alone(tmp_path: Path, make: Callable[[Path], None], kind: str, linked: bool) -> None:
-    place = out = tmp_path / "out"
-    make(place)
+    target = out = tmp_path / "out"
+    make(target)
     if linked:
         out = tmp_path / "link"
-        out.symlink_to(place)
-    before = place.lstat()
+        out.symlink_to(target)
+    before = target.lstat()
     for write in (check_writable, lambda out: write_json(out, 1)):
         with pytest.raises(BPRError, match=f"{out}: expected a file to write, got {kind}; choose another output"):
             write(out)
     with pytest.raises(BPRError, match=f"{out}: expected a folder to write to, got {kind}"), atomic_folder(out):
         pass
-    assert (place.lstat().st_ino, place.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert (target.lstat().st_ino, target.lstat().st_mode) == (before.st_ino, before.st_mode)
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -164,8 +179,8 @@ def test_a_full_disk_is_one_line_that_names_the_output(tmp_path: Path, number: i
     assert os.listdir(tmp_path) == []
 
 
-def written(out: Path, *names: str) -> None:
-    with atomic_folder(out) as folder:
+def written(out: Path, *names: str, command: str = "bpr refine") -> None:
+    with atomic_folder(out, command) as folder:
         for name in names:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).touch()
@@ -180,7 +195,7 @@ def own_link(out: Path) -> None:
 
 
 @pytest.mark.parametrize("add", [own_file, own_link])
-def test_what_others_put_into_a_folder_of_ours_keeps_it(tmp_path: Path, add: Callable[[Path], None]) -> None:
+def test_a_folder_with_files_of_the_user_is_not_replaced(tmp_path: Path, add: Callable[[Path], None]) -> None:
     out = tmp_path / "out"
     written(out, "b", "sub/a\n\udc80")
     written(out, "sub/c")
@@ -193,14 +208,15 @@ def test_what_others_put_into_a_folder_of_ours_keeps_it(tmp_path: Path, add: Cal
     assert sorted(os.listdir(out)) == [MARK, "b"]
 
 
-def test_what_comes_into_the_folder_while_it_is_written_anew_stays(tmp_path: Path) -> None:
+def test_files_that_appear_during_the_writing_are_kept(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
-    with pytest.raises(BPRError, match=r"'late' is one; .*; what was made lies in .*\.out\."), atomic_folder(tmp_path / "out"):
+    late = pytest.raises(BPRError, match=r"'late' is one; .*; what was made lies in .*\.out\.")
+    with late, atomic_folder(tmp_path / "out", "bpr refine"):
         (tmp_path / "out" / "late").touch()
     assert sorted(os.listdir(tmp_path / "out")) == [MARK, "a", "late"]
 
 
-def test_what_systems_leave_in_a_folder_is_nobodys(tmp_path: Path) -> None:
+def test_files_of_the_operating_system_do_not_prevent_replacing(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
     for name in (".DS_Store", "Thumbs.db", ".nfs0001"):
         (tmp_path / "out" / name).touch()
@@ -211,10 +227,21 @@ def test_what_systems_leave_in_a_folder_is_nobodys(tmp_path: Path) -> None:
 
 def test_a_command_replaces_its_own_folders_only(tmp_path: Path) -> None:
     for _ in range(2):
-        with written_by("bpr report"):
-            written(tmp_path / "out", "a")
-    with pytest.raises(BPRError, match="out: the folder was written by bpr report; delete it"), written_by("bpr refine"):
+        written(tmp_path / "out", "a", command="bpr report")
+    with pytest.raises(BPRError, match="out: the folder was written by bpr report; delete it"):
         written(tmp_path / "out", "a")
+
+
+def test_what_lies_at_an_output_or_in_a_folder_that_it_replaces_would_be_lost(tmp_path: Path) -> None:
+    written(tmp_path / "out", "a", "sub/b")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "out" / "a")
+    assert would_replace(tmp_path / "out", tmp_path / "out" / "sub" / "b")
+    assert would_replace(tmp_path / "out", tmp_path / "link")
+    assert would_replace(tmp_path / "other" / "a", tmp_path / "other" / "a")
+    assert not would_replace(tmp_path / "other", tmp_path / "other" / "a"), "BPR did not write this folder, so it does not replace it"
+    assert not would_replace(tmp_path / "new", tmp_path / "out")
 
 
 @pytest.mark.parametrize("mark", ["", "{", "[1]", '{"command": "Python"}'])
@@ -232,6 +259,6 @@ def test_names_inside_the_folder(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../../b", "/etc/passwd", "C:\\a", "..\\a", "\\\\host\\a", "", " ", None, 3, "a\0b"])
-def test_names_that_leave_it(tmp_path: Path, name: object) -> None:
+def test_names_that_lead_out_of_the_folder(tmp_path: Path, name: object) -> None:
     with pytest.raises(BPRError, match="list: expected a file name inside its folder"):
         inside(tmp_path, name, "list")

@@ -39,7 +39,7 @@ def test_an_annotation_file_names_the_image(tmp_path: Path) -> None:
     assert folder.path("a") == tmp_path / "b.jpg"
 
 
-def test_without_one_the_stem_or_its_number_does(tmp_path: Path) -> None:
+def test_without_a_list_the_stem_or_its_number_finds_the_file(tmp_path: Path) -> None:
     for name in ("000000000139.jpg", "street.png", "notes.txt", "²3.png"):
         (tmp_path / name).touch()
     folder = ImageFolder(tmp_path)
@@ -55,12 +55,12 @@ def test_an_unknown_id_is_a_bad_image(tmp_path: Path, image_id: object) -> None:
         ImageFolder(tmp_path, [{"id": 7, "file_name": "street.png"}]).path(image_id)
 
 
-def test_a_missing_folder_is_said_at_once(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(BPRError, match="no such folder"):
         ImageFolder(tmp_path / "nowhere")
 
 
-def test_stems_below_the_folder_must_be_alone(tmp_path: Path) -> None:
+def test_stems_below_the_folder_must_be_unique(tmp_path: Path) -> None:
     for name in ("ulm/ulm_1_leftImg8bit.png", "bear/00000.jpg", "camel/00000.jpg", "top.png", "deep/top.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -73,7 +73,7 @@ def test_stems_below_the_folder_must_be_alone(tmp_path: Path) -> None:
             folder.path(ambiguous)
 
 
-def test_names_that_two_files_of_one_folder_have(tmp_path: Path) -> None:
+def test_two_files_of_one_name_are_ambiguous(tmp_path: Path) -> None:
     for name in ("a.jpg", "a.png", "007.jpg", "7.jpg", "deep/a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -87,7 +87,7 @@ def test_names_that_two_files_of_one_folder_have(tmp_path: Path) -> None:
     assert listed.path("a") == tmp_path / "a.png"
 
 
-def test_a_number_is_no_stem_where_a_list_names_the_files(tmp_path: Path) -> None:
+def test_numbers_are_not_stems_where_there_is_a_list(tmp_path: Path) -> None:
     (tmp_path / "1.png").touch()
     assert ImageFolder(tmp_path, [{"id": 1, "file_name": "gone.png"}]).path(1) == tmp_path / "gone.png"
     with pytest.raises(BadImage):

@@ -1,4 +1,4 @@
-"""JSON in pieces is the JSON that the whole file holds, and what is wrong with it is said in the same words."""
+"""JSON read in pieces equals JSON read at once, and errors have the same text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PUT = ("", "x", "}", ",", '"', "1")
 
 
 def streamed(content: bytes, chunk: int) -> Any:
-    """The whole document, whatever it is, by the steps of a stream."""
+    """The whole document, read with the methods of a stream."""
     stream = JsonStream(io.BytesIO(content), "a file", chunk)
     if stream.peek() == "[":
         value: Any = list(stream.elements())
@@ -46,7 +46,8 @@ def streamed(content: bytes, chunk: int) -> Any:
     return value
 
 
-def said(read: Callable[[], Any]) -> Any:
+def outcome(read: Callable[[], Any]) -> Any:
+    """The value that was read, or the text of the error."""
     try:
         return read()
     except ValueError as error:
@@ -67,14 +68,14 @@ def test_any_json_in_chunks_of_any_size(value: Any, layout: Callable[[Any], str]
     st.integers(0, 60),
     st.sampled_from(["", "x", "}", ",", '"', "1"]),
 )
-def test_a_damaged_list_is_called_what_json_calls_it(value: Any, layout: Callable[[Any], str], chunk: int, place: int, put: str) -> None:
+def test_errors_of_damaged_lists_equal_those_of_json(value: Any, layout: Callable[[Any], str], chunk: int, position: int, put: str) -> None:
     whole = layout(value).replace("\r", " ")
-    damaged = whole[:place] + put + whole[place + 1 :]
+    damaged = whole[:position] + put + whole[position + 1 :]
     if damaged.lstrip().startswith("["):
-        assert said(lambda: streamed(damaged.encode(), chunk)) == said(lambda: json.loads(damaged))
+        assert outcome(lambda: streamed(damaged.encode(), chunk)) == outcome(lambda: json.loads(damaged))
 
 
-NASTY = (
+EDGE_CASES = (
     *(
         "[",
         "[1",
@@ -95,26 +96,26 @@ NASTY = (
 )
 
 
-@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("text", EDGE_CASES)
 @pytest.mark.parametrize("chunk", [1, 3, 1000])
-def test_nasty_files(text: str, chunk: int) -> None:
-    expected = said(lambda: json.loads(text))
-    assert repr(said(lambda: streamed(text.encode(), chunk))) == repr(expected)
+def test_edge_cases_equal_json(text: str, chunk: int) -> None:
+    expected = outcome(lambda: json.loads(text))
+    assert repr(outcome(lambda: streamed(text.encode(), chunk))) == repr(expected)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 1000])
-@pytest.mark.parametrize(("content", "place"), [(b'["a\xff"]', 3), ("[1, 'é".encode()[:-1], 5), (b'["\xf0\x9f\x9a', 2)])
-def test_what_is_no_utf8_is_told_by_its_byte(content: bytes, place: int, chunk: int) -> None:
-    with pytest.raises(ValueError, match=f"no UTF-8 at byte {place}: "):
+@pytest.mark.parametrize(("content", "position"), [(b'["a\xff"]', 3), ("[1, 'é".encode()[:-1], 5), (b'["\xf0\x9f\x9a', 2)])
+def test_invalid_utf8_is_reported_with_its_byte(content: bytes, position: int, chunk: int) -> None:
+    with pytest.raises(ValueError, match=f"no UTF-8 at byte {position}: "):
         streamed(content, chunk)
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 1000])
-def test_a_byte_order_mark_is_passed(chunk: int) -> None:
+def test_a_byte_order_mark_is_skipped(chunk: int) -> None:
     stream = JsonStream(io.BytesIO(b'\xef\xbb\xbf[{"a": 1}]'), "a file", chunk)
     assert list(stream.elements()) == [{"a": 1}]
     assert stream.start == 4
-    assert repr(said(lambda: streamed(b"\xef\xbb\xbf[x", chunk))) == repr(said(lambda: json.loads("[x")))
+    assert repr(outcome(lambda: streamed(b"\xef\xbb\xbf[x", chunk))) == repr(outcome(lambda: json.loads("[x")))
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 1000])
@@ -134,7 +135,7 @@ def test_an_endless_value_is_refused_before_it_is_held(monkeypatch: pytest.Monke
     assert content.tell() < 5000
 
 
-def test_a_broken_value_is_told_before_the_rest_is_read() -> None:
+def test_a_broken_value_is_reported_before_the_rest_is_read() -> None:
     content = io.BytesIO(b'[{"a": 1}, {"b": x}, ' + b"0, " * 10**5)
     with pytest.raises(ValueError, match="Expecting value: line 1 column 18"):
         list(JsonStream(content, "a file", 100).elements())
@@ -142,7 +143,7 @@ def test_a_broken_value_is_told_before_the_rest_is_read() -> None:
 
 
 @pytest.mark.parametrize("depth", [64, 65, 66, 200])
-def test_what_lies_too_deep_is_refused_as_in_a_whole_file(depth: int) -> None:
+def test_nesting_is_limited_as_in_a_whole_file(depth: int) -> None:
     content = b"[" * depth + b"]" * depth
     outcomes = []
     for read in (lambda: check_depth(json.loads(content), "a file"), lambda: streamed(content, 4)):

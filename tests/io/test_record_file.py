@@ -1,4 +1,4 @@
-"""Results files of any size: the records are those of the file, and memory does not hold them."""
+"""Results files of any size: the records equal those of the file, and memory does not hold them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_file_that_changes_is_not_read_on(tmp_path: Path, change: str) -> None:
+def test_reading_a_changed_file_is_an_error(tmp_path: Path, change: str) -> None:
     path = written(tmp_path, RECORDS)
     records = RecordFile(path)
     CHANGES[change](path)
@@ -103,7 +103,7 @@ def test_a_file_that_changes_is_not_read_on(tmp_path: Path, change: str) -> None
             read()
 
 
-def test_a_file_that_is_replaced_is_read_on_as_it_was(tmp_path: Path) -> None:
+def test_a_replaced_file_can_still_be_read(tmp_path: Path) -> None:
     path = written(tmp_path, RECORDS)
     records = RecordFile(path)
     write_json(path, [])
@@ -132,7 +132,7 @@ print(walked(sys.argv[2]) - before)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of this system's memory is told elsewhere")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc for the peak of memory")
 def test_memory_does_not_hold_the_records(tmp_path: Path) -> None:
     record = json.dumps({"image_id": 1, "segmentation": {"size": [480, 640], "counts": "0" * 900}})
     small, large = tmp_path / "small.json", tmp_path / "large.json"
@@ -151,7 +151,7 @@ def test_a_list_is_written_as_json_writes_it(tmp_path: Path, value: list[Any]) -
     assert (tmp_path / "list.json").read_text() == json.dumps(value)
 
 
-def test_records_that_stop_coming_leave_the_old_file(tmp_path: Path) -> None:
+def test_an_error_between_records_leaves_the_old_file(tmp_path: Path) -> None:
     path = written(tmp_path, RECORDS)
     with pytest.raises(ZeroDivisionError):
         write_json_list(path, (1 // (3 - number) for number in range(9)))
@@ -162,7 +162,7 @@ def test_records_that_stop_coming_leave_the_old_file(tmp_path: Path) -> None:
 IMAGE = {"id": 1, "file_name": "a.png", "height": 4, "width": 5, "license": 3, "coco_url": "http://host/a.png"}
 
 
-def test_of_an_image_list_what_finds_images_is_kept(tmp_path: Path) -> None:
+def test_read_images_keeps_the_keys_that_find_images(tmp_path: Path) -> None:
     url = {"id": 2, "coco_url": "http://host/b.png", "neg_category_ids": [1]}
     document = {"info": {"year": 1}, "images": [IMAGE, url], "annotations": [{"id": 1, "image_id": 1}], "categories": [{"id": 1}]}
     entries = [{"id": 1, "file_name": "a.png", "height": 4, "width": 5}, {"id": 2, "coco_url": "http://host/b.png"}]
@@ -176,7 +176,7 @@ BAD_LISTS: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("bad", BAD_LISTS)
-def test_a_wrong_image_list_is_told_as_a_wrong_annotation_file_is(tmp_path: Path, bad: Any) -> None:
+def test_read_images_gives_the_errors_of_read_annotations(tmp_path: Path, bad: Any) -> None:
     path, lines = written(tmp_path, bad), []
     for read in (read_annotations, read_images):
         with pytest.raises(BPRError) as error:
@@ -185,7 +185,7 @@ def test_a_wrong_image_list_is_told_as_a_wrong_annotation_file_is(tmp_path: Path
     assert lines[0] == lines[1]
 
 
-def test_refining_writes_what_it_wrote_from_memory(small_set: SmallSet, tmp_path: Path) -> None:
+def test_refining_keeps_the_order_of_the_file(small_set: SmallSet, tmp_path: Path) -> None:
     results = small_set.write("spread.json", small_set.records[::2] + small_set.records[1::2])
     out = tmp_path / "out.json"
     options = ["--img-dir", str(small_set.images), "--ann", str(small_set.ann), "--model", "identity", "--out", str(out)]

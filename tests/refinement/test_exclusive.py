@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import OneImage
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
@@ -19,7 +19,7 @@ from tests.conftest import SmallSet
 class Opinion:
     """The same probability for every pixel of an instance, by the instance's key."""
 
-    scheme, batch_size = PatchScheme(), 8
+    spec, recommended, batch_size = PatchSpec(), RefineOptions(), 8
 
     def __init__(self, *probabilities: float) -> None:
         self.probabilities = probabilities

@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
-from bpr.refinement.mask_types import adapter_for
+from bpr.refinement.mask_types import ADAPTERS, adapter_for
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
 from tests.refinement.neighbours import COARSE, FRAME, IMAGE, TRUE_BOXES, TRUTH, SupervisionDetections
@@ -123,6 +123,27 @@ def test_an_empty_mask_keeps_its_box(refiner: Refiner) -> None:
 def test_boxes_alone_are_refused(refiner: Refiner) -> None:
     with pytest.raises(ValueError, match="Detections: expected masks, got mask=None"):
         refiner(IMAGE, SupervisionDetections(xyxy=np.zeros((1, 4))))
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        COARSE,
+        [encode_mask(BoxMask.from_frame(COARSE[0]))],
+        [[[10, 10, 20, 10, 20, 20]]],
+        [],
+        [{"segmentation": COARSE[0], "bbox": [0, 0, 9, 9]}],
+        [{"mask": COARSE[0], "score": 0.5}],
+        [{"mask": COARSE[0], "segmentation": COARSE[0]}],
+        {"segmentation": COARSE[0].astype(int), "segments_info": [{"id": 1}]},
+        {"segmentation": COARSE, "segments_info": [{"id": 1}]},
+        {"masks": COARSE, "scores": np.ones(2)},
+        (COARSE, np.ones(2), np.zeros((2, 64, 64))),
+        SupervisionDetections(xyxy=np.zeros((2, 4)), mask=COARSE),
+    ],
+)
+def test_one_adapter_accepts_what_comes_in_whatever_their_order(masks: Any) -> None:
+    assert sum(bool(adapter.accepts(masks)) for adapter in ADAPTERS) == 1
 
 
 OTHERS = [("mask.png", "got str"), ([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got NoneType")]

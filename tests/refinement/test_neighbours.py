@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import RefineOptions
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.refinement.predictor import IdentityPredictor, OraclePredictor
 from bpr.refinement.refiner import Refiner
 from tests.refinement import neighbours
@@ -275,7 +275,7 @@ WITH_SCORES = {
 
 def spent_on(masks: Any) -> list[int]:
     """How many patches each instance gets of a budget of one."""
-    refined = Refiner(IdentityPredictor(PatchScheme(max_patches=1)))(IMAGE, masks, return_patches=True)
+    refined = Refiner(IdentityPredictor(), RefineOptions(max_patches=1))(IMAGE, masks, return_patches=True)
     return [len(own.boxes) for own in refined.patches]
 
 

@@ -6,16 +6,15 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 import bpr
-from bpr.backends import load_predictor
 from bpr.errors import BPRError
-from bpr.geometry.scheme import KINDS
+from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.geometry.placement import SCHEMES
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.scenes import coarse_masks, paint_scene
@@ -81,15 +80,15 @@ def test_images_may_be_files(pairs: list[Pair], tmp_path: Path) -> None:
         assert np.array_equal(asked.patches[0].patches, bpr.load("identity")(image, masks, return_patches=True).patches[0].patches)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_probability_says_the_mask(pairs: list[Pair], kind: Any) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_probability_says_the_mask(pairs: list[Pair], scheme: str) -> None:
     rng = np.random.default_rng(0)
 
     class Random(IdentityPredictor):
         def predict(self, batch: PatchBatch) -> np.ndarray:
             return rng.random(batch.patches.shape[:3], np.float32)
 
-    refiner = Refiner(Random(load_predictor("identity", kind=kind, side=32).scheme))
+    refiner = Refiner(Random(PatchSpec(side=32)), RefineOptions(scheme))
     asked = refiner(*pairs[0], return_probability=True)
     assert asked.probability.dtype == np.float32
     assert asked.probability.shape == pairs[0][1].shape
@@ -119,28 +118,27 @@ def test_the_patches_are_what_the_network_saw(pairs: list[Pair]) -> None:
         assert np.array_equal(own.probabilities[0] > 0.5, mask[y0:y1, x0:x1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_identity_changes_nothing_in_any_scheme(pairs: list[Pair], kind: Any) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_identity_changes_nothing_in_any_scheme(pairs: list[Pair], scheme: str) -> None:
     for image, masks in pairs:
-        assert np.array_equal(bpr.load("identity", scheme=kind)(image, masks), masks)
+        assert np.array_equal(bpr.load("identity", scheme=scheme)(image, masks), masks)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_any_scheme_runs_with_any_model(pairs: list[Pair], kind: Any) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_any_scheme_runs_with_any_model(pairs: list[Pair], scheme: str) -> None:
     image, masks = pairs[0]
-    assert (bpr.load("starter", scheme=kind)(image, masks) != masks).any()
+    assert (bpr.load("starter", scheme=scheme)(image, masks) != masks).any()
 
 
-@pytest.mark.parametrize(("option", "value"), [("side", 32), ("padding", 8), ("inputs", ("rgb", "mask"))])
-def test_what_a_model_was_trained_with_cannot_be_changed(option: str, value: Any) -> None:
-    with pytest.raises(BPRError, match=rf"model starter: {option}: expected .*, with which the model was trained, got"):
-        load_predictor("starter", **{option: value})
-    trained = getattr(load_predictor("starter").scheme, option)
-    assert load_predictor("starter", **{option: trained}).scheme == load_predictor("starter").scheme
+@pytest.mark.parametrize("option", ["side", "padding", "inputs", "passes", "kind"])
+def test_what_is_no_option_of_refining_is_refused(option: str) -> None:
+    with pytest.raises(BPRError, match=rf"expected options of scheme, nms_iou, .*, got '{option}'; leave it out"):
+        bpr.load("starter", **{option: 32})
 
 
-def test_where_to_look_is_the_users_choice() -> None:
-    scheme = bpr.load("starter", scheme="grid", nms_iou=0.5).predictor.scheme
-    assert (scheme.kind, scheme.nms_iou, scheme.side) == ("grid", 0.5, 64)
-    with pytest.raises(BPRError, match="scheme kind: expected one of dense, grid, instance, got 'hex'"):
-        bpr.load("starter", scheme="hex")  # type: ignore[arg-type]
+def test_where_patches_lie_is_the_users_choice() -> None:
+    refiner = bpr.load("starter", scheme="grid", nms_iou=0.5)
+    assert (refiner.options.scheme, refiner.options.nms_iou, refiner.predictor.spec.side) == ("grid", 0.5, 64)
+    assert bpr.load("starter").options == refiner.predictor.recommended
+    with pytest.raises(BPRError, match="scheme: expected one of dense, grid, instance, got 'hex'"):
+        bpr.load("starter", scheme="hex")

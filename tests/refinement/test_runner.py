@@ -15,8 +15,8 @@ from bpr.cli.main import main
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, OneImage, read_image
 from bpr.refinement import runner
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage
-from bpr.refinement.plan import plan_images
 from bpr.refinement.predictor import IdentityPredictor
 from bpr.refinement.refiner import Refiner
 from tests.conftest import SmallSet
@@ -51,12 +51,10 @@ def test_order_is_the_input_order_whatever_the_workers(small_set: SmallSet) -> N
     assert [r["note"] for r in json.loads(written[0])] == [r["note"] for r in shuffled]
 
 
-@pytest.mark.parametrize("withdrawn", [0, 4])
-def test_batch_boundaries_and_workers_change_no_bit(small_set: SmallSet, withdrawn: float) -> None:
-    """Two passes, so that patches of the second are cut while others are still in the first."""
+def test_batch_boundaries_and_workers_change_no_bit(small_set: SmallSet) -> None:
     images, written = ImageFolder(small_set.images, small_set.document["images"]), []
     for batch_size, workers in ((64, 0), (5, 2), (1, 3)):
-        predictor = load_predictor("starter-fast", passes=2, withdrawn=withdrawn)
+        predictor = load_predictor("starter-fast")
         predictor.batch_size = batch_size
         written.append(runner.refine_records(small_set.records, images, Refiner(predictor), workers)[0])
     assert written[0] == written[1] == written[2] != small_set.records
@@ -82,7 +80,7 @@ def repeated(data: SmallSet, images: int) -> list[dict[str, Any]]:
 
 def finished_images(data: SmallSet, records: list[dict[str, Any]], workers: int) -> Iterator[FinishedImage]:
     image, refiner = OneImage(data.images / "000001.png"), Refiner(IdentityPredictor(batch_size=16))
-    return runner.refine_images(records, plan_images(records), image, refiner, workers)
+    return runner.refine_images(records, group_by_image(records), image, refiner, workers)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

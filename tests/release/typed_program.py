@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bpr
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec
 
 
 def refine(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -22,11 +22,11 @@ def refine_all(pairs: list[tuple[str, NDArray[np.bool_]]]) -> Iterator[NDArray[n
 
 
 def window() -> int:
-    return PatchScheme(side=64, padding=8).window
+    return PatchSpec(side=64, padding=8).window
 
 
 def wrong() -> None:
     # Were the package's types not seen, these would be comments that nobody needs, which mypy --strict refuses.
-    bpr.load(keep="half")  # type: ignore[arg-type]
-    bpr.load(scheme="everywhere")  # type: ignore[arg-type]
+    bpr.load(backend=None)  # type: ignore[arg-type]
+    bpr.load(preset=3)  # type: ignore[arg-type]
     bpr.load().refine_all()  # type: ignore[attr-defined]

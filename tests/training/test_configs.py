@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import bpr.training  # noqa: F401
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, Placement, from_config
 from bpr.io.files import read_json
 from bpr.training.complexity import multiply_adds, parameters
 from bpr.training.data.patch_store import PatchStoreWriter
@@ -45,14 +45,14 @@ def load(name: str) -> tuple[Config, PatchSegmentor]:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_config_builds_and_agrees_with_itself(name: str) -> None:
     cfg, model = load(name)
-    scheme = PatchScheme.from_refinement(cfg.refinement, "test")
-    PatchScheme.from_refinement(cfg.refinement, "train")
-    assert model.data_preprocessor.inputs == scheme.inputs
+    spec, _ = from_config(cfg.refinement, "test")
+    assert from_config(cfg.refinement, "train")[0] == spec
+    assert model.data_preprocessor.inputs == spec.inputs
     assert f"-{model.data_preprocessor.input_side}x{model.data_preprocessor.input_side}" in name
-    patches = torch.zeros(1, scheme.window, scheme.window, scheme.channels, dtype=torch.uint8)
+    patches = torch.zeros(1, spec.window, spec.window, spec.channels, dtype=torch.uint8)
     with torch.inference_mode():
         probabilities = model.eval().probabilities(patches)
-    assert probabilities.shape == (1, scheme.window, scheme.window)
+    assert probabilities.shape == (1, spec.window, spec.window)
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
 
 
@@ -71,7 +71,8 @@ def small_data(cfg: Config, folder: Path) -> list[str]:
     """Options that make the config's data set read what is written here: a store, or images for every source."""
     dataset = cfg.train_dataloader.dataset
     if "stores" in dataset:
-        write_noise(folder / "store", PatchScheme.from_refinement(cfg.refinement, "train"))
+        spec, options = from_config(cfg.refinement, "train")
+        write_noise(folder / "store", spec, options.placement)
         return [f"train_dataloader.dataset.stores={folder / 'store'}"]
     small = SmallSet(folder / "set")
     files = {"ann": small.ann, "img_dir": small.images, "results": small.results}
@@ -79,10 +80,10 @@ def small_data(cfg: Config, folder: Path) -> list[str]:
     return [f"train_dataloader.dataset.sources.{place}.{key}={path}" for place in places for key, path in files.items()]
 
 
-def write_noise(folder: Path, scheme: PatchScheme, count: int = 4) -> None:
-    rng, shape = np.random.default_rng(0), (count, scheme.window, scheme.window)
-    with PatchStoreWriter(folder, scheme, {}) as store:
-        patches = rng.integers(0, 256, (*shape, scheme.channels), dtype=np.uint8)
+def write_noise(folder: Path, spec: PatchSpec, placement: Placement, count: int = 4) -> None:
+    rng, shape = np.random.default_rng(0), (count, spec.window, spec.window)
+    with PatchStoreWriter(folder, spec, placement, {}) as store:
+        patches = rng.integers(0, 256, (*shape, spec.channels), dtype=np.uint8)
         store.append(patches, rng.integers(0, 2, shape, dtype=np.uint8), np.zeros((count, 5), np.int32))
 
 
@@ -140,7 +141,7 @@ def test_the_image_only_ablation_differs_by_its_missing_mask_alone() -> None:
     cfg, model = load("bpr_hrnet-w18s-image-only_4xb8-160k_cityscapes-128x128.py")
     _, full = load("bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py")
     assert full.state_dict().keys() - model.state_dict().keys() == {"backbone.conv_mask.weight"}
-    assert PatchScheme.from_refinement(cfg.refinement, "test").channels == 3
+    assert from_config(cfg.refinement, "test")[0].channels == 3
 
 
 @pytest.mark.parametrize("dataset", ["cityscapes", "coco"])

@@ -11,12 +11,12 @@ from torch import nn
 
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.refinement.predictor import PatchBatch
 from bpr.training.export import Parity, export_onnx
 from bpr.training.preprocessor import PatchPreprocessor
 
-SCHEME = PatchScheme(side=16, padding=4)
+CUT = PatchSpec(side=16, padding=4), RefineOptions()
 
 
 class OneConvolution(nn.Module):
@@ -38,7 +38,7 @@ class OneConvolution(nn.Module):
 
 def test_the_measured_parity_is_that_of_the_file(tmp_path: Path) -> None:
     network = OneConvolution(gain=1)
-    parity = export_onnx(network, SCHEME, tmp_path / "model.onnx", {})
+    parity = export_onnx(network, *CUT, tmp_path / "model.onnx", {})
     patches = np.random.default_rng(5).integers(0, 256, (64, 24, 24, 4), dtype=np.uint8)
     with torch.inference_mode():
         expected = network.probabilities(torch.from_numpy(patches)).numpy()
@@ -52,7 +52,7 @@ def test_the_measured_parity_is_that_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BPRError, match=r"not written: expected the probabilities of the stored model within 0\.05"):
-        export_onnx(OneConvolution(gain=1e8), SCHEME, tmp_path / "model.onnx", {})
+        export_onnx(OneConvolution(gain=1e8), *CUT, tmp_path / "model.onnx", {})
     assert not list(tmp_path.iterdir())
 
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.channels import CHANNELS
+from bpr.geometry.options import PatchSpec, Placement
 from bpr.training import pretrained
 from bpr.training.calibration import calibrate_norms
 from bpr.training.mask_stem import add_mask_stem
-from bpr.training.preprocessor import IMAGENET_MEAN, IMAGENET_STD
 from bpr.training.pretrained import load_pretrained, mobilenet_v2_state_dict
 from bpr.training.training import build_runner
 from tests.conftest import ROOT
@@ -48,7 +48,7 @@ def folded_arrays() -> dict[str, np.ndarray]:
 
 def run_folded(arrays: dict[str, np.ndarray], x: torch.Tensor) -> torch.Tensor:
     """The last features of the folded network, computed from the arrays alone; x is in ours, its border padded there."""
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (CHANNELS["rgb"].centre, CHANNELS["rgb"].spread))
 
     def apply(name: str, x: torch.Tensor, **geometry: int) -> torch.Tensor:
         weight, bias = (torch.from_numpy(arrays[f"{name}.{kind}"].astype(np.float32)) for kind in ("weight", "bias"))
@@ -107,7 +107,7 @@ def test_a_config_trains_from_folded_arrays(tmp_path: Path) -> None:
     base = ROOT / "configs" / "bpr_mobilenet-v2_4xb8-160k_cityscapes-128x128.py"
     config = tmp_path / "folded.py"
     config.write_text(f"_base_ = [{str(base)!r}]\ncustom_hooks = [dict(type='bpr.CalibrateNormHook', batches=2)]\n")
-    write_noise(tmp_path / "store", PatchScheme())
+    write_noise(tmp_path / "store", PatchSpec(), Placement())
     options = [f"model.pretrained={tmp_path / 'arrays.npz'}", f"train_dataloader.dataset.stores={tmp_path / 'store'}"]
     runner = build_runner(config, str(tmp_path / "work"), options + ONE_ITERATION)
     runner.train()

@@ -13,7 +13,7 @@ from torch import nn
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.io.files import sha256_of
 from bpr.io.images import ImageFolder
 from bpr.refinement.predictor import PatchBatch
@@ -23,7 +23,7 @@ from bpr.training.preprocessor import PatchPreprocessor
 from bpr.training.quantization import CHECKED, quantize_onnx
 from tests.conftest import SmallSet
 
-SCHEME = PatchScheme(side=16, padding=4)
+CUT = PatchSpec(side=16, padding=4), RefineOptions()
 
 
 class ThreeConvolutions(nn.Module):
@@ -59,7 +59,7 @@ class SixAtMost(ThreeConvolutions):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
-    export_onnx(ThreeConvolutions(), SCHEME, path, {"config": "toy.py", "trained_on": "nothing"})
+    export_onnx(ThreeConvolutions(), *CUT, path, {"config": "toy.py", "trained_on": "nothing"})
     return path
 
 
@@ -69,7 +69,7 @@ def quantize(model: Path, data: SmallSet, out: Path, *options: str) -> int:
 
 
 def drawn(data: SmallSet, count: int = CHECKED + 32, seed: int = 0) -> np.ndarray:
-    return draw_patches(data.records * 30, ImageFolder(data.images, data.document["images"]), SCHEME, count, seed)
+    return draw_patches(data.records * 30, ImageFolder(data.images, data.document["images"]), *CUT, count, seed)
 
 
 def test_masks_stay_and_the_graph_is_in_int8(exported: Path, small_set: SmallSet, tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_the_draw_depends_on_the_seed_alone(small_set: SmallSet) -> None:
 def test_what_cannot_be_refined_is_passed_over(small_set: SmallSet) -> None:
     images = ImageFolder(small_set.images, small_set.document["images"])
     broken = [{**small_set.records[0], "segmentation": {"size": [1, 1], "counts": "?"}}, {**small_set.records[0], "image_id": 99}]
-    assert len(draw_patches([*broken, small_set.records[0]], images, SCHEME, 3)) == 3
+    assert len(draw_patches([*broken, small_set.records[0]], images, *CUT, 3)) == 3
     with pytest.raises(BPRError, match=r"got none from 2 records; check --img-dir"):
-        draw_patches(broken, images, SCHEME, 3)
+        draw_patches(broken, images, *CUT, 3)
 
 
 def test_errors_are_one_line_and_leave_no_file(exported: Path, small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -151,14 +151,14 @@ def test_ranges_that_do_not_fit_are_refused(exported: Path, small_set: SmallSet,
 
 
 def test_a_network_without_inner_convolutions_is_refused(small_set: SmallSet, tmp_path: Path) -> None:
-    export_onnx(ThreeConvolutions(hidden=0), SCHEME, tmp_path / "two.onnx", {})
+    export_onnx(ThreeConvolutions(hidden=0), *CUT, tmp_path / "two.onnx", {})
     with pytest.raises(BPRError, match=r"two\.onnx: expected convolutions between its first and its last, got none"):
         quantize_onnx(tmp_path / "two.onnx", drawn(small_set), tmp_path / "int8.onnx", {})
 
 
 def test_a_relu6_becomes_part_of_the_rounding(small_set: SmallSet, tmp_path: Path) -> None:
     model, out = tmp_path / "model.onnx", tmp_path / "int8.onnx"
-    export_onnx(SixAtMost(), SCHEME, model, {"config": "toy.py", "trained_on": "nothing"})
+    export_onnx(SixAtMost(), *CUT, model, {"config": "toy.py", "trained_on": "nothing"})
     quantize_onnx(model, drawn(small_set), out, {})
     graphs = [onnx.load(str(path)).graph for path in (model, out)]
     assert [sum(node.op_type == "Clip" for node in graph.node) for graph in graphs] == [1, 0]

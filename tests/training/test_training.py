@@ -112,7 +112,7 @@ def test_the_exported_file_equals_the_network(
     assert main(["export", STARTER, str(work_dir / "iter_2.pth"), "--out", str(exported), "--trained-on", "disks"]) == 0
     check_what_the_file_says(exported, work_dir / "iter_2.pth", capsys.readouterr().out)
     onnx, mmseg = OnnxPredictor(exported), MMSegPredictor(work_dir / "iter_2.pth")
-    assert onnx.scheme == mmseg.scheme
+    assert (onnx.spec, onnx.recommended) == (mmseg.spec, mmseg.recommended)
     assert str(tmp_path).encode() not in exported.read_bytes()
     assert str(ROOT).encode() not in exported.read_bytes()
     batch = PatchBatch(np.array(PatchStore(store).patches[:3]), np.zeros((3, 4), np.int32), [])

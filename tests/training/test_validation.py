@@ -15,7 +15,7 @@ BASES = ("models/bpr_hrnet-w18s", "datasets/starter_patches", "schedules/adamw_e
 
 # A leaf as a user would write it: how often, and a schedule of eight iterations.
 LEAF = """
-model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.scheme.inputs}}))
+model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=8, val_interval=4)
 custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.3, update_buffers=True)]
 default_hooks = dict(checkpoint=dict(interval=4))

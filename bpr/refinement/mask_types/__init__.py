@@ -1,7 +1,7 @@
-"""Whatever a user calls masks -> instances, and refined masks -> the same kind of thing.
+"""Convert the masks that a user passes to instances, and refined masks back to the same type.
 
-Other libraries' results are known by their fields, and none of these libraries is imported. A new kind of masks is one
-more :class:`Adapter` in ``ADAPTERS``; the first that accepts is taken.
+Results of other libraries are recognised by their fields, and none of these libraries is imported. A new kind of masks
+is one more :class:`Adapter` in ``ADAPTERS``. At most one adapter accepts a value, so their order does not matter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from bpr.refinement.mask_types.ultralytics import RESULTS
 
 __all__ = ["ADAPTERS", "Adapter", "adapter_for"]
 
-# A dict of a list is an RLE unless it holds one, so the lists of dicts come first.
 ADAPTERS = (
     STACKS, GENERATED, PIPELINE, SEGMENTATIONS, DETECTIONS, INSTANCES, RESULTS, MAPS, BINARY_MAPS, MASKS, PREDICTED, LABELS,
 )  # fmt: skip
@@ -48,7 +47,7 @@ def adapter_for(masks: Any) -> Adapter:
     ([[1.0, 1.0, 4.0, 3.0]], [3])
 
     Raises:
-        ValueError: no kind of masks that this package knows.
+        ValueError: masks of no known kind.
     """
     for adapter in ADAPTERS:
         if adapter.accepts(masks):

@@ -1,4 +1,4 @@
-"""What one kind of masks has to know about itself.
+"""How one kind of masks is read and written.
 
 Legend: N instances, H W frame.
 """
@@ -23,12 +23,12 @@ class Adapter:
 
     Attributes:
         accepts: whether the masks are of this kind.
-        frame_of: the (H, W) that the masks were made for, None where they do not say.
-        read: masks and the frame of the image -> instances.
-        write: the masks that came in and the refined ones -> what the user gets back.
-        like: the masks that came in and an (N, H, W) array -> the array as this user would hold it.
-        scores_of: the masks -> the detector's score of every instance, None where it said none.
-        exclusive: every pixel belongs to one instance at most, and shall afterwards.
+        frame_of: the (H, W) of the image that the masks were made for; None if the masks do not hold it.
+        read: makes instances of the masks, given the frame of the image.
+        write: makes the user's result of the masks that came in and the refined ones.
+        like: makes an (N, H, W) array an array or tensor like those in the masks.
+        scores_of: the detector's score of every instance; None if the masks hold none.
+        exclusive: every pixel belongs to at most one instance, before and after refining.
     """
 
     accepts: Callable[[Any], bool]
@@ -40,13 +40,14 @@ class Adapter:
     exclusive: bool = False
 
     def instances(self, given: Any, frame: Frame) -> list[Instance]:
-        """What :attr:`read` gives, with the scores that the masks come with.
+        """The instances of the masks, with their scores.
 
         Raises:
             ValueError: not as many scores as masks.
         """
-        found, said = self.read(given, frame), self.scores_of(given)
-        scores = [None] * len(found) if said is None else list(said)
-        if len(scores) != len(found):
-            raise ValueError(f"scores: expected one for each of {len(found)} masks, got {len(scores)}; leave them out or complete them")
-        return [replace(one, score=weight_of(score)) for one, score in zip(found, scores, strict=True)]
+        instances, known = self.read(given, frame), self.scores_of(given)
+        scores = [None] * len(instances) if known is None else list(known)
+        if len(scores) != len(instances):
+            expected = f"one for each of {len(instances)} masks"
+            raise ValueError(f"scores: expected {expected}, got {len(scores)}; leave them out or complete them")
+        return [replace(one, score=weight_of(score)) for one, score in zip(instances, scores, strict=True)]

@@ -17,40 +17,45 @@ from bpr.refinement.predictor import Instance
 
 
 def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
-    """Instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value for foreground) or probabilities (> 0.5 is).
+    """The instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value) or probabilities (foreground > 0.5).
 
     Raises:
-        ValueError: another shape than the image's, integers of several values, probabilities that are none.
+        ValueError: another shape than the image's, integers of several values, floats outside [0, 1].
     """
     stack = masks[None] if masks.ndim == 2 else masks
     if stack.ndim != 3 or stack.shape[1:] != tuple(frame):
-        raise ValueError(f"masks: expected (N, {frame[0]}, {frame[1]}) as the image, got {masks.shape}; resize one to the other")
+        expected = f"(N, {frame[0]}, {frame[1]}) as the image"
+        raise ValueError(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
     if stack.dtype.kind not in "buif":
         raise ValueError(f"masks: expected bool, integers or floats, got {masks.dtype}")
     if stack.dtype.kind != "f":
         return [Instance(_foreground(mask, index), index) for index, mask in enumerate(stack)]
     for index, soft in enumerate(stack):
-        # Written so that NaN, which compares false with everything, is caught as well.
+        # `not (a and b)` also catches NaN, which compares false with everything.
         if soft.size and not (soft.min() >= 0 and soft.max() <= 1):
             span = f"{soft.min()}..{soft.max()}"
-            raise ValueError(f"masks: mask {index}: expected probabilities in [0, 1], got {span}; apply a sigmoid or divide by 255")
+            remedy = "apply a sigmoid or divide by 255"
+            raise ValueError(f"masks: mask {index}: expected probabilities in [0, 1], got {span}; {remedy}")
     return [Instance(BoxMask.from_frame(soft > 0.5), index, soft) for index, soft in enumerate(stack)]
 
 
 def _foreground(mask: np.ndarray, index: int) -> BoxMask:
-    """Where bools are true, or integers are not 0; several values may be a label map or grey, and are refused."""
-    found = BoxMask.from_frame(mask)
-    left, top, right, bottom = found.box
-    values = mask[top:bottom, left:right][found.pixels]
+    """The foreground of bools or integers. Several values may be a label map or grey, and are refused."""
+    foreground = BoxMask.from_frame(mask)
+    left, top, right, bottom = foreground.box
+    values = mask[top:bottom, left:right][foreground.pixels]
     if values.size and not (values[0] > 0 and (values == values[0]).all()):
         span = f"{values.min()}..{values.max()}"
         remedy = "of a label map pass labels == value, one mask per object, of grey values mask > 127"
         raise ValueError(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
-    return found
+    return foreground
 
 
 def write_array(given: np.ndarray, refined: Sequence[BoxMask]) -> np.ndarray:
-    """Refined masks in shape and type of the given array; integers keep each mask's value, an empty one's is the largest of all, or 1."""
+    """Refined masks in the shape and type of the given array.
+
+    Integer masks keep their value. A mask that was empty gets the largest value of all masks, or 1.
+    """
     frames = np.array([mask.to_frame() for mask in refined], given.dtype).reshape(given.shape)
     if given.dtype.kind not in "ui":
         return frames
@@ -64,7 +69,7 @@ def last_two(masks: Any) -> Frame:
 
 
 def is_tensor(masks: Any) -> bool:
-    """A user who has a tensor has imported torch; nobody else pays for it."""
+    """Whether the masks are a torch tensor. Who has one has imported torch, so it need not be imported here."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(masks, torch.Tensor)
 
@@ -74,7 +79,7 @@ def is_stack(masks: Any) -> bool:
 
 
 def to_array(stack: Any) -> np.ndarray:
-    """An array as it is; of a tensor a copy on the CPU (numpy has no bfloat16)."""
+    """An array as it is, or a copy of a tensor on the CPU (NumPy has no bfloat16)."""
     if not is_tensor(stack):
         return np.asarray(stack)
     tensor = stack.detach().cpu()
@@ -82,12 +87,12 @@ def to_array(stack: Any) -> np.ndarray:
 
 
 def like_stack(given: Any, array: np.ndarray) -> Any:
-    """``array`` as a tensor on the device of ``given``, where that is one."""
+    """``array`` as a tensor on the device of ``given`` if that is a tensor."""
     return sys.modules["torch"].from_numpy(array).to(given.device) if is_tensor(given) else array
 
 
 def of_type(given: Any, array: np.ndarray) -> Any:
-    """``array`` as what ``given`` is: array or tensor, dtype and device."""
+    """``array`` with the type of ``given``: array or tensor, dtype and device."""
     return like_stack(given, array).to(given.dtype) if is_tensor(given) else array.astype(given.dtype, copy=False)
 
 
@@ -113,10 +118,10 @@ def holder(
     """The adapter of objects that hold an (N, H, W) array or tensor.
 
     Args:
-        masks_of: the object -> that array, None where it found nothing.
-        rebuild: the object, its array with the refined masks, and these -> a new object. An object that found nothing
-            comes back as it is.
-        scores_of: the object -> (N,) array or tensor of scores, None where it has none.
+        masks_of: that array of an object; None if it has no instances.
+        rebuild: makes a new object of the object, its array of refined masks, and these masks. An object without
+            instances comes back as it is.
+        scores_of: the (N,) array or tensor of an object's scores; None if it has none.
     """
 
     def frame_of(given: Any) -> Frame | None:
@@ -135,10 +140,13 @@ def holder(
 
 
 def follow(boxes: Any, refined: Sequence[BoxMask]) -> Any:
-    """A copy of N rows that begin with a half-open XYXY box, those of refined masks; an empty mask keeps its box.
+    """A copy of N rows that begin with a half-open XYXY box, with the boxes of the refined masks.
+
+    An empty mask keeps its box.
 
     >>> mask = np.zeros((4, 6), bool); mask[1:3, 2:5] = True
-    >>> follow(np.array([[0., 0, 9, 9, .5], [1, 1, 2, 2, .4]]), [BoxMask.from_frame(mask), BoxMask.from_frame(mask & False)])
+    >>> boxes = np.array([[0., 0, 9, 9, .5], [1, 1, 2, 2, .4]])
+    >>> follow(boxes, [BoxMask.from_frame(mask), BoxMask.from_frame(mask & False)])
     array([[2. , 1. , 5. , 3. , 0.5],
            [1. , 1. , 2. , 2. , 0.4]])
     """

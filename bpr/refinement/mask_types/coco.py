@@ -12,7 +12,10 @@ from bpr.refinement.predictor import Instance
 
 
 def _is_segmentations(masks: Any) -> bool:
-    return isinstance(masks, list) and all(isinstance(mask, (dict, list)) for mask in masks)
+    # Dicts with a segmentation or a mask are results of SAM or of a Hugging Face pipeline.
+    return isinstance(masks, list) and all(
+        isinstance(mask, list) or (isinstance(mask, dict) and not {"segmentation", "mask"} & mask.keys()) for mask in masks
+    )
 
 
 def _read(masks: list[Any], frame: Frame) -> list[Instance]:
@@ -24,7 +27,7 @@ def _write(given: list[Any], refined: Sequence[BoxMask]) -> list[dict[str, Any]]
 
 
 def like_segmentation(old: Any, mask: BoxMask) -> dict[str, Any]:
-    """An RLE whose counts are of the type that came (str, bytes or list); a polygon comes back as compressed RLE."""
+    """An RLE whose counts have the type of the old ones (str, bytes or list); a polygon comes back as compressed RLE."""
     rle, counts = encode_mask(mask), old["counts"] if isinstance(old, dict) else ""
     if isinstance(counts, bytes):
         return {**rle, "counts": rle["counts"].encode("ascii")}

@@ -1,4 +1,4 @@
-"""detectron2's ``Instances``, by its fields: ``pred_masks`` (N, H, W), ``pred_boxes``, ``image_size``."""
+"""``Instances`` of detectron2, recognised by its fields: ``pred_masks`` (N, H, W), ``pred_boxes``, ``image_size``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def _read(labels: Any, frame: Frame) -> list[Instance]:
 
 
 def _placed(detection: Any, frame: Frame, index: int) -> BoxMask:
-    """A detection's mask, brought to the size of its box in pixels, at its place; what lies beyond the frame is cut."""
+    """A detection's mask, resized to its box in pixels and cut at the frame."""
     if detection.mask is None:
         raise ValueError(f"detection {index}: expected a mask, got None; read its mask_path, or leave boxes out")
     box = _pixels(detection.bounding_box, frame)
@@ -32,7 +32,7 @@ def _placed(detection: Any, frame: Frame, index: int) -> BoxMask:
 
 
 def _pixels(share: Sequence[float], frame: Frame) -> Box:
-    """XYXY pixels of a relative XYWH box."""
+    """The XYXY pixels of an XYWH box that is given as shares of the image."""
     (left, top, width, height), (rows, columns) = share, frame
     return round(left * columns), round(top * rows), round((left + width) * columns), round((top + height) * rows)
 
@@ -54,10 +54,14 @@ def _set(detection: Any, mask: BoxMask) -> None:
 
 
 def _is_labels(masks: Any) -> bool:
-    found = getattr(masks, "detections", None)
-    return found is not None and all(hasattr(one, "bounding_box") and hasattr(one, "mask") for one in found)
+    detections = getattr(masks, "detections", None)
+    return detections is not None and all(hasattr(one, "bounding_box") and hasattr(one, "mask") for one in detections)
 
 
 LABELS = Adapter(
-    _is_labels, lambda labels: None, _read, _write, scores_of=lambda labels: [getattr(one, "confidence", None) for one in labels.detections]
+    _is_labels,
+    lambda labels: None,
+    _read,
+    _write,
+    scores_of=lambda labels: [getattr(one, "confidence", None) for one in labels.detections],
 )

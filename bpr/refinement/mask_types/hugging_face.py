@@ -1,7 +1,9 @@
-"""What ``transformers`` hands out for instances and panoptic segments.
+"""Instances and panoptic segments of ``transformers``.
 
-Its processors' dicts ``{"segmentation", "segments_info"}``, the segmentation being an (H, W) map of segment ids or, with
-``return_binary_maps``, (N, H, W); dicts with ``"masks"``; and the lists of its ``image-segmentation`` pipeline.
+- Dicts ``{"segmentation", "segments_info"}`` of its processors. The segmentation is an (H, W) map of segment ids or, with
+  ``return_binary_maps``, (N, H, W).
+- Dicts with ``"masks"``.
+- Lists of its ``image-segmentation`` pipeline.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ def _is_map(masks: Any) -> bool:
 
 
 def _ids(given: dict[str, Any]) -> list[int]:
-    """Every segment once; of fused ones the processors repeat the id."""
+    """The id of every segment once; processors repeat the id of fused segments."""
     return list(dict.fromkeys(segment["id"] for segment in given["segments_info"]))
 
 
@@ -41,7 +43,7 @@ def _read_map(given: dict[str, Any], frame: Frame) -> list[Instance]:
 
 
 def _write_map(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, Any]:
-    """A copy with a new map: what a segment gives up becomes background, what is no segment and stays free is kept."""
+    """A copy with a new map. Pixels that a segment loses become background; other pixels of no segment keep their value."""
     before, ids = to_array(given["segmentation"]), _ids(given)
     listed = np.isin(before, ids)
     segments = np.where(listed, _background(before[~listed], ids), before)
@@ -51,7 +53,7 @@ def _write_map(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, A
 
 
 def _background(unlisted: np.ndarray, ids: Sequence[int]) -> int:
-    """The id of no segment: -1 beside instances, which count from 0, and 0 beside panoptic segments, which count from 1."""
+    """The value of background: -1 for instances, which are counted from 0, and 0 for panoptic segments, counted from 1."""
     return int(unlisted.min()) if unlisted.size else -1 if 0 in ids else 0
 
 
@@ -64,7 +66,7 @@ def _stack(given: dict[str, Any]) -> Any:
 
 
 def _rebuild_masks(given: dict[str, Any], masks: Any, refined: Sequence[BoxMask]) -> dict[str, Any]:
-    """A copy with new ``masks`` and, where there are any, ``boxes``."""
+    """A copy with new ``masks``, and new ``boxes`` if it has boxes."""
     moved = {"boxes": follow(given["boxes"], refined)} if given.get("boxes") is not None else {}
     return {**given, "masks": masks, **moved}
 
@@ -78,7 +80,7 @@ def _read_pipeline(given: list[dict[str, Any]], frame: Frame) -> list[Instance]:
 
 
 def _write_pipeline(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
-    from PIL import Image  # whoever has the pipeline's pictures has it
+    from PIL import Image  # the pipeline returns images of PIL
 
     frames = [mask.to_frame().astype(np.uint8) * 255 for mask in refined]
     return [{**one, "mask": Image.fromarray(frame)} for one, frame in zip(given, frames, strict=True)]
@@ -93,7 +95,9 @@ MAPS = Adapter(
     _segment_scores,
     exclusive=True,
 )
-BINARY_MAPS = holder(_is_segmented, _stack, lambda given, masks, refined: {**given, "segmentation": masks})
+BINARY_MAPS = holder(
+    lambda masks: _is_segmented(masks) and not _is_map(masks), _stack, lambda given, masks, refined: {**given, "segmentation": masks}
+)
 MASKS = holder(
     lambda masks: isinstance(masks, dict) and is_stack(masks.get("masks")),
     lambda given: given["masks"],

@@ -1,6 +1,6 @@
-"""Segment Anything: the automatic generator's list of dicts, and what a predictor returns.
+"""Segment Anything: the list of dicts of the automatic generator, and the tuple of a predictor.
 
-A dict with ``segmentation`` may as well be a COCO result; its ``area`` and ``bbox`` (XYWH) follow the mask.
+A dict with ``segmentation`` may also be a COCO result. Its ``area`` and ``bbox`` (XYWH) are updated with the mask.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from bpr.refinement.predictor import Instance
 
 
 def _is_generated(masks: Any) -> bool:
-    return isinstance(masks, list) and bool(masks) and all(isinstance(one, dict) and "segmentation" in one for one in masks)
+    return (
+        isinstance(masks, list)
+        and bool(masks)
+        and all(isinstance(one, dict) and "segmentation" in one and "mask" not in one for one in masks)
+    )
 
 
 def _frame(given: list[dict[str, Any]]) -> Frame | None:
@@ -37,7 +41,8 @@ def _mask(segmentation: Any, frame: Frame) -> BoxMask:
 
 
 def _write(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
-    return [{**with_mask(one, mask), "segmentation": _like(one["segmentation"], mask)} for one, mask in zip(given, refined, strict=True)]
+    pairs = zip(given, refined, strict=True)
+    return [{**with_mask(one, mask), "segmentation": _like(one["segmentation"], mask)} for one, mask in pairs]
 
 
 def _like(segmentation: Any, mask: BoxMask) -> Any:
@@ -45,12 +50,12 @@ def _like(segmentation: Any, mask: BoxMask) -> Any:
 
 
 def _is_predicted(masks: Any) -> bool:
-    """(masks, scores, low-resolution logits), the masks of one prompt."""
+    """Whether it is (masks, scores, low-resolution logits) of one prompt."""
     return isinstance(masks, tuple) and len(masks) == 3 and all(map(is_stack, masks)) and masks[1].ndim == 1
 
 
 def _read_predicted(given: tuple[Any, Any, Any], frame: Frame) -> list[Instance]:
-    """The masks; with ``return_logits`` these are logits, and above 0 is foreground."""
+    """The instances; with ``return_logits`` the masks are logits, and foreground is above 0."""
     masks = to_array(given[0])
     return read_array(_sigmoid(masks) if masks.dtype.kind == "f" else masks, frame)
 
@@ -60,7 +65,11 @@ def _sigmoid(logits: np.ndarray) -> np.ndarray:
 
 
 GENERATED = Adapter(
-    _is_generated, _frame, _read, _write, scores_of=lambda given: [one.get("score", one.get("predicted_iou")) for one in given]
+    _is_generated,
+    _frame,
+    _read,
+    _write,
+    scores_of=lambda given: [one.get("score", one.get("predicted_iou")) for one in given],
 )
 PREDICTED = Adapter(
     _is_predicted,

@@ -1,4 +1,4 @@
-"""``supervision.Detections``, by its fields: the library is never imported here."""
+"""``supervision.Detections``, recognised by its fields."""
 
 from __future__ import annotations
 

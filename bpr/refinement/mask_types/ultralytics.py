@@ -1,7 +1,7 @@
-"""Ultralytics' ``Results``, by their fields: ``masks.data`` (N, h, w), ``boxes.data`` (N, 6 or 7), ``orig_shape`` (H, W).
+"""``Results`` of Ultralytics: ``masks.data`` (N, h, w), ``boxes.data`` (N, 6 or 7), ``orig_shape`` (H, W).
 
-Without ``retina_masks`` the masks have the size of the network's input: the image scaled to fit and centred on a grey
-rim. They are cut out of the rim and brought to the image's size, and stay there.
+Without ``retina_masks`` the masks have the size of the network's input, which is the image scaled to fit and centred in
+a grey border. The border is cut off, and the masks are resized to the image; refined masks have the image's size.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def unpadded(masks: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def _write(given: Any, refined: Sequence[BoxMask]) -> Any:
-    """A copy with new ``masks``, of the image's size, and ``boxes``; everything else kept."""
+    """A copy with new ``masks``, of the image's size, and new ``boxes``; everything else is kept."""
     if given.masks is None:
         return given
     frames = np.array([mask.to_frame() for mask in refined]).reshape(-1, *given.orig_shape)
@@ -65,7 +65,7 @@ def _is_results(masks: Any) -> bool:
 
 
 def _scores(results: Any) -> Any:
-    """The last column but one of the boxes is the confidence; a detection that is tracked has one more in front of it."""
+    """The confidence of every box: the last column but one, as tracking inserts a column before it."""
     return None if results.masks is None or results.boxes is None else to_array(results.boxes.data)[:, -2]
 
 

@@ -1,174 +1,152 @@
-"""What is finished of a run, image by image, so that a kill at any moment costs the images in flight and no more.
+"""Journals: what the workers of a run have finished, image by image.
 
-A worker appends to a journal of its own, a block for every image (lines as in :mod:`bpr.io.checked_lines`):
+Each worker appends to its own journal a block of checked lines (:mod:`bpr.io.checked_lines`) for every image:
 
-    17 {"segmentation": ..., "bbox": ...}     what changed in record 17; a line for every refined record
-    = {"indices": [17, 18], "patches": ...}   seals the block: an image counts once its seal is there and all before it whole
+    17 {"segmentation": ..., "bbox": ...}     the keys of record 17 that changed; one line for every refined record
+    = {"indices": [17, 18], "patches": ...}   closes the block
+
+An image is finished if all lines of its block are intact.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from operator import index
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from bpr.errors import BPRError
 from bpr.formats.coco import Record
-from bpr.io.checked_lines import checked_line, read_checked_lines, text_of
+from bpr.io.checked_lines import CheckedLines, read_checked_lines, text_of
 from bpr.refinement.clock import StageClock
+from bpr.refinement.grouping import RecordsByImage
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport
-from bpr.refinement.plan import Plan
 
-CHANGED = ("segmentation", "bbox", "area")
-"""Keys that refining may change (:func:`bpr.formats.coco.with_mask`)."""
-SEAL = b"="
-NOT_OURS = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
-"""What reading a line can raise that is damaged, or whole and of a stranger."""
+CHANGED_KEYS = ("segmentation", "bbox", "area")
+"""Keys of a record that refining may change (:func:`bpr.formats.coco.with_mask`)."""
+CLOSING = b"="
+BAD_LINE_ERRORS = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What parsing a line can raise if the line is damaged, or if another program wrote it."""
 
 
-class Journal:
-    """Written by one worker; what it holds already stays.
+class Journal(CheckedLines):
+    """The journal of one worker, open for appending."""
 
-    There is no fsync: what is written survives the death of the process, and what a power cut takes from the end is
-    seen by its checksums and done again. Waiting for the disk at every image would buy nothing.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, "ab+", buffering=0)  # noqa: SIM115  (open until the worker is done)
-        if size := self._file.seek(0, os.SEEK_END):
-            self._file.seek(size - 1)
-            if self._file.read(1) != b"\n":
-                self._write(b"\n")  # what was torn off shall not take the next line with it
-
-    def add(self, done: FinishedImage) -> None:
-        """An image is finished.
+    def add(self, image: FinishedImage) -> None:
+        """Append a finished image.
 
         Raises:
-            OSError: no room, or no disk any more; the image does not count.
+            OSError: the disk is full or fails; the image does not count as finished.
         """
-        kept = _kept(done)
-        pairs = zip(done.indices, done.records, strict=True)
-        lines = [b"%d %b" % (own, _json(_changed(record))) for own, record in pairs if own not in kept]
-        reasons = [[kept.reason, list(kept.indices), kept.detail] for kept in done.kept]
-        seal = {"indices": list(done.indices), "patches": done.patches, "left_out": done.left_out, "kept": reasons}
-        self._write(b"".join(map(checked_line, [*lines, b"%b %b" % (SEAL, _json(seal))])))
-
-    def _write(self, block: bytes) -> None:
-        while block:
-            block = block[self._file.write(block) :]
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def close(self) -> None:
-        self._file.close()
+        kept = _kept_indices(image)
+        pairs = [(i, record) for i, record in zip(image.indices, image.records, strict=True) if i not in kept]
+        changes = [{key: record[key] for key in CHANGED_KEYS if key in record} for _, record in pairs]
+        lines = [b"%d %b" % (i, _json(change)) for (i, _), change in zip(pairs, changes, strict=True)]
+        closing = {
+            "indices": list(image.indices),
+            "patches": image.patches,
+            "left_out": image.left_out,
+            "kept": [[kept.reason, list(kept.indices), kept.detail] for kept in image.kept],
+        }
+        self.append([*lines, b"%b %b" % (CLOSING, _json(closing))])
 
 
-class Finished:
-    """What the journals of a run hold: where each record's change lies, and the report of all sealed images.
+class JournalIndex:
+    """What the journals of a run hold: where each record's change lies, and the report of all finished images.
 
-    An image that several journals hold, after a restart say, counts once; what they say of it is the same.
+    An image that is in several journals, as after a restart, counts once; all of them hold the same result.
 
     Attributes:
-        held: (records,) bool: those whose image is finished.
-        damaged: lines whose checksum fails.
+        finished: (records,) bool: the records whose image is finished.
+        damaged: how many lines are damaged.
     """
 
     def __init__(self, paths: Iterable[Path], records: int) -> None:
-        self.held = np.zeros(records, bool)
+        self.finished = np.zeros(records, bool)
         self.damaged = 0
         self._paths = list(paths)
-        self._journal, self._place = np.full(records, -1, np.int32), np.zeros(records, np.int64)
+        self._journal, self._offset = np.full(records, -1, np.int32), np.zeros(records, np.int64)
         self._report = RunReport(records)
-        self._with_kept: list[FinishedImage] = []
+        self._images_with_kept: list[FinishedImage] = []
         for number, path in enumerate(self._paths):
             self._read(number, path)
 
-    def report(self, plan: Plan, clock: StageClock) -> RunReport:
-        """The report of these images, problems in input order."""
-        self._report.skipped, self._report.clock = plan.records - len(plan.indices), clock
-        for done in sorted(self._with_kept, key=lambda done: done.indices[0]):
-            self._report.add(done)
-        self._with_kept = []
+    def report(self, by_image: RecordsByImage, clock: StageClock) -> RunReport:
+        """The report of the finished images; its problems are in input order."""
+        self._report.skipped, self._report.clock = by_image.records - len(by_image.indices), clock
+        for image in sorted(self._images_with_kept, key=lambda image: image.indices[0]):
+            self._report.add(image)
+        self._images_with_kept = []
         return self._report
 
     def merged(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The records in their order, refined where they were."""
+        """All records in their order, with the changes that the journals hold."""
         files = [open(path, "rb") for path in self._paths]  # noqa: SIM115  (closed below)
         try:
-            for place, record in enumerate(records):
-                number = int(self._journal[place])
-                yield record if number < 0 else {**record, **_change(files[number], int(self._place[place]))}
+            for i, record in enumerate(records):
+                number = int(self._journal[i])
+                yield record if number < 0 else {**record, **_change_at(files[number], int(self._offset[i]))}
         finally:
             for file in files:
                 file.close()
 
     def _read(self, number: int, path: Path) -> None:
-        waiting: dict[int, int] = {}
-        for place, text in read_checked_lines(path):
+        block: dict[int, int] = {}  # the records of an image that is not closed yet, and the offsets of their lines
+        for offset, text in read_checked_lines(path):
             try:
                 head, rest = (text or b"").split(b" ", 1)
-                if head == SEAL:
-                    self._seal(number, _finished_image(rest), waiting)
-                    waiting = {}
+                if head == CLOSING:
+                    self._close_image(number, _parse_closing(rest), block)
+                    block = {}
                 else:
-                    waiting[int(head)] = place
-            except NOT_OURS:
+                    block[int(head)] = offset
+            except BAD_LINE_ERRORS:
                 self.damaged += 1
 
-    def _seal(self, number: int, done: FinishedImage, waiting: dict[int, int]) -> None:
-        """An image ends here; it counts if all of it is there and no journal has brought it before."""
-        refined = sorted(set(done.indices) - _kept(done))
-        if self.held[done.indices].any() or not waiting.keys() >= set(refined):
+    def _close_image(self, number: int, image: FinishedImage, block: dict[int, int]) -> None:
+        """Count an image, if its block is complete and no journal before has held it."""
+        refined = sorted(set(image.indices) - _kept_indices(image))
+        if self.finished[image.indices].any() or not block.keys() >= set(refined):
             return
-        self.held[done.indices] = True
-        self._journal[refined], self._place[refined] = number, [waiting[own] for own in refined]
-        if done.kept:
-            self._with_kept.append(done)
+        self.finished[image.indices] = True
+        self._journal[refined], self._offset[refined] = number, [block[i] for i in refined]
+        if image.kept:
+            self._images_with_kept.append(image)
         else:
-            self._report.add(done)
+            self._report.add(image)
 
 
-def _finished_image(text: bytes) -> FinishedImage:
-    """What a seal says; the records are in the lines before it.
+def _parse_closing(text: bytes) -> FinishedImage:
+    """The image that a closing line describes, without its records.
 
     Raises:
-        one of NOT_OURS.
+        one of BAD_LINE_ERRORS.
     """
-    seal = json.loads(text)
-    kept = [Kept(str(reason), list(map(index, indices)), str(detail)) for reason, indices, detail in seal["kept"]]
-    indices = list(map(index, seal["indices"]))
+    closing = json.loads(text)
+    kept = [Kept(str(reason), list(map(index, indices)), str(detail)) for reason, indices, detail in closing["kept"]]
+    indices = list(map(index, closing["indices"]))
     if min(indices) < 0:
         raise ValueError("a negative index")
-    return FinishedImage(indices, (), index(seal["patches"]), index(seal["left_out"]), kept)
+    return FinishedImage(indices, (), index(closing["patches"]), index(closing["left_out"]), kept)
 
 
-def _kept(done: FinishedImage) -> set[int]:
-    return {own for kept in done.kept for own in kept.indices}
-
-
-def _changed(record: Record) -> Record:
-    return {key: record[key] for key in CHANGED if key in record}
+def _kept_indices(image: FinishedImage) -> set[int]:
+    return {i for kept in image.kept for i in kept.indices}
 
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _change(file: Any, place: int) -> Record:
-    file.seek(place)
+def _change_at(file: IO[bytes], offset: int) -> Record:
+    """The changed keys of the record whose line begins at byte ``offset``."""
+    file.seek(offset)
     try:
         change: Record = json.loads((text_of(file.readline()) or b"").split(b" ", 1)[1])
-        return {key: value for key, value in change.items() if key in CHANGED}
-    except NOT_OURS:
-        raise BPRError(f"{file.name}: expected what changed in a record at byte {place}, got a damaged line; check the disk") from None
-
-
-def journals_in(folder: Path) -> Sequence[Path]:
-    """All that workers left in a run's folder."""
-    return sorted(folder.glob("*.journal"))
+        return {key: value for key, value in change.items() if key in CHANGED_KEYS}
+    except BAD_LINE_ERRORS:
+        expected = f"expected what changed in a record at byte {offset}, got a damaged line"
+        raise BPRError(f"{file.name}: {expected}; check the disk") from None

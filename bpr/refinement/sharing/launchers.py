@@ -1,4 +1,4 @@
-"""What a launcher tells the processes that it started: which of how many each is. No torch needed to read it."""
+"""The environment variables by which a launcher tells a process its rank. Reading them needs no torch."""
 
 from __future__ import annotations
 
@@ -7,44 +7,49 @@ from typing import NamedTuple
 
 from bpr.errors import BPRError
 
-TORCH_NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-NAMES = {
-    "pytorch": TORCH_NAMES,
+TORCH_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+VARIABLES = {
+    "pytorch": TORCH_VARIABLES,
     "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
     "mpi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
 }
-"""Where each launcher writes the number of a process, how many there are, and its number on its machine."""
+"""By launcher: the variables of a process's rank, the number of ranks, and the rank on its own machine."""
 STARTERS = {"pytorch": "torchrun", "slurm": "srun", "mpi": "mpirun"}
 
 
-class Place(NamedTuple):
-    """Of a process among those that were started together, from 0 on; ``local`` on its own machine."""
+class LaunchedRank(NamedTuple):
+    """The rank of a process among ``world_size`` processes, and among those on its own machine; both count from 0."""
 
     rank: int
-    count: int
-    local: int
+    world_size: int
+    local_rank: int
 
 
-def place(launcher: str) -> Place:
-    """Where ``launcher`` put this process.
+def launched_rank(launcher: str) -> LaunchedRank:
+    """The rank that ``launcher`` gave this process.
 
     Raises:
         BPRError: the launcher did not start this process.
     """
-    missing = [name for name in NAMES[launcher] if name not in os.environ]
+    missing = [name for name in VARIABLES[launcher] if name not in os.environ]
     if missing:
-        raise BPRError(f"--launcher {launcher}: expected {', '.join(missing)} in the environment; start with {STARTERS[launcher]}")
-    return Place(*(int(os.environ[name]) for name in NAMES[launcher]))
+        raise BPRError(
+            f"--launcher {launcher}: expected {', '.join(missing)} in the environment; start with {STARTERS[launcher]}"
+        )
+    return LaunchedRank(*(int(os.environ[name]) for name in VARIABLES[launcher]))
 
 
-def name_first_host(launcher: str) -> None:
-    """Say to torch, in its own names, what the launcher said in others.
+def set_torch_variables(launcher: str) -> None:
+    """Set the variables that torch.distributed reads from those of ``launcher``.
 
     Raises:
-        BPRError: nobody says where the first process is.
+        BPRError: MASTER_ADDR, the host of the first process, is not set.
     """
     if "MASTER_ADDR" not in os.environ:
-        remedy = "export MASTER_ADDR=$(scontrol show hostnames $SLURM_JOB_NODELIST | head -n 1)" if launcher == "slurm" else "export it"
-        raise BPRError(f"--launcher {launcher}: expected MASTER_ADDR, the host of the first process, in the environment; {remedy}")
-    os.environ.update({ours: os.environ[theirs] for ours, theirs in zip(TORCH_NAMES, NAMES[launcher], strict=True)})
+        slurm_remedy = "export MASTER_ADDR=$(scontrol show hostnames $SLURM_JOB_NODELIST | head -n 1)"
+        remedy = slurm_remedy if launcher == "slurm" else "export it"
+        expected = "expected MASTER_ADDR, the host of the first process, in the environment"
+        raise BPRError(f"--launcher {launcher}: {expected}; {remedy}")
+    values = [os.environ[name] for name in VARIABLES[launcher]]
+    os.environ.update(zip(TORCH_VARIABLES, values, strict=True))
     os.environ.setdefault("MASTER_PORT", "29500")

@@ -1,140 +1,163 @@
-"""Processes that a launcher started share a run through the key-value store of torch.distributed; no tensors are sent."""
+"""Ranks: workers that a launcher started together. They talk through the key-value store of torch.distributed."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import torch
 
 from bpr.errors import BPRError
-from bpr.refinement.sharing.launchers import Place, name_first_host, place
-from bpr.refinement.sharing.worklist import chunks, taken
+from bpr.refinement.sharing.launchers import LaunchedRank, launched_rank, set_torch_variables
+from bpr.refinement.sharing.workers import Role, chunks
 
 LONGEST_START = timedelta(minutes=30)
-"""Until all have started, and the first has read the journals of a run that goes on."""
-PATIENCE = 0.1
-"""Seconds between two looks at the store."""
-TOKEN = 16
-"""Characters of a word that nobody has said before."""
+"""How long ranks wait for each other at the start; the leader may have to read the journals of a large run first."""
+POLL_SECONDS = 0.1
+WORD = 16
+"""Characters of a random word."""
 
 
 class Rank:
-    """A :class:`~bpr.refinement.sharing.worklist.Worker` that takes chunks of images from a counter which all ranks count up.
+    """A :class:`~bpr.refinement.sharing.workers.Worker` that claims chunks of images from a counter of all ranks.
 
-    After a restart the store may still hold what was said before, and no number of a restart is the same on all hosts. So
-    the ranks meet: each says a new word, the first repeats all words together with a name for this meeting, and who hears its
-    own word there counts under that name.
+    torchrun keeps its store when it restarts the ranks, so the store may still hold keys of an earlier start, and no
+    variable of the environment numbers the starts in the same way on all hosts. Therefore the ranks first meet:
+
+    1. Every follower draws a random word and stores it under its own number.
+    2. The leader draws a random name for the meeting. It stores an announcement: this name, the words of all followers
+       that it found, and its message. Whenever a word changes it stores the announcement again.
+    3. A follower reads the announcement until it finds its own word there. Then the announcement is of this start:
+       the follower takes over the name and the message, and adds one to the meeting's counter ``here``.
+    4. The leader goes on once ``here`` has counted all followers.
+
+    The later counters (``taken``, ``done``, ``finished``) carry the name of the meeting, too.
     """
 
-    rank = True
-
     def __init__(self, launcher: str) -> None:
-        own = place(launcher)
-        name_first_host(launcher)
-        _take_own_part(own)
-        self.number, self.count = own.rank + 1, own.count
-        self.leads = own.rank == 0
-        self._store, self._meeting = _store(self.leads), ""
+        launched = launched_rank(launcher)
+        set_torch_variables(launcher)
+        _take_share_of_machine(launched)
+        self.number, self.count = launched.rank + 1, launched.world_size
+        self._store, self._meeting = _connect(is_leader=launched.rank == 0), ""
 
-    def agree(self, say: Callable[[], bytes]) -> bytes:
+    @property
+    def role(self) -> Role:
+        return "leader" if self.number == 1 else "follower"
+
+    @property
+    def journal_name(self) -> str:
+        return f"rank-{self.number}-of-{self.count}"
+
+    def broadcast(self, message: Callable[[], bytes]) -> bytes:
         try:
-            return self._lead(say()) if self.leads else self._follow()
+            return self._announce(message()) if self.role == "leader" else self._await_announcement()
         except RuntimeError as error:
-            raise self._lost() from error
+            raise self._lost_store() from error
 
-    def take(self, costs: np.ndarray) -> Iterable[int]:
-        return taken(chunks(costs, self.count), lambda: self._counted("taken", 1) - 1)
+    def claim(self, costs: np.ndarray) -> Iterator[int]:
+        parts = chunks(costs, self.count)
+        while (number := self._count("taken", 1) - 1) < len(parts):
+            yield from parts[number]
 
-    def count_done(self, records: int) -> int:
-        return self._counted("done", records)
+    def add_done(self, records: int) -> int:
+        return self._count("done", records)
 
     def finish(self, stopped: Callable[[], bool]) -> None:
-        """In small waits, so that a signal is noticed."""
-        finished = self._counted("finished", 1)
-        while self.leads and finished < self.count and not stopped():
-            time.sleep(PATIENCE)
-            finished = self._counted("finished", 0)
+        finished = self._count("finished", 1)
+        while self.role == "leader" and finished < self.count and not stopped():
+            time.sleep(POLL_SECONDS)
+            finished = self._count("finished", 0)
 
-    def _lead(self, said: bytes) -> bytes:
-        self._meeting, repeated = secrets.token_hex(TOKEN // 2), None
-        for _ in _looks():
-            if self._counted("here", 0) == self.count - 1:
-                return said
-            words = b"".join(self._heard(f"word {number}") or b"-" * TOKEN for number in range(2, self.count + 1))
-            if words != repeated:
-                self._store.set("said", self._meeting.encode() + words + said)
-                repeated = words
+    def _announce(self, message: bytes) -> bytes:
+        self._meeting, announced = secrets.token_hex(WORD // 2), None
+        for _ in _polls():
+            if self._count("here", 0) == self.count - 1:
+                return message
+            words = b"".join(self._get(f"word {number}") or b"-" * WORD for number in range(2, self.count + 1))
+            if words != announced:
+                self._store.set("announcement", self._meeting.encode() + words + message)
+                announced = words
+        started = self._count("here", 0) + 1
         raise BPRError(
-            f"expected {self.count} ranks to start, got {self._counted('here', 0) + 1} within {LONGEST_START}; look at their logs"
+            f"expected {self.count} ranks to start, got {started} within {LONGEST_START}; look at their logs"
         )
 
-    def _follow(self) -> bytes:
-        own = secrets.token_hex(TOKEN // 2).encode()
-        self._store.set(f"word {self.number}", own)
-        for _ in _looks():
-            heard = self._heard("said")
-            if own in heard[TOKEN : self.count * TOKEN]:
-                self._meeting = heard[:TOKEN].decode()
-                self._counted("here", 1)
-                return heard[self.count * TOKEN :]
-        raise BPRError(f"rank {self.number - 1}: expected the first rank to start within {LONGEST_START}, got no word; look at its log")
+    def _await_announcement(self) -> bytes:
+        word = secrets.token_hex(WORD // 2).encode()
+        self._store.set(f"word {self.number}", word)
+        for _ in _polls():
+            announcement = self._get("announcement")
+            words_end = self.count * WORD
+            if word in announcement[WORD:words_end]:
+                self._meeting = announcement[:WORD].decode()
+                self._count("here", 1)
+                return announcement[words_end:]
+        expected = f"expected the first rank to start within {LONGEST_START}"
+        raise BPRError(f"rank {self.number - 1}: {expected}, got no word; look at its log")
 
-    def _heard(self, name: str) -> bytes:
-        return bytes(self._store.get(name)) if self._store.check([name]) else b""
+    def _get(self, key: str) -> bytes:
+        return bytes(self._store.get(key)) if self._store.check([key]) else b""
 
-    def _counted(self, name: str, by: int) -> int:
-        """A number that all ranks of this meeting count up.
+    def _count(self, counter: str, by: int) -> int:
+        """Add ``by`` to a counter of this meeting; returns its new value.
 
         Raises:
-            BPRError: who keeps it is gone.
+            BPRError: the process that keeps the store is gone.
         """
         try:
-            return int(self._store.add(f"{self._meeting} {name}", by))
+            return int(self._store.add(f"{self._meeting} {counter}", by))
         except RuntimeError as error:
-            raise self._lost() from error
+            raise self._lost_store() from error
 
-    def _lost(self) -> BPRError:
+    def _lost_store(self) -> BPRError:
         lost = f"rank {self.number - 1}: expected to reach the first process as before, got no answer"
         return BPRError(f"{lost}; what is finished is kept, go on with the same command")
 
 
-def _looks() -> Iterable[None]:
-    """Now and again, for as long as a start may take."""
-    last = time.monotonic() + LONGEST_START.total_seconds()
-    while time.monotonic() < last:
+def _polls() -> Iterable[None]:
+    """Yields every ``POLL_SECONDS`` until ``LONGEST_START`` is over."""
+    end = time.monotonic() + LONGEST_START.total_seconds()
+    while time.monotonic() < end:
         yield
-        time.sleep(PATIENCE)
+        time.sleep(POLL_SECONDS)
 
 
-def _store(leads: bool) -> torch.distributed.Store:
-    """The store that torchrun keeps at the first host, or else one that the first rank keeps there."""
+def _connect(is_leader: bool) -> Any:
+    """The store that torchrun keeps on the first host; under another launcher the leader keeps it there.
+
+    Its type is Any because the stubs of torch know only text as a value, while the store also takes bytes.
+    """
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    keeps = leads and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    keeps_store = is_leader and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
-        store = torch.distributed.TCPStore(host, port, is_master=keeps, timeout=LONGEST_START, wait_for_workers=False)
+        store = torch.distributed.TCPStore(
+            host, port, is_master=keeps_store, timeout=LONGEST_START, wait_for_workers=False
+        )
     except (RuntimeError, ValueError) as error:
-        raise BPRError(f"{host}:{port}: expected the first process to answer there, got {str(error).splitlines()[0]}") from error
+        answer = str(error).splitlines()[0]
+        raise BPRError(f"{host}:{port}: expected the first process to answer there, got {answer}") from error
     return torch.distributed.PrefixStore("bpr", store)
 
 
-def _take_own_part(own: Place) -> None:
-    """Share out what the machine has among its ranks: a GPU each where there are any, else its cores.
+def _take_share_of_machine(launched: LaunchedRank) -> None:
+    """Divide a machine among its ranks: a GPU for each where there are GPUs, and a part of the cores.
 
-    Before anything runs there, so that no library takes all of it.
+    This must come before any library starts threads or takes a GPU.
     """
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count()))))
     if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpus.split(",")[own.local % len(gpus.split(","))]
-    take_cores(own.local, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus.split(",")[launched.local_rank % len(gpus.split(","))]
+    take_cores(launched.local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def take_cores(number: int, count: int) -> None:
-    """Keep to the ``number``-th of ``count`` equal parts of the cores, where there are enough and the system can."""
+    """Bind this process to one of ``count`` equal parts of the cores, if the system can and there are enough."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if 1 < count <= len(cores):
         os.sched_setaffinity(0, cores[number * len(cores) // count : (number + 1) * len(cores) // count])

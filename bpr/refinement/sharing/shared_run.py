@@ -1,99 +1,103 @@
-"""A run that keeps what it has finished, alone or as one of several workers: the one path of ``bpr refine``."""
+"""One worker's part in a run: which images it does, and how it waits for and completes the work of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.formats.coco import Record
-from bpr.io.images import ImageFinder
 from bpr.refinement.clock import StageClock
-from bpr.refinement.plan import Plan
-from bpr.refinement.refiner import Refiner
-from bpr.refinement.runner import refine_images
-from bpr.refinement.sharing.journal import Finished
+from bpr.refinement.grouping import RecordsByImage
+from bpr.refinement.outcome import FinishedImage
+from bpr.refinement.sharing.journal import JournalIndex
 from bpr.refinement.sharing.run_folder import TOKEN, RunFolder
-from bpr.refinement.sharing.worklist import Worker, shards
+from bpr.refinement.sharing.workers import Worker, shards
 
 
-@dataclass
+@dataclass(frozen=True)
 class SharedRun:
-    """What is refined, with what, where its state lies and who does it.
+    """A run as one of its workers sees it.
+
+    Legend: I images.
 
     Attributes:
-        stopped: whether somebody asked to end (:class:`~bpr.refinement.sharing.stopping.Stop`).
-        on_progress: called after each image with the number of records that are done.
+        by_image: the records that are to be refined.
+        refine: :func:`bpr.refinement.runner.refine_images` of certain records by a certain refiner.
     """
 
     folder: RunFolder
     worker: Worker
-    records: Sequence[Record]
-    plan: Plan
-    images: ImageFinder
-    refiner: Refiner
-    threads: int
-    exclusive: bool
-    stopped: Callable[[], bool] = lambda: False
-    on_progress: Callable[[int], None] = lambda done: None
+    by_image: RecordsByImage
+    refine: Callable[..., Iterator[FinishedImage]]
     clock: StageClock = field(default_factory=StageClock)
 
-    @property
-    def follows(self) -> bool:
-        """Whether another process says what is to be done and writes the result."""
-        return self.worker.rank and not self.worker.leads
+    def images_done_before(self) -> np.ndarray:
+        """(I,) bool: the images that were finished before the run was resumed. A follower learns them from its leader.
 
-    def work(self, done: np.ndarray) -> Finished:
-        """Do this worker's part of what is not ``done`` (I,), and as the leader wait for the others and do what they left.
+        Raises:
+            BPRError: this worker sees another run folder than its leader.
+        """
+
+        def message() -> bytes:
+            finished = self.by_image.images_where(self.folder.read_journals(self.by_image.records).finished)
+            return self.folder.token() + np.packbits(finished).tobytes()
+
+        received = self.worker.broadcast(message)
+        if received[:TOKEN] != self.folder.token():
+            expected = "expected the folder of the first rank, got another"
+            raise BPRError(f"{self.folder.path}: {expected}; --out must be on a shared disk")
+        bits = np.frombuffer(received[TOKEN:], np.uint8)
+        return np.unpackbits(bits, count=len(self.by_image)).view(bool)
+
+    def work(
+        self,
+        done: np.ndarray,
+        on_progress: Callable[[int], None] = lambda done: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> JournalIndex:
+        """Refine this worker's images; as the leader, also wait for the others and refine what they left.
+
+        Args:
+            done: (I,) bool: images to leave out.
+            on_progress: called with the number of records that are finished.
+            stopped: once it returns True, the images in the last stage are finished and no others.
 
         Returns:
-            What all have finished, or, of a worker that does not lead, what it has.
+            What all workers have finished; of a worker that is no leader, what it has.
         """
-        self.on_progress(self.worker.count_done(0 if self.follows else self.plan.records_of(done)))
-        self._refine(image for image in self.worker.take(self.plan.costs) if not done[image])
-        self.worker.finish(self.stopped)
-        if not self.worker.leads:
-            return self.folder.finished(self.plan.records, self.worker)
-        finished = self._all_finished()
-        left = np.flatnonzero(~images_done(self.plan, finished)).tolist()
-        if not left or self.stopped():
-            return finished
-        self._refine(left)
-        return self._all_finished()
+        is_follower = self.worker.role == "follower"
+        on_progress(self.worker.add_done(0 if is_follower else self.by_image.records_of(done)))
+        self._refine(
+            (image for image in self.worker.claim(self.by_image.costs) if not done[image]), on_progress, stopped
+        )
+        self.worker.finish(stopped)
+        if self.worker.role != "leader":
+            return self.folder.read_journals(self.by_image.records, self.worker)
+        journals = self.folder.read_journals(self.by_image.records)
+        left = np.flatnonzero(~self.by_image.images_where(journals.finished)).tolist()
+        if not left or stopped():
+            return journals
+        self._refine(left, on_progress, stopped)
+        return self.folder.read_journals(self.by_image.records)
 
-    def done_before(self) -> np.ndarray:
-        """(I,) bool: what the leader, or a worker that asks nobody, found in the journals at the beginning."""
-        token = self.folder.token
-        said = self.worker.agree(lambda: token() + np.packbits(images_done(self.plan, self._all_finished())).tobytes())
-        if said[:TOKEN] != token():
-            raise BPRError(f"{self.folder.path}: expected the folder of the first rank, got another; --out must be on a shared disk")
-        return np.unpackbits(np.frombuffer(said[TOKEN:], np.uint8), count=len(self.plan)).view(bool)
-
-    def _all_finished(self) -> Finished:
-        return self.folder.finished(self.plan.records)
-
-    def _refine(self, images: Iterable[int]) -> None:
-        groups = (self.plan[image] for image in images)
-        args = self.records, groups, self.images, self.refiner, self.threads, self.exclusive, self.clock, self.stopped
+    def _refine(self, images: Iterable[int], on_progress: Callable[[int], None], stopped: Callable[[], bool]) -> None:
+        groups = (self.by_image[image] for image in images)
         with self.folder.journal(self.worker) as journal:
-            for done in refine_images(*args):
+            for image in self.refine(groups, clock=self.clock, stopped=stopped):
                 with self.clock.stage("journal"):
-                    journal.add(done)
-                self.on_progress(self.worker.count_done(len(done.indices)))
+                    journal.add(image)
+                on_progress(self.worker.add_done(len(image.indices)))
 
 
-def images_done(plan: Plan, finished: Finished) -> np.ndarray:
-    """(I,) bool: the images that journals hold."""
-    return plan.images_where(finished.held)
-
-
-def check_complete(folder: RunFolder, plan: Plan, finished: Finished) -> None:
-    """Raise a BPRError that says how much is missing, and of which shards."""
-    missing = ~images_done(plan, finished)
+def check_complete(folder: RunFolder, by_image: RecordsByImage, journals: JournalIndex) -> None:
+    """Raise a BPRError that names how many records, and which shards, are not finished."""
+    missing = ~by_image.images_where(journals.finished)
     if not missing.any():
         return
-    names = [f"{number}/{count}" for count in sorted(folder.shard_counts()) for number in np.unique(shards(plan.costs, count)[missing])]
-    which = f"run the shards {', '.join(names)} with --resume" if names else "go on with the run by --resume"
-    raise BPRError(f"{folder.out}: {plan.records_of(missing)} of {plan.records} records are not finished; {which}, then merge again")
+    counts = sorted(folder.shard_counts())
+    names = [f"{number}/{count}" for count in counts for number in np.unique(shards(by_image.costs, count)[missing])]
+    remedy = f"run the shards {', '.join(names)} with --resume" if names else "go on with the run by --resume"
+    unfinished = f"{by_image.records_of(missing)} of {by_image.records} records are not finished"
+    raise BPRError(f"{folder.out}: {unfinished}; {remedy}, then merge again")

@@ -1,4 +1,4 @@
-"""Being asked to end: by Ctrl-C, by a scheduler that wants its machine back."""
+"""Stop a run in order on Ctrl-C, and on the SIGTERM of a scheduler that needs its machine back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """While the block runs, a first signal is only noted, for the work to come to a good end; a second one ends at once.
+    """Notes the first SIGINT or SIGTERM that comes within the block, so that the run can stop in order.
 
-    >>> with Stop() as stop:
+    Calling the object tells whether a signal has come. A second signal ends the process.
+
+    >>> with Stop() as stopped:
     ...     signal.raise_signal(signal.SIGTERM)
-    >>> stop(), stop.signal
+    >>> stopped(), stopped.signal
     (True, 'SIGTERM')
     """
 
@@ -21,18 +23,19 @@ class Stop:
         self.signal: str | None = None
 
     def __call__(self) -> bool:
-        """Whether we were asked to."""
         return self.signal is not None
 
     def __enter__(self) -> Stop:
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        self._handlers_before = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for number, handler in self._before.items():
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number).name
-        for asked in SIGNALS:
-            signal.signal(asked, signal.SIG_DFL)
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)

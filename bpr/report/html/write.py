@@ -50,7 +50,7 @@ def write_report(
     from bpr.report.html.page import ASSETS, SCRIPTS, STYLES, render
 
     shown = most_changed(collection.instances, most)
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, "bpr report") as folder:
         data, problems = _write_pictures(shown, images, folder, workers, advance)
         _write(folder / "data" / "instances.js", script({"judged": collection.comparison is not None, "instances": data}).encode())
         for name in (*SCRIPTS, *STYLES):

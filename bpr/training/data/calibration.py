@@ -8,8 +8,8 @@ import numpy as np
 
 from bpr.errors import BadImage, BadMask, BPRError
 from bpr.formats.coco import Record
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.predictor import IdentityPredictor, Instance
 from bpr.refinement.refiner import Refiner
@@ -18,30 +18,37 @@ FROM_EACH = 4
 """Patches of one object look alike, so many objects give a few each."""
 
 
-def draw_patches(records: Sequence[Record], images: ImageFinder, scheme: PatchScheme, count: int, seed: int = 0) -> np.ndarray:
-    """(K, S, S, C) uint8: at most ``count`` patches of ``scheme`` from detections drawn at random, a few from each.
+def draw_patches(
+    records: Sequence[Record],
+    images: ImageFinder,
+    spec: PatchSpec,
+    options: RefineOptions,
+    count: int,
+    seed: int = 0,
+) -> np.ndarray:
+    """(K, S, S, C) uint8: at most ``count`` patches from detections drawn at random, a few from each.
 
     Detections that cannot be refined are passed over, as in refining.
 
     Raises:
         BPRError: no detection gives a patch.
     """
-    rng = np.random.default_rng(seed)
+    rng, refiner = np.random.default_rng(seed), Refiner(IdentityPredictor(spec), options)
     drawn: list[np.ndarray] = []
     for index in rng.permutation(len(records)).tolist():
         if len(drawn) >= count:
             break
-        drawn.extend(rng.permutation(_cut(records[index], images, scheme))[:FROM_EACH])
+        drawn.extend(rng.permutation(_cut(records[index], images, refiner))[:FROM_EACH])
     if not drawn:
         raise BPRError(f"calibration: expected detections that give patches, got none from {len(records)} records; check --img-dir")
     return rng.permutation(np.stack(drawn[:count]))
 
 
-def _cut(record: Record, images: ImageFinder, scheme: PatchScheme) -> np.ndarray:
+def _cut(record: Record, images: ImageFinder, refiner: Refiner) -> np.ndarray:
     """(K, S, S, C) uint8: all patches of one detection, none where its image or mask cannot be read."""
     try:
         image = read_image(images.path(record["image_id"]))
         instances = [Instance(decode_mask(record["segmentation"], image.shape[:2]))]
     except (BadImage, BadMask):
-        return Refiner(IdentityPredictor(scheme)).cut(np.empty((0, 0, 3), np.uint8), []).batch.patches
-    return Refiner(IdentityPredictor(scheme)).cut(image, instances).batch.patches
+        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], None).batch.patches
+    return refiner.cut(image, instances, None).batch.patches

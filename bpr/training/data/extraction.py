@@ -13,14 +13,14 @@ from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record
 from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.proposals import patch_boxes
+from bpr.geometry.placement import patch_boxes
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder, read_image
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.pipeline import ordered_map
-from bpr.refinement.plan import plan_images
-from bpr.refinement.sharing.worklist import shards
+from bpr.refinement.sharing.workers import shards
 from bpr.training.data.journal import Progress
 from bpr.training.data.patch_store import PatchStoreWriter, finished_build
 
@@ -42,7 +42,8 @@ def extract_patches(
     records: Sequence[Record],
     truth: GroundTruth,
     images: ImageFolder,
-    scheme: PatchScheme,
+    spec: PatchSpec,
+    placement: Placement,
     out: str | Path,
     source: dict[str, Any],
     workers: int = 2,
@@ -53,12 +54,12 @@ def extract_patches(
 
     Args:
         source: says which records and truth these are, for the manifest, and to know them again.
-        resume: go on with a killed build of the same scheme and source; a finished one is left as it is.
+        resume: go on with a killed build of the same patches and source; a finished one is left as it is.
         shard: which of how many parts to do: consecutive images, so that the stores of all parts, one after the other,
             hold the rows of the whole.
     """
-    plan = plan_images(records)
-    groups = [plan[image] for image in np.flatnonzero(shards(plan.costs, shard[1]) == shard[0]).tolist()]
+    by_image = group_by_image(records)
+    groups = [by_image[image] for image in np.flatnonzero(shards(by_image.costs, shard[1]) == shard[0]).tolist()]
 
     def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
         own = {index: records[index] for index in indices}
@@ -68,18 +69,18 @@ def extract_patches(
             coarse = [decode_mask(own[index]["segmentation"], image.shape[:2]) for index, _ in matched]
         except (BadImage, BadMask):
             return 0, len(matched), iter(())
-        rows = [_cut_instance(image, mask, *pair, scheme) for mask, pair in zip(coarse, matched, strict=True)]
+        rows = [_cut_instance(image, mask, *pair, spec, placement) for mask, pair in zip(coarse, matched, strict=True)]
         return len(matched), 0, iter(rows)
 
     def build() -> Progress:
-        with PatchStoreWriter(out, scheme, source, resume) as store:
+        with PatchStoreWriter(out, spec, placement, source, resume) as store:
             for matched, unreadable, instances in ordered_map(cut, groups[store.progress.items :], workers):
                 for arrays in instances:
                     store.append(*arrays)
                 store.end_item(matched, unreadable)
             return store.progress
 
-    built = (finished_build(out, scheme, source) if resume else None) or build()
+    built = (finished_build(out, spec, placement, source) if resume else None) or build()
     count = sum(map(len, groups))
     unmatched = count - built.matched - built.unreadable
     return ExtractionCounts(count, built.matched, unmatched, built.unreadable, built.rows)
@@ -91,11 +92,13 @@ def _matched(records: Sequence[Record], indices: Sequence[int], truth: GroundTru
     return [(index, target) for index, (target, iou) in found if target is not None and iou > MATCH_IOU]
 
 
-def _cut_instance(image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, scheme: PatchScheme) -> tuple[np.ndarray, ...]:
+def _cut_instance(
+    image: np.ndarray, mask: BoxMask, index: int, target: BoxMask, spec: PatchSpec, placement: Placement
+) -> tuple[np.ndarray, ...]:
     """Rows for the store: patches (n, S, S, C), targets (n, S, S), origins (n, 5)."""
-    boxes = patch_boxes(mask, scheme)
-    targets = np.empty((len(boxes), scheme.window, scheme.window), np.uint8)
+    boxes = patch_boxes(mask, spec, placement)
+    targets = np.empty((len(boxes), spec.window, spec.window), np.uint8)
     for row, box in zip(targets, boxes.tolist(), strict=True):
-        row[:] = crop_window(target, box, scheme)
+        row[:] = crop_window(target, box, spec)
     origins = np.concatenate([np.full((len(boxes), 1), index), boxes], axis=1)
-    return crop_patches(image, mask, boxes, scheme), targets, origins
+    return crop_patches(image, mask, boxes, spec), targets, origins

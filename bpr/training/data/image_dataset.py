@@ -3,7 +3,7 @@
 An instance is drawn, its coarse mask is a real detection of it or one made from its ground truth, the place is resized
 by a random factor, and patches are cut on the coarse boundary as refining would cut them.
 
-Legend: S window side, C channels of the scheme, H W frame of an image, h w a place in it.
+Legend: S window side, C channels of a patch, H W frame of an image, h w a place in it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.formats.ground_truth import GroundTruth, mask_iou
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.boxes import enclosing, grow, squares_inside
+from bpr.geometry.coarse_grid import signed_distance
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec
 from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.resampling import signed_distance
 from bpr.geometry.rle import decode_mask
-from bpr.geometry.scheme import PatchScheme
 from bpr.io.images import ImageFolder, read_image
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.makers import LARGEST_BIAS, coarse_mask, largest_bias, moved
@@ -76,7 +76,7 @@ class ImagePatchDataset(Dataset):
     Args:
         sources: ``dict(ann, img_dir, results=[], share=1, scale=scale)`` each: an annotation file, the folder of its images,
             results files of detectors on them, how often the source is drawn relative to the others, and its own ``scale``.
-        scheme: the config's scheme.
+        patch: the values of a :class:`~bpr.geometry.options.PatchSpec`.
         pipeline: transforms of one patch, ended by ``bpr.PackPatch``.
         patches: patches cut per drawn instance.
         real: probability of a real coarse mask where the instance was detected; the rest are synthetic.
@@ -92,7 +92,7 @@ class ImagePatchDataset(Dataset):
     def __init__(
         self,
         sources: Sequence[dict[str, Any]],
-        scheme: dict[str, Any],
+        patch: dict[str, Any],
         pipeline: Sequence[dict[str, Any]],
         patches: int = 4,
         real: float = 0.5,
@@ -101,7 +101,7 @@ class ImagePatchDataset(Dataset):
         cached_images: int = 0,
         synthetic: Literal["detectors", "all"] = "detectors",
     ) -> None:
-        self.scheme, self.patches = PatchScheme.from_dict(scheme), patches
+        self.spec, self.patches = PatchSpec(**patch), patches
         self.real, self.refined, self.synthetic = real, refined, synthetic
         parts = [load_instances(**{k: v for k, v in source.items() if k not in ("share", "scale")}) for source in sources]
         self.instances = [instance for instances in parts for instance in instances]
@@ -123,9 +123,9 @@ class ImagePatchDataset(Dataset):
             return self[int(rng.integers(len(self)))]
         chosen = rng.integers(rows.size, size=self.patches)
         frame = place.image.shape[0], place.image.shape[1]
-        boxes = squares_inside(rows[chosen], columns[chosen], self.scheme.side, frame)
-        patches = crop_patches(place.image, place.coarse, boxes, self.scheme)
-        targets = [crop_window(place.truth, box, self.scheme).astype(np.uint8) for box in boxes.tolist()]
+        boxes = squares_inside(rows[chosen], columns[chosen], self.spec.side, frame)
+        patches = crop_patches(place.image, place.coarse, boxes, self.spec)
+        targets = [crop_window(place.truth, box, self.spec).astype(np.uint8) for box in boxes.tolist()]
         return [self.pipeline(as_sample(patch, target)) for patch, target in zip(patches, targets, strict=True)]
 
     def _place(self, instance: TrainingInstance, scale: tuple[float, float], rng: np.random.Generator) -> Place:
@@ -135,7 +135,7 @@ class ImagePatchDataset(Dataset):
         if real:
             coarse = decode_mask(instance.detections[rng.integers(len(instance.detections))]["segmentation"], instance.frame)
         factor = float(np.exp(rng.uniform(*np.log(scale))))
-        place = cut_place(self._read(instance.path), truth, coarse, round((self.scheme.window + SURROUNDINGS) / factor), factor)
+        place = cut_place(self._read(instance.path), truth, coarse, round((self.spec.window + SURROUNDINGS) / factor), factor)
         make = coarsen if self.synthetic == "detectors" else coarse_mask
         coarse = place.coarse if real else _recognisable(place.truth, make, rng)
         if real and self.synthetic == "all" and rng.random() < REBIASED:

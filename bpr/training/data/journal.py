@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from bpr.errors import BPRError
-from bpr.io.checked_lines import checked_line, read_checked_lines
+from bpr.io.checked_lines import CheckedLines, checked_line, read_checked_lines
 from bpr.io.files import atomic_open
 
 LONGEST_COUNT = 16
@@ -62,13 +62,12 @@ class Journal:
             self.progress = progress
         with atomic_open(self.path, "wb") as file:
             file.writelines(map(checked_line, kept))
-        self._file = open(self.path, "ab")  # noqa: SIM115  (open until the store is finished)
+        self._file = CheckedLines(self.path)
 
     def add(self, rows: int, matched: int, unreadable: int) -> None:
         """An item is finished; its rows have reached the files."""
         self.progress = self.progress.after(rows, matched, unreadable)
-        self._file.write(checked_line(b"%d %d %d" % (rows, matched, unreadable)))
-        self._file.flush()
+        self._file.append([b"%d %d %d" % (rows, matched, unreadable)])
 
     def close(self, finished: bool) -> None:
         self._file.close()

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from bpr.geometry.boxes import Box, grow
+from bpr.geometry.coarse_grid import from_cells, signed_distance, to_cells
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.resampling import from_cells, signed_distance, to_cells
 
 MARGIN = 48
 """Pixels around the object in which a maker may put foreground."""

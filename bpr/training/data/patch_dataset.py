@@ -10,7 +10,7 @@ import torch
 from mmcv.transforms import BaseTransform, Compose
 from torch.utils.data import Dataset
 
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec
 from bpr.training.data.patch_store import PatchStore, stores_in
 from bpr.training.registry import DATASETS, TRANSFORMS
 
@@ -25,12 +25,12 @@ class PatchDataset(Dataset):
 
     Args:
         stores: folders made by ``extract_patches``, whole or in shards.
-        scheme: the config's scheme; a store cut otherwise is refused.
+        patch: the values of a :class:`~bpr.geometry.options.PatchSpec`; a store cut otherwise is refused.
         pipeline: transforms, ended by ``bpr.PackPatch``.
     """
 
-    def __init__(self, stores: Sequence[str] | str, scheme: dict[str, Any], pipeline: Sequence[dict[str, Any]]) -> None:
-        expected = PatchScheme.from_dict(scheme)
+    def __init__(self, stores: Sequence[str] | str, patch: dict[str, Any], pipeline: Sequence[dict[str, Any]]) -> None:
+        expected = PatchSpec(**patch)
         folders = [stores] if isinstance(stores, str) else stores
         self.stores = [PatchStore(own, expected) for folder in folders for own in stores_in(folder)]
         self.ends = np.cumsum([len(store) for store in self.stores])

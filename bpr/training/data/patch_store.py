@@ -1,8 +1,8 @@
 """Training patches in three memory-mapped arrays and a manifest, not in a million PNGs.
 
-Legend: N patches, S window side, C channels of the scheme.
+Legend: N patches, S window side, C channels of a patch.
 
-    manifest.json   scheme, counts, source (what it was made of), written last: a folder without it is unfinished
+    manifest.json   how patches were cut, counts, source (what it was made of), written last: a folder without it is unfinished
     patches.npy     (N, S, S, C) uint8 network input
     targets.npy     (N, S, S) uint8 ground truth, 0 or 1
     origins.npy     (N, 5) int32 record index in the results file, then the patch box XYXY
@@ -15,7 +15,6 @@ import hashlib
 import json
 import mmap
 import os
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BPRError, shown
-from bpr.geometry.scheme import CUTTING, TRAINED, PatchScheme
+from bpr.geometry.options import PatchSpec, Placement, from_dict, to_dict
 from bpr.io.files import read_json, write_json
 from bpr.training.data.journal import Journal, Progress
 
@@ -37,24 +36,25 @@ class PatchStore:
     """Read a finished store.
 
     Raises:
-        BPRError: missing, unfinished, of another version, or cut with another scheme than ``expected``.
+        BPRError: missing, unfinished, of another version, or cut in another way than ``expected``.
     """
 
-    def __init__(self, folder: str | Path, expected: PatchScheme | None = None) -> None:
+    def __init__(self, folder: str | Path, expected: PatchSpec | None = None) -> None:
         folder = Path(folder)
         self._opened_with = folder, expected
         if not (folder / "manifest.json").is_file():
             raise BPRError(f"{folder}: no finished patch store (manifest.json is missing); build it with extract_patches")
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
         _check_manifest(self.manifest, folder)
-        self.scheme = _scheme_of(self.manifest, folder)
-        if expected is not None and _shape_of(expected) != _shape_of(self.scheme):
+        self.spec, self.placement = _cut_with(self.manifest, folder)
+        # The suppression may differ between a store and a training (paper: .25 and .55), the patches may not.
+        if expected is not None and expected != self.spec:
             raise BPRError(
-                f"{folder}: the store was cut with {_shape_of(self.scheme)}, the config expects {_shape_of(expected)};"
+                f"{folder}: the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)};"
                 " extract again or change the config"
             )
-        window = (self.scheme.window, self.scheme.window)
-        self.patches = _opened(folder / "patches.npy", (*window, self.scheme.channels), np.uint8)
+        window = (self.spec.window, self.spec.window)
+        self.patches = _opened(folder / "patches.npy", (*window, self.spec.channels), np.uint8)
         self.targets = _opened(folder / "targets.npy", window, np.uint8)
         self.origins = _opened(folder / "origins.npy", (5,), np.int32)
         if not len(self.patches) == len(self.targets) == len(self.origins) == self.manifest["count"]:
@@ -81,9 +81,10 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
         raise BPRError(f"{folder}: expected a manifest with {', '.join(sorted(missing))}, got none; extract again")
 
 
-def _scheme_of(manifest: dict[str, Any], folder: Path) -> PatchScheme:
+def _cut_with(manifest: dict[str, Any], folder: Path) -> tuple[PatchSpec, Placement]:
     try:
-        return PatchScheme.from_dict(manifest["scheme"])
+        spec, options = from_dict(manifest["scheme"])
+        return spec, options.placement
     except ValueError as error:
         raise BPRError(f"{folder}: {error}; extract again") from None
 
@@ -109,11 +110,6 @@ def _read_row(array: np.memmap, row: int) -> np.ndarray:
     return np.array(view)
 
 
-def _shape_of(scheme: PatchScheme) -> dict[str, Any]:
-    """What must agree between a store and a training; the suppression may differ (paper: .25 and .55)."""
-    return _values(scheme, TRAINED)
-
-
 class PatchStoreWriter:
     """Append patches, item by item; memory stays flat. Leaving the ``with`` block without an error finishes the store.
 
@@ -122,18 +118,25 @@ class PatchStoreWriter:
         resume: go on where a killed build ended: its first ``progress.items`` items are there, to the byte.
 
     Raises:
-        BPRError: the folder already holds a store, or ``resume`` and a build of another scheme or source.
+        BPRError: the folder already holds a store, or ``resume`` and a build of other patches or of another source.
     """
 
-    def __init__(self, folder: str | Path, scheme: PatchScheme, source: dict[str, Any], resume: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        spec: PatchSpec,
+        placement: Placement,
+        source: dict[str, Any],
+        resume: bool = False,
+    ) -> None:
         self.folder = Path(folder)
         if (self.folder / "manifest.json").exists():
             raise BPRError(f"{folder}: already holds a patch store; choose another --out or remove it")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._made_of = _made_of(scheme, source)
+        self._made_of = _made_of(spec, placement, source)
         self._journal = Journal(self.folder / "building.txt", _fingerprint(self._made_of), resume)
-        window = (scheme.window, scheme.window)
-        self._patches = _GrowingArray(self.folder / "patches.npy", (*window, scheme.channels), np.uint8, resume)
+        window = (spec.window, spec.window)
+        self._patches = _GrowingArray(self.folder / "patches.npy", (*window, spec.channels), np.uint8, resume)
         self._targets = _GrowingArray(self.folder / "targets.npy", window, np.uint8, resume)
         self._origins = _GrowingArray(self.folder / "origins.npy", (5,), np.int32, resume)
         self._journal.go_on(min(array.count for array in self._arrays))
@@ -187,22 +190,17 @@ def stores_in(folder: str | Path) -> list[Path]:
     return [found[name] for name in wanted]
 
 
-def finished_build(folder: str | Path, scheme: PatchScheme, source: dict[str, Any]) -> Progress | None:
-    """What a finished store of this very scheme and source holds; None where there is no such store."""
+def finished_build(folder: str | Path, spec: PatchSpec, placement: Placement, source: dict[str, Any]) -> Progress | None:
+    """The progress of a finished store of the same patches and source; None where there is none."""
     if not (Path(folder) / "manifest.json").is_file():
         return None
     store = PatchStore(folder)
-    same = _made_of(store.scheme, store.manifest["source"]) == _made_of(scheme, source)
+    same = _made_of(store.spec, store.placement, store.manifest["source"]) == _made_of(spec, placement, source)
     return Progress(**store.manifest["built"]) if same else None
 
 
-def _made_of(scheme: PatchScheme, source: dict[str, Any]) -> dict[str, Any]:
-    return {"format": FORMAT, "version": VERSION, "scheme": _values(scheme, CUTTING), "source": source}
-
-
-def _values(scheme: PatchScheme, names: Sequence[str]) -> dict[str, Any]:
-    values = scheme.to_dict()
-    return {name: values[name] for name in names}
+def _made_of(spec: PatchSpec, placement: Placement, source: dict[str, Any]) -> dict[str, Any]:
+    return {"format": FORMAT, "version": VERSION, "scheme": to_dict(spec, placement), "source": source}
 
 
 def _fingerprint(made_of: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 
 from bpr.formats.coco import Record
 from bpr.geometry.boxes import grow
+from bpr.geometry.coarse_grid import from_cells, signed_distance, to_cells
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.resampling import from_cells, signed_distance, to_cells
 from bpr.geometry.rle import decode_mask, encode_mask
 
 MARGIN = 48

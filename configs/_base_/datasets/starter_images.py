@@ -13,5 +13,5 @@ train_dataloader = dict(
                  img_dir=f'{data_root}images/{name}', share=share)
             for name, share in (('coco', 0.45), ('davis', 0.25), ('crisp', 0.3))
         ],
-        scheme={{_base_.refinement.scheme}},
+        patch={{_base_.refinement.patch}},
         cached_images=2000))

@@ -9,4 +9,4 @@ train_dataloader = dict(
             'data/patches/davis_real', 'data/patches/davis_real', 'data/patches/davis_real', 'data/patches/davis_synth',
             'data/patches/crisp_real', 'data/patches/crisp_real', 'data/patches/crisp_synth',
         ],
-        scheme={{_base_.refinement.scheme}}))
+        patch={{_base_.refinement.patch}}))

@@ -1,8 +1,9 @@
-"""Workers of a run, with ranks that die or see another disk played by hand."""
+"""The workers of a run; ranks that fail or see another disk are imitated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,97 +12,105 @@ import pytest
 
 from bpr.errors import BPRError
 from bpr.io.images import ImageFolder
-from bpr.refinement.plan import plan_images
+from bpr.refinement.grouping import group_by_image
 from bpr.refinement.predictor import IdentityPredictor
 from bpr.refinement.refiner import Refiner
+from bpr.refinement.runner import refine_images
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun, check_complete
-from bpr.refinement.sharing.worklist import Share
+from bpr.refinement.sharing.workers import Role, Shard, Worker
 from tests.conftest import SmallSet
 
 
-class PlayedRank:
-    """The first or second of two ranks, who hears ``said`` and is left ``images``."""
+class FakeRank:
+    """The first or second of two ranks, without a store: it receives ``message`` and does ``images``."""
 
-    count, rank = 2, True
+    count = 2
 
-    def __init__(self, number: int, images: list[int], said: bytes = b"") -> None:
-        self.number, self.leads = number, number == 1
-        self.images, self.said, self.finished = images, said, 0
+    def __init__(self, number: int, images: list[int], message: bytes = b"") -> None:
+        self.number, self.images, self.message, self.finished = number, images, message, 0
+        self.role: Role = "leader" if number == 1 else "follower"
+        self.journal_name = f"rank-{number}-of-2"
 
-    def agree(self, say: Callable[[], bytes]) -> bytes:
-        if self.leads:
-            self.said = say()
-        return self.said
+    def broadcast(self, message: Callable[[], bytes]) -> bytes:
+        if self.role == "leader":
+            self.message = message()
+        return self.message
 
-    def take(self, costs: np.ndarray) -> Iterable[int]:
+    def claim(self, costs: np.ndarray) -> Iterable[int]:
         return self.images
 
-    def count_done(self, records: int) -> int:
+    def add_done(self, records: int) -> int:
         return records
 
     def finish(self, stopped: Callable[[], bool]) -> None:
         self.finished += 1
 
 
-def shared(data: SmallSet, worker: Any, **options: Any) -> SharedRun:
+def shared(data: SmallSet, worker: Worker, folder: RunFolder | None = None) -> SharedRun:
     images = ImageFolder(data.images, data.document["images"])
-    folder, refiner = RunFolder(data.folder / "out.json"), Refiner(IdentityPredictor())
-    return SharedRun(folder, worker, data.records, plan_images(data.records), images, refiner, threads=0, exclusive=False, **options)
+    refine = partial(refine_images, data.records, images=images, refiner=Refiner(IdentityPredictor()), workers=0)
+    return SharedRun(folder or RunFolder(data.folder / "out.json"), worker, group_by_image(data.records), refine)
 
 
 def joined(run: SharedRun, resume: bool = False) -> Any:
-    return run.folder.joined(run.worker, {"fingerprint": {}}, resume)
+    return run.folder.joined(run.worker, {"fingerprint": {}, "job": {}}, resume)
 
 
 def test_a_follower_joins_the_leader_and_does_what_it_takes(small_set: SmallSet) -> None:
-    leader, follower = PlayedRank(1, []), PlayedRank(2, [1])
+    leader, follower = FakeRank(1, []), FakeRank(2, [1])
     first, second = shared(small_set, leader), shared(small_set, follower)
     with joined(first), joined(second):
-        done = first.done_before()
-        follower.said = leader.said
-        assert second.done_before().tolist() == done.tolist() == [False, False]
-        assert second.work(done).held.tolist() == [False, False, True, True]
-        assert first.work(done).held.all(), "the leader does what is left"
+        done = first.images_done_before()
+        follower.message = leader.message
+        assert second.images_done_before().tolist() == done.tolist() == [False, False]
+        assert second.work(done).finished.tolist() == [False, False, True, True]
+        assert first.work(done).finished.all(), "the leader does what is left"
     assert leader.finished == follower.finished == 1
 
 
 def test_a_follower_that_sees_another_disk_says_so(small_set: SmallSet, tmp_path: Path) -> None:
-    leader = PlayedRank(1, [])
+    leader = FakeRank(1, [])
     first = shared(small_set, leader)
     with joined(first):
-        first.done_before()
-    lost = shared(small_set, PlayedRank(2, [], leader.said))
-    lost.folder = RunFolder(tmp_path / "elsewhere.json")
-    with joined(lost), pytest.raises(BPRError, match=r"expected the folder of the first rank, got another; --out must be on a shared disk"):
-        lost.done_before()
+        first.images_done_before()
+    lost = shared(small_set, FakeRank(2, [], leader.message), RunFolder(tmp_path / "elsewhere.json"))
+    with (
+        joined(lost),
+        pytest.raises(
+            BPRError, match=r"expected the folder of the first rank, got another; --out must be on a shared disk"
+        ),
+    ):
+        lost.images_done_before()
 
 
 def test_one_process_takes_over_from_shards(small_set: SmallSet) -> None:
     """And does not do again what they have done."""
-    part, seen = shared(small_set, Share(1, 2)), []
+    part, seen = shared(small_set, Shard(1, 2)), []
     with joined(part):
-        assert part.work(part.done_before()).held.tolist() == [True, True, False, False]
-    with pytest.raises(BPRError, match=r"2 of 4 records are not finished; run the shards 2/2 with --resume, then merge again"):
-        check_complete(part.folder, part.plan, part.folder.finished(4))
-    alone = shared(small_set, Share(), on_progress=seen.append)
+        assert part.work(part.images_done_before()).finished.tolist() == [True, True, False, False]
+    with pytest.raises(
+        BPRError, match=r"2 of 4 records are not finished; run the shards 2/2 with --resume, then merge again"
+    ):
+        check_complete(part.folder, part.by_image, part.folder.read_journals(4))
+    alone = shared(small_set, Shard())
     with joined(alone, resume=True):
-        finished = alone.work(alone.done_before())
+        finished = alone.work(alone.images_done_before(), seen.append)
     assert seen == [2, 4]
     assert list(finished.merged(small_set.records)) == small_set.records
-    check_complete(alone.folder, alone.plan, finished)
+    check_complete(alone.folder, alone.by_image, finished)
 
 
 def test_stopped_before_the_first_image_nothing_is_lost(small_set: SmallSet) -> None:
-    run = shared(small_set, Share(), stopped=lambda: True)
+    run = shared(small_set, Shard())
     with joined(run):
-        assert not run.work(run.done_before()).held.any()
+        assert not run.work(run.images_done_before(), stopped=lambda: True).finished.any()
 
 
 def test_no_records(small_set: SmallSet) -> None:
     small_set.records = []
-    run = shared(small_set, Share())
+    run = shared(small_set, Shard())
     with joined(run):
-        finished = run.work(run.done_before())
-    check_complete(run.folder, run.plan, finished)
+        finished = run.work(run.images_done_before())
+    check_complete(run.folder, run.by_image, finished)
     assert list(finished.merged([])) == []

@@ -42,7 +42,7 @@ def test_patches_targets_and_origins_belong_together(small_set: SmallSet, tmp_pa
 def test_patches_of_another_scheme(small_set: SmallSet, tmp_path: Path, kind: str) -> None:
     assert extract(small_set, tmp_path / "store", "--scheme", kind, "--side", "32", "--padding", "4") == 0
     store = PatchStore(tmp_path / "store")
-    assert store.scheme.kind == kind
+    assert store.placement.scheme == kind
     assert store.patches.shape[1:] == (40, 40, 4)
     assert store.targets.shape == store.patches.shape[:3]
     assert len(store) == 4 if kind == "instance" else len(store) > 4

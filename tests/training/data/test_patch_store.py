@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from bpr.errors import BPRError
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, Placement
 from bpr.training.data.patch_store import PatchStore, PatchStoreWriter
 
-SCHEME = PatchScheme(side=8, cover_margin=2)
+SPEC, PLACEMENT = PatchSpec(side=8), Placement(cover_margin=2)
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -28,7 +28,7 @@ def interrupted() -> Iterator[Rows]:
 
 
 def build(folder: Path, parts: Iterable[Rows]) -> Path:
-    with PatchStoreWriter(folder, SCHEME, {"made by": "a test"}) as store:
+    with PatchStoreWriter(folder, SPEC, PLACEMENT, {"made by": "a test"}) as store:
         for part in parts:
             store.append(*part)
     return folder
@@ -38,7 +38,7 @@ def test_what_goes_in_comes_out_in_order(tmp_path: Path) -> None:
     parts = rows(3), rows(0), rows(130, seed=1)
     store = PatchStore(build(tmp_path / "store", parts))
     assert len(store) == store.manifest["count"] == 133
-    assert store.scheme == SCHEME
+    assert (store.spec, store.placement) == (SPEC, PLACEMENT)
     assert store.manifest["source"] == {"made by": "a test"}
     for written, name in zip(zip(*parts, strict=True), ("patches", "targets", "origins"), strict=True):
         assert np.array_equal(getattr(store, name), np.concatenate(written))
@@ -79,14 +79,14 @@ def test_an_interrupted_store_is_unfinished_and_can_be_built_again(tmp_path: Pat
 def test_a_finished_store_is_not_overwritten(tmp_path: Path) -> None:
     folder = build(tmp_path / "store", [rows(2)])
     with pytest.raises(BPRError, match="already holds a patch store"):
-        PatchStoreWriter(folder, SCHEME, {})
+        PatchStoreWriter(folder, SPEC, PLACEMENT, {})
     assert len(PatchStore(folder)) == 2
 
 
 def test_another_shape_of_patches_is_refused_another_suppression_is_not(tmp_path: Path) -> None:
     folder = build(tmp_path / "store", [rows(2)])
-    PatchStore(folder, SCHEME.changed(nms_iou=0.55))
-    for other in (SCHEME.changed(side=16), SCHEME.changed(padding=4), SCHEME.changed(inputs=("rgb", "mask", "evidence"))):
+    PatchStore(folder, SPEC)
+    for other in (SPEC.changed(side=16), SPEC.changed(padding=4), SPEC.changed(inputs=("rgb", "mask", "evidence"))):
         with pytest.raises(BPRError, match="extract again or change the config"):
             PatchStore(folder, other)
 
@@ -101,7 +101,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_rows_of_a_wrong_shape_are_refused(tmp_path: Path) -> None:
     patches, targets, origins = rows(2)
-    with PatchStoreWriter(tmp_path / "store", SCHEME, {}) as store, pytest.raises(ValueError, match=r"expected \(n, 8, 8, 4\)"):
+    with PatchStoreWriter(tmp_path / "store", SPEC, PLACEMENT, {}) as store, pytest.raises(ValueError, match=r"expected \(n, 8, 8, 4\)"):
         store.append(patches[:, :4], targets, origins)
 
 
@@ -115,7 +115,7 @@ PARTS = rows(3), rows(0, seed=1), rows(2, seed=2), rows(4, seed=3)
 
 
 def build_by_item(folder: Path, resume: bool = False) -> Path:
-    with PatchStoreWriter(folder, SCHEME, {}, resume) as store:
+    with PatchStoreWriter(folder, SPEC, PLACEMENT, {}, resume) as store:
         for part in PARTS[store.progress.items :]:
             store.append(*part)
             store.end_item(unreadable=1)
@@ -126,7 +126,7 @@ def build_by_item(folder: Path, resume: bool = False) -> Path:
 def test_a_tail_torn_anywhere_is_cut_back(tmp_path: Path, name: str) -> None:
     """Whatever a crash left of one file, the build goes on to the same store."""
     undisturbed, torn = build_by_item(tmp_path / "undisturbed"), tmp_path / "torn"
-    store = PatchStoreWriter(torn, SCHEME, {})
+    store = PatchStoreWriter(torn, SPEC, PLACEMENT, {})
     for part in PARTS:
         store.append(*part)
         store.end_item(unreadable=1)
@@ -142,7 +142,7 @@ def test_a_tail_torn_anywhere_is_cut_back(tmp_path: Path, name: str) -> None:
 
 
 def test_a_process_that_is_spawned_opens_the_files_and_receives_no_arrays(tmp_path: Path) -> None:
-    store = PatchStore(build(tmp_path / "store", [rows(200)]), SCHEME)
+    store = PatchStore(build(tmp_path / "store", [rows(200)]), SPEC)
     assert len(ForkingPickler.dumps(store)) < 1000 < store.patches.nbytes
     opened = copy.copy(store)
     assert isinstance(opened.patches, np.memmap)

@@ -4,8 +4,8 @@ import pytest
 
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.proposals import dense_boxes
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, Placement
+from bpr.geometry.placement import dense_boxes, patch_boxes
 
 
 def blobs(seed: int, frame: tuple[int, int] = (180, 240)) -> BoxMask:
@@ -24,44 +24,49 @@ def margins(boxes: np.ndarray, row: int, column: int, frame: tuple[int, int]) ->
 @pytest.mark.parametrize("nms_iou", [0.0, 0.25, 0.55])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_boundary_pixel_lies_well_inside_some_patch(seed: int, nms_iou: float) -> None:
-    mask, scheme = blobs(seed), PatchScheme(side=32, nms_iou=nms_iou)
-    boxes = dense_boxes(mask, scheme)
+    mask, placement = blobs(seed), Placement(nms_iou=nms_iou)
+    boxes = dense_boxes(mask, 32, placement)
     for row, column in zip(*boundary_pixels(mask), strict=True):
-        assert margins(boxes, row, column, mask.frame).max() >= scheme.cover_margin
+        assert margins(boxes, row, column, mask.frame).max() >= placement.cover_margin
 
 
 def test_patches_are_square_inside_the_frame_and_repeatable() -> None:
-    mask, scheme = blobs(2), PatchScheme(side=32)
-    boxes = dense_boxes(mask, scheme)
+    mask = blobs(2)
+    boxes = dense_boxes(mask, 32, Placement())
     assert boxes.dtype == np.int32
     assert (boxes[:, 2:] - boxes[:, :2] == 32).all()
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:, 2:] <= [240, 180]).all()
-    assert np.array_equal(boxes, dense_boxes(mask, scheme))
+    assert np.array_equal(boxes, dense_boxes(mask, 32, Placement()))
 
 
 def test_a_higher_threshold_gives_more_patches() -> None:
     mask = blobs(3)
-    counts = [len(dense_boxes(mask, PatchScheme(nms_iou=iou))) for iou in (0.15, 0.25, 0.55)]
+    counts = [len(dense_boxes(mask, 64, Placement(nms_iou=iou))) for iou in (0.15, 0.25, 0.55)]
     assert counts == sorted(counts)
     assert counts[0] < counts[2]
 
 
 def test_no_boundary_no_patches() -> None:
     for mask in (np.zeros((90, 90), bool), np.ones((90, 90), bool)):
-        assert dense_boxes(BoxMask.from_frame(mask), PatchScheme()).shape == (0, 4)
+        assert dense_boxes(BoxMask.from_frame(mask), 64, Placement()).shape == (0, 4)
 
 
 def test_one_pixel_gets_one_patch_around_it() -> None:
     mask = np.zeros((200, 200), bool)
     mask[100, 50] = True
-    ((x0, y0, x1, y1),) = dense_boxes(BoxMask.from_frame(mask), PatchScheme()).tolist()
+    ((x0, y0, x1, y1),) = dense_boxes(BoxMask.from_frame(mask), 64, Placement()).tolist()
     assert x0 <= 49 < 52 <= x1
     assert y0 <= 99 < 102 <= y1
 
 
 def test_patches_move_with_the_mask() -> None:
-    mask, scheme = blobs(4), PatchScheme(side=32)
-    near = dense_boxes(BoxMask(mask.pixels, 1000, 1000, (4000, 4000)), scheme)
-    far = dense_boxes(BoxMask(mask.pixels, 1320, 1640, (4000, 4000)), scheme)
+    mask = blobs(4)
+    near = dense_boxes(BoxMask(mask.pixels, 1000, 1000, (4000, 4000)), 32, Placement())
+    far = dense_boxes(BoxMask(mask.pixels, 1320, 1640, (4000, 4000)), 32, Placement())
     assert np.array_equal(near + np.array([320, 640, 320, 640]), far)
+
+
+def test_a_cover_margin_too_large_for_the_side_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"cover_margin: expected 0\.\.7 whole pixels, got 8"):
+        patch_boxes(blobs(0), PatchSpec(side=16), Placement(cover_margin=8))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from bpr.geometry.resampling import from_cells, signed_distance, to_cells
+from bpr.geometry.coarse_grid import from_cells, signed_distance, to_cells
 
 
 def test_cells_need_not_be_square_nor_divide_the_mask() -> None:

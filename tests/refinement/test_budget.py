@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 import bpr
-from bpr.backends import load_predictor
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.geometry.masks import BoxMask
-from bpr.geometry.scheme import KINDS
-from bpr.refinement.predictor import IdentityPredictor, Instance, PatchBatch
+from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.geometry.placement import SCHEMES
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.scenes import coarse_masks, paint_scene
 from tests.conftest import SmallSet
@@ -35,7 +34,7 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
 
 
 def opposite(**options: Any) -> Refiner:
-    return Refiner(Opposite(IdentityPredictor().scheme.changed(side=32, **options)))
+    return Refiner(Opposite(PatchSpec(side=32)), RefineOptions(**options))
 
 
 def test_keeping_all_is_the_refiner_without_a_budget(scene: tuple[np.ndarray, np.ndarray]) -> None:
@@ -58,7 +57,7 @@ def test_the_mask_changes_inside_the_chosen_patches_alone(scene: tuple[np.ndarra
         assert np.array_equal(refined, coarse ^ covered)
         assert set(map(tuple, own.boxes.tolist())) <= set(map(tuple, all_own.boxes.tolist()))
     total = sum(len(own.boxes) for own in every)
-    assert sum(len(own.boxes) for own in asked.patches) == load_predictor("identity", **options).scheme.budget(total)
+    assert sum(len(own.boxes) for own in asked.patches) == RefineOptions(**options).budget(total)
 
 
 def test_a_stream_chooses_image_by_image(scene: tuple[np.ndarray, np.ndarray]) -> None:
@@ -69,18 +68,9 @@ def test_a_stream_chooses_image_by_image(scene: tuple[np.ndarray, np.ndarray]) -
         assert np.array_equal(refiner(*pair), streamed)
 
 
-def test_every_pass_has_its_budget(scene: tuple[np.ndarray, np.ndarray]) -> None:
-    image, masks = scene
-    refiner = Refiner(load_predictor("identity", passes=3, max_patches=2))
-    instances = [Instance(BoxMask.from_frame(mask)) for mask in masks]
-    total = len(Refiner(IdentityPredictor()).cut(image, instances).batch)
-    (predicted,) = refiner.predict([refiner.cut(image, instances)])
-    assert (predicted.cut.before, len(predicted.cut.batch), predicted.cut.left_out) == (4, 2, 3 * (total - 2))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_identity_gives_back_what_came_in(scene: tuple[np.ndarray, np.ndarray], kind: Any) -> None:
-    asked = bpr.load("identity", scheme=kind, keep=0.5)(*scene, return_probability=True)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_identity_gives_back_what_came_in(scene: tuple[np.ndarray, np.ndarray], scheme: str) -> None:
+    asked = bpr.load("identity", scheme=scheme, keep=0.5)(*scene, return_probability=True)
     assert np.array_equal(asked.masks, scene[1])
     assert np.array_equal(asked.probability, scene[1].astype(np.float32))
 

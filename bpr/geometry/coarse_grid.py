@@ -1,4 +1,4 @@
-"""What a detector's coarse grid does to a mask: average into cells, interpolate back, measure the way to the boundary.
+"""Imitate the coarse grid of a detector: average a mask into cells, interpolate it back, grow and shrink it.
 
 Legend: h w pixels, cells of (x, y) pixels each, not necessarily whole.
 """
@@ -31,8 +31,8 @@ def from_cells(cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def signed_distance(mask: np.ndarray) -> np.ndarray:
     """(h, w) distance in pixels (chamfer, within 5%) from each pixel to the boundary of a mask, negative inside.
 
-    Everything nearer than d is the mask grown by d pixels. A mask without foreground or background has no boundary:
-    its distances are huge.
+    Pixels with a distance below d are the mask grown by d pixels. In a mask without foreground or background, which has
+    no boundary, all distances are huge.
 
     >>> (signed_distance(np.array([[0, 0, 0, 1, 1]])) < 1).astype(int)
     array([[0, 0, 1, 1, 1]])

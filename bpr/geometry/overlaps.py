@@ -1,4 +1,4 @@
-"""Refined masks of one image that may not overlap: every pixel to the surest segment.
+"""Refined masks of one image that may not overlap (panoptic, semantic): every pixel goes to the surest segment.
 
 Legend: N segments, H W frame, h w box.
 """
@@ -13,15 +13,15 @@ import numpy as np
 from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.masks import BoxMask
 
-NOBODY = -1
+NO_SEGMENT = -1
 
 
-def partition(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> list[BoxMask]:
+def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> list[BoxMask]:
     """The N refined masks without overlap; none of them is empty unless its coarse mask was.
 
-    A pixel that several segments claim goes to the most probable, the first among equals. A pixel that its segment
-    gives up and no other takes goes to what lies nearest beyond that segment when this is void, else it stays: no hole
-    opens between two segments. A segment that would vanish keeps its coarse pixels.
+    A pixel that several segments claim goes to the most probable one, and to the first among equals. A pixel that its
+    segment gives up and no other claims becomes void where void is what lies nearest outside that segment; elsewhere
+    it stays, so that no hole opens between two segments. A segment that would vanish keeps its coarse pixels.
 
     Args:
         coarse: N masks of one frame that do not overlap.
@@ -30,30 +30,31 @@ def partition(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], probabiliti
 
     >>> a, b = (BoxMask.from_frame(np.array([row])) for row in ([1, 1, 0, 0], [0, 0, 1, 1]))
     >>> wider = BoxMask.from_frame(np.array([[1, 1, 1, 0]]))
-    >>> [mask.to_frame().astype(int).tolist() for mask in partition([a, b], [wider, b], [np.full((1, 3), 0.9), np.full((1, 2), 0.6)])]
+    >>> probabilities = [np.full((1, 3), 0.9), np.full((1, 2), 0.6)]
+    >>> [mask.to_frame().astype(int).tolist() for mask in without_overlaps([a, b], [wider, b], probabilities)]
     [[[1, 1, 1, 0]], [[0, 0, 0, 1]]]
     """
     if not refined:
         return []
-    before, after = _owners(coarse), _contest(refined, probabilities)
+    before, after = _owners(coarse), _claimants(refined, probabilities)
     areas = [grow(enclosing(np.array([a.box, b.box])), 1, a.frame) for a, b in zip(coarse, refined, strict=True)]
     for index, area in enumerate(areas):
-        _keep_unless_void(index, _view(before, area), _view(after, area))
-    _revive(coarse, after)
+        _give_back_unless_void(index, _view(before, area), _view(after, area))
+    _give_back_vanished(coarse, after)
     return [_segment(after, index, area) for index, area in enumerate(areas)]
 
 
 def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
-    """(H, W) int32 index of the mask that holds each pixel."""
-    owners = np.full(masks[0].frame, NOBODY, np.int32)
+    """(H, W) int32: the index of the mask that holds each pixel."""
+    owners = np.full(masks[0].frame, NO_SEGMENT, np.int32)
     for index, mask in enumerate(masks):
         _view(owners, mask.box)[mask.pixels] = index
     return owners
 
 
-def _contest(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> np.ndarray:
-    """(H, W) int32 index of the surest mask that claims each pixel."""
-    owners = np.full(masks[0].frame, NOBODY, np.int32)
+def _claimants(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W) int32: the index of the surest mask that claims each pixel."""
+    owners = np.full(masks[0].frame, NO_SEGMENT, np.int32)
     surest = np.zeros(masks[0].frame, np.float32)
     for index, (mask, probability) in enumerate(zip(masks, probabilities, strict=True)):
         wins = mask.pixels & (probability > _view(surest, mask.box))
@@ -62,23 +63,24 @@ def _contest(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> n
     return owners
 
 
-def _keep_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
-    """Give a segment's unclaimed pixels back to it, but for those whose nearest pixel beyond the segment is void."""
-    own = before == index
-    given_up = own & (after == NOBODY)
+def _give_back_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
+    """Give a segment its unclaimed pixels back, except those whose nearest pixel outside the segment is void."""
+    segment = before == index
+    given_up = segment & (after == NO_SEGMENT)
     if not given_up.any():
         return
-    if own.all():
+    if segment.all():
         after[given_up] = index
         return
-    _, labels = cv2.distanceTransformWithLabels(own.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    pixels = segment.astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(pixels, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     void = np.zeros(labels.max() + 1, bool)
-    void[labels[~own]] = before[~own] == NOBODY
+    void[labels[~segment]] = before[~segment] == NO_SEGMENT
     after[given_up & ~void[labels]] = index
 
 
-def _revive(coarse: Sequence[BoxMask], after: np.ndarray) -> None:
-    """Give every vanished segment its coarse pixels, which may cost others theirs: again until all are there."""
+def _give_back_vanished(coarse: Sequence[BoxMask], after: np.ndarray) -> None:
+    """Give every vanished segment its coarse pixels; another may vanish by that, so repeat until all are there."""
     missing: list[int] | None = None
     while missing is None or missing:
         present = set(np.unique(after).tolist())

@@ -1,6 +1,6 @@
-"""Patches of any size, seen at the side of the window: sample down, interpolate back.
+"""Patches of any size, resized to the window and back.
 
-Sampling touches only the pixels that it needs: a square around a wide object may be far larger than its image.
+Sampling reads only the pixels that it needs, as a square around a wide object may be far larger than its image.
 Legend: S window side, H W frame, h w box.
 """
 

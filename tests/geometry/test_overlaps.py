@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.partition import partition
+from bpr.geometry.overlaps import without_overlaps
 
 
 def row(*pixels: int) -> BoxMask:
@@ -15,14 +15,14 @@ def sure(mask: BoxMask, probability: float) -> np.ndarray:
 
 def settled(coarse: list[BoxMask], refined: list[BoxMask], probabilities: list[float]) -> list[list[int]]:
     maps = [sure(mask, probability) for mask, probability in zip(refined, probabilities, strict=True)]
-    return [mask.to_frame()[0].astype(int).tolist() for mask in partition(coarse, refined, maps)]
+    return [mask.to_frame()[0].astype(int).tolist() for mask in without_overlaps(coarse, refined, maps)]
 
 
 A, B = row(1, 1, 1, 0, 0, 0), row(0, 0, 0, 1, 1, 1)
 
 
 def test_no_segments() -> None:
-    assert partition([], [], []) == []
+    assert without_overlaps([], [], []) == []
 
 
 def test_what_two_claim_goes_to_the_surer() -> None:
@@ -72,7 +72,7 @@ def test_random_segments_share_out_the_frame(seed: int) -> None:
     labels = rng.integers(0, 5, (6, 8)).repeat(3, axis=0).repeat(3, axis=1)
     coarse = [BoxMask.from_frame(labels == number) for number in range(1, 5)]
     moved = [BoxMask.from_frame(np.roll(mask.to_frame(), rng.integers(-2, 3), axis=1)) for mask in coarse]
-    result = partition(coarse, moved, [rng.random(mask.pixels.shape, np.float32) for mask in moved])
+    result = without_overlaps(coarse, moved, [rng.random(mask.pixels.shape, np.float32) for mask in moved])
     count = sum(mask.to_frame().astype(int) for mask in result)
     assert np.max(count) == 1
     assert all(mask.area for mask in result)

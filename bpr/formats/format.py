@@ -1,0 +1,183 @@
+"""The facts of a results format: one :class:`Format` per format, built in the format's own module.
+
+A new format is one such module and one entry of :data:`bpr.formats.registry.FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from bpr.errors import BPRError, shown
+from bpr.formats.source import Source
+from bpr.io.files import json_errors, open_regular, read_json
+from bpr.io.images import CITYSCAPES_ENDING, ImageFinder
+from bpr.io.json_stream import JsonStream
+from bpr.io.record_file import Record
+
+Found = TypeVar("Found")
+
+ANY_MASKS = "masks in JSON, a PNG, or a folder"
+"""How an error message names what a command reads."""
+
+
+class PathKind(Enum):
+    """What holds the masks of a format; the value is how an error message names it."""
+
+    JSON_FILE = "a JSON file"
+    FOLDER = "a folder"
+    PNGS = "a PNG or a folder of PNGs"
+
+    def includes(self, path: Path) -> bool:
+        """Whether ``path`` is of this kind. A file with any other ending than ``.png`` counts as JSON."""
+        if path.is_dir():
+            return self is not PathKind.JSON_FILE
+        return self is (PathKind.PNGS if path.suffix.lower() == ".png" else PathKind.JSON_FILE)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A path whose format is to be recognised; what several formats look at is read only once."""
+
+    path: Path
+
+    @cached_property
+    def is_json_list(self) -> bool:
+        """Whether the JSON is a list, by its first character: a list of results may be too large to be parsed."""
+        with json_errors(self.path, ANY_MASKS), open_regular(self.path) as file:
+            return JsonStream(file, self.path).peek() == "["
+
+    @cached_property
+    def document(self) -> Any:
+        """The parsed JSON."""
+        return read_json(self.path, ANY_MASKS)
+
+    @property
+    def json_object(self) -> dict[str, Any]:
+        """The parsed JSON object; empty where the JSON is something else."""
+        return self.document if not self.is_json_list and isinstance(self.document, dict) else {}
+
+    @cached_property
+    def pngs(self) -> list[Path]:
+        """The PNG that the path names, or all PNGs in the folder and below, sorted."""
+        return [self.path] if self.path.is_file() else sorted(self.path.rglob("*.png"))
+
+    def once(self, look: Callable[[Candidate], Found]) -> Found:
+        """``look(self)``, computed at the first call and remembered for later ones."""
+        if look not in self._remembered:
+            self._remembered[look] = look(self)
+        return self._remembered[look]
+
+    @cached_property
+    def _remembered(self) -> dict[Any, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """The records that ``bpr convert`` writes in another format, with RLE masks and checked classes and scores.
+
+    Attributes:
+        records: in the order of the input.
+        stems: file names without their ending, by image id, of all images of the images list; empty without a list.
+    """
+
+    records: Sequence[Record]
+    stems: Mapping[Any, str]
+
+    def by_stem(self) -> dict[str, list[Record]]:
+        """The records of every image that is listed or has a record, by its stem; an unlisted image's id is its stem.
+
+        Raises:
+            BPRError: two images have the same stem, so that their masks would lie in one file.
+        """
+        owners: dict[str, Any] = {}
+        images: dict[str, list[Record]] = {stem: [] for stem in self.stems.values()}
+        for record in self.records:
+            image_id = record["image_id"]
+            stem = self.stems.get(image_id, str(image_id))
+            if owners.setdefault(stem, image_id) != image_id:
+                wanted = "expected names that differ without their ending"
+                ids = f"{shown(owners[stem])} and {shown(image_id)}"
+                raise BPRError(f"images {ids}: {wanted}, got {shown(stem)} twice; rename one")
+            images.setdefault(stem, []).append(record)
+        return images
+
+    def with_listed_ids(self) -> list[Record]:
+        """The records with the ids of the images list, where their image_id is the name of a listed image."""
+        ids = ids_by_name(self.stems)
+        return [{**record, "image_id": ids.get(record["image_id"], record["image_id"])} for record in self.records]
+
+
+def ids_by_name(stems: Mapping[Any, str]) -> dict[str, Any]:
+    """The id of an image by all names that a folder may give it; names that several images share are left out.
+
+    The names are the path, the file name, and the file name without Cityscapes' ending.
+
+    >>> ids_by_name({1: "ulm/a_leftImg8bit", 2: "ulm/0", 3: "bern/0"})
+    {'ulm/a_leftImg8bit': 1, 'a_leftImg8bit': 1, 'a': 1, 'ulm/0': 2, 'bern/0': 3}
+    """
+    owners: dict[str, list[Any]] = {}
+    for image_id, stem in stems.items():
+        file_name = stem.rpartition("/")[2]
+        for name in dict.fromkeys((stem, file_name, file_name.removesuffix(CITYSCAPES_ENDING))):
+            owners.setdefault(name, []).append(image_id)
+    return {name: ids[0] for name, ids in owners.items() if len(ids) == 1}
+
+
+@dataclass(frozen=True)
+class Target:
+    """How ``bpr convert`` writes a format, and what the format demands of every record.
+
+    Attributes:
+        write: writes the records to a new file or folder.
+        category: whether a class must be a whole number or may also be a text; None where no class is written.
+        score: whether every record needs a score or may have one; None where no score is written.
+        empty: whether a mask without foreground can be written; where not, it is left out and counted.
+        folder_beside: the folder that is replaced beside the output file; None where there is none.
+    """
+
+    write: Callable[[RecordSet, Path], None]
+    category: Literal["number", "number or text"] | None = "number"
+    score: Literal["needed", "possible"] | None = None
+    empty: bool = True
+    folder_beside: Callable[[Path], Path] | None = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """Everything that the package knows about one results format.
+
+    Attributes:
+        name: the value of ``--format`` and ``--to``.
+        description: what the format is, in one line of help and documentation.
+        path_kind: what holds the masks.
+        signature: how an error message describes the content by which the format is recognised.
+        recognises: whether a path of this kind holds the format.
+        read: the masks of a path; the second argument gives the images, for formats that need their sizes.
+        precedence: of several formats that recognise a path, those of the highest precedence remain; the order of
+            the registry does not matter.
+        images_beside: the folder in which users of this format keep the images, found from the path of the masks;
+            None where the path does not tell.
+        exclusive: the masks of an image do not overlap, and must not after refinement.
+        guessed: the format is only inferred from the masks themselves, so the user is told which one was chosen.
+        certain_without_score: ``bpr report`` takes a record without a score as certain; else it refuses the record.
+        target: how the format is written anew; None where it cannot be.
+    """
+
+    name: str
+    description: str
+    path_kind: PathKind
+    signature: str
+    recognises: Callable[[Candidate], bool]
+    read: Callable[[Candidate, Callable[[], ImageFinder]], Source]
+    precedence: int = 0
+    images_beside: Callable[[Path], Path | None] | None = None
+    exclusive: bool = False
+    guessed: bool = False
+    certain_without_score: bool = False
+    target: Target | None = None

@@ -1,0 +1,125 @@
+"""Use a budget of patches where the boundaries of likely objects look worst, and not twice in the same place.
+
+Legend: N instances of one image, K patches of an instance, H W frame, h w area around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from bpr.geometry.boundary import boundary_levels
+from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.masks import BoxMask
+
+if TYPE_CHECKING:
+    from bpr.geometry.options import RefineOptions
+
+LEFT_BY_A_PATCH = 0.1
+"""What every patch leaves of the signal of the pixels it holds, so that patches which overlap it come later."""
+BLUR = 1.0
+NEARBY = 5
+FAINT = 10.0
+"""Edges of about this strength (Sobel of 8-bit colours) are noise: near them no place is better than another."""
+
+
+def select_boxes(
+    image: np.ndarray,
+    masks: Sequence[BoxMask],
+    scores: Sequence[float],
+    boxes: Sequence[np.ndarray],
+    options: RefineOptions,
+) -> list[np.ndarray]:
+    """The (K, 4) patch boxes of every instance that the budget of an image allows, in their order.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        scores: of the detections; the signal of an unlikely instance counts less.
+    """
+    count = sum(len(those) for those in boxes)
+    budget = options.budget(count)
+    if budget >= count:
+        return list(boxes)
+    signal = SIGNALS[options.signal]
+    areas = [patch_area(mask, those) for mask, those in zip(masks, boxes, strict=True)]
+    parts = zip(masks, scores, areas, strict=True)
+    signals = [np.float32(score) * signal(image, mask, area) for mask, score, area in parts]
+    chosen = choose_patches(signals, areas, boxes, budget)
+    return [those[used] for those, used in zip(boxes, chosen, strict=True)]
+
+
+def patch_area(mask: BoxMask, boxes: np.ndarray) -> Box:
+    """The box around an instance's patches, cut at the frame; empty without patches."""
+    return grow(enclosing(boxes), 0, mask.frame) if len(boxes) else (0, 0, 0, 0)
+
+
+def choose_patches(
+    signals: Sequence[np.ndarray],
+    areas: Sequence[Box],
+    boxes: Sequence[np.ndarray],
+    budget: int,
+    left: float = LEFT_BY_A_PATCH,
+) -> list[np.ndarray]:
+    """(K,) bool of every instance: which of its patches are used.
+
+    Patches are taken one after the other, each time the one with the largest sum of the signal; among equals the first.
+    What it holds of the signal is then multiplied by ``left``.
+
+    Args:
+        signals: (h, w) float32 of every instance, in its area.
+        areas: the box around the patches of every instance.
+        left: 1 ranks the patches by the signal that each holds alone.
+
+    >>> signal, boxes = np.ones((1, 8), np.float32), np.array([[0, 0, 4, 1], [2, 0, 6, 1], [4, 0, 8, 1]])
+    >>> choose_patches([signal], [(0, 0, 8, 1)], [boxes], 2)[0].tolist()
+    [True, False, True]
+    """
+    remaining = [signal.copy() for signal in signals]
+    owners = np.repeat(np.arange(len(boxes)), [len(those) for those in boxes])
+    local = np.concatenate([those - np.tile(area[:2], 2) for those, area in zip(boxes, areas, strict=True)])
+    views = [
+        remaining[owner][y0:y1, x0:x1] for owner, (x0, y0, x1, y1) in zip(owners.tolist(), local.tolist(), strict=True)
+    ]
+    sums = np.array([float(view.sum(dtype=np.float64)) for view in views])
+    for _ in range(budget):
+        best = int(sums.argmax())
+        views[best] *= left
+        sums[best] = -np.inf
+        overlapping = (local[:, :2] < local[best, 2:]).all(axis=1) & (local[:, 2:] > local[best, :2]).all(axis=1)
+        for patch in np.flatnonzero(overlapping & (owners == owners[best]) & (sums > -np.inf)):
+            sums[patch] = float(views[patch].sum(dtype=np.float64))
+    return np.split(sums == -np.inf, np.cumsum([len(those) for those in boxes])[:-1])
+
+
+def off_edge(image: np.ndarray, mask: BoxMask, area: Box) -> np.ndarray:
+    """(h, w) float32: how far every boundary pixel is from lying on the strongest edge nearby; 0 off the boundary.
+
+    It is 0 on the strongest edge within ``NEARBY`` pixels and almost 1 far off it or without an edge. The sum is
+    divided by the length of the boundary, so that long and short boundaries count alike.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        area: a box inside the frame.
+
+    >>> image = np.zeros((40, 40, 3), np.uint8); image[:, 20:] = 200
+    >>> on, off = np.zeros((2, 40, 40), bool); on[:, 20:] = True; off[:, 24:] = True
+    >>> [round(float(off_edge(image, BoxMask.from_frame(mask), (0, 0, 40, 40)).sum()), 1) for mask in (on, off)]
+    [0.0, 1.0]
+    """
+    x0, y0, x1, y1 = area
+    boundary = boundary_levels(mask.window(area)) > 0
+    if not boundary.any():
+        return boundary.astype(np.float32)
+    smooth = cv2.GaussianBlur(image[y0:y1, x0:x1], (0, 0), BLUR)
+    gradient = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    strength = np.maximum(np.maximum(gradient[..., 0], gradient[..., 1]), gradient[..., 2])
+    strongest = cv2.dilate(strength, np.ones((2 * NEARBY + 1, 2 * NEARBY + 1), np.uint8))
+    signal = boundary * (1 - strength / (strongest + FAINT))
+    return (signal / np.count_nonzero(boundary)).astype(np.float32)
+
+
+SIGNALS: dict[str, Callable[[np.ndarray, BoxMask, Box], np.ndarray]] = {"off_edge": off_edge}
+"""What a budget looks at: (h, w) float32 of an image, a coarse mask and an area; where the sum is large, a patch is used."""

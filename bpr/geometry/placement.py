@@ -1,0 +1,145 @@
+"""Where the patches of an instance lie: squares on its boundary (paper section 3.1, supplement section B).
+
+Legend: K patches, H W frame, R C rows and columns of a grid of cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from bpr.compiled import kernels
+from bpr.geometry.boundary import boundary_pixels
+from bpr.geometry.boxes import squares_inside
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.nms import exclusion_reach, suppress_squares
+
+if TYPE_CHECKING:
+    from bpr.geometry.options import PatchSpec, Placement
+
+CONTEXT = 0.1
+"""How much larger than its box the square around an instance is on every side, as a share of the box's longer side."""
+SMALLEST = 8
+"""The side in pixels of the smallest square around an instance."""
+
+
+def patch_boxes(mask: BoxMask, spec: PatchSpec, placement: Placement) -> np.ndarray:
+    """(K, 4) int32 boxes of the patches of one instance; K = 0 without a boundary.
+
+    >>> from bpr.geometry.options import PatchSpec, Placement
+    >>> mask = BoxMask(np.ones((20, 30), bool), 10, 10, (100, 100))
+    >>> [len(patch_boxes(mask, PatchSpec(side=16), Placement(scheme))) for scheme in ("dense", "grid", "instance")]
+    [20, 6, 1]
+
+    Raises:
+        ValueError: a cover margin that is too large for the side.
+    """
+    placement.check_fits(spec)
+    return SCHEMES[placement.scheme].boxes(mask, spec.side, placement)
+
+
+def dense_boxes(mask: BoxMask, side: int, placement: Placement) -> np.ndarray:
+    """(K, 4) int32 boxes that together cover every boundary pixel of ``mask``; K = 0 without a boundary.
+
+    There is one square on every boundary pixel at first. Greedy suppression keeps the best of them, they are shifted
+    into the frame, and pixels that the suppression left uncovered get squares of their own.
+    """
+    rows, columns = boundary_pixels(mask)
+    margin = placement.cover_margin
+    if compiled := kernels():
+        reach = exclusion_reach(side, placement.nms_iou)
+        return compiled.covering_squares(rows, columns, side, reach, margin, *mask.frame)
+    kept = suppress_squares(rows, columns, side, placement.nms_iou)
+    boxes = [squares_inside(rows[kept], columns[kept], side, mask.frame)]
+    bare = ~_covered(rows, columns, boxes[0], margin, mask.frame)
+    rows, columns = rows[bare], columns[bare]
+    while rows.size:
+        boxes.append(squares_inside(rows[:1], columns[:1], side, mask.frame))
+        bare = ~_covered(rows, columns, boxes[-1], margin, mask.frame)
+        rows, columns = rows[bare], columns[bare]
+    return np.concatenate(boxes)
+
+
+def _covered(rows: np.ndarray, columns: np.ndarray, boxes: np.ndarray, margin: int, frame: tuple[int, int]) -> np.ndarray:
+    """(N,) bool: the pixel lies in a box, at least ``margin`` pixels from those of its sides that are not the frame's."""
+    if not rows.size or not len(boxes):
+        return np.zeros(rows.shape, bool)
+    height, width = frame
+    left, top = int(columns.min()), int(rows.min())
+    canvas = np.zeros((int(rows.max()) - top + 1, int(columns.max()) - left + 1), bool)
+    for x0, y0, x1, y1 in boxes.tolist():
+        x0, x1 = x0 + margin * (x0 > 0), x1 - margin * (x1 < width)
+        y0, y1 = y0 + margin * (y0 > 0), y1 - margin * (y1 < height)
+        canvas[max(y0 - top, 0) : max(y1 - top, 0), max(x0 - left, 0) : max(x1 - left, 0)] = True
+    return canvas[rows - top, columns - left]
+
+
+def grid_boxes(mask: BoxMask, side: int, placement: Placement) -> np.ndarray:
+    """(K, 4) int32 cells of a fixed grid over the frame that hold both foreground and background, row by row.
+
+    The last row and column are shifted inside, so they overlap their neighbours where the side does not divide the
+    frame. A boundary that runs exactly between two cells lies in neither of them.
+    """
+    left, top, right, bottom = mask.box
+    columns = _cell_starts(mask.frame[1], side, left, right)
+    rows = _cell_starts(mask.frame[0], side, top, bottom)
+    if not rows.size or not columns.size:
+        return np.empty((0, 4), np.int32)
+    x0, y0 = (grid.ravel() for grid in np.meshgrid(columns, rows))
+    boxes = np.stack([x0, y0, x0 + side, y0 + side], axis=1).astype(np.int32)
+    foreground, pixels = _counts(mask, boxes)
+    return boxes[(foreground > 0) & (foreground < pixels)]
+
+
+def _cell_starts(length: int, side: int, start: int, stop: int) -> np.ndarray:
+    """First pixels of the cells along one side of the frame that reach into ``start``..``stop``."""
+    starts = np.minimum(np.arange(0, length, side), max(length - side, 0))
+    return starts[(starts < stop) & (starts + side > start)]
+
+
+def _counts(mask: BoxMask, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) foreground pixels and (K,) pixels of the frame in every box."""
+    left, top, right, bottom = mask.box
+    height, width = mask.frame
+    sums = cv2.integral(mask.pixels.view(np.uint8))
+    x0, x1 = (np.clip(boxes[:, i], left, right) - left for i in (0, 2))
+    y0, y1 = (np.clip(boxes[:, i], top, bottom) - top for i in (1, 3))
+    pixels = (np.minimum(boxes[:, 2], width) - boxes[:, 0]) * (np.minimum(boxes[:, 3], height) - boxes[:, 1])
+    return sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0], pixels
+
+
+def instance_boxes(mask: BoxMask, side: int, placement: Placement) -> np.ndarray:
+    """(1, 4) int32: one square around the mask's box and a little context, shifted inside the frame where it fits.
+
+    Its side depends on the instance; cutting resizes it to ``side``. (0, 4) for a mask without a boundary.
+    """
+    if mask.area in (0, mask.frame[0] * mask.frame[1]):
+        return np.empty((0, 4), np.int32)
+    left, top, right, bottom = mask.trimmed().box
+    longest = max(right - left, bottom - top)
+    square = max(SMALLEST, longest + 2 * round(CONTEXT * longest))
+    return squares_inside(np.array([(top + bottom) // 2]), np.array([(left + right) // 2]), square, mask.frame)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One way to place patches.
+
+    Attributes:
+        boxes: makes the (K, 4) int32 boxes of an instance, of its mask, the patch side and the placement.
+        title: what a picture of it is called.
+    """
+
+    boxes: Callable[[BoxMask, int, Placement], np.ndarray]
+    title: str
+
+
+SCHEMES = {
+    "dense": Scheme(dense_boxes, "dense + NMS"),
+    "grid": Scheme(grid_boxes, "pre-defined grid"),
+    "instance": Scheme(instance_boxes, "instance-level"),
+}

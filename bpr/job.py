@@ -1,0 +1,334 @@
+"""A refinement from file to file: what ``bpr refine``, ``bpr merge`` and :func:`bpr.refine_file` do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpr import __version__
+from bpr.backends import changed_options, load_refiner
+from bpr.backends.registry import AUTO
+from bpr.errors import BadImage, BPRError, shown
+from bpr.formats.coco import Record, read_annotations, read_images
+from bpr.formats.ground_truth import GroundTruth
+from bpr.formats.recognise import open_source
+from bpr.formats.registry import FORMATS
+from bpr.formats.source import Source
+from bpr.geometry.options import to_dict
+from bpr.io.files import check_writable, sha256_of
+from bpr.io.folders import check_replaceable, would_replace
+from bpr.io.images import ImageFinder, ImageFolder, OneImage
+from bpr.refinement.clock import StageClock
+from bpr.refinement.grouping import RecordsByImage, group_by_image
+from bpr.refinement.outcome import RunReport
+from bpr.refinement.predictor import OraclePredictor
+from bpr.refinement.refiner import Refiner
+from bpr.refinement.runner import refine_images
+from bpr.refinement.sharing.journal import JournalIndex
+from bpr.refinement.sharing.run_folder import RunFolder
+from bpr.refinement.sharing.shared_run import SharedRun, check_complete
+from bpr.refinement.sharing.workers import Shard, Worker
+
+NOT_COMPARED = ("out", "workers", "strict")
+"""Fields that do not change the result. All other fields must agree with those of a run that is resumed."""
+
+
+class Unfinished(BPRError):
+    """A run ended early. What is finished is kept: run the same job again with ``resume=True``.
+
+    Attributes:
+        why: the reason, and how much is done.
+    """
+
+    def __init__(self, out: str | Path, why: str) -> None:
+        super().__init__(f"{out}: {why}; what is finished is kept; go on with resume=True")
+        self.why = why
+
+
+@dataclass(frozen=True)
+class RefineJob:
+    """The refinement of one file or folder of masks.
+
+    >>> job = RefineJob("results.segm.json", "refined.segm.json", images="images", model="starter-fast")
+    >>> report = job.run(resume=True)    # doctest: +SKIP
+    >>> report.summary                   # doctest: +SKIP
+    '405 of 405 records refined; kept as they were: none'
+
+    Attributes:
+        results: masks of any format: a JSON file, a PNG or a folder.
+        out: the file or folder to write, in the format of the masks.
+        images: the folder of the images, or the one image; None: where the format names them.
+        ann: a COCO file whose images list names the image files; without it an image's id is the stem of its file.
+        format: the format of the masks; None: recognise it by their content.
+        model: a model name, a ``.onnx`` or ``.pth`` file, ``identity``, or ``oracle``; None: the default model.
+        config: the config of a ``.pth`` model; None: the one beside it.
+        backend: what runs the network.
+        preset: a bundle of model, backend and budget, instead of these.
+        options: how to refine, by the names that :func:`bpr.load` takes; None leaves the model's.
+        reach: of the oracle: correct only pixels this near to the coarse boundary.
+        min_score: keep records of a lower score as they are; None: refine all.
+        strict: the run has failed if any record could not be refined (:attr:`RunReport.failed`).
+        workers: threads that read, cut and put back; the result does not depend on their number.
+
+    """
+
+    results: str | Path
+    out: str | Path
+    images: str | Path | None = None
+    ann: str | Path | None = None
+    format: str | None = None
+    model: str | Path | None = None
+    config: str | Path | None = None
+    backend: str = AUTO
+    preset: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reach: int | None = None
+    min_score: float | None = None
+    strict: bool = False
+    workers: int = min(4, os.cpu_count() or 1)
+
+    @classmethod
+    def of(cls, out: str | Path) -> RefineJob:
+        """The job of the unfinished run that writes ``out``.
+
+        Raises:
+            BPRError: there is no unfinished run, or its job has other fields than this class.
+        """
+        values = RunFolder(Path(out)).state()["job"]
+        try:
+            return cls(out=out, **values)
+        except TypeError as error:
+            expected = f"expected a job of this version, got another ({error})"
+            raise BPRError(f"{out}: {expected}; finish the run with the version that began it") from error
+
+    def run(
+        self,
+        worker: Worker | None = None,
+        *,
+        resume: bool = False,
+        on_progress: Callable[[int], None] = lambda done: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> RunReport:
+        """Refine, and write the result.
+
+        Args:
+            worker: this process's part of the work (:mod:`bpr.refinement.sharing`); default: all of it.
+            resume: go on with an unfinished run of the same job.
+            on_progress: called with the number of records that are done.
+            stopped: once it returns True, the run ends early.
+
+        Returns:
+            The report of the whole run; of a worker that is not the leader, the report of its part.
+
+        Raises:
+            Unfinished: ``stopped`` returned True, or the disk is full or fails.
+            BPRError: an input cannot be read, the output cannot be written there, or an unfinished run is in the way.
+        """
+        with self.begin(worker, resume=resume) as run:
+            for assumption in run.assumptions:
+                warnings.warn(assumption, stacklevel=2)
+            return run.finish(on_progress, stopped)
+
+    @contextmanager
+    def begin(self, worker: Worker | None = None, *, resume: bool = False) -> Iterator[Run]:
+        """Read and check the inputs, load the model, and join the run; :meth:`Run.finish` does the work.
+
+        Raises:
+            BPRError: as for :meth:`run`.
+        """
+        worker = worker or Shard()
+        entries, document = self._read_annotations()
+        source, find_images = open_source(self.results, self.format, self.images, entries)
+        self._check_output(source)
+        by_image, images = group_by_image(source.records, self.min_score), find_images()
+        if isinstance(images, OneImage) and len(by_image) > 1:
+            expected = f"expected the folder of {len(by_image)} images, which the results name"
+            raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
+        refiner, exclusive = self._load(source.records, document), FORMATS[source.format].exclusive
+        refine = partial(
+            refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
+        )
+        shared = SharedRun(RunFolder(Path(self.out)), worker, by_image, refine)
+        state: dict[str, Any] = {}
+        if worker.role != "follower":
+            state = {"fingerprint": self.fingerprint(refiner), "job": self._to_dict()}
+        with shared.folder.joined(worker, state, resume):
+            assumptions = self._assumptions(source, images, by_image)
+            yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(refiner))
+
+    def merge(self) -> RunReport:
+        """Write the result of a run whose shards are finished.
+
+        Raises:
+            BPRError: an image is not finished, another process is at work, or an input has changed since the run began.
+        """
+        clock, folder = StageClock(), RunFolder(Path(self.out))
+        folder.state()  # before the lock, which would make the folder
+        with folder.locked(alone=True):
+            folder.check({"results": _digest(self.results), "ann": self.ann and _digest(self.ann)})
+            entries = read_images(self.ann) if self.ann else None
+            source, _ = open_source(self.results, self.format, self.images, entries)
+            self._check_output(source)
+            by_image = group_by_image(source.records, self.min_score)
+            journals = folder.read_journals(by_image.records)
+            write_merged(folder, by_image, journals, source, clock)
+        report = journals.report(by_image, clock)
+        report.strict = self.strict
+        return report
+
+    def fingerprint(self, refiner: Refiner) -> dict[str, Any]:
+        """Everything that decides the result, by name, in values of JSON. All workers of a run must agree on it.
+
+        It consists of all fields except NOT_COMPARED, so that a new field is compared by default. Digests stand for the
+        content of files; ``backend`` and ``options`` are those that ``refiner`` really uses.
+        """
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in NOT_COMPARED}
+        for name, path in self._inputs().items():  # to read all images would take too long: only their path is compared
+            values[name] = os.path.abspath(path) if name == "images" else _digest(path)
+        options = to_dict(refiner.predictor.spec, refiner.options)
+        values |= {"version": __version__, "backend": _backend(refiner), "options": options}
+        return dict(json.loads(json.dumps(values, default=str)))
+
+    def _to_dict(self) -> dict[str, Any]:
+        """All fields but ``out``, in values of JSON. Paths are absolute: a merge may start in another folder."""
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "out"}
+        values |= {name: os.path.abspath(path) for name, path in self._inputs().items()}
+        values["options"] = {name: value for name, value in self.options.items() if value is not None}
+        return dict(json.loads(json.dumps(values, default=str)))
+
+    def _inputs(self) -> dict[str, str | Path]:
+        """The files and folders that the job reads, by field. A model or config that is no file is a name."""
+        paths = {"results": self.results, "images": self.images, "ann": self.ann}
+        files = {"model": self.model, "config": self.config}
+        paths |= {name: path for name, path in files.items() if path and os.path.isfile(path)}
+        return {name: path for name, path in paths.items() if path}
+
+    def _read_annotations(self) -> tuple[list[dict[str, Any]] | None, dict[str, Any] | None]:
+        """The images list of ``ann``, and for the oracle the whole document, which in large data sets is gigabytes."""
+        if not self.ann:
+            return None, None
+        if self.model != "oracle":
+            return read_images(self.ann), None
+        document = read_annotations(self.ann)
+        return document["images"], document
+
+    def _check_output(self, source: Source) -> None:
+        """Raise a BPRError if the result could not be written, or would replace an input."""
+        out = Path(self.out)
+        folder = source.folder(out)
+        for path in self._inputs().values():
+            if would_replace(out, path) or (folder and would_replace(folder, path)):
+                problem = f"expected an output apart from the inputs, got {path}, which would be lost"
+                raise BPRError(f"{out}: {problem}; choose another output")
+        if folder:
+            check_replaceable(folder, "bpr refine")
+        else:
+            check_writable(out)
+
+    def _load(self, records: Sequence[Record], document: dict[str, Any] | None) -> Refiner:
+        if self.model != "oracle" or self.preset:
+            return load_refiner(self.model, self.config, self.backend, self.preset, **self.options)
+        if not document or not document["annotations"]:
+            raise BPRError("--model oracle: expected the ground truth in --ann, got none")
+        matches = enumerate(GroundTruth(document).matches(records))
+        oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None}, self.reach)
+        return Refiner(oracle, changed_options(oracle.recommended, self.options))
+
+    def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
+        """What was guessed and, if the guess is wrong, would refine the wrong thing without an error: a line each."""
+        lines = []
+        if FORMATS[source.format].guessed and not self.format:
+            lines.append(f"format: {source.format}, by the numbers in the PNGs; --format says which")
+        if source.format == "coco" and not self.ann and len(by_image) and isinstance(images, ImageFolder):
+            image_id = source.records[by_image[0][0]]["image_id"]
+            with suppress(BadImage):  # the report will name the problem
+                path = images.path(image_id)
+                lines.append(f"images: by their ids, {shown(image_id)} is {path.name}; --ann says what the ids name")
+        return lines
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job that has begun: its inputs are read, its model is loaded and its folder is locked.
+
+    Attributes:
+        done: (I,) bool: the images that were finished before the run was resumed.
+        assumptions: what was guessed because the job does not say it, a line each.
+        backend: what the network runs on; None where there is no network.
+    """
+
+    job: RefineJob
+    source: Source
+    shared: SharedRun
+    done: np.ndarray
+    assumptions: Sequence[str]
+    backend: str | None
+
+    @property
+    def records(self) -> int:
+        """How many records are to be refined."""
+        return len(self.shared.by_image.indices)
+
+    def finish(self, on_progress: Callable[[int], None], stopped: Callable[[], bool]) -> RunReport:
+        """Refine this worker's part and, as the leader, write the result; arguments as for :meth:`RefineJob.run`.
+
+        Raises:
+            Unfinished: ``stopped`` returned True, or the disk is full or fails.
+        """
+        shared, role = self.shared, self.shared.worker.role
+        try:
+            journals = shared.work(self.done, on_progress, stopped)
+            report = journals.report(shared.by_image, shared.clock)
+            report.strict, report.backend = self.job.strict, self.backend
+            if stopped() and role != "follower":
+                raise Unfinished(
+                    self.job.out, f"interrupted; {report.images} of {len(shared.by_image)} images are done"
+                )
+            if role == "leader":
+                write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock)
+            return report
+        except (OSError, BPRError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
+            file = f" ({cause.filename})" if cause.filename else ""
+            raise Unfinished(self.job.out, f"cannot write{file}: {cause.strerror}") from error
+
+
+def write_merged(
+    folder: RunFolder, by_image: RecordsByImage, journals: JournalIndex, source: Source, clock: StageClock
+) -> None:
+    """Write the output from the journals of a finished run, and delete the folder of the run.
+
+    Raises:
+        BPRError: an image is not finished.
+    """
+    check_complete(folder, by_image, journals)
+    with clock.stage("write"):
+        source.write(journals.merged(source.records), folder.out)
+    folder.remove()
+
+
+def _backend(refiner: Refiner) -> str | None:
+    """What the network runs on; None for identity and oracle."""
+    return getattr(refiner.predictor, "backend", None)
+
+
+def _digest(path: str | Path) -> str:
+    """The SHA-256 of a file, or of the names and contents of all files in a folder."""
+    path = Path(path)
+    if not path.is_dir():
+        return sha256_of(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(path).as_posix()}\t{sha256_of(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
