@@ -114,7 +114,9 @@ def _difference(model: onnx.ModelProto, patches: np.ndarray, expected: np.ndarra
     return float(np.abs(session.run(["probability"], {"patches": patches})[0] - expected).max())
 
 
-def _metadata(preprocessor: PatchPreprocessor, options: dict[str, Any], parity: Parity, provenance: dict[str, Any]) -> dict[str, Any]:
+def _metadata(
+    preprocessor: PatchPreprocessor, options: dict[str, Any], parity: Parity, provenance: dict[str, Any]
+) -> dict[str, Any]:
     """All that a reader needs to know; the constants of the preprocessing are in the graph and repeated here."""
     constants = {name: [round(value, 3) for value in getattr(preprocessor, name).flatten().tolist()] for name in ("mean", "std")}
     return {

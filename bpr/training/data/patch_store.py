@@ -190,7 +190,9 @@ def stores_in(folder: str | Path) -> list[Path]:
     return [found[name] for name in wanted]
 
 
-def finished_build(folder: str | Path, spec: PatchSpec, placement: Placement, source: dict[str, Any]) -> Progress | None:
+def finished_build(
+    folder: str | Path, spec: PatchSpec, placement: Placement, source: dict[str, Any]
+) -> Progress | None:
     """The progress of a finished store of the same patches and source; None where there is none."""
     if not (Path(folder) / "manifest.json").is_file():
         return None
