@@ -148,7 +148,7 @@ def summary(before: np.ndarray, after: np.ndarray, image_of: np.ndarray, missing
     change, count = after[:, 0] - before[:, 0], int(image_of.max()) + 1
     rows = {}
     for name, old, new in zip(METRICS, before.T, after.T, strict=True):
-        low, high = interval(*(Ratios.mean(values, image_of, count) for values in (old, new)))
+        low, high = interval(Ratios.mean(old, image_of, count), Ratios.mean(new, image_of, count))
         rows[name] = {"before": float(old.mean()), "after": float(new.mean()), "change": [float((new - old).mean()), low, high]}
     shares = {f"harmed_{points}": float((change < -points / 100).mean()) for points in (1, 5)}
     shares |= {f"improved_{points}": float((change > points / 100).mean()) for points in (1, 5)}

@@ -47,8 +47,8 @@ class DetailHead(FCNHead):
 
     def init_weights(self) -> None:
         super().init_weights()
-        nn.init.zeros_(self.conv_detail.weight)
-        nn.init.zeros_(self.conv_detail.bias)
+        nn.init.constant_(self.conv_detail.weight, 0)
+        nn.init.constant_(self.conv_detail.bias, 0)  # type: ignore[arg-type]
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Features by stride and, last, the network's input (B, C, N, N) -> logits (B, classes, N, N); N is even."""

@@ -83,6 +83,7 @@ class ImagePatchDataset(Dataset):
         refined: probability that the coarse mask is drawn towards the ground truth, as a first pass leaves it: what
             teaches to leave good masks alone, and a second pass.
         scale: the place is resized by a factor between these two, log-uniform.
+        native: probability that the place is not resized: resampled masks have other outlines than those that come in.
         cached_images: decoded images that every worker keeps.
         synthetic: whose masks the synthetic ones imitate: ``detectors`` (masks rather too large), or ``all`` makers of
             :mod:`bpr.training.data.makers`, biased towards neither side and at times right; with it some of the real masks
@@ -100,9 +101,10 @@ class ImagePatchDataset(Dataset):
         scale: tuple[float, float] = (0.7, 1.4),
         cached_images: int = 0,
         synthetic: Literal["detectors", "all"] = "detectors",
+        native: float = 0.0,
     ) -> None:
         self.spec, self.patches = PatchSpec(**patch), patches
-        self.real, self.refined, self.synthetic = real, refined, synthetic
+        self.real, self.refined, self.synthetic, self.native = real, refined, synthetic, native
         parts = [load_instances(**{k: v for k, v in source.items() if k not in ("share", "scale")}) for source in sources]
         self.instances = [instance for instances in parts for instance in instances]
         self.scales = [source.get("scale", scale) for source, instances in zip(sources, parts, strict=True) for _ in instances]
@@ -134,7 +136,7 @@ class ImagePatchDataset(Dataset):
         coarse = truth
         if real:
             coarse = decode_mask(instance.detections[rng.integers(len(instance.detections))]["segmentation"], instance.frame)
-        factor = float(np.exp(rng.uniform(*np.log(scale))))
+        factor = 1.0 if self.native and rng.random() < self.native else float(np.exp(rng.uniform(*np.log(scale))))
         place = cut_place(self._read(instance.path), truth, coarse, round((self.spec.window + SURROUNDINGS) / factor), factor)
         make = coarsen if self.synthetic == "detectors" else coarse_mask
         coarse = place.coarse if real else _recognisable(place.truth, make, rng)

@@ -59,7 +59,7 @@ def mask_head(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     cells = int(rng.choice([14, 28, 28, 28, 56]))
     x0, y0, x1, y1 = _detected_box(mask, rng)
     small = cv2.resize(mask[y0:y1, x0:x1].astype(np.float32), (cells, cells), interpolation=cv2.INTER_AREA)
-    small += _smooth_noise(small.shape, 1.0, rng) * rng.uniform(0, 0.12)
+    small = small + _smooth_noise(small.shape, 1.0, rng) * rng.uniform(0, 0.12)
     coarse = np.zeros_like(mask)
     coarse[y0:y1, x0:x1] = from_cells(small, (y1 - y0, x1 - x0)) > 0.5
     return _perhaps_biased(coarse, rng)
@@ -128,7 +128,8 @@ def thin_parts_missing(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray
     radius = max(round(rng.uniform(0.02, 0.1) * _side(mask)), 1)
     foreground = mask.astype(np.uint8)
     opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, _disk(radius))
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(foreground - opened, connectivity=8)
+    lost = (foreground > opened).astype(np.uint8)
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(lost, connectivity=8)
     if count == 1 or not opened.any():
         return mask.copy()
     gone = rng.random(count) < 0.7
@@ -163,7 +164,7 @@ def brush_strokes(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     rows, columns = np.nonzero(mask)
     coarse, most = np.zeros(mask.shape, np.uint8), 0.03 * _side(mask)
-    chosen = rng.integers(rows.size, size=rng.integers(20, 80)) if rows.size else []
+    chosen = rng.integers(max(rows.size, 1), size=rng.integers(20, 80) if rows.size else 0)
     for row, column in zip(rows[chosen], columns[chosen], strict=True):
         radius = depth[row, column] * rng.uniform(0.8, 1.1) + rng.uniform(0, most)
         cv2.circle(coarse, (int(column), int(row)), max(round(float(radius)), 1), 1, -1)

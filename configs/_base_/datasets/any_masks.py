@@ -6,4 +6,4 @@ sources = [
          img_dir=f'data/starter/images/{name}', share=share, scale=scale)
     for name, share, scale in (
         ('coco', 0.3, (0.7, 1.4)), ('davis', 0.2, (0.4, 1.4)), ('davis16', 0.2, (0.4, 1.4)), ('crisp', 0.3, (0.3, 1.4)))]
-train_dataloader = dict(dataset=dict(sources=sources, synthetic='all', real=0.45, refined=0.08))
+train_dataloader = dict(dataset=dict(sources=sources, synthetic='all', real=0.45, refined=0.08, native=0.4))

@@ -150,3 +150,12 @@ def test_a_source_may_have_a_scale_of_its_own(small_set: SmallSet) -> None:
     source = {"ann": str(small_set.ann), "img_dir": str(small_set.images)}
     data = ImagePatchDataset([{**source, "scale": (0.3, 0.6)}, source], SCHEME, [], scale=(1.0, 2.0))
     assert data.scales == [(0.3, 0.6)] * 4 + [(1.0, 2.0)] * 4
+
+
+def test_a_share_of_the_places_keeps_its_scale(small_set: SmallSet) -> None:
+    seed_worker(0)
+    truth, data = small_set.document["annotations"][0]["area"], dataset(small_set, native=0.5, scale=(2.0, 2.0))
+    areas = [data._place(data.instances[0], (2.0, 2.0), np.random.default_rng(seed)).truth.area for seed in range(40)]
+    kept = np.isclose(areas, truth)
+    assert 0.25 < kept.mean() < 0.75
+    assert np.allclose(np.array(areas)[~kept], 4 * truth, rtol=0.1)
