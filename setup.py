@@ -4,14 +4,16 @@ from pathlib import Path
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
-VERSION = next(line.split('"')[1] for line in Path("bpr/__init__.py").read_text().splitlines() if line.startswith("__version__"))
+VERSION = next(
+    line.split('"')[1] for line in Path("bpr/version.py").read_text().splitlines() if line.startswith("__version__")
+)
 
 TRAIN = [
     "torch>=2.1",
     "mmengine==0.10.7",
-    "mmcv-lite==2.1.0",  # mmseg 1.2.2 asserts mmcv < 2.2; a full mmcv 2.1.0 serves as well
+    "mmcv-lite==2.1.0",  # mmseg 1.2.2 asserts mmcv < 2.2; a full mmcv 2.1.0 works as well
     "mmsegmentation==1.2.2",
-    "ftfy",  # mmseg imports both and declares neither
+    "ftfy",  # mmseg imports ftfy and regex but declares neither
     "regex",
     "onnx",
     "onnxscript",
@@ -30,18 +32,20 @@ CLASSIFIERS = [
 
 
 class BuildWithConfigs(build_py):
-    """Configs and the model index lie beside the package; inside it they go where OpenMMLab's tools look for them."""
+    """Copies configs and model index from beside the package to where OpenMMLab's tools search, inside the package."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib, "bpr", ".mim")
-            shutil.copytree("configs", target / "configs", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+            shutil.copytree(
+                "configs", target / "configs", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+            )
             shutil.copy("model-index.yml", target)
 
 
 setup(
-    name="bpr",
+    name="boundary-patch-refinement",
     version=VERSION,
     description="Any instance masks in, better boundaries out: Boundary Patch Refinement",
     long_description=Path("README.md").read_text(encoding="utf-8"),
@@ -53,12 +57,18 @@ setup(
     package_data={"bpr": ["py.typed", "assets/*", "report/html/assets/*", "app/assets/*"]},
     cmdclass={"build_py": BuildWithConfigs},
     python_requires=">=3.10",
-    install_requires=["numpy>=1.26", "opencv-python-headless>=4.11", "pycocotools>=2.0.7", "onnxruntime>=1.18", "rich>=13.0"],
+    install_requires=[
+        "numpy>=1.26",
+        "opencv-python-headless>=4.11",
+        "pycocotools>=2.0.7",
+        "onnxruntime>=1.18",
+        "rich>=13.0",
+    ],
     extras_require={
         "train": TRAIN,
         "mmdet": [*TRAIN, "mmdet==3.3.0"],
         "openvino": ["openvino"],
-        "compiled": ["numba>=0.61.2"],  # the first that takes numpy 2.2
+        "compiled": ["numba>=0.61.2"],  # the first version that supports numpy 2.2
         "cityscapes": ["cityscapesscripts>=2.2", "numpy<2.3"],
         "report": ["jinja2>=3", "matplotlib>=3.8"],
         "docs": ["mkdocs<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.26", "ruff"],

@@ -1,13 +1,14 @@
-"""How every suite measures and what it writes: see benchmarks/README.md, the contract."""
+"""How benchmarks measure and what they write; benchmarks/README.md describes the contract of the suites."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from typing import Any
 import numpy as np
 
 from bpr.cli.options import versions_of
+from bpr.io.files import atomic_open, write_json
 
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
 SCHEMA = 1
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "numba", "torch")
 PARTS = {"schema": int, "suite": str, "command": str, "provenance": dict, "rows": list, "ratios": list}
@@ -24,7 +28,7 @@ PROVENANCE = ("date", "commit", "processor", "cores", "python", "versions")
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one side: median and quartiles."""
+    """Seconds per unit of work: median and quartiles."""
 
     median: float
     low: float
@@ -33,14 +37,14 @@ class Timing:
 
     @classmethod
     def of(cls, seconds: Sequence[float], per: float = 1) -> Timing:
-        """Of some runs, each of which did ``per`` units of work."""
+        """The timing of several runs, each of which did ``per`` units of work."""
         low, median, high = (float(value) for value in np.percentile(np.asarray(seconds) / per, [25, 50, 75]))
         return cls(median, low, high, len(seconds))
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as fast ``name`` says it is; the target is the least to reach, where there is one."""
+    """A speed-up, and the target it should reach, if there is one."""
 
     name: str
     value: float
@@ -49,7 +53,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Report:
-    """What a suite found: rows with a ``name``, a ``seconds`` and what else they say, and the ratios made of them."""
+    """What a suite measured: rows with a ``name``, ``seconds`` and further columns, and ratios between rows."""
 
     suite: str
     rows: list[dict[str, Any]]
@@ -59,18 +63,18 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         command = f"python tools/benchmark.py {self.suite}"
         ratios = [asdict(ratio) for ratio in self.ratios]
-        body = {"schema": SCHEMA, "suite": self.suite, "command": command, "settings": self.settings}
-        return {**body, "provenance": provenance(), "rows": self.rows, "ratios": ratios}
+        head = {"schema": SCHEMA, "suite": self.suite, "command": command, "settings": self.settings}
+        return {**head, "provenance": provenance(), "rows": self.rows, "ratios": ratios}
 
 
-def row(name: str, seconds: Timing, **said: Any) -> dict[str, Any]:
-    return {"name": name, "seconds": asdict(seconds), **said}
+def row(name: str, seconds: Timing, **columns: Any) -> dict[str, Any]:
+    return {"name": name, "seconds": asdict(seconds), **columns}
 
 
 def in_turn(
     sides: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """Seconds of every side: each once to warm up, then all of them one after the other, ``repeats`` times.
+    """Seconds of every side: one run each to warm up, then ``repeats`` rounds in which the sides take turns.
 
     >>> sorted(in_turn({"a": lambda: None, "b": lambda: None}, 3))
     ['a', 'b']
@@ -90,10 +94,17 @@ def seconds_of(function: Callable[[], object], clock: Callable[[], float] = time
     return clock() - start
 
 
-def provenance() -> dict[str, Any]:
-    """What the numbers depend on."""
+def provenance(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """The date, commit, machine and versions that a measurement depends on."""
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip() or None
     machine = {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()}
-    return {"date": time.strftime("%Y-%m-%d"), "commit": _commit(), **machine, "versions": versions_of(PACKAGES)}
+    return {"date": time.strftime("%Y-%m-%d"), "commit": commit, **machine, "versions": versions_of(packages)}
+
+
+def dated_versions(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """The date and the versions, for results that do not depend on the machine."""
+    return {"date": time.strftime("%Y-%m-%d"), "versions": versions_of(packages)}
 
 
 def processor() -> str:
@@ -102,13 +113,38 @@ def processor() -> str:
     return named[1] if named else platform.processor()
 
 
-def _commit() -> str | None:
-    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
-    return asked.stdout.strip() or None
+def script_parser(doc: str | None, out: Path | None = None) -> argparse.ArgumentParser:
+    """A parser of a script's arguments, with the script's docstring as help and ``--out`` for its JSON."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=doc, formatter_class=layout, allow_abbrev=False)
+    if out is not None:
+        parser.add_argument("--out", type=Path, default=out, help="the numbers as JSON (default: %(default)s)")
+    return parser
 
 
-def check(report: dict[str, Any]) -> None:
-    """Raise a ValueError where a report breaks the contract."""
+def write_report(out: Path, report: Mapping[str, Any], markdown: str | None = None) -> None:
+    """Write the numbers as JSON to ``out``, and their table beside it with the suffix .md; print the table."""
+    write_json(out, report, indent=1)
+    if markdown is not None:
+        with atomic_open(out.with_suffix(".md")) as file:
+            file.write(markdown)
+        print(markdown, end="")
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table whose first ``left`` columns are aligned left, the others right.
+
+    >>> print(markdown_table(["model", "F"], [["starter", "7.0"]]))
+    | model | F |
+    |---|---:|
+    | starter | 7.0 |
+    """
+    rule = "|" + "---|" * left + "---:|" * (len(head) - left)
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(cells)} |" for cells in rows)])
+
+
+def check_report(report: dict[str, Any]) -> None:
+    """Raise a ValueError if a report breaks the contract."""
     for key, kind in PARTS.items():
         if not isinstance(report.get(key), kind):
             raise ValueError(f"{key}: expected {kind.__name__}, got {report.get(key)!r}")
@@ -122,24 +158,30 @@ def check(report: dict[str, Any]) -> None:
         Ratio(**ratio)
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report as Markdown: every row, and every ratio beside its target, met or missed."""
-    said = [key for key in (report["rows"][0] if report["rows"] else {}) if key not in ("name", "seconds")]
-    head = ["", "milliseconds", "quartiles", "runs", *said]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *(_cells(one, said) for one in report["rows"])]
-    where = report["provenance"]
-    note = f"`{report['command']}`, {where['date']}, {where['cores']} cores of {where['processor']}, Python {where['python']}."
-    found = [_ratio(ratio) for ratio in report["ratios"]]
-    return "\n".join([note, "", *(f"| {' | '.join(line)} |" for line in lines), "", *found])
+def report_table(report: dict[str, Any]) -> str:
+    """The report as Markdown: every row, and every ratio with its target, met or missed."""
+    columns = [key for key in (report["rows"][0] if report["rows"] else {}) if key not in ("name", "seconds")]
+    head = ["", "milliseconds", "quartiles", "runs", *columns]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *(_cells(one, columns) for one in report["rows"])]
+    origin = report["provenance"]
+    machine = f"{origin['cores']} cores of {origin['processor']}, Python {origin['python']}"
+    note = f"`{report['command']}`, {origin['date']}, {machine}."
+    return "\n".join(
+        [note, "", *(f"| {' | '.join(line)} |" for line in lines), "", *map(_ratio_line, report["ratios"])]
+    )
 
 
-def _cells(one: dict[str, Any], said: Sequence[str]) -> list[str]:
+def _cells(one: dict[str, Any], columns: Sequence[str]) -> list[str]:
     timing = Timing(**one["seconds"])
-    middle = [f"{1000 * timing.median:.1f}", f"{1000 * timing.low:.1f} .. {1000 * timing.high:.1f}", str(timing.repeats)]
-    return [one["name"], *middle, *(f"{one[key]:.4g}" if isinstance(one[key], float) else str(one[key]) for key in said)]
+    times = [f"{1000 * timing.median:.1f}", f"{1000 * timing.low:.1f} .. {1000 * timing.high:.1f}", str(timing.repeats)]
+    return [
+        one["name"],
+        *times,
+        *(f"{one[key]:.4g}" if isinstance(one[key], float) else str(one[key]) for key in columns),
+    ]
 
 
-def _ratio(ratio: dict[str, Any]) -> str:
+def _ratio_line(ratio: dict[str, Any]) -> str:
     if ratio["target"] is None:
         return f"- {ratio['name']}: {ratio['value']:.2f} times"
     verdict = "met" if ratio["value"] >= ratio["target"] else "**missed**"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bpr.refinement.outcome import RunReport
     from bpr.refinement.refiner import Refiner
+    from bpr.version import __version__ as __version__
 
-__version__ = "0.2.0"
 __all__ = ["BPRError", "Refiner", "load", "refine_file"]
 
 
@@ -86,4 +86,8 @@ def __getattr__(name: str) -> Any:
         from bpr.errors import BPRError
 
         return BPRError
+    if name == "__version__":
+        from bpr.version import __version__
+
+        return __version__
     raise AttributeError(f"module 'bpr' has no attribute {name!r}")

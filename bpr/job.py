@@ -15,12 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from bpr import __version__
 from bpr.backends import changed_options, load_refiner
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_images
-from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.recognise import open_source
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
@@ -31,6 +29,7 @@ from bpr.io.images import ImageFinder, ImageFolder, OneImage
 from bpr.refinement.clock import StageClock
 from bpr.refinement.grouping import RecordsByImage, group_by_image
 from bpr.refinement.outcome import RunReport
+from bpr.refinement.pipeline import DEFAULT_WORKERS
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_images
@@ -38,6 +37,7 @@ from bpr.refinement.sharing.journal import JournalIndex
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun, check_complete
 from bpr.refinement.sharing.workers import Shard, Worker
+from bpr.version import __version__
 
 NOT_COMPARED = ("out", "workers", "strict")
 """Fields that do not change the result. All other fields must agree with those of a run that is resumed."""
@@ -75,7 +75,6 @@ class RefineJob:
         backend: what runs the network.
         preset: a bundle of model, backend and budget, instead of these.
         options: how to refine, by the names that :func:`bpr.load` takes; None leaves the model's.
-        reach: of the oracle: correct only pixels this near to the coarse boundary.
         min_score: keep records of a lower score as they are; None: refine all.
         strict: the run has failed if any record could not be refined (:attr:`RunReport.failed`).
         workers: threads that read, cut and put back; the result does not depend on their number.
@@ -92,10 +91,9 @@ class RefineJob:
     backend: str = AUTO
     preset: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    reach: int | None = None
     min_score: float | None = None
     strict: bool = False
-    workers: int = min(4, os.cpu_count() or 1)
+    workers: int = DEFAULT_WORKERS
 
     @classmethod
     def of(cls, out: str | Path) -> RefineJob:
@@ -240,8 +238,10 @@ class RefineJob:
             return load_refiner(self.model, self.config, self.backend, self.preset, **self.options)
         if not document or not document["annotations"]:
             raise BPRError("--model oracle: expected the ground truth in --ann, got none")
+        from bpr.evaluation.matching import GroundTruth  # loads pycocotools, which only the oracle needs
+
         matches = enumerate(GroundTruth(document).matches(records))
-        oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None}, self.reach)
+        oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None})
         return Refiner(oracle, changed_options(oracle.recommended, self.options))
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:

@@ -1,4 +1,4 @@
-# The paper's ablation: the image patch without its mask. Its store is cut by this config, for patches of three channels.
+# The paper's ablation: the image patch without its mask. Extract its patches with this config, which reads three channels.
 _base_ = './bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py'
 image_only = ['rgb']
 refinement = dict(patch=dict(inputs=image_only))

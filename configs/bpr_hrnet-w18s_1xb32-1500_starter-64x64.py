@@ -1,4 +1,4 @@
-# What refines coarse masks once for the last part of `hrnet-w18s`.
+# `hrnet-w18s`, beside step 3: a network at 64 px that refines coarse masks once, for step 4 to learn from.
 _base_ = ['./bpr_hrnet-w18s_1xb32-2400_starter-128x128.py']
 model = dict(data_preprocessor=dict(input_side=64))
 train_cfg = dict(max_iters=1500)

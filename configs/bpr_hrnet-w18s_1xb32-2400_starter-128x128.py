@@ -1,4 +1,4 @@
-# `hrnet-w18s`: on from the weights of its predecessor, at 128 px, the rate falling to zero. One CPU core, about two hours.
+# `hrnet-w18s`, step 3: continues step 2 at 128 px until the rate is zero. Two hours on one CPU core.
 _base_ = ['./bpr_hrnet-w18s_1xb32-320_starter-64x64.py']
 model = dict(data_preprocessor=dict(input_side=128))
 load_from = 'data/starter/predecessor.pth'

@@ -1,4 +1,5 @@
-# Your own images with COCO annotations in data/own/: patches cut on the fly, coarse masks made from the ground truth.
+# Your own images with COCO annotations in data/own/. Patches are cut while the network trains, coarse masks are made from
+# the ground truth.
 _base_ = [
     './_base_/models/bpr_hrnet-w18s.py', './_base_/datasets/starter_images.py',
     './_base_/schedules/adamw_ema.py', './_base_/default_runtime.py',

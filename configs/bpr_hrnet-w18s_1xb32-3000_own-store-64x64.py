@@ -1,4 +1,4 @@
-# The same from a patch store, where cutting on the fly would hold up the network.
+# The same data from a patch store, for machines on which cutting while training would keep the network waiting.
 _base_ = ['./bpr_hrnet-w18s_1xb32-3000_own-64x64.py']
 train_dataloader = dict(
     batch_size=32,

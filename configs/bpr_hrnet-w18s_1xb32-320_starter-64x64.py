@@ -1,4 +1,4 @@
-# The recipe of the starter models, short: batches of 8 instances, 4 patches each.
+# The recipe of `hrnet-w18s`, short, for ablations: batches of 8 instances with 4 patches each.
 _base_ = [
     './_base_/models/bpr_hrnet-w18s.py', './_base_/datasets/starter_images.py',
     './_base_/schedules/adamw_ema_320.py', './_base_/default_runtime.py',

@@ -1,4 +1,4 @@
-# First half of the starter model: 64 px input, sized for an hour on two CPU cores. The second half lets the rate fall to zero.
+# `hrnet-w18s`, step 1: 64 px, an hour on two CPU cores. The rate stays above zero, because step 2 continues.
 _base_ = [
     './_base_/models/bpr_hrnet-w18s.py', './_base_/datasets/starter_patches.py',
     './_base_/schedules/adamw_ema.py', './_base_/default_runtime.py',

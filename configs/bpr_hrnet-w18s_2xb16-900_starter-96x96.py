@@ -1,4 +1,4 @@
-# Second half of the starter model: from the 64 px weights to 96 px input, two thirds of the samples real, the rate falling to zero.
+# `hrnet-w18s`, step 2: continues step 1 at 96 px until the rate is zero, two thirds of the samples real.
 _base_ = ['./bpr_hrnet-w18s_2xb16-3500_starter-64x64.py']
 model = dict(data_preprocessor=dict(input_side=96))
 load_from = 'work_dirs/bpr_hrnet-w18s_2xb16-3500_starter-64x64/iter_3500.pth'

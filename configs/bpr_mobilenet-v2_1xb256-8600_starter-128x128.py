@@ -1,4 +1,5 @@
-# Another part of `starter`: long, on one GPU, with more of the crisp data.
+# `starter` and `starter-fast`, step 2b: as step 2a, but long, on one GPU, and with more of the crisp data. Steps 2a and 2b
+# are averaged.
 _base_ = ['./bpr_mobilenet-v2_2xb16-3000_starter-128x128.py']
 custom_hooks = [
     dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.004, interval=4, update_buffers=True),

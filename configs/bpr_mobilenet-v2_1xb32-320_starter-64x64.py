@@ -1,4 +1,5 @@
-# From ImageNet weights whose norms were folded: they get statistics of patches first.
+# The recipe of `starter` and `starter-fast`, short. Starts from ImageNet weights whose norms were folded, so the norms are
+# calibrated first.
 _base_ = [
     './_base_/models/bpr_mobilenet-v2.py', './_base_/datasets/starter_images.py',
     './_base_/schedules/adamw_ema_320.py', './_base_/default_runtime.py',

@@ -1,4 +1,4 @@
-# `starter-fast`: on from the average that `starter` begins its last part from, at 64 px.
+# `starter-fast`, step 3: continues the average of steps 2a and 2b at 64 px.
 _base_ = ['./bpr_mobilenet-v2_2xb16-3000_starter-128x128.py']
 model = dict(data_preprocessor=dict(input_side=64))
 load_from = 'data/starter/averaged.pth'

@@ -1,4 +1,5 @@
-# A part of `starter`: on at 128 px, the rate falling to zero; two thirds of the coarse masks real, and half of those refined once.
+# `starter` and `starter-fast`, step 2a: continues step 1 at 128 px until the rate is zero. 70 % of the coarse masks are real,
+# half of these refined once.
 _base_ = ['./bpr_mobilenet-v2_2xb16-6000_starter-64x64.py']
 model = dict(pretrained=None, data_preprocessor=dict(input_side=128))
 load_from = 'work_dirs/bpr_mobilenet-v2_2xb16-6000_starter-64x64/iter_6000.pth'

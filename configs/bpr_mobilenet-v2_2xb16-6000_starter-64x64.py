@@ -1,4 +1,5 @@
-# The recipe from ImageNet weights, long: two processes, 192,000 patches. The rate stays above zero: another config goes on.
+# `starter` and `starter-fast`, step 1: from ImageNet weights, two processes, 192,000 patches. The rate stays above zero,
+# because step 2 continues.
 _base_ = ['./bpr_mobilenet-v2_1xb32-320_starter-64x64.py']
 refinement = dict(test=dict(blend='centred', withdrawn=4))
 custom_hooks = [

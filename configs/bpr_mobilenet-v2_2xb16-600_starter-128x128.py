@@ -1,4 +1,4 @@
-# `starter`, last: on from the average of two trainings, the rate falling to zero.
+# `starter`, step 3: continues the average of steps 2a and 2b until the rate is zero. `starter` is the mean of both.
 _base_ = ['./bpr_mobilenet-v2_2xb16-3000_starter-128x128.py']
 load_from = 'data/starter/averaged.pth'
 custom_hooks = [

@@ -1,3 +1,4 @@
+# The paper's training with another backbone: MobileNetV2.
 _base_ = [
     './_base_/models/bpr_mobilenet-v2.py', './_base_/datasets/cityscapes_patches.py',
     './_base_/schedules/sgd_160k.py', './_base_/default_runtime.py',

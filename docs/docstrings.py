@@ -1,4 +1,4 @@
-"""Griffe extension: our docstrings as Markdown, their examples fenced and their roles plain code."""
+"""Griffe extension that turns docstrings into Markdown: examples become fenced blocks, roles become plain code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import griffe
 
 EXAMPLE = re.compile(r"^>>> .*(?:\n(?!\n).+)*", re.MULTILINE)
-"""From the first prompt to the next empty line."""
+"""An example, from its first prompt to the next empty line."""
 ROLE = re.compile(r":(?:class|func|meth|mod|data):`~?([^`]+)`")
 
 

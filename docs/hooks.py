@@ -1,4 +1,4 @@
-"""Makes files of the repository outside docs/ pages of the site, so that links to them hold there as they do in the repository."""
+"""Adds files from outside docs/ to the site, and changes links so that they work on the site as in the repository."""
 
 from __future__ import annotations
 
@@ -12,42 +12,45 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = {
-    "README.md": "repository.md",
-    "CHANGELOG.md": "changelog.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "reporting.md",
-    "benchmarks/README.md": "benchmarks.md",
+    "README.md": ("README", "repository.md"),
+    "CHANGELOG.md": ("Changes", "changelog.md"),
+    "CONTRIBUTING.md": ("Contributing", "contributing.md"),
+    "SECURITY.md": ("Security", "reporting.md"),
+    "benchmarks/README.md": ("The benchmark contract", "benchmarks.md"),
 }
-"""Where they are on the site; those that are not there are left out."""
-TITLES = ("README and results", "Changes", "Contributing", "Security", "The benchmark contract")
+"""Files outside docs/: the title and the page of each on the site. Files that do not exist are left out."""
 LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
 def on_config(config: Any) -> None:
-    titles = dict(zip(OUTSIDE, TITLES, strict=True))
-    config.nav.append({"Project": [{titles[name]: page} for name, page in _present().items()]})
+    config.nav.append({"Project": [{title: page} for title, page in _present().values()]})
 
 
 def on_files(files: Files, config: Any) -> None:
-    for name, page in _present().items():
+    for name, (_, page) in _present().items():
         files.append(File.generated(config, page, content=(ROOT / name).read_text(encoding="utf-8")))
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    sources = {there: name for name, there in OUTSIDE.items()}
-    source = sources.get(page.file.src_uri, f"docs/{page.file.src_uri}")
-    return LINK.sub(partial(_moved, source=source), markdown)
+    sources = {there: name for name, (_, there) in OUTSIDE.items()}
+    uri = page.file.src_uri
+    return LINK.sub(partial(_on_site, page=uri, source=sources.get(uri, f"docs/{uri}")), markdown)
 
 
-def _present() -> dict[str, str]:
-    return {name: page for name, page in OUTSIDE.items() if (ROOT / name).is_file()}
+def _present() -> dict[str, tuple[str, str]]:
+    return {name: entry for name, entry in OUTSIDE.items() if (ROOT / name).is_file()}
 
 
-def _moved(link: re.Match[str], source: str) -> str:
-    """A link of the repository as one of the site; of what the site does not hold, only the words."""
+def _on_site(link: re.Match[str], page: str, source: str) -> str:
+    """The link of a repository file as a link of the site. If its target is not on the site, only the text remains."""
     path = os.path.normpath(os.path.join(os.path.dirname(source), link["path"]))
     if not (ROOT / path).exists():
         return link[0]
-    if path in OUTSIDE or path.startswith("docs/"):
-        return f"{link['picture']}[{link['text']}]({OUTSIDE.get(path, path.removeprefix('docs/'))}{link['anchor'] or ''})"
-    return link["text"]
+    if path in OUTSIDE:
+        target = OUTSIDE[path][1]
+    elif path.startswith("docs/"):
+        target = path.removeprefix("docs/")
+    else:
+        return link["text"]
+    target = os.path.relpath(target, os.path.dirname(page) or ".").replace(os.sep, "/")
+    return f"{link['picture']}[{link['text']}]({target}{link['anchor'] or ''})"

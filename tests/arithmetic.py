@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.arithmetic import numpy_alone
+from bpr.compiled import uncompiled
 
 
 @pytest.fixture(autouse=True, params=["numpy", "compiled"])
@@ -15,5 +15,5 @@ def arithmetic(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.importorskip("numba")
         yield
     else:
-        with numpy_alone():
+        with uncompiled():
             yield

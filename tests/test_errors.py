@@ -1,4 +1,4 @@
-"""Every row of docs/errors.md, "Images and arrays": what goes in, what the user sees."""
+"""Unusual and wrong arrays, images and folders: what is refined all the same, and the one line where nothing can be."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 
 import bpr
 from bpr.cli.main import main
-from bpr.errors import BadImage, BPRError
+from bpr.errors import BadImage, BPRError, install_hint
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
-from tests.conftest import ROOT, SmallSet
+from tests.conftest import SmallSet
 
 FRAME = (60, 80)
 IMAGE = np.random.default_rng(0).integers(0, 256, (*FRAME, 3), np.uint8)
@@ -239,7 +239,7 @@ def test_one_image_for_results_of_several(small_set: SmallSet, capsys: pytest.Ca
     assert main(["refine", str(own), *one_photo]) == 0
 
 
-def test_what_nobody_said_is_said(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_run_assumes_is_printed(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ["--img-dir", str(small_set.images), "--model", "identity", "--out"]
     assert main(["refine", str(small_set.results), *folder, str(small_set.folder / "out.json")]) == 0
     assert "images: by their ids, 1 is 000001.png; --ann says what the ids name\n" in capsys.readouterr().err
@@ -258,7 +258,7 @@ def test_no_detections(small_set: SmallSet, refiner: Refiner) -> None:
     assert json.loads((small_set.folder / "out.json").read_text()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(
     small_set: SmallSet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = small_set.folder / "locked"
@@ -276,15 +276,25 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_work(
     assert one_line(capsys).endswith("locked/out.json: cannot write there (Permission denied); choose another output")
 
 
-def test_a_model_keeps_what_it_was_trained_with(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
-    if "starter" not in bpr.backends.named_models():
-        pytest.skip("the starter model is not in bpr/assets")
-    assert refine(small_set, "--model", "starter", "--side", "32") == 1
-    assert "model starter: side: expected 64, with which the model was trained, got 32" in one_line(capsys)
+# What errors and hints look like.
 
 
-def test_every_row_of_the_table_names_its_test() -> None:
-    section = (ROOT / "docs/errors.md").read_text(encoding="utf-8").split("## Images and arrays")[1].split("\n## ")[0]
-    named = set(re.findall(r"`(test_\w+)`", section))
-    here = {name for name in globals() if name.startswith("test_")} - {"test_every_row_of_the_table_names_its_test"}
-    assert named == here
+def test_text_of_a_file_cannot_break_the_line_or_reach_the_terminal() -> None:
+    assert str(BPRError("a\nb\x1b[2J.png: cannot read")) == r"a\nb\x1b[2J.png: cannot read"
+
+
+def test_a_long_error_keeps_its_beginning_and_its_end() -> None:
+    text = str(BPRError(f"results.json: {'x' * 10**6}; mend it"))
+    assert len(text) < 1100
+    assert text.startswith("results.json: xxx")
+    assert text.endswith("xxx; mend it")
+
+
+@pytest.mark.parametrize(("files", "source"), [(["setup.py"], "."), ([], "boundary-patch-refinement")])
+def test_the_install_hint_names_the_checkout_or_the_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], source: str
+) -> None:
+    for name in files:
+        (tmp_path / name).touch()
+    monkeypatch.setattr("bpr.errors.__file__", str(tmp_path / "bpr" / "errors.py"))
+    assert install_hint("app") == f"pip install '{source}[app]'"

@@ -11,8 +11,11 @@ import pytest
 
 from tests.conftest import ROOT
 
+PACKAGE = "bpr itself"
+"""``bpr/__init__.py``: the few names that a user imports, above all that they are made of."""
 FLOORS = {
     "errors": 0,
+    "version": 0,
     "limits": 1,
     "configs": 1,
     "compiled": 1,
@@ -25,13 +28,13 @@ FLOORS = {
     "backends": 5,
     "job": 6,
     "training": 6,
-    "report": 6,
-    "app": 7,
-    "integrations": 7,
-    "cli": 8,
-    "__main__": 9,
+    PACKAGE: 7,
+    "report": 8,
+    "app": 9,
+    "integrations": 9,
+    "cli": 10,
+    "__main__": 11,
 }
-SAME_FLOOR = {("backends", "training"), ("geometry", "io"), ("report", "refinement")}
 HEAVY = {"torch", "mmengine", "mmcv", "mmseg", "mmdet"}
 MAY_USE_TORCH = {"training", "integrations"}
 MM_MODULES = {"bpr/cli/options.py", "bpr/refinement/sharing/ranks.py"}
@@ -43,32 +46,54 @@ def _imported(node: ast.AST) -> list[str]:
     return [name for name in names if name]
 
 
-def imports_of(path: Path) -> list[tuple[str, bool]]:
-    """(module, whether at the top of the file) of every import statement."""
-    tree = ast.parse(path.read_text())
-    return [(name, node in tree.body) for node in ast.walk(tree) for name in _imported(node)]
-
-
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "bpr").rglob("*.py"))
+
+
+def rooms_of(source: str) -> list[tuple[str, str]]:
+    """(statement, room) of every import from bpr, wherever it stands; ``import bpr`` and ``from bpr import load`` reach
+    the package itself, ``from bpr import limits`` reaches the room ``limits``.
+    """
+    rooms = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "bpr":
+            names = [f"bpr.{alias.name}" for alias in node.names if alias.name in FLOORS]
+            names += ["bpr"] if len(names) < len(node.names) else []
+        else:
+            names = [name for name in _imported(node) if name.split(".")[0] == "bpr"]
+        rooms += [(ast.unparse(node), name.split(".")[1] if "." in name else PACKAGE) for name in names]
+    return rooms
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down_the_floors(module: str) -> None:
-    own = Path(module).with_suffix("").parts[1]
-    if own == "__init__":
-        return
-    for name, _ in imports_of(ROOT / module):
-        if not name.startswith("bpr."):
-            continue
-        other = name.split(".")[1]
-        allowed = other == own or FLOORS[other] < FLOORS[own] or (own, other) in SAME_FLOOR
-        assert allowed, f"{module} imports {name}: {own} (floor {FLOORS[own]}) may not reach {other} (floor {FLOORS[other]})"
+    part = Path(module).with_suffix("").parts[1]
+    own = PACKAGE if part == "__init__" else part
+    for statement, other in rooms_of((ROOT / module).read_text(encoding="utf-8")):
+        allowed = other == own or FLOORS[other] < FLOORS[own]
+        assert allowed, f"{module}, {statement}: {own} (floor {FLOORS[own]}) may not reach {other} (floor {FLOORS[other]})"
+
+
+@pytest.mark.parametrize(
+    ("source", "rooms"),
+    [
+        ("import bpr", [PACKAGE]),
+        ("from bpr import load", [PACKAGE]),
+        ("from bpr import limits, load", ["limits", PACKAGE]),
+        ("from bpr.geometry import masks", ["geometry"]),
+        ("import bpr.io.png", ["io"]),
+        ("def late():\n    import bpr", [PACKAGE]),
+        ("import bprx, numpy", []),
+    ],
+)
+def test_every_way_to_import_is_seen(source: str, rooms: list[str]) -> None:
+    assert [room for _, room in rooms_of(source)] == rooms
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_heavy_libraries_stay_where_training_lives(module: str) -> None:
     own = Path(module).parts[1]
-    for name, _ in imports_of(ROOT / module):
+    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+    for name in (name for node in ast.walk(tree) for name in _imported(node)):
         heavy = name.split(".")[0] in HEAVY
         assert not heavy or own in MAY_USE_TORCH or module in MM_MODULES, f"{module} imports {name}"
 
@@ -80,11 +105,15 @@ def test_refining_loads_neither_torch_nor_mm() -> None:
     assert printed.strip() == "[]"
 
 
+SCRIPTS = {"average_checkpoints", "benchmark", "convert_checkpoint", "quantize", "synthesize_masks"}
+"""Tools of a checkout that are not commands of ``bpr``."""
+
+
 def test_every_command_has_its_tool() -> None:
     from bpr.cli.main import COMMANDS
 
     tools = {path.stem for path in (ROOT / "tools").glob("*.py")}
-    assert tools == {name.replace("-", "_") for name in COMMANDS} - {"demo"} | {"benchmark"}  # which a checkout has alone
+    assert tools == {name.replace("-", "_") for name in COMMANDS} - {"demo"} | SCRIPTS
 
 
 PARTS = ("bpr", "tools", "benchmarks", "configs", "tests")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
+from bpr.evaluation.matching import GroundTruth
 from bpr.formats.coco import with_mask
-from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement

@@ -1,4 +1,4 @@
-"""Measure one part of BPR by the contract of benchmarks/README.md: ``python tools/benchmark.py SUITE [--out FILE.json]``."""
+"""Run one benchmark suite (benchmarks/README.md): ``python tools/benchmark.py SUITE [--out FILE.json]``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ SUITES = {
     "geometry": "cut and put back in memory, against full frames",
     "io": "images, results files, run lengths",
     "forward": "the network alone against all of refining, for every model and backend",
-    "executors": "reading and cutting by threads and by processes",
     "refine": "files to files, against the old procedure",
     "memory": "peak memory against the number of images",
     "eval": "bpr eval against pycocotools' AP alone",
@@ -26,16 +25,16 @@ SUITES = {
 
 
 def main() -> int:
-    suites = "\n".join(f"  {name:10} {what}" for name, what in SUITES.items())
+    epilog = "\n".join(["suites:", *(f"  {name:10} {what}" for name, what in SUITES.items())])
     layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, epilog=f"suites:\n{suites}", formatter_class=layout, allow_abbrev=False)
+    parser = argparse.ArgumentParser(description=__doc__, epilog=epilog, formatter_class=layout, allow_abbrev=False)
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--out", help="report to write (default: docs/results/benchmark_SUITE.json of this checkout)")
     args = parser.parse_args()
     report = importlib.import_module(f"benchmarks.suites.{args.suite}").measure().to_dict()
-    measuring.check(report)
+    measuring.check_report(report)
     write_json(args.out or ROOT / f"docs/results/benchmark_{args.suite}.json", report, indent=1)
-    print(measuring.table(report))
+    print(measuring.report_table(report))
     return 0
 
 

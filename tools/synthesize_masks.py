@@ -1,8 +1,53 @@
-"""The same as ``bpr synthesize-masks``."""
+"""Make coarse masks like a detector's from ground truth, so that training needs no detector.
 
+    python tools/synthesize_masks.py instances.json --copies 4 --out synthetic.segm.json
+"""
+
+from __future__ import annotations
+
+import argparse
 import sys
+from collections.abc import Sequence
 
-from bpr.cli.main import main
+from bpr.cli.main import Parser
+from bpr.cli.numbers import at_least
+from bpr.cli.options import print_problems
+from bpr.cli.paths import InputPath, OutputPath
+from bpr.cli.script import run_script
+from bpr.training.data.synthetic_masks import WAYS
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ann", type=InputPath, help="COCO annotation file")
+    parser.add_argument("--out", type=OutputPath, required=True, help="COCO results JSON to write")
+    parser.add_argument("--copies", type=at_least(1), default=1, help="coarse masks per annotated instance")
+    way = "how the masks are made coarse (default: %(default)s, which draws one of the others for every mask)"
+    parser.add_argument("--way", choices=WAYS, default="mixed", help=way)
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    return run_script(parser, run, argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    from bpr.evaluation.prepare import prepare_annotations, unlisted
+    from bpr.formats.coco import read_annotations
+    from bpr.io.files import check_writable, write_json
+    from bpr.training.data.synthetic_masks import synthesize
+
+    check_writable(args.out)
+    document = read_annotations(args.ann)
+    checked = prepare_annotations(document, args.ann)
+    records = synthesize(checked, args.copies, args.seed, args.way)
+    write_json(args.out, records)
+    print_problems(unlisted(document["annotations"], document, "annotations"))
+
+    # No coarse mask is made of crowds and empty masks.
+    crowds = sum(bool(annotation["iscrowd"]) for annotation in checked["annotations"])
+    empty = len(checked["annotations"]) - crowds - len(records) // args.copies
+    counts = {"crowds": crowds, "empty masks": empty}
+    left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    print(f"{len(records)} coarse masks{f' ({left_out} left out)' if left_out else ''} in {args.out}")
+
 
 if __name__ == "__main__":
-    sys.exit(main(["synthesize-masks", *sys.argv[1:]]))
+    sys.exit(main())

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 import bpr
-from benchmarks.hold_out import every_tenth_single
 from benchmarks.studies.source_makers import MAKERS, made
+from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
+from bpr.evaluation.bootstrap import Ratios, interval
 from bpr.evaluation.boundary_metrics import boundary_counts_at, boundary_overlap, overlap
-from bpr.evaluation.inputs import check_annotations, check_detections
-from bpr.evaluation.matched_pairs import match_pairs
-from bpr.evaluation.measured import Ratios, interval
+from bpr.evaluation.matching import match_pairs
+from bpr.evaluation.prepare import prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
@@ -57,9 +57,13 @@ class Source:
 
 
 SETS = {
-    "davis_val": Source("DAVIS val", "davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"),
+    "davis_val": Source(
+        "DAVIS val", "davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"
+    ),
     "crisp": Source("crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", tenth=True),
-    "coco_val": Source("COCO val", "coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"),
+    "coco_val": Source(
+        "COCO val", "coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"
+    ),
     "nuclei": Source("nuclei", "nuclei/images", "nuclei/instances.json"),
 }
 
@@ -77,10 +81,11 @@ class Images:
     """The images of a set, its objects, and the coarse masks that makers give them."""
 
     def __init__(self, data: Path, source: Source, limit: int | None) -> None:
-        document = check_annotations(read_annotations(data / source.annotations), source.annotations)
+        document = prepare_annotations(read_annotations(data / source.annotations), source.annotations)
         images = document["images"]
         if source.tenth:
-            images = [image for place, image in enumerate(images) if every_tenth_single(image, place, len(images))]
+            held_out = TRAINING_SETS["crisp"][2]
+            images = [image for place, image in enumerate(images) if held_out(image, place, len(images))]
         if limit is not None and limit < len(images):
             images = [images[place * len(images) // limit] for place in range(limit)]
         self.paths = {image["id"]: data / source.images / image["file_name"] for image in images}
@@ -100,7 +105,7 @@ class Images:
     def _detected(self) -> Iterator[Pair]:
         assert self.detections
         records = [record for record in read_results(self.detections) if record["image_id"] in self.paths]
-        checked = check_detections(records, self.document, self.detections.name).records
+        checked = prepare_detections(records, self.document, self.detections.name).records
         for pair in match_pairs(checked, self.document):
             yield Pair(pair.image_id, pair.annotation, decode_mask(checked[pair.record]["segmentation"]))
 
@@ -119,7 +124,9 @@ def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str
     groups: dict[Any, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.image_id, []).append(pair)
-    asked = ((images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items())
+    asked = (
+        (images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items()
+    )
     start = time.process_time()
     for number, (group, refined) in enumerate(zip(groups.values(), refiner.stream(asked), strict=True)):
         for pair, segmentation in zip(group, refined, strict=True):
@@ -128,7 +135,9 @@ def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str
             after.append(scores(mask, truth))
             missing += still_missing(pair.coarse, mask, truth)
             image_of.append(number)
-    return summary(np.array(before), np.array(after), np.array(image_of), missing) | {"seconds": round(time.process_time() - start, 1)}
+    return summary(np.array(before), np.array(after), np.array(image_of), missing) | {
+        "seconds": round(time.process_time() - start, 1)
+    }
 
 
 def scores(mask: BoxMask, truth: BoxMask) -> list[float]:
@@ -149,7 +158,11 @@ def summary(before: np.ndarray, after: np.ndarray, image_of: np.ndarray, missing
     rows = {}
     for name, old, new in zip(METRICS, before.T, after.T, strict=True):
         low, high = interval(Ratios.mean(old, image_of, count), Ratios.mean(new, image_of, count))
-        rows[name] = {"before": float(old.mean()), "after": float(new.mean()), "change": [float((new - old).mean()), low, high]}
+        rows[name] = {
+            "before": float(old.mean()),
+            "after": float(new.mean()),
+            "change": [float((new - old).mean()), low, high],
+        }
     shares = {f"harmed_{points}": float((change < -points / 100).mean()) for points in (1, 5)}
     shares |= {f"improved_{points}": float((change > points / 100).mean()) for points in (1, 5)}
     still = float(missing[1] / missing[0]) if missing[0] else None
@@ -158,11 +171,21 @@ def summary(before: np.ndarray, after: np.ndarray, image_of: np.ndarray, missing
 
 def table(result: dict[str, Any]) -> str:
     """All makers of all sets as Markdown."""
-    head = ["set", "coarse masks", "masks", *METRICS, "change of IoU, points (95 %)", "harmed > 1 / > 5", "still missing"]
+    head = [
+        "set",
+        "coarse masks",
+        "masks",
+        *METRICS,
+        "change of IoU, points (95 %)",
+        "harmed > 1 / > 5",
+        "still missing",
+    ]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for key, makers in result["sets"].items():
         for maker, cell in makers.items():
-            arrows = " | ".join(f"{100 * cell[name]['before']:.1f} -> {100 * cell[name]['after']:.1f}" for name in METRICS)
+            arrows = " | ".join(
+                f"{100 * cell[name]['before']:.1f} -> {100 * cell[name]['after']:.1f}" for name in METRICS
+            )
             mean, low, high = (100 * value for value in cell["IoU"]["change"])
             still = "" if cell["still_missing"] is None else f"{100 * cell['still_missing']:.0f} %"
             harmed = f"{100 * cell['harmed_1']:.1f} % / {100 * cell['harmed_5']:.1f} %"

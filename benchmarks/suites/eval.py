@@ -1,7 +1,7 @@
-"""``bpr eval`` beside pycocotools' AP alone, on the real detections of COCO val: processor seconds and peak memory.
+"""``bpr eval`` beside pycocotools' AP alone, on real detections of COCO val: processor seconds and peak memory.
 
-Each run is a process of its own with one thread, the sides in turn; processor time is what other work on the machine
-lengthens least. Ours measures AP, Boundary AP, matched pairs and the three AF.
+Each run is a process of its own with one thread; the sides take turns. ``bpr eval`` measures AP, Boundary AP, matched
+pairs and the three AF.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.inputs import SHARED, VAL
 from benchmarks.measuring import Ratio, Report, Timing, row
-from benchmarks.photos import SHARED
 from bpr.io.files import read_json, write_json
 
 REPEATS = 5
 MOST_TIMES = 3
+"""``bpr eval`` may take so many times as long as pycocotools' AP."""
 REFERENCE = """
 import sys
 from pycocotools.coco import COCO
@@ -41,7 +42,7 @@ print(json.dumps({"seconds": used.ru_utime + used.ru_stime, "peak_mib": used.ru_
 
 
 def measure() -> Report:
-    results, annotations = SHARED / "detections/coco_val2017.segm.json", SHARED / "coco/annotations/instances_val2017.json"
+    _, annotations, results = (SHARED / path for path in VAL["coco_val2017"])
     with tempfile.TemporaryDirectory() as folder:
         twice = twice_as_many(results, Path(folder) / "twice.json")
         sides = {
@@ -51,20 +52,22 @@ def measure() -> Report:
         }
         runs = [{name: run(code, file, annotations) for name, (code, file) in sides.items()} for _ in range(REPEATS)]
     timings = {name: Timing.of([one[name]["seconds"] for one in runs]) for name in sides}
-    rows = [row(name, timing, peak_mib=max(one[name]["peak_mib"] for one in runs)) for name, timing in timings.items()]
+    peaks = {name: max(one[name]["peak_mib"] for one in runs) for name in sides}
     reference, ours, _ = timings.values()
-    return Report("eval", rows, [Ratio("bpr eval against pycocotools", reference.median / ours.median, 1 / MOST_TIMES)])
+    ratios = [Ratio("bpr eval against pycocotools", reference.median / ours.median, 1 / MOST_TIMES)]
+    return Report("eval", [row(name, timing, peak_mib=peaks[name]) for name, timing in timings.items()], ratios)
 
 
 def run(code: str, results: Path, annotations: Path) -> dict[str, float]:
     """Processor seconds and peak memory of one process."""
-    command, environment = [sys.executable, "-c", code + USED, str(results), str(annotations)], {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code + USED, str(results), str(annotations)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     return dict(json.loads(printed.splitlines()[-1]))
 
 
 def twice_as_many(results: Path, out: Path) -> Path:
-    """The same detections twice: what grows then is what a detection costs."""
+    """Write every detection twice, which shows what a detection costs."""
     records: list[dict[str, Any]] = read_json(results, "COCO results")
     write_json(out, records + [{**record, "score": record["score"] * 0.999} for record in records])
     return out

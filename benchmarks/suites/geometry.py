@@ -1,7 +1,7 @@
-"""Extraction and reassembly in memory, ours against full frames: no files, no decoding, no network, one thread.
+"""Extraction and reassembly in memory against full frames: no files, no decoding, no network, one thread.
 
-All sides cut RGB and mask, use the same suppression and must return equal masks; the top-up of uncovered pixels, which
-the old procedure lacks, is counted on our side.
+All sides cut RGB and mask, use the same suppression and must return equal masks. Covering the boundary pixels that
+suppression left bare, which the old procedure lacks, counts on our side.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from functools import partial
 import cv2
 import numpy as np
 
-from benchmarks import old_procedure
-from benchmarks.arithmetic import numpy_alone
+from benchmarks.inputs import street_scene
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
-from benchmarks.street_scenes import scene
+from benchmarks.suites import old_procedure
+from bpr.compiled import uncompiled
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.scheme import PatchScheme
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.refinement.batching import PredictedImage
 from bpr.refinement.predictor import IdentityPredictor, Instance
 from bpr.refinement.refiner import Refiner
@@ -32,24 +32,26 @@ def measure() -> Report:
     for seed in range(SCENES):
         timings, patches = compare(seed)
         rows += [row(f"scene {seed}, {name}", timing, patches=patches) for name, timing in timings.items()]
-        for name, own in gains.items():
-            own.append(timings["full frame"].median / timings[name].median)
-    settings = {"instances": INSTANCES, "frame": "1024x2048", "threads": 1}
-    ratios = [Ratio(f"{name} against full frames, median scene", float(np.median(own)), TARGET) for name, own in gains.items()]
-    return Report("geometry", rows, ratios, settings)
+        for name, ratios in gains.items():
+            ratios.append(timings["full frame"].median / timings[name].median)
+    medians = {name: float(np.median(ratios)) for name, ratios in gains.items()}
+    ratios = [Ratio(f"{name} against full frames, median scene", value, TARGET) for name, value in medians.items()]
+    return Report("geometry", rows, ratios, {"instances": INSTANCES, "frame": "1024x2048", "threads": 1})
 
 
 def compare(seed: int) -> tuple[dict[str, Timing], int]:
-    """Seconds of all sides on one scene, and its patches."""
-    scheme = PatchScheme()
-    refiner, (image, frames) = Refiner(IdentityPredictor(scheme)), scene(seed, INSTANCES)
-    boxed = [BoxMask.from_frame(mask) for mask in frames]
-    batch = refiner.cut(image, [Instance(mask) for mask in boxed]).batch
-    full = [coarse_answers(old_procedure.cut_instance(image, mask, scheme.side, scheme.nms_iou)[1]) for mask in frames]
+    """Seconds of all sides on one scene, and its number of patches."""
+    side, nms_iou = PatchSpec().side, RefineOptions().nms_iou
+    refiner, (image, frames) = Refiner(IdentityPredictor()), street_scene(seed, INSTANCES)
+    masks = [BoxMask.from_frame(mask) for mask in frames]
+    batch = refiner.cut(image, [Instance(mask) for mask in masks], None).batch
+    patches = [old_procedure.cut_instance(image, mask, side, nms_iou)[1] for mask in frames]
+    answers = [mask_channel(own) for own in patches]
+    by_boxes = partial(refine_by_boxes, refiner, image, masks, mask_channel(batch.patches))
     sides = {
-        "full frame": partial(by_full_frame, image, frames, scheme, full),
-        "boxes, numpy alone": numpy_alone()(partial(by_boxes, refiner, image, boxed, coarse_answers(batch.patches))),
-        "boxes": partial(by_boxes, refiner, image, boxed, coarse_answers(batch.patches)),
+        "full frame": partial(refine_by_full_frame, image, frames, side, nms_iou, answers),
+        "boxes, numpy alone": uncompiled()(by_boxes),
+        "boxes": by_boxes,
     }
     old, *ours = (side() for side in sides.values())
     if not all(np.array_equal(a, b.to_frame()) for new in ours for a, b in zip(old, new, strict=True)):
@@ -57,19 +59,23 @@ def compare(seed: int) -> tuple[dict[str, Timing], int]:
     return {name: Timing.of(spent) for name, spent in in_turn(sides, REPEATS).items()}, len(batch)
 
 
-def by_full_frame(image: np.ndarray, masks: np.ndarray, scheme: PatchScheme, answers: Sequence[np.ndarray]) -> list[np.ndarray]:
+def refine_by_full_frame(
+    image: np.ndarray, masks: np.ndarray, side: int, nms_iou: float, answers: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     refined = []
     for mask, probabilities in zip(masks, answers, strict=True):
-        boxes, _ = old_procedure.cut_instance(image, mask, scheme.side, scheme.nms_iou)
+        boxes, _ = old_procedure.cut_instance(image, mask, side, nms_iou)
         refined.append(old_procedure.put_back(mask, boxes, probabilities))
     return refined
 
 
-def by_boxes(refiner: Refiner, image: np.ndarray, masks: Sequence[BoxMask], answers: np.ndarray) -> list[BoxMask]:
-    cut = refiner.cut(image, [Instance(mask) for mask in masks])
+def refine_by_boxes(
+    refiner: Refiner, image: np.ndarray, masks: Sequence[BoxMask], answers: np.ndarray
+) -> list[BoxMask]:
+    cut = refiner.cut(image, [Instance(mask) for mask in masks], None)
     return refiner.put_back(PredictedImage(cut, answers))
 
 
-def coarse_answers(patches: np.ndarray) -> np.ndarray:
-    """What a network says that believes the coarse mask; made beforehand, because the network is not measured."""
+def mask_channel(patches: np.ndarray) -> np.ndarray:
+    """The answers of a network that returns the coarse mask; made beforehand, so that they cost nothing."""
     return patches[..., 3].astype(np.float32) / 255

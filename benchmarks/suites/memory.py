@@ -1,6 +1,6 @@
 """Peak memory of ``bpr refine`` against the number of images: one small image under 100 and under 2,000 ids.
 
-Every run is a process of its own; what it holds is the runtime, the model, the images on their way, and some bytes a record.
+Every run is a process of its own; it holds the runtime, the model, the images in flight and some bytes per record.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ print(json.dumps({"failed": failed, "seconds": seconds, "peak_mib": peak}))
 
 
 def measure() -> Report:
-    with tempfile.TemporaryDirectory() as name:
-        runs = {count: run(Path(name), count) for count in COUNTS}
-    rows = [row(f"{count} images", Timing.of([one["seconds"]]), peak_mib=one["peak_mib"]) for count, one in runs.items()]
+    with tempfile.TemporaryDirectory() as folder:
+        runs = {count: run(Path(folder), count) for count in COUNTS}
+    rows = [
+        row(f"{count} images", Timing.of([one["seconds"]]), peak_mib=one["peak_mib"]) for count, one in runs.items()
+    ]
     few, many = (runs[count]["peak_mib"] for count in COUNTS)
     ratio = Ratio(f"peak memory, {COUNTS[0]} images of {COUNTS[1]} images", few / many, 1 / MOST_GROWTH)
     return Report("memory", rows, [ratio], {"model": MODEL, "frame": "x".join(map(str, FRAME)), "instances": 1})
@@ -47,8 +49,9 @@ def run(folder: Path, count: int) -> dict[str, Any]:
     """Seconds and peak MiB of one process that refines ``count`` images."""
     write_images(folder, count)
     files = [folder / "results.json", "--ann", folder / "images.json", "--img-dir", folder]
-    words = [*files, "--model", MODEL, "--workers", "2", "--out", folder / "refined.json"]
-    printed = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, words)], capture_output=True, text=True, check=True).stdout
+    words = map(str, [*files, "--model", MODEL, "--workers", "2", "--out", folder / "refined.json"])
+    command = [sys.executable, "-c", PROGRAM, *words]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
     if found.pop("failed"):
         raise RuntimeError(f"bpr refine failed: {printed}")
@@ -56,10 +59,11 @@ def run(folder: Path, count: int) -> dict[str, Any]:
 
 
 def write_images(folder: Path, count: int) -> None:
-    """One image of noise with a disk, and as many ids of it as are asked for."""
+    """Write one image of noise with a disk, and ``count`` ids that share it."""
     pixels = np.random.default_rng(0).integers(0, 256, (*FRAME, 3), dtype=np.uint8)
     cv2.imwrite(str(folder / "image.png"), pixels)
     disk = encode_mask(BoxMask.from_frame(cv2.circle(np.zeros(FRAME, np.uint8), (160, 120), 30, 1, -1)))
-    write_json(folder / "results.json", [{"image_id": i, "category_id": 1, "score": 0.9, "segmentation": disk} for i in range(count)])
+    record = {"category_id": 1, "score": 0.9, "segmentation": disk}
+    write_json(folder / "results.json", [{"image_id": i, **record} for i in range(count)])
     entries = [{"id": i, "file_name": "image.png", "height": FRAME[0], "width": FRAME[1]} for i in range(count)]
     write_json(folder / "images.json", {"images": entries, "annotations": [], "categories": []})

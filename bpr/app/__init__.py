@@ -1,1 +1,1 @@
-"""``bpr app``: a page on this machine to try the refiner on one photo and one mask."""
+"""``bpr app``: a page on this machine to try the refiner on a photo and a mask."""

@@ -1,8 +1,8 @@
-"""The page and what it asks: a Flask application without state, for the browser of the same machine.
+"""The server of the page: a Flask application without state, for a browser on the same machine.
 
-A photo and a mask come in, numbers and run lengths go out. Nothing leaves the machine, and nothing stays on it: what is
-uploaded lives as long as its request. The page may load what this server has, and nothing else (Content-Security-Policy);
-requests that another site's page makes are refused (Origin), as are names that only pretend to be this machine (Host).
+It receives a photo and a mask and answers with numbers and run lengths. Uploaded files never leave the machine and are
+gone when the request ends. The page may load only files of this server (Content-Security-Policy). Requests from pages
+of other sites are refused (Origin), and so are requests to other host names than this machine's own (Host).
 """
 
 from __future__ import annotations
@@ -34,11 +34,17 @@ from bpr.refinement.refiner import Refiner
 from bpr.scenes import coarse_masks, paint_scene
 
 MOST_BYTES = 2**26
-"""Of photo and mask together."""
-OWN, REPORT = Path(__file__).parent / "assets", Path(bpr.report.html.__file__).parent / "assets"
-STYLES = {"report.css": REPORT, "app.css": OWN}
-SCRIPTS = {"masks.js": REPORT, "stage.js": REPORT, "paper.js": OWN, "compare.js": OWN, "app.js": OWN}
-"""In the order in which the page loads them, and where they lie: the app looks like the report and draws as it does."""
+"""The largest size of photo and mask together."""
+ASSETS, REPORT_ASSETS = Path(__file__).parent / "assets", Path(bpr.report.html.__file__).parent / "assets"
+STYLES = {"report.css": REPORT_ASSETS, "app.css": ASSETS}
+SCRIPTS = {
+    "masks.js": REPORT_ASSETS,
+    "stage.js": REPORT_ASSETS,
+    "paper.js": ASSETS,
+    "compare.js": ASSETS,
+    "app.js": ASSETS,
+}
+"""The files and their folders, in the order in which the page loads them. The app draws with the report's code."""
 DEMO_SEED = 7
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' blob: data:; script-src 'self'; style-src 'self'; "
@@ -50,16 +56,24 @@ HEADERS = {
 
 
 def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local: bool = True) -> Flask:
-    """The application; ``model`` is what the page calls the refiner, ``local`` refuses requests to other names of this machine."""
-    app = Flask("bpr.app", template_folder=str(OWN), static_folder=None)
+    """The application.
+
+    Args:
+        model: the name of the model that the page shows.
+        most_pixels: the largest photo or mask.
+        local: refuse requests to other host names than this machine's own.
+    """
+    app = Flask("bpr.app", template_folder=str(ASSETS), static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     _guard(app, local)
-    turn = threading.Lock()  # one at a time: a network takes all cores as it is
+    lock = threading.Lock()  # one refinement at a time, because each uses all cores
 
     @app.get("/")
     def page() -> str:
         limits = {"most_pixels": most_pixels, "most_bytes": MOST_BYTES}
-        return render_template("index.html", model=model, styles=STYLES, scripts=SCRIPTS, version=bpr.__version__, **limits)
+        return render_template(
+            "index.html", model=model, styles=STYLES, scripts=SCRIPTS, version=bpr.__version__, **limits
+        )
 
     @app.get("/assets/<name>")
     def asset(name: str) -> Response:
@@ -70,14 +84,14 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local
         return Response(demo_files().get(name) or abort(404), mimetype="image/png")
 
     @app.post("/mask")
-    def look() -> Response:
-        numbers = read_mask(*_sent("mask"), most_pixels).numbers
+    def check_mask() -> Response:
+        numbers = read_mask(*_uploaded("mask"), most_pixels).numbers
         return jsonify(width=numbers.shape[1], height=numbers.shape[0], counts=_counts(numbers))
 
     @app.post("/refine")
-    def work() -> Response:
-        photo, mask = read_photo(*_sent("photo"), most_pixels), read_mask(*_sent("mask"), most_pixels)
-        with turn:
+    def refine_mask() -> Response:
+        photo, mask = read_photo(*_uploaded("photo"), most_pixels), read_mask(*_uploaded("mask"), most_pixels)
+        with lock:
             refined = refine(refiner, photo, mask)
         return jsonify(
             before=_counts(mask.numbers),
@@ -93,28 +107,30 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local
 
 
 def _guard(app: Flask, local: bool) -> None:
-    """Who may ask, what the page may load, and how errors look: one line."""
+    """Refuse other sites and host names, restrict what the page may load, and answer errors with one line."""
 
     @app.before_request
-    def own_page_only() -> None:
+    def refuse_others() -> None:
         name, origin = urlsplit(request.host_url).hostname, request.headers.get("Origin")
         if local and not is_local(name or ""):
-            abort(403, "expected this machine's own name, 127.0.0.1 or localhost, got another; start bpr app with --host")
+            abort(
+                403, "expected this machine's own name, 127.0.0.1 or localhost, got another; start bpr app with --host"
+            )
         if origin is not None and origin != request.host_url.rstrip("/"):
             abort(403, "expected a request of this page, got one of another site")
 
     @app.after_request
-    def with_headers(response: Response) -> Response:
+    def add_headers(response: Response) -> Response:
         response.headers.update(HEADERS)
         return response
 
     @app.errorhandler(BPRError)
     @app.errorhandler(ValueError)
-    def refused(error: Exception) -> tuple[Response, int]:
+    def bad_input(error: Exception) -> tuple[Response, int]:
         return jsonify(error=str(error)), 400
 
     @app.errorhandler(HTTPException)
-    def failed(error: HTTPException) -> tuple[Response, int]:
+    def http_error(error: HTTPException) -> tuple[Response, int]:
         return jsonify(error=_line(error)), error.code or 500
 
 
@@ -122,12 +138,12 @@ def _line(error: HTTPException) -> str:
     if isinstance(error, RequestEntityTooLarge):
         return f"expected a photo and a mask of at most {MOST_BYTES >> 20} MiB together, got more; save them smaller"
     if isinstance(error, InternalServerError):
-        return "a defect of ours; the terminal of bpr app says where"
+        return "an internal error; the terminal of bpr app shows details"
     return str(error.description)
 
 
-def _sent(role: str) -> tuple[bytes, str]:
-    """Content and name of a file that the page sent."""
+def _uploaded(role: str) -> tuple[bytes, str]:
+    """The content and the name of an uploaded file."""
     file: FileStorage | None = request.files.get(role)
     if file is None:
         raise BPRError(f"{role}: expected a file, got none; choose one")
@@ -135,25 +151,27 @@ def _sent(role: str) -> tuple[bytes, str]:
 
 
 def _counts(numbers: np.ndarray) -> Any:
-    """COCO's run lengths of a whole mask."""
+    """COCO's run lengths of the foreground."""
     return encode_mask(BoxMask.from_frame(numbers > 0))["counts"]
 
 
 @cache
 def demo_files() -> dict[str, bytes]:
-    """A painted photo and the coarse mask of its largest object, as PNG files by role."""
+    """A painted photo and the coarse mask of its largest object: PNG files by role."""
     scene = paint_scene(DEMO_SEED)
     coarse = max(coarse_masks(scene, "mask_head", DEMO_SEED), key=lambda mask: mask.area)
     return {"photo": encode_png(scene.image), "mask": encode_png(coarse.to_frame() * np.uint8(255))}
 
 
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
-    """A server that holds its port; 0: any that is free. ``serve_forever`` answers, ``port`` says which one it is.
+    """A server that listens on a port; call its ``serve_forever``.
+
+    Port 0 takes a free one, which ``server.port`` names.
 
     Raises:
-        BPRError: the host is not this machine's, or the port is taken.
+        BPRError: the host is not an address of this machine, or the port is taken.
     """
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request says nothing to a user
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # users do not need a line per request
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
@@ -165,7 +183,7 @@ def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine can reach ``host``.
+    """Whether only this machine can connect to ``host``.
 
     >>> [is_local(host) for host in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "192.168.1.5", "my-name")]
     [True, True, True, False, False, False]

@@ -1,4 +1,4 @@
-"""What the page asks for, as functions of the bytes that it sends; nothing is written to a disk.
+"""Decode uploaded files and refine a mask; nothing is written to a disk.
 
 Legend: H W photo, K patches.
 """
@@ -17,14 +17,20 @@ from bpr.io.png import Palette, decode_colours, decode_labels, is_coloured
 from bpr.refinement.refiner import Refiner
 
 MOST_PIXELS = 25_000_000
-"""Of a photo or a mask: what a camera of 24 megapixels takes."""
+"""The largest photo or mask by default: a photo of a 24-megapixel camera fits."""
 WHITE = 255
-"""Foreground of a mask that has colours and no numbers."""
+"""The foreground value for a mask in colours."""
 
 
 @dataclass(frozen=True, eq=False)
 class GivenMask:
-    """(H, W) uint8 or uint16 ``numbers`` of which any but 0 is foreground, and the palette of its file if that had one."""
+    """A decoded mask.
+
+    Attributes:
+        name: of its file.
+        numbers: (H, W) uint8 or uint16; 0 is background.
+        palette: of its file, None if that had none.
+    """
 
     name: str
     numbers: np.ndarray
@@ -32,13 +38,13 @@ class GivenMask:
 
 
 @dataclass(frozen=True, eq=False)
-class Refined:
-    """What became of a mask.
+class RefinedMask:
+    """A refined mask.
 
     Attributes:
-        numbers: (H, W), of the dtype and with the foreground of the given ones.
-        changed: pixels that were foreground and are not, or the other way round.
-        boxes: (K, 4) XYXY, half-open, of the patches; those in which most pixels changed come first.
+        numbers: (H, W), with the dtype and the foreground values of the given mask.
+        changed: how many pixels changed between foreground and background.
+        boxes: (K, 4) XYXY, half-open, the patches, ordered by how many pixels changed in them, most first.
         seconds: from the decoded photo to the refined mask.
     """
 
@@ -49,20 +55,20 @@ class Refined:
 
 
 def read_photo(content: bytes, name: str, most: int = MOST_PIXELS) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, turned as its EXIF tag says.
+    """(H, W, 3) uint8 RGB, rotated as its EXIF tag demands.
 
     Raises:
-        BadImage: not an image, or one of more than ``most`` pixels.
+        BadImage: not an image, or one with more than ``most`` pixels.
     """
     _check_pixels(content, name, most)
     return decode_image(content, name)
 
 
 def read_mask(content: bytes, name: str, most: int = MOST_PIXELS) -> GivenMask:
-    """A PNG of any kind: of numbers (grey, palette), or of colours, where any but black is foreground.
+    """A PNG of any kind: of numbers (grey or palette), or of colours, where black is background.
 
     Raises:
-        BPRError: not a PNG, damaged, of more than ``most`` pixels, or without a foreground.
+        BPRError: not a PNG, a damaged one, one with more than ``most`` pixels, or one without a foreground.
     """
     _check_pixels(content, name, most)
     if is_coloured(content, name):
@@ -70,33 +76,36 @@ def read_mask(content: bytes, name: str, most: int = MOST_PIXELS) -> GivenMask:
     else:
         mask = GivenMask(name, *decode_labels(content, name))
     if not mask.numbers.any():
-        raise BadMask(f"{name}: expected a mask with a foreground, got one that is 0 everywhere; draw or choose another")
+        raise BadMask(
+            f"{name}: expected a mask with a foreground, got one that is 0 everywhere; draw or choose another"
+        )
     return mask
 
 
-def refine(refiner: Refiner, photo: np.ndarray, mask: GivenMask) -> Refined:
-    """The mask with better boundaries: what ``bpr.load(...)(photo, mask)`` gives.
+def refine(refiner: Refiner, photo: np.ndarray, mask: GivenMask) -> RefinedMask:
+    """The refined mask, as ``bpr.load(...)(photo, mask)`` returns it.
 
     Raises:
-        BadMask: a mask of another size than the photo.
+        BadMask: the mask and the photo differ in size.
     """
     if mask.numbers.shape != photo.shape[:2]:
         wanted, got = _size(photo.shape[:2]), _size(mask.numbers.shape)
-        raise BadMask(f"{mask.name}: expected {wanted} pixels (width x height) as the photo, got {got}; save it at the photo's size")
+        raise BadMask(
+            f"{mask.name}: expected {wanted} pixels (width x height) as the photo, got {got}; "
+            "save it at the photo's size"
+        )
     start = time.perf_counter()
     refined = refiner(photo, mask.numbers, return_patches=True)
     seconds = time.perf_counter() - start
     changes = (refined.masks > 0) != (mask.numbers > 0)
-    return Refined(refined.masks, int(changes.sum()), _most_changed_first(refined.patches[0].boxes, changes), seconds)
-
-
-def _most_changed_first(boxes: np.ndarray, changes: np.ndarray) -> np.ndarray:
+    boxes = refined.patches[0].boxes
     counts = [int(changes[max(y0, 0) : y1, max(x0, 0) : x1].sum()) for x0, y0, x1, y1 in boxes.tolist()]
-    return boxes[np.argsort(-np.array(counts, int), kind="stable")]
+    most_changed_first = np.argsort(-np.array(counts, int), kind="stable")
+    return RefinedMask(refined.masks, int(changes.sum()), boxes[most_changed_first], seconds)
 
 
 def _check_pixels(content: bytes, name: str, most: int) -> None:
-    """Before anything is decoded."""
+    """Refuse a file by its header, before it is decoded."""
     check_size(content, name)
     frame = stated_frame(content)
     if frame is not None and frame[0] * frame[1] > most:
@@ -105,5 +114,5 @@ def _check_pixels(content: bytes, name: str, most: int) -> None:
 
 
 def _size(frame: tuple[int, ...]) -> str:
-    """As people say it: width first."""
+    """Width x height."""
     return f"{frame[1]}x{frame[0]}"

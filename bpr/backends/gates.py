@@ -33,7 +33,7 @@ def on_record(model: str | Path) -> bool:
 def _entry(model: str | Path) -> dict[str, Any]:
     """The entry of exactly this file in the record; empty if there is none."""
     record = record_beside(model)
-    known: dict[str, Any] = read_json(record, "a record of benchmarks/parity.py") if record.is_file() else {}
+    known: dict[str, Any] = read_json(record, "a record of benchmarks/studies/parity.py") if record.is_file() else {}
     return known.get(sha256_of(model), {}) if known else {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bpr.backends.gates import passed
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.refinement.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def _openvino(bf16: bool) -> Loader:
 
 def _torch(bf16: bool) -> Loader:
     def load(path: Path, config: Config) -> NetworkPredictor:
-        from bpr.training.torch_predictor import MMSegPredictor
-
-        return MMSegPredictor(path, config, bf16=bf16)
+        module, _, name = TORCH_PREDICTOR.partition(":")
+        predictor: NetworkPredictor = getattr(importlib.import_module(module), name)(path, config, bf16=bf16)
+        return predictor
 
     return load
 
@@ -92,10 +93,12 @@ def _torch(bf16: bool) -> Loader:
 CPU: Provider = "CPUExecutionProvider"
 CUDA: Provider = "CUDAExecutionProvider"
 TENSORRT: Provider = "TensorrtExecutionProvider"
+TORCH_PREDICTOR = "bpr.training.torch_predictor:MMSegPredictor"
+"""Named, and imported only when it is used: refining knows nothing else of training."""
 ORT = (("onnxruntime",), "pip install onnxruntime")
 ORT_GPU = (("onnxruntime",), "pip install onnxruntime-gpu in the place of onnxruntime")
-OPENVINO = (("openvino",), "pip install 'bpr[openvino]'")
-TORCH = (("torch", "mmseg"), "pip install 'bpr[train]'")
+OPENVINO = (("openvino",), install_hint("openvino"))
+TORCH = (("torch", "mmseg"), install_hint("train"))
 BACKENDS = {
     backend.name: backend
     for backend in (

@@ -4,134 +4,149 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.numbers import at_least
-from bpr.cli.options import PROTOCOLS, add_workers, progress_bar, versions_of
+from bpr.cli.options import progress_bar, versions_of
+from bpr.cli.paths import InputName, InputPath, OutputPath
+from bpr.evaluation.comparison import PROTOCOLS
 
 if TYPE_CHECKING:
-    from bpr.evaluation.inputs import Detections, Document
+    from bpr.evaluation.prepare import Detections, Document
     from bpr.io.images import ImageFinder
     from bpr.report.analyses.gallery import Gallery
 
-HELP = "the paper's analyses: upper bound, scatter, failures, patches, images, schemes, timing"
-EXAMPLE = "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out failures.json"
+EXAMPLE = (
+    "bpr analyze failures refined.segm.json --before results.segm.json --ann instances.json --img-dir images "
+    "--out failures.json"
+)
+
+MOST_PATCHES, MOST_IMAGES = 12, 8
+"""How many places of masks, and how many whole images, an analysis draws."""
+SCENE = 22
+"""The seed of the painted scene that shows the schemes."""
+TIMED_IMAGES = 20
+"""The first images of a data set, which are timed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     analyses = parser.add_subparsers(dest="analysis", required=True, metavar="ANALYSIS")
-    for name, (about, add, analyse) in ANALYSES.items():
-        own = analyses.add_parser(name, help=about, description=about)
-        add(own)
-        own.set_defaults(analyse=analyse)
+    for name, analysis in ANALYSES.items():
+        subparser = analyses.add_parser(name, help=analysis.help, description=analysis.help)
+        analysis.add_arguments(subparser)
+        subparser.set_defaults(analyse=analysis.run)
 
 
 def run(args: argparse.Namespace) -> int:
-    analyse: Callable[[argparse.Namespace], None] = args.analyse
-    analyse(args)
+    args.analyse(args)
     return 0
 
 
-def _add_truth(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument("results", help="COCO results JSON")
-    parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
-    parser.add_argument("--img-dir", required=True, help="folder of the images")
-    parser.add_argument("--out", required=True, metavar=out.upper(), help=f"{out} to write")
-    if out == "json":
-        parser.set_defaults(beside=_beside)
+def _add_files(parser: argparse.ArgumentParser, out: str) -> None:
+    """Options of an analysis with a ground truth; ``out`` is what it writes: json, png or folder."""
+    parser.add_argument("results", type=InputPath, help="COCO results JSON")
+    parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
+    parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
+    kind = NumbersPath if out == "json" else OutputPath
+    parser.add_argument("--out", type=kind, required=True, metavar=out.upper(), help=f"{out} to write")
 
 
-def _beside(args: argparse.Namespace) -> list[Path]:
-    """What may be written beside ``--out``: the numbers, their table and their picture."""
-    return [Path(args.out).with_suffix(suffix) for suffix in (".json", ".md", ".png")] if Path(args.out).name else []
+class NumbersPath(OutputPath):
+    """A file of numbers. A table and a picture of the same name are written beside it."""
+
+    def written(self) -> list[Path]:
+        path = Path(self)
+        return [path.with_suffix(suffix) for suffix in (".json", ".md", ".png")] if path.name else [path]
 
 
-def _add_bound(parser: argparse.ArgumentParser) -> None:
-    _add_truth(parser, "json")
+def _add_pair_of_files(out: str) -> Callable[[argparse.ArgumentParser], None]:
+    """Options of an analysis that compares two results files."""
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        _add_files(parser, out)
+        parser.add_argument(
+            "--before", type=InputPath, required=True, metavar="COARSE", help="the results JSON that was refined"
+        )
+
+    return add
+
+
+def _add_upper_bound(parser: argparse.ArgumentParser) -> None:
+    _add_files(parser, "json")
     reaches: list[int | None] = [1, 2, 3, None]
-    parser.add_argument("--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help="pixels, or inf (default: 1 2 3 inf)")
-    parser.add_argument("--dataset", choices=PROTOCOLS, default="coco", help="whose rules the numbers follow (default: %(default)s)")
-    add_workers(parser)
+    parser.add_argument(
+        "--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help="pixels, or inf (default: 1 2 3 inf)"
+    )
 
 
 def _reach(text: str) -> int | None:
     return None if text == "inf" else int(text)
 
 
-def _add_pair(out: str, count: int | None = None) -> Callable[[argparse.ArgumentParser], None]:
-    def add(parser: argparse.ArgumentParser) -> None:
-        _add_truth(parser, out)
-        parser.add_argument("--before", required=True, metavar="COARSE", help="the results JSON that was refined")
-        if count:
-            parser.add_argument("--count", type=at_least(1), default=count, help="how many are drawn (default: %(default)s)")
-
-    return add
-
-
-def _add_patches(parser: argparse.ArgumentParser) -> None:
-    _add_pair("png", 12)(parser)
-    parser.add_argument("--side", type=at_least(1), default=64, metavar="PX", help="side of a patch (default: %(default)s)")
-
-
 def _add_timing(parser: argparse.ArgumentParser) -> None:
-    _add_truth(parser, "json")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)")
-    parser.add_argument("--limit", type=at_least(1), help="only the first N images")
+    _add_files(parser, "json")
+    parser.add_argument(
+        "--model", type=InputName, default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)"
+    )
 
 
 def _add_schemes(parser: argparse.ArgumentParser) -> None:
-    from bpr.cli.visualize import add_picture
-
-    add_picture(parser)
+    parser.add_argument("--out", type=OutputPath, default="schemes.png", help="picture to write (default: %(default)s)")
 
 
-def bound(args: argparse.Namespace) -> None:
-    from bpr.evaluation.case import PROTOCOLS as RULES
+def upper_bound(args: argparse.Namespace) -> None:
+    from bpr.refinement.pipeline import DEFAULT_WORKERS
     from bpr.report.analyses.upper_bound import markdown, upper_bounds
 
-    coarse, document, images = _files(args, args.results)
+    coarse, document, images = _read(args, args.results)
     with progress_bar("bounding", len(coarse.records) * len(args.reach)) as advance:
-        before, bounds = upper_bounds(coarse, document, images, RULES[args.dataset], args.reach, args.workers, advance)
+        before, bounds = upper_bounds(coarse, document, images, PROTOCOLS["coco"], args.reach, DEFAULT_WORKERS, advance)
     _write(args, {"before": before, "bounds": [asdict(item) for item in bounds]}, markdown(before, bounds))
 
 
 def scatter(args: argparse.Namespace) -> None:
-    from bpr.evaluation.matched_pairs import CLEARLY
+    from bpr.evaluation.comparison import CLEARLY
     from bpr.report.analyses.gains import gains, markdown
     from bpr.report.plots import plot_scatter
 
-    gallery = _gallery(args)
-    rows, found = gallery.rows, gains(gallery.rows)
-    title = f"{len(rows)} instances, {Path(args.results).name}"
-    plot_scatter(Path(args.out).with_suffix(".png"), [row.iou_before for row in rows], [row.iou_after for row in rows], CLEARLY, title)
+    rows = _gallery(args).rows
+    found = gains(rows)
+    before, after = ([getattr(row, side)["iou"] for row in rows] for side in ("before", "after"))
+    plot_scatter(
+        Path(args.out).with_suffix(".png"), before, after, CLEARLY, f"{len(rows)} instances, {Path(args.results).name}"
+    )
     _write(args, {"gains": [asdict(gain) for gain in found]}, markdown(found))
 
 
 def failures(args: argparse.Namespace) -> None:
-    from bpr.evaluation.matched_pairs import CLEARLY
+    from bpr.evaluation.comparison import CLEARLY
     from bpr.report.analyses.failures import count_reasons, harmed, markdown
     from bpr.report.analyses.sheets import draw_failures
     from bpr.report.draw import write_image
 
     gallery = _gallery(args)
-    clearly, shown = harmed(gallery, CLEARLY), harmed(gallery)[: args.count]
+    clearly, worst = harmed(gallery, CLEARLY), harmed(gallery)[:MOST_PATCHES]
     reasons = count_reasons(gallery, clearly)
-    if shown:
-        write_image(Path(args.out).with_suffix(".png"), draw_failures(gallery, shown))
+    if worst:
+        write_image(Path(args.out).with_suffix(".png"), draw_failures(gallery, worst))
     numbers = {"pairs": len(gallery.rows), "harmed_clearly": len(clearly), "reasons": reasons}
-    _write(args, {**numbers, "worst": [asdict(gallery.rows[index]) for index in shown]}, markdown(len(gallery.rows), reasons))
+    _write(
+        args,
+        {**numbers, "worst": [gallery.rows[index].to_dict() for index in worst]},
+        markdown(len(gallery.rows), reasons),
+    )
 
 
 def patches(args: argparse.Namespace) -> None:
-    from bpr.report.analyses.sheets import draw_patches
+    from bpr.geometry.options import PatchSpec
+    from bpr.report.analyses.sheets import draw_changed_patches
     from bpr.report.draw import write_image
 
     gallery = _gallery(args)
-    best = list(reversed(gallery.by_gain()))[: args.count]
-    write_image(args.out, draw_patches(gallery, best, args.side))
+    best = list(reversed(gallery.by_gain()))[:MOST_PATCHES]
+    write_image(args.out, draw_changed_patches(gallery, best, PatchSpec().side))
     print(f"{len(best)} patches of the pairs that gained most -> {args.out}")
 
 
@@ -140,16 +155,21 @@ def pictures(args: argparse.Namespace) -> None:
     from bpr.report.analyses.sheets import draw_images
     from bpr.report.draw import write_image
 
-    for image_id, picture in draw_images(_gallery(args), args.count):
+    for image_id, picture in draw_images(_gallery(args), MOST_IMAGES):
         path = inside(args.out, f"{image_id}.png", "image_id")
         write_image(path, picture)
         print(f"before/after: {path}")
 
 
 def schemes(args: argparse.Namespace) -> None:
-    from bpr.cli.visualize import draw
+    from bpr.geometry.placement import SCHEMES
+    from bpr.report.draw import write_image
+    from bpr.report.schemes import draw_schemes
+    from bpr.scenes import coarse_masks, paint_scene
 
-    draw(args)
+    scene = paint_scene(SCENE)
+    write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", SCENE)))
+    print(f"{len(scene.masks)} instances, {len(SCHEMES)} schemes -> {args.out}")
 
 
 def timing(args: argparse.Namespace) -> None:
@@ -157,51 +177,75 @@ def timing(args: argparse.Namespace) -> None:
     from bpr.refinement.refiner import Refiner
     from bpr.report.analyses.timing import markdown, time_stages
 
-    coarse, document, images = _files(args, args.results)
-    shown = {image["id"] for image in document["images"][: args.limit]}
-    records = [record for record in coarse.records if record["image_id"] in shown]
+    coarse, document, images = _read(args, args.results)
+    ids = {image["id"] for image in document["images"][:TIMED_IMAGES]}
+    records = [record for record in coarse.records if record["image_id"] in ids]
     with progress_bar("timing", len(records)) as advance:
         found = time_stages(records, images, Refiner(load_predictor(args.model)), advance)
     _write(args, {"model": Path(args.model).name, **asdict(found)}, markdown(found))
 
 
-ANALYSES: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]]] = {
-    "upper-bound": ("what an oracle reaches that knows the truth near the boundary (table 1)", _add_bound, bound),
-    "scatter": ("IoU before against IoU after (figure S7), and gains by IoU before", _add_pair("json"), scatter),
-    "failures": ("the most harmed masks and why (figure S6)", _add_pair("json", 12), failures),
-    "patches": ("patches before and after (figure S5)", _add_patches, patches),
-    "images": ("whole images before and after (figure S4), into a folder", _add_pair("folder", 8), pictures),
-    "schemes": ("where dense, grid and instance patches lie (figure S1)", _add_schemes, schemes),
-    "timing": ("milliseconds per image of extraction, network, reassembly (section C)", _add_timing, timing),
+@dataclass(frozen=True)
+class Analysis:
+    """A subcommand of ``bpr analyze``."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+
+
+ANALYSES = {
+    "upper-bound": Analysis(
+        "what an oracle reaches that knows the ground truth near the boundary (table 1)", _add_upper_bound, upper_bound
+    ),
+    "scatter": Analysis(
+        "IoU before against IoU after (figure S7), and gains by IoU before", _add_pair_of_files("json"), scatter
+    ),
+    "failures": Analysis("the most harmed masks and why (figure S6)", _add_pair_of_files("json"), failures),
+    "patches": Analysis("patches before and after (figure S5)", _add_pair_of_files("png"), patches),
+    "images": Analysis(
+        "whole images before and after (figure S4), into a folder", _add_pair_of_files("folder"), pictures
+    ),
+    "schemes": Analysis("where the patches of each scheme lie on a painted scene (figure S1)", _add_schemes, schemes),
+    "timing": Analysis("milliseconds per image of extraction, network, reassembly (section C)", _add_timing, timing),
 }
 
 
-def _files(args: argparse.Namespace, results: str) -> tuple[Detections, Document, ImageFinder]:
-    from bpr.evaluation.inputs import check_annotations, check_detections
+def _read(args: argparse.Namespace, results: str) -> tuple[Detections, Document, ImageFinder]:
+    """The prepared detections and annotations, and the images."""
+    from bpr.evaluation.prepare import prepare_annotations, prepare_detections
     from bpr.formats.coco import read_annotations, read_results
     from bpr.io.images import ImageFolder
 
-    document = check_annotations(read_annotations(args.ann), args.ann)
-    return check_detections(read_results(results), document, results), document, ImageFolder(args.img_dir, document["images"])
+    document = prepare_annotations(read_annotations(args.ann), args.ann)
+    return (
+        prepare_detections(read_results(results), document, results),
+        document,
+        ImageFolder(args.img_dir, document["images"]),
+    )
 
 
 def _gallery(args: argparse.Namespace) -> Gallery:
-    from bpr.evaluation.inputs import check_detections
+    from bpr.evaluation.comparison import compare
+    from bpr.evaluation.prepare import prepare_detections
     from bpr.formats.coco import read_results
     from bpr.report.analyses.gallery import Gallery
 
-    before, document, images = _files(args, args.before)
-    return Gallery(before, check_detections(read_results(args.results), document, args.results), document, images)
+    coarse, document, images = _read(args, args.before)
+    refined = prepare_detections(read_results(args.results), document, args.results)
+    return Gallery(compare(coarse, refined, document), images)
 
 
 def _write(args: argparse.Namespace, numbers: dict[str, Any], table: str) -> None:
-    """Print the table; write it beside the numbers, with what made them."""
+    """Print the table, and write it and the numbers, with the names of the files and the versions that made them."""
     from bpr.cli.eval import PACKAGES
     from bpr.io.files import atomic_open, write_json
 
     print(table, end="")
     files = {"results": args.results, "annotations": args.ann, "before": getattr(args, "before", None)}
     names = {role: Path(path).name for role, path in files.items() if path}
-    write_json(Path(args.out).with_suffix(".json"), {**numbers, "files": names, "versions": versions_of(PACKAGES)}, indent=1)
+    write_json(
+        Path(args.out).with_suffix(".json"), {**numbers, "files": names, "versions": versions_of(PACKAGES)}, indent=1
+    )
     with atomic_open(Path(args.out).with_suffix(".md")) as file:
         file.write(table)

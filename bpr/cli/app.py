@@ -1,4 +1,4 @@
-"""``bpr app``: a page on this machine to try the refiner; a browser opens it."""
+"""``bpr app``: serve a page on this machine to try the refiner in a browser."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import argparse
 import importlib.util
 import sys
 
+from bpr.backends.presets import PRESETS
 from bpr.cli.numbers import at_least
-from bpr.cli.options import PRESETS
-from bpr.errors import BPRError
+from bpr.cli.paths import InputName
+from bpr.errors import BPRError, install_hint
 
-HELP = "serve a page to try the refiner: a photo, a mask from a file or drawn by hand, before and after"
 EXAMPLE = "bpr app --port 7860"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", choices=PRESETS, help="a bundle of model, precision and share of patches, in the place of --model")
-    parser.add_argument("--model", help="model name, .onnx or .pth file, or identity (default: starter)")
-    parser.add_argument("--port", type=int, default=7860, help="0: any that is free (default: %(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; any but this machine's own opens the page to others")
-    parser.add_argument("--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)")
+    parser.add_argument(
+        "--preset", choices=PRESETS, help="a bundle of model, precision and share of patches, instead of --model"
+    )
+    parser.add_argument(
+        "--model", type=InputName, help="model name, .onnx or .pth file, or identity (default: starter)"
+    )
+    parser.add_argument("--port", type=int, default=7860, help="0 takes a free port (default: %(default)s)")
+    host_help = "address to listen on; any but the default lets other machines use the page (default: %(default)s)"
+    parser.add_argument("--host", type=str, default="127.0.0.1", help=host_help)
+    parser.add_argument(
+        "--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     if importlib.util.find_spec("flask") is None:
-        raise BPRError("the page needs the [app] extra: pip install 'bpr[app]' (Flask is missing)")
+        raise BPRError(f"the page needs the [app] extra: {install_hint('app')} (Flask is missing)")
     from bpr.app.server import is_local, listen, make_app
     from bpr.app.work import MOST_PIXELS
     from bpr.backends import DEFAULT_MODEL, load_refiner
@@ -33,8 +40,10 @@ def run(args: argparse.Namespace) -> int:
     app = make_app(load_refiner(args.model, preset=args.preset), name, args.max_pixels or MOST_PIXELS, local)
     server = listen(app, args.host, args.port)
     if not local:
-        print(f"warning: --host {args.host} lets other machines use this page; it asks for no password", file=sys.stderr)
+        print(
+            f"warning: --host {args.host} lets other machines use this page; it asks for no password", file=sys.stderr
+        )
     host = f"[{args.host}]" if ":" in args.host else args.host
     print(f"{name} is ready: open http://{host}:{server.port} in a browser; Ctrl-C stops", flush=True)
-    server.serve_forever()  # it takes Ctrl-C for its end
+    server.serve_forever()  # returns on Ctrl-C
     return 0

@@ -8,36 +8,39 @@ from pathlib import Path
 from typing import Any
 
 from bpr.cli.options import import_training, versions_of
+from bpr.cli.paths import InputName, InputPath, OutputPath
 
-HELP = "export a trained checkpoint to ONNX, ready to refine without torch"
 EXAMPLE = "bpr export CONFIG.py work_dirs/run/iter_4500.pth --out model.onnx"
 PACKAGES = ("bpr", "torch", "mmengine", "mmsegmentation", "onnx", "onnxscript")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", help="config that the checkpoint was trained with")
-    parser.add_argument("checkpoint", help=".pth file of training")
-    parser.add_argument("--trained-on", metavar="TEXT", help="a note on the training data, kept in the file")
-    parser.add_argument("--out", required=True, help="ONNX file to write")
+    parser.add_argument("config", type=InputName, help="config that the checkpoint was trained with")
+    parser.add_argument("checkpoint", type=InputPath, help=".pth file of training")
+    parser.add_argument("--trained-on", type=str, metavar="TEXT", help="a note on the training data, stored in the file")
+    parser.add_argument("--out", type=OutputPath, required=True, help="ONNX file to write")
 
 
 def run(args: argparse.Namespace) -> int:
     import_training()
     from bpr.geometry.options import from_config
-    from bpr.training.export import export_onnx
-    from bpr.training.loading import load_segmentor
+    from bpr.training.export.to_onnx import export_onnx
+    from bpr.training.network.segmentor import load_segmentor
 
     cfg, model = load_segmentor(args.config, args.checkpoint)
     spec, recommended = from_config(cfg.refinement, "test")
     parity = export_onnx(model, spec, recommended, args.out, _provenance(args))
     size, input_side = Path(args.out).stat().st_size / 2**20, model.data_preprocessor.input_side
     print(f"{args.out}: {size:.2f} MiB, {spec.window} px patches, {input_side} px input")
-    print(f"largest difference from torch on random patches: {parity.graph:.1e}; with weights in half precision {parity.stored:.1e}")
+    print(
+        f"largest difference from torch on random patches: {parity.graph:.1e}; "
+        f"with weights in half precision {parity.stored:.1e}"
+    )
     return 0
 
 
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
-    """Where the weights come from and what wrote the file."""
+    """Where the weights come from, and the versions of what wrote the file."""
     from bpr.io.files import sha256_of
 
     return {

@@ -1,30 +1,38 @@
-"""``bpr extract-patches``: detections and ground truth -> a patch store to train on."""
+"""``bpr extract-patches``: cuts a patch store to train on from detections and ground truth."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bpr.cli.options import add_patch_options, add_workers, patch_options
+from bpr.cli.options import add_workers
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, shard_of
+from bpr.configs import find_config
+from bpr.errors import BPRError
 
-HELP = "cut training patches out of detections matched to ground truth"
+if TYPE_CHECKING:
+    from bpr.geometry.options import PatchSpec, Placement
+
 EXAMPLE = "bpr extract-patches results.segm.json --ann instances.json --img-dir images --out data/patches/train"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", help="COCO results JSON of a detector")
-    parser.add_argument("--ann", required=True, help="COCO annotation file with the ground truth")
-    parser.add_argument("--img-dir", required=True, help="folder of the images")
-    parser.add_argument("--out", required=True, help="folder of the new patch store")
-    add_patch_options(parser)
+    parser.add_argument("results", type=InputPath, help="COCO results JSON of a detector")
+    parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
+    parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
+    parser.add_argument("--out", type=OutputPath, required=True, help="folder of the new patch store")
+    parser.add_argument(
+        "--config", type=InputName, help="config whose refinement.patch and refinement.train say how patches are cut"
+    )
     add_workers(parser)
     add_sharing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    from bpr.evaluation.matching import GroundTruth
     from bpr.formats.coco import read_annotations, read_results
-    from bpr.formats.ground_truth import GroundTruth
     from bpr.io.files import sha256_of
     from bpr.io.images import ImageFolder
     from bpr.training.data.extraction import extract_patches
@@ -32,10 +40,9 @@ def run(args: argparse.Namespace) -> int:
     shard, out = shard_of(args), Path(args.out)
     document = read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
-    source = {
-        role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in (("results", args.results), ("annotations", args.ann))
-    }
-    inputs = read_results(args.results), GroundTruth(document), images, *patch_options(args)
+    files = {"results": args.results, "annotations": args.ann}
+    source = {role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in files.items()}
+    inputs = read_results(args.results), GroundTruth(document), images, *_cut_with(args.config)
     if shard != (1, 1):
         out = out / f"{shard[0]}-of-{shard[1]}"
     counts = extract_patches(*inputs, out, source, args.workers, is_resumed(args), shard)
@@ -44,3 +51,18 @@ def run(args: argparse.Namespace) -> int:
         f"{counts.unreadable} unreadable -> {counts.patches} patches in {out}"
     )
     return 0
+
+
+def _cut_with(config: str | None) -> tuple[PatchSpec, Placement]:
+    """How a config cuts training patches; without one the defaults."""
+    from bpr.geometry.options import PatchSpec, Placement, from_config
+
+    if config is None:
+        return PatchSpec(), Placement()
+    from mmengine.config import Config
+
+    try:
+        spec, options = from_config(Config.fromfile(find_config(config)).refinement, "train")
+    except ValueError as error:
+        raise BPRError(f"{config}: {error}") from error
+    return spec, options.placement

@@ -1,31 +1,81 @@
-"""The ``bpr`` command; every ``tools/NAME.py`` is one of its subcommands."""
+"""The ``bpr`` command; every ``tools/NAME.py`` runs one of its subcommands."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
+import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import bpr
-from bpr.cli.streams import guarded_streams
+from bpr.cli.streams import Stream, guarded_streams
 from bpr.errors import BadUsage, BPRError
 
-TRAINING = ("extract-patches", "synthesize-masks", "train", "export", "quantize", "convert-checkpoint", "average-checkpoints")
-COMMANDS = ("refine", "merge", "detect", "convert", "demo", "app", "visualize", "test", "eval", "analyze", "report", *TRAINING)
-
+GROUPS = {
+    "refine and look": {
+        "refine": "refine masks: COCO, LVIS, panoptic, Cityscapes, PNGs, YOLO",
+        "merge": "write the output of a run that was refined in shards",
+        "convert": "write masks in another format",
+        "demo": "refine painted scenes, print before and after, draw them",
+        "app": "serve a page to try the refiner on a photo and a mask",
+        "report": "write an HTML report of what refinement changed",
+    },
+    "measure": {
+        "eval": "score masks against ground truth, before and after",
+        "analyze": "the paper's analyses: upper bound, failures, timing, ...",
+    },
+    "train": {
+        "train": "train a refinement network from a config",
+        "extract-patches": "cut training patches from detections and ground truth",
+        "export": "export a trained checkpoint to ONNX, which needs no torch",
+        "detect": "detect with a model of MMDetection, then refine",
+    },
+}
+"""The commands and their one-line help. A command's module, ``bpr.cli.NAME``, is imported when the command is used."""
+COMMANDS = {name: line for commands in GROUPS.values() for name, line in commands.items()}
+DEBUG = "show the traceback of an error"
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-"""Exit codes; the last is what a shell says of a command that Ctrl-C ended."""
+"""Exit codes; 130 is what shells report for a command that Ctrl-C ended."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes options by their whole names: an abbreviation would name another one day."""
+    """A parser that takes no abbreviated options: a later option could change what an abbreviation means."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+
+
+def build_parser(words: Container[str] = COMMANDS) -> Parser:
+    """The parser of ``bpr``. Only commands among ``words`` get their options, because that imports their modules."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog="bpr", description=_overview(), formatter_class=layout)
+    parser.add_argument("--version", action="version", version=f"bpr {bpr.__version__}")
+    parser.add_argument("--debug", action="store_true", help=DEBUG)
+    hint = "one of the above; bpr COMMAND --help shows its options and an example"
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=hint)
+    for name, line in COMMANDS.items():
+        command = subparsers.add_parser(name, description=line, formatter_class=layout)
+        if name in words:
+            module = importlib.import_module(f"bpr.cli.{name.replace('-', '_')}")
+            module.add_arguments(command)
+            # Without a default: a default would replace the value of a --debug before the command.
+            command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG)
+            command.set_defaults(run=module.run)
+            command.epilog = f"example:\n  {module.EXAMPLE}"
+    return parser
+
+
+def _overview() -> str:
+    """The commands by group."""
+    lines = ["Any instance masks in, better boundaries out."]
+    for title, commands in GROUPS.items():
+        lines += ["", f"{title}:", *(f"  {name:16} {line}" for name, line in commands.items())]
+    return "\n".join(lines)
 
 
 def entry() -> None:
@@ -34,73 +84,63 @@ def entry() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Exit code 0: done, 1: the run failed (one line says why), 2: usage, 130: interrupted."""
+    """Run one command and return its exit code.
+
+    Returns:
+        0: done. 1: the run failed, and one line on stderr says why. 2: wrong usage. 130: interrupted.
+    """
     with guarded_streams() as out:
         try:
-            parser = build_parser()
-            _offer_completion(parser)
-            args = parser.parse_args(argv)
+            given = sys.argv[1:] if argv is None else argv
+            completed = os.environ.get("COMP_LINE", "").split()  # the line on which a user of argcomplete pressed Tab
+            parser = build_parser([*given, *completed])
+            if importlib.util.find_spec("argcomplete"):
+                importlib.import_module("argcomplete").autocomplete(parser)
+            args = parser.parse_args(given)
         except (ImportError, KeyboardInterrupt) as error:
-            return _failure("bpr", error)
-        code = _run(args)
-        out.flush()
-        if not out.failure:
-            return code
-        print(f"bpr {args.command}: standard output: cannot write ({out.failure}); make room, or send it elsewhere", file=sys.stderr)
-        return code or FAILED
+            return _report_failure("bpr", error)
+        return run_parsed(f"bpr {args.command}", args, out)
 
 
-def _run(args: argparse.Namespace) -> int:
+def run_parsed(program: str, args: argparse.Namespace, out: Stream) -> int:
+    """Run ``args.run`` and return the exit code of ``program``; an error is printed as one line.
+
+    Args:
+        out: the standard output within :func:`guarded_streams`.
+    """
     try:
         from bpr.cli.paths import check_paths
 
         check_paths(args)
-        return int(args.run(args))
+        code = int(args.run(args) or 0)
     except (Exception, KeyboardInterrupt) as error:
         if args.debug:
             traceback.print_exc()
-        return _failure(f"bpr {args.command}", error)
+        code = _report_failure(program, error)
+    out.flush()
+    if not out.failure:
+        return code
+    problem = f"standard output: cannot write ({out.failure}); make room, or send it elsewhere"
+    print(f"{program}: {problem}", file=sys.stderr)
+    return code or FAILED
 
 
-def _failure(program: str, error: BaseException) -> int:
-    """Say in one line why a command ends; returns its exit code."""
+def _report_failure(program: str, error: BaseException) -> int:
+    """Print one line about why a command ended; returns its exit code."""
     interrupted = _is_interrupt(error)
     print(f"{program}: {'interrupted' if interrupted else _line(error)}", file=sys.stderr)
     return INTERRUPTED if interrupted else USAGE if isinstance(error, BadUsage) else FAILED
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind it: a library that it reaches while it is loaded makes an ImportError of it."""
+    """Whether Ctrl-C caused ``error``; a compiled library that is interrupted while it loads raises an ImportError."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all subcommands. A subcommand's help ends with an example, on one line, ready to be copied."""
-    description, more = "Any instance masks in, better boundaries out.", "bpr COMMAND --help shows its options and an example"
-    parser = Parser(prog="bpr", description=description, epilog=more)
-    parser.add_argument("--version", action="version", version=f"bpr {bpr.__version__}")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        module = importlib.import_module(f"bpr.cli.{name.replace('-', '_')}")
-        layout, example = argparse.RawDescriptionHelpFormatter, f"example:\n  {module.EXAMPLE}"
-        sub = subparsers.add_parser(name, help=module.HELP, description=module.HELP, epilog=example, formatter_class=layout)
-        module.add_arguments(sub)
-        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
-        sub.set_defaults(run=module.run)
-    return parser
-
-
-def _offer_completion(parser: argparse.ArgumentParser) -> None:
-    """Complete on <Tab> where argcomplete is installed and registered in the user's shell; nothing otherwise."""
-    if importlib.util.find_spec("argcomplete"):
-        importlib.import_module("argcomplete").autocomplete(parser)
-
-
 def _line(error: BaseException) -> str:
-    """What a user reads: our own errors say all; any other is a defect, of ours or of a library."""
+    """The text for the user. Any error but a BPRError is a defect, of BPR or of a library."""
     if isinstance(error, BPRError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}; --debug shows where"

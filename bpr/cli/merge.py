@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from bpr.cli.paths import OutputPath
 from bpr.cli.sharing import print_report
 
-HELP = "write the output of a run that was refined in shards"
 EXAMPLE = "bpr merge refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", help="the --out of bpr refine --shard")
+    parser.add_argument("out", type=OutputPath, help="the --out of bpr refine --shard")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Numbers of a range, for argparse: its own ``int`` takes negative ones too, its ``float`` NaN."""
+"""The types of arguments that are numbers of a range: ``int`` alone takes negative numbers, ``float`` takes NaN."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """The ``type`` of an option that takes whole numbers of ``least`` or more.
+    """The ``type`` of an argument that is a whole number of ``least`` or more.
 
     >>> at_least(0)("7")
     7
@@ -23,7 +23,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def finite(text: str) -> float:
-    """The type of an option that is a number, and neither NaN nor infinite."""
+    """The ``type`` of an argument that is a number, and neither NaN nor infinite."""
     try:
         value = float(text)
     except ValueError:

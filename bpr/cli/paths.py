@@ -1,52 +1,66 @@
-"""The paths of a command: none is empty, and no output takes the place of an input."""
+"""The types of arguments that are paths. They tell inputs from outputs, so that no output can replace an input."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from bpr.errors import BadUsage
 from bpr.io.folders import MARK
 
-INPUTS = (
-    "results", "before", "masks", "ann", "img_dir", "images",
-    "model", "config", "checkpoint", "checkpoints", "weights", "det_config", "det_weights",
-)  # fmt: skip
-"""Arguments of any command that name what it reads."""
-NAMED = ("model", "config")
-"""Those that may go by a word: a folder of that name is something else."""
-OUTPUTS = ("out", "markdown", "save_per_instance")
-"""Those that name what it writes anew. A work directory is none: a training goes on in it."""
+
+class _PathText(str):
+    """The text of a path as the user wrote it; never empty."""
+
+    def __new__(cls, text: str) -> _PathText:
+        if not text:
+            raise argparse.ArgumentTypeError("expected a path or a name, got an empty text")
+        return super().__new__(cls, text)
 
 
-def check_paths(args: argparse.Namespace) -> None:
-    """Check what a command was given before anything is read; where it also writes, its default ``beside`` says.
+class InputPath(_PathText):
+    """The ``type`` of an argument that the command reads."""
+
+
+class InputName(InputPath):
+    """The ``type`` of an input that may also be a name, as of a model; a folder of that name is not the input."""
+
+
+class OutputPath(_PathText):
+    """The ``type`` of an argument that the command writes anew. A folder in which a training goes on is none."""
+
+    def written(self) -> list[Path]:
+        """Everything that the command writes for this argument; a subclass may add files beside it."""
+        return [Path(self)]
+
+
+def check_paths(args: argparse.Namespace, also_written: Sequence[Path] = ()) -> None:
+    """Check before anything is read that no output would replace an input.
+
+    Args:
+        args: what a command was given; every path has one of the types above.
+        also_written: what the command writes beside its outputs, where that depends on other arguments.
 
     Raises:
-        BadUsage: an empty path, or an output where an input lies.
+        BadUsage: an output lies where an input lies.
     """
-    inputs, outputs = list(_given(args, INPUTS)), list(_given(args, OUTPUTS))
-    for name, path in (*inputs, *outputs):
-        if not path:
-            raise BadUsage(f"{name}: expected a path or a name, got an empty text")
-    places = [Path(out) for _, out in outputs] + (args.beside(args) if "beside" in args else [])
-    for out in places:
-        for name, path in inputs:
-            if not (name in NAMED and os.path.isdir(path)) and _would_lose(out, path):
-                raise BadUsage(f"{out}: expected an output apart from the inputs, got {path}, which would be lost; choose another output")
+    values: list[object] = []
+    for value in vars(args).values():
+        values += value if isinstance(value, list) else [value]
+    outputs = [path for value in values if isinstance(value, OutputPath) for path in value.written()]
+    for out in (*outputs, *also_written):
+        for given in values:
+            if isinstance(given, InputPath) and _would_lose(out, given):
+                problem = f"expected an output apart from the inputs, got {given}, which would be lost"
+                raise BadUsage(f"{out}: {problem}; choose another output")
 
 
-def _given(args: argparse.Namespace, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """(name, path) of all that were given."""
-    for name in names:
-        value = getattr(args, name, None)
-        yield from ((name, path) for path in (value if isinstance(value, list) else [value]) if path is not None)
-
-
-def _would_lose(out: Path, given: str) -> bool:
-    """Whether ``given`` lies at ``out``, or in a folder of ours there, which is replaced as a whole."""
+def _would_lose(out: Path, given: InputPath) -> bool:
+    """Whether ``given`` lies at ``out``, or in a folder there that BPR wrote, which is replaced as a whole."""
+    if isinstance(given, InputName) and os.path.isdir(given):
+        return False
     if not (os.path.exists(out) and os.path.exists(given)):
         return False
     replaced = (out / MARK).is_file() and Path(os.path.realpath(given)).is_relative_to(os.path.realpath(out))

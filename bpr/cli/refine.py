@@ -7,46 +7,44 @@ import shlex
 import sys
 from contextlib import nullcontext
 
+from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
-from bpr.cli.numbers import at_least, finite
-from bpr.cli.options import (
-    PRESETS,
-    add_refine_options,
-    add_workers,
-    print_problems,
-    progress_bar,
-    refine_options,
-)
+from bpr.cli.numbers import finite
+from bpr.cli.options import add_refine_options, add_workers, print_problems, progress_bar, refine_options
+from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
+from bpr.formats.registry import FORMATS
 
-HELP = "refine masks: COCO, LVIS, panoptic, Cityscapes, label PNGs, YOLO"
 EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from bpr.formats.registry import FORMATS
-
-    parser.add_argument("results", help="masks: a JSON file, a PNG or a folder of any format")
+    parser.add_argument("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
     parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
-    parser.add_argument("--img-dir", help="folder of the images, or the one image (default: what the format names)")
     parser.add_argument(
-        "--ann", help="COCO file whose images list names the files; without it the id is the file's stem"
+        "--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)"
+    )
+    parser.add_argument(
+        "--ann",
+        type=InputPath,
+        help="COCO file whose images list names the files; without it the id is the file's stem",
     )
     parser.add_argument(
         "--preset",
         choices=PRESETS,
         help="a bundle of model, precision and --keep, in the place of --model and --backend",
     )
-    parser.add_argument("--model", help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
-    parser.add_argument("--config", help="config of a .pth model (default: the one beside it)")
+    parser.add_argument(
+        "--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)"
+    )
+    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
     parser.add_argument(
         "--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)"
     )
-    parser.add_argument("--out", required=True, help="file or folder to write, in the format of the masks")
-    add_refine_options(parser)
     parser.add_argument(
-        "--reach", type=at_least(0), metavar="PX", help="oracle only: correct pixels this near to the coarse boundary"
+        "--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks"
     )
+    add_refine_options(parser)
     parser.add_argument(
         "--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)"
     )
@@ -71,7 +69,6 @@ def run(args: argparse.Namespace) -> int:
         backend=args.backend,
         preset=args.preset,
         options=refine_options(args),
-        reach=args.reach,
         min_score=args.min_score,
         strict=args.strict,
         workers=args.workers,

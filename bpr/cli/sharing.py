@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from bpr.cli.options import print_problems
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.refinement.sharing.launchers import VARIABLES, launched_rank
 
 if TYPE_CHECKING:
@@ -56,9 +56,8 @@ def worker_of(args: argparse.Namespace) -> Worker:
     try:
         from bpr.refinement.sharing.ranks import Rank
     except ImportError as error:
-        raise BPRError(
-            f"--launcher needs the [train] extra: pip install 'bpr[train]' ({error.name} is missing)"
-        ) from error
+        hint = f"{install_hint('train')} ({error.name} is missing)"
+        raise BPRError(f"--launcher needs the [train] extra: {hint}") from error
     return Rank(args.launcher)
 
 

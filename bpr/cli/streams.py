@@ -1,4 +1,4 @@
-"""Standard streams that cannot end the work: a reader that leaves, a log on a full disk."""
+"""Standard streams whose failure does not end the work: the reader of a pipe exits, the disk of a log is full."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 
 class Stream:
-    """A text stream that drops what it is given once it has failed.
+    """A text stream that discards everything after its first failure.
 
     Attributes:
-        failure: what the system says went wrong; None while nothing did, and where a reader left who wanted no more.
+        failure: the system's message; None where nothing failed, and where the reader of a pipe exited.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -40,7 +40,7 @@ class Stream:
 
 
 def _send_nowhere(descriptor: int) -> None:
-    """Also what a buffer still holds, over which Python would stumble at its end."""
+    """Discard what the descriptor is given, also what a buffer still holds: Python flushes that at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
@@ -48,7 +48,10 @@ def _send_nowhere(descriptor: int) -> None:
 
 @contextmanager
 def guarded_streams() -> Iterator[Stream]:
-    """Within the block ``sys.stdout``, which is yielded, and ``sys.stderr`` are such streams; what is closed from the start takes all."""
+    """Replace ``sys.stdout``, which is yielded, and ``sys.stderr`` by such streams within the block.
+
+    A stream that was closed before Python started (None) is replaced by one in memory.
+    """
     out, err = (Stream(stream or io.StringIO()) for stream in (sys.stdout, sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         try:

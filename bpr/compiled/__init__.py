@@ -1,27 +1,47 @@
 """The innermost loops as machine code, where Numba is installed (the ``[compiled]`` extra).
 
-Where it is not, numpy and OpenCV do the same at every place that asks for :func:`kernels`; masks are equal, bit for bit.
+Every caller of :func:`kernels` has a second path in numpy and OpenCV; both give the same masks, bit for bit.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 
 
 @cache
 def kernels() -> ModuleType | None:
-    """:mod:`bpr.compiled.loops`, or None without Numba, with one that is broken or one that is told not to compile."""
+    """:mod:`bpr.compiled.loops`, or None if Numba is missing, broken or disabled (``NUMBA_DISABLE_JIT``)."""
     try:
         from numba import config
+
+        if config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return None
+        import bpr.compiled.loops as loops
     except ModuleNotFoundError:
         return None
-    except Exception as error:  # whatever it is, it is no reason not to refine
-        warnings.warn(f"Numba is installed but cannot be used ({error}); refining goes on without it", RuntimeWarning, stacklevel=2)
+    except Exception as error:  # whatever is wrong with Numba, refining works without it
+        text = f"Numba is installed but cannot be used ({error}); refining goes on without it"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
         return None
-    if config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return None
-    import bpr.compiled.loops as compiled
+    return loops
 
-    return compiled
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Use numpy and OpenCV even if Numba is installed: for tests and measurements that compare both."""
+    try:
+        from numba import config
+    except Exception:  # there is nothing to switch off
+        yield
+        return
+    before, config.DISABLE_JIT = config.DISABLE_JIT, 1  # type: ignore[attr-defined]
+    kernels.cache_clear()
+    try:
+        yield
+    finally:
+        config.DISABLE_JIT = before  # type: ignore[attr-defined]
+        kernels.cache_clear()

@@ -1,72 +1,123 @@
-"""COCO mask AP by pycocotools, the reference, without its prints and its crashes on spare files."""
+"""COCO's AP, accumulated so that the images can be resampled. With every image counted once it equals pycocotools' AP.
+
+Legend: T thresholds, D detections of a class, I images, R resamples.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pycocotools.coco import COCO
+import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-from bpr.errors import BPRError
-from bpr.evaluation.inputs import Document, check_annotations, image_frames
-from bpr.formats.coco import Record
+from bpr.evaluation.bootstrap import NOTHING
 
 NAMES = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
+"""AP over IoU .50:.05:.95, at .50, at .75, and by size of the ground truth (limits 32^2 and 96^2 px)."""
+AREAS = {"AP_S": 1, "AP_M": 2, "AP_L": 3}
+"""Indices into pycocotools' ``areaRng``; 0 stands for all sizes."""
+THRESHOLDS = {"AP50": 0, "AP75": 5}
+"""Indices into pycocotools' ``iouThrs``."""
 
 
-def average_precision(records: Sequence[Record], document: Document) -> dict[str, float]:
-    """AP over IoU .50:.05:.95, at .50, at .75, and by size of the truth (32^2 and 96^2 px), each in [0, 1].
+@dataclass(frozen=True, eq=False)
+class ClassCurve:
+    """The detections of one class, ordered by score.
 
-    A number is -1 where the annotations hold no such instance, 0 where there is one and no detection. All images of the
-    annotation file count, whether a detection lies in them or not.
-
-    Args:
-        records: checked detections (:func:`bpr.evaluation.inputs.check_detections`).
-        document: a COCO annotation file; it is left as it is.
-
-    Raises:
-        BPRError: an annotation or a record without a class; an unreadable annotation.
+    Attributes:
+        hits, misses: (T, D) bool, true and false positives; an ignored detection is neither.
+        images: (D,) int, the index of each detection's image.
+        truths: (I,) int, how many instances of the class each image has.
     """
-    checked = check_annotations(document, "annotations")
-    return numbers(silently(match_detections(records, checked), "accumulate", "summarize"))
+
+    hits: np.ndarray
+    misses: np.ndarray
+    images: np.ndarray
+    truths: np.ndarray
+
+    def at(self, threshold: int) -> ClassCurve:
+        """The curve at one threshold."""
+        rows = slice(threshold, threshold + 1)
+        return replace(self, hits=self.hits[rows], misses=self.misses[rows])
+
+    def under(self, weights: np.ndarray) -> np.ndarray:
+        """(T,) AP when image i counts ``weights[i]`` times; NaN where that leaves no instance."""
+        truths, detections = float(weights @ self.truths), weights[self.images]
+        if not truths:
+            return np.full(len(self.hits), np.nan)
+        hits = np.cumsum(self.hits * detections, axis=1)
+        precision = hits / np.maximum(hits + np.cumsum(self.misses * detections, axis=1), np.spacing(1))
+        best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        # How many of the recall points 0, .01, .., 1 the detections up to each one reach.
+        reached = np.searchsorted(np.linspace(0, 1, 101), hits / truths, side="right")
+        return (np.diff(reached, axis=1, prepend=0) * best).sum(axis=1) / 101
 
 
-def match_detections(records: Sequence[Record], document: Document) -> COCOeval:
-    """pycocotools' matching against a checked document, not yet accumulated.
+@dataclass(frozen=True, eq=False)
+class AveragePrecision:
+    """The mean AP of classes, at ten thresholds or one, of all sizes or one."""
 
-    An id is a place in its list, counted from 1: there 0 means "no match".
+    curves: list[ClassCurve]
+    image_count: int
+    resamples: int = 200
+    """Fewer than of other numbers, because every resample has to be accumulated anew."""
+
+    @property
+    def value(self) -> float:
+        return float(self.under(np.ones((1, self.image_count)))[0]) if self.curves else NOTHING
+
+    @property
+    def present(self) -> np.ndarray:
+        return np.ones(self.image_count, bool)
+
+    def under(self, weights: np.ndarray) -> np.ndarray:
+        parts = [np.stack([curve.under(row) for row in weights]) for curve in self.curves]
+        if not parts:
+            return np.full(len(weights), np.nan)
+        values = np.concatenate(parts, axis=1)
+        known = ~np.isnan(values)
+        sums, counts = np.where(known, values, 0).sum(axis=1), known.sum(axis=1)
+        return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+
+
+def average_precisions(evaluation: COCOeval) -> dict[str, AveragePrecision]:
+    """The numbers of NAMES from pycocotools' matching (:mod:`bpr.evaluation.matching`).
+
+    A number is -1 where the annotations have no such instance, and 0 where they have some and none was detected.
     """
-    return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate")
+    images = len(evaluation.params.imgIds)
+    curves = {area: [curve for _, curve in _curves(evaluation, area)] for area in (0, *AREAS.values())}
+    sets = {name: [curve.at(threshold) for curve in curves[0]] for name, threshold in THRESHOLDS.items()}
+    sets |= {name: curves[area] for name, area in AREAS.items()}
+    return {name: AveragePrecision(sets.get(name, curves[0]), images) for name in NAMES}
 
 
-def numbers(evaluation: Any) -> dict[str, float]:
-    """The numbers of an evaluation that is done, by NAMES."""
-    return {name: float(value) for name, value in zip(NAMES, evaluation.stats, strict=False)}
+def class_average_precision(evaluation: COCOeval) -> dict[Any, float]:
+    """AP by class id, for annotated classes."""
+    images = len(evaluation.params.imgIds)
+    return {key: AveragePrecision([curve], images).value for key, curve in _curves(evaluation, 0)}
 
 
-def coco_index(records: Sequence[Record], document: Document, index: Any = COCO) -> tuple[Any, Any]:
-    """Truth and detections as ``index`` objects: pycocotools' COCO or one like it."""
-    for place, item in enumerate(records):
-        if item.get("category_id") is None:
-            raise BPRError(f"record {place}: expected a category_id, got none; AP is a mean over classes")
-    frames = image_frames(document)
-    truth = [{**item, "id": n} for n, item in enumerate(document["annotations"], 1)]
-    found = [{**record, "iscrowd": 0, "id": n} for n, record in enumerate(records, 1) if record["image_id"] in frames]
-    categories = document.get("categories") or [{"id": key} for key in dict.fromkeys(item["category_id"] for item in truth)]
-    return _indexed(index(), truth, document["images"], categories), _indexed(index(), found, document["images"], categories)
+def _curves(evaluation: COCOeval, area: int) -> Iterator[tuple[Any, ClassCurve]]:
+    """The id and the curve of every annotated class."""
+    params = evaluation.params
+    images, areas = len(params.imgIds), len(params.areaRng)
+    for k, key in enumerate(params.catIds):
+        start = (k * areas + area) * images
+        parts = [(i, part) for i, part in enumerate(evaluation.evalImgs[start : start + images]) if part is not None]
+        truths = np.zeros(images, int)
+        for i, part in parts:
+            truths[i] = np.count_nonzero(np.asarray(part["gtIgnore"]) == 0)
+        if truths.any():
+            yield key, _curve(parts, truths)
 
 
-def _indexed(index: Any, items: list[Record], images: list[Record], categories: list[Record]) -> Any:
-    index.dataset = {"images": images, "categories": categories, "annotations": items}
-    return silently(index, "createIndex")
-
-
-def silently(worker: Any, *steps: str) -> Any:
-    """Call the methods ``steps`` of ``worker``, whose prints nobody asked for; returns it."""
-    with redirect_stdout(io.StringIO()):
-        for step in steps:
-            getattr(worker, step)()
-    return worker
+def _curve(parts: list[tuple[int, dict[str, Any]]], truths: np.ndarray) -> ClassCurve:
+    scores = np.concatenate([part["dtScores"] for _, part in parts])
+    order = np.argsort(-scores, kind="mergesort")
+    matched = np.concatenate([part["dtMatches"] for _, part in parts], axis=1)[:, order] > 0
+    counts = ~np.concatenate([part["dtIgnore"] for _, part in parts], axis=1)[:, order].astype(bool)
+    images = np.concatenate([np.full(len(part["dtScores"]), i) for i, part in parts])[order]
+    return ClassCurve(matched & counts, ~matched & counts, images, truths)

@@ -1,6 +1,6 @@
-"""Agreement in a band along the true boundary: mBA (CascadePSP, CVPR 2020) and the IoU inside a trimap.
+"""Metrics inside a band along the true boundary: mBA (CascadePSP, CVPR 2020) and the IoU inside a trimap.
 
-Legend: h w window. Work is done inside boxes; the numbers are those of the full frame.
+Legend: h w window. Only the box around the ground truth is processed; the numbers are those of the full frame.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from bpr.evaluation.boundary_metrics import Mask, Overlap, boxed_pair, disk
 from bpr.geometry.boxes import grow
 
 RADII = 5
+"""mBA is a mean over this many radii."""
 BAND = 5
-"""Half width of the trimap in pixels."""
+"""Half the width of the trimap, in pixels."""
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Pixels of a region on which both masks say the same, and all of its pixels."""
+class BandAccuracy:
+    """How many of a region's ``total`` pixels have the same value in both masks; sums of counts are counts."""
 
-    right: int
+    correct: int
     total: int
 
-    def __add__(self, other: Agreement) -> Agreement:
-        return Agreement(self.right + other.right, self.total + other.total)
+    def __add__(self, other: BandAccuracy) -> BandAccuracy:
+        return BandAccuracy(self.correct + other.correct, self.total + other.total)
 
     @property
     def accuracy(self) -> float:
-        """1 in an empty region: nothing of it is wrong."""
-        return self.right / self.total if self.total else 1.0
+        """1 for an empty region, in which nothing is wrong."""
+        return self.correct / self.total if self.total else 1.0
 
 
 def accuracy_radii(frame: tuple[int, int]) -> list[int]:
-    """The five radii of mBA in a frame (H, W).
+    """The five radii of mBA, in pixels, for a frame (H, W).
 
     >>> accuracy_radii((480, 854)), accuracy_radii((100, 100))
     ([1, 1, 2, 3, 3], [1, 1, 1, 1, 1])
@@ -44,43 +45,45 @@ def accuracy_radii(frame: tuple[int, int]) -> list[int]:
     return [1 + int(reach * step) for step in range(RADII)]
 
 
-def boundary_agreement(predicted: Mask, truth: Mask, radius: int) -> Agreement:
-    """Agreement where the true mask's morphological gradient by an ellipse of 2 ``radius`` + 1 pixels is set.
+def band_accuracy(predicted: Mask, truth: Mask, radius: int) -> BandAccuracy:
+    """The accuracy where the true mask's morphological gradient, by an ellipse 2 ``radius`` + 1 pixels wide, is set.
 
     >>> truth = np.zeros((5, 5), bool); truth[:, :2] = True
-    >>> boundary_agreement(np.zeros((5, 5), bool), truth, 1)  # columns 1 and 2; the second is right
-    Agreement(right=5, total=10)
+    >>> band_accuracy(np.zeros((5, 5), bool), truth, 1)  # the band is columns 1 and 2; column 2 is correct
+    BandAccuracy(correct=5, total=10)
     """
     a, b = boxed_pair(predicted, truth)
     window = grow(b.box, radius + 1, b.frame)
     region = _gradient(b.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
     same = a.window(window) == b.window(window)
-    return Agreement(int(np.count_nonzero(region & same)), int(np.count_nonzero(region)))
+    return BandAccuracy(int(np.count_nonzero(region & same)), int(np.count_nonzero(region)))
 
 
 def mean_boundary_accuracy(predicted: Mask, truth: Mask) -> float:
-    """mBA of one object: the mean accuracy at :func:`accuracy_radii`. Without a true boundary it is 1: there is nothing to judge."""
+    """mBA of one object: the mean accuracy at :func:`accuracy_radii`; 1 without a true boundary."""
     frame = boxed_pair(predicted, truth)[1].frame
-    by_radius = {radius: boundary_agreement(predicted, truth, radius).accuracy for radius in set(accuracy_radii(frame))}
+    by_radius = {radius: band_accuracy(predicted, truth, radius).accuracy for radius in set(accuracy_radii(frame))}
     return sum(by_radius[radius] for radius in accuracy_radii(frame)) / RADII
 
 
 def trimap_overlap(predicted: Mask, truth: Mask, band: int = BAND) -> Overlap:
-    """Counts of the IoU inside the trimap: the pixels within ``band`` pixels of one on the other side of the true boundary.
+    """Counts of the IoU inside the trimap: the pixels at most ``band`` pixels from the other side of the true boundary.
 
     >>> truth = np.zeros((1, 8), bool); truth[:, :4] = True
-    >>> trimap_overlap(np.roll(truth, 1, axis=1) | truth, truth, 2)  # columns 2..5; column 4 is too many
+    >>> trimap_overlap(np.roll(truth, 1, axis=1) | truth, truth, 2)  # the trimap is columns 2..5; column 4 is extra
     Overlap(intersection=2, union=3)
     """
     a, b = boxed_pair(predicted, truth)
     window = grow(b.box, band + 1, b.frame)
     region = _gradient(b.window(window), disk(band))
     predicted_here, truth_here = a.window(window) & region, b.window(window) & region
-    return Overlap(int(np.count_nonzero(predicted_here & truth_here)), int(np.count_nonzero(predicted_here | truth_here)))
+    return Overlap(
+        int(np.count_nonzero(predicted_here & truth_here)), int(np.count_nonzero(predicted_here | truth_here))
+    )
 
 
 def _gradient(mask: np.ndarray, element: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels that reach foreground and background; what lies beyond the window is neither."""
+    """(h, w) bool: pixels from which the element reaches both foreground and background inside the window."""
     if not mask.size:
         return mask
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, element).view(bool)

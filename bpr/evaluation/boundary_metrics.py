@@ -1,7 +1,9 @@
-"""How well two masks agree, over all and along their boundary: summable counts first, ratios from them.
+"""How well two masks agree, overall and along their boundary.
 
-Legend: H W frame, h w window. A mask is an (H, W) bool array or a :class:`BoxMask`; the work is done inside boxes, the
-numbers are those of the full frame.
+Functions return counts, which can be summed; ratios follow.
+
+Legend: H W frame, h w window. A mask is an (H, W) bool array or a :class:`BoxMask`. Only the boxes of the masks are
+processed; the numbers are those of the full frame.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ Mask = np.ndarray | BoxMask
 
 @dataclass(frozen=True)
 class Overlap:
-    """Pixels that two masks share and pixels that either holds; sums of overlaps are overlaps."""
+    """The pixels in both masks and the pixels in either; sums of overlaps are overlaps."""
 
     intersection: int
     union: int
@@ -32,13 +34,13 @@ class Overlap:
 
     @property
     def iou(self) -> float:
-        """Intersection over union; two empty masks agree: 1."""
+        """Intersection over union; 1 for two empty masks."""
         return self.intersection / self.union if self.union else 1.0
 
 
 @dataclass(frozen=True)
 class BoundaryCounts:
-    """Boundary pixels of a prediction and of the truth, and how many of each lie within the tolerance of the other."""
+    """Boundary pixels of a prediction and of the truth, and how many of each are within the tolerance of the other."""
 
     predicted: int
     predicted_near: int
@@ -55,17 +57,17 @@ class BoundaryCounts:
 
     @property
     def precision(self) -> float:
-        """1 without a predicted boundary: nothing of it is wrong."""
+        """1 without a predicted boundary, in which nothing is wrong."""
         return self.predicted_near / self.predicted if self.predicted else 1.0
 
     @property
     def recall(self) -> float:
-        """1 without a true boundary: nothing of it is missed."""
+        """1 without a true boundary, of which nothing is missed."""
         return self.truth_near / self.truth if self.truth else 1.0
 
     @property
     def f(self) -> float:
-        """Harmonic mean of precision and recall; 0 when both are."""
+        """Harmonic mean of precision and recall; 0 if both are 0."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
@@ -81,15 +83,15 @@ def overlap(first: Mask, second: Mask) -> Overlap:
     """
     a, b = boxed_pair(first, second)
     common = intersect(a.box, b.box)
-    met = common[0] < common[2] and common[1] < common[3]
-    shared = int(np.count_nonzero(a.window(common) & b.window(common))) if met else 0
+    touching = common[0] < common[2] and common[1] < common[3]
+    shared = int(np.count_nonzero(a.window(common) & b.window(common))) if touching else 0
     return Overlap(shared, a.area + b.area - shared)
 
 
 def boundary_map(mask: np.ndarray) -> np.ndarray:
     """(h, w) bool: pixels that differ from their right, lower or lower right neighbour (DAVIS 2016, section 5).
 
-    Beyond the last row and column the edge repeats, so an object that runs out of the frame has no boundary there.
+    The last row and column are repeated beyond the frame, so an object that leaves the frame has no boundary there.
 
     >>> mask = np.zeros((4, 5), bool); mask[1:3, 2:] = True
     >>> boundary_map(mask).astype(int)
@@ -100,14 +102,14 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
     """
     if not mask.size:
         return mask
-    # The largest of the four pixels is not the smallest: they differ.
+    # The gradient is the largest minus the smallest of the four pixels: 1 where they differ.
     square = np.ones((2, 2), np.uint8)
     return cv2.morphologyEx(np.ascontiguousarray(mask, np.uint8), cv2.MORPH_GRADIENT, square, anchor=(0, 0)).view(bool)
 
 
 @lru_cache
 def disk(radius: float) -> np.ndarray:
-    """uint8 disk of the pixels within ``radius`` pixels of its centre.
+    """(2 radius + 1, 2 radius + 1) uint8: 1 for the pixels within ``radius`` pixels of the centre.
 
     >>> disk(2)
     array([[0, 0, 1, 0, 0],
@@ -121,10 +123,10 @@ def disk(radius: float) -> np.ndarray:
 
 
 def tolerance_in_pixels(tolerance: float, frame: tuple[int, int]) -> float:
-    """A tolerance of 1 or more is in pixels; a smaller one is a share of the frame's diagonal, rounded up.
+    """The tolerance in pixels: 1 or more is in pixels already, less is a share of the frame's diagonal and rounded up.
 
     Raises:
-        ValueError: not positive.
+        ValueError: a tolerance that is not positive.
 
     >>> tolerance_in_pixels(2, (480, 854)), tolerance_in_pixels(0.00088, (1024, 2048))
     (2, 3)
@@ -135,7 +137,7 @@ def tolerance_in_pixels(tolerance: float, frame: tuple[int, int]) -> float:
 
 
 def boundary_counts(predicted: Mask, truth: Mask, tolerance: float = 2) -> BoundaryCounts:
-    """Counts of the boundary F measure at ``tolerance`` (see :func:`tolerance_in_pixels`).
+    """The counts of the boundary F measure at ``tolerance`` (see :func:`tolerance_in_pixels`).
 
     Raises:
         ValueError: masks of different frames, a tolerance that is not positive.
@@ -152,7 +154,7 @@ def boundary_counts(predicted: Mask, truth: Mask, tolerance: float = 2) -> Bound
 def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]) -> list[BoundaryCounts]:
     """:func:`boundary_counts` at every tolerance; the boundaries are found once."""
     a, b = boxed_pair(predicted, truth)
-    # A boundary reaches one pixel out of its mask, and the dilation is only read on boundaries: no wider window matters.
+    # A boundary lies at most one pixel outside its mask, and dilations are read on boundaries only.
     window = grow(_common_box(a, b), 1, a.frame)
     edges = [boundary_map(mask.window(window)) for mask in (a, b)]
     radii = [tolerance_in_pixels(tolerance, a.frame) for tolerance in tolerances]
@@ -162,11 +164,11 @@ def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]
 
 
 def _near(first: np.ndarray, second: np.ndarray, radius: float) -> tuple[int, int]:
-    """Pixels of the (h, w) ``first`` within ``radius`` of ``second``, and the other way round."""
+    """How many pixels of the (h, w) ``first`` lie within ``radius`` of ``second``, and vice versa."""
     if not first.size:
         return 0, 0
     height, gap = len(first), int(radius)
-    # One above the other, too far apart to meet: one dilation for both.
+    # Stacked with a gap that no dilation crosses, both need one dilation.
     both = np.zeros((2 * height + gap, first.shape[1]), np.uint8)
     both[:height], both[height + gap :] = first, second
     dilated = cv2.dilate(both, disk(radius)).view(bool)
@@ -174,7 +176,7 @@ def _near(first: np.ndarray, second: np.ndarray, radius: float) -> tuple[int, in
 
 
 def boundary_width(frame: tuple[int, int], ratio: float = 0.02) -> int:
-    """Width d in pixels of the band of :func:`boundary_band`: ``ratio`` of the diagonal of the frame (H, W), 1 at least.
+    """The width in pixels of a :func:`boundary_band`: ``ratio`` of the diagonal of the frame (H, W), at least 1.
 
     >>> boundary_width((480, 640)), boundary_width((20, 20))
     (16, 1)
@@ -183,7 +185,9 @@ def boundary_width(frame: tuple[int, int], ratio: float = 0.02) -> int:
 
 
 def boundary_band(mask: Mask, width: int) -> BoxMask:
-    """The mask's pixels within ``width`` (chessboard) of its outside; beyond the frame is outside (Boundary IoU, CVPR 2021, section 4).
+    """The mask's pixels within ``width`` pixels (chessboard) of its outside (Boundary IoU, CVPR 2021, section 4).
+
+    Everything beyond the frame is outside.
 
     >>> boundary_band(np.ones((4, 5), bool), 1).to_frame().astype(int)
     array([[1, 1, 1, 1, 1],
@@ -195,13 +199,15 @@ def boundary_band(mask: Mask, width: int) -> BoxMask:
     if not box.pixels.size:
         return box
     foreground = np.ascontiguousarray(box.pixels, np.uint8)
-    # Zeros around the box stand for the background there and, where it ends with the frame, for the padded pixel.
-    inner = cv2.erode(foreground, np.ones((3, 3), np.uint8), iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    # Zeros around the box are the background there and, at the edge of the frame, what lies beyond it.
+    inner = cv2.erode(
+        foreground, np.ones((3, 3), np.uint8), iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
     return BoxMask(box.pixels & (inner == 0), box.left, box.top, box.frame)
 
 
 def boundary_overlap(first: Mask, second: Mask, ratio: float = 0.02) -> Overlap:
-    """Counts of the Boundary IoU: the overlap of the two inner bands.
+    """The counts of the Boundary IoU, which is the IoU of the two bands inside the boundaries.
 
     Raises:
         ValueError: masks of different frames.
@@ -219,7 +225,7 @@ def _boxed(mask: Mask) -> BoxMask:
 
 
 def boxed_pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
-    """Both masks as boxes of one frame, or a ValueError."""
+    """Both masks as BoxMasks; a ValueError if their frames differ."""
     a, b = _boxed(first), _boxed(second)
     if a.frame != b.frame:
         raise ValueError(f"masks: expected one frame, got {a.frame} and {b.frame} (height, width)")
@@ -227,6 +233,6 @@ def boxed_pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
 
 
 def _common_box(a: BoxMask, b: BoxMask) -> tuple[int, int, int, int]:
-    """The box around both masks; that of one alone when the other is empty."""
+    """The box around both masks; an empty mask does not count."""
     boxes = [mask.box for mask in (a, b) if mask.pixels.size]
     return enclosing(np.array(boxes)) if boxes else (0, 0, 0, 0)

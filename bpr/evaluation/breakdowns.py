@@ -1,34 +1,31 @@
-"""The matched pairs by class, by size of the truth and by score of the detection; AP of every class beside them."""
+"""The matched pairs by class, by size of the ground truth and by score of the detection, and the AP of every class."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from bpr.evaluation.case import Case
-from bpr.evaluation.matched_pairs import TOLERANCE, Shares, shares
-from bpr.evaluation.per_instance import category_names, size_of
-from bpr.evaluation.precision_curves import class_precision
+from bpr.evaluation.average_precision import class_average_precision
+from bpr.evaluation.comparison import Comparison, Evaluation, Shares, category_names, shares, size_of
+from bpr.evaluation.pair_metrics import PAIR_METRICS
 
 SCORES = (0.05, 0.3, 0.5, 0.7, 0.9)
-"""Where the groups of scores begin."""
+"""The limits between the groups of scores."""
 
-
-@dataclass(frozen=True)
-class Means:
-    """Over the pairs of a part: mask IoU, Boundary IoU, boundary F at 2 px."""
-
-    iou: float
-    boundary_iou: float
-    boundary_f: float
+Means = dict[str, float]
+"""The means of PAIR_METRICS by name."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The pairs of one class, size or score; None where there is no pair, no before, or no AP of such a part."""
+    """The pairs of one class, size or score.
+
+    ``after`` and ``before`` are None without a pair; ``before`` and ``shares`` also without coarse masks; ``ap`` is
+    measured for classes only.
+    """
 
     pairs: int
     after: Means | None = None
@@ -41,52 +38,68 @@ class Part:
 Breakdown = dict[str, Part]
 
 
-def breakdowns(case: Case, coarse: Case | None, with_ap: bool) -> dict[str, Breakdown]:
-    """Parts by their name, under ``class``, ``size`` and ``score``; a part without a pair is left out, but for its AP."""
-    names = category_names(case.document)
-    scores = np.array([case.records[pair.record]["score"] for pair in case.pairs])
+def breakdowns(evaluation: Evaluation, comparison: Comparison | None, with_ap: bool) -> dict[str, Breakdown]:
+    """Parts by name, under ``class``, ``size`` and ``score``.
+
+    Parts without a pair are left out, except classes with an AP.
+
+    Args:
+        evaluation: of the refined masks.
+        comparison: with the coarse masks, None without them.
+        with_ap: add the AP of every annotated class.
+    """
+    names = category_names(evaluation.document)
+    scores = [evaluation.records[pair.record]["score"] for pair in evaluation.pairs]
     keys = {
-        "class": [names.get(pair.annotation["category_id"], str(pair.annotation["category_id"])) for pair in case.pairs],
-        "size": [size_of(pair.annotation.get("area", pair.truth.area)) for pair in case.pairs],
-        "score": [score_name(score) for score in scores],
+        "class": [
+            names.get(pair.annotation["category_id"], str(pair.annotation["category_id"])) for pair in evaluation.pairs
+        ],
+        "size": [size_of(pair.annotation["area"]) for pair in evaluation.pairs],
+        "score": [score_group(score) for score in scores],
     }
-    order = {"class": list(names.values()), "size": ["small", "medium", "large"], "score": [score_name(score) for score in (0, *SCORES)]}
-    found = {kind: _parts(case, coarse, np.array(own, object), order[kind]) for kind, own in keys.items()}
-    return {**found, "class": _with_precision(found["class"], case, coarse)} if with_ap else found
+    order = {
+        "class": list(names.values()),
+        "size": ["small", "medium", "large"],
+        "score": [score_group(score) for score in (0, *SCORES)],
+    }
+    parts = {kind: _parts(evaluation, comparison, np.array(keys[kind], object), order[kind]) for kind in keys}
+    if with_ap:
+        parts["class"] = _with_ap(parts["class"], evaluation, comparison)
+    return parts
 
 
-def score_name(score: float) -> str:
-    """The group that a score belongs to.
+def score_group(score: float) -> str:
+    """The group of a score.
 
-    >>> score_name(0.01), score_name(0.05), score_name(0.42), score_name(1.0)
+    >>> score_group(0.01), score_group(0.05), score_group(0.42), score_group(1.0)
     ('0 - 0.05', '0.05 - 0.3', '0.3 - 0.5', '0.9 - 1')
     """
     low, high = list(pairwise((0.0, *SCORES, 1.0)))[bisect_right(SCORES, score)]
     return f"{low:g} - {high:g}"
 
 
-def _parts(case: Case, coarse: Case | None, keys: np.ndarray, order: list[str]) -> Breakdown:
+def _parts(evaluation: Evaluation, comparison: Comparison | None, keys: np.ndarray, names: list[str]) -> Breakdown:
     parts = {}
-    for name in order:
-        own = np.flatnonzero(keys == name)
-        if len(own):
-            gain = case.pair_fits.iou[own] - coarse.pair_fits.iou[own] if coarse else None
-            before = _means(coarse, own) if coarse else None
-            parts[name] = Part(len(own), _means(case, own), before, None if gain is None else shares(gain))
+    for name in names:
+        rows = np.flatnonzero(keys == name)
+        if len(rows):
+            before = _means(comparison.coarse, rows) if comparison else None
+            parts[name] = Part(
+                len(rows), _means(evaluation, rows), before, shares(comparison.gain[rows]) if comparison else None
+            )
     return parts
 
 
-def _means(case: Case, own: np.ndarray) -> Means:
-    columns = case.pair_fits.iou, case.pair_fits.boundary_iou, case.pair_f(TOLERANCE)
-    return Means(*(float(column[own].mean()) for column in columns))
+def _means(evaluation: Evaluation, rows: np.ndarray) -> Means:
+    return {metric.name: float(evaluation.column(metric)[rows].mean()) for metric in PAIR_METRICS}
 
 
-def _with_precision(parts: Breakdown, case: Case, coarse: Case | None) -> Breakdown:
-    """The classes with their AP; also those that are annotated and have no pair."""
-    names, after = category_names(case.document), class_precision(case.masks)
-    before = class_precision(coarse.masks) if coarse else {}
-    found = {}
-    for key, value in after.items():
-        own = parts.get(names.get(key, str(key)), Part(0))
-        found[names.get(key, str(key))] = Part(own.pairs, own.after, own.before, own.shares, value, before.get(key))
-    return found
+def _with_ap(parts: Breakdown, evaluation: Evaluation, comparison: Comparison | None) -> Breakdown:
+    """The annotated classes with their AP, whether they have a pair or not."""
+    names, after = category_names(evaluation.document), class_average_precision(evaluation.mask_matching)
+    before = class_average_precision(comparison.coarse.mask_matching) if comparison else {}
+    classes = {key: names.get(key, str(key)) for key in after}
+    return {
+        name: replace(parts.get(name, Part(0)), ap=after[key], ap_before=before.get(key))
+        for key, name in classes.items()
+    }

@@ -1,11 +1,12 @@
-"""Cityscapes' instance AP by its own scripts, fed with what this package reads.
+"""Cityscapes' instance AP by the official scripts.
 
-The scripts match and score; folders, lists and averages are ours, so that their known breakages do not reach a user
-(nothing is written, no file is looked for in the working directory):
+The scripts match and score. This module finds the files and averages the scores, so that known defects of the scripts
+do not reach a user:
 
-- numpy names that are gone, and numpy integers that do not become JSON (:mod:`bpr.evaluation.old_numpy`; no JSON is written);
-- a crash when every instance is found by none and every prediction is ignored (cityscapesScripts, issue 89): nothing is
-  left to be scored, instances are missed, the AP is 0.
+- They use removed names of numpy (see :mod:`bpr.evaluation.old_numpy`), and write JSON that cannot hold numpy's
+  integers.
+- They look for files in the working directory.
+- They crash if no instance is detected and every prediction is ignored (cityscapesScripts, issue 89). The AP is then 0.
 """
 
 from __future__ import annotations
@@ -20,21 +21,23 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BPRError
-from bpr.evaluation.measured import NOTHING
+from bpr.errors import BPRError, install_hint
+from bpr.evaluation.bootstrap import NOTHING
 from bpr.evaluation.old_numpy import old_numpy
 from bpr.formats.cityscapes import ListedMask, list_files, read_list, stem_of, truth_files
 
-LEAST_PIXELS = 100
+SMALLEST_INSTANCE = 100
+"""Pixels; the scripts ignore smaller instances."""
 OVERLAPS = np.arange(0.5, 1.0, 0.05)
+"""The IoU thresholds."""
 
 
 def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
-    """``AP`` and ``AP50``, and by class ``AP/car``, ``AP50/car``, ..., each in [0, 1]; -1 for a class without an instance.
+    """``AP`` and ``AP50``, and for each class ``AP/car``, ``AP50/car``, ...; in [0, 1], or -1 without an instance.
 
     Args:
         predictions: folder of instance lists and PNGs.
-        truth: folder with ``*_gtFine_instanceIds.png``, as ``gtFine/val``; all of its images count.
+        truth: folder with ``*_gtFine_instanceIds.png``, such as ``gtFine/val``; all of its images count.
 
     Raises:
         BPRError: cityscapesscripts is not installed; an image without a list; a label that Cityscapes does not have.
@@ -43,8 +46,11 @@ def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
     truths, lists = truth_files(truth), {stem_of(path): path for path in list_files(predictions)}
     missing = [stem for stem in truths if stem not in lists]
     if missing:
-        raise BPRError(f"{predictions}: expected a list (<stem>_pred.txt, which may be empty) for every image, got none for {missing[0]}")
-    args = SimpleNamespace(instLabels=[], overlaps=OVERLAPS, **_everywhere())
+        raise BPRError(
+            f"{predictions}: expected a list (<stem>_pred.txt, which may be empty) for every image, "
+            f"got none for {missing[0]}"
+        )
+    args = SimpleNamespace(instLabels=[], overlaps=OVERLAPS, **_ranges())
     scripts.setInstanceLabels(args)
     with old_numpy(scripts), contextlib.redirect_stdout(io.StringIO()):
         matches = {stem: _match(scripts, png, read_list(lists[stem]), args) for stem, png in truths.items()}
@@ -56,17 +62,23 @@ def _package() -> Any:
     try:
         return importlib.import_module("cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling")
     except ImportError as error:
-        raise BPRError("metric cityscapes-ap: expected the cityscapesscripts package, got none; pip install 'bpr[cityscapes]'") from error
+        hint = install_hint("cityscapes")
+        raise BPRError(f"metric cityscapes-ap: expected the cityscapesscripts package, got none; {hint}") from error
 
 
-def _everywhere() -> dict[str, Any]:
-    """Instances of LEAST_PIXELS and more at any distance: the one range that counts without disparities."""
+def _ranges() -> dict[str, Any]:
+    """One range of instances: SMALLEST_INSTANCE pixels and more, at any distance, because no disparities are given."""
     infinite = np.array([np.inf])
-    return {"minRegionSizes": np.array([LEAST_PIXELS]), "distanceThs": infinite, "distanceConfs": -infinite, "distanceAvailable": False}
+    return {
+        "minRegionSizes": np.array([SMALLEST_INSTANCE]),
+        "distanceThs": infinite,
+        "distanceConfs": -infinite,
+        "distanceAvailable": False,
+    }
 
 
 def _match(scripts: Any, png: Path, listed: Sequence[ListedMask], args: SimpleNamespace) -> dict[str, Any]:
-    """The scripts' match of one image."""
+    """The scripts' matching of one image."""
     for item in listed:
         if item.label not in scripts.id2label:
             raise BPRError(f"{item.png}: expected a label id of Cityscapes in its list, got {item.label}")
@@ -78,21 +90,28 @@ def _match(scripts: Any, png: Path, listed: Sequence[ListedMask], args: SimpleNa
 
 
 def _class_precisions(scripts: Any, matches: dict[str, Any], label: str) -> list[float]:
-    """AP of one class at every overlap; NaN where it has no instance."""
-    found = []
+    """AP of one class at every overlap; NaN without an instance."""
+    precisions = []
     for overlap in OVERLAPS:
-        args = SimpleNamespace(instLabels=[label], overlaps=np.array([overlap]), **_everywhere())
+        args = SimpleNamespace(instLabels=[label], overlaps=np.array([overlap]), **_ranges())
         try:
-            found.append(float(scripts.evaluateMatches(matches, args).item()))
-        except IndexError:  # instances and predictions, and nothing left to be scored
-            found.append(0.0)
-    return found
+            precisions.append(float(scripts.evaluateMatches(matches, args).item()))
+        except IndexError:  # there are instances and predictions, but every prediction is ignored
+            precisions.append(0.0)
+    return precisions
 
 
 def _averages(scores: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
     """Means over the classes that have an instance."""
-    have = ~np.isnan(scores).any(axis=1)
-    found = {"AP": scores[have].mean(), "AP50": scores[have, 0].mean()} if have.any() else {"AP": NOTHING, "AP50": NOTHING}
-    for label, own, known in zip(labels, scores, have, strict=True):
-        found |= {f"AP/{label}": own.mean() if known else NOTHING, f"AP50/{label}": own[0] if known else NOTHING}
-    return {name: float(value) for name, value in found.items()}
+    known = ~np.isnan(scores).any(axis=1)
+    numbers = (
+        {"AP": scores[known].mean(), "AP50": scores[known, 0].mean()}
+        if known.any()
+        else {"AP": NOTHING, "AP50": NOTHING}
+    )
+    for label, row, has_instance in zip(labels, scores, known, strict=True):
+        numbers |= {
+            f"AP/{label}": row.mean() if has_instance else NOTHING,
+            f"AP50/{label}": row[0] if has_instance else NOTHING,
+        }
+    return {name: float(value) for name, value in numbers.items()}

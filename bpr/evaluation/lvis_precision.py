@@ -1,4 +1,4 @@
-"""LVIS AP by the ``lvis`` package: federated truth, 300 detections per image, classes by how often they occur."""
+"""LVIS AP by the ``lvis`` package: federated ground truth, 300 detections per image, classes grouped by frequency."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from bpr.errors import BPRError
-from bpr.evaluation.inputs import Document, image_frames
-from bpr.evaluation.measured import NOTHING
+from bpr.evaluation.bootstrap import NOTHING
 from bpr.evaluation.old_numpy import old_numpy
+from bpr.evaluation.prepare import Document, image_frames
 from bpr.formats.coco import Record
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
 
 
 def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, float]:
-    """AP by the names of NAMES; r, c, f: rare, common and frequent classes.
+    """AP by the names of NAMES; r, c and f stand for rare, common and frequent classes.
 
     Args:
-        records: checked detections.
-        document: LVIS annotations, checked: images with ``neg_category_ids`` and ``not_exhaustive_category_ids``,
+        records: prepared detections.
+        document: prepared LVIS annotations: images with ``neg_category_ids`` and ``not_exhaustive_category_ids``,
             categories with ``frequency``.
 
     Raises:
-        BPRError: the package is not installed; a document that is not LVIS.
+        BPRError: the package is not installed; the document is not LVIS.
     """
     evaluator = _package()
     _check(document)
     frames = image_frames(document)
     keys = ("image_id", "category_id", "score", "segmentation")
-    found = [{key: record[key] for key in keys} for record in records if record["image_id"] in frames]
-    if not found:  # the package reads the first of them
+    detections = [{key: record[key] for key in keys} for record in records if record["image_id"] in frames]
+    if not detections:  # the package fails without a first one
         return dict.fromkeys(NAMES, 0.0 if document["annotations"] else NOTHING)
     logging.getLogger("lvis").setLevel(logging.ERROR)
     with old_numpy(evaluator):
-        evaluation = evaluator.LVISEval(_truth(evaluator, document), found, "segm")
+        evaluation = evaluator.LVISEval(_truth(evaluator, document), detections, "segm")
         evaluation.run()
     return {name: float(evaluation.results[name]) for name in NAMES}
 
@@ -45,7 +45,9 @@ def _package() -> Any:
     try:
         return importlib.import_module("lvis.eval")
     except ImportError as error:
-        raise BPRError(f"metric lvis-ap: expected the lvis package, got none (pip install --no-deps lvis): {error.name}") from error
+        raise BPRError(
+            f"metric lvis-ap: expected the lvis package, got none (pip install --no-deps lvis): {error.name}"
+        ) from error
 
 
 def _check(document: Document) -> None:
@@ -53,11 +55,16 @@ def _check(document: Document) -> None:
     for part, keys in parts:
         for item in document.get(part, []):
             if missing := keys - item.keys():
-                raise BPRError(f"metric lvis-ap: expected LVIS annotations, got {part} without {', '.join(sorted(missing))}")
+                raise BPRError(
+                    f"metric lvis-ap: expected LVIS annotations, got {part} without {', '.join(sorted(missing))}"
+                )
 
 
 def _truth(evaluator: Any, document: Document) -> Any:
-    """The document as the package's own index; it numbers detections from 1 and takes ids as they are."""
+    """The document as the package's index.
+
+    The package numbers detections from 1 but takes the ids of annotations as they are.
+    """
 
     class Truth(evaluator.LVIS):
         def _load_json(self, path: Any) -> Any:

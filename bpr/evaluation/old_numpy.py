@@ -1,4 +1,4 @@
-"""Evaluators written for an older numpy, run beside a new one without a change to their files."""
+"""Run evaluators that were written for an older numpy with the installed one, without changing their files."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 import numpy as np
 
-GONE: dict[str, Any] = {"in1d": np.isin, "float": float, "int": int, "bool": bool}
-"""What those evaluators ask of numpy, and what does the same today."""
+REMOVED: dict[str, Any] = {"in1d": np.isin, "float": float, "int": int, "bool": bool}
+"""Removed names of numpy that these evaluators use, and what replaces them."""
 
 
 class _OldNumpy:
-    """numpy, and behind it the names that it no longer has."""
+    """numpy with its removed names."""
 
     def __getattr__(self, name: str) -> Any:
-        return GONE[name] if name in GONE else getattr(np, name)
+        return REMOVED[name] if name in REMOVED else getattr(np, name)
 
 
 @contextmanager
 def old_numpy(*modules: ModuleType) -> Iterator[None]:
-    """Inside the block the ``np`` of ``modules`` has its old names; numpy itself stays as it is."""
+    """Give the ``np`` of ``modules`` its removed names inside the block; numpy itself is not changed."""
     before = [module.np for module in modules]
     try:
         for module in modules:
             module.np = _OldNumpy()  # type: ignore[attr-defined]
         yield
     finally:
-        for module, own in zip(modules, before, strict=True):
-            module.np = own  # type: ignore[attr-defined]
+        for module, numpy in zip(modules, before, strict=True):
+            module.np = numpy  # type: ignore[attr-defined]

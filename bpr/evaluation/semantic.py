@@ -1,4 +1,4 @@
-"""The instances of a class merged per image: boundary F of semantic masks."""
+"""Boundary F of semantic masks: the instances of each class are merged per image."""
 
 from __future__ import annotations
 
@@ -9,30 +9,41 @@ from typing import Any
 import numpy as np
 
 from bpr.evaluation.boundary_metrics import boundary_counts_at
-from bpr.evaluation.fits import TOLERANCES
-from bpr.evaluation.inputs import Document, image_frames
+from bpr.evaluation.pair_metrics import TOLERANCES
+from bpr.evaluation.prepare import Document, image_frames
 from bpr.formats.coco import Record
 from bpr.geometry.boxes import enclosing
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 
-LEAST_SCORE = 0.5
-"""Of a detection that is merged: every mask of low score would cover the image."""
+MERGED_SCORE = 0.5
+"""Detections of a lower score are not merged: all of them together would cover the image."""
 
 
 def semantic_scores(records: Sequence[Record], document: Document) -> tuple[list[Any], np.ndarray]:
-    """Image id of every class that the truth or the detections have in it, and (N, tolerances) F; crowds are part of the truth."""
+    """The boundary F of every image and class that has an annotation or a detection; crowds belong to the ground truth.
+
+    Args:
+        records: prepared detections.
+        document: prepared annotations.
+
+    Returns:
+        N image ids and (N, tolerances) F.
+    """
     frames = image_frames(document)
-    sides = _groups(document["annotations"]), _groups(record for record in records if record["score"] >= LEAST_SCORE)
-    keys = [key for key in dict.fromkeys([*sides[0], *sides[1]]) if key[0] in frames]
+    truths, detections = (
+        _by_class(document["annotations"]),
+        _by_class(item for item in records if item["score"] >= MERGED_SCORE),
+    )
+    keys = [key for key in dict.fromkeys([*truths, *detections]) if key[0] in frames]
     scores = []
     for key in keys:
-        truth, found = (_merged(side.get(key, []), frames[key[0]]) for side in sides)
-        scores.append([counts.f for counts in boundary_counts_at(found, truth, TOLERANCES)])
+        truth, detected = (_merged(side.get(key, []), frames[key[0]]) for side in (truths, detections))
+        scores.append([counts.f for counts in boundary_counts_at(detected, truth, TOLERANCES)])
     return [image_id for image_id, _ in keys], np.array(scores).reshape(len(keys), len(TOLERANCES))
 
 
-def _groups(items: Iterable[Record]) -> dict[tuple[Any, Any], list[Record]]:
+def _by_class(items: Iterable[Record]) -> dict[tuple[Any, Any], list[Record]]:
     groups: dict[tuple[Any, Any], list[Record]] = defaultdict(list)
     for item in items:
         groups[item["image_id"], item["category_id"]].append(item)

@@ -1,63 +1,75 @@
-"""A summary as tables of text, in percent, for a console and for Markdown alike."""
+"""A summary as tables of text, in percent, for a console and for Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bpr.evaluation.breakdowns import Means, Part
+from bpr.evaluation.breakdowns import Part
+from bpr.evaluation.comparison import Protocol
+from bpr.evaluation.pair_metrics import PAIR_METRICS, PairMetric
 from bpr.evaluation.summary import Row, Summary
 
-TITLES = {"class": "by class", "size": "by size of the truth", "score": "by score"}
+TITLES = {"class": "by class", "size": "by size of the ground truth", "score": "by score"}
 NONE = "-"
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A title and rows of text; the first column is words, the others are numbers."""
+    """A title and rows of text. The first column holds names, the others numbers."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def markdown(self) -> str:
-        """The table alone, in GitHub's form."""
+        """The table in GitHub's form, without the title."""
         lines = [self.head, ["---", *["---:"] * (len(self.head) - 1)], *self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def tables(summary: Summary) -> list[TextTable]:
+def tables(summary: Summary, protocol: Protocol) -> list[TextTable]:
     """The metrics, then the matched pairs by class, size and score."""
     compared = any(row.before is not None for row in summary.rows.values())
     head = ["metric", "before", "after", "change", "95 % interval"] if compared else ["metric", "value"]
     rows = [[name, *(_change(row) if compared else [percent(row.value)])] for name, row in summary.rows.items()]
-    return [TextTable("metrics", head, rows), *(_breakdown(kind, parts, compared) for kind, parts in summary.breakdowns.items() if parts)]
+    parts = [_breakdown(kind, parts, compared, protocol) for kind, parts in summary.breakdowns.items() if parts]
+    return [TextTable("metrics", head, rows), *parts]
 
 
 def lines(summary: Summary, problems: Mapping[str, Sequence[str]]) -> list[str]:
-    """What the tables cannot hold: the pairs, who won, and by file what could not be read or counted."""
-    said = []
+    """What the tables do not hold: the number of pairs, how many improved, and the problems of every file."""
+    texts = []
     if summary.breakdowns:
-        said.append(f"{summary.pairs} matched pairs in {summary.images_with_pairs} images (same class, IoU >= .5, score >= .05)")
+        texts.append(
+            f"{summary.pairs} matched pairs in {summary.images_with_pairs} images (same class, IoU >= .5, score >= .05)"
+        )
     if summary.shares:
         parts = {name: f"{100 * share:.1f} %" for name, share in vars(summary.shares).items()}
-        said.append(
+        texts.append(
             f"IoU improved {parts['improved']}, unchanged {parts['unchanged']}, harmed {parts['harmed']} of the pairs; "
             f"harmed by more than 1 point {parts['harmed_clearly']}"
         )
-    return said + [f"{role}: {problem}" for role, found in problems.items() for problem in found]
+    return texts + [f"{role}: {problem}" for role, found in problems.items() for problem in found]
 
 
-def to_markdown(summary: Summary, problems: Mapping[str, Sequence[str]]) -> str:
-    """The whole summary as one Markdown page."""
-    parts = [f"## {table.title}\n\n{table.markdown()}" for table in tables(summary)]
+def to_markdown(summary: Summary, problems: Mapping[str, Sequence[str]], protocol: Protocol) -> str:
+    """The whole summary as a Markdown page."""
+    parts = [f"## {table.title}\n\n{table.markdown()}" for table in tables(summary, protocol)]
     parts.insert(1, "\n".join(f"- {line}" for line in lines(summary, problems)))
-    return "\n\n".join(part for part in ["# Evaluation", "Numbers in percent, changes in points.", *parts] if part) + "\n"
+    return (
+        "\n\n".join(part for part in ["# Evaluation", "Numbers in percent, changes in points.", *parts] if part) + "\n"
+    )
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """A dash where there is nothing."""
+    """A dash if there is no value."""
     return NONE if value is None or value < 0 else f"{100 * value:.{digits}f}"
+
+
+def heading(metric: PairMetric, protocol: Protocol) -> str:
+    """What a table calls a metric of the matched pairs."""
+    return metric.label.format(ratio=protocol.ratio) + ("" if metric.higher_is_better else " (lower is better)")
 
 
 def _change(row: Row) -> list[str]:
@@ -66,24 +78,25 @@ def _change(row: Row) -> list[str]:
     return [percent(row.before), percent(row.value), change, interval]
 
 
-def _breakdown(kind: str, parts: dict[str, Part], compared: bool) -> TextTable:
+def _breakdown(kind: str, parts: Mapping[str, Part], compared: bool, protocol: Protocol) -> TextTable:
     with_ap = any(part.ap is not None for part in parts.values())
-    head = [kind, "pairs", "IoU", "boundary IoU", "F@2px", *(["improved", "harmed"] if compared else []), *(["AP"] if with_ap else [])]
-    rows = [[name, str(part.pairs), *_means(part), *(_shares(part) if compared else []), *([_ap(part)] if with_ap else [])]
-            for name, part in parts.items()]  # fmt: skip
+    head = [kind, "pairs", *(heading(metric, protocol) for metric in PAIR_METRICS)]
+    head += (["improved", "harmed"] if compared else []) + (["AP"] if with_ap else [])
+    rows = []
+    for name, part in parts.items():
+        after, before = part.after or {}, part.before or {}
+        row = [
+            name,
+            str(part.pairs),
+            *(_arrow(before.get(metric.name), after.get(metric.name)) for metric in PAIR_METRICS),
+        ]
+        if compared:
+            row += [
+                f"{100 * getattr(part.shares, share):.0f} %" if part.shares else NONE
+                for share in ("improved", "harmed")
+            ]
+        rows.append(row + ([_arrow(part.ap_before, part.ap)] if with_ap else []))
     return TextTable(f"matched pairs {TITLES[kind]}", head, rows)
-
-
-def _means(part: Part) -> list[str]:
-    return [_arrow(getattr(part.before, name, None), getattr(part.after, name, None)) for name in Means.__dataclass_fields__]
-
-
-def _shares(part: Part) -> list[str]:
-    return [f"{100 * getattr(part.shares, name):.0f} %" if part.shares else NONE for name in ("improved", "harmed")]
-
-
-def _ap(part: Part) -> str:
-    return _arrow(part.ap_before, part.ap)
 
 
 def _arrow(before: float | None, after: float | None) -> str:

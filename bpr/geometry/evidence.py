@@ -52,8 +52,6 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
 
 def evidence_of(colours: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(h, w) uint8: the evidence of every pixel of (h, w, 3) uint8 RGB ``colours``."""
-    if compiled := kernels():
-        return compiled.looked_up(np.ascontiguousarray(colours), table)
     return table.take(colour_bins(colours))
 
 
@@ -76,9 +74,9 @@ def _disk(reach: int) -> np.ndarray:
 
 def _frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(4096,) each: smoothed frequencies of the colours inside and outside, never zero; uniform where no pixel is."""
-    pixels = np.ascontiguousarray(sample)
+    pixels = sample.copy()  # contiguous and writable, as the compiled loop takes it
     if compiled := kernels():
-        own, others = compiled.colour_frequencies(pixels, inside, outside, FLOOR)
+        own, others = compiled.colour_frequencies(pixels, np.ascontiguousarray(inside), outside, FLOOR)
         return own, others
     return _histogram(pixels, inside), _histogram(pixels, outside)
 

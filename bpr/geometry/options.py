@@ -34,7 +34,7 @@ RETIRED = {"wide": (0,), "passes": (1,), "withdrawn": None}
 
 
 def _about(help: str, metavar: str | None = None, choices: Iterable[str] | None = None) -> dict[str, Any]:
-    """The metadata of a field. A field with a metavar or choices is an option of the commands."""
+    """The metadata of a field. A field with a metavar or choices is an option of ``bpr refine``."""
     return {"help": help, "metavar": metavar, "choices": choices}
 
 
@@ -81,8 +81,8 @@ class PatchSpec(_Checked):
         ValueError: a value of another type or out of its range.
     """
 
-    side: int = field(default=64, metadata=_about("patch side", "PX"))
-    padding: int = field(default=0, metadata=_about("context around a patch", "PX"))
+    side: int = field(default=64, metadata=_about("patch side in pixels"))
+    padding: int = field(default=0, metadata=_about("context around a patch in pixels"))
     inputs: tuple[str, ...] = field(default=("rgb", "mask"), metadata=_about("channels of a patch"))
 
     def _rules(self) -> Iterator[Rule]:
@@ -154,7 +154,7 @@ class Placement(_Checked):
         metadata=_about("where patches lie: along the boundary, in cells of a grid, around the instance", choices=SCHEMES),
     )
     nms_iou: float = field(
-        default=0.25, metadata=_about("dense: suppress patches of a larger IoU; a higher number means more patches", "IOU")
+        default=0.25, metadata=_about("dense: suppress patches of a larger IoU; a higher number means more patches")
     )
     cover_margin: int = field(
         default=4, metadata=_about("dense: distance in pixels from a boundary pixel to the border of its patch")
@@ -192,7 +192,7 @@ class RefineOptions(Placement):
 
     blend: Blend = field(
         default="mean",
-        metadata=_about("where patches overlap: their mean, or the middle of a patch counts more", choices=get_args(Blend)),
+        metadata=_about("where patches overlap: their mean, or the middle of a patch counts more"),
     )
     caution: float = field(
         default=0.0,
@@ -201,7 +201,7 @@ class RefineOptions(Placement):
     keep: float = field(
         default=1.0, metadata=_about("use only this share of an image's patches, where boundaries look worst", "SHARE")
     )
-    max_patches: int | None = field(default=None, metadata=_about("use at most N patches of an image", "N"))
+    max_patches: int | None = field(default=None, metadata=_about("use at most so many patches of an image"))
     signal: str = field(default="off_edge", metadata=_about("how the budget finds the worst boundaries"))
 
     def _rules(self) -> Iterator[Rule]:
@@ -229,9 +229,9 @@ class RefineOptions(Placement):
         return share if self.max_patches is None else min(share, self.max_patches)
 
 
-def command_options(owner: type[PatchSpec | Placement]) -> list[Field[Any]]:
-    """The fields of an owner that commands offer as options."""
-    return [item for item in fields(owner) if item.metadata["metavar"] or item.metadata["choices"]]
+def command_options() -> list[Field[Any]]:
+    """The fields of :class:`RefineOptions` that ``bpr refine`` offers."""
+    return [item for item in fields(RefineOptions) if item.metadata["metavar"] or item.metadata["choices"]]
 
 
 def to_dict(spec: PatchSpec, placement: Placement) -> dict[str, Any]:

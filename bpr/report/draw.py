@@ -1,4 +1,4 @@
-"""Masks on images, and the picture that shows what a refinement changed.
+"""Draw masks on images, and what refinement changed.
 
 Legend: N masks, H W image, h w picture.
 """
@@ -21,21 +21,30 @@ PALETTE: tuple[Colour, ...] = (
     (255, 105, 180), (66, 150, 255), (240, 160, 60), (70, 220, 170), (214, 214, 224),
 )  # fmt: skip
 COARSE, REFINED, TRUTH = (255, 82, 60), (60, 225, 255), (255, 255, 255)
+"""Colours of the outlines of masks."""
 BACKGROUND, INK = (24, 26, 30), (236, 238, 242)
+"""Colours of the space between pictures, and of text."""
 
 PANEL_WIDTH = 640
+"""Width in pixels of either large picture."""
 GAP = 12
+"""Pixels between pictures."""
 HEADER = 34
-CROPS = 3
+"""Height in pixels of a line of text above pictures."""
+PLACES = 3
+"""How many places are enlarged."""
 ZOOM = 4
-CROP_HEIGHT = 72
-"""Of a zoomed-in place, in image pixels; its width follows from the picture's."""
+"""How much they are enlarged."""
+PLACE_HEIGHT = 72
+"""Height of such a place in pixels of the image; its width follows from the width of the picture."""
 
 
-def overlay(image: np.ndarray, masks: np.ndarray | Sequence[np.ndarray], alpha: float = 0.3, width: int = 2) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: every (H, W) mask as a tint of strength ``alpha`` with a crisp contour of ``width`` pixels on a dark line.
+def overlay(
+    image: np.ndarray, masks: np.ndarray | Sequence[np.ndarray], alpha: float = 0.3, width: int = 2
+) -> np.ndarray:
+    """(H, W, 3) uint8 RGB: every (H, W) mask as a tint of strength ``alpha`` with a contour ``width`` pixels wide.
 
-    Mask n has colour n of the palette, round and round.
+    A dark line below a contour makes it visible on any image. The masks take the colours of the palette in turn.
     """
     picture = image.copy()
     for index, mask in enumerate(masks):
@@ -49,39 +58,50 @@ def overlay(image: np.ndarray, masks: np.ndarray | Sequence[np.ndarray], alpha: 
 
 
 def draw_contour(picture: np.ndarray, mask: np.ndarray, colour: Colour, width: int = 2, zoom: int = 1) -> None:
-    """Draw the outline of a mask, holes too, into ``picture``, whose sides are ``zoom`` times the mask's.
+    """Draw the outline of a mask and of its holes into ``picture``, whose sides are ``zoom`` times the mask's.
 
-    Where the object runs out of the picture there is no outline.
+    There is no outline along the edge of the picture.
     """
     enlarged = np.repeat(np.repeat(np.asarray(mask, np.uint8), zoom, axis=0), zoom, axis=1)
-    # The rim lets an object go on beyond the picture, so that its outline is drawn off it.
+    # A repeated rim continues the object beyond the picture, so that the outline there is not visible.
     rim = width + 1
     beyond = cv2.copyMakeBorder(enlarged, rim, rim, rim, rim, cv2.BORDER_REPLICATE)
     contours, _ = cv2.findContours(beyond, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(-rim, -rim))
     cv2.drawContours(picture, contours, -1, colour, width, cv2.LINE_AA)
 
 
-def before_after(image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, truth: np.ndarray | None = None) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: coarse left, refined right, and below them the places where they differ most, enlarged.
+def before_after(
+    image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, truth: np.ndarray | None = None
+) -> np.ndarray:
+    """(h, w, 3) uint8 RGB: coarse masks, refined masks, and below them the places where they differ most, enlarged.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         coarse, refined, truth: (N, H, W) bool.
     """
-    panels = [_panel(overlay(image, masks), title) for masks, title in ((coarse, "coarse"), (refined, "refined by BPR"))]
-    top = np.concatenate([panels[0], blank(panels[0].shape[0], GAP), panels[1]], axis=1)
-    tile = (top.shape[1] - (CROPS - 1) * GAP) // CROPS
-    places = changed_places(coarse, refined, (CROP_HEIGHT, tile // ZOOM))
-    tiles = [_tile(image, coarse, refined, truth, place) for place in places]
-    bottom = _row(tiles, top.shape[1]) if tiles else blank(0, top.shape[1])
-    bars = [blank(GAP, top.shape[1]), legend(top.shape[1], truth is not None, f"where the masks differ most, x{ZOOM}")] if tiles else []
-    return cv2.copyMakeBorder(np.concatenate([top, *bars, bottom]), GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
+    panels = [
+        _panel(overlay(image, masks), title) for masks, title in ((coarse, "coarse"), (refined, "refined by BPR"))
+    ]
+    top = side_by_side(panels)
+    width = top.shape[1]
+    place_size = PLACE_HEIGHT, (width - (PLACES - 1) * GAP) // PLACES // ZOOM
+    places = changed_places(coarse, refined, place_size)
+    if not places:
+        return framed(top)
+    bars = [blank(GAP, width), legend(width, truth is not None, f"where the masks differ most, x{ZOOM}")]
+    tiles = [_tile(image, coarse, refined, truth, place, place_size) for place in places]
+    return framed(np.concatenate([top, *bars, _row(tiles, width)]))
 
 
-def changed_places(coarse: np.ndarray, refined: np.ndarray, size: tuple[int, int], most: int = CROPS) -> list[tuple[int, int]]:
-    """Row and column of the top left corners of up to ``most`` windows of ``size = (h, w)``, the most changed first.
+def changed_places(
+    coarse: np.ndarray, refined: np.ndarray, size: tuple[int, int], most: int = PLACES
+) -> list[tuple[int, int]]:
+    """(row, column) of the top left corners of up to ``most`` windows of ``size = (h, w)``, the most changed first.
 
-    Windows lie inside the image where it is large enough; what one has shown does not count for the next.
+    A changed pixel counts for the first window that contains it. Windows lie inside the image if it is large enough.
+
+    Args:
+        coarse, refined: (N, H, W).
 
     >>> coarse, refined = np.zeros((1, 8, 8), bool), np.zeros((1, 8, 8), bool)
     >>> refined[0, 4:7, 4:7] = refined[0, 0, 1] = True
@@ -92,7 +112,9 @@ def changed_places(coarse: np.ndarray, refined: np.ndarray, size: tuple[int, int
     height, width = changes.shape
     places: list[tuple[int, int]] = []
     while len(places) < most and changes.any():
-        density = cv2.GaussianBlur(changes, (0, 0), sigmaX=size[1] / 4, sigmaY=size[0] / 4, borderType=cv2.BORDER_CONSTANT)
+        density = cv2.GaussianBlur(
+            changes, (0, 0), sigmaX=size[1] / 4, sigmaY=size[0] / 4, borderType=cv2.BORDER_CONSTANT
+        )
         row, column = np.unravel_index(int(density.argmax()), density.shape)
         top = int(np.clip(row - size[0] // 2, 0, max(height - size[0], 0)))
         left = int(np.clip(column - size[1] // 2, 0, max(width - size[1], 0)))
@@ -110,10 +132,16 @@ def _panel(picture: np.ndarray, title: str) -> np.ndarray:
     return np.concatenate([header, scaled])
 
 
-def _tile(image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, truth: np.ndarray | None, place: tuple[int, int]) -> np.ndarray:
+def _tile(
+    image: np.ndarray,
+    coarse: np.ndarray,
+    refined: np.ndarray,
+    truth: np.ndarray | None,
+    place: tuple[int, int],
+    size: tuple[int, int],
+) -> np.ndarray:
     """One place enlarged, with the outlines of every instance."""
-    width = ((2 * PANEL_WIDTH + GAP - (CROPS - 1) * GAP) // CROPS) // ZOOM
-    window = np.s_[place[0] : place[0] + CROP_HEIGHT, place[1] : place[1] + width]
+    window = np.s_[place[0] : place[0] + size[0], place[1] : place[1] + size[1]]
     tile = np.repeat(np.repeat(image[window], ZOOM, axis=0), ZOOM, axis=1)
     for masks, colour, thickness in ((coarse, COARSE, 2), (truth, TRUTH, 1), (refined, REFINED, 2)):
         for mask in masks if masks is not None else ():
@@ -124,28 +152,42 @@ def _tile(image: np.ndarray, coarse: np.ndarray, refined: np.ndarray, truth: np.
 def _row(tiles: list[np.ndarray], width: int) -> np.ndarray:
     """Tiles side by side on a strip ``width`` pixels wide."""
     strip = blank(max(tile.shape[0] for tile in tiles), width)
-    slot = (width + GAP) // CROPS
+    slot = (width + GAP) // PLACES
     for index, tile in enumerate(tiles):
         strip[: tile.shape[0], index * slot : index * slot + tile.shape[1]] = tile
     return strip
 
 
 def legend(width: int, with_truth: bool = True, note: str = "") -> np.ndarray:
-    """A bar that names the colours of the contours, and a note beside them."""
+    """A line that names the colours of the outlines, followed by a note."""
     bar, left = blank(HEADER, width), 0
     for name, colour in [("coarse", COARSE), ("refined", REFINED), ("ground truth", TRUTH)][: 3 if with_truth else 2]:
-        cv2.line(bar, (left, HEADER // 2 - 2), (left + 26, HEADER // 2 - 2), colour, 3 if colour != TRUTH else 1, cv2.LINE_AA)
+        cv2.line(
+            bar, (left, HEADER // 2 - 2), (left + 26, HEADER // 2 - 2), colour, 3 if colour != TRUTH else 1, cv2.LINE_AA
+        )
         left = write_line(bar, name, left + 36) + 28
     write_line(bar, note, left)
     return bar
 
 
+def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures of one height with gaps between them."""
+    gap = blank(pictures[0].shape[0], GAP)
+    return np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
+
+
+def framed(picture: np.ndarray) -> np.ndarray:
+    """The picture inside a border."""
+    return cv2.copyMakeBorder(picture, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
+
+
 def blank(height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8 of the background's colour."""
     return np.full((height, width, 3), BACKGROUND, np.uint8)
 
 
 def write_line(picture: np.ndarray, text: str, left: int) -> int:
-    """Write one line into a header bar; returns the column where the text ends."""
+    """Write text into a line of HEADER pixels; return the column where it ends."""
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.6
     (width, height), _ = cv2.getTextSize(text, font, scale, 1)
     cv2.putText(picture, text, (left, (HEADER + height) // 2 - 2), font, scale, INK, 1, cv2.LINE_AA)
@@ -153,10 +195,10 @@ def write_line(picture: np.ndarray, text: str, left: int) -> int:
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write an (h, w, 3) uint8 RGB image as PNG, whole or not at all.
+    """Write an (h, w, 3) uint8 RGB image as PNG. The file appears complete or not at all.
 
     Raises:
-        BPRError: the place cannot be written.
+        BPRError: the file cannot be written.
     """
     done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     if not done:

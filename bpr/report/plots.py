@@ -1,4 +1,4 @@
-"""Plots by matplotlib, which comes with the [report] extra."""
+"""Plots of the analyses, as PNG. They need matplotlib, which comes with the [report] extra."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.io.files import atomic_open
 
 BETTER, WORSE, SAME = "#1f9e8a", "#d1495b", "#9aa0a6"
@@ -17,10 +17,10 @@ DPI = 130
 
 
 def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[float], clearly: float, title: str) -> None:
-    """IoU before (x) against IoU after (y), one point per instance, above the diagonal what got better.
+    """Plot the IoU before (x) and after (y), one point per instance. Instances above the diagonal improved.
 
     Args:
-        clearly: changes of at most this much are grey.
+        clearly: points of a smaller change are grey.
     """
     pyplot = import_pyplot()
     x, y = np.asarray(before), np.asarray(after)
@@ -29,10 +29,24 @@ def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[floa
               (x - y > clearly, WORSE, "worse"))  # fmt: skip
     for chosen, colour, name in groups:
         share = 100 * chosen.mean()
-        axes.scatter(x[chosen], y[chosen], s=13, c=colour, alpha=0.65, linewidths=0, label=f"{name}: {chosen.sum()} ({share:.0f} %)")
+        axes.scatter(
+            x[chosen],
+            y[chosen],
+            s=13,
+            c=colour,
+            alpha=0.65,
+            linewidths=0,
+            label=f"{name}: {chosen.sum()} ({share:.0f} %)",
+        )
     low = float(min(x.min(), y.min())) - 0.02
     axes.plot([low, 1], [low, 1], color="black", linewidth=0.8, zorder=0)
-    axes.set(xlim=(low, 1.005), ylim=(low, 1.005), xlabel="IoU of the coarse mask", ylabel="IoU of the refined mask", title=title)
+    axes.set(
+        xlim=(low, 1.005),
+        ylim=(low, 1.005),
+        xlabel="IoU of the coarse mask",
+        ylabel="IoU of the refined mask",
+        title=title,
+    )
     axes.set_aspect("equal")
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
@@ -43,11 +57,15 @@ def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[floa
 
 
 def import_pyplot() -> Any:
-    """pyplot that draws to memory, or a line that says how to get it."""
+    """pyplot, set to draw without a display.
+
+    Raises:
+        BPRError: matplotlib is not installed.
+    """
     try:
         import matplotlib
     except ImportError as error:
-        raise BPRError("plots need matplotlib, got none; pip install 'bpr[report]'") from error
+        raise BPRError(f"plots need matplotlib, got none; {install_hint('report')}") from error
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -55,7 +73,7 @@ def import_pyplot() -> Any:
 
 
 def save_png(figure: Any, path: str | Path) -> None:
-    """The same bytes for the same figure; never a half-written file."""
+    """Write a figure as PNG. The same figure gives the same bytes; the file appears complete or not at all."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
     with atomic_open(path, "wb") as file:

@@ -1,6 +1,6 @@
-"""Close-ups of instances in rows, each under its words: the sheets of the analyses.
+"""Sheets of captioned close-ups, in rows.
 
-Legend: h w tile.
+Legend: h w tile. Boxes are XYXY, integer, half-open.
 """
 
 from __future__ import annotations
@@ -12,31 +12,47 @@ import numpy as np
 
 from bpr.geometry.boxes import Box, intersect
 from bpr.geometry.masks import BoxMask
-from bpr.report.draw import BACKGROUND, GAP, HEADER, INK, Colour, blank, draw_contour, legend, write_line
+from bpr.report.draw import BACKGROUND, GAP, HEADER, INK, Colour, blank, draw_contour, legend, side_by_side, write_line
 
-CAPTION = 22
-SMALL = 0.45
-LEAST_WIDTH = 460
-"""Of a sheet: its title and legend are never cut."""
+CAPTION_LINE = 22
+"""Height in pixels of a line of a caption."""
+CAPTION_SCALE = 0.45
+SMALLEST_WIDTH = 460
+"""Width in pixels that the title and the legend of a sheet need."""
 Contours = Sequence[tuple[BoxMask, Colour, int]]
+"""Masks whose outlines are drawn, each with a colour and a line width in pixels."""
 
 
-def square_around(boxes: Sequence[Box], frame: tuple[int, int], margin: float = 0.15, least: int = 48) -> Box:
-    """A square around all boxes with a ``margin`` of its side, not smaller than ``least``, moved into the frame where it fits.
+def square_around(boxes: Sequence[Box], frame: tuple[int, int], margin: float = 0.15, smallest: int = 48) -> Box:
+    """A square around all boxes, moved into the frame (H, W) if it fits.
+
+    Args:
+        margin: distance between the boxes and the square, as a share of the longer side of the boxes.
+        smallest: least side of the square in pixels.
 
     >>> square_around([(10, 20, 60, 40)], (100, 200), margin=0.0)
     (10, 5, 60, 55)
     """
     x0, y0 = (min(box[axis] for box in boxes) for axis in (0, 1))
     x1, y1 = (max(box[axis] for box in boxes) for axis in (2, 3))
-    side = max(least, round(max(x1 - x0, y1 - y0) * (1 + 2 * margin)))
-    left, top = (x0 + x1 - side) // 2, (y0 + y1 - side) // 2
-    left, top = (min(max(start, 0), max(length - side, 0)) for start, length in ((left, frame[1]), (top, frame[0])))
+    side = max(smallest, round(max(x1 - x0, y1 - y0) * (1 + 2 * margin)))
+    return square_of(side, (x0, y0, x1, y1), frame)
+
+
+def square_of(side: int, box: Box, frame: tuple[int, int]) -> Box:
+    """A square with the centre of ``box``, moved into the frame (H, W) if it fits.
+
+    >>> square_of(10, (0, 0, 4, 4), (100, 200))
+    (0, 0, 10, 10)
+    """
+    x0, y0, x1, y1 = box
+    left = min(max((x0 + x1 - side) // 2, 0), max(frame[1] - side, 0))
+    top = min(max((y0 + y1 - side) // 2, 0), max(frame[0] - side, 0))
     return left, top, left + side, top + side
 
 
 def close_up(image: np.ndarray, box: Box, side: int, contours: Contours = ()) -> np.ndarray:
-    """(side, side, 3) uint8 RGB: a square ``box`` of the image, enlarged, with the outlines of masks as (mask, colour, width)."""
+    """(side, side, 3) uint8 RGB: a square ``box`` of the image, enlarged or shrunk, with the outlines of masks."""
     x0, y0, x1, y1 = box
     left, top, right, bottom = intersect(box, (0, 0, image.shape[1], image.shape[0]))
     crop = blank(y1 - y0, x1 - x0)
@@ -50,34 +66,27 @@ def close_up(image: np.ndarray, box: Box, side: int, contours: Contours = ()) ->
 
 
 def flat(mask: BoxMask, box: Box, side: int) -> np.ndarray:
-    """(side, side, 3): the mask alone, light on dark."""
+    """(side, side, 3) uint8 RGB: the mask inside ``box``, light on dark."""
     window = cv2.resize(mask.window(box).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
     return np.where(window[..., None] > 0, np.array(INK, np.uint8), np.array((52, 56, 64), np.uint8)).astype(np.uint8)
 
 
-def captioned(tile: np.ndarray, words: Sequence[str]) -> np.ndarray:
-    """The tile above its lines of words."""
-    bar = blank(CAPTION * len(words), tile.shape[1])
-    for index, line in enumerate(words):
-        place = (2, CAPTION * (index + 1) - 7)
-        cv2.putText(bar, line, place, cv2.FONT_HERSHEY_SIMPLEX, SMALL, INK, 1, cv2.LINE_AA)
-    return np.concatenate([tile, bar])
+def captioned(tile: np.ndarray, lines: Sequence[str]) -> np.ndarray:
+    """The tile with lines of text below it."""
+    caption = blank(CAPTION_LINE * len(lines), tile.shape[1])
+    for index, line in enumerate(lines):
+        position = (2, CAPTION_LINE * (index + 1) - 7)
+        cv2.putText(caption, line, position, cv2.FONT_HERSHEY_SIMPLEX, CAPTION_SCALE, INK, 1, cv2.LINE_AA)
+    return np.concatenate([tile, caption])
 
 
 def sheet(tiles: Sequence[np.ndarray], columns: int, title: str, with_legend: bool = True) -> np.ndarray:
-    """Tiles of one size in rows of ``columns`` under a title; the legend names the colours of the outlines."""
-    rows = [list(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
-    gap = blank(tiles[0].shape[0], GAP)
-    strips = [np.concatenate([part for tile in row for part in (tile, gap)][:-1], axis=1) for row in rows]
-    width = max(LEAST_WIDTH, *(strip.shape[1] for strip in strips))
-    bars = [_bar(title, width), *([legend(width)] if with_legend else [])]
-    for strip in strips:
-        wide = cv2.copyMakeBorder(strip, 0, GAP, 0, width - strip.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND)
-        bars.append(wide)
-    return cv2.copyMakeBorder(np.concatenate(bars), GAP, 0, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
-
-
-def _bar(title: str, width: int) -> np.ndarray:
-    bar = blank(HEADER, width)
-    write_line(bar, title, 0)
-    return bar
+    """Tiles of one size in rows of ``columns`` below a title, and a legend that names the colours of the outlines."""
+    rows = [side_by_side(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
+    width = max(SMALLEST_WIDTH, *(row.shape[1] for row in rows))
+    header = blank(HEADER, width)
+    write_line(header, title, 0)
+    parts = [header, *([legend(width)] if with_legend else [])]
+    for row in rows:
+        parts.append(cv2.copyMakeBorder(row, 0, GAP, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND))
+    return cv2.copyMakeBorder(np.concatenate(parts), GAP, 0, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)

@@ -1,20 +1,9 @@
-"""MMSegmentation models that look at an image patch together with its mask; registered under the scope ``bpr``."""
+"""Everything that needs a network in training; a config reaches it through the scope ``bpr``.
 
-from bpr.training import mmcv_lite  # noqa: F401  # isort: skip  (must come before anything of mmseg)
-from bpr.training.calibration import CalibrateNormHook
-from bpr.training.checkpoints import PlainCheckpointHook
-from bpr.training.detail_head import DetailHead
-from bpr.training.optim import Bf16OptimWrapper
-from bpr.training.patch_segmentor import PatchSegmentor
-from bpr.training.preprocessor import PatchPreprocessor
-from bpr.training.validation import RefinementValLoop
+    network/    the refinement network: preprocessing, mask stem, backbone and head, pretrained weights
+    data/       what it learns from: patch stores, patches cut from images on the fly, synthetic coarse masks
+    recipe/     a config becomes a training: runner, validation, averaging of checkpoints
+    export/     PyTorch <-> ONNX, and int8
 
-__all__ = [
-    "Bf16OptimWrapper",
-    "CalibrateNormHook",
-    "DetailHead",
-    "PatchPreprocessor",
-    "PatchSegmentor",
-    "PlainCheckpointHook",
-    "RefinementValLoop",
-]
+Importing the package itself loads neither torch nor OpenMMLab, because patch stores are built without them.
+"""

@@ -1,9 +1,9 @@
-"""Tensors of another training -> tensors of ours: what fits, what does not.
+"""Match the tensors of a foreign checkpoint to those of our network.
 
-The authors' released checkpoints name their tensors as ours are named (``backbone.conv1``, ``backbone.conv_mask``, the
-usual HRNet names, ``decode_head.convs.0.{conv,bn}``, ``decode_head.conv_seg``): the mask enters as theirs did, and the
-head tells the same two classes apart. What differs from file to file is the prefix of a distributed training and the
-batch counters, which norms of older versions do not write and which no inference reads.
+The authors' released checkpoints use the names that ours use (``backbone.conv1``, ``backbone.conv_mask``, the usual
+HRNet names, ``decode_head.convs.0.{conv,bn}``, ``decode_head.conv_seg``): the mask enters the network in the same way
+and the head has the same two classes. Two things differ from file to file: the prefix that distributed training adds,
+and the norms' batch counters, which older versions do not write and inference does not read.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ COUNTER = ".num_batches_tracked"
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What became of the tensors of a file: ``matched`` under our names, the rest by the reason why not.
+    """Which tensors of a file fit a model.
 
-    ``reshaped`` holds (shape in the file, shape in the model). ``counters`` of the norms were not in the file.
+    Attributes:
+        matched: those that fit, under the model's names.
+        missing: names of the model that the file lacks, batch counters left out.
+        unexpected: names of the file that the model does not have.
+        reshaped: (shape in the file, shape in the model) by name.
+        counters: the norms' batch counters that the file lacks.
     """
 
     matched: dict[str, torch.Tensor]
@@ -35,11 +40,11 @@ class Fit:
         return not (self.missing or self.unexpected or self.reshaped)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The tensors that fit, and a fresh counter for every norm that came without one."""
+        """The tensors that fit, and a zero for every batch counter that the file lacks."""
         return {**self.matched, **{name: torch.tensor(0) for name in self.counters}}
 
 
-def fit_state_dict(given: Mapping[str, torch.Tensor], model: Mapping[str, torch.Tensor]) -> Fit:
+def fit_state_dict(source: Mapping[str, torch.Tensor], model: Mapping[str, torch.Tensor]) -> Fit:
     """Sort the tensors of a file by whether a model's state dict has their name and shape.
 
     >>> model = {"conv.weight": torch.zeros(2, 3), "bn.num_batches_tracked": torch.tensor(0)}
@@ -48,14 +53,14 @@ def fit_state_dict(given: Mapping[str, torch.Tensor], model: Mapping[str, torch.
     >>> fit_state_dict({"conv.weight": torch.ones(19, 3), "head": torch.ones(1)}, model).reshaped
     {'conv.weight': ((19, 3), (2, 3))}
     """
-    given = {name.removeprefix(PREFIX): tensor for name, tensor in given.items()}
-    shared = [name for name in model if name in given]
-    absent = [name for name in model if name not in given]
-    shapes = {name: (tuple(given[name].shape), tuple(model[name].shape)) for name in shared}
+    source = {name.removeprefix(PREFIX): tensor for name, tensor in source.items()}
+    shared = [name for name in model if name in source]
+    absent = [name for name in model if name not in source]
+    shapes = {name: (tuple(source[name].shape), tuple(model[name].shape)) for name in shared}
     return Fit(
-        matched={name: given[name] for name in shared if shapes[name][0] == shapes[name][1]},
+        matched={name: source[name] for name in shared if shapes[name][0] == shapes[name][1]},
         missing=[name for name in absent if not name.endswith(COUNTER)],
-        unexpected=[name for name in given if name not in model],
+        unexpected=[name for name in source if name not in model],
         reshaped={name: pair for name, pair in shapes.items() if pair[0] != pair[1]},
         counters=[name for name in absent if name.endswith(COUNTER)],
     )

@@ -1,15 +1,32 @@
-"""Registries of the scope ``bpr``: children of MMEngine's, so that configs write ``type='bpr.Name'``."""
+"""The registries of the scope ``bpr``: children of MMEngine's, so that a config writes ``type='bpr.Name'``.
+
+A config needs ``custom_imports = dict(imports=['bpr.training.registry'])`` and nothing else: MMEngine imports a
+registry's ``locations`` when it first looks something up.
+"""
 
 from mmengine import registry
 
-MODELS = registry.Registry("model", parent=registry.MODELS, scope="bpr", locations=["bpr.training"])
-DATASETS = registry.Registry(
-    "dataset", parent=registry.DATASETS, scope="bpr", locations=["bpr.training.data.patch_dataset", "bpr.training.data.image_dataset"]
+from bpr.training import mmcv_ops  # noqa: F401  (has to be imported before any module of mmseg)
+
+NETWORK = [f"bpr.training.network.{name}" for name in ("segmentor", "preprocessor", "detail_head")]
+DATA = ["bpr.training.data.patch_dataset", "bpr.training.data.image_dataset"]
+SAMPLING = ["bpr.training.data.sampling"]
+
+MODELS = registry.Registry("model", parent=registry.MODELS, scope="bpr", locations=NETWORK)
+DATASETS = registry.Registry("dataset", parent=registry.DATASETS, scope="bpr", locations=DATA)
+TRANSFORMS = registry.Registry("transform", parent=registry.TRANSFORMS, scope="bpr", locations=DATA[:1])
+DATA_SAMPLERS = registry.Registry("data sampler", parent=registry.DATA_SAMPLERS, scope="bpr", locations=SAMPLING)
+FUNCTIONS = registry.Registry("function", parent=registry.FUNCTIONS, scope="bpr", locations=SAMPLING)
+OPTIM_WRAPPERS = registry.Registry(
+    "optim_wrapper", parent=registry.OPTIM_WRAPPERS, scope="bpr", locations=["bpr.training.recipe.runner"]
 )
-TRANSFORMS = registry.Registry("transform", parent=registry.TRANSFORMS, scope="bpr", locations=["bpr.training.data.patch_dataset"])
-OPTIM_WRAPPERS = registry.Registry("optim_wrapper", parent=registry.OPTIM_WRAPPERS, scope="bpr", locations=["bpr.training"])
-HOOKS = registry.Registry("hook", parent=registry.HOOKS, scope="bpr", locations=["bpr.training"])
-DATA_SAMPLERS = registry.Registry("data sampler", parent=registry.DATA_SAMPLERS, scope="bpr", locations=["bpr.training.data.sampling"])
-FUNCTIONS = registry.Registry("function", parent=registry.FUNCTIONS, scope="bpr", locations=["bpr.training.data.sampling"])
-LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.training"])
-EVALUATOR = registry.Registry("evaluator", parent=registry.EVALUATOR, scope="bpr", locations=["bpr.integrations.mmdetection"])
+HOOKS = registry.Registry(
+    "hook",
+    parent=registry.HOOKS,
+    scope="bpr",
+    locations=["bpr.training.checkpoints", "bpr.training.network.norms"],
+)
+LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.training.recipe.validation"])
+EVALUATOR = registry.Registry(
+    "evaluator", parent=registry.EVALUATOR, scope="bpr", locations=["bpr.integrations.mmdetection"]
+)

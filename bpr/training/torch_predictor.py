@@ -1,29 +1,32 @@
-"""A training checkpoint, or a network in training, through MMSegmentation and torch."""
+"""Predictors on torch: a training checkpoint, or a network in training.
+
+Legend: K patches, S window side, C channels.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from bpr.backends.exported import check_exists
 from bpr.errors import BPRError
 from bpr.geometry.options import PatchSpec, RefineOptions, from_config
 from bpr.refinement.predictor import PatchBatch
+from bpr.training.network.segmentor import PatchSegmentor, load_segmentor
 
-if TYPE_CHECKING:
-    import torch
-
-    from bpr.training.patch_segmentor import PatchSegmentor
+WARM_UPS = 3
+"""Runs before a CUDA graph is recorded, in which cuDNN chooses its kernels and memory is allocated."""
 
 
 class SegmentorPredictor:
-    """A :class:`~bpr.refinement.predictor.Predictor` around a network in eval mode, on the device where it lies.
+    """A :class:`~bpr.refinement.predictor.Predictor` around a network in eval mode, on the network's device.
 
     Args:
-        bf16: convolutions in bfloat16, everything else in float32; without it nothing is rounded to fewer bits, TF32 included.
+        bf16: convolutions in bfloat16, everything else in float32. False: everything in float32, without TF32.
     """
 
     backend = "torch"
@@ -41,21 +44,17 @@ class SegmentorPredictor:
         self._device = next(model.parameters()).device
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        import torch
-
         with torch.inference_mode():
             return self._probabilities(torch.from_numpy(batch.patches).to(self._device)).cpu().numpy()
 
     def _probabilities(self, patches: torch.Tensor) -> torch.Tensor:
-        import torch
-
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
         with exact, torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
             return self.model.probabilities(patches)
 
 
 class GraphedPredictor(SegmentorPredictor):
-    """A :class:`SegmentorPredictor` of a network whose weights stay; on a GPU full batches are one recorded CUDA graph."""
+    """A :class:`SegmentorPredictor` of a network whose weights stay; on a GPU, full batches replay a CUDA graph."""
 
     def __init__(
         self,
@@ -66,35 +65,61 @@ class GraphedPredictor(SegmentorPredictor):
         bf16: bool = False,
     ) -> None:
         super().__init__(model, spec, recommended, batch_size, bf16)
-        self._full_batch = self._graph() if self._device.type == "cuda" else super().predict
+        self._graph: CudaGraph | None = None
+        if self._device.type == "cuda":
+            self._graph = CudaGraph(self._probabilities, (batch_size, spec.window, spec.window, spec.channels))
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
-        return self._full_batch(batch) if len(batch) == self.batch_size else super().predict(batch)
+        if self._graph is not None and len(batch) == self.batch_size:
+            return self._graph(batch.patches)
+        return super().predict(batch)
 
-    def _graph(self) -> Callable[[PatchBatch], np.ndarray]:
-        from bpr.training.cuda_graph import CudaGraph
 
-        side, channels = self.spec.window, self.spec.channels
-        graph = CudaGraph(self._probabilities, (self.batch_size, side, side, channels))
-        return lambda batch: graph(batch.patches)
+class CudaGraph:
+    """A network recorded for one shape, so that one call launches its hundreds of small kernels.
+
+    Args:
+        network: (K, S, S, C) uint8 on the GPU -> (K, S, S) float32 probabilities.
+        shape: (K, S, S, C).
+    """
+
+    def __init__(self, network: Callable[[torch.Tensor], torch.Tensor], shape: tuple[int, ...]) -> None:
+        self._pinned = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        self._patches = torch.zeros(shape, dtype=torch.uint8, device="cuda")
+        self._lock = threading.Lock()
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.inference_mode(), torch.cuda.stream(stream):
+            for _ in range(WARM_UPS):
+                network(self._patches)
+        torch.cuda.current_stream().wait_stream(stream)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.inference_mode(), torch.cuda.graph(self._graph):
+            self._probabilities = network(self._patches)
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Copy in, replay, copy out (which waits for both). The buffers are shared, so one caller runs at a time."""
+        with self._lock, torch.inference_mode():
+            self._pinned.copy_(torch.from_numpy(patches))
+            self._patches.copy_(self._pinned, non_blocking=True)
+            self._graph.replay()
+            return self._probabilities.cpu().numpy()
 
 
 class MMSegPredictor(GraphedPredictor):
     """A predictor from a config and a checkpoint, on the GPU where there is one.
 
     Args:
-        checkpoint: a ``.pth`` of ``tools/train.py``; only tensors and plain values are read from it.
-        config: its config; by default the only ``.py`` file beside the checkpoint, where training leaves it.
+        checkpoint: a ``.pth`` that ``bpr train`` wrote; only tensors and plain values are read from it.
+        config: its config; by default the only ``.py`` file in the checkpoint's folder, where training writes it.
 
     Raises:
         BPRError: a file is missing, the checkpoint is not plain or does not fit the config.
     """
 
-    def __init__(self, checkpoint: str | Path, config: str | Path | None = None, batch_size: int = 64, bf16: bool = False) -> None:
-        import torch
-
-        from bpr.training.loading import load_segmentor
-
+    def __init__(
+        self, checkpoint: str | Path, config: str | Path | None = None, batch_size: int = 64, bf16: bool = False
+    ) -> None:
         checkpoint = check_exists(checkpoint)
         cfg, model = load_segmentor(config or _config_beside(checkpoint), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -4,7 +4,7 @@ log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
 resume = False
-sync_bn = 'torch'  # of the processes on GPUs; one process keeps plain BatchNorm
+sync_bn = 'torch'  # across processes on GPUs; a single process keeps plain BatchNorm
 randomness = dict(seed=0)
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

@@ -1,6 +1,6 @@
 _base_ = './mask-rcnn_r50_fpn_1x_cityscapes_bpr-starter.py'
 
-# MMDetection has PointRend's heads for COCO alone (mmdet::point_rend); these are the same with the classes of Cityscapes.
+# MMDetection has PointRend for COCO alone (mmdet::point_rend); these are the same heads with the classes of Cityscapes.
 extractor = dict(
     type='GenericRoIExtractor', aggregation='concat', featmap_strides=[4], roi_layer=dict(_delete_=True, type='SimpleRoIAlign', output_size=14))
 mask_head = dict(_delete_=True, type='CoarseMaskHead', num_fcs=2, in_channels=256, conv_out_channels=256, fc_out_channels=1024, num_classes=8)

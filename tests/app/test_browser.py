@@ -1,4 +1,7 @@
-"""The page of ``bpr app`` in a real browser: every test also fails on a console message or a request to anywhere but the page's server."""
+"""The page of ``bpr app`` in a real browser.
+
+Every test also fails on a console message, and on a request to anything but the page's server.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,7 @@ def try_the_demo(page: Page) -> None:
 
 def refine(page: Page) -> None:
     page.get_by_role("button", name="Refine").click()
-    expect(page.get_by_role("slider", name="How much of the picture")).to_be_focused()
+    expect(page.get_by_role("slider", name="Share of the picture")).to_be_focused()
 
 
 def download(page: Page, folder: Path) -> tuple[str, np.ndarray]:
@@ -191,7 +194,9 @@ def photo(suffix: str, frame: tuple[int, int] = (200, 320)) -> bytes:
 def test_a_mask_of_another_size_is_one_line(opened: Open, identity: str) -> None:
     page = opened(identity)
     # The mask first: it waits for its photo.
-    page.locator("#mask").set_input_files({"name": "mask.png", "mimeType": "image/png", "buffer": encode_png(np.ones((20, 30), np.uint8))})
+    page.locator("#mask").set_input_files(
+        {"name": "mask.png", "mimeType": "image/png", "buffer": encode_png(np.ones((20, 30), np.uint8))}
+    )
     expect(page.get_by_text("mask.png, 30 × 20")).to_be_visible()
     page.locator("#photo").set_input_files({"name": "<b>.png", "mimeType": "image/png", "buffer": photo(".png")})
     line = "mask.png: expected 320x200 pixels (width x height) as the photo, got 30x20; save it at the photo's size"

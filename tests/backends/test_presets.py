@@ -7,13 +7,8 @@ import pytest
 import bpr
 from bpr.backends import presets
 from bpr.backends.presets import PRESETS, load_preset, multiplies_bytes
-from bpr.cli import options
 from bpr.cli.main import main
 from bpr.refinement.predictor import IdentityPredictor
-
-
-def test_the_command_names_every_preset() -> None:
-    assert tuple(PRESETS) == options.PRESETS
 
 
 def test_fast_spends_fewer_patches_and_an_option_goes_before_it() -> None:

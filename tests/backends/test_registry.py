@@ -15,7 +15,7 @@ from bpr.backends import named_models
 from bpr.backends.gates import passed
 from bpr.backends.registry import BACKENDS, Backend, choose
 from bpr.cli.main import main
-from bpr.errors import BPRError
+from bpr.errors import BPRError, install_hint
 from bpr.io.files import read_json, sha256_of, write_json
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from tests.conftest import SmallSet
@@ -96,7 +96,7 @@ def test_a_backend_that_cannot_be(name: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("openvino", r"expected openvino to be installed, got none; pip install 'bpr\[openvino\]', or take auto"),
+        ("openvino", f"expected openvino to be installed, got none; {re.escape(install_hint('openvino'))}, or take auto"),
         ("onnxruntime-cuda", "expected CUDAExecutionProvider to be installed, got none; pip install onnxruntime-gpu .*"),
         ("onnxruntime-tensorrt", "expected TensorrtExecutionProvider to be installed, got none; .*"),
     ],

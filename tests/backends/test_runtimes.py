@@ -18,8 +18,8 @@ from bpr.errors import BPRError
 from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.scenes import coarse_masks, paint_scene
-from bpr.training.exported import exported_state_dict
-from bpr.training.loading import build_segmentor
+from bpr.training.export.from_onnx import exported_state_dict
+from bpr.training.network.segmentor import build_segmentor
 from bpr.training.torch_predictor import MMSegPredictor, SegmentorPredictor
 from tests.conftest import ROOT
 

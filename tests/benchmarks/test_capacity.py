@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.capacity import GPUS, Sizes, layout, markdown, measured_sizes, report
-from benchmarks.measured_rates import measured_rates, rates_of
+from benchmarks.proofs.capacity import GPUS, Sizes, layout, markdown, measured_rates, measured_sizes, rates_of, report
 from bpr.errors import BPRError
 from tests.conftest import SmallSet
 

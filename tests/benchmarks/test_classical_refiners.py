@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.classical_refiners import Trimap, grab_cut, in_band, main, random_walk, shift_boundary
+from benchmarks.studies.classical_refiners import Trimap, grab_cut, in_band, main, random_walk, shift_boundary
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.geometry.masks import BoxMask
 from tests.conftest import SmallSet
@@ -67,12 +67,23 @@ def test_masks_without_an_inside_or_an_outside_stay() -> None:
 def test_the_table(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("skimage")
     out = small_set.folder / "table.json"
-    arguments = [str(small_set.results), "--ann", str(small_set.ann), "--img-dir", str(small_set.images), "--limit", "1"]
+    arguments = [
+        str(small_set.results),
+        "--ann",
+        str(small_set.ann),
+        "--img-dir",
+        str(small_set.images),
+        "--limit",
+        "1",
+    ]
     assert main([*arguments, "--refined", str(small_set.results), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert printed == out.with_suffix(".md").read_text()
     assert printed.startswith("2 matched pairs in 1 images")
-    methods = {method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"] for method in json.loads(out.read_text())["methods"]}
+    methods = {
+        method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"]
+        for method in json.loads(out.read_text())["methods"]
+    }
     assert methods["constant step +0 px"] == methods["refined: results.json"] == 0
     best = max((change, name) for name, change in methods.items() if name.startswith("constant step"))
     assert best[0] > 0  # the masks are 2 px too large
@@ -81,5 +92,5 @@ def test_the_table(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_bad_input_ends_in_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     empty = small_set.write("empty.json", [])
-    assert main([str(empty), "--ann", str(small_set.ann), "--img-dir", str(small_set.images)]) == 1
+    assert main([str(empty), "--ann", str(small_set.ann), "--img-dir", str(small_set.images), "--out", "unused"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import old_procedure
-from benchmarks.measuring import Ratio, Report, Timing, check, in_turn, row, table
-from benchmarks.street_scenes import scene, write_scenes
+from benchmarks.inputs import street_scene, write_street_scenes
+from benchmarks.measuring import Ratio, Report, Timing, check_report, in_turn, report_table, row
+from benchmarks.suites import old_procedure
 from bpr.formats.coco import read_results
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.rle import decode_mask
@@ -32,18 +32,26 @@ class Brightness:
 
 
 def test_the_old_procedure_gives_our_masks(tmp_path: Path) -> None:
-    records = read_results(write_scenes(tmp_path, [scene(1, instances=4, frame=(160, 240), size=25)]))
-    old = old_procedure.refine(records, tmp_path, tmp_path / "old", brightness, brightness.spec.side, brightness.recommended.nms_iou)
+    records = read_results(write_street_scenes(tmp_path, [street_scene(1, instances=4, frame=(160, 240), size=25)]))
+    side, nms_iou = Brightness.spec.side, Brightness.recommended.nms_iou
+    old_procedure.extract(records, tmp_path, tmp_path / "old", side, nms_iou)
+    old_procedure.predict(tmp_path / "old", brightness)
+    old = old_procedure.reassemble(records, tmp_path / "old")
     new, _ = refine_records(records, ImageFolder(tmp_path), Refiner(Brightness()))
-    pairs = [tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)]
+    pairs = [
+        tuple(decode_mask(side["segmentation"]).to_frame() for side in both) for both in zip(old, new, strict=True)
+    ]
     assert len(pairs) == 4
     # Ours adds patches where suppression left boundary pixels bare.
     assert all(np.mean(a != b) < 0.01 for a, b in pairs)
-    assert any(not np.array_equal(a, decode_mask(r["segmentation"]).to_frame()) for (a, _), r in zip(pairs, records, strict=True))
+    assert any(
+        not np.array_equal(a, decode_mask(r["segmentation"]).to_frame())
+        for (a, _), r in zip(pairs, records, strict=True)
+    )
 
 
 def test_scenes_are_the_same_every_time() -> None:
-    (image, masks), (again, others) = scene(3, 2, (64, 96), 10), scene(3, 2, (64, 96), 10)
+    (image, masks), (again, others) = street_scene(3, 2, (64, 96), 10), street_scene(3, 2, (64, 96), 10)
     assert np.array_equal(image, again)
     assert np.array_equal(masks, others)
     assert masks.shape == (2, 64, 96)
@@ -63,8 +71,8 @@ def report() -> dict:
 
 
 def test_a_report_says_what_was_missed() -> None:
-    check(report())
-    text = table(report())
+    check_report(report())
+    text = report_table(report())
     assert "| read | 2000.0 | 1500.0 .. 2500.0 | 3 | 7 |" in text
     assert "- ours: 12.5 times (target 20: **missed**)" in text
     assert "- theirs: 3.00 times" in text
@@ -81,4 +89,4 @@ def test_a_report_says_what_was_missed() -> None:
 )
 def test_a_report_that_breaks_the_contract_is_refused(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=r"expected|missing"):
-        check({**report(), key: value})
+        check_report({**report(), key: value})

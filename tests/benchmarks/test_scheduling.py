@@ -10,7 +10,7 @@ from itertools import chain, repeat
 import numpy as np
 import pytest
 
-from benchmarks.scheduling import Chunk, Cluster, Outcome, Simulation, equal_parts, simulate
+from benchmarks.proofs.scheduling import Chunk, Cluster, Outcome, Simulation, equal_parts, simulate
 
 
 def run(
@@ -37,7 +37,9 @@ def test_a_shard_waits_for_its_own_rank() -> None:
 
 def test_a_slow_rank_holds_its_shard_and_only_one_chunk() -> None:
     ones = [1.0] * 6
-    assert run(ones, [1, 1 / 3], [[(0, 3)], [(3, 6)]]).makespan == pytest.approx(9)  # three images at a third of the speed
+    assert run(ones, [1, 1 / 3], [[(0, 3)], [(3, 6)]]).makespan == pytest.approx(
+        9
+    )  # three images at a third of the speed
     single = [[(index, index + 1) for index in range(6)]]
     # fast: 0-1, 1-2, 2-3, then 3-4; slow: 0-3, then the last 3-6
     assert run(ones, [1, 1 / 3], single).makespan == pytest.approx(6)
@@ -60,7 +62,9 @@ def test_the_rest_of_a_dead_ranks_shard_waits() -> None:
 
 
 def test_a_rank_may_die_at_the_same_image_again() -> None:
-    assert run([5], [1], [[(0, 1)]], lives=[[4, 3]], restart=1) == Outcome(makespan=14, lost=7, failures=2)  # 4 + 1 + 3 + 1 + 5
+    assert run([5], [1], [[(0, 1)]], lives=[[4, 3]], restart=1) == Outcome(
+        makespan=14, lost=7, failures=2
+    )  # 4 + 1 + 3 + 1 + 5
 
 
 def test_taking_a_chunk_costs_time() -> None:

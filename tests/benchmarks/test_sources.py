@@ -47,7 +47,9 @@ def test_cells_are_exact_where_the_object_fits_them() -> None:
 def test_a_grid_is_that_of_the_image_and_not_of_the_window() -> None:
     mask = BoxMask.from_frame(square())
     shifted = np.roll(square(), 3, axis=1)
-    assert not np.array_equal(np.roll(made("1/8 resolution", mask, 1).to_frame(), 3, axis=1), of("1/8 resolution", shifted))
+    assert not np.array_equal(
+        np.roll(made("1/8 resolution", mask, 1).to_frame(), 3, axis=1), of("1/8 resolution", shifted)
+    )
     assert made("1/8 resolution", mask, 1).equals(BoxMask.from_frame(of("1/8 resolution", square())))
 
 
@@ -127,7 +129,10 @@ def test_a_run_adds_to_an_earlier_one_of_the_same_model(
     assert sources.main([*words, "toy", "bare", "--makers", sources.REAL, "truth"]) == 0
     assert sources.main([*words, "toy", "--makers", "3 px large"]) == 0
     found = json.loads((out / "starter-fast.json").read_text())["sets"]
-    assert {name: list(makers) for name, makers in found.items()} == {"toy": [sources.REAL, "truth", "3 px large"], "bare": ["truth"]}
+    assert {name: list(makers) for name, makers in found.items()} == {
+        "toy": [sources.REAL, "truth", "3 px large"],
+        "bare": ["truth"],
+    }
     assert found["toy"]["truth"]["IoU"]["before"] == 1
     assert found["toy"]["truth"]["masks"] == 4
     assert found["toy"][sources.REAL]["IoU"]["before"] < 1

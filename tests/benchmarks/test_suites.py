@@ -1,4 +1,4 @@
-"""The suites and curves, on inputs so small that only their bookkeeping is tested."""
+"""Suites and studies, on inputs so small that only their bookkeeping is tested."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import gpu, presets, scaling
-from benchmarks.measuring import Report, check
-from benchmarks.photos import Load, Photo
-from benchmarks.street_scenes import scene, write_scenes
+from benchmarks.inputs import Photo, Workload, street_scene, write_street_scenes
+from benchmarks.measuring import Report, check_report
+from benchmarks.studies import compiled_loops, gpu, presets
 from benchmarks.suites import forward, memory
 from bpr.formats.coco import read_results
 from bpr.io.files import read_json
@@ -21,12 +20,12 @@ SMALL = (160, 240)
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Photo]:
-    results = write_scenes(tmp_path, [scene(1, instances=3, frame=SMALL, size=25)])
+    results = write_street_scenes(tmp_path, [street_scene(1, instances=3, frame=SMALL, size=25)])
     return [Photo(tmp_path / "0.png", read_results(results))]
 
 
-def test_a_load_repeats_its_photos_as_images_of_their_own(photos: list[Photo], tmp_path: Path) -> None:
-    load = Load.of(photos, 3, tmp_path)
+def test_a_workload_repeats_its_photos_as_images_of_their_own(photos: list[Photo], tmp_path: Path) -> None:
+    load = Workload.of(photos, 3, tmp_path)
     load.refine(IdentityPredictor())
     before, after = read_results(load.results), read_results(load.results.with_suffix(".refined.json"))
     assert after == before
@@ -34,13 +33,17 @@ def test_a_load_repeats_its_photos_as_images_of_their_own(photos: list[Photo], t
     assert {load.path(number) for number in range(3)} == {photos[0].file}
 
 
-def test_forward_compares_the_same_patches(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forward_compares_the_same_patches(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(forward, "SECONDS", 1e-9)
     asked = []
     predictor = IdentityPredictor(batch_size=16)
-    monkeypatch.setattr(predictor, "predict", lambda batch: asked.append(len(batch)) or np.zeros((len(batch), 64, 64), np.float32))
+    monkeypatch.setattr(
+        predictor, "predict", lambda batch: asked.append(len(batch)) or np.zeros((len(batch), 64, 64), np.float32)
+    )
     alone, whole = forward.compare("small", predictor, photos, tmp_path)
-    check(Report("forward", [alone, whole], []).to_dict())
+    check_report(Report("forward", [alone, whole], []).to_dict())
     once = round(alone["patches"] * alone["images"])
     # The batch that finds out how many images it takes, twice; what is recorded; warm-up and rounds of either side.
     assert sum(asked[2:]) == once * (1 + 2 * (1 + forward.REPEATS))
@@ -54,16 +57,26 @@ def test_memory_is_that_of_a_process_which_refines(tmp_path: Path, monkeypatch: 
     assert len(read_results(tmp_path / "refined.json")) == 2
 
 
-def test_curves_are_measured_and_drawn(tmp_path: Path) -> None:
-    point = scaling.Point(instances=2, radius=20, frame=SMALL, workers=0)
-    curves = scaling.measure({"workers": {0: point, 1: point}}, repeats=1)
-    assert [one["x"] for one in curves["workers"]] == [0, 1]
-    scaling.plot(curves, tmp_path / "plots" / "curves.png")
-    assert (tmp_path / "plots" / "curves.png").stat().st_size > 1000
+def test_every_compiled_loop_is_switched_off_alone(photos: list[Photo], tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    found = compiled_loops.measure(photos, tmp_path, repeats=1)
+    assert list(found["saved"]) == [*compiled_loops.LOOPS, "all loops"]
+    report = {"provenance": {"date": "", "cores": 2, "processor": "", "python": ""}, "sets": {"scenes": found}}
+    assert compiled_loops.markdown(report).count("| kept |") == len(compiled_loops.LOOPS)
 
 
-def test_the_gpu_script_adds_up_on_the_cpu(photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"BATCH": 2, "IMAGES": 1, "MATRIX": 32, "COPY_BYTES": 1024, "REPEATS": 1, "NETWORKS": gpu.NETWORKS[:1], "PROCESSES": (1,)}
+def test_the_gpu_script_adds_up_on_the_cpu(
+    photos: list[Photo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {
+        "BATCH": 2,
+        "IMAGES": 1,
+        "MATRIX": 32,
+        "COPY_BYTES": 1024,
+        "REPEATS": 1,
+        "NETWORKS": gpu.NETWORKS[:1],
+        "PROCESSES": (1,),
+    }
     for name, value in small.items():
         monkeypatch.setattr(gpu, name, value)
     monkeypatch.setattr(gpu, "street_photos", lambda folder: photos)

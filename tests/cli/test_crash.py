@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import resource
 import shlex
 import signal
@@ -252,14 +251,3 @@ def test_a_journal_of_lines_is_read_by_eye(scenes: SmallSet, tmp_path: Path) -> 
     lines = (tmp_path / ".out.json.run/shard-1-of-24.journal").read_text().splitlines()
     assert [line.split(" ", 2)[1] for line in lines] == ["0", "24", "48", "72", "="]
     assert json.loads(lines[-1].split(" ", 2)[2])["indices"] == [0, 24, 48, 72]
-
-
-def test_every_row_of_the_table_names_its_test() -> None:
-    section = (ROOT / "docs/errors.md").read_text(encoding="utf-8").split("## Runs that end early")[1]
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| what")]
-    assert len(rows) == 13
-    for row in rows:
-        named = re.findall(r"`(test_\w+)`", row)
-        assert named
-        assert all(f"def {name}(" in sources for name in named)

@@ -1,7 +1,8 @@
-"""What ``bpr`` says about itself, and its exit codes."""
+"""The help of ``bpr``, its parsers and its exit codes."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import shlex
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import bpr
-from bpr.cli.main import COMMANDS, build_parser, main
+from bpr.cli.main import COMMANDS, GROUPS, build_parser, main
 from tests.conftest import ROOT, SmallSet
 
 
@@ -26,11 +27,32 @@ def module_of(command: str) -> SimpleNamespace:
     return importlib.import_module(f"bpr.cli.{command.replace('-', '_')}")
 
 
-def test_help_lists_every_command_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_at_most_twelve_commands_by_group_with_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with("--help") == 0
-    words = " ".join(capsys.readouterr().out.split())
-    for command in COMMANDS:
-        assert f"{command} {module_of(command).HELP}" in words
+    printed = capsys.readouterr().out
+    for title, commands in GROUPS.items():
+        section = printed.split(f"\n{title}:\n")[1].split("\n\n")[0]
+        assert [line.split(maxsplit=1) for line in section.splitlines()] == [list(item) for item in commands.items()]
+        assert max(map(len, section.splitlines())) <= 80
+    assert list(GROUPS) == ["refine and look", "measure", "train"]
+    assert len(COMMANDS) <= 12
+
+
+def test_help_and_version_load_no_command_and_no_library() -> None:
+    for option in ("--help", "--version"):
+        code = f"import sys\nfrom bpr.cli.main import main\ntry: main([{option!r}])\nexcept SystemExit: print(*sys.modules)"
+        ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        loaded = ran.stdout.splitlines()[-1].split()
+        assert {name for name in loaded if name.startswith("bpr.cli.")} == {"bpr.cli.main", "bpr.cli.streams"}
+        assert not {"numpy", "cv2", "onnxruntime", "pycocotools", "rich"} & set(loaded)
+
+
+def test_a_command_loads_no_other_command() -> None:
+    code = "import sys; from bpr.cli.main import build_parser\nbuild_parser(['merge', 'out']); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = ran.stdout.split()
+    assert "bpr.cli.merge" in loaded
+    assert not {f"bpr.cli.{name.replace('-', '_')}" for name in COMMANDS if name != "merge"} & set(loaded)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -43,8 +65,10 @@ def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: 
     build_parser().parse_args(arguments)
 
 
-def test_it_is_a_module_too() -> None:
-    ran = subprocess.run([sys.executable, "-m", "bpr", "--version"], cwd=ROOT, capture_output=True, text=True, check=True)
+def test_bpr_runs_as_a_module() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bpr", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert ran.stdout == f"bpr {bpr.__version__}\n"
 
 
@@ -59,7 +83,7 @@ FILES = ["refine", "results.json", "--out", "out.json"]
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["nonsense"], ["refine"], ["demo", "--seed", "many"], ["visualize", "dreams"]),
+        *([], ["nonsense"], ["visualize"], ["refine"], ["app", "--port", "many"], ["analyze", "dreams"]),
         *([*FILES, "--pass", "2"], [*FILES, "--work", "2"], ["analyze", "schemes", "--se", "1"]),
         *([*FILES, "--workers", text] for text in ("0", "-1", "1.5", "two")),
         *([*FILES, "--min-score", text] for text in ("nan", "inf", "high")),
@@ -72,7 +96,15 @@ def test_wrong_usage_is_two(arguments: list[str], capsys: pytest.CaptureFixture[
 
 
 def refine(data: SmallSet, *options: str) -> int:
-    files = [str(data.results), "--img-dir", str(data.images), "--ann", str(data.ann), "--out", str(data.folder / "out.json")]
+    files = [
+        str(data.results),
+        "--img-dir",
+        str(data.images),
+        "--ann",
+        str(data.ann),
+        "--out",
+        str(data.folder / "out.json"),
+    ]
     return main(["refine", *files, *options])
 
 
@@ -94,18 +126,32 @@ def test_the_scheme_is_an_option(small_set: SmallSet, kind: str, capsys: pytest.
         assert refine(small_set, "--model", "oracle", *options) == 0
         counts.append(capsys.readouterr().out.partition(" patches")[0])
     assert counts[0] != counts[1]
-    assert refine(small_set, "--model", "identity", "--scheme", kind, "--side", "32", "--padding", "4") == 0
+    assert refine(small_set, "--model", "identity", "--scheme", kind) == 0
 
 
-def test_completion_is_offered_where_argcomplete_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered: list[object] = []
+def test_debug_before_the_command_counts_too(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["--debug", "convert", str(small_set.folder / "missing.json"), "--to", "coco", "--out", "out.json"]) == 1
+    )
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_argcomplete_gets_the_options_of_the_command_on_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered: list[argparse.ArgumentParser] = []
     stand_in = SimpleNamespace(autocomplete=offered.append, __spec__=SimpleNamespace(name="argcomplete"))
     monkeypatch.setitem(sys.modules, "argcomplete", stand_in)
+    monkeypatch.setenv("COMP_LINE", "bpr refine --ba")
     assert stopped_with("--version") == 0
-    assert len(offered) == 1
+    (parser,) = offered
+    assert (
+        parser.parse_args(["refine", "results.json", "--out", "out.json", "--backend", "openvino"]).backend
+        == "openvino"
+    )
 
 
-def test_a_defect_is_one_line_and_a_traceback_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_is_one_line_and_a_traceback_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(*given: object) -> None:
         raise ZeroDivisionError("first line\nsecond line")
 
@@ -137,12 +183,14 @@ def test_interrupted_while_something_is_imported(small_set: SmallSet, moment: st
     script.write_text(INTERRUPTS)
     files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run([sys.executable, str(script), moment, "refine", *files], env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, str(script), moment, "refine", *files], env=environment, capture_output=True, text=True
+    )
     assert ran.returncode == 130
     assert ran.stderr in ("bpr: interrupted\n", "bpr refine: interrupted\n")
 
 
-# Ctrl-C comes when a module is asked for.
+# Sends itself Ctrl-C when a certain module is imported.
 INTERRUPTS = """
 import signal, sys
 from bpr.cli.main import entry

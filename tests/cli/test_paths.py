@@ -1,23 +1,24 @@
-"""No command takes one of its inputs for its output, nor an empty path for one."""
+"""No output of a command replaces one of its inputs, and no path is empty."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from bpr.cli import main as main_module
 from bpr.cli.main import build_parser, main
-from bpr.cli.paths import INPUTS, OUTPUTS, check_paths
+from bpr.cli.paths import InputPath, OutputPath, check_paths
 from bpr.io.folders import atomic_folder
 from tests.conftest import SmallSet
 
-OTHERS = {"what", "cfg_options", "trained_on", "host", "resume", "work_dir", "metrics"}
-"""Texts that are no path, and paths in which a training goes on."""
 PAIR = "r.json --before r2.json --ann a.json --img-dir i"
-COMMANDS = {
+CLASHES = {
     "refine r.json --img-dir i --ann a.json --out a.json": "a.json",
     "refine r.json --img-dir i --ann a.json --out ./i/../a.json": "a.json",
     "refine r.json --img-dir i --ann a.json --out link.json": "a.json",
@@ -37,23 +38,20 @@ COMMANDS = {
     f"analyze scatter {PAIR} --out a.csv": "a.json",
     f"analyze images {PAIR} --out i": "i",
     "analyze upper-bound r.json --ann a.json --img-dir i --out r.md": "r.json",
-    "synthesize-masks a.json --out a.json": "a.json",
     "extract-patches r.json --ann a.json --img-dir i --out i": "i",
     "detect i/1.png --det-config c.py --det-weights w.pth --out i/1.png": "i/1.png",
     "export c.py w.pth --out w.pth": "w.pth",
-    "quantize m.onnx --results r.json --ann a.json --img-dir i --out m.onnx": "m.onnx",
-    "convert-checkpoint c.py w.pth --out c.py": "c.py",
-    "average-checkpoints c.py w.pth w2.pth --out w2.pth": "w2.pth",
-    "demo --model m.onnx --out m.onnx": "m.onnx",
+    "export c.py w.pth --out c.py": "c.py",
+    "detect i/1.png i --det-config c.py --det-weights w.pth --out i": "i",
 }
-"""A command -> the input that it would lose."""
+"""Commands -> the input that each of them would lose."""
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One of everything; ``m`` is a folder of ours."""
+def folder_of_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one file of every kind; ``m`` in it is a folder that BPR wrote."""
     monkeypatch.chdir(tmp_path)
-    for name in ("r.json", "r2.json", "a.json", "p.png", "p.jpg", "c.py", "w.pth", "w2.pth", "m.onnx"):
+    for name in ("r.json", "r2.json", "a.json", "p.png", "p.jpg", "c.py", "w.pth", "m.onnx"):
         Path(name).write_text(name)
     Path("i").mkdir()
     Path("i/1.png").write_text("photo")
@@ -64,23 +62,34 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_an_output_where_an_input_lies_is_refused(place: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+@pytest.mark.parametrize("command", CLASHES)
+def test_an_output_where_an_input_lies_is_refused(
+    folder_of_inputs: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in folder_of_inputs.rglob("*") if path.is_file()}
     assert main(command.split()) == 2
     error = capsys.readouterr().err
-    assert f"expected an output apart from the inputs, got {COMMANDS[command]}, which would be lost; choose another output" in error
+    assert (
+        f"expected an output apart from the inputs, got {CLASHES[command]}, which would be lost; choose another output"
+        in error
+    )
     assert len(error.splitlines()) == 1
-    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in folder_of_inputs.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("command", ["refine {} --out o", "refine r.json --model= --out o", "refine r.json --out=", "eval r.json --ann="])
-def test_an_empty_path_is_refused(place: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([word.replace("{}", "") for word in command.split()]) == 2
-    assert "expected a path or a name, got an empty text\n" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "command", ["refine {} --out o", "refine r.json --model= --out o", "refine r.json --out=", "eval r.json --ann="]
+)
+def test_an_empty_path_is_refused(folder_of_inputs: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([word.replace("{}", "") for word in command.split()])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(": expected a path or a name, got an empty text\n")
 
 
-def test_an_output_of_an_earlier_run_and_one_beside_the_inputs_are_taken(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_output_of_an_earlier_run_and_one_beside_the_inputs_are_allowed(
+    small_set: SmallSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(small_set.folder)
     shutil.copytree("images", "photos")
     command = ["refine", "results.json", "--img-dir", "photos", "--ann", "instances.json", "--model", "identity"]
@@ -97,12 +106,35 @@ def actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
             yield action
 
 
-def test_an_output_may_be_called_as_the_model_is(place: Path) -> None:
+def test_an_output_may_have_the_name_of_the_model(folder_of_inputs: Path) -> None:
     Path("starter").mkdir()  # as a first run leaves it
-    check_paths(build_parser().parse_args(["demo", "--model", "starter", "--out", "starter"]))
+    detector = ["--det-config", "c.py", "--det-weights", "w.pth"]
+    check_paths(build_parser().parse_args(["detect", "i", *detector, "--model", "starter", "--out", "starter"]))
 
 
-def test_every_argument_that_may_be_a_path_is_known() -> None:
-    """Whoever adds one says in bpr.cli.paths which it is."""
-    texts = {action.dest for action in actions(build_parser()) if action.nargs != 0 and action.type is None and action.choices is None}
-    assert texts <= {*INPUTS, *OUTPUTS, *OTHERS}
+def test_every_argument_states_its_type() -> None:
+    """A path without a type would not be protected; ``type=str`` is a text that is no path."""
+    valued = [action for action in actions(build_parser()) if action.nargs != 0]
+    assert len(valued) > 50
+    assert [action.dest for action in valued if not action.type and not action.choices] == []
+
+
+def test_a_new_command_is_protected_by_the_types_of_its_arguments(
+    folder_of_inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--from", type=InputPath, nargs="+")
+        parser.add_argument("--into", type=OutputPath)
+
+    def run(args: argparse.Namespace) -> int:
+        Path(args.into).write_text("new")
+        return 0
+
+    toy = SimpleNamespace(EXAMPLE="bpr toy", add_arguments=add_arguments, run=run)
+    monkeypatch.setitem(sys.modules, "bpr.cli.toy", toy)
+    monkeypatch.setitem(main_module.COMMANDS, "toy", "a command of this test")
+    assert main(["toy", "--from", "r.json", "a.json", "--into", "link.json"]) == 2
+    assert "link.json: expected an output apart from the inputs, got a.json" in capsys.readouterr().err
+    assert Path("a.json").read_text() == "a.json"
+    assert main(["toy", "--from", "r.json", "--into", "new.json"]) == 0
+    assert Path("new.json").read_text() == "new"

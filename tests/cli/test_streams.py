@@ -1,4 +1,4 @@
-"""What becomes of a command whose reader leaves, or whose log finds no room."""
+"""A command finishes its work although the reader of its output exits, or the disk of its log is full."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from tests.conftest import ROOT, SmallSet
 
 
 def run(data: SmallSet, out: Path, **streams: int | IO[bytes]) -> subprocess.CompletedProcess[bytes]:
-    command = ["refine", str(data.results), "--img-dir", str(data.images), "--ann", str(data.ann), "--model", "identity", "--out", str(out)]
+    command = [
+        "refine",
+        str(data.results),
+        "--img-dir",
+        str(data.images),
+        "--ann",
+        str(data.ann),
+        "--model",
+        "identity",
+        "--out",
+        str(out),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-m", "bpr", *command], env=environment, timeout=120, **streams)
 
@@ -27,7 +38,9 @@ def closed_pipe() -> int:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_left_costs_nothing(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
+def test_the_work_is_done_although_the_reader_exits(
+    small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     out, pipe = small_set.folder / "out.json", closed_pipe()
     ran = run(small_set, out, stdout=pipe, stderr=subprocess.PIPE)
@@ -37,7 +50,7 @@ def test_a_reader_that_left_costs_nothing(small_set: SmallSet, monkeypatch: pyte
     assert len(read_json(out, "results")) == len(small_set.records)
 
 
-def test_a_log_on_a_full_disk_is_said_and_the_output_written(small_set: SmallSet) -> None:
+def test_a_full_disk_for_the_log_is_reported_and_the_output_is_written(small_set: SmallSet) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs a device that is always full")
     out = small_set.folder / "out.json"

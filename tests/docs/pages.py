@@ -1,6 +1,6 @@
-"""What stands on a page of the docs: blocks of commands, code between the lines, links and anchors.
+"""Reads the pages of the docs: blocks of commands, inline code, links and headings.
 
-A block that cannot run where the pages are checked says why, in a comment that no reader sees: ``<!-- not run: eight GPUs -->``.
+A block that cannot run on small made-up data has a comment above it that says why: ``<!-- not run: eight GPUs -->``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,19 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md")]
-PAGES = [page for page in OUTSIDE if page.is_file()] + sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "docs" / "appendix").glob("*.md"))
+OUTSIDE = [
+    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md")
+]
+PAGES = [page for page in OUTSIDE if page.is_file()] + DOCS
+OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
+"""The pages that describe the current code; the changelog also names commands and files that are gone."""
 SHELL = ("sh", "bash", "console")
 
-BLOCK = re.compile(r"^(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^(?:<!-- not run: (?P<reason>[^>]+?) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+TABLE = re.compile(r"<!-- table:(?P<name>\w+) -->\n(?P<text>.*?)\n?<!-- end -->", re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
@@ -24,7 +32,7 @@ HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block of a page; ``reason``: why it is not run, empty where it is."""
+    """One fenced block of a page; ``reason`` says why it is not run and is empty if it is."""
 
     page: Path
     line: int
@@ -34,12 +42,16 @@ class Block:
 
     @property
     def name(self) -> str:
-        return f"{self.page.relative_to(ROOT).as_posix()}:{self.line}"
+        return f"{name_of(self.page)}:{self.line}"
 
     def commands(self) -> list[list[str]]:
-        """The words of every line of a shell block; a line that ends with a backslash goes on in the next."""
+        """The words of every line of a shell block; a line that ends with a backslash is joined with the next."""
         words = [shlex.split(line, comments=True) for line in self.text.replace("\\\n", " ").splitlines()]
         return [line for line in words if line]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
 def blocks(page: Path) -> list[Block]:
@@ -53,11 +65,11 @@ def blocks(page: Path) -> list[Block]:
 
 
 def prose(page: Path) -> str:
-    """The page without its blocks."""
-    return BLOCK.sub("", page.read_text(encoding="utf-8"))
+    """The page without its blocks and its generated tables."""
+    return BLOCK.sub("", TABLE.sub("", page.read_text(encoding="utf-8")))
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link to the page may end with, as GitHub and the site spell it."""
+    """The anchors of a page's headings, as GitHub and the site spell them."""
     headings = (re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading) for heading in HEADING.findall(prose(page)))
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""Small made-up data under the names that the pages use, so that their commands run as they stand."""
+"""Small made-up data under the names that the pages use, so that their commands run as written."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.formats import layouts
 
 FRAME = (120, 160)
 SEEDS = (1, 2)
-ENOUGH_TO_CALIBRATE = range(1, 9)
+SEEDS_TO_CALIBRATE = range(1, 9)
 CATEGORY = {"id": 1, "name": "person"}
 
 
 def set_up(page: Path, folder: Path) -> None:
-    """Everything that the blocks of a page read, in ``folder``."""
+    """Write everything that the blocks of a page read into ``folder``."""
     shutil.copytree(ROOT / "configs", folder / "configs")
     (folder / "tools").symlink_to(ROOT / "tools")
     for part in SETTINGS.get(page.name, (detections,)):
@@ -32,7 +32,7 @@ def set_up(page: Path, folder: Path) -> None:
 
 
 def detections(folder: Path, seeds: Sequence[int] = SEEDS) -> None:
-    """Painted scenes, their truth, coarse masks of a detector and refined ones; a photo with its mask."""
+    """Painted scenes with ground truth, coarse and refined results; a photo with its mask."""
     document: dict[str, Any] = {"images": [], "annotations": [], "categories": [CATEGORY]}
     results = []
     for seed in seeds:
@@ -44,14 +44,14 @@ def detections(folder: Path, seeds: Sequence[int] = SEEDS) -> None:
             results.append({**record(coarse, seed), "score": 0.9})
     write(folder / "instances.json", document)
     write(folder / "results.segm.json", results)
-    right = zip(results, document["annotations"], strict=True)
-    write(folder / "refined.segm.json", [{**coarse, "segmentation": truth["segmentation"]} for coarse, truth in right])
+    pairs = zip(results, document["annotations"], strict=True)
+    write(folder / "refined.segm.json", [{**coarse, "segmentation": truth["segmentation"]} for coarse, truth in pairs])
     write_picture(folder / "photo.jpg", scene.image)
     cv2.imwrite(str(folder / "mask.png"), coarse.to_frame().astype(np.uint8) * 255)
 
 
 def own_data(folder: Path) -> None:
-    """Where docs/training.md puts images and annotations; both parts are the same here."""
+    """The folders of docs/training.md; training and validation are the same here."""
     detections(folder)
     shutil.copytree(folder / "images", folder / "data" / "own" / "images")
     for part in ("train", "val"):
@@ -59,10 +59,13 @@ def own_data(folder: Path) -> None:
 
 
 def learning_data(folder: Path) -> None:
-    """What benchmarks/hold_out.py would have written."""
-    detections(folder, ENOUGH_TO_CALIBRATE)
+    """The files that benchmarks/training/split_data.py would write."""
+    detections(folder, SEEDS_TO_CALIBRATE)
     shutil.copytree(folder / "images", folder / "data" / "starter" / "images" / "coco")
-    for name, source in (("coco_learn.segm.json", "results.segm.json"), ("coco_learn.instances.json", "instances.json")):
+    for name, source in (
+        ("coco_learn.segm.json", "results.segm.json"),
+        ("coco_learn.instances.json", "instances.json"),
+    ):
         shutil.copy(folder / source, folder / "data" / "starter" / name)
 
 
@@ -75,7 +78,7 @@ def every_format(folder: Path) -> None:
 
 
 def cityscapes_and_panoptic(folder: Path) -> None:
-    """Detections before and after with their truth: folders of Cityscapes, panoptic files."""
+    """Results before and after, and ground truth: Cityscapes folders and panoptic files."""
     layouts.mmdetection(folder).rename(folder / "cityscapes")
     layouts.mmdetection(folder).rename(folder / "cityscapes_refined")
     for stem, instances in layouts.MASKS.items():
@@ -92,8 +95,8 @@ def cityscapes_and_panoptic(folder: Path) -> None:
 
 
 def detector(folder: Path) -> None:
-    """An untrained Mask R-CNN, and the scenes where MMDetection's configs look for COCO."""
-    import bpr.integrations.mmdetection  # noqa: F401, I001  (first: it lets MMDetection load beside an mmcv without compiled operators)
+    """An untrained Mask R-CNN, and the scenes in the folders where MMDetection's configs expect COCO."""
+    import bpr.integrations.mmdetection  # noqa: F401, I001  (first: MMDetection then loads with mmcv-lite)
     import torch
     from mmdet.datasets import CocoDataset
     from mmdet.registry import MODELS
@@ -106,7 +109,9 @@ def detector(folder: Path) -> None:
     torch.manual_seed(0)
     torch.save({"state_dict": MODELS.build(config).state_dict()}, folder / "mask_rcnn.pth")
     document = json.loads((folder / "instances.json").read_text())
-    document["categories"] = [{"id": number, "name": name} for number, name in enumerate(CocoDataset.METAINFO["classes"], start=1)]
+    document["categories"] = [
+        {"id": number, "name": name} for number, name in enumerate(CocoDataset.METAINFO["classes"], start=1)
+    ]
     write(folder / "data" / "coco" / "annotations" / "instances_val2017.json", document)
     write(folder / "instances_train.json", document)
     for name in ("data/coco/val2017", "train2017"):
@@ -114,7 +119,13 @@ def detector(folder: Path) -> None:
 
 
 def record(mask: BoxMask, image_id: int) -> dict[str, Any]:
-    return {"image_id": image_id, "category_id": 1, "segmentation": encode_mask(mask), "bbox": mask.bbox, "area": mask.area}
+    return {
+        "image_id": image_id,
+        "category_id": 1,
+        "segmentation": encode_mask(mask),
+        "bbox": mask.bbox,
+        "area": mask.area,
+    }
 
 
 def write(path: Path, value: object) -> None:
@@ -134,6 +145,5 @@ SETTINGS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "training-at-scale.md": (own_data,),
     "speed.md": (learning_data,),
     "mmdetection.md": (detections, detector),
-    "README.md": (detections, detector),
 }
-"""By page; all others have ``detections``."""
+"""The data of each page; all other pages get ``detections``."""

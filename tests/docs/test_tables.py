@@ -1,23 +1,23 @@
-"""Every generated table of the docs says what the results beside it say."""
+"""Every generated table of the docs equals what its results give."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import pytest
 
-from benchmarks.readme_tables import TABLES, pages_with_tables
+from benchmarks.tables.readme_tables import TABLES, pages_with_tables
+from tests.docs.pages import TABLE, name_of
 
-BLOCK = re.compile(r"<!-- table:(\w+) -->\n(.*?)\n?<!-- end -->", re.DOTALL)
+FOUND = [
+    (name_of(page), table["name"], table["text"])
+    for page in pages_with_tables()
+    for table in TABLE.finditer(page.read_text("utf-8"))
+]
 
 
-def blocks() -> Iterator[tuple[str, str, str]]:
-    for path in pages_with_tables():
-        for name, text in BLOCK.findall(path.read_text(encoding="utf-8")):
-            yield path.name, name, text
+@pytest.mark.parametrize(("page", "name", "text"), FOUND, ids=[f"{page}:{name}" for page, name, _ in FOUND])
+def test_a_table_equals_its_results(page: str, name: str, text: str) -> None:
+    assert text == TABLES[name](), f"{page}: run python -m benchmarks.tables.readme_tables"
 
 
-@pytest.mark.parametrize(("page", "name", "text"), blocks(), ids=lambda value: value if len(value) < 40 else "")
-def test_a_table_is_what_its_results_say(page: str, name: str, text: str) -> None:
-    assert text == TABLES[name](), f"{page}: run python benchmarks/readme_tables.py"
+def test_every_table_stands_on_a_page() -> None:
+    assert set(TABLES) == {name for _, name, _ in FOUND}

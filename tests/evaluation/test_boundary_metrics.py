@@ -80,7 +80,9 @@ def test_counts_add_up() -> None:
 def test_one_pixel_has_four_boundary_pixels() -> None:
     # The pixel itself differs from its neighbours; the pixels left, above and upper left differ from it.
     assert np.array_equal(boundary_map(picture("....", "..#.", "....")), picture(".##.", ".##.", "...."))
-    assert np.array_equal(boundary_map(picture("#..", "...")), picture("#..", "..."))  # nothing lies left of or above it
+    assert np.array_equal(
+        boundary_map(picture("#..", "...")), picture("#..", "...")
+    )  # nothing lies left of or above it
     # In the last corner the edge repeats, so the pixel itself is no boundary: three pixels are.
     assert np.array_equal(boundary_map(picture("...", "..#")), picture(".##", ".#."))
 
@@ -99,7 +101,11 @@ def test_boundary_f_by_hand() -> None:
 
 def test_boundary_f_of_empty_masks() -> None:
     empty, dot = np.zeros((5, 5), bool), picture(".....", ".....", "..#..", ".....", ".....")
-    both, no_prediction, no_truth = boundary_counts(empty, empty), boundary_counts(empty, dot), boundary_counts(dot, empty)
+    both, no_prediction, no_truth = (
+        boundary_counts(empty, empty),
+        boundary_counts(empty, dot),
+        boundary_counts(dot, empty),
+    )
     assert (both.precision, both.recall, both.f) == (1, 1, 1)
     assert (no_prediction.precision, no_prediction.recall, no_prediction.f) == (1, 0, 0)
     assert (no_truth.precision, no_truth.recall, no_truth.f) == (0, 1, 0)
@@ -114,7 +120,8 @@ def test_boundary_iou_by_hand() -> None:
     first, second = np.zeros((8, 8), bool), np.zeros((8, 8), bool)
     first[1:5, 1:5] = True
     second[1:5, 2:6] = True
-    # Shared: rows 1 and 4, columns 2..4 (6 pixels); between them column 2 is inside of the first, column 4 of the second.
+    # Shared: rows 1 and 4, columns 2..4 (6 pixels); between them column 2 is inside of the first, column 4 of the
+    # second.
     assert boundary_overlap(first, second) == Overlap(6, 18)
     assert boundary_overlap(first, np.zeros((8, 8), bool)).iou == 0
     assert boundary_overlap(np.zeros((8, 8), bool), np.zeros((8, 8), bool)).iou == 1

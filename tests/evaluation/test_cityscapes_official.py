@@ -34,7 +34,13 @@ class Tree:
         self.truth, self.predictions = folder / "gtFine" / "val", folder / "pred"
         self.predictions.mkdir(parents=True)
 
-    def add(self, number: int, truths: list[tuple[int, np.ndarray]], found: list[tuple[int, float, np.ndarray]], void: int = 0) -> None:
+    def add(
+        self,
+        number: int,
+        truths: list[tuple[int, np.ndarray]],
+        found: list[tuple[int, float, np.ndarray]],
+        void: int = 0,
+    ) -> None:
         stem = f"aachen_{number:06d}_000019"
         ids = np.full(FRAME, 7, np.uint16)
         ids[:, :void] = 0
@@ -78,9 +84,16 @@ def the_script(tree: Tree, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     args.predictionPath, args.predictionWalk = str(tree.predictions), None
     args.gtInstancesFile, args.JSONOutput, args.quiet = str(folder / "gt.json"), False, True
     truths = sorted(str(path) for path in tree.truth.rglob("*.png"))
-    averages = scripts.evaluateImgLists([scripts.getPrediction(truth, args) for truth in truths], truths, args)["averages"]
+    averages = scripts.evaluateImgLists([scripts.getPrediction(truth, args) for truth in truths], truths, args)[
+        "averages"
+    ]
     classes = averages["classes"]
-    return {"AP": averages["allAp"], "AP50": averages["allAp50%"], "AP/car": classes["car"]["ap"], "AP/person": classes["person"]["ap"]}
+    return {
+        "AP": averages["allAp"],
+        "AP50": averages["allAp50%"],
+        "AP/car": classes["car"]["ap"],
+        "AP/person": classes["person"]["ap"],
+    }
 
 
 def test_the_numbers_are_the_scripts(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,14 +161,34 @@ def test_the_truth_as_annotations(tmp_path: Path) -> None:
     ids[100:110, 100:120] = CAR  # a group
     cv2.imwrite(str(next(tree.truth.rglob("*.png"))), ids)
     found = read_truth(tree.truth)["annotations"]
-    assert sorted((item["category_id"], item["iscrowd"], item["area"]) for item in found) == [(24, 0, 81), (26, 0, 400), (26, 1, 200)]
+    assert sorted((item["category_id"], item["iscrowd"], item["area"]) for item in found) == [
+        (24, 0, 81),
+        (26, 0, 400),
+        (26, 1, 200),
+    ]
 
 
-def test_the_command_gives_both_kinds_of_numbers(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_gives_both_kinds_of_numbers(
+    tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out.json"
-    arguments = ["eval", str(tree.predictions), "--ann", str(tree.truth), "--before", str(tree.predictions), "--out", str(out)]
+    arguments = [
+        "eval",
+        str(tree.predictions),
+        "--ann",
+        str(tree.truth),
+        "--before",
+        str(tree.predictions),
+        "--out",
+        str(out),
+    ]
     assert main(arguments) == 0
     rows = json.loads(out.read_text())["rows"]
     assert rows["AP/Cityscapes"]["value"] == official_precision(tree.predictions, tree.truth)["AP"]
-    assert {"AP/Cityscapes car", "AP_S/COCO-style on Cityscapes", "BoundaryAP@0.005/COCO-style on Cityscapes", "IoU/matched"} <= rows.keys()
+    assert {
+        "AP/Cityscapes car",
+        "AP_S/COCO-style on Cityscapes",
+        "BoundaryAP@0.005/COCO-style on Cityscapes",
+        "IoU/matched",
+    } <= rows.keys()
     assert "AP/COCO" not in rows

@@ -10,46 +10,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpr.cli import options
 from bpr.cli.main import main
 from bpr.evaluation import metrics
-from bpr.evaluation.case import PROTOCOLS, Case
-from bpr.evaluation.fits import FitTable, crop_around
-from bpr.evaluation.inputs import check_detections
-from bpr.evaluation.measured import Fixed, Ratios, interval
+from bpr.evaluation.bands import mean_boundary_accuracy
+from bpr.evaluation.bootstrap import Fixed, Ratios, interval
+from bpr.evaluation.comparison import PROTOCOLS, Evaluation
 from bpr.evaluation.metrics import METRICS
-from bpr.evaluation.per_instance import case_rows, rows_of_pairs
+from bpr.evaluation.pair_metrics import MaskPairs, crop_around
+from bpr.evaluation.prepare import prepare_detections
 from bpr.evaluation.summary import evaluate
 from bpr.evaluation.tables import to_markdown
 from bpr.geometry.rle import decode_mask
 from tests.conftest import SmallSet
-from tests.evaluation.test_matched_pairs import FRAME, document, found, square, truth
-from tests.evaluation.test_precision_curves import DEGENERATE, case_of
+from tests.evaluation.test_average_precision import DEGENERATE, evaluation_of
+from tests.evaluation.test_comparison import FRAME, document, found, square, truth
 
 SHIFTED = [found(square(6, 5)), found(square(30, 20), 0.8, image_id=2)]
 TWO = document(truth(square(5, 5), area=100), truth(square(30, 20), image_id=2, area=100))
 
 
-def numbers(name: str, case: Case) -> dict[str, float]:
-    return {key: item.value for key, item in METRICS[name].measure(case).items()}
-
-
-def test_the_names_of_the_command_are_the_registrys() -> None:
-    assert set(options.METRICS) == set(METRICS)
-    assert tuple(PROTOCOLS) == options.PROTOCOLS
+def numbers(name: str, evaluation: Evaluation) -> dict[str, float]:
+    return {key: item.value for key, item in METRICS[name].measure(evaluation).items()}
 
 
 def test_matched_by_hand() -> None:
     # Shifted by 1: IoU 90 / 110; rings of 36 px share 18 of 54; every boundary pixel lies within 2 px. The other fits.
-    assert numbers("matched", case_of(SHIFTED, TWO)) == pytest.approx(
+    assert numbers("matched", evaluation_of(SHIFTED, TWO)) == pytest.approx(
         {"IoU/matched": (90 / 110 + 1) / 2, "BoundaryIoU@0.02/matched": (18 / 54 + 1) / 2, "F@2px/matched": 1}
     )
 
 
-def test_every_af_says_its_tolerance_and_aggregation() -> None:
-    # 2 px: every pixel of the boundary of a square lies within 2 px of that of the one shifted by 1; the diagonal is 72 px: 1 px.
-    case = case_of([found(square(8, 5)), SHIFTED[1]], TWO)
-    matched = numbers("af-matched", case)
+def test_every_af_names_its_tolerance_and_aggregation() -> None:
+    # 2 px: every pixel of the boundary of a square lies within 2 px of that of the one shifted by 1; the diagonal is 72
+    # px: 1 px.
+    evaluation = evaluation_of([found(square(8, 5)), SHIFTED[1]], TWO)
+    matched = numbers("af-matched", evaluation)
     assert list(matched) == ["AF@1px/matched", "AF@2px/matched", "AF@3px/matched", "AF@0.00088diag/matched"]
     assert matched["AF@3px/matched"] == 1
     assert matched["AF@1px/matched"] == matched["AF@0.00088diag/matched"] < 1
@@ -57,59 +52,71 @@ def test_every_af_says_its_tolerance_and_aggregation() -> None:
 
 def test_true_positives_are_those_of_each_threshold() -> None:
     # IoU .54 (shifted by 3): a true positive at .50 alone, F at 2 px below 1. The other is one at all ten, F 1.
-    case = case_of([found(square(8, 5)), SHIFTED[1]], TWO)
-    pair = case.fits.at([(0, 0)]).f[0, 1]
+    evaluation = evaluation_of([found(square(8, 5)), SHIFTED[1]], TWO)
+    pair = evaluation.mask_pairs[0].boundary_f[2]
     assert pair < 1
-    assert numbers("af-tp", case)["AF@2px/tp"] == pytest.approx(((pair + 1) / 2 + 9 * 1) / 10)
+    assert numbers("af-tp", evaluation)["AF@2px/tp"] == pytest.approx(((pair + 1) / 2 + 9 * 1) / 10)
 
 
 def test_classes_are_merged_per_image() -> None:
-    # One truth of 20 px found as two halves side by side: merged they are it. Image 2 has a class that nobody annotated: 0.
-    records = [found(square(5, 5, 10)), found(square(15, 5, 10)), found(square(1, 1), image_id=2), found(square(40, 5), 0.4)]
-    case = case_of(records, document(truth(square(5, 5, 20), area=200)))
-    assert numbers("af-semantic", case)["AF@1px/semantic"] == 0.5
+    # One truth of 20 px found as two halves side by side: merged they are it. Image 2 has a class that nobody
+    # annotated: 0.
+    records = [
+        found(square(5, 5, 10)),
+        found(square(15, 5, 10)),
+        found(square(1, 1), image_id=2),
+        found(square(40, 5), 0.4),
+    ]
+    evaluation = evaluation_of(records, document(truth(square(5, 5, 20), area=200)))
+    assert numbers("af-semantic", evaluation)["AF@1px/semantic"] == 0.5
 
 
 def test_the_crop_leaves_out_what_is_far_from_the_truth() -> None:
     truth_mask = decode_mask(square(5, 5, 10, 10))
     assert crop_around(truth_mask) == (0, 0, 20, 20)
     records = [{"segmentation": square(5, 5, 10, 10)}, {"segmentation": square(5, 5, 40, 10)}]
-    fits = FitTable(records, [{"segmentation": square(5, 5, 10, 10)}], 0.02).at([(0, 0), (1, 0)])
-    assert fits.f[0].tolist() == fits.f_crop[0].tolist() == [1] * 4
+    pairs = MaskPairs(records, [{"segmentation": square(5, 5, 10, 10)}], 0.02)
+    exact, long = pairs.pair(0, 0), pairs.pair(1, 0)
+    assert set(exact.boundary_f.values()) == set(exact.boundary_f_in_crop.values()) == {1}
     # Beyond column 20 the long mask's boundary is not looked at, and at the edge of the crop there is none.
-    assert (fits.f_crop[1] > fits.f[1]).all()
+    assert all(long.boundary_f_in_crop[tolerance] > f for tolerance, f in long.boundary_f.items())
 
 
 def test_mba_is_a_mean_of_images() -> None:
     # Image 1 has two pairs, one right and one wrong, image 2 one that is right: ((a + 1) / 2 + 1) / 2.
     annotations = document(truth(square(5, 5)), truth(square(30, 5)), truth(square(5, 5), image_id=2))
     records = [found(square(5, 5)), found(square(31, 5)), found(square(5, 5), image_id=2)]
-    case = case_of(records, annotations)
-    from bpr.evaluation.bands import mean_boundary_accuracy
-
+    evaluation = evaluation_of(records, annotations)
     wrong = mean_boundary_accuracy(decode_mask(square(31, 5)), decode_mask(square(30, 5)))
     assert wrong < 1
-    assert numbers("mba", case)["mBA/matched"] == pytest.approx(((wrong + 1) / 2 + 1) / 2)
-    assert numbers("trimap", case)["TrimapIoU@5px/matched"] < 1
+    assert numbers("mba", evaluation)["mBA/matched"] == pytest.approx(((wrong + 1) / 2 + 1) / 2)
+    assert numbers("trimap", evaluation)["TrimapIoU@5px/matched"] < 1
 
 
 @pytest.mark.parametrize("name", DEGENERATE)
 def test_degenerate_files_have_numbers(name: str) -> None:
     records, annotations = DEGENERATE[name]
-    case = case_of(records, document(*annotations))
-    coarse = case_of(records, document(*annotations))
-    case = Case(check_detections(records, case.document, "after"), case.document, case.protocol, coarse)
-    chosen = [key for key, metric in METRICS.items() if metric.subject is Case and key != "lvis-ap"]
-    summary = evaluate({Case: case}, {Case: coarse}, chosen)
+    evaluation = evaluation_of(records, document(*annotations))
+    coarse = evaluation_of(records, document(*annotations))
+    evaluation = Evaluation(
+        prepare_detections(records, evaluation.document, "after"), evaluation.document, evaluation.protocol, coarse
+    )
+    chosen = [key for key, metric in METRICS.items() if metric.subject is Evaluation and key != "lvis-ap"]
+    summary = evaluate({Evaluation: evaluation}, {Evaluation: coarse}, chosen)
     assert all(row.value == -1 or 0 <= row.value <= 1 for row in summary.rows.values())
     assert all(row.change in (None, 0) for row in summary.rows.values())
-    assert "| AP/COCO |" in to_markdown(summary, {})
+    assert "| AP/COCO |" in to_markdown(summary, {}, PROTOCOLS["coco"])
     if name == "frame filling":
-        assert (summary.rows["IoU/matched"].value, summary.rows["AF@1px/matched"].value, summary.rows["mBA/matched"].value) == (1, 1, 1)
+        assert (
+            summary.rows["IoU/matched"].value,
+            summary.rows["AF@1px/matched"].value,
+            summary.rows["mBA/matched"].value,
+        ) == (1, 1, 1)
 
 
 def test_ratios_of_groups() -> None:
-    # Group 0: 3 / 4; group 1: 1 / 1. With image 1 drawn twice and image 0 not at all: group 0 is 2 / 2 and group 1 is gone.
+    # Group 0: 3 / 4; group 1: 1 / 1. With image 1 drawn twice and image 0 not at all: group 0 is 2 / 2 and group 1 is
+    # gone.
     ratios = Ratios(np.array([1.0, 2.0, 1.0]), np.array([2.0, 2.0, 1.0]), np.array([0, 1, 0]), 3, np.array([0, 0, 1]))
     assert ratios.value == 0.875
     assert ratios.under(np.array([[0, 2, 0], [0, 0, 1]]))[0] == 1
@@ -130,19 +137,20 @@ def test_an_interval_is_drawn_from_images() -> None:
     assert high - low == pytest.approx(2 * 1.96 * change[::4].std() / np.sqrt(30), rel=0.1)
 
 
-def test_rows_of_cases_are_those_of_files() -> None:
-    before, after = case_of(SHIFTED, TWO), [found(square(5, 5)), SHIFTED[1]]
-    refined = case_of(after, TWO, coarse=before)
-    files = [check_detections(records, TWO, "x").records for records in (SHIFTED, after)]
-    assert case_rows(before, refined) == rows_of_pairs(before.pairs, *files, TWO)
-
-
 def test_fast_gives_the_same(small_set: SmallSet, tmp_path: Path) -> None:
     pytest.importorskip("faster_coco_eval")
     rows = []
     for options_ in ([], ["--fast"]):
         out = tmp_path / "out.json"
-        arguments = [str(small_set.results), "--ann", str(small_set.ann), "--before", str(small_set.results), "--out", str(out)]
+        arguments = [
+            str(small_set.results),
+            "--ann",
+            str(small_set.ann),
+            "--before",
+            str(small_set.results),
+            "--out",
+            str(out),
+        ]
         assert main(["eval", *arguments, *options_]) == 0
         rows.append({name: row["value"] for name, row in json.loads(out.read_text())["rows"].items()})
     assert rows[0] == pytest.approx(rows[1])
@@ -163,12 +171,20 @@ def test_files_for_people_and_for_tools(small_set: SmallSet, tmp_path: Path) -> 
 
 
 def test_a_csv_needs_a_before(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [str(small_set.results), "--ann", str(small_set.ann), "--save-per-instance", str(small_set.folder / "rows.csv")]
+    arguments = [
+        str(small_set.results),
+        "--ann",
+        str(small_set.ann),
+        "--save-per-instance",
+        str(small_set.folder / "rows.csv"),
+    ]
     assert main(["eval", *arguments]) == 1
     assert "expected detections and --before" in capsys.readouterr().err
 
 
-def test_a_missing_package_is_one_line(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_package_is_one_line(
+    small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for module in ("lvis.eval", "lvis"):
         monkeypatch.setitem(sys.modules, module, None)
         assert main(["eval", str(small_set.results), "--ann", str(small_set.ann), "--metrics", "lvis-ap"]) == 1
@@ -179,15 +195,15 @@ def test_lvis_by_its_own_package() -> None:
     pytest.importorskip("lvis")
     annotations = document(truth(square(5, 5), area=100, bbox=[5, 5, 10, 10]))
     with pytest.raises(Exception, match="expected LVIS annotations, got images without neg_category_ids"):
-        numbers("lvis-ap", case_of(SHIFTED[:1], annotations, "lvis"))
+        numbers("lvis-ap", evaluation_of(SHIFTED[:1], annotations, "lvis"))
     images = [{**image, "neg_category_ids": [], "not_exhaustive_category_ids": []} for image in annotations["images"]]
     categories = [{**category, "frequency": "r"} for category in annotations["categories"]]
     lvis = {**annotations, "images": images, "categories": categories}
     # IoU .82: seven of ten thresholds. The detection in image 2, whose classes nobody checked, costs nothing.
-    measured = numbers("lvis-ap", case_of(SHIFTED, lvis, "lvis"))
+    measured = numbers("lvis-ap", evaluation_of(SHIFTED, lvis, "lvis"))
     assert measured["AP/LVIS"] == measured["APr/LVIS"] == pytest.approx(0.7)
     assert measured["APf/LVIS"] == -1
-    assert numbers("lvis-ap", case_of([], lvis, "lvis"))["AP/LVIS"] == 0
+    assert numbers("lvis-ap", evaluation_of([], lvis, "lvis"))["AP/LVIS"] == 0
     assert np.__dict__.get("float") is None
-    assert isinstance(metrics.lvis_ap(case_of([], lvis, "lvis"))["AP/LVIS"], Fixed)
+    assert isinstance(metrics.lvis_ap(evaluation_of([], lvis, "lvis"))["AP/LVIS"], Fixed)
     assert FRAME == (40, 60)

@@ -42,7 +42,7 @@ def test_void_is_no_mistake() -> None:
 
 
 @pytest.mark.parametrize(("on_void", "positive"), [(2, 1), (3, 0)])
-def test_a_segment_mostly_on_void_is_forgiven(on_void: int, positive: int) -> None:
+def test_a_segment_mostly_on_void_is_ignored(on_void: int, positive: int) -> None:
     truth = row((0, on_void), (1, 4 - on_void), (1, 20))
     counts = panoptic_counts(truth, segments((1, 5)), row((7, 4), (8, 20)), segments((7, 6), (8, 5)))
     assert counts.get(6, PanopticCounts()).false_positive == positive
@@ -55,7 +55,7 @@ def test_all_crowd() -> None:
     assert panoptic_counts(row((1, 8)), crowd, row((7, 8)), segments((7, 6))) == {6: PanopticCounts(false_positive=1)}
 
 
-def test_nothing_found_and_nothing_there() -> None:
+def test_no_prediction_and_no_truth() -> None:
     assert panoptic_counts(row((1, 8)), segments((1, 5)), row((0, 8)), []) == {5: PanopticCounts(false_negative=1)}
     assert panoptic_counts(row((0, 8)), [], row((0, 8)), []) == {}
     one_pixel = panoptic_counts(row((1, 1), (0, 7)), segments((1, 5)), row((9, 1), (0, 7)), segments((9, 5)))
@@ -71,7 +71,9 @@ def write(folder: Path, name: str, images: list[np.ndarray], of_image: list[list
     (folder / name).mkdir(parents=True)
     annotations = []
     for number, (ids, own) in enumerate(zip(images, of_image, strict=True)):
-        write_png(folder / name / f"{number}.png", np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8))
+        write_png(
+            folder / name / f"{number}.png", np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
+        )
         annotations.append({"image_id": number, "file_name": f"{number}.png", "segments_info": own})
     categories = [{"id": 5, "name": "cat", "isthing": 1}, {"id": 6, "name": "sky", "isthing": 0}]
     path = folder / f"{name}.json"
@@ -93,4 +95,4 @@ def test_the_command_averages_over_classes(tmp_path: Path, capsys: pytest.Captur
     assert rows["RQ/panoptic"]["interval"] == [0, 0]
     assert "PQ/panoptic" in capsys.readouterr().out
     assert main(["eval", str(found), "--ann", str(truth), "--metrics", "ap"]) == 1
-    assert "metric ap: expected files that it can be measured on" in capsys.readouterr().err
+    assert "metric ap: expected files that it can measure" in capsys.readouterr().err

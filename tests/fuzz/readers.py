@@ -21,9 +21,9 @@ import numpy as np
 import bpr
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import LONGEST_LINE, BPRError
+from bpr.evaluation.matching import GroundTruth
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import AnnotationFile, check_annotations, read_images
-from bpr.formats.ground_truth import GroundTruth
 from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source
@@ -39,7 +39,7 @@ from bpr.io.png import SIGNATURE, write_png
 from bpr.io.record_file import RecordFile
 from bpr.refinement.runner import refine_records
 from bpr.refinement.sharing.journal import JournalIndex
-from bpr.training.data.journal import Journal
+from bpr.training.data.build_journal import BuildJournal
 from bpr.training.data.patch_store import PatchStore, PatchStoreWriter
 
 PAINTED = 2**18
@@ -239,8 +239,8 @@ def journal(data: bytes) -> None:
     def run() -> None:
         index = JournalIndex([written("any.journal", lines)], records=100)
         assert len(list(index.merged([{}] * 100))) == 100
-        resumed = Journal(written("building.txt", checked_line(b"fingerprint") + lines), "fingerprint", resume=True)
-        resumed.go_on(rows=1000)
+        resumed = BuildJournal(written("building.txt", checked_line(b"fingerprint") + lines), "fingerprint", resume=True)
+        resumed.open_after(rows=1000)
         assert 0 <= resumed.progress.rows <= 1000
         resumed.close(finished=True)
 

@@ -1,4 +1,4 @@
-"""`--keep` and `--max-patches`: fewer patches, and nothing else changes."""
+"""The budget of an image: fewer patches, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def test_the_choice_does_not_depend_on_the_workers(small_set: SmallSet) -> None:
 def test_the_command_says_how_many_of_the_patches_it_spent(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     assert refined_with(small_set) == 0
     total = int(capsys.readouterr().out.split(" patches in ")[0].split()[-1])
-    assert refined_with(small_set, "--max-patches", "3") == 0
-    assert f"2 images, 6 of {total} patches in " in capsys.readouterr().out
+    assert refined_with(small_set, "--keep", "0.01") == 0
+    assert f"2 images, 2 of {total} patches in " in capsys.readouterr().out
 
 
 def test_the_budget_of_an_image_goes_to_its_surer_records(small_set: SmallSet) -> None:
@@ -117,7 +117,7 @@ def test_the_budget_of_an_image_goes_to_its_surer_records(small_set: SmallSet) -
         records = [{**record, "score": score} for record, score in zip(same, scores, strict=True)]
         results = small_set.write("scored.json", records)
         files = [str(results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "scored.refined.json")]
-        assert main(["refine", *files, "--model", "starter-fast", "--max-patches", "1"]) == 0
+        assert main(["refine", *files, "--model", "starter-fast", "--keep", "0.01"]) == 0
         refined = json.loads((small_set.folder / "scored.refined.json").read_text())
         changed = [old["segmentation"] != new["segmentation"] for old, new in zip(records, refined, strict=True)]
         assert changed == [index == first for index in range(4)]

@@ -38,7 +38,10 @@ def ultralytics() -> Names:
 
 def hugging_face() -> Names:
     result = {"segmentation": neighbours.segment_map(COARSE, 0, -1), "segments_info": neighbours.segments_info(0)}
-    return {"processor": SimpleNamespace(post_process_instance_segmentation=lambda outputs, target_sizes: [result]), "outputs": None}
+    return {
+        "processor": SimpleNamespace(post_process_instance_segmentation=lambda outputs, target_sizes: [result]),
+        "outputs": None,
+    }
 
 
 def pipeline() -> Names:
@@ -48,7 +51,11 @@ def pipeline() -> Names:
 
 
 def generator() -> Names:
-    return {"generator": SimpleNamespace(generate=lambda image: [neighbours.generated(mask, "binary_mask") for mask in COARSE])}
+    return {
+        "generator": SimpleNamespace(
+            generate=lambda image: [neighbours.generated(mask, "binary_mask") for mask in COARSE]
+        )
+    }
 
 
 def predictor() -> Names:
@@ -96,7 +103,9 @@ def test_every_block_has_its_case() -> None:
 
 
 @pytest.mark.parametrize(("block", "case"), zip(BLOCKS, CASES, strict=False), ids=[case[0].__name__ for case in CASES])
-def test_a_block_of_the_page_runs(block: str, case: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_of_the_page_runs(
+    block: str, case: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("photo.jpg", IMAGE)
     make, masks_of = case

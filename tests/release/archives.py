@@ -1,4 +1,4 @@
-"""What the wheel and the source archive have to hold, from what git tracks: all of it, and nothing else."""
+"""The files that the wheel and the source archive must contain, computed from the files that git tracks."""
 
 from __future__ import annotations
 
@@ -9,22 +9,34 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import bpr
+from bpr.errors import DISTRIBUTION
 
 ROOT = Path(__file__).parents[2]
 PACKAGED = ("bpr/", "configs/")
-BESIDE = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "MANIFEST.in", "README.md", "model-index.yml", "pyproject.toml", "setup.py"}
-MADE = ("PKG-INFO", "setup.cfg", "bpr.egg-info/")
+BESIDE = {
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+    "MANIFEST.in",
+    "README.md",
+    "model-index.yml",
+    "pyproject.toml",
+    "setup.py",
+}
+PROJECT = DISTRIBUTION.replace("-", "_")
+"""The name of the distribution as file names spell it."""
+ADDED = ("PKG-INFO", "setup.cfg", f"{PROJECT}.egg-info/")
 """What setuptools adds to a source archive."""
 
 
 def tracked() -> list[str]:
-    """Every file of the checkout that git knows, as it lies there now."""
+    """The files of the checkout that git tracks and that exist."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
 def copy_source(folder: Path) -> Path:
-    """What a release is made of in a folder of its own: no git, nothing that was built or left lying about."""
+    """Copy the files of a release to ``folder``, without git or anything that was built; returns ``folder``."""
     for name in sdist_files():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
@@ -32,7 +44,7 @@ def copy_source(folder: Path) -> Path:
 
 
 def wheel_files() -> set[str]:
-    """The package, and inside it the configs where OpenMMLab's tools look for them."""
+    """The files of the package; configs and model index are in ``.mim``, where OpenMMLab's tools look for them."""
     names = [name for name in tracked() if name.startswith(PACKAGED) or name == "model-index.yml"]
     return {name if name.startswith("bpr/") else f"bpr/.mim/{name}" for name in names}
 
@@ -42,10 +54,11 @@ def sdist_files() -> set[str]:
 
 
 def files_of(archive: Path) -> set[str]:
-    """Files of a wheel or source archive, without what the build adds to describe it."""
+    """The files of a wheel or source archive, without the metadata that the build adds."""
     if archive.suffix == ".whl":
+        metadata = f"{PROJECT}-{bpr.__version__}.dist-info/"
         with zipfile.ZipFile(archive) as wheel:
-            return {name for name in wheel.namelist() if not name.startswith(f"bpr-{bpr.__version__}.dist-info/")}
+            return {name for name in wheel.namelist() if not name.startswith(metadata)}
     with tarfile.open(archive) as source:
         names = {PurePosixPath(*PurePosixPath(one.name).parts[1:]).as_posix() for one in source if one.isfile()}
-    return {name for name in names if not name.startswith(MADE)}
+    return {name for name in names if not name.startswith(ADDED)}

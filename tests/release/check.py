@@ -1,8 +1,9 @@
-"""Build the release and try it in empty environments, one for every Python that is here: ``python -m tests.release.check``.
+"""Build the release and try it in empty environments: ``python -m tests.release.check``.
 
-What is built comes from the tracked files alone. Into every environment goes the wheel with the core's dependencies; there the
-demo, the README's six lines, ``bpr refine`` and a type check of a user's program have to work, without torch or MMSegmentation.
-Needs a package index. Outcomes go to docs/results/release.json, the archives to dist/.
+Only tracked files are built. There is one environment for every Python of this machine; it gets the wheel and the
+dependencies of the core. There the demo, the README's six lines, ``bpr refine`` and the type check of a user's program
+must work, without torch or MMSegmentation.
+This needs a package index. Results are written to docs/results/release.json, the archives to dist/.
 """
 
 from __future__ import annotations
@@ -35,117 +36,129 @@ CORE = ("numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "rich")
 ALONE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
-def said(*command: str | Path, cwd: Path) -> str:
-    """What a command printed; it sees nothing of this checkout.
+def output_of(*command: str | Path, cwd: Path) -> str:
+    """What a command prints; it runs without the Python environment variables of this process.
 
     Raises:
-        RuntimeError: it failed; with the last line of what it said.
+        RuntimeError: the command failed; the text is the last line that it printed.
     """
-    ran = subprocess.run([str(part) for part in command], cwd=cwd, env=ALONE, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=ALONE, capture_output=True, text=True, check=False
+    )
     if ran.returncode:
         line = (ran.stderr.strip() or ran.stdout.strip() or f"exit code {ran.returncode}").splitlines()[-1]
-        raise RuntimeError(line.replace(f"{cwd}{os.sep}", ""))  # a report names no folder of this machine
+        raise RuntimeError(line.replace(f"{cwd}{os.sep}", ""))  # results contain no path of this machine
     return ran.stdout
 
 
 def environment(interpreter: str | Path, folder: Path, *install: str | Path) -> Path:
-    """Folder of the commands of a new environment into which ``install`` went."""
+    """Create an environment, install ``install`` into it, and return its folder of commands."""
     folder.mkdir(parents=True)
-    said(interpreter, "-m", "venv", folder / "env", cwd=folder)
+    output_of(interpreter, "-m", "venv", folder / "env", cwd=folder)
     commands = folder / "env" / "bin"
-    said(commands / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *install, cwd=folder)
+    output_of(commands / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *install, cwd=folder)
     return commands
 
 
 def build(folder: Path) -> list[Path]:
-    """Source archive and wheel in ``folder / "dist"``; the wheel is made from the source archive, and equals one of the tree.
+    """Build source archive and wheel in ``folder / "dist"``; the wheels of archive and tree have the same files.
 
     Raises:
-        RuntimeError: a file too many or too few, or a README that an index could not show.
+        RuntimeError: an archive lacks a file or has one too many, or an index could not render the README.
     """
     source, dist = copy_source(folder / "source"), folder / "dist"
     python = environment(sys.executable, folder / "tools", "-r", ROOT / "requirements-release.txt") / "python"
-    said(python, "-m", "build", "--outdir", dist, source, cwd=folder)
-    said(python, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", folder / "of_tree", source, cwd=folder)
+    output_of(python, "-m", "build", "--outdir", dist, source, cwd=folder)
+    output_of(python, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", folder / "of_tree", source, cwd=folder)
     (sdist,), (wheel,), (of_tree,) = dist.glob("*.tar.gz"), dist.glob("*.whl"), (folder / "of_tree").glob("*.whl")
     for archive, expected in ((sdist, sdist_files()), (wheel, wheel_files()), (of_tree, wheel_files())):
-        if odd := files_of(archive) ^ expected:
-            raise RuntimeError(f"{archive.name}: too many or too few: {', '.join(sorted(odd))}")
-    said(python, "-m", "twine", "check", "--strict", sdist, wheel, cwd=folder)
+        if different := files_of(archive) ^ expected:
+            raise RuntimeError(f"{archive.name}: missing or superfluous: {', '.join(sorted(different))}")
+    output_of(python, "-m", "twine", "check", "--strict", sdist, wheel, cwd=folder)
     return [sdist, wheel]
 
 
 def interpreter_of(version: str) -> str | None:
-    """The command of a Python, on the path or among pyenv's; None: not here."""
+    """The command of a Python of this version, on the path or of pyenv; None where there is none."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [shutil.which(f"python{version}"), *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))]
     return next((one for one in candidates if one and _works(one, version)), None)
 
 
 def _works(interpreter: str, version: str) -> bool:
-    asked = [interpreter, "-c", "import sys, venv; print('%d.%d' % sys.version_info[:2])"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() == version
+    command = [interpreter, "-c", "import sys, venv; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == version
 
 
 def lowest() -> list[str]:
-    """The core's dependencies in the lowest versions that setup.py admits."""
-    (ranges,) = re.findall(r"install_requires=\[(.*?)\]", (ROOT / "setup.py").read_text(encoding="utf-8"))
+    """The dependencies of the core in the lowest versions that setup.py allows."""
+    (ranges,) = re.findall(r"install_requires=\[(.*?)\]", (ROOT / "setup.py").read_text(encoding="utf-8"), re.DOTALL)
     return [f"{name}=={version}.*" for name, version in re.findall(r'"([\w-]+)>=([\d.]+)"', ranges)]
 
 
 class Trial:
-    """What has to work in one environment; each step's name is what the report calls it."""
+    """The steps that must work in one environment, by the names that the results use."""
 
     def __init__(self, commands: Path, folder: Path) -> None:
         self.bpr, self.python, self.folder = commands / "bpr", commands / "python", folder
         self.coarse = write_photo(folder)
-        self.found: dict[str, Any] = {}
+        self.results: dict[str, Any] = {}
 
     def steps(self) -> dict[str, Callable[[], None]]:
-        return {"packages": self.packages, "demo": self.demo, "six lines": self.six_lines, "refine": self.refine, "types": self.types}
+        return {
+            "packages": self.packages,
+            "demo": self.demo,
+            "six lines": self.six_lines,
+            "refine": self.refine,
+            "types": self.types,
+        }
 
     def packages(self) -> None:
-        said(self.python, "-m", "pip", "check", cwd=self.folder)
-        listed = json.loads(said(self.python, "-m", "pip", "list", "--format", "json", cwd=self.folder))
+        output_of(self.python, "-m", "pip", "check", cwd=self.folder)
+        listed = json.loads(output_of(self.python, "-m", "pip", "list", "--format", "json", cwd=self.folder))
         versions = {one["name"].lower(): one["version"] for one in listed}
-        self.found["versions"] = {name: versions[name] for name in CORE}
+        self.results["versions"] = {name: versions[name] for name in CORE}
         if unwanted := UNWANTED & versions.keys():
-            raise RuntimeError(f"the core brought {', '.join(sorted(unwanted))}")
+            raise RuntimeError(f"the core installed {', '.join(sorted(unwanted))}")
 
     def demo(self) -> None:
-        if said(self.bpr, "--version", cwd=self.folder) != f"bpr {bpr.__version__}\n":
-            raise RuntimeError("bpr --version is not this checkout's")
-        numbers = re.findall(r"mean boundary F.*?([\d.]+) +([\d.]+)\n", said(self.bpr, "demo", cwd=self.folder))
-        self.found["demo_f"] = [float(value) for value in numbers[0]]
-        if not self.found["demo_f"][0] < self.found["demo_f"][1]:
+        if output_of(self.bpr, "--version", cwd=self.folder) != f"bpr {bpr.__version__}\n":
+            raise RuntimeError("bpr --version is not the version of this checkout")
+        numbers = re.findall(r"mean boundary F.*?([\d.]+) +([\d.]+)\n", output_of(self.bpr, "demo", cwd=self.folder))
+        self.results["demo_f"] = [float(value) for value in numbers[0]]
+        if not self.results["demo_f"][0] < self.results["demo_f"][1]:
             raise RuntimeError(f"the demo's boundary F went from {numbers[0][0]} to {numbers[0][1]}")
 
     def six_lines(self) -> None:
-        said(self.python, "-W", "error::SyntaxWarning", "-c", python_block(), cwd=self.folder)
+        output_of(self.python, "-W", "error::SyntaxWarning", "-c", python_block(), cwd=self.folder)
         refined_well(self.folder, self.coarse)
 
     def refine(self) -> None:
-        said(self.bpr, "refine", "mask.png", "--img-dir", "photo.jpg", "--out", "by_command.png", cwd=self.folder)
-        sides = [cv2.imread(str(self.folder / name), cv2.IMREAD_GRAYSCALE) > 0 for name in ("by_command.png", "refined.png")]
+        output_of(self.bpr, "refine", "mask.png", "--img-dir", "photo.jpg", "--out", "by_command.png", cwd=self.folder)
+        sides = [
+            cv2.imread(str(self.folder / name), cv2.IMREAD_GRAYSCALE) > 0 for name in ("by_command.png", "refined.png")
+        ]
         if not np.array_equal(*sides):
             raise RuntimeError("bpr refine and the six lines gave different masks")
 
     def types(self) -> None:
-        # A copy: beside the checkout's own bpr the installed one would not be seen.
+        # Checked as a copy: beside the checkout, mypy would read the checkout's bpr instead of the installed one.
         program = shutil.copy(ROOT / "tests" / "release" / "typed_program.py", self.folder)
-        said(sys.executable, "-m", "mypy", "--strict", "--python-executable", self.python, program, cwd=self.folder)
+        output_of(
+            sys.executable, "-m", "mypy", "--strict", "--python-executable", self.python, program, cwd=self.folder
+        )
 
 
-def tried(interpreter: str, folder: Path, install: Sequence[str | Path]) -> dict[str, Any]:
-    """One environment: its Python, its packages, and every step with ``passed`` or what went wrong."""
-    found: dict[str, Any] = {"python": said(interpreter, "-V", cwd=folder.parent).split()[1]}
+def try_environment(interpreter: str, folder: Path, install: Sequence[str | Path]) -> dict[str, Any]:
+    """The results of one environment: its Python, its packages, and for every step ``passed`` or the error."""
+    results: dict[str, Any] = {"python": output_of(interpreter, "-V", cwd=folder.parent).split()[1]}
     try:
         commands = environment(interpreter, folder, *install)
     except RuntimeError as error:
-        return {**found, "steps": {"install": str(error)}}
+        return {**results, "steps": {"install": str(error)}}
     trial = Trial(commands, folder)
     outcomes = {name: _outcome(step) for name, step in trial.steps().items()}
-    return {**found, **trial.found, "steps": {"install": "passed", **outcomes}}
+    return {**results, **trial.results, "steps": {"install": "passed", **outcomes}}
 
 
 def _outcome(step: Callable[[], None]) -> str:
@@ -157,25 +170,31 @@ def _outcome(step: Callable[[], None]) -> str:
 
 
 def trials(wheel: Path, folder: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Every environment by name; None where its Python is not here."""
+    """The results of every environment by name; None where this machine does not have its Python."""
     for name in (*PYTHONS, LOWEST):
         interpreter = interpreter_of(name.partition(",")[0])
         install = [wheel, *(lowest() if name == LOWEST else ())]
-        yield name, tried(interpreter, folder / name, install) if interpreter else None
+        yield name, try_environment(interpreter, folder / name, install) if interpreter else None
 
 
 def main() -> int:
-    report: dict[str, Any] = {"command": "python -m tests.release.check", "provenance": provenance(), "environments": {}}
+    report: dict[str, Any] = {
+        "command": "python -m tests.release.check",
+        "provenance": provenance(),
+        "environments": {},
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         archives = build(folder)
-        report["archives"] = [{"name": one.name, "bytes": one.stat().st_size, "files": len(files_of(one))} for one in archives]
-        for label, found in trials(archives[1], folder):
-            report["environments"][label] = found
-            print(f"{label}: {found['steps'] if found else 'not here'}", flush=True)
+        report["archives"] = [
+            {"name": one.name, "bytes": one.stat().st_size, "files": len(files_of(one))} for one in archives
+        ]
+        for label, results in trials(archives[1], folder):
+            report["environments"][label] = results
+            print(f"{label}: {results['steps'] if results else 'no such Python on this machine'}", flush=True)
         shutil.copytree(folder / "dist", ROOT / "dist", dirs_exist_ok=True)
     write_json(RESULTS, report, indent=1)
-    steps = [outcome for found in report["environments"].values() if found for outcome in found["steps"].values()]
+    steps = [outcome for results in report["environments"].values() if results for outcome in results["steps"].values()]
     return int(any(outcome != "passed" for outcome in steps))
 
 

@@ -1,6 +1,6 @@
-"""The wheel as the tree would be released now: complete, nothing else in it, and at work away from the checkout.
+"""The wheel that this tree would release is complete, contains nothing else, and works without the checkout.
 
-``python -m tests.release.check`` asks more, in empty environments; this needs no network.
+``python -m tests.release.check`` tests more, in empty environments and with a package index; this needs no network.
 """
 
 from __future__ import annotations
@@ -18,16 +18,27 @@ from tests.test_readme import BLOCKER, python_block, refined_well, write_photo
 
 OFFLINE = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
 WHERE = """
-import bpr.configs
+import bpr.configs, bpr.errors
 print(bpr.__file__)
 print(bpr.configs.find_config("configs/bpr_hrnet-w18s_1xb32-3000_own-64x64.py"))
+print(bpr.errors.install_hint("app"))
 """
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "-q", *OFFLINE, "--wheel-dir", str(folder), str(copy_source(folder / "source"))]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        *OFFLINE,
+        "--wheel-dir",
+        str(folder),
+        str(copy_source(folder / "source")),
+    ]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     (built,) = folder.glob("*.whl")
@@ -47,7 +58,9 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
     command = [sys.executable, "-c", BLOCKER + WHERE + python_block()]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    package, config = map(Path, ran.stdout.splitlines())
+    *paths, hint = ran.stdout.splitlines()
+    package, config = map(Path, paths)
+    assert hint == "pip install 'boundary-patch-refinement[app]'"
     assert package.parent == tmp_path / "installed" / "bpr"
     assert config.parent == package.parent / ".mim" / "configs"
     refined_well(tmp_path, coarse)

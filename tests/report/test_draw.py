@@ -23,7 +23,7 @@ def test_an_overlay_tints_inside_draws_the_edge_and_leaves_the_rest() -> None:
     assert (image == 100).all()
 
 
-def test_instances_have_their_own_colours_round_and_round() -> None:
+def test_instances_take_the_colours_in_turn() -> None:
     image = np.zeros((60, 400, 3), np.uint8)
     masks = [square((60, 400), 10, 30 * n, 20) for n in range(len(PALETTE) + 1)]
     picture = overlay(image, masks, alpha=1.0)
@@ -77,7 +77,7 @@ def test_nothing_changed_nothing_enlarged() -> None:
     assert before_after(image, masks, masks).shape[0] < changed.shape[0]
 
 
-def test_a_written_picture_comes_back_and_leaves_no_litter(tmp_path: Path) -> None:
+def test_a_written_picture_can_be_read_and_leaves_no_other_file(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
     write_image(tmp_path / "new" / "picture.png", image)
     assert np.array_equal(read_image(tmp_path / "new" / "picture.png"), image)

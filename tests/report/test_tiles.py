@@ -6,7 +6,7 @@ import numpy as np
 
 from bpr.geometry.masks import BoxMask
 from bpr.report.draw import BACKGROUND, GAP
-from bpr.report.tiles import LEAST_WIDTH, captioned, close_up, flat, sheet, square_around
+from bpr.report.tiles import SMALLEST_WIDTH, captioned, close_up, flat, sheet, square_around
 
 MASK = np.zeros((50, 80), bool)
 MASK[10:30, 20:50] = True
@@ -39,5 +39,5 @@ def test_a_sheet_holds_all_tiles() -> None:
     tiles = [captioned(np.full((30, 400, 3), 9 * number, np.uint8), ["one", "two"]) for number in range(5)]
     picture = sheet(tiles, 2, "title")
     assert picture.shape[1] == 2 * 400 + 3 * GAP
-    assert sheet([tile[:, :40] for tile in tiles], 2, "title").shape[1] == LEAST_WIDTH + 2 * GAP
+    assert sheet([tile[:, :40] for tile in tiles], 2, "title").shape[1] == SMALLEST_WIDTH + 2 * GAP
     assert sheet(tiles[:1], 2, "title").shape[0] < picture.shape[0]

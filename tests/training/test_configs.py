@@ -14,14 +14,13 @@ import yaml
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import bpr.training  # noqa: F401
+import bpr.training.network  # noqa: F401
 from bpr.geometry.options import PatchSpec, Placement, from_config
 from bpr.io.files import read_json
-from bpr.training.complexity import multiply_adds, parameters
 from bpr.training.data.patch_store import PatchStoreWriter
-from bpr.training.patch_segmentor import PatchSegmentor
+from bpr.training.network.segmentor import PatchSegmentor, count_multiply_adds, count_parameters
+from bpr.training.recipe.runner import build_runner
 from bpr.training.registry import MODELS
-from bpr.training.training import build_runner
 from tests.conftest import ROOT, SmallSet
 
 CONFIGS = sorted(path.name for path in (ROOT / "configs").glob("*.py"))
@@ -101,7 +100,7 @@ def size_of(model: str) -> tuple[int, int]:
     """Parameters and multiply-adds; networks that several configs share are counted once."""
     init_default_scope("mmseg")
     network = MODELS.build(ast.literal_eval(model))
-    return parameters(network), multiply_adds(network)
+    return count_parameters(network), count_multiply_adds(network)
 
 
 def test_the_metafile_has_every_model_and_states_measured_results_only() -> None:

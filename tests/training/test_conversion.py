@@ -13,12 +13,12 @@ from mmengine.logging import HistoryBuffer
 
 from bpr.backends import named_models
 from bpr.backends.onnx_runtime import OnnxPredictor
-from bpr.cli.main import main
 from bpr.refinement.predictor import PatchBatch
-from bpr.training.loading import build_segmentor, load_segmentor
-from bpr.training.state_dict import read_state_dict
+from bpr.training.checkpoints import read_state_dict
+from bpr.training.network.segmentor import build_segmentor, load_segmentor
 from bpr.training.torch_predictor import MMSegPredictor
 from tests.conftest import ROOT
+from tests.scripts import run_tool
 
 CONFIG = str(ROOT / "configs" / "bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py")
 STARTER = str(ROOT / "configs" / "bpr_mobilenet-v2_2xb16-3000_starter-128x128.py")
@@ -65,7 +65,7 @@ def convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[...,
 
     def run(state: State, *options: str, meta: object = None, legacy: bool = False) -> tuple[int, str, str]:
         torch.save({"meta": meta, "state_dict": state}, tmp_path / "released.pth", _use_new_zipfile_serialization=not legacy)
-        code = main(["convert-checkpoint", CONFIG, str(tmp_path / "released.pth"), "--out", str(tmp_path / "ours.pth"), *options])
+        code = run_tool("convert_checkpoint", [CONFIG, str(tmp_path / "released.pth"), "--out", str(tmp_path / "ours.pth"), *options])
         return code, *capsys.readouterr()
 
     return run
@@ -153,14 +153,14 @@ def test_the_log_of_another_mmengine_training_is_left_behind(tmp_path: Path) -> 
 @pytest.mark.parametrize("content", [[torch.ones(1)], {"state_dict": {"weight": "text"}}, {"state_dict": [1]}])
 def test_a_file_without_tensors_by_name_is_refused(content: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save(content, tmp_path / "x.pth")
-    assert main(["convert-checkpoint", CONFIG, str(tmp_path / "x.pth"), "--out", str(tmp_path / "y.pth")]) == 1
+    assert run_tool("convert_checkpoint", [CONFIG, str(tmp_path / "x.pth"), "--out", str(tmp_path / "y.pth")]) == 1
     assert "expected tensors by name" in capsys.readouterr().err
 
 
 def test_an_exported_model_comes_back_as_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The norms that exporting folded away are there again: a stranger can train on from the starter model."""
     exported, out = named_models()["starter"], tmp_path / "starter.pth"
-    assert main(["convert-checkpoint", STARTER, str(exported), "--out", str(out)]) == 0
+    assert run_tool("convert_checkpoint", [STARTER, str(exported), "--out", str(out)]) == 0
     assert "missing in the file: 0" in capsys.readouterr().out
     patches = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 5), dtype=np.uint8)
     batch = PatchBatch(patches, np.zeros((3, 4), np.int32), [])
@@ -170,5 +170,5 @@ def test_an_exported_model_comes_back_as_a_checkpoint(tmp_path: Path, capsys: py
 
 def test_a_file_that_is_no_onnx_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "model.onnx").write_text("no model")
-    assert main(["convert-checkpoint", STARTER, str(tmp_path / "model.onnx"), "--out", str(tmp_path / "x.pth")]) == 1
+    assert run_tool("convert_checkpoint", [STARTER, str(tmp_path / "model.onnx"), "--out", str(tmp_path / "x.pth")]) == 1
     assert "not an ONNX file" in capsys.readouterr().err

@@ -146,7 +146,9 @@ def test_a_store_cut_otherwise_is_refused(trained: tuple[SmallSet, Path, Path], 
     data = trained[0]
     store = tmp_path / "other"
     files = [str(data.results), "--ann", str(data.ann), "--img-dir", str(data.images), "--out", str(store)]
-    assert main(["extract-patches", *files, "--side", "48"]) == 0
+    config = tmp_path / "larger.py"
+    config.write_text("refinement = dict(patch=dict(side=48), train=dict())")
+    assert main(["extract-patches", *files, "--config", str(config)]) == 0
     assert train(store, tmp_path / "work", 1) == 1
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("bpr train:")]
     assert len(error) == 1

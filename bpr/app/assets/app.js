@@ -1,47 +1,47 @@
-// Files in, one question to the server, a file out.
+// Takes a photo and a mask, sends them to the server, and offers the refined mask as a file.
 "use strict";
 
 (function (app, { decode }) {
   const find = (id) => document.getElementById(id);
   const { mostPixels, mostBytes } = document.documentElement.dataset;
-  const paper = new app.Paper(find("paper"), find("ring"), tell);
+  const paper = new app.Paper(find("paper"), find("ring"), updateTools);
   const compare = new app.Compare();
   const given = { photo: null, mask: null };
-  const SILENT = "bpr app does not answer; is it still running in its terminal?";
+  const NO_ANSWER = "bpr app does not answer; is it still running in its terminal?";
 
-  /** One line, or none. */
-  function complain(text = "") {
+  /** Show an error in one line, or hide the last one. */
+  function showError(text = "") {
     find("error").textContent = text;
     find("error").hidden = !text;
     if (text) find("error").scrollIntoView({ block: "nearest" });
   }
 
-  /** Do some work that may fail; nothing else can be begun meanwhile. */
+  /** Run a task that may fail. The page takes no other input meanwhile. */
   async function work(status, task) {
     const focused = document.activeElement;
-    complain();
+    showError();
     find("status").textContent = status;
     find("inputs").inert = find("drawing").inert = true;
     try {
       await task();
     } catch (error) {
-      complain(error.message);
+      showError(error.message);
     }
     find("inputs").inert = find("drawing").inert = false;
     find("status").textContent = "";
     if (document.activeElement === document.body) focused.focus({ preventScroll: true });
   }
 
-  /** The server's answer to some files. */
+  /** Send files to the server and return its answer. */
   async function ask(path, files) {
     const sizes = Object.values(files).reduce((sum, file) => sum + file.size, 0);
     if (sizes > +mostBytes) throw new Error(`expected files of at most ${mostBytes >> 20} MiB together, got ${sizes >> 20} MiB; save them smaller`);
     const body = new FormData();
     for (const [role, file] of Object.entries(files)) body.append(role, file, file.name);
-    const answer = await fetch(path, { method: "POST", body }).catch(() => { throw new Error(SILENT); });
-    const said = await answer.json();
-    if (!answer.ok) throw new Error(said.error);
-    return said;
+    const response = await fetch(path, { method: "POST", body }).catch(() => { throw new Error(NO_ANSWER); });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(answer.error);
+    return answer;
   }
 
   const TAKE = {
@@ -66,21 +66,21 @@
     },
 
     async mask(file) {
-      const said = await ask("mask", { mask: file });
-      join({ file, ...said });
+      const answer = await ask("mask", { mask: file });
+      join({ file, ...answer });
       edit();
     },
   };
 
-  /** Remember a file, and say its name where it was chosen; null: none. */
-  function note(role, one) {
-    given[role] = one;
+  /** Remember a file (null for none), and show its name where it was chosen. */
+  function note(role, item) {
+    given[role] = item;
     const zone = document.querySelector(`.zone[data-role=${role}]`), words = zone.querySelector("span");
-    zone.classList.toggle("given", Boolean(one));
-    words.textContent = one ? `${one.file.name}, ${one.width} × ${one.height}` : words.dataset.said;
+    zone.classList.toggle("given", Boolean(item));
+    words.textContent = item ? `${item.file.name}, ${item.width} × ${item.height}` : words.dataset.prompt;
   }
 
-  /** Take a mask, and lay it on the photo if there is one. */
+  /** Take a mask, and draw it over the photo if there is one. */
   function join(mask) {
     const { photo } = given;
     if (photo && (mask.width !== photo.width || mask.height !== photo.height)) {
@@ -91,16 +91,16 @@
     if (photo) paper.load(decode(mask.counts, mask.width, mask.height));
   }
 
-  /** Show the rough mask, not the result. */
+  /** Show the rough mask instead of the result. */
   function edit() {
     find("drawing").hidden = !given.photo;
     find("result").hidden = true;
-    tell();
+    updateTools();
   }
 
-  /** What the tools can do now. */
-  function tell() {
-    find("size-said").textContent = `${paper.width} px`;
+  /** Update the buttons and the width of the brush. */
+  function updateTools() {
+    find("size-shown").textContent = `${paper.width} px`;
     find("undo").disabled = !paper.drawn;
     find("clear").disabled = find("refine").disabled = paper.empty;
   }
@@ -126,7 +126,7 @@
 
   async function demo() {
     for (const role of ["photo", "mask"]) {
-      const answer = await fetch(`demo/${role}.png`).catch(() => { throw new Error(SILENT); });
+      const answer = await fetch(`demo/${role}.png`).catch(() => { throw new Error(NO_ANSWER); });
       await TAKE[role](new File([await answer.blob()], `demo_${role}.png`, { type: "image/png" }));
     }
   }
@@ -142,7 +142,7 @@
 
   function setSize() {
     paper.share = (find("size").value / 100) ** 2 / 3;
-    tell();
+    updateTools();
   }
 
   document.querySelectorAll(".zone").forEach(takeFrom);

@@ -1,4 +1,4 @@
-// Before and after over the photo: slider, what is drawn, patches, and those that changed most.
+// Shows the mask before and after refinement over the photo: slider, modes, patches, and the patches that changed most.
 "use strict";
 
 (function (app, stage) {
@@ -38,7 +38,7 @@
       new ResizeObserver(() => this.draw()).observe(find("stage"));
     }
 
-    /** Show what /refine answered about a photo. */
+    /** Show the answer of /refine for a photo. */
     async show(picture, { width, height }, answer) {
       this.row = { cut: { width, height }, masks: { before: answer.before, after: answer.after } };
       this.parts = stage.prepare(this.row, picture);

@@ -1,4 +1,4 @@
-// The rough mask as one draws it: a canvas of the photo's size over the photo. What is opaque is mask.
+// Drawing a rough mask: a canvas of the photo's size over the photo. Opaque pixels are foreground.
 "use strict";
 
 (function (app, { layer, ink, colour }) {
@@ -8,7 +8,7 @@
   function draw(context, { tool, width, points }) {
     const path = new Path2D();
     for (const [x, y] of points) path.lineTo(x, y);
-    // A click alone is a dot: a line of no length would not be drawn.
+    // A click draws a dot: a line of length 0 would not be visible.
     if (points.length === 1) path.lineTo(points[0][0], points[0][1] + 0.01);
     context.globalCompositeOperation = tool === "eraser" ? "destination-out" : "source-over";
     context.fillStyle = context.strokeStyle = colour("--coarse");
@@ -29,13 +29,13 @@
       canvas.addEventListener("pointerleave", () => (ring.hidden = true));
     }
 
-    /** A new photo. */
+    /** Start with an empty mask for a new photo. */
     reset(width, height) {
       Object.assign(this.canvas, { width, height });
       this.load(null);
     }
 
-    /** A mask {width, height, at} from a file, or null for none. */
+    /** Start with a mask {width, height, at}, or with none (null). */
     load(mask) {
       const paint = ink(colour("--coarse"), 1);
       this.base = mask && layer(mask, (index) => (mask.at[index] ? paint : 0));
@@ -47,12 +47,12 @@
       return !this.base && !this.strokes.length;
     }
 
-    /** Whether it is no longer what a file holds. */
+    /** Whether the mask differs from its file. */
     get drawn() {
       return this.strokes.length > 0;
     }
 
-    /** Of the brush in the photo's pixels. */
+    /** Width of the brush in pixels of the photo. */
     get width() {
       return Math.max(1, Math.round(this.share * Math.max(this.canvas.width, this.canvas.height)));
     }
@@ -89,7 +89,7 @@
       if (!this.stroke) return;
       const steps = event.getCoalescedEvents?.() ?? [];
       for (const step of steps.length ? steps : [event]) this.stroke.points.push(this.place(step));
-      // A lasso's area may shrink as it goes; a line only grows.
+      // The area of a lasso may shrink, so everything is painted anew; a line only grows.
       if (this.tool === "lasso") this.paint();
       else draw(this.context, { ...this.stroke, points: this.stroke.points.slice(-1 - Math.max(1, steps.length)) });
     }

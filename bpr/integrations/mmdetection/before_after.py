@@ -1,4 +1,4 @@
-"""Every metric of a test loop twice in one run: of the refined masks, and of those that the detector gave."""
+"""Every metric of a test loop twice in one run: of the refined masks, and of the detector's coarse masks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ BEFORE = "before"
 
 @EVALUATOR.register_module()
 class BeforeAfterEvaluator(Evaluator):
-    """``metrics`` of what a :class:`~bpr.integrations.mmdetection.RefinedDetector` hands out and, as ``before/...``, of what it was given.
+    """``metrics`` of the refined masks of a :class:`RefinedDetector` and, as ``before/...``, of its coarse masks.
 
     A metric that writes files (``outfile_prefix=work_dirs/results``) writes two sets of them:
-    ``work_dirs/results.segm.json`` and ``work_dirs/results.before.segm.json``, the one to extract patches from.
+    ``work_dirs/results.segm.json``, and ``work_dirs/results.before.segm.json`` with the coarse masks. Training patches
+    are extracted from the latter.
 
     Args:
         metrics: the config of a metric, or a list of them.
@@ -28,7 +29,7 @@ class BeforeAfterEvaluator(Evaluator):
     def __init__(self, metrics: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
         metrics = [metrics] if isinstance(metrics, dict) else metrics
         super().__init__(metrics)
-        self._before = Evaluator([_beside(metric) for metric in metrics])
+        self._before = Evaluator([_with_other_files(metric) for metric in metrics])
 
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
@@ -50,10 +51,10 @@ class BeforeAfterEvaluator(Evaluator):
         return {**before, **super().evaluate(size)}
 
 
-def _beside(metric: dict[str, Any]) -> dict[str, Any]:
-    """The metric with files of its own.
+def _with_other_files(metric: dict[str, Any]) -> dict[str, Any]:
+    """The metric's config with another prefix of its files.
 
-    >>> _beside({"type": "CocoMetric", "outfile_prefix": "work_dirs/results"})["outfile_prefix"]
+    >>> _with_other_files({"type": "CocoMetric", "outfile_prefix": "work_dirs/results"})["outfile_prefix"]
     'work_dirs/results.before'
     """
     prefix = metric.get("outfile_prefix")

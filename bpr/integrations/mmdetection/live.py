@@ -1,4 +1,4 @@
-"""An image file through a detector and the refiner -> COCO records before and after."""
+"""A detector and the refiner on image files: COCO records of coarse and refined masks."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from bpr.formats.coco import Record, with_mask
 from bpr.geometry.masks import BoxMask
 from bpr.integrations.mmdetection.refined_detector import RefinedDetector
 from bpr.refinement.refiner import Refiner
-from bpr.training.state_dict import fill, read_state_dict
+from bpr.training.checkpoints import load_into, read_state_dict
 
 
 @dataclass(frozen=True)
-class Found:
-    """The records of one image as the detector gave them and refined, in the same order."""
+class DetectedImage:
+    """The records of one image with coarse and with refined masks, in the same order."""
 
-    before: list[Record]
-    after: list[Record]
+    coarse: list[Record]
+    refined: list[Record]
 
 
 class LiveDetector:
@@ -38,7 +38,7 @@ class LiveDetector:
     Args:
         config: a config of MMDetection, as a file or as ``mmdet::mask_rcnn/...``, with or without a refiner.
         weights: the detector's checkpoint; only tensors are read from it.
-        refiner: refines its masks, whatever the config says.
+        refiner: refines the masks; it replaces a refiner of the config.
 
     Raises:
         BPRError: a file is missing, the checkpoint is not plain, or it does not fit the config.
@@ -49,31 +49,33 @@ class LiveDetector:
         init_default_scope(cfg.get("default_scope", "mmdet"))
         detector = cfg.model.get("detector", cfg.model) if cfg.model.type == "bpr.RefinedDetector" else cfg.model
         self._model = RefinedDetector(detector, refiner)
-        fill(self._model, read_state_dict(weights), f"{weights}: does not fit the config")
+        load_into(self._model, read_state_dict(weights), f"{weights}: does not fit the config")
         self._model.cfg = cfg  # where MMDetection looks for the test pipeline
         self._model.to(get_device()).eval()
         self.classes = _classes(cfg.test_dataloader.dataset)
 
-    def __call__(self, file: str | Path, image_id: Any, category_ids: list[int], min_score: float) -> Found:
-        """Detect and refine; records of a lower score than ``min_score`` are left out."""
+    def __call__(self, file: str | Path, image_id: Any, category_ids: list[int], min_score: float) -> DetectedImage:
+        """Detect and refine; detections of a lower score than ``min_score`` are left out."""
         with torch.no_grad():
             sample = inference_detector(self._model, str(file))
-        sure = sample.pred_instances.scores >= min_score
-        before = [_record(one, image_id, category_ids) for one in sample.coarse_instances[sure]]
-        after = [with_mask(old, _mask(one)) for old, one in zip(before, sample.pred_instances[sure], strict=True)]
-        return Found(before, after)
+        chosen = sample.pred_instances.scores >= min_score
+        coarse = [_record(one, image_id, category_ids) for one in sample.coarse_instances[chosen]]
+        refined = [with_mask(old, _mask(one)) for old, one in zip(coarse, sample.pred_instances[chosen], strict=True)]
+        return DetectedImage(coarse, refined)
 
 
 def _read_config(config: str) -> Config:
     if "::" in config:
         return get_config(config)
     if not Path(config).is_file():
-        raise BPRError(f"{config}: no such file; expected a config of MMDetection, or mmdet::FOLDER/NAME.py of the installed one")
+        raise BPRError(
+            f"{config}: no such file; expected a config of MMDetection, or mmdet::FOLDER/NAME.py of the installed one"
+        )
     return Config.fromfile(config)
 
 
 def _classes(dataset: ConfigDict) -> tuple[str, ...]:
-    """The names of the labels, of the data set inside its wrappers."""
+    """The class names of a dataset, inside its wrappers."""
     while "dataset" in dataset:
         dataset = dataset.dataset
     return tuple(dataset.get("metainfo", {}).get("classes") or DATASETS.get(dataset.type).METAINFO["classes"])

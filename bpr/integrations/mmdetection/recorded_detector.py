@@ -1,4 +1,4 @@
-"""A detector that says again what a results file says: any detections through MMDetection's own loop and metrics."""
+"""A detector that predicts the records of a results file: any detections in MMDetection's own loop and metrics."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bpr.training.registry import MODELS
 
 @MODELS.register_module()
 class RecordedDetector(BaseModel):
-    """Predicts the records of each image in their order.
+    """Predicts the records of each image, in the order of the file.
 
     Args:
         results: COCO results file.
-        annotations: COCO annotation file; a label is the place of its category among the ids there, as MMDetection's
-            data sets count.
+        annotations: COCO annotation file; a label is the index of the category among the sorted ids of this file, as in
+            MMDetection's datasets.
     """
 
     def __init__(self, results: str, annotations: str, init_cfg: dict[str, Any] | None = None) -> None:
@@ -36,13 +36,16 @@ class RecordedDetector(BaseModel):
 
     def forward(self, inputs: Any, data_samples: list[DetDataSample], mode: str = "predict") -> list[DetDataSample]:
         if mode != "predict":
-            raise NotImplementedError(f"RecordedDetector: expected mode 'predict', got {mode!r}; recorded detections cannot be trained")
+            raise NotImplementedError(
+                f"RecordedDetector: expected mode 'predict', got {mode!r}; recorded detections cannot be trained"
+            )
         for sample in data_samples:
             sample.pred_instances = self._instances(self._records[sample.img_id], sample.ori_shape[:2])
         return data_samples
 
     def _instances(self, records: list[Record], frame: tuple[int, int]) -> InstanceData:
-        masks = np.array([decode_mask(record["segmentation"], frame).to_frame() for record in records], bool).reshape(-1, *frame)
+        decoded = [decode_mask(record["segmentation"], frame).to_frame() for record in records]
+        masks = np.array(decoded, bool).reshape(-1, *frame)
         boxes = torch.tensor([record["bbox"] for record in records]).reshape(-1, 4)
         return InstanceData(
             bboxes=torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1),

@@ -1,4 +1,4 @@
-"""Why a refined mask got worse (supplement, section F): the object is tiny, the mask leaks, the true boundary is far."""
+"""Why refinement harmed a mask (supplement, section F): a tiny object, a leak, or a true boundary far away."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from bpr.report.analyses.gallery import Gallery, View
 Reason = Literal["tiny", "leak", "far boundary", "other"]
 REASONS: tuple[Reason, ...] = ("tiny", "leak", "far boundary", "other")
 FAR = 16
-"""Pixels: a quarter of the paper's patch, so that the true boundary lies in the outer half of the patches, or in none."""
+"""Pixels: a quarter of the paper's patch. A boundary farther away lies in the outer half of patches, or in none."""
 FAR_SHARE = 0.1
+"""The true boundary is far if more than this share of its pixels is."""
 LEAK_SHARE = 0.5
+"""A mask leaks if at least this share of its new errors does."""
 TOUCH = 2
-"""Pixels between a mask that was too large already and what grew there."""
+"""Added pixels at most this many pixels from a part that was already too large belong to it."""
 
 
 def reason(view: View) -> Reason:
-    """The first of these rules that holds:
+    """The first rule that applies:
 
-    - ``tiny``: the true object is small by COCO's word (below 32^2 pixels);
-    - ``leak``: at least half of the pixels that refinement got wrong were added, on another annotated object or where
-      the coarse mask was too large already (at most TOUCH pixels away): a mistake that refinement made larger;
-    - ``far boundary``: more than a tenth of the true boundary is farther than FAR pixels from the coarse one;
-    - ``other``: none of them, for example a truth that is coarser than the object.
+    - ``tiny``: the true object is small (below 32^2 pixels).
+    - ``leak``: at least half of the pixels that became wrong were added on another annotated object, or next to a part
+      of the coarse mask that was already too large (at most TOUCH pixels away).
+    - ``far boundary``: more than a tenth of the true boundary is farther than FAR pixels from the coarse boundary.
+    - ``other``: none of these; for example, the ground truth is less exact than the refined mask.
     """
     if view.row.size == "small":
         return "tiny"
@@ -41,7 +43,7 @@ def reason(view: View) -> Reason:
 
 
 def far_share(coarse: BoxMask, truth: BoxMask) -> float:
-    """Share of the true boundary's pixels that are farther than FAR from the coarse boundary; 0 without a true boundary."""
+    """The share of the true boundary that is farther than FAR from the coarse boundary; 0 without a true boundary."""
     window = grow(enclosing(np.array([coarse.box, truth.box])), 1, truth.frame)
     near, edge = (boundary_map(mask.window(window)) for mask in (coarse, truth))
     if not edge.any():
@@ -53,33 +55,43 @@ def far_share(coarse: BoxMask, truth: BoxMask) -> float:
 
 
 def leak_share(view: View) -> float:
-    """Share of the pixels right before and wrong after that leaked; 0 where there is none."""
-    window = grow(enclosing(np.array([mask.box for mask in (view.coarse, view.refined, view.truth)])), TOUCH + 1, view.truth.frame)
+    """Of the pixels that were right before and wrong after refinement, the share that leaked; 0 if there are none."""
+    window = grow(
+        enclosing(np.array([mask.box for mask in (view.coarse, view.refined, view.truth)])), TOUCH + 1, view.truth.frame
+    )
     coarse, refined, truth = (mask.window(window) for mask in (view.coarse, view.refined, view.truth))
-    spoilt = (coarse == truth) & (refined != truth)
-    if not spoilt.any():
+    worsened = (coarse == truth) & (refined != truth)
+    if not worsened.any():
         return 0.0
     too_large = cv2.dilate((coarse & ~truth).astype(np.uint8), np.ones((2 * TOUCH + 1,) * 2, np.uint8)) > 0
-    # What grew is one thing with what it touches.
-    count, parts = cv2.connectedComponents((spoilt & refined).astype(np.uint8), connectivity=8)
-    touching = np.isin(parts, np.unique(parts[too_large & (parts > 0)])) & (parts > 0) if count > 1 else np.zeros_like(spoilt)
-    on_another = np.any([mask.window(window) for mask in view.neighbours], axis=0) if view.neighbours else np.zeros_like(spoilt)
-    return float((spoilt & refined & (touching | on_another)).sum() / spoilt.sum())
+    # A connected part of the added pixels leaks as a whole if it touches a part that was too large.
+    count, parts = cv2.connectedComponents((worsened & refined).astype(np.uint8), connectivity=8)
+    touching = (
+        np.isin(parts, np.unique(parts[too_large & (parts > 0)])) & (parts > 0)
+        if count > 1
+        else np.zeros_like(worsened)
+    )
+    on_another = (
+        np.any([mask.window(window) for mask in view.neighbours], axis=0)
+        if view.neighbours
+        else np.zeros_like(worsened)
+    )
+    return float((worsened & refined & (touching | on_another)).sum() / worsened.sum())
 
 
 def count_reasons(gallery: Gallery, indices: Sequence[int]) -> dict[str, int]:
-    """How many of the pairs are in each class."""
+    """How many of the pairs have each reason."""
     counts = Counter(reason(gallery.view(index)) for index in indices)
     return {name: counts[name] for name in REASONS}
 
 
 def harmed(gallery: Gallery, least: float = 0.0) -> list[int]:
-    """The pairs that lost more than ``least`` of IoU, the worst first."""
+    """The pairs whose IoU fell by more than ``least``, the worst first."""
     return [index for index in gallery.by_gain() if gallery.rows[index].gain < -least]
 
 
 def markdown(pairs: int, reasons: dict[str, int]) -> str:
-    """How many of the pairs that lost more than one point of IoU are in each class."""
+    """A table of the reasons of the pairs that lost more than one point of IoU."""
     lines = [f"| {name} | {count} |" for name, count in reasons.items()]
-    said = f"{sum(reasons.values())} of {pairs} pairs lost more than one point of IoU."
-    return "\n".join([said, "", "| reason | pairs |", "|---|---:|", *lines]) + "\n"
+    summary = f"{sum(reasons.values())} of {pairs} pairs lost more than one point of IoU."
+    return "\n".join([summary, "", "| reason | pairs |", "|---|---:|", *lines]) + "\n"

@@ -1,4 +1,4 @@
-"""IoU before against IoU after, pair by pair (supplement, figure S7), and what masks of each quality gain."""
+"""The gains of masks, grouped by their IoU before refinement (beside figure S7 of the supplement)."""
 
 from __future__ import annotations
 
@@ -8,46 +8,49 @@ from itertools import pairwise
 
 import numpy as np
 
-from bpr.evaluation.matched_pairs import CLEARLY, Shares, shares
-from bpr.evaluation.per_instance import InstanceRow
+from bpr.evaluation.comparison import CLEARLY, PROTOCOLS, PairRow, Shares, shares
+from bpr.evaluation.pair_metrics import PAIR_METRICS
+from bpr.evaluation.tables import heading
 
 EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Of the groups of IoU before; matched pairs have .5 at least."""
+"""The limits of the groups by IoU before refinement; a matched pair has at least .5."""
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Pairs whose IoU before lies in a range: how many, their mean change of IoU and of F at 2 px, and who won."""
+    """The pairs whose IoU before refinement lies in ``low`` .. ``high``; ``changes`` are means by metric name."""
 
     low: float
     high: float
     pairs: int
-    iou: float
-    boundary_f: float
+    changes: dict[str, float]
     shares: Shares
 
 
-def gains(rows: Sequence[InstanceRow]) -> list[Gain]:
-    """One :class:`Gain` per range of EDGES that holds a pair, and one over all."""
-    before = np.array([row.iou_before for row in rows])
-    iou = np.array([row.gain for row in rows])
-    boundary_f = np.array([row.f_after - row.f_before for row in rows])
+def gains(rows: Sequence[PairRow]) -> list[Gain]:
+    """One :class:`Gain` for every range of EDGES that holds a pair, and one for all pairs."""
+    before = np.array([row.before["iou"] for row in rows])
+    changes = {
+        metric.name: np.array([row.after[metric.name] - row.before[metric.name] for row in rows])
+        for metric in PAIR_METRICS
+    }
     found = []
     for low, high in [*pairwise(EDGES), (EDGES[0], EDGES[-1])]:
-        own = (before >= low) & ((before < high) | (high == EDGES[-1]))
-        if own.any():
-            found.append(Gain(low, high, int(own.sum()), float(iou[own].mean()), float(boundary_f[own].mean()), shares(iou[own])))
+        inside = (before >= low) & ((before < high) | (high == EDGES[-1]))
+        if inside.any():
+            means = {name: float(change[inside].mean()) for name, change in changes.items()}
+            found.append(Gain(low, high, int(inside.sum()), means, shares(changes["iou"][inside])))
     return found
 
 
 def markdown(found: Sequence[Gain]) -> str:
-    """The table, changes in points."""
-    names = ["IoU before", "pairs", "IoU", "F@2px", "improved", "harmed", f"harmed > {100 * CLEARLY:.0f} point"]
-    head = f"| {' | '.join(names)} |\n|---|{'---:|' * (len(names) - 1)}"
-    return "\n".join([head, *(_line(gain) for gain in found)]) + "\n"
-
-
-def _line(gain: Gain) -> str:
-    label = "all" if (gain.low, gain.high) == (EDGES[0], EDGES[-1]) else f"{gain.low:.1f} - {gain.high:.1f}"
-    parts = [f"{100 * getattr(gain.shares, name):.0f} %" for name in ("improved", "harmed", "harmed_clearly")]
-    return f"| {label} | {gain.pairs} | {100 * gain.iou:+.2f} | {100 * gain.boundary_f:+.2f} | {' | '.join(parts)} |"
+    """The table; changes are in points."""
+    metrics = [heading(metric, PROTOCOLS["coco"]) for metric in PAIR_METRICS]
+    names = ["IoU before", "pairs", *metrics, "improved", "harmed", f"harmed > {100 * CLEARLY:.0f} point"]
+    lines = [f"| {' | '.join(names)} |", f"|---|{'---:|' * (len(names) - 1)}"]
+    for gain in found:
+        label = "all" if (gain.low, gain.high) == (EDGES[0], EDGES[-1]) else f"{gain.low:.1f} - {gain.high:.1f}"
+        cells = [label, str(gain.pairs), *(f"{100 * change:+.2f}" for change in gain.changes.values())]
+        cells += [f"{100 * getattr(gain.shares, name):.0f} %" for name in ("improved", "harmed", "harmed_clearly")]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

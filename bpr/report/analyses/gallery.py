@@ -1,4 +1,4 @@
-"""Matched pairs with their masks and pictures, opened one at a time: what the analyses look at."""
+"""The matched pairs with their masks and images, opened one at a time."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.evaluation.inputs import Detections, Document
-from bpr.evaluation.matched_pairs import check_aligned, match_pairs
-from bpr.evaluation.per_instance import InstanceRow, rows_of_pairs
+from bpr.evaluation.comparison import Comparison, PairRow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFinder, read_image
 
-OPEN_IMAGES = 4
+CACHED_IMAGES = 4
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One pair: its image, (H, W, 3) uint8 RGB, its three masks, and the other annotated objects of the image."""
+    """A matched pair: numbers, (H, W, 3) uint8 RGB image, masks, and the other annotated masks of the image."""
 
-    row: InstanceRow
+    row: PairRow
     image: np.ndarray
     coarse: BoxMask
     refined: BoxMask
@@ -34,32 +32,30 @@ class View:
 
 
 class Gallery:
-    """The matched pairs of a coarse and a refined file, in the order of :func:`match_pairs`.
+    """The matched pairs of a comparison, with their images.
 
     Raises:
-        BPRError: files that do not belong together; no detection fits an annotation.
+        BPRError: there is no pair.
     """
 
-    def __init__(self, before: Detections, after: Detections, document: Document, images: ImageFinder) -> None:
-        check_aligned(before, after)
-        self.before, self.after, self.document = before, after, document
-        self.pairs = match_pairs(before.records, document)
-        if not self.pairs:
-            raise BPRError(f"{before.name}: expected detections that match the annotations (same class, IoU >= .5), got none")
-        self.rows: list[InstanceRow] = rows_of_pairs(self.pairs, before.records, after.records, document)
+    def __init__(self, comparison: Comparison, images: ImageFinder) -> None:
+        if not comparison.pairs:
+            name = comparison.coarse.detections.name
+            raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
+        self.comparison, self.rows = comparison, comparison.rows
         self._annotations: dict[Any, list[int]] = defaultdict(list)
-        for place, annotation in enumerate(document["annotations"]):
-            self._annotations[annotation["image_id"]].append(place)
-        self.image = lru_cache(OPEN_IMAGES)(lambda image_id: read_image(images.path(image_id)))
+        for index, annotation in enumerate(comparison.coarse.document["annotations"]):
+            self._annotations[annotation["image_id"]].append(index)
+        self.image = lru_cache(CACHED_IMAGES)(lambda image_id: read_image(images.path(image_id)))
 
     def view(self, index: int) -> View:
-        """Pair ``index`` with all that can be seen of it."""
-        pair = self.pairs[index]
-        others = [place for place in self._annotations[pair.image_id] if place != pair.place]
-        masks = [decode_mask(side.records[pair.record]["segmentation"]) for side in (self.before, self.after)]
-        neighbours = [decode_mask(self.document["annotations"][place]["segmentation"]) for place in others]
-        return View(self.rows[index], self.image(pair.image_id), masks[0], masks[1], pair.truth, neighbours)
+        """Pair ``index``."""
+        pair, masks = self.comparison.pairs[index], self.comparison.masks(index)
+        annotations = self.comparison.coarse.document["annotations"]
+        others = [other for other in self._annotations[pair.image_id] if other != pair.annotation_index]
+        neighbours = [decode_mask(annotations[other]["segmentation"]) for other in others]
+        return View(self.rows[index], self.image(pair.image_id), masks.coarse, masks.refined, masks.truth, neighbours)
 
     def by_gain(self) -> Sequence[int]:
-        """The pairs, the most harmed first; of equal ones the earlier."""
+        """The indices of the pairs, the most harmed first; of equal ones the earlier comes first."""
         return sorted(range(len(self.rows)), key=lambda index: self.rows[index].gain)

@@ -1,55 +1,62 @@
-"""The pictures of the supplement from refined results: failures (figure S6), patches (figure S5), whole images (figure S4)."""
+"""The supplement's pictures for any results: failures (figure S6), patches (figure S5), whole images (figure S4)."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from bpr.errors import BPRError
+from bpr.evaluation.pair_metrics import PAIR_METRICS
+from bpr.geometry.boxes import Box
 from bpr.geometry.rle import decode_mask
 from bpr.report.analyses.failures import reason
 from bpr.report.analyses.gallery import Gallery, View
 from bpr.report.draw import COARSE, REFINED, TRUTH, before_after, blank, changed_places
 from bpr.report.tiles import captioned, close_up, flat, sheet, square_around
 
-TILE = 260
-COLUMNS = 4
-PATCH_TILE = 150
-PATCH_COLUMNS = ("image", "coarse", "refined", "ground truth")
-LEAST_SCORE = 0.5
-"""Of a detection that is drawn into a whole image."""
+FAILURE_SIDE, PATCH_SIDE = 260, 150
+"""Sides in pixels of the tiles of either sheet."""
+FAILURE_COLUMNS, PATCH_COLUMNS = 4, 2
+DRAWN_SCORE = 0.5
+"""Detections of a lower score are not drawn in whole images."""
 
 
 def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
-    """A sheet of one or more harmed masks, each with its numbers and the class of its failure."""
-    tiles = [_failure(gallery.view(index)) for index in indices]
-    return sheet(tiles, COLUMNS, f"the {len(tiles)} most harmed of {len(gallery.rows)} pairs, the worst first")
+    """A sheet of one or more harmed masks, each with the reason and its numbers."""
+    tiles = []
+    for view in map(gallery.view, indices):
+        box = square_around([view.coarse.box, view.refined.box, view.truth.box], view.truth.frame)
+        outlines = ((view.coarse, COARSE, 1), (view.refined, REFINED, 2), (view.truth, TRUTH, 1))
+        row = view.row
+        changes = [f"{m.title} {100 * row.before[m.name]:.1f} -> {100 * row.after[m.name]:.1f}" for m in PAIR_METRICS]
+        tiles.append(
+            captioned(close_up(view.image, box, FAILURE_SIDE, outlines), [f"{row.category}: {reason(view)}", *changes])
+        )
+    return sheet(tiles, FAILURE_COLUMNS, f"the {len(tiles)} most harmed of {len(gallery.rows)} pairs, the worst first")
 
 
-def _failure(view: View) -> np.ndarray:
-    box = square_around([view.coarse.box, view.refined.box, view.truth.box], view.truth.frame)
-    outlines = ((view.coarse, COARSE, 1), (view.refined, REFINED, 2), (view.truth, TRUTH, 1))
-    row = view.row
-    change = f"IoU {100 * row.iou_before:.1f} -> {100 * row.iou_after:.1f}  F {100 * row.f_before:.0f} -> {100 * row.f_after:.0f}"
-    return captioned(close_up(view.image, box, TILE, outlines), [f"{row.category}: {reason(view)}", change])
+def draw_changed_patches(gallery: Gallery, indices: Sequence[int], side: int) -> np.ndarray:
+    """A sheet of the squares of ``side`` pixels in which each mask changed most.
 
-
-def draw_patches(gallery: Gallery, indices: Sequence[int], side: int) -> np.ndarray:
-    """Where each mask changed most: a square of ``side`` pixels of image, coarse mask, refined mask and truth, in two columns.
+    A tile shows image, coarse mask, refined mask and ground truth.
 
     Raises:
         BPRError: none of the masks changed.
     """
     strips = [_patch_strip(view, box) for view, box in _changed(gallery, indices, side)]
     if not strips:
-        raise BPRError(f"{gallery.after.name}: expected masks that differ from those of {gallery.before.name}, got the same")
-    words = " | ".join(PATCH_COLUMNS)
-    return sheet(strips, 2, f"{side} px where the masks changed most: {words}", with_legend=False)
+        comparison = gallery.comparison
+        coarse, refined = comparison.coarse.detections.name, comparison.refined.detections.name
+        raise BPRError(f"{refined}: expected masks that differ from those of {coarse}, got the same")
+    title = f"{side} px where the masks changed most: image | coarse | refined | ground truth"
+    return sheet(strips, PATCH_COLUMNS, title, with_legend=False)
 
 
-def _changed(gallery: Gallery, indices: Sequence[int], side: int) -> Iterator[tuple[View, tuple[int, int, int, int]]]:
+def _changed(gallery: Gallery, indices: Sequence[int], side: int) -> Iterator[tuple[View, Box]]:
+    """The pairs whose masks changed, with the square that changed most."""
     for index in indices:
         view = gallery.view(index)
         places = changed_places(view.coarse.to_frame()[None], view.refined.to_frame()[None], (side, side), most=1)
@@ -57,25 +64,32 @@ def _changed(gallery: Gallery, indices: Sequence[int], side: int) -> Iterator[tu
             yield view, (left, top, left + side, top + side)
 
 
-def _patch_strip(view: View, box: tuple[int, int, int, int]) -> np.ndarray:
-    tiles = [close_up(view.image, box, PATCH_TILE), *(flat(mask, box, PATCH_TILE) for mask in (view.coarse, view.refined, view.truth))]
-    gap = blank(PATCH_TILE, 4)
+def _patch_strip(view: View, box: Box) -> np.ndarray:
+    masks = (flat(mask, box, PATCH_SIDE) for mask in (view.coarse, view.refined, view.truth))
+    tiles = [close_up(view.image, box, PATCH_SIDE), *masks]
+    gap = blank(PATCH_SIDE, 4)
     strip = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
-    return captioned(strip, [f"{view.row.category}: IoU {100 * view.row.iou_before:.1f} -> {100 * view.row.iou_after:.1f}"])
+    return captioned(
+        strip, [f"{view.row.category}: IoU {100 * view.row.before['iou']:.1f} -> {100 * view.row.after['iou']:.1f}"]
+    )
 
 
 def draw_images(gallery: Gallery, count: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """(image id, before/after picture) of the ``count`` images whose pairs gained most in F at 2 px, the most first."""
-    gain: dict[Any, float] = {}
+    """Image id and before/after picture of the ``count`` images whose pairs gained most boundary F in sum."""
+    comparison, gain = gallery.comparison, defaultdict[Any, float](float)
     for row in gallery.rows:
-        gain[row.image_id] = gain.get(row.image_id, 0.0) + row.f_after - row.f_before
+        gain[row.image_id] += row.after["boundary_f"] - row.before["boundary_f"]
     for image_id in sorted(gain, key=lambda key: -gain[key])[:count]:
         records = [
             (old, new)
-            for old, new in zip(gallery.before.records, gallery.after.records, strict=True)
-            if old["image_id"] == image_id and old["score"] >= LEAST_SCORE
+            for old, new in zip(comparison.coarse.records, comparison.refined.records, strict=True)
+            if old["image_id"] == image_id and old["score"] >= DRAWN_SCORE
         ]
-        sides = [np.stack([decode_mask(pair[side]["segmentation"]).to_frame() for pair in records]) for side in (0, 1) if records]
+        sides = [
+            np.stack([decode_mask(pair[side]["segmentation"]).to_frame() for pair in records])
+            for side in (0, 1)
+            if records
+        ]
         if sides:
-            truths = [pair.truth.to_frame() for pair in gallery.pairs if pair.image_id == image_id]
+            truths = [pair.truth.to_frame() for pair in comparison.pairs if pair.image_id == image_id]
             yield image_id, before_after(gallery.image(image_id), sides[0], sides[1], np.stack(truths))

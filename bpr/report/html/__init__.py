@@ -1,1 +1,1 @@
-"""The report: a folder of HTML that shows what a refinement changed, instance by instance, without a server or a network."""
+"""The report: a folder of HTML that shows what refinement changed, mask by mask, without a server or a network."""

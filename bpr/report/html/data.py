@@ -1,14 +1,15 @@
-"""What the page's scripts read: one plain object per shown instance, masks as run lengths inside its cut."""
+"""What the page's scripts read: one plain object per shown instance, with its masks as run lengths inside its crop."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bpr.evaluation.matched_pairs import UNCHANGED
-from bpr.evaluation.per_instance import InstanceRow
+from bpr.evaluation.comparison import UNCHANGED
+from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
@@ -18,14 +19,25 @@ from bpr.report.html.pictures import Pictures
 NAME = "bprReportData"
 
 
-def instance_data(instance: Instance, number: int, image_name: str, pictures: Pictures) -> dict[str, Any]:
-    """One instance; ``number`` names its picture files.
+def report_data(has_truth: bool, instances: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that the scripts read. ``metrics`` gives the title of every metric of the instances."""
+    titles = {metric.name: metric.title for metric in PAIR_METRICS} if has_truth else {}
+    return {"hasTruth": has_truth, "metrics": titles, "instances": list(instances)}
 
-    Shares are in points. ``masks`` are counts strings of COCO's RLE over the cut's width and height.
+
+def instance_data(instance: Instance, number: int, image_name: str, pictures: Pictures) -> dict[str, Any]:
+    """One instance. Numbers are in percent or points.
+
+    ``masks`` holds counts strings of COCO's RLE over the width and height of the crop (``cut``). With a ground truth,
+    ``pixels``
+    counts the changed pixels: now right, wrongly added outside the object, and wrongly removed inside it.
+
+    Args:
+        number: names its picture files.
     """
     box = pictures.box
-    masks = {"before": instance.before, "after": instance.after, "truth": instance.truth}
-    return {
+    masks = {"before": instance.coarse, "after": instance.refined, "truth": instance.truth}
+    data = {
         "number": number,
         "image": image_name,
         "imageId": str(instance.image_id),
@@ -39,26 +51,23 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
         "cut": {"left": box[0], "top": box[1], "width": box[2] - box[0], "height": box[3] - box[1]},
         "places": pictures.places,
         "masks": {name: _counts(mask, box) for name, mask in masks.items() if mask},
-        **(_judgement(instance, instance.row, instance.truth, box) if instance.row and instance.truth else {}),
+    }
+    row, truth = instance.row, instance.truth
+    if not row or not truth:
+        return data
+    old, new, right = (mask.window(box) for mask in (instance.coarse, instance.refined, truth))
+    changes = {"fixed": (old != new) & (new == right), "leaked": new & ~old & ~right, "lost": old & ~new & right}
+    return {
+        **data,
+        "verdict": "improved" if row.gain > UNCHANGED else "harmed" if row.gain < -UNCHANGED else "unchanged",
+        "metrics": {name: [_points(row.before[name]), _points(row.after[name])] for name in row.before},
+        "pixels": {name: int(np.count_nonzero(change)) for name, change in changes.items()},
     }
 
 
 def script(data: dict[str, Any]) -> str:
-    """JavaScript that defines the data: pages opened from a disk may load scripts but not JSON."""
+    """JavaScript that defines the data. A page opened from a disk may load scripts, but not JSON."""
     return f"globalThis.{NAME} = {json.dumps(data, allow_nan=False, separators=(',', ':'))};\n"
-
-
-def _judgement(instance: Instance, row: InstanceRow, truth: BoxMask, box: Box) -> dict[str, Any]:
-    """Scores, and the pixels that changed: right now, wrongly added outside the object, wrongly cut off inside it."""
-    old, new, right = (mask.window(box) for mask in (instance.before, instance.after, truth))
-    counts = {"fixed": (old != new) & (new == right), "leaked": new & ~old & ~right, "lost": old & ~new & right}
-    return {
-        "verdict": "improved" if row.gain > UNCHANGED else "harmed" if row.gain < -UNCHANGED else "unchanged",
-        "iou": [_points(row.iou_before), _points(row.iou_after)],
-        "boundaryIou": [_points(row.boundary_iou_before), _points(row.boundary_iou_after)],
-        "f": [_points(row.f_before), _points(row.f_after)],
-        "pixels": {name: int(np.count_nonzero(count)) for name, count in counts.items()},
-    }
 
 
 def _points(share: float) -> float:

@@ -1,4 +1,4 @@
-"""The instances by size, by score and by class: how many, and what refining did to each group."""
+"""The instances by size, by score and by class: how many there are, and how refinement changed each group."""
 
 from __future__ import annotations
 
@@ -6,25 +6,31 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import numpy as np
 
 from bpr.evaluation.breakdowns import SCORES
-from bpr.evaluation.matched_pairs import UNCHANGED
+from bpr.evaluation.comparison import UNCHANGED
 from bpr.report.html.collect import Instance
 
 Key = TypeVar("Key", bound=Hashable)
 
 SIZES = {"small": "small, below 32² px", "medium": "medium", "large": "large, from 96² px"}
+SCORE_RANGES = list(pairwise((0, *SCORES, 1)))
 
 
 @dataclass(frozen=True)
 class Group:
-    """One row of a table; ``query`` is the filter of the gallery that shows its instances.
+    """One row of a table.
 
-    The numbers that need a truth are None without one.
+    Attributes:
+        query: the filter that makes the gallery show the instances of the group.
+        agreement, area_change: means over the instances.
+        before, after, gain: mean IoU and its change; None without a ground truth.
+        harmed: share of the instances; None without a ground truth.
     """
 
     name: str
@@ -39,7 +45,7 @@ class Group:
 
     @property
     def change(self) -> float:
-        """The mean gain, or without a truth 1 - ``agreement``."""
+        """The mean gain, or without a ground truth 1 - ``agreement``."""
         return 1 - self.agreement if self.gain is None else self.gain
 
 
@@ -50,31 +56,35 @@ def by_size(instances: Sequence[Instance]) -> list[Group]:
 
 
 def by_score(instances: Sequence[Instance]) -> list[Group]:
-    """Scores in steps, low first; instances without a score are left out."""
-    members = _members(instances, lambda instance: None if instance.score is None else bisect_right(SCORES, instance.score))
-    edges = (0, *SCORES, 1)
-    return [_score_group(edges[step], edges[step + 1], members[step]) for step in sorted(step for step in members if step is not None)]
+    """Ranges of the score, low first; instances without a score are left out."""
+    scored = [instance for instance in instances if instance.score is not None]
+    members = _members(scored, lambda instance: bisect_right(SCORES, instance.score or 0))
+    return [_group(f"{low} to {high}", {"score": f"{low},{high}"}, members[index])
+            for index, (low, high) in enumerate(SCORE_RANGES) if index in members]  # fmt: skip
 
 
 def by_class(instances: Sequence[Instance]) -> list[Group]:
     """Classes, the most frequent first."""
     members = _members(instances, lambda instance: instance.category)
-    return [_group(name, {"class": name}, members[name]) for name in sorted(members, key=lambda name: (-len(members[name]), name))]
-
-
-def _score_group(low: float, high: float, members: list[Instance]) -> Group:
-    return _group(f"{low} to {high}", {"score": f"{low},{high}"}, members)
+    return [
+        _group(name, {"class": name}, members[name])
+        for name in sorted(members, key=lambda name: (-len(members[name]), name))
+    ]
 
 
 def _members(instances: Sequence[Instance], key: Callable[[Instance], Key]) -> dict[Key, list[Instance]]:
     members: dict[Key, list[Instance]] = defaultdict(list)
     for instance in instances:
         members[key(instance)].append(instance)
-    return members
+    return dict(members)
 
 
 def _group(name: str, query: dict[str, Any], members: list[Instance]) -> Group:
-    changes = [(instance.agreement, instance.area_change) for instance in members]
-    rows = [(row.iou_before, row.iou_after, row.gain, row.gain < -UNCHANGED) for row in (instance.row for instance in members) if row]
-    means = [float(value) for part in (changes, rows) if part for value in np.mean(part, axis=0)]
-    return Group(name, urlencode(query), len(members), *means)
+    agreement, area_change = np.mean(
+        [(instance.agreement, instance.area_change) for instance in members], axis=0
+    ).tolist()
+    rows = [instance.row for instance in members if instance.row]
+    if not rows:
+        return Group(name, urlencode(query), len(members), agreement, area_change)
+    values = [(row.before["iou"], row.after["iou"], row.gain, row.gain < -UNCHANGED) for row in rows]
+    return Group(name, urlencode(query), len(members), agreement, area_change, *np.mean(values, axis=0).tolist())

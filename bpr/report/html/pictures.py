@@ -1,6 +1,6 @@
-"""An instance cut out of its image: what the page shows of it.
+"""The pictures of one instance: a crop of its image, a thumbnail, and the places that changed most.
 
-Legend: H W frame, h w cut, boxes are XYXY, integer, half-open.
+Legend: H W frame, h w crop, boxes are XYXY, integer, half-open.
 """
 
 from __future__ import annotations
@@ -11,88 +11,97 @@ import cv2
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.geometry.boxes import Box
+from bpr.geometry.boxes import Box, intersect
 from bpr.report.draw import BACKGROUND, changed_places, draw_contour
 from bpr.report.html.collect import Instance
+from bpr.report.tiles import square_of
 
 COARSE, REFINED = (255, 138, 28), (64, 180, 255)
-"""Of the contours, as in assets/report.css; told apart with any colour vision."""
+"""Colours of the contours, as in assets/report.css. They differ for any colour vision."""
 THUMBNAIL = 288
-LARGEST_CUT = 960
-"""Longest sides in pixels; a larger cut is shrunk, its masks are not."""
+"""Longest side of a thumbnail, in pixels."""
+LARGEST_CROP = 960
+"""Longest side of a crop's picture, in pixels. A larger crop is shrunk; its masks are not."""
 QUALITY = 84
-LEAST_CONTEXT = 8
+"""JPEG quality."""
 CONTEXT = 0.12
-"""Of the instance's longer side, on every side."""
+"""Context around an instance as a share of its longer side."""
+SMALLEST_CONTEXT = 8
 PLACES = 4
-LEAST_PLACE = 24
+"""How many places are shown."""
+SMALLEST_PLACE = 24
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """JPEG files of one instance, the box that they show, and the places where its boundary changed most.
+    """The pictures of one instance.
 
-    ``places`` are x, y, side in pixels of the box.
+    Attributes:
+        box: the part of the image that they show.
+        crop, thumbnail: JPEG files.
+        places: squares in which the mask changed most, as x, y and side in pixels of the box.
     """
 
     box: Box
-    cut: bytes
+    crop: bytes
     thumbnail: bytes
     places: list[tuple[int, int, int]]
 
 
 def pictures_of(instance: Instance, image: np.ndarray) -> Pictures:
-    """Cut ``instance`` out of its (H, W, 3) uint8 RGB image."""
-    box = cut_box(instance.box, instance.before.frame)
+    """The pictures of an instance from its (H, W, 3) uint8 RGB image."""
+    box = crop_box(instance.box, instance.coarse.frame)
     x0, y0, x1, y1 = box
-    cut = image[y0:y1, x0:x1]
-    before, after = instance.before.window(box), instance.after.window(box)
-    return Pictures(box, _jpeg(_shrunk(cut, LARGEST_CUT)), _jpeg(_thumbnail(cut, before, after)), _places(np.logical_xor(before, after)))
+    crop = image[y0:y1, x0:x1]
+    before, after = instance.coarse.window(box), instance.refined.window(box)
+    thumbnail = _thumbnail(crop, before, after)
+    return Pictures(box, _jpeg(_shrunk(crop, LARGEST_CROP)), _jpeg(thumbnail), _places(np.logical_xor(before, after)))
 
 
-def cut_box(box: Box, frame: tuple[int, int]) -> Box:
-    """A square around ``box`` with some context, moved into the frame (H, W) and cut where the frame is smaller.
+def crop_box(box: Box, frame: tuple[int, int]) -> Box:
+    """A square around ``box`` with some context, moved into the frame (H, W), and clipped if the frame is smaller.
 
-    >>> cut_box((0, 10, 100, 50), (200, 300))
+    >>> crop_box((0, 10, 100, 50), (200, 300))
     (0, 0, 124, 124)
     """
     longest = max(box[2] - box[0], box[3] - box[1])
-    side = longest + 2 * max(LEAST_CONTEXT, round(CONTEXT * longest))
-    x0, x1 = _span(box[0], box[2], side, frame[1])
-    y0, y1 = _span(box[1], box[3], side, frame[0])
-    return x0, y0, x1, y1
+    side = longest + 2 * max(SMALLEST_CONTEXT, round(CONTEXT * longest))
+    return intersect(square_of(side, box, frame), (0, 0, frame[1], frame[0]))
 
 
 def grey_image(frame: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint8: stands in for an image that cannot be read."""
+    """(H, W, 3) uint8: replaces an image that cannot be read."""
     return np.full((*frame, 3), 128, np.uint8)
 
 
 def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
-    """Squares of a sixth of the (h, w) cut that hold the most change; looked for by cells, a large cut has many pixels."""
-    side = min(max(LEAST_PLACE, max(changed.shape) // 6), *changed.shape)
-    step = max(1, side // LEAST_PLACE)
+    """Squares of a sixth of the (h, w) crop in which most pixels changed.
+
+    Large crops are searched at a lower resolution.
+    """
+    side = min(max(SMALLEST_PLACE, max(changed.shape) // 6), *changed.shape)
+    step = max(1, side // SMALLEST_PLACE)
     rows, columns = (length // step for length in changed.shape)
     cells = changed[: rows * step, : columns * step].reshape(rows, step, columns, step).max(axis=(1, 3))[None]
     found = changed_places(np.zeros_like(cells), cells, (side // step, side // step), PLACES)
     return [(left * step, top * step, side // step * step) for top, left in found]
 
 
-def _span(low: int, high: int, side: int, end: int) -> tuple[int, int]:
-    start = min(max((low + high - side) // 2, 0), max(end - side, 0))
-    return start, min(start + side, end)
-
-
-def _thumbnail(cut: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: small, with both contours."""
-    scale = THUMBNAIL / max(cut.shape[:2])
-    size = tuple(max(1, round(side * scale)) for side in cut.shape[1::-1])
-    # Enlarged, the pixels of a mask stay squares: its contour runs along their edges.
+def _thumbnail(crop: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """uint8 RGB with a longest side of THUMBNAIL pixels and both contours."""
+    scale = THUMBNAIL / max(crop.shape[:2])
+    size = tuple(max(1, round(side * scale)) for side in crop.shape[1::-1])
+    # An enlarged mask keeps square pixels, so that its contour runs along their edges.
     ways = (cv2.INTER_CUBIC, cv2.INTER_NEAREST) if scale > 1 else (cv2.INTER_AREA, cv2.INTER_AREA)
-    picture = cv2.resize(cut, size, interpolation=ways[0])
+    picture = cv2.resize(crop, size, interpolation=ways[0])
     sides = [cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=ways[1]) > 127 for mask in (before, after)]
-    # On dark lines, which show on any image; those first, so that none hides a coloured one.
-    for mask, colour, width in ((sides[0], BACKGROUND, 3), (sides[1], BACKGROUND, 3), (sides[0], COARSE, 2), (sides[1], REFINED, 2)):
+    # Dark lines below the coloured ones make them visible on any image. All dark lines are drawn first.
+    for mask, colour, width in (
+        (sides[0], BACKGROUND, 3),
+        (sides[1], BACKGROUND, 3),
+        (sides[0], COARSE, 2),
+        (sides[1], REFINED, 2),
+    ):
         draw_contour(picture, mask, colour, width)
     return picture
 

@@ -1,6 +1,6 @@
-"""The plots of the overview, as SVG that takes its colours from the page: they follow a dark or a light theme.
+"""The plots of the overview, as SVG. They take their colours from the page, and so follow its dark or light theme.
 
-Legend: N instances; a gain is in points of IoU.
+Legend: N instances. A gain is in points of IoU.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bpr.evaluation.matched_pairs import UNCHANGED
-from bpr.evaluation.per_instance import MEDIUM, SMALL
+from bpr.evaluation.comparison import MEDIUM, SMALL, UNCHANGED
 from bpr.report.html.collect import Instance
 
 INK, FAINT, GAIN, HARM, SAME = "#010101", "#020202", "#030303", "#040404", "#050505"
 VARIABLES = {INK: "var(--soft)", FAINT: "var(--line)", GAIN: "var(--gain)", HARM: "var(--harm)", SAME: "var(--same)"}
-"""Colours that no plot needs stand for the variables of assets/report.css."""
+"""Placeholder colours, and the variables of assets/report.css that replace them."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -46,15 +45,16 @@ SIZE = (5.4, 3.5)
 """Inches; the page scales it."""
 BINS = 40
 MOST_DOTS = 1200
-MEDIANS, LEAST_MEMBERS = 8, 15
-"""The most points of a line of medians, and the fewest instances behind each."""
+"""A plot shows at most this many instances as dots."""
+MEDIANS, FEWEST_PER_MEDIAN = 8, 15
+"""A line of medians has at most MEDIANS points, and each point covers at least FEWEST_PER_MEDIAN instances."""
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 POINTS, CHANGE = "gain of IoU in points", "change in points"
 
 
 @dataclass(frozen=True)
 class Plot:
-    """An SVG, and the words around it."""
+    """An SVG with its title and caption."""
 
     title: str
     caption: str
@@ -63,57 +63,97 @@ class Plot:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """(N,) values of the instances, in their order; ``links`` lead to the view of each, None where it has none."""
+    """What the plots draw of N instances, in their order.
+
+    Attributes:
+        change: (N,) gain, or without a ground truth another change.
+        side: (N,) square root of the area, in pixels.
+        links: the address of each instance's view, None if it has none.
+        is_gain: whether a positive change is an improvement.
+    """
 
     change: np.ndarray
     side: np.ndarray
     links: list[str | None]
-    judged: bool
+    is_gain: bool
 
     def colours(self) -> np.ndarray:
-        """(N,) by gain and harm; of one colour where nobody knows which is which."""
-        sign = np.where(np.abs(self.change) > 100 * UNCHANGED, np.sign(self.change), 0) if self.judged else np.zeros(len(self.change))
+        """(N,) colours for gain, harm and no change; one colour if the changes are not gains."""
+        sign = (
+            np.where(np.abs(self.change) > 100 * UNCHANGED, np.sign(self.change), 0)
+            if self.is_gain
+            else np.zeros(len(self.change))
+        )
         return np.array([SAME, GAIN, HARM])[sign.astype(int)]
 
     def drawn(self) -> np.ndarray:
-        """Indices of the instances that get a dot: all, or as many as a page can hold, picked by chance."""
+        """Indices of the instances that get a dot: all, or a random MOST_DOTS of them."""
         return np.sort(np.random.default_rng(0).permutation(len(self.change))[:MOST_DOTS])
 
 
-def judged_plots(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
-    """Of instances whose truth is known."""
-    before, after = (np.array([100 * getattr(i.row, name) for i in instances]) for name in ("iou_before", "iou_after"))
-    values = Values(after - before, _sides(instances), links, judged=True)
+def plots_of_gains(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
+    """The plots of instances with a ground truth."""
+    rows = [instance.row for instance in instances if instance.row]
+    before, after = (np.array([100 * getattr(row, side)["iou"] for row in rows]) for side in ("before", "after"))
+    values = Values(after - before, _sides(instances), links, is_gain=True)
     score = np.array([i.score for i in instances], float)
     return [
-        Plot("How much each mask gained", "Masks by their gain of IoU.", _svg("gains", lambda axes: _histogram(axes, values, POINTS))),
+        Plot(
+            "How much each mask gained",
+            "Masks by their gain of IoU.",
+            _svg("gains", lambda axes: _histogram(axes, values, POINTS)),
+        ),
         Plot(
             "IoU before and after",
-            f"Above the diagonal refining helped. {_dots_are(values)}",
+            f"Masks above the diagonal improved. {_dots_are(values)}",
             _svg("scatter", lambda axes: _scatter(axes, before, after, values)),
         ),
-        Plot("Gain by size", f"The line joins medians. {_dots_are(values)}", _svg("sizes", lambda axes: _by_size(axes, values, POINTS))),
-        Plot("Gain by score", f"The line joins medians. {_dots_are(values)}", _svg("scores", lambda axes: _by_score(axes, score, values))),
+        Plot(
+            "Gain by size",
+            f"The line joins medians. {_dots_are(values)}",
+            _svg("sizes", lambda axes: _by_size(axes, values, POINTS)),
+        ),
+        Plot(
+            "Gain by score",
+            f"The line joins medians. {_dots_are(values)}",
+            _svg("scores", lambda axes: _by_score(axes, score, values)),
+        ),
     ]
 
 
-def unjudged_plots(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
-    """Of instances without a truth: how much changed, not whether for the better."""
-    values = Values(np.array([100 * i.change for i in instances]), _sides(instances), links, judged=False)
-    grown = Values(np.array([100 * i.area_change for i in instances]), values.side, links, judged=False)
+def plots_of_changes(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
+    """The plots of instances without a ground truth: how much each changed, not whether it improved."""
+    values = Values(np.array([100 * i.change for i in instances]), _sides(instances), links, is_gain=False)
+    grown = Values(np.array([100 * i.area_change for i in instances]), values.side, links, is_gain=False)
     areas = "change of area in percent"
     return [
-        Plot("How much each mask changed", "Masks by 100 − IoU(before, after).", _svg("changes", lambda a: _histogram(a, values, CHANGE))),
-        Plot("Grown or shrunk", "Masks by the change of their area.", _svg("areas", lambda axes: _histogram(axes, grown, areas))),
-        Plot("Change by size", f"The line joins medians. {_dots_are(values)}", _svg("sizes", lambda axes: _by_size(axes, values, CHANGE))),
-        Plot("Growth by size", f"The line joins medians. {_dots_are(grown)}", _svg("growth", lambda axes: _by_size(axes, grown, areas))),
+        Plot(
+            "How much each mask changed",
+            "Masks by 100 − IoU(before, after).",
+            _svg("changes", lambda a: _histogram(a, values, CHANGE)),
+        ),
+        Plot(
+            "Grown or shrunk",
+            "Masks by the change of their area.",
+            _svg("areas", lambda axes: _histogram(axes, grown, areas)),
+        ),
+        Plot(
+            "Change by size",
+            f"The line joins medians. {_dots_are(values)}",
+            _svg("sizes", lambda axes: _by_size(axes, values, CHANGE)),
+        ),
+        Plot(
+            "Growth by size",
+            f"The line joins medians. {_dots_are(grown)}",
+            _svg("growth", lambda axes: _by_size(axes, grown, areas)),
+        ),
     ]
 
 
 def _dots_are(values: Values) -> str:
-    """What a dot is, for a caption."""
+    """Explains the dots in a caption."""
     count = len(values.change)
-    many = f"{MOST_DOTS} of {count} masks, picked by chance, are dots" if count > MOST_DOTS else "Every mask is a dot"
+    many = f"{MOST_DOTS} of {count} masks, picked at random, are dots" if count > MOST_DOTS else "Every mask is a dot"
     return f"{many}; click one to see it."
 
 
@@ -122,7 +162,7 @@ def _sides(instances: Sequence[Instance]) -> np.ndarray:
 
 
 def _svg(name: str, draw: Callable[[Axes], None]) -> str:
-    """The ``<svg>`` element alone. Equal inputs give equal text; the ids in it begin anew for every ``name``."""
+    """The ``<svg>`` element. Equal inputs give equal text; ``name`` keeps the ids of different plots apart."""
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         figure = Figure(figsize=SIZE, layout="constrained")
@@ -140,9 +180,9 @@ def _svg(name: str, draw: Callable[[Axes], None]) -> str:
 
 
 def _histogram(axes: Axes, values: Values, label: str) -> None:
-    """Bars stacked by colour; the few values far out are counted in the outermost bars."""
+    """Bars stacked by colour. The outermost bars also count the few values beyond them."""
     low, high = np.quantile(values.change, [0.005, 0.995])
-    # An edge at zero: no bar holds gains and losses.
+    # One edge lies at zero, so that no bar mixes gains and losses.
     step = max(max(high, 0) - min(low, 0), 0.1) / BINS
     edges = np.arange(np.floor(min(low, 0) / step), np.ceil(max(high, step) / step) + 1) * step
     colours, inside = values.colours(), np.clip(values.change, edges[0], edges[-1])
@@ -177,11 +217,16 @@ def _by_score(axes: Axes, score: np.ndarray, values: Values) -> None:
 
 
 def _changes(axes: Axes, x: np.ndarray, values: Values) -> None:
-    """Dots of the changes, and a line through the medians of parts of equal count."""
+    """A dot per change, and a line through the medians of groups of equal size."""
     axes.axhline(0, color=INK, linewidth=1)
     _dots(axes, x, values.change, values)
-    parts = np.array_split(np.argsort(x, kind="stable"), min(MEDIANS, len(x) // LEAST_MEMBERS) or 1)
-    axes.plot([np.median(x[part]) for part in parts], [np.median(values.change[part]) for part in parts], color=INK, linewidth=2)
+    parts = np.array_split(np.argsort(x, kind="stable"), min(MEDIANS, len(x) // FEWEST_PER_MEDIAN) or 1)
+    axes.plot(
+        [np.median(x[part]) for part in parts],
+        [np.median(values.change[part]) for part in parts],
+        color=INK,
+        linewidth=2,
+    )
     low, high = np.quantile(values.change, [0.002, 0.998])
     axes.set_ylim(min(low, 0) - 1, max(high, 0) + 1)
 

@@ -1,4 +1,4 @@
-"""The folder of a report: pictures, data, assets and the page, written whole or not at all."""
+"""Write the folder of a report: pictures, data, assets and the page. It appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BadImage, BPRError
+from bpr.errors import BadImage, BPRError, install_hint
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.report.html.collect import Collection, Instance
-from bpr.report.html.data import instance_data, script
+from bpr.report.html.data import instance_data, report_data, script
 from bpr.report.html.pictures import grey_image, pictures_of
 
 PACKAGES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
 
 
 def check_installed() -> None:
-    """Raise a BPRError when a library that only reports need is missing."""
+    """Raise a BPRError if a library is missing that only reports need."""
     missing = [name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None]
     if missing:
-        raise BPRError(f"a report needs the [report] extra: pip install 'bpr[report]' ({', '.join(missing)} missing)")
+        raise BPRError(f"a report needs the [report] extra: {install_hint('report')} ({', '.join(missing)} missing)")
 
 
 def write_report(
@@ -37,12 +37,13 @@ def write_report(
     workers: int = 0,
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[str]:
-    """Write the report; returns the images that could not be read, one line each. Their masks are shown on grey.
+    """Write the report, and return a line for each image that could not be read. Its masks are shown on grey.
 
     Args:
-        files: what the page calls the files, by role: ``after``, ``before``, and ``truth`` where there is one.
-        most: show this many instances at most, those that changed most; tables and plots count all.
-        workers: threads that read and cut.
+        files: the names that the page shows, by role: ``after``, ``before``, and ``truth`` if there is one.
+        most: how many instances get a view: those that changed most. Tables and plots cover all.
+        workers: threads that read and crop images.
+        advance: called with the number of instances done.
 
     Raises:
         BPRError: ``out`` must not be replaced or cannot be written.
@@ -51,8 +52,9 @@ def write_report(
 
     shown = most_changed(collection.instances, most)
     with atomic_folder(out, "bpr report") as folder:
-        data, problems = _write_pictures(shown, images, folder, workers, advance)
-        _write(folder / "data" / "instances.js", script({"judged": collection.comparison is not None, "instances": data}).encode())
+        instances, problems = _write_pictures(shown, images, folder, workers, advance)
+        data = report_data(collection.comparison is not None, instances)
+        _write(folder / "data" / "instances.js", script(data).encode())
         for name in (*SCRIPTS, *STYLES):
             _write(folder / "assets" / name, (ASSETS / name).read_bytes())
         _write(folder / "index.html", render(collection, shown, files, problems).encode())
@@ -60,7 +62,7 @@ def write_report(
 
 
 def most_changed(instances: Sequence[Instance], most: int) -> list[Instance]:
-    """Up to ``most`` instances of the largest change, in the order in which they came."""
+    """The ``most`` instances with the largest change, in their original order."""
     ranked = sorted(range(len(instances)), key=lambda index: -abs(instances[index].change))
     return [instances[index] for index in sorted(ranked[:most])]
 
@@ -68,7 +70,7 @@ def most_changed(instances: Sequence[Instance], most: int) -> list[Instance]:
 def _write_pictures(
     shown: Sequence[Instance], images: ImageFinder, folder: Path, workers: int, advance: Callable[[int], None]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """The data of every shown instance, and the problems."""
+    """The data of every shown instance, and a line for each image that could not be read."""
     groups: dict[Any, list[int]] = defaultdict(list)
     for number, instance in enumerate(shown):
         groups[instance.image_id].append(number)
@@ -85,27 +87,31 @@ def _write_pictures(
     return sorted(data, key=lambda row: int(row["number"])), problems
 
 
-def _write_image(numbered: list[tuple[int, Instance]], images: ImageFinder, folder: Path) -> tuple[list[dict[str, Any]], str | None]:
-    """Pictures and data of the instances of one image."""
+def _write_image(
+    numbered: list[tuple[int, Instance]], images: ImageFinder, folder: Path
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Write the pictures of one image's instances; return their data and what was wrong with the image."""
     image, name, problem = _image(images, numbered[0][1])
     rows = []
     for number, instance in numbered:
         pictures = pictures_of(instance, image)
-        _write(folder / "data" / "cuts" / f"{number}.jpg", pictures.cut)
+        _write(folder / "data" / "cuts" / f"{number}.jpg", pictures.crop)
         _write(folder / "data" / "thumbnails" / f"{number}.jpg", pictures.thumbnail)
         rows.append(instance_data(instance, number, name, pictures))
     return rows, problem
 
 
 def _image(images: ImageFinder, instance: Instance) -> tuple[np.ndarray, str, str | None]:
-    """The image, its file's name, and what was wrong with it."""
-    frame, name = instance.before.frame, str(instance.image_id)
+    """The image, the name of its file, and what was wrong with it. An unreadable image is replaced by a grey one."""
+    frame, name = instance.coarse.frame, str(instance.image_id)
     try:
         path = images.path(instance.image_id)
         name = "/".join(path.parts[-2:])
         image = read_image(path, frame)
         if image.shape[:2] != frame:
-            raise BadImage(f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels, got {image.shape[0]}x{image.shape[1]}")
+            raise BadImage(
+                f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels, got {image.shape[0]}x{image.shape[1]}"
+            )
     except BadImage as error:
         return grey_image(frame), name, str(error)
     return image, name, None

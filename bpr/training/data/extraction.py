@@ -1,4 +1,7 @@
-"""Detections matched to ground truth -> a patch store to train on (METHOD: IoU > 0.5, same class, no crowd)."""
+"""Detections matched to ground truth -> a patch store (paper, training details: IoU > 0.5, same class, no crowd).
+
+Legend: n patches of an instance, S window side, C channels of a patch.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadImage, BadMask
+from bpr.evaluation.matching import GroundTruth
 from bpr.formats.coco import Record
-from bpr.formats.ground_truth import GroundTruth
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, crop_window
@@ -21,7 +24,6 @@ from bpr.io.images import ImageFolder, read_image
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.sharing.workers import shards
-from bpr.training.data.journal import Progress
 from bpr.training.data.patch_store import PatchStoreWriter, finished_build
 
 MATCH_IOU = 0.5
@@ -29,7 +31,15 @@ MATCH_IOU = 0.5
 
 @dataclass(frozen=True)
 class ExtractionCounts:
-    """What became of the records: ``matched`` gave patches, ``unmatched`` had no truth, ``unreadable`` no image."""
+    """What became of the records.
+
+    Attributes:
+        records: all of them.
+        matched: those that matched ground truth and gave patches.
+        unmatched: those without ground truth.
+        unreadable: those that matched ground truth, but whose image or mask could not be read.
+        patches: patches in the store.
+    """
 
     records: int
     matched: int
@@ -53,43 +63,50 @@ def extract_patches(
     """Write the patches of every matched detection to the store ``out``, in the order of images and records.
 
     Args:
-        source: says which records and truth these are, for the manifest, and to know them again.
-        resume: go on with a killed build of the same patches and source; a finished one is left as it is.
-        shard: which of how many parts to do: consecutive images, so that the stores of all parts, one after the other,
-            hold the rows of the whole.
+        source: names and hashes of the files that the records and the truth come from. It is kept in the manifest, and
+            a build is resumed only if it is the same.
+        resume: continue a killed build of the same patches and source; a finished one is left as it is.
+        shard: (number, count): extract this part of the images only. Parts are consecutive, so the stores of all
+            parts, one after the other, hold the rows of the whole.
+
+    Raises:
+        BPRError: ``out`` holds another store or another build.
     """
     by_image = group_by_image(records)
     groups = [by_image[image] for image in np.flatnonzero(shards(by_image.costs, shard[1]) == shard[0]).tolist()]
 
     def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
-        own = {index: records[index] for index in indices}
-        matched = _matched(list(own.values()), indices, truth.fresh())
+        """Matched records, unreadable records, and the rows of every matched instance of one image."""
+        found = truth.fresh().matches([records[index] for index in indices])
+        matched = [
+            (index, target)
+            for index, (target, iou) in zip(indices, found, strict=True)
+            if target is not None and iou > MATCH_IOU
+        ]
+        if not matched:
+            return 0, 0, iter(())
         try:
-            image = read_image(images.path(own[indices[0]]["image_id"])) if matched else np.empty((0, 0, 3), np.uint8)
-            coarse = [decode_mask(own[index]["segmentation"], image.shape[:2]) for index, _ in matched]
+            image = read_image(images.path(records[indices[0]]["image_id"]))
+            coarse = [decode_mask(records[index]["segmentation"], image.shape[:2]) for index, _ in matched]
         except (BadImage, BadMask):
             return 0, len(matched), iter(())
-        rows = [_cut_instance(image, mask, *pair, spec, placement) for mask, pair in zip(coarse, matched, strict=True)]
+        rows = [
+            _cut_instance(image, mask, index, target, spec, placement)
+            for mask, (index, target) in zip(coarse, matched, strict=True)
+        ]
         return len(matched), 0, iter(rows)
 
-    def build() -> Progress:
+    built = finished_build(out, spec, placement, source) if resume else None
+    if built is None:
         with PatchStoreWriter(out, spec, placement, source, resume) as store:
             for matched, unreadable, instances in ordered_map(cut, groups[store.progress.items :], workers):
                 for arrays in instances:
                     store.append(*arrays)
                 store.end_item(matched, unreadable)
-            return store.progress
-
-    built = (finished_build(out, spec, placement, source) if resume else None) or build()
+            built = store.progress
     count = sum(map(len, groups))
     unmatched = count - built.matched - built.unreadable
     return ExtractionCounts(count, built.matched, unmatched, built.unreadable, built.rows)
-
-
-def _matched(records: Sequence[Record], indices: Sequence[int], truth: GroundTruth) -> list[tuple[int, BoxMask]]:
-    """The index and the ground truth of every record of an image that found its object."""
-    found = zip(indices, truth.matches(records), strict=True)
-    return [(index, target) for index, (target, iou) in found if target is not None and iou > MATCH_IOU]
 
 
 def _cut_instance(

@@ -1,9 +1,9 @@
 """Patches cut on the fly from images and COCO annotations: no store, no detector, never the same patch twice.
 
-An instance is drawn, its coarse mask is a real detection of it or one made from its ground truth, the place is resized
-by a random factor, and patches are cut on the coarse boundary as refining would cut them.
+For each drawn instance, the coarse mask is a real detection of it or is made from its ground truth. The region around
+the instance is resized by a random factor, and patches are cut on the coarse boundary as refining would cut them.
 
-Legend: S window side, C channels of a patch, H W frame of an image, h w a place in it.
+Legend: S window side, C channels of a patch, H W frame of an image, h w a region of it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from mmcv.transforms import Compose
 from torch.utils.data import Dataset
 
 from bpr.errors import BPRError
+from bpr.evaluation.matching import GroundTruth, mask_iou
 from bpr.formats.coco import Record, read_annotations, read_results
-from bpr.formats.ground_truth import GroundTruth, mask_iou
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.boxes import enclosing, grow, squares_inside
 from bpr.geometry.coarse_grid import signed_distance
@@ -34,25 +34,25 @@ from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, read_image
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.makers import LARGEST_BIAS, coarse_mask, largest_bias, moved
-from bpr.training.data.patch_dataset import as_sample
+from bpr.training.data.patch_dataset import METAINFO, as_sample
 from bpr.training.data.synthetic_masks import coarsen
 from bpr.training.registry import DATASETS
 
-SURROUNDINGS = 32
-"""Pixels around an instance that are cut with it, beside what its patches reach."""
+MARGIN = 32
+"""Pixels around an instance that its region has in addition to a patch's window."""
 TRIES = 4
-"""Synthetic masks of one instance that may fail before its ground truth is taken."""
+"""Attempts to make a synthetic coarse mask that matches its instance, before the ground truth is taken."""
 REBIASED = 0.2
-"""Share of the real masks that are moved in or out, where all makers are imitated: not every detector errs outwards."""
+"""Share of the real masks that are moved in or out where all makers are imitated: some detectors err inwards."""
 MOST_NAMED = 3
-"""Missing images that an error names."""
+"""How many missing images an error names."""
 SIZE_LIMITS = (32**2, 96**2)
-"""COCO's small, medium and large objects part at these areas in pixels."""
+"""Areas in pixels that separate COCO's small, medium and large objects."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingInstance:
-    """An annotated instance: its ground truth, its image file, and the detections that mean it."""
+    """An annotated instance: its ground truth, its image file, and the detections that match it."""
 
     path: Path
     annotation: Record
@@ -61,8 +61,8 @@ class TrainingInstance:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """What is cut around an instance, at its final scale: (h, w, 3) uint8 RGB, ground truth and coarse mask."""
+class Region:
+    """The part of an image around an instance, resized: (h, w, 3) uint8 RGB, ground truth and coarse mask."""
 
     image: np.ndarray
     truth: BoxMask
@@ -71,23 +71,27 @@ class Place:
 
 @DATASETS.register_module()
 class ImagePatchDataset(Dataset):
-    """Instances of COCO-style data sets; an item is a list of ``patches`` samples of one instance.
+    """Instances of COCO-style datasets; an item is a list of ``patches`` samples of one instance.
 
     Args:
-        sources: ``dict(ann, img_dir, results=[], share=1, scale=scale)`` each: an annotation file, the folder of its images,
-            results files of detectors on them, how often the source is drawn relative to the others, and its own ``scale``.
+        sources: ``dict(ann, img_dir, results=[], share=1, scale=scale)`` each: an annotation file, the folder of its
+            images, results files of detectors on these images, how often the source is drawn relative to the others,
+            and its own ``scale``.
         patch: the values of a :class:`~bpr.geometry.options.PatchSpec`.
         pipeline: transforms of one patch, ended by ``bpr.PackPatch``.
         patches: patches cut per drawn instance.
-        real: probability of a real coarse mask where the instance was detected; the rest are synthetic.
-        refined: probability that the coarse mask is drawn towards the ground truth, as a first pass leaves it: what
-            teaches to leave good masks alone, and a second pass.
-        scale: the place is resized by a factor between these two, log-uniform.
-        native: probability that the place is not resized: resampled masks have other outlines than those that come in.
-        cached_images: decoded images that every worker keeps.
-        synthetic: whose masks the synthetic ones imitate: ``detectors`` (masks rather too large), or ``all`` makers of
-            :mod:`bpr.training.data.makers`, biased towards neither side and at times right; with it some of the real masks
-            are moved in or out, too.
+        real: probability of a real coarse mask where the instance was detected; the others are synthetic.
+        refined: probability that the coarse mask is moved towards the ground truth, as if it had been refined before.
+            This teaches the network to leave good masks alone.
+        scale: the region is resized by a factor between these two, log-uniform.
+        cached_images: decoded images that every worker process keeps.
+        synthetic: what the synthetic masks imitate: ``detectors``, whose masks are rather too large, or ``all`` makers
+            of :mod:`bpr.training.data.makers`, whose masks are biased towards neither side and sometimes right. With
+            ``all``, some of the real masks are moved in or out, too.
+        native: probability that the region is not resized: resampled masks have other outlines than masks of users.
+
+    Raises:
+        BPRError: a file cannot be read, an image is missing, or a source has no instance.
     """
 
     def __init__(
@@ -105,63 +109,78 @@ class ImagePatchDataset(Dataset):
     ) -> None:
         self.spec, self.patches = PatchSpec(**patch), patches
         self.real, self.refined, self.synthetic, self.native = real, refined, synthetic, native
-        parts = [load_instances(**{k: v for k, v in source.items() if k not in ("share", "scale")}) for source in sources]
-        self.instances = [instance for instances in parts for instance in instances]
-        self.scales = [source.get("scale", scale) for source, instances in zip(sources, parts, strict=True) for _ in instances]
+        files = [{k: v for k, v in source.items() if k not in ("share", "scale")} for source in sources]
+        parts = [load_instances(**source) for source in files]
+        scales = [source.get("scale", scale) for source in sources]
         shares = [source.get("share", 1.0) for source in sources]
-        self.weights = np.concatenate([share * balanced_weights(part) for part, share in zip(parts, shares, strict=True)])
+        self.instances = [instance for instances in parts for instance in instances]
+        self.scales = [own for own, instances in zip(scales, parts, strict=True) for _ in instances]
+        self.weights = np.concatenate(
+            [share * balanced_weights(instances) for share, instances in zip(shares, parts, strict=True)]
+        )
         self.pipeline = Compose(pipeline)
-        self.metainfo = {"classes": ("background", "foreground"), "palette": [[0, 0, 0], [255, 255, 255]]}
+        self.metainfo = METAINFO
         self._read = lru_cache(cached_images)(read_image)
 
     def __len__(self) -> int:
         return len(self.instances)
 
     def __getitem__(self, index: int) -> list[dict[str, Any]]:
-        rng = np.random.default_rng(np.random.randint(2**31))  # noqa: NPY002  (the seed that MMEngine gives every worker)
-        place = self._place(self.instances[index], self.scales[index], rng)
-        rows, columns = boundary_pixels(place.coarse)
-        if not rows.size:  # a mask that fills its frame, or vanished, has no boundary to learn from
+        # MMEngine seeds numpy's global generator in every worker process.
+        rng = np.random.default_rng(np.random.randint(2**31))  # noqa: NPY002
+        region = self._region(self.instances[index], self.scales[index], rng)
+        rows, columns = boundary_pixels(region.coarse)
+        if not rows.size:  # a mask that is empty or fills its frame has no boundary: draw another instance
             return self[int(rng.integers(len(self)))]
         chosen = rng.integers(rows.size, size=self.patches)
-        frame = place.image.shape[0], place.image.shape[1]
+        frame = region.image.shape[0], region.image.shape[1]
         boxes = squares_inside(rows[chosen], columns[chosen], self.spec.side, frame)
-        patches = crop_patches(place.image, place.coarse, boxes, self.spec)
-        targets = [crop_window(place.truth, box, self.spec).astype(np.uint8) for box in boxes.tolist()]
+        patches = crop_patches(region.image, region.coarse, boxes, self.spec)
+        targets = [crop_window(region.truth, box, self.spec).astype(np.uint8) for box in boxes.tolist()]
         return [self.pipeline(as_sample(patch, target)) for patch, target in zip(patches, targets, strict=True)]
 
-    def _place(self, instance: TrainingInstance, scale: tuple[float, float], rng: np.random.Generator) -> Place:
+    def _region(self, instance: TrainingInstance, scale: tuple[float, float], rng: np.random.Generator) -> Region:
         truth = decode_mask(instance.annotation["segmentation"], instance.frame)
         real = bool(instance.detections) and rng.random() < self.real
         coarse = truth
         if real:
-            coarse = decode_mask(instance.detections[rng.integers(len(instance.detections))]["segmentation"], instance.frame)
-        factor = 1.0 if self.native and rng.random() < self.native else float(np.exp(rng.uniform(*np.log(scale))))
-        place = cut_place(self._read(instance.path), truth, coarse, round((self.spec.window + SURROUNDINGS) / factor), factor)
+            detection = instance.detections[rng.integers(len(instance.detections))]
+            coarse = decode_mask(detection["segmentation"], instance.frame)
+        native = self.native > 0 and rng.random() < self.native
+        factor = 1.0 if native else float(np.exp(rng.uniform(*np.log(scale))))
+        margin = round((self.spec.window + MARGIN) / factor)
+        region = cut_region(self._read(instance.path), truth, coarse, margin, factor)
+        # Synthetic masks are made at the final scale: their faults do not grow with the factor.
         make = coarsen if self.synthetic == "detectors" else coarse_mask
-        coarse = place.coarse if real else _recognisable(place.truth, make, rng)
+        coarse = region.coarse if real else _matching_synthetic(region.truth, make, rng)
         if real and self.synthetic == "all" and rng.random() < REBIASED:
             coarse = _rebiased(coarse, rng)
         if rng.random() < self.refined:
-            coarse = drawn_towards(place.truth, coarse, rng.uniform(0.5, 1.0))
-        return Place(place.image, place.truth, coarse)
+            coarse = moved_towards(region.truth, coarse, rng.uniform(0.5, 1.0))
+        return Region(region.image, region.truth, coarse)
 
 
-def _recognisable(truth: BoxMask, make: Callable[[BoxMask, np.random.Generator], BoxMask], rng: np.random.Generator) -> BoxMask:
-    """A synthetic coarse mask that would have been matched to its object; the object itself where it is too small for any."""
-    candidates = (make(truth, rng) for _ in range(TRIES))
-    return next((coarse for coarse in candidates if mask_iou([coarse], [truth])[0, 0] > MATCH_IOU), truth)
+def _matching_synthetic(
+    truth: BoxMask, make: Callable[[BoxMask, np.random.Generator], BoxMask], rng: np.random.Generator
+) -> BoxMask:
+    """A synthetic coarse mask that would be matched to its instance, or ``truth`` where no attempt gives one."""
+    for _ in range(TRIES):
+        coarse = make(truth, rng)
+        if mask_iou([coarse], [truth])[0, 0] > MATCH_IOU:
+            return coarse
+    return truth
 
 
 def _rebiased(coarse: BoxMask, rng: np.random.Generator) -> BoxMask:
     """A real mask with its boundary moved in or out."""
     box = grow(coarse.box, math.ceil(LARGEST_BIAS), coarse.frame)
     limit = largest_bias(coarse.pixels)
-    return BoxMask(moved(coarse.window(box), rng.uniform(-limit, limit)), box[0], box[1], coarse.frame).trimmed()
+    pixels = moved(coarse.window(box), rng.uniform(-limit, limit))
+    return BoxMask(pixels, box[0], box[1], coarse.frame).trimmed()
 
 
 def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) -> list[TrainingInstance]:
-    """The instances of an annotation file, crowds left out, each with the detections of IoU > 0.5 that mean it.
+    """The instances of an annotation file without crowds, each with the detections that match it (IoU > 0.5).
 
     Raises:
         BPRError: a file cannot be read, an image is missing, or there is no instance.
@@ -171,7 +190,9 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
     frames = {image["id"]: (image["height"], image["width"]) for image in document["images"]}
     kept = [a for a in document["annotations"] if not a.get("iscrowd")]
     if not kept:
-        raise BPRError(f"{ann}: expected annotated instances, got none; every annotation is a crowd or there is no annotation")
+        raise BPRError(
+            f"{ann}: expected annotated instances, got none; every annotation is a crowd or there is no annotation"
+        )
     truth = GroundTruth(document)
     instances = {id(a): TrainingInstance(images.path(a["image_id"]), a, frames[a["image_id"]]) for a in kept}
     _check_images({instance.path: None for instance in instances.values()}, ann, img_dir)
@@ -184,54 +205,56 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
 
 
 def _check_images(paths: Collection[Path], ann: str, img_dir: str) -> None:
-    """Fail before the first iteration, and not at the one that draws the missing image."""
+    """Raise a BPRError for missing images now, and not at the iteration that first draws one of them."""
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         names = ", ".join(missing[:MOST_NAMED]) + (", ..." if len(missing) > MOST_NAMED else "")
-        remedy = "add them, or take them out of the annotations"
-        raise BPRError(f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {names}; {remedy}")
+        raise BPRError(
+            f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {names}; "
+            "add them, or take them out of the annotations"
+        )
 
 
 def balanced_weights(instances: Sequence[TrainingInstance]) -> np.ndarray:
-    """(N,) float64, sum 1: rare classes and rare sizes (COCO's three) are drawn more often than their share.
+    """(N,) float64 with sum 1, by which rare classes and rare sizes (COCO's three) are drawn more often than evenly.
 
-    An instance's weight falls with the square root of the frequency of its class, and with that of its size.
+    A weight is inversely proportional to the square roots of the frequencies of the instance's class and size.
     """
     classes = [instance.annotation["category_id"] for instance in instances]
     sizes = [int(np.searchsorted(SIZE_LIMITS, _area(instance))) for instance in instances]
     weights = np.ones(len(instances))
-    for names in (classes, sizes):
-        counts = Counter(names)
-        weights *= [counts[name] ** -0.5 for name in names]
+    for groups in (classes, sizes):
+        counts = Counter(groups)
+        weights *= [counts[group] ** -0.5 for group in groups]
     return weights / weights.sum()
 
 
 def _area(instance: TrainingInstance) -> float:
-    """Pixels of the mask; the file's figure where it says one."""
+    """Pixels of the mask: the annotation's ``area`` where there is one, else counted."""
     return instance.annotation.get("area") or decode_mask(instance.annotation["segmentation"], instance.frame).area
 
 
-def cut_place(image: np.ndarray, truth: BoxMask, coarse: BoxMask, margin: int, factor: float) -> Place:
-    """The surroundings of both masks, ``margin`` pixels of the image wide, resized by ``factor``.
+def cut_region(image: np.ndarray, truth: BoxMask, coarse: BoxMask, margin: int, factor: float) -> Region:
+    """The box around both masks with ``margin`` pixels of the image on each side, resized by ``factor``.
 
     >>> mask = BoxMask(np.ones((20, 30), bool), 40, 40, (100, 200))
-    >>> place = cut_place(np.zeros((100, 200, 3), np.uint8), mask, mask, 10, 2.0)
-    >>> place.image.shape, place.truth.box
+    >>> region = cut_region(np.zeros((100, 200, 3), np.uint8), mask, mask, 10, 2.0)
+    >>> region.image.shape, region.truth.box
     ((80, 100, 3), (20, 20, 80, 60))
     """
     x0, y0, x1, y1 = box = grow(enclosing(np.array([truth.box, coarse.box])), margin, truth.frame)
     size = max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor))
     resized = cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    return Place(resized, *(_resized_mask(mask.window(box), size) for mask in (truth, coarse)))
+    return Region(resized, *(_resized_mask(mask.window(box), size) for mask in (truth, coarse)))
 
 
-def drawn_towards(truth: BoxMask, coarse: BoxMask, share: float) -> BoxMask:
-    """A mask whose boundary lies between that of ``coarse`` (share 0) and that of ``truth`` (share 1)."""
+def moved_towards(truth: BoxMask, coarse: BoxMask, share: float) -> BoxMask:
+    """A mask whose boundary lies between the boundary of ``coarse`` (share 0) and that of ``truth`` (share 1)."""
     box = grow(enclosing(np.array([truth.box, coarse.box])), 1, truth.frame)
     distance = share * signed_distance(truth.window(box)) + (1 - share) * signed_distance(coarse.window(box))
     return BoxMask(distance < 0, box[0], box[1], truth.frame).trimmed()
 
 
 def _resized_mask(pixels: np.ndarray, size: tuple[int, int]) -> BoxMask:
-    way = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_LINEAR
-    return BoxMask.from_frame(cv2.resize(pixels.astype(np.float32), size, interpolation=way) > 0.5)
+    interpolation = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_LINEAR
+    return BoxMask.from_frame(cv2.resize(pixels.astype(np.float32), size, interpolation=interpolation) > 0.5)

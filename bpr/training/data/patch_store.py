@@ -1,12 +1,13 @@
-"""Training patches in three memory-mapped arrays and a manifest, not in a million PNGs.
+"""A patch store: training patches in three memory-mapped arrays and a manifest, instead of a million PNGs.
 
 Legend: N patches, S window side, C channels of a patch.
 
-    manifest.json   how patches were cut, counts, source (what it was made of), written last: a folder without it is unfinished
+    manifest.json   how patches were cut, counts, source (what the store was made from); written last, so a folder
+                    without it is unfinished
     patches.npy     (N, S, S, C) uint8 network input
     targets.npy     (N, S, S) uint8 ground truth, 0 or 1
     origins.npy     (N, 5) int32 record index in the results file, then the patch box XYXY
-    building.txt    only while it is built: see bpr.training.data.journal
+    building.txt    only while the store is built: see bpr.training.data.build_journal
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import PatchSpec, Placement, from_dict, to_dict
 from bpr.io.files import read_json, write_json
-from bpr.training.data.journal import Journal, Progress
+from bpr.training.data.build_journal import BuildJournal, Progress
 
 FORMAT = "bpr-patch-store"
 VERSION = 1
@@ -33,7 +34,7 @@ HEADER_BYTES = 128
 
 
 class PatchStore:
-    """Read a finished store.
+    """A finished store, opened for reading.
 
     Raises:
         BPRError: missing, unfinished, of another version, or cut in another way than ``expected``.
@@ -43,11 +44,13 @@ class PatchStore:
         folder = Path(folder)
         self._opened_with = folder, expected
         if not (folder / "manifest.json").is_file():
-            raise BPRError(f"{folder}: no finished patch store (manifest.json is missing); build it with extract_patches")
+            raise BPRError(
+                f"{folder}: no finished patch store (manifest.json is missing); build it with bpr extract-patches"
+            )
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
         _check_manifest(self.manifest, folder)
         self.spec, self.placement = _cut_with(self.manifest, folder)
-        # The suppression may differ between a store and a training (paper: .25 and .55), the patches may not.
+        # The IoU of the suppression may differ between a store and a config (paper: .25 and .55), the patches may not.
         if expected is not None and expected != self.spec:
             raise BPRError(
                 f"{folder}: the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)};"
@@ -58,17 +61,18 @@ class PatchStore:
         self.targets = _opened(folder / "targets.npy", window, np.uint8)
         self.origins = _opened(folder / "origins.npy", (5,), np.int32)
         if not len(self.patches) == len(self.targets) == len(self.origins) == self.manifest["count"]:
-            raise BPRError(f"{folder}: expected arrays of {shown(self.manifest['count'])} patches, as the manifest says; extract again")
+            count = shown(self.manifest["count"])
+            raise BPRError(f"{folder}: expected arrays of {count} patches, as the manifest says; extract again")
 
     def __len__(self) -> int:
         return len(self.patches)
 
     def read(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Copies of one row: (S, S, C) patch and (S, S) ground truth. From a cold disk it draws these bytes and no others."""
+        """Copies of one row: (S, S, C) patch and (S, S) ground truth. Only the bytes of this row are read from disk."""
         return _read_row(self.patches, row), _read_row(self.targets, row)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Open the files anew in a process that is spawned: a memory map would be sent to it as gigabytes."""
+        """A spawned process opens the files itself; pickling the memory maps would send it gigabytes."""
         return PatchStore, self._opened_with
 
 
@@ -93,7 +97,7 @@ def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.mem
     """A memory map of the rows of a store's array."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy parses the header as a literal of Python, and lets all pass that can go wrong there
+    except Exception as error:  # numpy parses the header as a Python literal and raises whatever that raises
         raise BPRError(f"{path}: cannot open the array ({error}); extract again") from None
     if not isinstance(array, np.memmap) or array.shape[1:] != row or array.dtype != dtype:
         raise BPRError(f"{path}: expected rows of {row} {np.dtype(dtype)}, got another array; extract again")
@@ -101,7 +105,10 @@ def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.mem
 
 
 def _read_row(array: np.memmap, row: int) -> np.ndarray:
-    """A copy of a row. Its pages are asked for by name: touching them has the system read ahead, which a shuffled epoch does not want."""
+    """A copy of a row.
+
+    Its pages are requested explicitly. Otherwise the system would read ahead, which is wasted in a shuffled epoch.
+    """
     view = array[row]
     if hasattr(mmap, "MADV_WILLNEED"):  # not on Windows
         start = array.offset % mmap.ALLOCATIONGRANULARITY + row * view.nbytes
@@ -111,11 +118,13 @@ def _read_row(array: np.memmap, row: int) -> np.ndarray:
 
 
 class PatchStoreWriter:
-    """Append patches, item by item; memory stays flat. Leaving the ``with`` block without an error finishes the store.
+    """Appends patches to a new store, item by item; memory use does not grow with the store.
+
+    Leaving the ``with`` block without an error finishes the store.
 
     Args:
-        source: what the store is made of; a build goes on only with the same.
-        resume: go on where a killed build ended: its first ``progress.items`` items are there, to the byte.
+        source: what the store is made from; a build is resumed only with an equal source.
+        resume: continue a killed build, of which the first ``progress.items`` items are kept.
 
     Raises:
         BPRError: the folder already holds a store, or ``resume`` and a build of other patches or of another source.
@@ -134,12 +143,12 @@ class PatchStoreWriter:
             raise BPRError(f"{folder}: already holds a patch store; choose another --out or remove it")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._made_of = _made_of(spec, placement, source)
-        self._journal = Journal(self.folder / "building.txt", _fingerprint(self._made_of), resume)
+        self._journal = BuildJournal(self.folder / "building.txt", _fingerprint(self._made_of), resume)
         window = (spec.window, spec.window)
         self._patches = _GrowingArray(self.folder / "patches.npy", (*window, spec.channels), np.uint8, resume)
         self._targets = _GrowingArray(self.folder / "targets.npy", window, np.uint8, resume)
         self._origins = _GrowingArray(self.folder / "origins.npy", (5,), np.int32, resume)
-        self._journal.go_on(min(array.count for array in self._arrays))
+        self._journal.open_after(min(array.count for array in self._arrays))
         for array in self._arrays:
             array.cut_back(self.progress.rows)
 
@@ -149,7 +158,7 @@ class PatchStoreWriter:
             array.append(rows)
 
     def end_item(self, matched: int = 0, unreadable: int = 0) -> None:
-        """What was appended since the last call is whole: a build that goes on after a kill keeps it."""
+        """Mark what was appended since the last call as complete, so that resuming a killed build keeps it."""
         for array in self._arrays:
             array.flush()
         self._journal.add(self._patches.count - self.progress.rows, matched, unreadable)
@@ -165,7 +174,9 @@ class PatchStoreWriter:
     def __enter__(self) -> PatchStoreWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for array in self._arrays:
             array.close()
         if kind is None:
@@ -175,7 +186,7 @@ class PatchStoreWriter:
 
 
 def stores_in(folder: str | Path) -> list[Path]:
-    """The folder of a store itself, or those of all shards that were extracted into it, in their order.
+    """``folder`` if it is a store, else the stores of all shards that were extracted into it, in order.
 
     Raises:
         BPRError: a shard is missing.
@@ -186,7 +197,9 @@ def stores_in(folder: str | Path) -> list[Path]:
     count = max(int(name.rpartition("-of-")[2]) for name in found if name.rpartition("-of-")[2].isdigit())
     wanted = [f"{number}-of-{count}" for number in range(1, count + 1)]
     if missing := sorted(set(wanted) - found.keys()):
-        raise BPRError(f"{folder}: expected the patch stores of {count} shards, got none of {', '.join(missing)}; extract them too")
+        raise BPRError(
+            f"{folder}: expected the patch stores of {count} shards, got none of {', '.join(missing)}; extract them too"
+        )
     return [found[name] for name in wanted]
 
 
@@ -210,12 +223,13 @@ def _fingerprint(made_of: dict[str, Any]) -> str:
 
 
 class _GrowingArray:
-    """A ``.npy`` file that grows row by row; its header has room for any length and is set at the end."""
+    """A ``.npy`` file that grows row by row. Its header has room for any length, and is written again at the end."""
 
     def __init__(self, path: Path, row: tuple[int, ...], dtype: type[np.generic], resume: bool) -> None:
         self.row, self.dtype = row, np.dtype(dtype)
         self._row_bytes = int(np.prod(row)) * self.dtype.itemsize
-        self._file = open(path, "r+b" if resume and path.exists() else "w+b")  # noqa: SIM115  (open until the store is finished)
+        mode = "r+b" if resume and path.exists() else "w+b"
+        self._file = open(path, mode)  # noqa: SIM115  (open until the store is finished)
         self.count = max(0, self._file.seek(0, os.SEEK_END) - HEADER_BYTES) // self._row_bytes
 
     def cut_back(self, count: int) -> None:
@@ -241,5 +255,7 @@ class _GrowingArray:
         self._file.close()
 
     def _write_header(self) -> None:
-        text = f"{{'descr': {json.dumps(self.dtype.str)}, 'fortran_order': False, 'shape': {(self.count, *self.row)}, }}"
-        self._file.write(b"\x93NUMPY\x01\x00" + (HEADER_BYTES - 10).to_bytes(2, "little") + text.ljust(HEADER_BYTES - 11).encode() + b"\n")
+        shape, magic = (self.count, *self.row), b"\x93NUMPY\x01\x00"
+        text = f"{{'descr': {json.dumps(self.dtype.str)}, 'fortran_order': False, 'shape': {shape}, }}"
+        header = text.ljust(HEADER_BYTES - 11).encode() + b"\n"
+        self._file.write(magic + (HEADER_BYTES - 10).to_bytes(2, "little") + header)

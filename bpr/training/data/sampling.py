@@ -18,7 +18,10 @@ DRAWN_AT_ONCE = 1024
 
 @DATA_SAMPLERS.register_module()
 class BalancedSampler(Sampler[int]):
-    """Endless indices drawn with the dataset's ``weights``; processes share one stream, each taking every n-th index."""
+    """Indices without end, drawn with the dataset's ``weights``.
+
+    All processes draw the same sequence, and process r of n takes every n-th index from the r-th on.
+    """
 
     def __init__(self, dataset: Dataset, seed: int | None = None) -> None:
         self.weights = np.asarray(dataset.weights) / np.sum(dataset.weights)  # type: ignore[attr-defined]
@@ -26,16 +29,19 @@ class BalancedSampler(Sampler[int]):
         self.seed = sync_random_seed() if seed is None else seed
 
     def __iter__(self) -> Iterator[int]:
+        return islice(self._drawn(), self.rank, None, self.world_size)
+
+    def _drawn(self) -> Iterator[int]:
         rng = np.random.default_rng(self.seed)
-        blocks = (rng.choice(len(self.weights), DRAWN_AT_ONCE, p=self.weights).tolist() for _ in iter(int, 1))
-        return islice(chain.from_iterable(blocks), self.rank, None, self.world_size)
+        while True:
+            yield from rng.choice(len(self.weights), DRAWN_AT_ONCE, p=self.weights).tolist()
 
     def __len__(self) -> int:
         """One nominal epoch: as many draws as there are instances."""
         return len(self.weights) // self.world_size
 
     def set_epoch(self, epoch: int) -> None:
-        """MMEngine announces every epoch; the stream is endless and goes on."""
+        """MMEngine calls this at every epoch; the sequence has no end, so there is nothing to do."""
 
 
 @FUNCTIONS.register_module()

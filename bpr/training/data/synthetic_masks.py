@@ -1,6 +1,6 @@
-"""Coarse masks made from ground truth: what detectors would have said, without a detector.
+"""Coarse masks made from ground truth: masks like a detector's, without a detector.
 
-Each recipe imitates one way in which masks come out coarse. Sizes are in pixels of the frame.
+Each way imitates one kind of detector or annotator. Sizes are in pixels of the frame.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ MIXED = "mixed"
 
 
 def coarsen(mask: BoxMask, rng: np.random.Generator, way: str = MIXED) -> BoxMask:
-    """A detector-like version of ``mask``: one way of sampling it down, then a bias and a local fault.
+    """A coarse version of ``mask``: sampled down in one of the ways, shifted, perhaps with local faults, and biased.
 
-    Detectors' masks are systematically a little too large, so the bias leans outwards.
+    Detectors' masks are on average slightly too large, so the bias points outwards on average.
 
     Args:
-        way: one of WAYS; ``mixed`` draws one for every mask.
+        way: one of WAYS; ``mixed`` draws one of the others for every mask.
     """
     ways = _WAYS[way]
     box = grow(mask.box, MARGIN, mask.frame)
@@ -42,24 +42,24 @@ def coarsen(mask: BoxMask, rng: np.random.Generator, way: str = MIXED) -> BoxMas
 
 
 def _prototype(soft: np.ndarray, mask: BoxMask, rng: np.random.Generator) -> np.ndarray:
-    """YOLO-like: 160x160 prototypes of the letterboxed image, a soft mask up-sampled and cut at its box."""
+    """Like YOLO: a soft mask from 160x160 prototypes of the letterboxed image, upsampled."""
     return _through_grid(soft, max(mask.frame) / 160, rng)
 
 
 def _mask_head(soft: np.ndarray, mask: BoxMask, rng: np.random.Generator) -> np.ndarray:
-    """Mask R-CNN-like: 28x28 cells over a slightly wrong box."""
+    """Like Mask R-CNN: 28x28 cells over a slightly wrong box."""
     height, width = mask.pixels.shape
     scale = rng.normal(1.05, 0.04)
     return _through_grid(soft, (max(width * scale / 28, 1.0), max(height * scale / 28, 1.0)), rng)
 
 
 def _stride_four(soft: np.ndarray, mask: BoxMask, rng: np.random.Generator) -> np.ndarray:
-    """Fully convolutional: logits at a quarter or an eighth of the image."""
+    """Like a fully convolutional network: logits at a quarter or an eighth of the image's resolution."""
     return _through_grid(soft, float(rng.choice([4.0, 8.0])), rng)
 
 
 def _polygon(soft: np.ndarray, mask: BoxMask, rng: np.random.Generator) -> np.ndarray:
-    """Annotator-like: outer contours with few corners."""
+    """Like an annotator: outer contours with few corners."""
     contours, _ = cv2.findContours(soft.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     tolerance = rng.uniform(0.006, 0.02)
     drawn = np.zeros_like(soft)
@@ -80,7 +80,7 @@ WAYS = tuple(_WAYS)
 
 
 def _through_grid(soft: np.ndarray, cell: float | tuple[float, float], rng: np.random.Generator) -> np.ndarray:
-    """Average into cells of ``cell`` pixels, blur and disturb as a network's last layer would, and interpolate back."""
+    """Average into cells of ``cell`` pixels, blur, add noise, and interpolate back, like a network of that stride."""
     small = cv2.GaussianBlur(to_cells(soft, cell), (0, 0), rng.uniform(0.4, 1.0))
     small += _smooth_noise(small.shape, 1.5, rng) * rng.uniform(0.0, 0.25)
     return from_cells(small, soft.shape)
@@ -93,8 +93,9 @@ def _shifted(soft: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 
 def _local_fault(soft: np.ndarray, side: float, rng: np.random.Generator) -> np.ndarray:
-    """A leak into the surroundings or a piece bitten off, somewhere on the boundary."""
-    rows, columns = np.nonzero(cv2.morphologyEx((soft > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+    """One to three ellipses on the boundary, each added to the mask or cut out of it."""
+    inside = (soft > 0.5).astype(np.uint8)
+    rows, columns = np.nonzero(cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     if not rows.size:
         return soft
     changed = soft.copy()
@@ -108,7 +109,7 @@ def _local_fault(soft: np.ndarray, side: float, rng: np.random.Generator) -> np.
 
 
 def _biased(soft: np.ndarray, bias: float, rng: np.random.Generator) -> np.ndarray:
-    """Threshold after moving the boundary outwards by ``bias`` pixels, more here and less there."""
+    """A binary mask whose boundary is moved outwards by ``bias`` pixels and some smooth noise."""
     inside = soft > 0.5
     if not inside.any():
         return inside
@@ -116,13 +117,13 @@ def _biased(soft: np.ndarray, bias: float, rng: np.random.Generator) -> np.ndarr
 
 
 def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise of unit variance, smooth over ``sigma`` pixels."""
+    """Gaussian noise of unit variance, blurred over ``sigma`` pixels."""
     noise = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), sigma)
     return noise / (float(noise.std()) + 1e-6)
 
 
 def synthesize(document: dict[str, Any], copies: int = 1, seed: int = 0, way: str = MIXED) -> list[Record]:
-    """``copies`` coarse masks of every annotated instance (crowds left out) as COCO results, in file order."""
+    """``copies`` coarse masks of every annotated instance as COCO results, in file order; crowds are left out."""
     frames = {image["id"]: (image["height"], image["width"]) for image in document["images"]}
     rng = np.random.default_rng(seed)
     records = []

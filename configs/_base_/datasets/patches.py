@@ -1,4 +1,4 @@
-# Patch stores made by tools/extract_patches.py; the augmentation of the paper (supplement, training details).
+# Patch stores that bpr extract-patches made, with the augmentation of the paper (supplement, training details).
 train_dataloader = dict(
     batch_size=8,
     num_workers=4,

@@ -1,4 +1,5 @@
-# Patches cut on the fly from the parts that benchmarks/hold_out.py writes; half of the coarse masks are synthetic.
+# Patches cut while the network trains, from the files that benchmarks/training/split_data.py writes. Half of the coarse masks
+# are synthetic.
 _base_ = ['./patches.py', '../refinement/starter.py']
 data_root = 'data/starter/'
 train_dataloader = dict(

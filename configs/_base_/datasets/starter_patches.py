@@ -1,4 +1,4 @@
-# Six stores; one that is named twice is drawn from twice as often, so that about half of the samples are real.
+# Six stores. One that is listed n times is drawn from n times as often, so that about half of the samples are real.
 _base_ = ['./patches.py', '../refinement/starter.py']
 train_dataloader = dict(
     batch_size=16,

@@ -1,6 +1,6 @@
-# What every refinement network shares: the patch's preprocessing and an FCN head of one 1x1 convolution on the features of
-# several strides, brought to the finest of them and concatenated [authors' code]. A backbone file adds the rest.
-custom_imports = dict(imports=['bpr.training', 'bpr.training.data.patch_dataset'], allow_failed_imports=False)
+# What all refinement networks share: the preprocessing, and an FCN head of one 1x1 convolution on features of several
+# strides, resized to the finest of them and concatenated [authors' code]. The backbone's file adds the rest.
+custom_imports = dict(imports=['bpr.training.registry'], allow_failed_imports=False)
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     type='bpr.PatchSegmentor',

@@ -1,4 +1,4 @@
-# The depth of W18-small in widths that fill the vectors of a processor; no ImageNet weights of this width are published.
+# W18-small with widths that are multiples of 16, as processors' vectors are. There are no ImageNet weights of these widths.
 _base_ = './bpr_hrnet-w18s.py'
 model = dict(
     pretrained=None,

@@ -1,4 +1,4 @@
-# HRNetV2-W18: the widths of W18-small, four blocks a branch and more modules.
+# HRNetV2-W18: the widths of W18-small, with four blocks per branch and more modules.
 _base_ = './bpr_hrnet-w18s.py'
 model = dict(
     pretrained='open-mmlab://msra/hrnetv2_w18',

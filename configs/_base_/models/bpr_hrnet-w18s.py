@@ -1,4 +1,4 @@
-# HRNetV2-W18-small, its head on the four concatenated branches, the mask through its own stem [authors' code].
+# HRNetV2-W18-small: the head reads its four branches, concatenated [authors' code].
 _base_ = './bpr.py'
 model = dict(
     pretrained='open-mmlab://msra/hrnetv2_w18_small',

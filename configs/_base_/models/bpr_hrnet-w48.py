@@ -1,4 +1,4 @@
-# HRNetV2-W48: the depth of W18, wider.
+# HRNetV2-W48: as deep as W18, and wider.
 _base_ = './bpr_hrnet-w18.py'
 model = dict(
     pretrained='open-mmlab://msra/hrnetv2_w48',

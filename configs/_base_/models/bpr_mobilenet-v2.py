@@ -1,5 +1,5 @@
-# MobileNetV2. The deepest features stay at stride 16 (the last stage is dilated): at 32 a 64 px input would shrink to 2x2 cells.
-# pretrained=FILE.npz takes folded arrays; add custom_hooks=[dict(type='bpr.CalibrateNormHook')] to it.
+# MobileNetV2. The last stage is dilated, so the deepest features have stride 16; at stride 32, a 64 px input would shrink to
+# 2x2 cells. With pretrained=FILE.npz (folded norms), add custom_hooks=[dict(type='bpr.CalibrateNormHook')].
 _base_ = './bpr.py'
 model = dict(
     pretrained='mmcls://mobilenet_v2',

@@ -1,4 +1,4 @@
-# MobileNetV3-small in MMSegmentation's form, whose features end at stride 8; the head takes those of stride 4, 8 and the last.
+# MobileNetV3-small as in MMSegmentation, where the deepest features have stride 8; the head reads strides 4, 8 and the last.
 _base_ = './bpr.py'
 model = dict(
     pretrained='open-mmlab://contrib/mobilenet_v3_small',

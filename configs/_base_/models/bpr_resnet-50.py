@@ -1,5 +1,5 @@
-# ResNet-50 with three 3x3 convolutions for a stem (MMSegmentation's v1c): the mask joins the first of them. The deepest
-# features stay at stride 16 (the last stage is dilated): at 32 a 64 px input would shrink to 2x2 cells.
+# ResNet-50 with a stem of three 3x3 convolutions (MMSegmentation's v1c); the mask joins the first of them. The last stage is
+# dilated, so the deepest features have stride 16; at stride 32, a 64 px input would shrink to 2x2 cells.
 _base_ = './bpr.py'
 model = dict(
     pretrained='open-mmlab://resnet50_v1c',

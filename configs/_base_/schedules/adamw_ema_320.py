@@ -1,4 +1,4 @@
-# Short: 10,000 patches in batches of 32, minutes on one CPU core. What ablations and small models are trained with.
+# Short, for ablations: 10,000 patches in batches of 32, minutes on one CPU core.
 _base_ = './adamw_ema.py'
 custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.02, update_buffers=True)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=320)

@@ -1,1 +1,1 @@
-import bpr.training  # noqa: F401  (must come before anything of mmdet)
+import bpr.training.mmcv_ops  # noqa: F401  (has to be imported before any module of mmdet)

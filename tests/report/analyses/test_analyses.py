@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
-from bpr.evaluation.per_instance import InstanceRow, size_of
+from bpr.evaluation.comparison import PairRow, size_of
+from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.report.analyses.failures import far_share, leak_share, reason
@@ -33,8 +34,9 @@ def union(*masks: BoxMask) -> BoxMask:
     return BoxMask.from_frame(np.any([mask.to_frame() for mask in masks], axis=0))
 
 
-def row(before: float, after: float, area: float = 3600) -> InstanceRow:
-    return InstanceRow(1, 0, 1, 1, "a", 0.9, area, size_of(area), before, after, before, after, before, after)
+def row(before: float, after: float, area: float = 3600) -> PairRow:
+    sides = ({metric.name: value for metric in PAIR_METRICS} for value in (before, after))
+    return PairRow(1, 0, 1, 1, "a", 0.9, area, size_of(area), *sides)
 
 
 def view(coarse: BoxMask, refined: BoxMask, truth: BoxMask, *neighbours: BoxMask) -> View:
@@ -76,7 +78,7 @@ def test_a_far_boundary() -> None:
 def test_gains_by_the_iou_before() -> None:
     found = gains([row(0.55, 0.65), row(0.58, 0.52), row(1.0, 1.0)])
     assert [(gain.low, gain.high, gain.pairs) for gain in found] == [(0.5, 0.6, 2), (0.9, 1.0, 1), (0.5, 1.0, 3)]
-    assert found[0].iou == pytest.approx(0.02)
+    assert found[0].changes == pytest.approx({"iou": 0.02, "boundary_iou": 0.02, "boundary_f": 0.02})
     assert found[0].shares.improved == found[0].shares.harmed == 0.5
 
 
@@ -121,10 +123,10 @@ def test_failures(analyze: Callable[..., dict[str, Any]], tmp_path: Path) -> Non
 
 
 def test_patches_and_images(analyze: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    analyze("patches", tmp_path / "patches.png", "--count", "3", "--side", "48")
+    analyze("patches", tmp_path / "patches.png")
     assert cv2.imread(str(tmp_path / "patches.png")).shape[1] > 1000
-    analyze("images", tmp_path / "images", "--count", "1")
-    assert [path.name for path in (tmp_path / "images").iterdir()] == ["2.png"]  # both of its masks gained or stayed
+    analyze("images", tmp_path / "images")
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["1.png", "2.png"]
 
 
 def test_upper_bound(small_set: SmallSet, tmp_path: Path) -> None:
@@ -143,10 +145,12 @@ def test_upper_bound(small_set: SmallSet, tmp_path: Path) -> None:
 def test_timing(small_set: SmallSet, tmp_path: Path) -> None:
     out = tmp_path / "timing.json"
     files = [str(small_set.results), "--ann", str(small_set.ann), "--img-dir", str(small_set.images)]
-    assert main(["analyze", "timing", *files, "--out", str(out), "--model", "identity", "--limit", "1"]) == 0
+    assert main(["analyze", "timing", *files, "--out", str(out), "--model", "identity"]) == 0
     written = json.loads(out.read_text())
-    assert written["images"] == 1
-    assert all(written["milliseconds"][name] > 0 for name in ("extraction", "network", "reassembly", "encoding and writing"))
+    assert written["images"] == 2
+    assert all(
+        written["milliseconds"][name] > 0 for name in ("extraction", "network", "reassembly", "encoding and writing")
+    )
 
 
 def test_schemes(tmp_path: Path) -> None:
@@ -154,8 +158,18 @@ def test_schemes(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "schemes.png")) is not None
 
 
-def test_nothing_to_look_at_is_one_line(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = [str(small_set.results), "--before", str(small_set.results), "--ann", str(small_set.ann), "--img-dir", str(small_set.images)]
+def test_nothing_to_look_at_is_one_line(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [
+        str(small_set.results),
+        "--before",
+        str(small_set.results),
+        "--ann",
+        str(small_set.ann),
+        "--img-dir",
+        str(small_set.images),
+    ]
     assert main(["analyze", "patches", *files, "--out", str(tmp_path / "p.png")]) == 1
     assert "expected masks that differ" in capsys.readouterr().err
     assert main(["analyze", "failures", *files, "--out", str(tmp_path / "f.json")]) == 0

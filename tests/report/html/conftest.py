@@ -45,4 +45,4 @@ def report(made: MadeSet) -> Path:
 @pytest.fixture(scope="session")
 def blind_report(made: MadeSet) -> Path:
     """Without a truth."""
-    return made.report("blind", judged=False)
+    return made.report("blind", with_truth=False)

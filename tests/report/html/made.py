@@ -45,11 +45,15 @@ class MadeSet:
         for image_id in range(1, images + 1):
             name = HOSTILE_FILE if image_id == 1 else f"{image_id:04d}.png"
             entries.append({"id": image_id, "file_name": name, "height": self.frame[0], "width": self.frame[1]})
-            cv2.imwrite(str(self.images / name), np.random.default_rng(image_id).integers(60, 90, (*self.frame, 3), np.uint8))
+            cv2.imwrite(
+                str(self.images / name), np.random.default_rng(image_id).integers(60, 90, (*self.frame, 3), np.uint8)
+            )
             for number in range(rows * columns):
                 left, top, kind = 10 + number % columns * pitch, 10 + number // columns * pitch, number % 4
                 common = {"image_id": image_id, "category_id": 1 + number % 2}
-                annotations.append({**common, "id": len(annotations) + 1, "iscrowd": 0, "segmentation": self._square(left, top, side)})
+                annotations.append(
+                    {**common, "id": len(annotations) + 1, "iscrowd": 0, "segmentation": self._square(left, top, side)}
+                )
                 score = round(0.2 + 0.15 * kind, 2)
                 before.append({**common, "score": score, "segmentation": self._square(left, top, side + SHIFTS[kind])})
                 grown = (0, SHIFTS[1], 4, 1)[kind]
@@ -68,10 +72,10 @@ class MadeSet:
         path.write_text(json.dumps(value))
         return path
 
-    def report(self, name: str, *more: str, judged: bool = True) -> Path:
+    def report(self, name: str, *more: str, with_truth: bool = True) -> Path:
         """Write the report with ``bpr report``; returns its folder."""
         out = self.folder / name
-        truth = ["--ann", str(self.ann)] if judged else []
+        truth = ["--ann", str(self.ann)] if with_truth else []
         places = ["--before", str(self.before), "--img-dir", str(self.images), "--out", str(out)]
         assert main(["report", str(self.after), *places, *truth, *more]) == 0
         return out

@@ -42,8 +42,8 @@ def slider_place(page: Page) -> tuple[str, str]:
 def test_the_overview_says_what_happened(desktop: Tab, report: Path) -> None:
     page = desktop.open(report, "overview")
     text = " ".join(page.locator("#view-overview").inner_text().split())
-    files = "before.json → after.json, judged by instances.json"
-    for words in (files, "12 objects of 3 images", "50 % improved", "25 % unchanged", "25 % harmed"):
+    files = "before.json → after.json, compared with instances.json"
+    for words in (files, "12 annotated objects in 3 images", "50 % improved", "25 % unchanged", "25 % harmed"):
         assert words in text
     assert page.locator(".plot svg").count() == 4
     page.locator(".verdict .harm.key").click()
@@ -128,16 +128,20 @@ def test_a_session_without_a_mouse(desktop: Tab, report: Path) -> None:
 def test_the_stage_shows_what_is_wrong_where(desktop: Tab, report: Path) -> None:
     page = desktop.open(report, "harmed")
     page.locator(".card").first.click()
+    expect(page.locator("#viewer-place")).not_to_be_empty()  # keys pressed before the viewer opens go to the gallery
     page.keyboard.press("m")
     page.keyboard.press("m")
     # A busy machine paints later than it hears keys: the photograph is decoded, then two frames pass.
-    page.wait_for_function("document.querySelector('#modes [value=errors]').checked")
+    expect(page.get_by_role("radio", name="Errors")).to_be_checked()
     page.wait_for_load_state("networkidle")
-    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 300))")
+    page.evaluate(
+        "new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 300))"
+    )
     picture = cv2.imdecode(np.frombuffer(page.locator("#stage").screenshot(), np.uint8), cv2.IMREAD_COLOR).astype(int)
     amber = picture[..., 2] > picture[..., 0] + 60
     before, after = np.array_split(amber, 2, axis=1)
-    # The mask before was the truth; the one after is 4 pixels too large: of 336 pixels about half lie right of the slider.
+    # The mask before was the truth; the one after is 4 pixels too large: of 336 pixels about half lie right of the
+    # slider.
     assert before.mean() < 0.005
     assert after.sum() / amber.size == pytest.approx(336 / 2 / 60**2, rel=0.5)
 
@@ -184,11 +188,16 @@ def test_without_a_truth_nothing_is_called_a_gain(desktop: Tab, blind_report: Pa
 def test_the_script_reads_masks_as_python_does(desktop: Tab, report: Path) -> None:
     page = desktop.open(report, "overview")
     rng = np.random.default_rng(0)
-    masks = [rng.random((height, width)) < share for height, width, share in ((7, 5, 0.5), (40, 30, 0.9), (1, 9, 0.5), (90, 120, 0.02))]
+    masks = [
+        rng.random((height, width)) < share
+        for height, width, share in ((7, 5, 0.5), (40, 30, 0.9), (1, 9, 0.5), (90, 120, 0.02))
+    ]
     masks += [np.zeros((4, 6), bool), np.ones((6, 4), bool), np.ones((100, 70), bool)]
     for mask in masks:
         counts = encode_mask(BoxMask.from_frame(mask))["counts"]
-        read = page.evaluate("([counts, w, h]) => Array.from(bprReport.masks.decode(counts, w, h).at)", [counts, *mask.shape[::-1]])
+        read = page.evaluate(
+            "([counts, w, h]) => Array.from(bprReport.masks.decode(counts, w, h).at)", [counts, *mask.shape[::-1]]
+        )
         assert np.array_equal(np.array(read).reshape(mask.shape), mask)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
-from bpr.errors import BPRError
-from bpr.evaluation.inputs import Detections
+from bpr.errors import BPRError, install_hint
+from bpr.evaluation.prepare import Detections
 from bpr.formats.convert import convert
 from bpr.geometry.rle import decode_mask
 from bpr.report.html.collect import collect_changes, collect_pairs
 from bpr.report.html.groups import by_class, by_score, by_size
-from bpr.report.html.pictures import LARGEST_CUT, cut_box, pictures_of
-from bpr.report.html.plots import MOST_DOTS, judged_plots
+from bpr.report.html.pictures import LARGEST_CROP, crop_box, pictures_of
+from bpr.report.html.plots import MOST_DOTS, plots_of_gains
 from bpr.report.html.write import most_changed
 from tests.report.html.made import HOSTILE_CLASS, MadeSet, read_data, square
 
@@ -38,18 +38,25 @@ def test_the_page_holds_the_numbers_of_eval(made: MadeSet, report: Path, tmp_pat
         assert f"<td>{100 * rows[name]['value']:.1f}</td>" in page
 
 
-def test_every_mask_is_there_with_what_became_of_it(made: MadeSet, report: Path) -> None:
+def test_every_mask_is_in_the_data_with_its_change(made: MadeSet, report: Path) -> None:
     data = read_data(report)
     assert [row["number"] for row in data["instances"]] == list(range(12))
-    assert data["judged"]
+    assert data["hasTruth"]
+    assert list(data["metrics"]) == list(data["instances"][0]["metrics"]) == ["iou", "boundary_iou", "boundary_f"]
     first = {row["score"]: row for row in data["instances"][:4]}
     refined, untouched, harmed, grown = (first[score] for score in (0.2, 0.35, 0.5, 0.65))
-    assert [row["verdict"] for row in (refined, untouched, harmed, grown)] == ["improved", "unchanged", "harmed", "improved"]
-    # 43² - 40² pixels too many are gone; 44² - 40² are too many now; of a mask 38² the truth came and a pixel around it.
+    assert [row["verdict"] for row in (refined, untouched, harmed, grown)] == [
+        "improved",
+        "unchanged",
+        "harmed",
+        "improved",
+    ]
+    # 43² - 40² pixels too many are gone; 44² - 40² are too many now; of a mask 38² the truth came and a pixel around
+    # it.
     assert refined["pixels"] == {"fixed": 249, "leaked": 0, "lost": 0}
     assert harmed["pixels"] == {"fixed": 0, "leaked": 336, "lost": 0}
     assert grown["pixels"] == {"fixed": 40**2 - 38**2, "leaked": 41**2 - 40**2, "lost": 0}
-    assert refined["iou"] == [pytest.approx(100 * 1600 / 1849, abs=0.01), 100]
+    assert refined["metrics"]["iou"] == [pytest.approx(100 * 1600 / 1849, abs=0.01), 100]
     assert untouched["places"] == []
     assert untouched["agreement"] == 100
     assert harmed["places"]
@@ -57,7 +64,7 @@ def test_every_mask_is_there_with_what_became_of_it(made: MadeSet, report: Path)
         assert len(list((report / "data" / name).iterdir())) == 12
 
 
-def test_masks_are_those_of_the_files_inside_their_cut(made: MadeSet, report: Path) -> None:
+def test_masks_are_those_of_the_files_inside_their_crop(made: MadeSet, report: Path) -> None:
     row = read_data(report)["instances"][0]
     cut = row["cut"]
     record = next(r for r in made.records[0] if (r["image_id"], r["score"]) == (1, row["score"]))
@@ -87,11 +94,13 @@ def test_fewer_masks_are_those_that_changed_most(made: MadeSet, capsys: pytest.C
     assert {row["verdict"] for row in rows} == {"improved", "harmed"}
     page = (out / "index.html").read_text()
     assert "The 6 of 12 masks that changed most." in page
-    assert "12 objects of 3 images" in page
+    assert "12 annotated objects in 3 images" in page
     assert "12 matched pairs of 12 records, 6 shown" in capsys.readouterr().out
 
 
-def test_a_mask_without_its_image_is_shown_on_grey_and_said(made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mask_without_its_image_is_shown_on_grey_and_reported(
+    made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty").mkdir()
     out = tmp_path / "out"
     files = [str(made.after), "--before", str(made.before), "--ann", str(made.ann)]
@@ -100,9 +109,14 @@ def test_a_mask_without_its_image_is_shown_on_grey_and_said(made: MadeSet, tmp_p
     assert "3 images could not be read" in (out / "index.html").read_text()
 
 
-def test_with_a_truth_what_counts_for_less_is_said(made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_and_annotations_that_do_not_count_are_reported(
+    made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = [{**made.records[1][0], "segmentation": {"size": [1, 1], "counts": "?"}}, *made.records[1][1:]]
-    document = {**made.document, "annotations": [*made.document["annotations"], {**made.document["annotations"][0], "image_id": 99}]}
+    document = {
+        **made.document,
+        "annotations": [*made.document["annotations"], {**made.document["annotations"][0], "image_id": 99}],
+    }
     after, ann, out = tmp_path / "after.json", tmp_path / "ann.json", tmp_path / "out"
     after.write_text(json.dumps(broken))
     ann.write_text(json.dumps(document))
@@ -117,34 +131,47 @@ def test_with_a_truth_what_counts_for_less_is_said(made: MadeSet, tmp_path: Path
         assert line in html.unescape(page)
 
 
-def test_formats_without_scores_are_judged_too(made: MadeSet, tmp_path: Path) -> None:
+def test_formats_without_scores_are_compared_too(made: MadeSet, tmp_path: Path) -> None:
     sides = []
     for name, path in (("before", made.before), ("after", made.after)):
-        records = [{key: value for key, value in record.items() if key != "score"} for record in json.loads(path.read_text())]
+        records = [
+            {key: value for key, value in record.items() if key != "score"} for record in json.loads(path.read_text())
+        ]
         for record in records:
             record["image_id"] = f"{record['image_id']:04d}"
         folder = tmp_path / name
         convert(records, "yolo", folder)
         sides.append(str(folder))
     names = {image["id"]: f"{image['id']:04d}" for image in made.document["images"]}
-    images = [{**image, "id": names[image["id"]], "file_name": f"{names[image['id']]}.png"} for image in made.document["images"]]
+    images = [
+        {**image, "id": names[image["id"]], "file_name": f"{names[image['id']]}.png"}
+        for image in made.document["images"]
+    ]
     annotations = [{**item, "image_id": names[item["image_id"]]} for item in made.document["annotations"]]
     ann = tmp_path / "ann.json"
     ann.write_text(json.dumps({**made.document, "images": images, "annotations": annotations}))
     for entry in images:
         cv2.imwrite(str(tmp_path / entry["file_name"]), np.zeros((*made.frame, 3), np.uint8))
     out = tmp_path / "out"
-    assert main(["report", sides[1], "--before", sides[0], "--ann", str(ann), "--img-dir", str(tmp_path), "--out", str(out)]) == 0
+    assert (
+        main(
+            ["report", sides[1], "--before", sides[0], "--ann", str(ann), "--img-dir", str(tmp_path), "--out", str(out)]
+        )
+        == 0
+    )
     assert {row["score"] for row in read_data(out)["instances"]} == {1}
 
 
-def test_without_a_truth_what_cannot_be_read_is_left_out(made: MadeSet) -> None:
+def test_without_a_truth_unreadable_masks_are_left_out(made: MadeSet) -> None:
     broken = {"image_id": 1, "category_id": 1, "segmentation": {"size": [1, 1], "counts": "?"}}
     odd = {"image_id": [1], "segmentation": square(0, 0, 9)}
     bare = {"image_id": "a", "segmentation": square(0, 0, 9), "score": "high"}
     records = [broken, odd, bare, {"image_id": 1, "category_id": 5, "segmentation": square(3, 3, 20), "score": 0.5}]
     found = collect_changes(Detections(records, "before"), Detections(records, "after"), {}, {5: "cup"})
-    assert [(i.category, i.score, i.agreement, i.change) for i in found.instances] == [("object", None, 1, 0), ("cup", 0.5, 1, 0)]
+    assert [(i.category, i.score, i.agreement, i.change) for i in found.instances] == [
+        ("object", None, 1, 0),
+        ("cup", 0.5, 1, 0),
+    ]
     assert found.records == 4
     assert found.comparison is None
 
@@ -171,20 +198,25 @@ def test_the_order_of_the_masks_stays_when_few_are_shown(made: MadeSet) -> None:
 
 
 @pytest.mark.parametrize("frame", [(200, 260), (40, 260), (4, 4), (3000, 2000)])
-def test_a_cut_lies_inside_its_image_around_the_mask(frame: tuple[int, int]) -> None:
+def test_a_crop_lies_inside_its_image_around_the_mask(frame: tuple[int, int]) -> None:
     height, width = frame
-    for box in ((0, 0, 1, 1), (width - 1, height - 1, width, height), (0, 0, width, height), (width // 3, 0, width // 2, height)):
-        x0, y0, x1, y1 = cut_box(box, frame)
+    for box in (
+        (0, 0, 1, 1),
+        (width - 1, height - 1, width, height),
+        (0, 0, width, height),
+        (width // 3, 0, width // 2, height),
+    ):
+        x0, y0, x1, y1 = crop_box(box, frame)
         assert 0 <= x0 <= box[0] < box[2] <= x1 <= width
         assert 0 <= y0 <= box[1] < box[3] <= y1 <= height
 
 
-def test_a_large_cut_is_shrunk(made: MadeSet) -> None:
+def test_a_large_crop_is_shrunk(made: MadeSet) -> None:
     frame = (1200, 2400)
     records = [{"image_id": 1, "segmentation": square(0, 0, side, frame)} for side in (1100, 1110)]
     found = collect_changes(Detections(records[:1], "before"), Detections(records[1:], "after"), {}, {})
     pictures = pictures_of(found.instances[0], np.zeros((*frame, 3), np.uint8))
-    assert max(cv2.imdecode(np.frombuffer(pictures.cut, np.uint8), cv2.IMREAD_COLOR).shape) == LARGEST_CUT
+    assert max(cv2.imdecode(np.frombuffer(pictures.crop, np.uint8), cv2.IMREAD_COLOR).shape) == LARGEST_CROP
     width, height = pictures.box[2] - pictures.box[0], pictures.box[3] - pictures.box[1]
     assert pictures.places
     # The edges that moved, of 1100 and 1110 pixels, pass through every place.
@@ -196,7 +228,7 @@ def test_a_large_cut_is_shrunk(made: MadeSet) -> None:
 
 def test_plots_take_their_colours_from_the_page_and_stay_small(made: MadeSet) -> None:
     instances = collect_pairs(*sides(made), made.document, "instances.json").instances
-    plots = judged_plots(instances * 400, [f"#instance={n}" for n in range(12)] * 400)
+    plots = plots_of_gains(instances * 400, [f"#instance={n}" for n in range(12)] * 400)
     for plot in plots:
         assert plot.svg.startswith("<svg")
         assert "#01010" not in plot.svg
@@ -205,7 +237,7 @@ def test_plots_take_their_colours_from_the_page_and_stay_small(made: MadeSet) ->
     assert f"{MOST_DOTS} of {400 * 12} masks" in plots[1].caption
 
 
-def test_what_goes_wrong_ends_in_one_line(made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line(made: MadeSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "thesis.tex").touch()
@@ -221,7 +253,7 @@ def test_what_goes_wrong_ends_in_one_line(made: MadeSet, tmp_path: Path, capsys:
     }
     for message, arguments in cases.items():
         assert main(["report", *arguments]) == 1
-        printed = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("cutting")]
+        printed = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("cropping")]
         assert len(printed) == 1
         assert message in printed[0]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["nothing.json", "short.json", "taken"]
@@ -234,8 +266,15 @@ def test_detections_that_match_nothing_are_an_error(made: MadeSet) -> None:
         collect_pairs(Detections(far, "far.json"), Detections(far, "far.json"), made.document, "instances.json")
 
 
-def test_a_missing_library_is_one_line(made: MadeSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_library_is_one_line(
+    made: MadeSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "jinja2" else real(name, *rest))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "jinja2" else real(name, *rest)
+    )
     assert main(["report", str(made.after), "--before", str(made.before), "--out", str(made.folder / "none")]) == 1
-    assert capsys.readouterr().err == "bpr report: a report needs the [report] extra: pip install 'bpr[report]' (Jinja2 missing)\n"
+    assert (
+        capsys.readouterr().err
+        == f"bpr report: a report needs the [report] extra: {install_hint('report')} (Jinja2 missing)\n"
+    )

@@ -40,7 +40,9 @@ def test_patches_targets_and_origins_belong_together(small_set: SmallSet, tmp_pa
 
 @pytest.mark.parametrize("kind", ["grid", "instance"])
 def test_patches_of_another_scheme(small_set: SmallSet, tmp_path: Path, kind: str) -> None:
-    assert extract(small_set, tmp_path / "store", "--scheme", kind, "--side", "32", "--padding", "4") == 0
+    config = tmp_path / "config.py"
+    config.write_text(f"refinement = dict(patch=dict(side=32, padding=4), train=dict(scheme={kind!r}))")
+    assert extract(small_set, tmp_path / "store", "--config", str(config)) == 0
     store = PatchStore(tmp_path / "store")
     assert store.placement.scheme == kind
     assert store.patches.shape[1:] == (40, 40, 4)
@@ -127,8 +129,26 @@ def test_a_killed_build_is_made_anew_without_resume(small_set: SmallSet, killed:
         assert (killed / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
 
 
+def other_config(data: SmallSet) -> str:
+    """A config that suppresses other patches than the default."""
+    config = data.folder / "other.py"
+    config.write_text("refinement = dict(patch=dict(), train=dict(nms_iou=0.5))")
+    return str(config)
+
+
+def test_a_config_with_impossible_numbers_costs_one_line(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.py"
+    config.write_text("refinement = dict(patch=dict(side=7), train=dict())")
+    assert extract(small_set, tmp_path / "store", "--config", str(config)) == 1
+    assert capsys.readouterr().err == (
+        f"bpr extract-patches: {config}: side: expected an even whole number of 8..4096 pixels, got 7\n"
+    )
+
+
 def test_only_the_same_build_goes_on(small_set: SmallSet, killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert extract(small_set, killed, "--resume", "--nms-iou", "0.5") == 1
+    assert extract(small_set, killed, "--resume", "--config", other_config(small_set)) == 1
     assert "holds a build of other detections, annotations or scheme" in capsys.readouterr().err
     less = small_set.write("less.json", small_set.records[:2])
     assert extract(small_set, killed, "--resume", results=less) == 1
@@ -145,7 +165,7 @@ def test_resuming_a_finished_build_leaves_it_and_says_the_same(
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1]
     assert printed[0].startswith("4 records: 2 matched, 0 without a match, 2 unreadable")
-    assert extract(small_set, tmp_path / "store", "--resume", "--nms-iou", "0.5") == 1
+    assert extract(small_set, tmp_path / "store", "--resume", "--config", other_config(small_set)) == 1
     assert "already holds a patch store" in capsys.readouterr().err
 
 

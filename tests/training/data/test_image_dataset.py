@@ -12,7 +12,13 @@ pytest.importorskip("torch")
 
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
-from bpr.training.data.image_dataset import ImagePatchDataset, TrainingInstance, balanced_weights, drawn_towards, load_instances
+from bpr.training.data.image_dataset import (
+    ImagePatchDataset,
+    TrainingInstance,
+    balanced_weights,
+    load_instances,
+    moved_towards,
+)
 from bpr.training.data.sampling import BalancedSampler, collate_instances
 from tests.conftest import SmallSet
 
@@ -26,7 +32,9 @@ def seed_worker(seed: int) -> None:
 
 def dataset(data: SmallSet, results: bool = True, **options: Any) -> ImagePatchDataset:
     source = {"ann": str(data.ann), "img_dir": str(data.images), "results": str(data.results) if results else []}
-    return ImagePatchDataset([source], SCHEME, [{"type": "bpr.PackPatch"}], **{"scale": (1.0, 1.0), "refined": 0.0, **options})
+    return ImagePatchDataset(
+        [source], SCHEME, [{"type": "bpr.PackPatch"}], **{"scale": (1.0, 1.0), "refined": 0.0, **options}
+    )
 
 
 def masks_and_truths(samples: list[dict[str, Any]]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -73,13 +81,13 @@ def test_scale_jitter_resizes_image_masks_and_truth_alike(small_set: SmallSet, f
         assert bright[truth].mean() > 0.95  # the disks are the bright part of the noise, and the other disk may be near
 
 
-def test_a_mask_drawn_towards_the_truth_lies_between() -> None:
+def test_a_mask_moved_towards_the_truth_lies_between() -> None:
     coarse, truth = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
     coarse[5:35, 5:35] = truth[10:30, 10:30] = True
     masks = [BoxMask.from_frame(mask) for mask in (truth, coarse)]
-    assert drawn_towards(*masks, share=1.0).equals(masks[0])
-    assert drawn_towards(*masks, share=0.0).equals(masks[1])
-    between = drawn_towards(*masks, share=0.5).to_frame()
+    assert moved_towards(*masks, share=1.0).equals(masks[0])
+    assert moved_towards(*masks, share=0.0).equals(masks[1])
+    between = moved_towards(*masks, share=0.5).to_frame()
     assert (truth <= between).all()
     assert (between <= coarse).all()
     assert truth.sum() < between.sum() < coarse.sum()
@@ -152,10 +160,10 @@ def test_a_source_may_have_a_scale_of_its_own(small_set: SmallSet) -> None:
     assert data.scales == [(0.3, 0.6)] * 4 + [(1.0, 2.0)] * 4
 
 
-def test_a_share_of_the_places_keeps_its_scale(small_set: SmallSet) -> None:
+def test_a_share_of_the_regions_keeps_its_scale(small_set: SmallSet) -> None:
     seed_worker(0)
     truth, data = small_set.document["annotations"][0]["area"], dataset(small_set, native=0.5, scale=(2.0, 2.0))
-    areas = [data._place(data.instances[0], (2.0, 2.0), np.random.default_rng(seed)).truth.area for seed in range(40)]
+    areas = [data._region(data.instances[0], (2.0, 2.0), np.random.default_rng(seed)).truth.area for seed in range(40)]
     kept = np.isclose(areas, truth)
     assert 0.25 < kept.mean() < 0.75
     assert np.allclose(np.array(areas)[~kept], 4 * truth, rtol=0.1)

@@ -96,7 +96,10 @@ def test_a_mask_head_puts_nothing_beyond_its_box() -> None:
 
 def test_holes_lie_in_the_object_and_specks_beside_it() -> None:
     truth = disc(40)
-    inside, beside = cv2.erode(truth.astype(np.uint8), np.ones((9, 9))) > 0, cv2.dilate(truth.astype(np.uint8), np.ones((9, 9))) == 0
+    inside, beside = (
+        cv2.erode(truth.astype(np.uint8), np.ones((9, 9))) > 0,
+        cv2.dilate(truth.astype(np.uint8), np.ones((9, 9))) == 0,
+    )
     masks = made("holes-and-specks", truth)
     assert np.mean([(inside & ~mask).any() for mask in masks]) > 0.8
     assert np.mean([(beside & mask).any() for mask in masks]) > 0.8
@@ -188,7 +191,9 @@ def edge(frame: np.ndarray) -> None:
 
 @pytest.mark.parametrize("fill", [whole, corner, edge])
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.name)
-def test_tiny_objects_and_one_that_fills_its_frame_are_survived(maker: Maker, fill: Callable[[np.ndarray], None]) -> None:
+def test_tiny_objects_and_one_that_fills_its_frame_are_survived(
+    maker: Maker, fill: Callable[[np.ndarray], None]
+) -> None:
     frame = np.zeros((60, 80), bool)
     fill(frame)
     for seed in range(10):

@@ -6,13 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from bpr.cli import synthesize_masks
-from bpr.cli.main import main
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.training.data.synthetic_masks import WAYS, coarsen, synthesize
 from tests.conftest import SmallSet
+from tests.scripts import run_tool
 
 FRAME = (160, 200)
 
@@ -60,7 +59,7 @@ def test_equal_seeds_give_equal_records_others_do_not() -> None:
 def test_a_way_can_be_named(way: str, small_set: SmallSet) -> None:
     """Each gives masks of its own; mixed, the default, draws among them."""
     out = small_set.folder / "coarse.json"
-    assert main(["synthesize-masks", str(small_set.ann), "--way", way, "--seed", "4", "--out", str(out)]) == 0
+    assert run_tool("synthesize_masks", [str(small_set.ann), "--way", way, "--seed", "4", "--out", str(out)]) == 0
     records = {other: synthesize(small_set.document, seed=4, way=other) for other in WAYS}
     assert json.loads(out.read_text()) == records.pop(way)
     assert all(json.loads(out.read_text()) != others for others in records.values())
@@ -71,7 +70,7 @@ def test_what_no_mask_is_made_of_is_said(tmp_path: Path, capsys: pytest.CaptureF
     elsewhere = annotation(ellipse((100, 80), (60, 40)), image_id=9)
     out = tmp_path / "coarse.json"
     path = written(tmp_path, {**DOCUMENT, "annotations": [*DOCUMENT["annotations"], elsewhere]})
-    assert main(["synthesize-masks", str(path), "--copies", "3", "--out", str(out)]) == 0
+    assert run_tool("synthesize_masks", [str(path), "--copies", "3", "--out", str(out)]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"6 coarse masks (1 crowds, 1 empty masks left out) in {out}\n"
     assert "1 annotations of images that the annotation file does not list (first: annotation 4, image_id 9)" in printed.err
@@ -90,15 +89,11 @@ def test_annotations_that_lack_something_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, object], message: str
 ) -> None:
     path = written(tmp_path, {**DOCUMENT, **change})
-    assert main(["synthesize-masks", str(path), "--out", str(tmp_path / "coarse.json")]) == 1
+    assert run_tool("synthesize_masks", [str(path), "--out", str(tmp_path / "coarse.json")]) == 1
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert len(error.splitlines()) == 1
     assert [left.name for left in tmp_path.iterdir()] == [path.name]
-
-
-def test_the_command_names_the_ways_that_there_are() -> None:
-    assert set(synthesize_masks.WAYS) == set(WAYS)
 
 
 def test_masks_are_coarse_yet_close_and_rather_too_large() -> None:

@@ -1,4 +1,4 @@
-// The cards. There is an empty shell for every mask; only shells near the window are filled, and emptied again.
+// The cards. Every mask has a shell; a shell is filled while it is near the window, and empty otherwise.
 "use strict";
 
 (function (report) {
@@ -14,7 +14,7 @@
 
   function pill(row) {
     const kind = { improved: "gain", harmed: "harm" }[row.verdict] ?? "same";
-    const text = row.iou ? signed(row.change) : `${row.change.toFixed(1)} changed`;
+    const text = row.metrics ? signed(row.change) : `${row.change.toFixed(1)} changed`;
     return element("span", `change ${kind}`, text);
   }
 
@@ -27,7 +27,7 @@
     return image;
   }
 
-  /** What tells masks apart: their class, or where all are of one, their image. */
+  /** The class of a mask, or its image if all masks have the same class. */
   function name(row) {
     return report.oneClass ? row.image : row.class;
   }
@@ -38,14 +38,14 @@
     const first = element("span", "row");
     first.append(element("b", "name", name(row)), pill(row));
     const second = element("span", "row soft");
-    second.append(element("span", "", row.iou ? `IoU ${row.iou[0].toFixed(1)} → ${row.iou[1].toFixed(1)}` : `area ${signed(row.areaChange)} %`));
+    second.append(element("span", "", row.metrics ? `IoU ${row.metrics.iou[0].toFixed(1)} → ${row.metrics.iou[1].toFixed(1)}` : `area ${signed(row.areaChange)} %`));
     if (row.score !== null) second.append(element("span", "", row.score.toFixed(2)));
     link.append(picture(row), first, second);
-    link.setAttribute("aria-label", `${row.class}, ${row.iou ? `IoU ${row.iou[0]} to ${row.iou[1]}, gain` : "changed by"} ${row.change} points`);
+    link.setAttribute("aria-label", `${row.class}, ${row.metrics ? `IoU ${row.metrics.iou[0]} to ${row.metrics.iou[1]}, gain` : "changed by"} ${row.change} points`);
     return link;
   }
 
-  /** Fills `list` with shells and keeps those near the window filled. */
+  /** Fills `list` with shells, and the shells near the window with cards. */
   class Gallery {
     constructor(list) {
       this.list = list;
@@ -71,7 +71,7 @@
       if (!near && shell.firstChild && !shell.contains(document.activeElement)) shell.replaceChildren();
     }
 
-    /** Moves the focus to the card of a row, as the arrow keys do. */
+    /** Moves the focus to the card at `index`. */
     focus(index) {
       const shell = this.list.children[index];
       if (!shell) return;

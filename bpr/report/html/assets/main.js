@@ -1,4 +1,4 @@
-// The address decides what is seen: #overview, #gallery?class=cat&sort=harm, #harmed, #instance=12.
+// The address decides what is shown: #overview, #gallery?class=cat&sort=harm, #harmed, #instance=12.
 "use strict";
 
 (function (report) {
@@ -10,7 +10,7 @@
   const viewer = new report.Viewer(find("viewer"), leave);
   const PRESETS = { gallery: {}, harmed: { verdict: "harmed", sort: "harm" } };
   const LEADS = {
-    harmed: "Masks that agree less with the ground truth than before, the worst first. Look at the Errors of a mask: where did it go wrong?",
+    harmed: "Masks that fit the ground truth less well than before, the worst first. Open a mask and choose Errors to see where it went wrong.",
   };
   const title = { gallery: "Masks", harmed: "Harmed", plainLead: find("gallery-lead").textContent };
   let view = "overview";
@@ -31,7 +31,7 @@
       return;
     }
     if (viewer.dialog.open) viewer.dialog.close();
-    show(name in PRESETS && (name !== "harmed" || data.judged) ? name : "overview", query);
+    show(name in PRESETS && (name !== "harmed" || data.hasTruth) ? name : "overview", query);
   }
 
   function show(name, query) {
@@ -51,7 +51,7 @@
     find("gallery-title").textContent = title[name];
     find("gallery-lead").textContent = LEADS[name] ?? title.plainLead;
     for (const field of form.elements) if (field.name) field.value = filters[field.name] ?? (field.name === "sort" ? "gain" : "");
-    // Closing a mask comes back here: the same cards stay, and with them the place where one was.
+    // Closing a mask comes back here. Keeping the cards keeps the scroll position.
     const wanted = JSON.stringify(filters);
     if (wanted === drawn) return;
     drawn = wanted;
@@ -61,7 +61,7 @@
     find("nothing").hidden = shown.length > 0;
   }
 
-  /** The address of the filters as they stand in the form. */
+  /** The address that stands for the filters in the form. */
   function filterAddress() {
     const preset = PRESETS[view] ?? {};
     const set = [...new FormData(form)].filter(([name, value]) => value !== (preset[name] ?? (name === "sort" ? "gain" : "")));
@@ -74,7 +74,7 @@
     route();
   }
 
-  /** A mask was closed: back to where it was opened, with the focus on it. */
+  /** After a mask was closed: go back to where it was opened and focus its card. */
   function leave(row) {
     if (address().name.startsWith("instance=")) history.replaceState(null, "", view === "overview" ? "#overview" : filterAddress());
     if (view !== "overview") gallery.focus(shown.indexOf(row));
@@ -100,7 +100,7 @@
       option.value = name;
       form.elements.class.append(option);
     }
-    if (data.judged) find("harmed-count").textContent = rows.select(data.instances, { verdict: "harmed" }).length;
+    if (data.hasTruth) find("harmed-count").textContent = rows.select(data.instances, { verdict: "harmed" }).length;
     find("more").open = matchMedia("(min-width: 48rem)").matches;
     for (const dot of document.querySelectorAll(".plot a")) dot.setAttribute("tabindex", "-1");
     for (const field of form.elements) if (field.name) field.addEventListener("input", filter);

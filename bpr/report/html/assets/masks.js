@@ -1,8 +1,8 @@
-// COCO's run lengths -> pixels, and pixels -> the lines along their edges.
+// Decodes COCO's run lengths to pixels, and finds the lines along the edges of a mask.
 "use strict";
 
 (function (report) {
-  /** Run lengths of a compressed counts string: 5 bits a character, differences from the fourth run on. */
+  /** Run lengths of a compressed counts string: 5 bits per character; from the fourth run on, differences to the run before last. */
   function runsOf(counts) {
     const runs = [];
     for (let place = 0; place < counts.length; ) {
@@ -18,7 +18,7 @@
     return runs;
   }
 
-  /** {width, height, at}: `at` holds a 1 for every pixel of the mask, row by row. */
+  /** {width, height, at}: `at` is 1 for the pixels of the mask, in row order. */
   function decode(counts, width, height) {
     const at = new Uint8Array(width * height);
     let place = 0;
@@ -30,7 +30,7 @@
     return { width, height, at };
   }
 
-  /** A Path2D along the pixels' edges; where the object runs out of the picture there is no line. */
+  /** A Path2D along the edges of the mask's pixels; there is no line along the edge of the picture. */
   function contour(mask) {
     const path = new Path2D();
     lines(mask, mask.height, mask.width, (row, column) => row * mask.width + column, (x0, x1, y) => { path.moveTo(x0, y); path.lineTo(x1, y); });
@@ -38,7 +38,7 @@
     return path;
   }
 
-  /** Straight runs of edges between one line of pixels and the next. */
+  /** Draws the straight runs of edges between neighbouring lines of pixels. */
   function lines(mask, across, along, index, draw) {
     for (let line = 1; line < across; line++) {
       let start = -1;

@@ -1,12 +1,12 @@
-// Which instances a filter lets through, and in which order. Pure functions over the data.
+// Filters and sorts the instances. Pure functions over the data.
 "use strict";
 
 (function (report) {
   const ORDERS = {
     gain: (a, b) => b.change - a.change,
     harm: (a, b) => a.change - b.change,
-    before: (a, b) => a.iou[0] - b.iou[0],
-    after: (a, b) => a.iou[1] - b.iou[1],
+    before: (a, b) => a.metrics.iou[0] - b.metrics.iou[0],
+    after: (a, b) => a.metrics.iou[1] - b.metrics.iou[1],
     grown: (a, b) => b.areaChange - a.areaChange,
     shrunk: (a, b) => a.areaChange - b.areaChange,
     score: (a, b) => (b.score ?? -1) - (a.score ?? -1),
@@ -15,7 +15,7 @@
     image: (a, b) => a.image.localeCompare(b.image),
   };
 
-  /** The rows that pass every filter that is set (an object of texts), sorted. */
+  /** The rows that pass every filter, sorted. `filters` is an object of texts; an empty text is no filter. */
   function select(rows, filters) {
     const text = (filters.text ?? "").trim().toLowerCase();
     const [low, high] = (filters.score || ",").split(",");
@@ -31,14 +31,14 @@
     return rows.filter(fits).sort((a, b) => order(a, b) || a.number - b.number);
   }
 
-  /** [class, count], by name. */
+  /** [class, count] pairs, sorted by class. */
   function classes(rows) {
     const counts = new Map();
     for (const row of rows) counts.set(row.class, (counts.get(row.class) ?? 0) + 1);
     return [...counts].sort(([a], [b]) => a.localeCompare(b));
   }
 
-  /** A number with its sign, and a true minus. */
+  /** A number with its sign; the minus sign is U+2212. */
   function signed(value, digits = 1) {
     const text = value.toFixed(digits).replace("-", "−");
     return value > 0 ? `+${text}` : text;

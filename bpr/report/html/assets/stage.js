@@ -1,4 +1,4 @@
-// One mask drawn on its image, before or after, the whole cut or one place of it.
+// Draws a mask on its image, before or after refinement, the whole crop or one place of it.
 "use strict";
 
 (function (report) {
@@ -8,7 +8,7 @@
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   }
 
-  /** Masks and contours of a row and its picture, made once when it is opened. */
+  /** The decoded masks, contours and image of a row, made once when it is opened. */
   function prepare(row, picture) {
     const parts = { image: new Image() };
     for (const [name, counts] of Object.entries(row.masks)) {
@@ -19,20 +19,20 @@
     return parts;
   }
 
-  /** A canvas of the cut's size that holds `paint` where `wanted(pixel index)` is true. */
-  function layer({ width, height }, wanted) {
+  /** A canvas of the mask's size; `colourAt(pixel index)` gives the colour of each pixel, 0 for none. */
+  function layer({ width, height }, colourAt) {
     const canvas = document.createElement("canvas");
     canvas.width = width;
     canvas.height = height;
     const context = canvas.getContext("2d");
     const pixels = context.createImageData(width, height);
     const ink = new Uint32Array(pixels.data.buffer);
-    for (let index = 0; index < ink.length; index++) ink[index] = wanted(index);
+    for (let index = 0; index < ink.length; index++) ink[index] = colourAt(index);
     context.putImageData(pixels, 0, 0);
     return canvas;
   }
 
-  /** #rrggbb and an opacity -> the number that little-endian image data holds. */
+  /** #rrggbb and an opacity as a number for little-endian image data. */
   function ink(hex, opacity) {
     const value = parseInt(hex.slice(1), 16);
     return ((Math.round(opacity * 255) << 24) | ((value & 255) << 16) | (value & 0xff00) | (value >> 16)) >>> 0;
@@ -44,7 +44,7 @@
     return layer(mask, (index) => (mask.at[index] ? paint : 0));
   }
 
-  /** What is too much and what is missing: against the truth, or without one, against the mask before. */
+  /** The extra and the missing pixels, compared with the ground truth or, without one, with the mask before refinement. */
   function errors(parts, side) {
     const { mask } = parts[side];
     const reference = (parts.truth ?? parts.before).mask;
@@ -88,7 +88,7 @@
     photo() {},
   };
 
-  /** The part of the cut that is seen: {left, top, width, height} in its pixels. */
+  /** The part of the crop that is shown: {left, top, width, height} in its pixels. */
   function window(row, place) {
     if (!place) return { left: 0, top: 0, width: row.cut.width, height: row.cut.height };
     const [left, top, side] = place;
@@ -96,8 +96,8 @@
   }
 
   /**
-   * Draw `side` ("before" or "after") in a mode over the image; the canvas keeps its size in the page. `more(context, scale)`
-   * draws what else is to be seen, in the cut's pixels.
+   * Draw `side` ("before" or "after") in a mode over the image. The canvas keeps its size in the page. `more(context, scale)`
+   * draws additional content, in the pixels of the crop.
    */
   function draw(canvas, row, parts, { side, mode, place = null, more = () => {} }) {
     const seen = window(row, place);

@@ -5,34 +5,33 @@
   const { element, rows, stage } = report;
   const find = (id) => document.getElementById(id);
   const MODES = ["masks", "contours", "errors", "photo"];
+  const titles = globalThis.bprReportData.metrics;
 
   function key(kind, text) {
     return element("span", `key ${kind}`, text);
   }
 
-  function legend(mode, judged) {
-    const truth = judged ? [key("truth", "ground truth")] : [];
+  function legend(mode, hasTruth) {
+    const truth = hasTruth ? [key("truth", "ground truth")] : [];
     if (mode === "photo") return [];
     if (mode === "errors") {
-      const words = judged ? ["outside the object", "missing"] : ["added", "taken away"];
+      const words = hasTruth ? ["outside the object", "missing"] : ["added", "taken away"];
       return [key("extra", words[0]), key("missing", words[1]), ...truth];
     }
     return [key("coarse", "before"), key("refined", "after"), ...(mode === "contours" ? truth : [])];
   }
 
-  /** [name, value, kind] of what is known about a row. */
+  /** [name, value, kind] for everything that is known about a row. */
   function facts(row) {
     const kind = { improved: "gain", harmed: "harm" }[row.verdict] ?? "";
     const change = ([before, after]) => `${before.toFixed(1)} → ${after.toFixed(1)}  (${rows.signed(after - before)})`;
-    const judged = row.iou && [
-      ["IoU", change(row.iou), kind],
-      ["boundary IoU", change(row.boundaryIou)],
-      ["F at 2 px", change(row.f)],
+    const compared = row.metrics && [
+      ...Object.entries(titles).map(([name, title]) => [title, change(row.metrics[name]), name === "iou" ? kind : ""]),
       ["now right", `${row.pixels.fixed} px`],
       ["now wrong", `${row.pixels.leaked + row.pixels.lost} px: ${row.pixels.leaked} added outside, ${row.pixels.lost} cut off`],
     ];
     return [
-      ...(judged || [["IoU(before, after)", row.agreement.toFixed(1)]]),
+      ...(compared || [["IoU(before, after)", row.agreement.toFixed(1)]]),
       ["area", `${row.area} px, ${row.size}; ${rows.signed(row.areaChange)} %`],
       ...(row.score === null ? [] : [["score", row.score.toFixed(3)]]),
       ["image", row.image],
@@ -81,7 +80,7 @@
       );
       this.shape();
       find("places").replaceChildren(...row.places.map((place, index) => this.placeButton(place, index)));
-      find("stage-legend").replaceChildren(...legend(this.mode, Boolean(row.iou)));
+      find("stage-legend").replaceChildren(...legend(this.mode, Boolean(row.metrics)));
     }
 
     placeButton(place, index) {
@@ -116,7 +115,7 @@
     setMode(mode) {
       this.mode = mode;
       find("modes").querySelector(`[value=${mode}]`).checked = true;
-      find("stage-legend").replaceChildren(...legend(mode, Boolean(this.row.iou)));
+      find("stage-legend").replaceChildren(...legend(mode, Boolean(this.row.metrics)));
       this.draw();
     }
 
@@ -127,7 +126,7 @@
       this.draw();
     }
 
-    /** Give the stage the sides of what it shows. */
+    /** Give the stage the aspect ratio of what it shows. */
     shape() {
       const { width, height } = this.row.cut;
       find("stage").style.setProperty("--ratio", this.place ? 1 : width / height);

@@ -1,0 +1,122 @@
+"""Parameters, multiply-adds and patches per second of the network of every config, on the CPU.
+
+    python -m benchmarks.studies.network_costs [CONFIG.py ...] [--threads 2] [--out docs/results/models.json]
+
+Batches of 32 patches of 64 px go in as uint8 and come out as probabilities, by torch (float32, channels_last) and by
+ONNX Runtime from the file that ``bpr export`` writes; the largest difference between the two is noted. Weights are
+random, which changes no time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import bpr.training  # noqa: F401
+from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, script_parser, seconds_of, write_report
+from bpr.backends.onnx_runtime import OnnxPredictor
+from bpr.geometry.options import from_config
+from bpr.refinement.predictor import PatchBatch
+from bpr.training.complexity import multiply_adds, parameters
+from bpr.training.export import export_onnx
+from bpr.training.registry import MODELS
+
+BATCH = 32
+REPEATS = 7
+SECONDS = 1.5
+PACKAGES = ("torch", "onnxruntime")
+HEADER = ("network", "input px", "reads", "parameters", "GMACs a patch", "torch, patches/s", "ONNX Runtime, patches/s")
+
+
+def measure(cfg: Config, name: str, threads: int) -> dict[str, Any]:
+    """Build the network of a config, count it, and time it in both runtimes, which must agree."""
+    spec, recommended = from_config(cfg.refinement, "test")
+    torch.manual_seed(0)
+    model = MODELS.build({**cfg.model, "pretrained": None}).eval()
+    shape = (BATCH, spec.window, spec.window, spec.channels)
+    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        export_onnx(model, spec, recommended, Path(folder) / "model.onnx", {"config": name})
+        predictor = OnnxPredictor(Path(folder) / "model.onnx", BATCH, threads)
+
+    def by_torch(count: int) -> np.ndarray:
+        with torch.inference_mode():
+            return model.probabilities(torch.from_numpy(patches[:count])).numpy()
+
+    def by_onnx(count: int) -> np.ndarray:
+        return predictor.predict(PatchBatch(patches[:count], np.zeros((count, 4), np.int32), []))
+
+    return {
+        "network": name,
+        "input_side": model.data_preprocessor.input_side,
+        "inputs": spec.inputs,
+        "parameters": parameters(model),
+        "multiply_adds": multiply_adds(model),
+        "torch": rate(by_torch),
+        "onnx": rate(by_onnx),
+        "difference": float(np.abs(by_torch(2) - by_onnx(2)).max()),
+    }
+
+
+def rate(predict: Callable[[int], object]) -> dict[str, float]:
+    """The median of up to REPEATS batches after a small one to warm up, but no further one after SECONDS."""
+    predict(2)
+    spent: list[float] = []
+    while len(spent) < REPEATS and sum(spent) < SECONDS:
+        spent.append(seconds_of(lambda: predict(BATCH)))
+    return {"patches_per_second": BATCH / float(np.median(spent)), "repeats": len(spent)}
+
+
+def networks(configs: Sequence[Path]) -> dict[str, Config]:
+    """The configs by name; those that differ only in data or schedule appear once."""
+    found, seen = {}, set()
+    for path in configs:
+        cfg = Config.fromfile(path)
+        model = json.dumps(cfg.model.to_dict(), sort_keys=True)
+        if model not in seen:
+            seen.add(model)
+            found[path.stem] = cfg
+    return found
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    network = row["network"].removeprefix("bpr_").partition("_")[0]
+    counts = [f"{row['parameters'] / 1e6:.2f} M", f"{row['multiply_adds'] / 1e9:.2f}"]
+    rates = [f"{row[runtime]['patches_per_second']:.1f}" for runtime in ("torch", "onnx")]
+    return [network, str(row["input_side"]), ", ".join(row["inputs"]), *counts, *rates]
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The table, cheapest network first."""
+    origin, rows = report["provenance"], sorted(report["rows"].values(), key=lambda row: row["multiply_adds"])
+    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
+    machine = f"{origin['date']}, {report['threads']} threads on {origin['processor']}; {versions}"
+    note = f"{machine}. Batches of {report['batch']} patches of 64 px, float32."
+    return f"{note}\n\n{markdown_table(HEADER, map(cells, rows))}\n"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = script_parser(__doc__, RESULTS / "models.json")
+    parser.add_argument(
+        "configs", nargs="*", type=Path, default=sorted((ROOT / "configs").glob("*.py")), help="default: all"
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of both runtimes (default: all cores)")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    init_default_scope("mmseg")
+    rows = {name: measure(cfg, name, args.threads) for name, cfg in networks(args.configs).items()}
+    report = {"threads": args.threads, "batch": BATCH, "provenance": provenance(PACKAGES), "rows": rows}
+    write_report(args.out, report, markdown(report))
+
+
+if __name__ == "__main__":
+    main()

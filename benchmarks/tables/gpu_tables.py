@@ -1,0 +1,49 @@
+"""The tables of gpu.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.measuring import RESULTS
+from bpr.io.files import read_json
+
+
+def networks() -> str:
+    """One row per network, with the paper's three parts beside ours."""
+    report = _report()
+    limits, origin = report["limits"], report["provenance"]
+    product, copy = f"{limits['operations'] / 1e12:.0f} TFLOP/s", f"{limits['bytes'] / 1e12:.2f} TB/s"
+    reached = f"{product} in a bfloat16 product and {copy} in a copy"
+    machine = f"{origin['cores']} cores of {origin['processor']}"
+    head = "| network | patches/s, one graph | eager | images/s | of the product | of the copy | milliseconds of the parts | the paper's |"
+    lines = [f"{origin['date']}, {report['device']} ({reached}), {machine}.", "", head]
+    return "\n".join([*lines, "|---|---:|---:|---:|---:|---:|---:|---:|", *map(_network_row, report["rows"])])
+
+
+def together() -> str:
+    """Images per second by the number of processes on the GPU."""
+    rows = _report()["together"]
+    lines = [f"| {row['processes']} | {row['images_per_second']:.0f} |" for row in rows]
+    return "\n".join(["| processes on the GPU | images/s |", "|---:|---:|", *lines])
+
+
+def gates() -> str:
+    """What torch on the GPU changed, model by model."""
+    head = "| model | torch on the GPU | equal masks | F@2px against float32, points | gate |\n|---|---|---:|---:|---|"
+    return "\n".join([head, *map(_gate_row, _report()["gates"])])
+
+
+def _report() -> dict[str, Any]:
+    return read_json(RESULTS / "gpu.json", "a report of gpu.py")
+
+
+def _network_row(row: dict[str, Any]) -> str:
+    ours, paper = (" + ".join(f"{row[key][part]:.0f}" for part in row["paper"]) for key in ("milliseconds", "paper"))
+    rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
+    shares = [f"{100 * row[key]:.1f} %" for key in ("of peak", "of bandwidth")]
+    return "| " + " | ".join([row["network"], *rates, *shares, ours, paper]) + " |"
+
+
+def _gate_row(row: dict[str, Any]) -> str:
+    share, gate = f"{100 * row['equal_masks']:.1f} % of {row['masks']}", "passed" if row["passed"] else "**failed**"
+    return f"| {row['model']} | {row['arithmetic']} | {share} | {row['f2_points']:+.3f} | {gate} |"

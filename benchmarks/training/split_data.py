@@ -1,0 +1,59 @@
+"""Split the training data of the starter models: nine tenths to learn from, one tenth to choose between models by.
+
+    python -m benchmarks.training.split_data DATA --out data/starter
+
+Writes NAME_{learn,choose}.{instances,segm}.json for coco, davis, crisp and davis16. Related images stay together: the
+last DAVIS frames and two of davis16 are whole sequences, and iCoseg, whose photographs come in groups of one scene, is
+only learned from. The validation splits of DAVIS and COCO are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import script_parser
+from bpr.formats.coco import read_annotations, read_results
+from bpr.io.files import write_json
+
+Image = dict[str, Any]
+LAST_FRAMES = 18
+HELD_OUT_SEQUENCES = ("rhino", "rollerblade")
+SETS: dict[str, tuple[str, str, Callable[[Image, int, int], bool]]] = {
+    "coco": ("coco/annotations/instances_train2017", "coco_train2017", lambda image, index, count: index % 10 == 9),
+    "davis": (
+        "davis/annotations/instances_train",
+        "davis_train",
+        lambda image, index, count: index >= count - LAST_FRAMES,
+    ),
+    "crisp": ("crisp/instances", "crisp", lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9),
+    "davis16": ("davis16/instances", "davis16", lambda image, index, count: image["sequence"] in HELD_OUT_SEQUENCES),
+}
+"""Annotations, detections, and whether an image (with its index and the number of images) is held out."""
+
+
+def main() -> None:
+    parser = script_parser(__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("data/starter"))
+    args = parser.parse_args()
+    for name, (ann, detections, is_held_out) in SETS.items():
+        document, records = (
+            read_annotations(args.data / f"{ann}.json"),
+            read_results(args.data / f"detections/{detections}.segm.json"),
+        )
+        images = document["images"]
+        held_out = {image["id"] for index, image in enumerate(images) if is_held_out(image, index, len(images))}
+        for part, ids in (("learn", {image["id"] for image in images} - held_out), ("choose", held_out)):
+            kept = [image for image in images if image["id"] in ids]
+            annotations = [one for one in document["annotations"] if one["image_id"] in ids]
+            write_json(
+                args.out / f"{name}_{part}.instances.json", {**document, "images": kept, "annotations": annotations}
+            )
+            write_json(args.out / f"{name}_{part}.segm.json", [one for one in records if one["image_id"] in ids])
+            print(f"{name} {part}: {len(kept)} images, {len(annotations)} annotations")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,382 @@
+"""The comparison of coarse masks, refined masks and ground truth.
+
+``bpr eval``, its CSV, the report and the analyses all read it.
+
+Legend: N matched pairs, in the order of :func:`bpr.evaluation.matching.match_pairs`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from pycocotools.cocoeval import COCOeval
+
+from bpr.errors import BPRError
+from bpr.evaluation.average_precision import AveragePrecision, average_precisions
+from bpr.evaluation.bootstrap import Ratios, interval
+from bpr.evaluation.matching import Pair, match_by_boundaries, match_by_masks, match_pairs
+from bpr.evaluation.pair_metrics import PAIR_METRICS, MaskPair, MaskPairs, PairMetric
+from bpr.evaluation.prepare import Detections, Document
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
+from bpr.io.files import atomic_open
+
+UNCHANGED = 0.001
+"""A pair whose mask IoU changed by at most this much counts as unchanged."""
+CLEARLY = 0.01
+"""A pair whose mask IoU fell by more than this counts as clearly harmed."""
+
+Size = Literal["small", "medium", "large"]
+SMALL, MEDIUM = 32**2, 96**2
+"""COCO's limits of small and medium instances, in pixels of area."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Whose rules the numbers follow.
+
+    Attributes:
+        label: names COCO's numbers.
+        ratio: width of the band of Boundary IoU as a share of the diagonal.
+    """
+
+    label: str
+    ratio: float
+
+
+PROTOCOLS = {
+    "coco": Protocol("COCO", 0.02),
+    "lvis": Protocol("COCO-style on LVIS", 0.02),
+    "cityscapes": Protocol("COCO-style on Cityscapes", 0.005),
+}
+
+
+class TruePositives(NamedTuple):
+    """The true positives of all classes at all IoU thresholds, N in all: (N,) the pairs, the group of their class and
+    threshold, and the index of their image."""
+
+    pairs: list[MaskPair]
+    groups: np.ndarray
+    images: np.ndarray
+
+
+class Evaluation:
+    """The detections of one results file beside the ground truth.
+
+    What several metrics need is computed once, when first read.
+
+    Args:
+        detections: from :func:`bpr.evaluation.prepare.prepare_detections`.
+        document: from :func:`bpr.evaluation.prepare.prepare_annotations`.
+        coarse: the evaluation of the masks before refinement, whose matched pairs this one uses. By default its own
+            pairs.
+    """
+
+    def __init__(
+        self,
+        detections: Detections,
+        document: Document,
+        protocol: Protocol = PROTOCOLS["coco"],
+        coarse: Evaluation | None = None,
+    ) -> None:
+        self.detections, self.records = detections, detections.records
+        self.document, self.protocol = document, protocol
+        self._coarse = coarse
+        self._mask_pairs = MaskPairs(self.records, document["annotations"], protocol.ratio)
+        self._columns: dict[PairMetric, np.ndarray] = {}
+        # Ids may be numbers and texts. Of one kind, they are in pycocotools' order.
+        ids = sorted(
+            (image["id"] for image in document["images"]), key=lambda image_id: (isinstance(image_id, str), image_id)
+        )
+        self.image_count = len(ids)
+        self._image_index = {image_id: index for index, image_id in enumerate(ids)}
+
+    def image_indices(self, image_ids: Sequence[Any]) -> np.ndarray:
+        """(N,) int: the index of every image among the sorted ids."""
+        return np.array([self._image_index[image_id] for image_id in image_ids], int)
+
+    @cached_property
+    def mask_matching(self) -> COCOeval:
+        """pycocotools' matching by mask IoU."""
+        return match_by_masks(self.records, self.document)
+
+    @cached_property
+    def boundary_matching(self) -> COCOeval:
+        """pycocotools' matching by the smaller of mask IoU and Boundary IoU."""
+
+        def boundary_iou(keys: Sequence[tuple[int, int]]) -> np.ndarray:
+            return np.array([self._mask_pairs.pair(*key).boundary_iou for key in keys])
+
+        return match_by_boundaries(self.mask_matching, boundary_iou)
+
+    @cached_property
+    def average_precisions(self) -> dict[str, AveragePrecision]:
+        """COCO's mask AP by name."""
+        return average_precisions(self.mask_matching)
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """The matched pairs, found on the coarse masks."""
+        return self._coarse.pairs if self._coarse else match_pairs(self.records, self.document)
+
+    @cached_property
+    def pair_images(self) -> np.ndarray:
+        """(N,) int: the index of every pair's image."""
+        return self.image_indices([pair.image_id for pair in self.pairs])
+
+    @cached_property
+    def mask_pairs(self) -> list[MaskPair]:
+        """This file's masks at the matched pairs, each beside its ground truth."""
+        return self._masks_at(self.pairs)
+
+    def _masks_at(self, pairs: Sequence[Pair]) -> list[MaskPair]:
+        return [self._mask_pairs.pair(pair.record, pair.annotation_index) for pair in pairs]
+
+    def column(self, metric: PairMetric) -> np.ndarray:
+        """(N,) a metric of the matched pairs."""
+        if metric not in self._columns:
+            self._columns[metric] = np.array([metric.measure(pair) for pair in self.mask_pairs], float)
+        return self._columns[metric]
+
+    def scores(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """(len(pairs), metrics) the metrics of PAIR_METRICS at some of the matched pairs."""
+        rows = [[metric.measure(pair) for metric in PAIR_METRICS] for pair in self._masks_at(pairs)]
+        return np.array(rows, float).reshape(len(pairs), len(PAIR_METRICS))
+
+    @cached_property
+    def true_positives(self) -> TruePositives:
+        """pycocotools' matches by mask IoU at its ten thresholds, for all sizes; ignored instances are left out."""
+        params, pairs, groups, images = self.mask_matching.params, [], [], []
+        areas, count = len(params.areaRng), len(params.imgIds)
+        for k in range(len(params.catIds)):
+            for image, part in enumerate(self.mask_matching.evalImgs[k * areas * count : k * areas * count + count]):
+                if part is None:
+                    continue
+                thresholds, columns = np.nonzero((part["dtMatches"] > 0) & ~np.asarray(part["dtIgnore"], bool))
+                for t, d in zip(thresholds, columns, strict=True):
+                    pairs.append(self._mask_pairs.pair(part["dtIds"][d] - 1, int(part["dtMatches"][t, d]) - 1))
+                groups += (k * len(params.iouThrs) + thresholds).tolist()
+                images += [image] * len(thresholds)
+        return TruePositives(pairs, np.array(groups, int), np.array(images, int))
+
+
+@dataclass(frozen=True)
+class Change:
+    """The mean change of a metric over the pairs and its 95 % bootstrap interval over the images."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of the pairs by the change of their mask IoU.
+
+    Attributes:
+        unchanged: it changed by at most UNCHANGED.
+        harmed_clearly: the part of ``harmed`` whose IoU fell by more than CLEARLY.
+    """
+
+    improved: float
+    unchanged: float
+    harmed: float
+    harmed_clearly: float
+
+
+def shares(change: np.ndarray) -> Shares:
+    """The shares of (N,) changes of the mask IoU.
+
+    >>> shares(np.array([0.2, 0.001, -0.001, -0.005, -0.02]))
+    Shares(improved=0.2, unchanged=0.4, harmed=0.4, harmed_clearly=0.2)
+    """
+    improved, harmed = change > UNCHANGED, change < -UNCHANGED
+    parts = improved, ~improved & ~harmed, harmed, change < -CLEARLY
+    return Shares(*(float(part.mean()) for part in parts))
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """An annotated instance, the record that detected it, and how well that fits before and after refinement.
+
+    Attributes:
+        record: index in both results files.
+        annotation_id: None if the annotation has no id.
+        category: the name of the class, or its id as text if it has no name.
+        score: of the coarse record.
+        area: of the annotated mask, in pixels, as the file states it; ``size`` is COCO's name for its range.
+        before, after: the metrics of PAIR_METRICS by name.
+    """
+
+    image_id: Any
+    record: int
+    annotation_id: Any
+    category_id: Any
+    category: str
+    score: float
+    area: float
+    size: Size
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+
+    @property
+    def gain(self) -> float:
+        """The change of the mask IoU."""
+        return self.after["iou"] - self.before["iou"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; the metrics follow as ``iou_before``, ``iou_after`` and so on."""
+        values = asdict(self)
+        before, after = values.pop("before"), values.pop("after")
+        for name in before:
+            values |= {f"{name}_before": before[name], f"{name}_after": after[name]}
+        return values
+
+
+@dataclass(frozen=True)
+class PairMasks:
+    """The three masks of a matched pair."""
+
+    coarse: BoxMask
+    refined: BoxMask
+    truth: BoxMask
+
+
+class Comparison:
+    """Coarse and refined masks of the same detections at the matched pairs, which are found on the coarse masks.
+
+    Args:
+        coarse: the masks before refinement.
+        refined: made with ``coarse``, so that it has the same pairs.
+    """
+
+    def __init__(self, coarse: Evaluation, refined: Evaluation) -> None:
+        self.coarse, self.refined = coarse, refined
+
+    @property
+    def pairs(self) -> list[Pair]:
+        return self.coarse.pairs
+
+    def change(self, metric: PairMetric) -> np.ndarray:
+        """(N,) refined - coarse."""
+        return self.refined.column(metric) - self.coarse.column(metric)
+
+    @property
+    def gain(self) -> np.ndarray:
+        """(N,) change of the mask IoU."""
+        return self.change(PAIR_METRICS[0])
+
+    @property
+    def shares(self) -> Shares | None:
+        """None without a pair."""
+        return shares(self.gain) if self.pairs else None
+
+    @cached_property
+    def changes(self) -> dict[str, Change]:
+        """The mean change of every metric of PAIR_METRICS by name; there must be a pair."""
+        return {metric.name: self._change(metric) for metric in PAIR_METRICS}
+
+    def _change(self, metric: PairMetric) -> Change:
+        old, new = (
+            Ratios.mean(side.column(metric), self.coarse.pair_images, self.coarse.image_count)
+            for side in (self.coarse, self.refined)
+        )
+        return Change(new.value - old.value, *interval(old, new))
+
+    def masks(self, index: int) -> PairMasks:
+        """The masks of a pair, decoded anew."""
+        pair = self.pairs[index]
+        coarse, refined = (
+            decode_mask(side.records[pair.record]["segmentation"]) for side in (self.coarse, self.refined)
+        )
+        return PairMasks(coarse, refined, pair.truth)
+
+    @cached_property
+    def rows(self) -> list[PairRow]:
+        """The pairs one by one."""
+        names = category_names(self.coarse.document)
+        columns = {
+            metric.name: (self.coarse.column(metric).tolist(), self.refined.column(metric).tolist())
+            for metric in PAIR_METRICS
+        }
+        rows = []
+        for index, pair in enumerate(self.pairs):
+            category_id, area = pair.annotation["category_id"], float(pair.annotation["area"])
+            rows.append(
+                PairRow(
+                    image_id=pair.image_id,
+                    record=pair.record,
+                    annotation_id=pair.annotation.get("id"),
+                    category_id=category_id,
+                    category=names.get(category_id, str(category_id)),
+                    score=float(self.coarse.records[pair.record]["score"]),
+                    area=area,
+                    size=size_of(area),
+                    before={name: before[index] for name, (before, _) in columns.items()},
+                    after={name: after[index] for name, (_, after) in columns.items()},
+                )
+            )
+        return rows
+
+    def write_csv(self, path: str | Path) -> None:
+        """Write one line per pair, under the names of :meth:`PairRow.to_dict`."""
+        names = [field.name for field in fields(PairRow) if field.name not in ("before", "after")]
+        names += [f"{metric.name}_{side}" for metric in PAIR_METRICS for side in ("before", "after")]
+        with atomic_open(path) as file:
+            writer = csv.DictWriter(file, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(row.to_dict() for row in self.rows)
+
+
+def compare(
+    coarse: Detections, refined: Detections, document: Document, protocol: Protocol = PROTOCOLS["coco"]
+) -> Comparison:
+    """Compare two results files of the same detections.
+
+    Args:
+        coarse, refined: prepared detections.
+        document: prepared annotations.
+
+    Raises:
+        BPRError: the files do not hold the same detections.
+    """
+    check_aligned(coarse, refined)
+    before = Evaluation(coarse, document, protocol)
+    return Comparison(before, Evaluation(refined, document, protocol, before))
+
+
+def check_aligned(before: Detections, after: Detections) -> None:
+    """Raise a BPRError unless record i of both is the same detection (image and class)."""
+    remedy = "pass the file that was refined and the one that came out of it"
+    if len(before.records) != len(after.records):
+        raise BPRError(
+            f"{after.name}: expected the {len(before.records)} records of {before.name}, "
+            f"got {len(after.records)}; {remedy}"
+        )
+    for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
+        for key in ("image_id", "category_id"):
+            wanted, got = old.get(key), new.get(key)
+            if wanted != got:
+                raise BPRError(
+                    f"{after.name}: record {index}: expected {key} {wanted!r} of {before.name}, got {got!r}; {remedy}"
+                )
+
+
+def category_names(document: Document) -> dict[Any, str]:
+    """Names of the classes by id; a class without a name is called by its id."""
+    return {category["id"]: str(category.get("name", category["id"])) for category in document.get("categories", [])}
+
+
+def size_of(area: float) -> Size:
+    """COCO's name for the size of an instance of ``area`` pixels.
+
+    >>> size_of(1023), size_of(1024), size_of(9216)
+    ('small', 'medium', 'large')
+    """
+    return "small" if area < SMALL else "medium" if area < MEDIUM else "large"

@@ -1,0 +1,269 @@
+"""Which detection belongs to which annotated instance: three rules, all by mask IoU within one class of one image.
+
+- :meth:`GroundTruth.matches` gives every detection the instance that it overlaps most. Training data and the oracle use
+  it.
+- :func:`match_pairs` gives every instance the detection that overlaps it most. The metrics of matched pairs use it.
+- :func:`match_by_masks` and :func:`match_by_boundaries` match one to one, the highest score first. That is pycocotools'
+  matching, and AP uses it.
+
+Legend: D detections, ordered by score, and G instances of one class in one image.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from bpr.errors import BadMask, BPRError, shown
+from bpr.evaluation.prepare import Document, image_frames
+from bpr.formats.coco import Record
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.limits import is_id
+
+PAIR_IOU = 0.5
+"""A matched pair has at least this IoU."""
+PAIR_SCORE = 0.05
+"""A detection of a lower score is in no matched pair."""
+LOWEST_AP_IOU = 0.5
+"""The lowest of the ten IoU thresholds of COCO's AP: below it, no detection is a match."""
+
+ClassOfImage = tuple[Any, Any]
+"""An image id and a category id."""
+BoundaryIou = Callable[[Sequence[tuple[int, int]]], np.ndarray]
+"""(N,) Boundary IoU of N pairs, each the index of a record and the index of an annotation."""
+
+
+def mask_iou(first: Sequence[BoxMask], second: Sequence[BoxMask]) -> np.ndarray:
+    """(len(first), len(second)) IoU, computed on run lengths."""
+    return _rle_iou(*([encode_mask(mask) for mask in masks] for masks in (first, second)))
+
+
+def _rle_iou(first: Sequence[Any], second: Sequence[Any]) -> np.ndarray:
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    return np.asarray(coco_mask.iou(list(first), list(second), [0] * len(second)))
+
+
+class GroundTruth:
+    """The instances of an annotation file by image and class, without crowds.
+
+    Each mask is decoded when it is first used.
+
+    Raises:
+        BPRError: an annotation without an image or a class.
+    """
+
+    def __init__(self, document: Document) -> None:
+        sizes = {image["id"]: (image.get("height"), image.get("width")) for image in document["images"]}
+        self._frames = {key: size for key, size in sizes.items() if None not in size}
+        self._annotations: dict[ClassOfImage, list[Record]] = defaultdict(list)
+        for index, annotation in enumerate(document["annotations"]):
+            if not isinstance(annotation, dict) or not all(
+                is_id(annotation.get(key)) for key in ("image_id", "category_id")
+            ):
+                raise BPRError(
+                    f"annotation {index}: expected an object with image_id and category_id, got {shown(annotation)}"
+                )
+            if not annotation.get("iscrowd"):
+                self._annotations[annotation["image_id"], annotation["category_id"]].append(annotation)
+        self._masks: dict[ClassOfImage, list[BoxMask]] = {}
+
+    def fresh(self) -> GroundTruth:
+        """The same instances without decoded masks. Use one per image, and its masks are freed with it."""
+        other = copy.copy(self)
+        other._masks = {}
+        return other
+
+    def annotations(self, image_id: Any, category_id: Any) -> list[Record]:
+        """The annotations of one class in one image, in file order, without crowds."""
+        return self._annotations.get((image_id, category_id), [])
+
+    def masks(self, image_id: Any, category_id: Any) -> list[BoxMask]:
+        """The masks of :meth:`annotations`.
+
+        Raises:
+            BPRError: a mask that cannot be read.
+        """
+        key = image_id, category_id
+        if key not in self._masks:
+            frame = self._frames.get(image_id)
+            try:
+                self._masks[key] = [
+                    decode_mask(annotation.get("segmentation"), frame) for annotation in self.annotations(*key)
+                ]
+            except BadMask as error:
+                raise BPRError(f"annotation of image {shown(image_id)}: {error}") from None
+        return self._masks[key]
+
+    def matches(self, records: Sequence[Record]) -> list[tuple[BoxMask | None, float]]:
+        """For every record, the annotated mask with the highest IoU and that IoU; (None, 0.0) without an overlap.
+
+        Of several masks with the same IoU, the first in the file is taken.
+        """
+        return [(self.masks(*key)[index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
+
+    def matched_annotations(self, records: Sequence[Record]) -> list[tuple[Record | None, float]]:
+        """Like :meth:`matches`, with the annotation instead of its mask."""
+        return [(self.annotations(*key)[index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
+
+    def _best(self, records: Sequence[Record]) -> list[tuple[ClassOfImage, int, float]]:
+        """For every record its image and class, the index of the best instance of those, and the IoU, 0 without one."""
+        groups: dict[ClassOfImage, list[int]] = defaultdict(list)
+        for index, record in enumerate(records):
+            if is_id(record["image_id"]) and is_id(record.get("category_id")):
+                groups[record["image_id"], record["category_id"]].append(index)
+        best = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
+        for key, indices in groups.items():
+            truths = self.masks(*key)
+            if not truths:
+                continue
+            masks: dict[int, BoxMask] = {}
+            for index in indices:
+                with contextlib.suppress(BadMask):
+                    masks[index] = decode_mask(records[index]["segmentation"], self._frames.get(key[0]))
+            for index, row in zip(masks, mask_iou(list(masks.values()), truths), strict=True):
+                best[index] = key, int(row.argmax()), float(row.max())
+        return best
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An annotated instance and the record that detected it.
+
+    Attributes:
+        annotation: prepared by :func:`bpr.evaluation.prepare.prepare_annotations`; ``annotation_index`` is its place in
+            the file.
+        record: the index of the record.
+    """
+
+    image_id: Any
+    annotation: Record
+    annotation_index: int
+    record: int
+
+    @property
+    def truth(self) -> BoxMask:
+        """The annotated mask. It is decoded at every access, so that a list of thousands of pairs stays small."""
+        return decode_mask(self.annotation["segmentation"])
+
+
+def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
+    """For every instance that is no crowd its best detection of the same class, if there is one.
+
+    The best detection has the highest mask IoU (at least PAIR_IOU) among the records of score PAIR_SCORE or more. Of
+    equal ones the higher score wins, then the earlier record.
+
+    Args:
+        records: prepared detections.
+        document: prepared annotations.
+    """
+    frames = image_frames(document)
+    detections: dict[ClassOfImage, list[int]] = defaultdict(list)
+    for index, record in enumerate(records):
+        if record["score"] >= PAIR_SCORE:
+            detections[record["image_id"], record["category_id"]].append(index)
+    instances: dict[ClassOfImage, list[int]] = defaultdict(list)
+    for index, annotation in enumerate(document["annotations"]):
+        if annotation["image_id"] in frames and not annotation.get("iscrowd"):
+            instances[annotation["image_id"], annotation["category_id"]].append(index)
+    pairs = []
+    for key, annotation_indices in instances.items():
+        # argmax returns the first of equal values, so the order of the rows decides ties.
+        record_indices = sorted(detections[key], key=lambda index: -records[index]["score"])
+        if not record_indices:
+            continue
+        annotations = [document["annotations"][index] for index in annotation_indices]
+        iou = _rle_iou(
+            [records[index]["segmentation"] for index in record_indices], [item["segmentation"] for item in annotations]
+        )
+        for column, (index, annotation) in enumerate(zip(annotation_indices, annotations, strict=True)):
+            best = int(iou[:, column].argmax())
+            if iou[best, column] >= PAIR_IOU:
+                pairs.append(Pair(key[0], annotation, index, record_indices[best]))
+    return pairs
+
+
+def match_by_masks(records: Sequence[Record], document: Document) -> COCOeval:
+    """pycocotools' matching by mask IoU, not yet accumulated.
+
+    Args:
+        records: prepared detections.
+        document: prepared annotations.
+    """
+    return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate")
+
+
+def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
+    """pycocotools' matching by the smaller of mask IoU and Boundary IoU (Boundary IoU, CVPR 2021), not yet accumulated.
+
+    A crowd is matched by mask IoU alone. The Boundary IoU is computed only where the mask IoU allows a match; classes
+    and images without such a pair keep their matching.
+
+    Args:
+        masks: from :func:`match_by_masks`.
+    """
+    boundaries, params = copy.copy(masks), masks.params
+    boundaries.ious, boundaries.evalImgs = dict(masks.ious), list(masks.evalImgs)
+    image_count, area_count, most = len(params.imgIds), len(params.areaRng), params.maxDets[-1]
+    for k, category_id in enumerate(params.catIds):
+        for i, image_id in enumerate(params.imgIds):
+            ious = masks.ious[image_id, category_id]
+            if not len(ious) or not (ious >= LOWEST_AP_IOU).any():
+                continue
+            truths, detections = ([item for item in side.imgToAnns[image_id] if item["category_id"] == category_id]
+                                  for side in (masks.cocoGt, masks.cocoDt))  # fmt: skip
+            detections = sorted(detections, key=lambda item: -item["score"])  # the order of the rows of ious
+            rows, columns = np.nonzero((ious >= LOWEST_AP_IOU) & ~np.array([item["iscrowd"] for item in truths], bool))
+            if not len(rows):
+                continue
+            pairs = [
+                (detections[row]["id"] - 1, truths[column]["id"] - 1) for row, column in zip(rows, columns, strict=True)
+            ]
+            lowered = ious.copy()
+            lowered[rows, columns] = np.minimum(ious[rows, columns], boundary_iou(pairs))
+            boundaries.ious[image_id, category_id] = lowered
+            for a, area in enumerate(params.areaRng):
+                index = (k * area_count + a) * image_count + i
+                boundaries.evalImgs[index] = boundaries.evaluateImg(image_id, category_id, area, most)
+    return boundaries
+
+
+def coco_index(records: Sequence[Record], document: Document, index: Any = COCO) -> tuple[Any, Any]:
+    """Annotations and detections as ``index`` objects: pycocotools' COCO or a class like it.
+
+    An item's id is its place in the list, counted from 1, because pycocotools writes 0 for "no match". Detections in
+    images that the document does not list are left out.
+    """
+    frames = image_frames(document)
+    truths = [{**item, "id": number} for number, item in enumerate(document["annotations"], 1)]
+    detections = [
+        {**item, "iscrowd": 0, "id": number} for number, item in enumerate(records, 1) if item["image_id"] in frames
+    ]
+    categories = document.get("categories") or [
+        {"id": key} for key in dict.fromkeys(item["category_id"] for item in truths)
+    ]
+    indices = []
+    for items in (truths, detections):
+        filled = index()
+        filled.dataset = {"images": document["images"], "categories": categories, "annotations": items}
+        indices.append(silently(filled, "createIndex"))
+    return indices[0], indices[1]
+
+
+def silently(worker: Any, *methods: str) -> Any:
+    """Call ``methods`` of ``worker`` one after the other, discard what they print, and return ``worker``."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        for name in methods:
+            getattr(worker, name)()
+    return worker

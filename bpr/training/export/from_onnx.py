@@ -1,0 +1,54 @@
+"""The weights of an exported file -> a state dict, so that training can continue where only that file is left.
+
+Exporting folds every norm that follows a convolution into it. Such a norm comes back as one that only adds a bias,
+which is the same network in eval mode (see :mod:`bpr.training.network.norms`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bpr.errors import BPRError
+from bpr.training.network.norms import norm_that_adds
+
+PREFIX, HALF, FOLDED_BIAS = "segmentor.", ".half", ".weight_bias"
+
+
+def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.Tensor]:
+    """The tensors of ``path``, a file that ``bpr export`` wrote, under the names of ``model``.
+
+    Args:
+        model: a network of the same architecture.
+
+    Raises:
+        BPRError: no such file, or not an ONNX file.
+    """
+    if not Path(path).is_file():
+        raise BPRError(f"{path}: no such file")
+    try:
+        graph = onnx.load(str(path)).graph
+    except DecodeError as error:
+        raise BPRError(f"{path}: not an ONNX file; expected one written by bpr export") from error
+    tensors = {
+        item.name.removeprefix(PREFIX).removesuffix(HALF): torch.from_numpy(
+            numpy_helper.to_array(item).astype(np.float32)
+        )
+        for item in graph.initializer
+    }
+    state = {name: tensors[name] for name in model.state_dict() if name in tensors}
+    convolution = ""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            convolution = name
+        elif isinstance(module, _BatchNorm) and convolution + FOLDED_BIAS in tensors:
+            norm = norm_that_adds(tensors[convolution + FOLDED_BIAS], module.eps)
+            state |= {f"{name}.{part}": value for part, value in norm.items()}
+    return state

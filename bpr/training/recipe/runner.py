@@ -1,0 +1,163 @@
+"""From a config to MMEngine's runner, on GPUs or on a CPU, in one process or in several."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from bpr.errors import BPRError
+from bpr.refinement.sharing.launchers import launched_rank, set_torch_variables
+from bpr.training.checkpoints import check_resumable, read_state_dict
+from bpr.training.network.segmentor import read_config
+from bpr.training.registry import OPTIM_WRAPPERS
+
+READ_BY_RUNNER = (
+    "find_unused_parameters", "model_wrapper_cfg", "compile", "activation_checkpointing", "efficient_conv_bn_eval",
+)  # fmt: skip
+"""Keys of a config that MMEngine's runner looks up although they are not among its arguments."""
+WORKER_ERROR = re.compile(r"Caught \w+ in DataLoader worker process.*\\nbpr\.errors\.\w+: (.*)\\n")
+"""How torch passes on an error of a loading process: the same type, its text the whole traceback on one line."""
+
+
+def build_runner(
+    config: str | Path,
+    work_dir: str | None = None,
+    options: Sequence[str] = (),
+    resume: str | None = None,
+    amp: Literal["bf16", "fp16"] | None = None,
+    launcher: str = "none",
+) -> Runner:
+    """The runner of a config file.
+
+    Args:
+        work_dir: folder of logs and checkpoints; by default ``work_dirs/<config stem>``.
+        options: ``key=value`` overrides.
+        resume: a checkpoint, or ``auto`` for the newest in the work directory, if there is one.
+        amp: forward in bfloat16, or in float16 with scaled losses (on a GPU).
+        launcher: one of MMEngine's; on a machine without a GPU, the processes communicate through gloo.
+
+    Raises:
+        BPRError: an override that cannot be parsed or that nothing would read, a checkpoint that cannot be used,
+            float16 without a GPU, or a launcher that did not start this process.
+    """
+    cfg = read_config(config)
+    _override(cfg, _parse(options))
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / Path(config).stem)
+    if amp:
+        _use_amp(cfg, amp)
+    _choose_start(cfg, resume)
+    if launcher != "none":
+        join_processes(cfg, launcher)
+    return Runner.from_cfg(cfg)
+
+
+def _parse(options: Sequence[str]) -> dict[str, object]:
+    """``key=value`` strings, parsed as MMEngine parses its ``--cfg-options``."""
+    pairs = [option.partition("=") for option in options]
+    for option, (key, equals, _) in zip(options, pairs, strict=True):
+        if not key or not equals:
+            raise BPRError(f"--cfg-options {option}: expected key=value, such as train_cfg.max_iters=100")
+    return {key: DictAction._parse_iterable(value) for key, _, value in pairs}
+
+
+def _override(cfg: Config, values: dict[str, object]) -> None:
+    """Set ``values`` by their dotted keys.
+
+    The first part of a key has to be in the config or one that MMEngine reads; anything else is taken for a typing
+    error. Below a key of the config, new keys may be added, as to ``visualizer``.
+    """
+    known = {*cfg.keys(), *inspect.signature(Runner).parameters, *READ_BY_RUNNER}
+    for key in values:
+        first = key.partition(".")[0]
+        if first not in known:
+            near = get_close_matches(first, sorted(known)) or sorted(cfg.keys())
+            raise BPRError(f"--cfg-options {key}: expected a key of the config ({', '.join(near)}), got {first!r}")
+    try:
+        cfg.merge_from_dict(values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BPRError(
+            f"--cfg-options: expected keys that the config has, got another ({error}); correct the dotted key"
+        ) from error
+
+
+def _use_amp(cfg: Config, amp: Literal["bf16", "fp16"]) -> None:
+    if amp == "bf16":
+        cfg.optim_wrapper.type = "bpr.Bf16OptimWrapper"
+    elif torch.cuda.is_available():
+        cfg.optim_wrapper.update(type="AmpOptimWrapper", dtype="float16")
+    else:
+        raise BPRError("--amp fp16: expected a GPU, got none; --amp bf16 trains without one")
+
+
+def _choose_start(cfg: Config, resume: str | None) -> None:
+    """Set where the weights come from, and check the file: MMEngine fails in many ways on one that is no checkpoint."""
+    checkpoint = find_latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
+    if checkpoint:
+        check_resumable(checkpoint)
+        cfg.resume, cfg.load_from = True, checkpoint
+    elif cfg.get("load_from") and "://" not in cfg.load_from:
+        read_state_dict(cfg.load_from)
+
+
+def join_processes(cfg: Config, launcher: str) -> None:
+    """Make this process one of those that ``launcher`` started.
+
+    MMEngine does so itself, but insists on a GPU for each; without one, the processes communicate through gloo.
+
+    Raises:
+        BPRError: the launcher did not start this process, or the address of the first process is not known.
+    """
+    launched_rank(launcher)  # raises where the launcher did not start this process
+    cfg.launcher = launcher
+    if not torch.cuda.is_available():
+        set_torch_variables(launcher)
+        torch.distributed.init_process_group("gloo")
+        cfg.sync_bn = None  # torch synchronises BatchNorm on GPUs only: every process keeps statistics of its own
+        cfg.model_wrapper_cfg = {
+            "type": "MMDistributedDataParallel",
+            "device_ids": None,
+            "broadcast_buffers": False,
+        }
+
+
+def leave_processes() -> None:
+    """End what :func:`join_processes` began, in all processes at once: ending early would abort the others."""
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def original_worker_errors() -> Iterator[None]:
+    """Raise a BPRError of a process that loads data with its original text, without torch's traceback around it."""
+    try:
+        yield
+    except BPRError as error:
+        wrapped = WORKER_ERROR.fullmatch(str(error))
+        if wrapped is None:
+            raise
+        raise BPRError(wrapped[1]) from error
+
+
+@OPTIM_WRAPPERS.register_module()
+class Bf16OptimWrapper(OptimWrapper):
+    """Forward in bfloat16 by autocast, also on a CPU, where MMEngine's wrapper refuses to run.
+
+    The range of bfloat16 is that of float32, so losses need no scaling.
+    """
+
+    @contextmanager
+    def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
+            yield

@@ -1,0 +1,110 @@
+"""The compiled loops give what numpy and OpenCV give, bit for bit; damaged files and a broken Numba do no harm."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bpr.compiled import kernels, uncompiled
+from bpr.geometry.evidence import evidence_table
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec, Placement
+from bpr.geometry.placement import patch_boxes
+from tests.conftest import ROOT
+
+CHOICES = [
+    (PatchSpec(16), Placement()),
+    (PatchSpec(24, 5), Placement(nms_iou=0, cover_margin=0)),
+    (PatchSpec(32), Placement(nms_iou=0.6, cover_margin=7)),
+    (PatchSpec(64), Placement()),
+]
+FRAMES = [(90, 120), (40, 37), (20, 150), (7, 5), (1, 60)]
+
+
+def both(call: Callable[[], Any]) -> tuple[Any, Any]:
+    """A call's results in numpy and compiled."""
+    with uncompiled():
+        assert kernels() is None
+        plain = call()
+    assert kernels() is not None
+    return plain, call()
+
+
+def blobs(seed: int, frame: tuple[int, int]) -> BoxMask:
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).standard_normal(frame), (0, 0), 1 + seed % 5)
+    return BoxMask.from_frame(noise > np.quantile(noise, (0.3, 0.6, 0.95)[seed % 3]))
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
+@pytest.mark.parametrize(("spec", "placement"), CHOICES, ids=lambda value: str(getattr(value, "side", "")))
+@pytest.mark.parametrize("seed", range(4))
+def test_boxes_are_equal(spec: PatchSpec, placement: Placement, frame: tuple[int, int], seed: int) -> None:
+    plain, boxes = both(lambda: patch_boxes(blobs(seed, frame), spec, placement))
+    assert boxes.dtype == plain.dtype == np.int32
+    assert np.array_equal(plain, boxes)
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
+def test_evidence_is_equal_for_full_thin_and_large_masks(frame: tuple[int, int]) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (*frame, 3), dtype=np.uint8)
+    shapes = [np.s_[:, :], np.s_[:1, :], np.s_[: frame[0] // 2, 2:], np.s_[0:0, 0:0]]
+    for shape in shapes:
+        pixels = np.zeros(frame, bool)
+        pixels[shape] = True
+        plain, fast = both(lambda pixels=pixels: evidence_table(image, BoxMask.from_frame(pixels)))
+        assert np.array_equal(plain, fast)
+
+
+def test_images_and_masks_of_any_memory_layout_are_taken() -> None:
+    image, mask = np.random.default_rng(2).integers(0, 256, (80, 90, 3), dtype=np.uint8), blobs(4, (80, 90))
+    locked = image.copy()
+    locked.flags.writeable = False
+    by_columns = BoxMask(np.asfortranarray(mask.pixels), mask.left, mask.top, mask.frame)
+    for view in (image[..., ::-1], np.asfortranarray(image), locked, np.repeat(image, 2, axis=1)[:, ::2]):
+        for seen in (mask, by_columns):
+            plain, fast = both(lambda view=view, seen=seen: evidence_table(view, seen))
+            assert np.array_equal(plain, fast)
+
+
+ANY = "from bpr.compiled import kernels; print(kernels())"
+
+
+def run(path: Path, **environment: str) -> str:
+    """What a new process prints that asks for the loops, with ``path`` before everything else that it imports from."""
+    search = os.pathsep.join(map(str, [path, ROOT]))
+    given = {**os.environ, "PYTHONPATH": search, **environment}
+    asked = subprocess.run([sys.executable, "-c", ANY], env=given, capture_output=True, text=True, check=False)
+    return asked.stdout + asked.stderr
+
+
+def test_damaged_machine_code_costs_a_compilation(tmp_path: Path) -> None:
+    assert "loops.py" in run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path))
+    files = list(tmp_path.rglob("*.nb?"))
+    assert files
+    for damage in (lambda content: b"", lambda content: content[: len(content) // 2]):
+        for path in files:
+            path.write_bytes(damage(path.read_bytes()))
+        printed = run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path))
+        assert "loops.py" in printed
+        assert "Warning" not in printed
+
+
+def test_numba_is_left_alone_where_it_is_disabled(tmp_path: Path) -> None:
+    assert run(tmp_path, NUMBA_DISABLE_JIT="1").split() == ["None"]
+
+
+def test_a_broken_numba_costs_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise OSError('no libllvmlite.so')")
+    printed = run(tmp_path)
+    assert "None" in printed
+    assert "Numba is installed but cannot be used (no libllvmlite.so)" in printed
+    assert "Traceback" not in printed
