@@ -2,9 +2,9 @@
 
     python -m benchmarks.training.split_data DATA --out data/starter
 
-Writes NAME_{learn,choose}.{instances,segm}.json for coco, davis and crisp. Related images stay together: the last
-DAVIS frames are whole sequences, and iCoseg, whose photographs come in groups of one scene, is only learned from. The
-validation splits of DAVIS and COCO are not touched.
+Writes NAME_{learn,choose}.{instances,segm}.json for coco, davis, crisp and davis16. Related images stay together: the
+last DAVIS frames and two of davis16 are whole sequences, and iCoseg, whose photographs come in groups of one scene, is
+only learned from. The validation splits of DAVIS and COCO are not touched.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bpr.io.files import write_json
 
 Image = dict[str, Any]
 LAST_FRAMES = 18
+HELD_OUT_SEQUENCES = ("rhino", "rollerblade")
 SETS: dict[str, tuple[str, str, Callable[[Image, int, int], bool]]] = {
     "coco": ("coco/annotations/instances_train2017", "coco_train2017", lambda image, index, count: index % 10 == 9),
     "davis": (
@@ -27,6 +28,7 @@ SETS: dict[str, tuple[str, str, Callable[[Image, int, int], bool]]] = {
         lambda image, index, count: index >= count - LAST_FRAMES,
     ),
     "crisp": ("crisp/instances", "crisp", lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9),
+    "davis16": ("davis16/instances", "davis16", lambda image, index, count: image["sequence"] in HELD_OUT_SEQUENCES),
 }
 """Annotations, detections, and whether an image (with its index and the number of images) is held out."""
 

@@ -8,7 +8,7 @@ from mmengine import registry
 
 from bpr.training import mmcv_ops  # noqa: F401  (has to be imported before any module of mmseg)
 
-NETWORK = ["bpr.training.network.segmentor", "bpr.training.network.preprocessor"]
+NETWORK = [f"bpr.training.network.{name}" for name in ("segmentor", "preprocessor", "detail_head")]
 DATA = ["bpr.training.data.patch_dataset", "bpr.training.data.image_dataset"]
 SAMPLING = ["bpr.training.data.sampling"]
 

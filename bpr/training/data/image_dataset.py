@@ -8,12 +8,13 @@ Legend: S window side, C channels of a patch, H W frame of an image, h w a regio
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, read_image
 from bpr.training.data.extraction import MATCH_IOU
+from bpr.training.data.makers import LARGEST_BIAS, coarse_mask, largest_bias, moved
 from bpr.training.data.patch_dataset import METAINFO, as_sample
 from bpr.training.data.synthetic_masks import coarsen
 from bpr.training.registry import DATASETS
@@ -40,6 +42,8 @@ MARGIN = 32
 """Pixels around an instance that its region has in addition to a patch's window."""
 TRIES = 4
 """Attempts to make a synthetic coarse mask that matches its instance, before the ground truth is taken."""
+REBIASED = 0.2
+"""Share of the real masks that are moved in or out where all makers are imitated: some detectors err inwards."""
 MOST_NAMED = 3
 """How many missing images an error names."""
 SIZE_LIMITS = (32**2, 96**2)
@@ -70,8 +74,9 @@ class ImagePatchDataset(Dataset):
     """Instances of COCO-style datasets; an item is a list of ``patches`` samples of one instance.
 
     Args:
-        sources: ``dict(ann, img_dir, results=[], share=1)`` each: an annotation file, the folder of its images, results
-            files of detectors on these images, and how often the source is drawn relative to the others.
+        sources: ``dict(ann, img_dir, results=[], share=1, scale=scale)`` each: an annotation file, the folder of its
+            images, results files of detectors on these images, how often the source is drawn relative to the others,
+            and its own ``scale``.
         patch: the values of a :class:`~bpr.geometry.options.PatchSpec`.
         pipeline: transforms of one patch, ended by ``bpr.PackPatch``.
         patches: patches cut per drawn instance.
@@ -80,6 +85,10 @@ class ImagePatchDataset(Dataset):
             This teaches the network to leave good masks alone.
         scale: the region is resized by a factor between these two, log-uniform.
         cached_images: decoded images that every worker process keeps.
+        synthetic: what the synthetic masks imitate: ``detectors``, whose masks are rather too large, or ``all`` makers
+            of :mod:`bpr.training.data.makers`, whose masks are biased towards neither side and sometimes right. With
+            ``all``, some of the real masks are moved in or out, too.
+        native: probability that the region is not resized: resampled masks have other outlines than masks of users.
 
     Raises:
         BPRError: a file cannot be read, an image is missing, or a source has no instance.
@@ -95,12 +104,17 @@ class ImagePatchDataset(Dataset):
         refined: float = 0.25,
         scale: tuple[float, float] = (0.7, 1.4),
         cached_images: int = 0,
+        synthetic: Literal["detectors", "all"] = "detectors",
+        native: float = 0.0,
     ) -> None:
-        self.spec, self.patches, self.scale = PatchSpec(**patch), patches, scale
-        self.real, self.refined = real, refined
-        parts = [load_instances(**{k: v for k, v in source.items() if k != "share"}) for source in sources]
+        self.spec, self.patches = PatchSpec(**patch), patches
+        self.real, self.refined, self.synthetic, self.native = real, refined, synthetic, native
+        files = [{k: v for k, v in source.items() if k not in ("share", "scale")} for source in sources]
+        parts = [load_instances(**source) for source in files]
+        scales = [source.get("scale", scale) for source in sources]
         shares = [source.get("share", 1.0) for source in sources]
         self.instances = [instance for instances in parts for instance in instances]
+        self.scales = [own for own, instances in zip(scales, parts, strict=True) for _ in instances]
         self.weights = np.concatenate(
             [share * balanced_weights(instances) for share, instances in zip(shares, parts, strict=True)]
         )
@@ -114,7 +128,7 @@ class ImagePatchDataset(Dataset):
     def __getitem__(self, index: int) -> list[dict[str, Any]]:
         # MMEngine seeds numpy's global generator in every worker process.
         rng = np.random.default_rng(np.random.randint(2**31))  # noqa: NPY002
-        region = self._region(self.instances[index], rng)
+        region = self._region(self.instances[index], self.scales[index], rng)
         rows, columns = boundary_pixels(region.coarse)
         if not rows.size:  # a mask that is empty or fills its frame has no boundary: draw another instance
             return self[int(rng.integers(len(self)))]
@@ -125,30 +139,44 @@ class ImagePatchDataset(Dataset):
         targets = [crop_window(region.truth, box, self.spec).astype(np.uint8) for box in boxes.tolist()]
         return [self.pipeline(as_sample(patch, target)) for patch, target in zip(patches, targets, strict=True)]
 
-    def _region(self, instance: TrainingInstance, rng: np.random.Generator) -> Region:
+    def _region(self, instance: TrainingInstance, scale: tuple[float, float], rng: np.random.Generator) -> Region:
         truth = decode_mask(instance.annotation["segmentation"], instance.frame)
         real = bool(instance.detections) and rng.random() < self.real
         coarse = truth
         if real:
             detection = instance.detections[rng.integers(len(instance.detections))]
             coarse = decode_mask(detection["segmentation"], instance.frame)
-        factor = float(np.exp(rng.uniform(*np.log(self.scale))))
+        native = self.native > 0 and rng.random() < self.native
+        factor = 1.0 if native else float(np.exp(rng.uniform(*np.log(scale))))
         margin = round((self.spec.window + MARGIN) / factor)
         region = cut_region(self._read(instance.path), truth, coarse, margin, factor)
         # Synthetic masks are made at the final scale: their faults do not grow with the factor.
-        coarse = region.coarse if real else _matching_synthetic(region.truth, rng)
+        make = coarsen if self.synthetic == "detectors" else coarse_mask
+        coarse = region.coarse if real else _matching_synthetic(region.truth, make, rng)
+        if real and self.synthetic == "all" and rng.random() < REBIASED:
+            coarse = _rebiased(coarse, rng)
         if rng.random() < self.refined:
             coarse = moved_towards(region.truth, coarse, rng.uniform(0.5, 1.0))
         return Region(region.image, region.truth, coarse)
 
 
-def _matching_synthetic(truth: BoxMask, rng: np.random.Generator) -> BoxMask:
+def _matching_synthetic(
+    truth: BoxMask, make: Callable[[BoxMask, np.random.Generator], BoxMask], rng: np.random.Generator
+) -> BoxMask:
     """A synthetic coarse mask that would be matched to its instance, or ``truth`` where no attempt gives one."""
     for _ in range(TRIES):
-        coarse = coarsen(truth, rng)
+        coarse = make(truth, rng)
         if mask_iou([coarse], [truth])[0, 0] > MATCH_IOU:
             return coarse
     return truth
+
+
+def _rebiased(coarse: BoxMask, rng: np.random.Generator) -> BoxMask:
+    """A real mask with its boundary moved in or out."""
+    box = grow(coarse.box, math.ceil(LARGEST_BIAS), coarse.frame)
+    limit = largest_bias(coarse.pixels)
+    pixels = moved(coarse.window(box), rng.uniform(-limit, limit))
+    return BoxMask(pixels, box[0], box[1], coarse.frame).trimmed()
 
 
 def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) -> list[TrainingInstance]:

@@ -46,6 +46,10 @@ class PatchSegmentor(EncoderDecoder):
         if self.pretrained:
             load_pretrained(self.backbone, self.pretrained)
 
+    def extract_feat(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The backbone's features and, last, the inputs, which :class:`DetailHead` reads."""
+        return *super().extract_feat(inputs), inputs
+
     def probabilities(self, patches: torch.Tensor) -> torch.Tensor:
         """(K, S, S, C) uint8 patches -> (K, S, S) float32 probabilities of foreground.
 

@@ -12,7 +12,13 @@ pytest.importorskip("torch")
 
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
-from bpr.training.data.image_dataset import ImagePatchDataset, TrainingInstance, balanced_weights, load_instances, moved_towards
+from bpr.training.data.image_dataset import (
+    ImagePatchDataset,
+    TrainingInstance,
+    balanced_weights,
+    load_instances,
+    moved_towards,
+)
 from bpr.training.data.sampling import BalancedSampler, collate_instances
 from tests.conftest import SmallSet
 
@@ -26,7 +32,9 @@ def seed_worker(seed: int) -> None:
 
 def dataset(data: SmallSet, results: bool = True, **options: Any) -> ImagePatchDataset:
     source = {"ann": str(data.ann), "img_dir": str(data.images), "results": str(data.results) if results else []}
-    return ImagePatchDataset([source], SCHEME, [{"type": "bpr.PackPatch"}], **{"scale": (1.0, 1.0), "refined": 0.0, **options})
+    return ImagePatchDataset(
+        [source], SCHEME, [{"type": "bpr.PackPatch"}], **{"scale": (1.0, 1.0), "refined": 0.0, **options}
+    )
 
 
 def masks_and_truths(samples: list[dict[str, Any]]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -129,3 +137,33 @@ def test_a_batch_is_the_samples_of_all_its_instances(small_set: SmallSet) -> Non
     data = dataset(small_set, patches=2)
     batch = collate_instances([data[0], data[3]])
     assert len(batch["inputs"]) == len(batch["truth"]) == 4
+
+
+def test_all_makers_give_other_synthetic_masks_and_move_some_real_ones(small_set: SmallSet) -> None:
+    def inputs(**options: Any) -> list[np.ndarray]:
+        seed_worker(3)
+        data = dataset(small_set, **options)
+        return [mask for _ in range(10) for mask, _ in masks_and_truths(data[2])]
+
+    plain, every = (inputs(real=0.0, synthetic=name) for name in ("detectors", "all"))
+    assert not all(np.array_equal(*pair) for pair in zip(plain, every, strict=True))
+    seed_worker(3)
+    data = dataset(small_set, real=1.0, synthetic="all")
+    pairs = [pair for _ in range(20) for pair in masks_and_truths(data[2])]
+    grown = [bool((truth <= mask).all()) for mask, truth in pairs]  # the results are the truth grown by two pixels
+    assert 0.6 < np.mean(grown) < 1
+
+
+def test_a_source_may_have_a_scale_of_its_own(small_set: SmallSet) -> None:
+    source = {"ann": str(small_set.ann), "img_dir": str(small_set.images)}
+    data = ImagePatchDataset([{**source, "scale": (0.3, 0.6)}, source], SCHEME, [], scale=(1.0, 2.0))
+    assert data.scales == [(0.3, 0.6)] * 4 + [(1.0, 2.0)] * 4
+
+
+def test_a_share_of_the_regions_keeps_its_scale(small_set: SmallSet) -> None:
+    seed_worker(0)
+    truth, data = small_set.document["annotations"][0]["area"], dataset(small_set, native=0.5, scale=(2.0, 2.0))
+    areas = [data._region(data.instances[0], (2.0, 2.0), np.random.default_rng(seed)).truth.area for seed in range(40)]
+    kept = np.isclose(areas, truth)
+    assert 0.25 < kept.mean() < 0.75
+    assert np.allclose(np.array(areas)[~kept], 4 * truth, rtol=0.1)

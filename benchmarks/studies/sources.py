@@ -1,0 +1,237 @@
+"""What a model makes of masks from many makers: does it gain on bad ones, and does it leave good ones alone?
+
+    python -m benchmarks.studies.sources DATA MODEL [MODEL ...] [--sets NAME ...] [--makers NAME ...] [--images N]
+
+Sets: DAVIS val, the tenth of the crisp photographs that no training sees, COCO val, nuclei. Coarse masks: a real detector's,
+where the set has them, and those that `source_makers.py` derives from the ground truth. That module is independent of the
+makers that models learn from. A mask counts where its IoU with the object is .5 or more.
+
+For each maker: mean IoU, boundary IoU, F at 1 and at 2 px before and after, 95 % bootstrap intervals of the change over images,
+the share of masks that lose more than 1 and 5 points of IoU, and how much of what the coarse masks lacked is still missing.
+Writes MODEL.json and MODEL.md to --out. A second run with other sets or makers adds to the file while the model is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bpr
+from benchmarks.studies.source_makers import MAKERS, made
+from benchmarks.training.split_data import SETS as TRAINING_SETS
+from bpr.backends import model_file
+from bpr.evaluation.bootstrap import Ratios, interval
+from bpr.evaluation.boundary_metrics import boundary_counts_at, boundary_overlap, overlap
+from bpr.evaluation.matching import match_pairs
+from bpr.evaluation.prepare import prepare_annotations, prepare_detections
+from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import write_json
+from bpr.refinement.refiner import Refiner
+
+RESULTS = Path("docs/results/sources")
+REAL = "YOLOv8n-seg, real"
+METRICS = ("IoU", "boundary IoU", "F@1px", "F@2px")
+LEAST_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set of images with its files under DATA."""
+
+    name: str
+    images: str
+    annotations: str
+    detections: str | None = None
+    tenth: bool = False
+    """Only the photographs that were kept apart."""
+
+
+SETS = {
+    "davis_val": Source(
+        "DAVIS val", "davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"
+    ),
+    "crisp": Source("crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", tenth=True),
+    "coco_val": Source(
+        "COCO val", "coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"
+    ),
+    "nuclei": Source("nuclei", "nuclei/images", "nuclei/instances.json"),
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An object and a coarse mask of it."""
+
+    image_id: Any
+    truth: Record
+    coarse: BoxMask
+
+
+class Images:
+    """The images of a set, its objects, and the coarse masks that makers give them."""
+
+    def __init__(self, data: Path, source: Source, limit: int | None) -> None:
+        document = prepare_annotations(read_annotations(data / source.annotations), source.annotations)
+        images = document["images"]
+        if source.tenth:
+            held_out = TRAINING_SETS["crisp"][2]
+            images = [image for place, image in enumerate(images) if held_out(image, place, len(images))]
+        if limit is not None and limit < len(images):
+            images = [images[place * len(images) // limit] for place in range(limit)]
+        self.paths = {image["id"]: data / source.images / image["file_name"] for image in images}
+        annotations = [a for a in document["annotations"] if a["image_id"] in self.paths and not a.get("iscrowd")]
+        self.document = {**document, "images": images, "annotations": annotations}
+        self.detections = data / source.detections if source.detections else None
+
+    def makers(self) -> list[str]:
+        return [*([REAL] if self.detections else []), *MAKERS]
+
+    def pairs(self, maker: str) -> list[Pair]:
+        """Objects whose coarse mask would be matched to them, image by image."""
+        found = self._detected() if maker == REAL else self._derived(maker)
+        order = {image_id: place for place, image_id in enumerate(self.paths)}
+        return sorted(found, key=lambda pair: order[pair.image_id])
+
+    def _detected(self) -> Iterator[Pair]:
+        assert self.detections
+        records = [record for record in read_results(self.detections) if record["image_id"] in self.paths]
+        checked = prepare_detections(records, self.document, self.detections.name).records
+        for pair in match_pairs(checked, self.document):
+            yield Pair(pair.image_id, pair.annotation, decode_mask(checked[pair.record]["segmentation"]))
+
+    def _derived(self, maker: str) -> Iterator[Pair]:
+        for annotation in self.document["annotations"]:
+            truth = decode_mask(annotation["segmentation"])
+            if truth.area:
+                coarse = made(maker, truth, int(annotation["id"]))
+                if overlap(coarse, truth).iou >= LEAST_IOU:
+                    yield Pair(annotation["image_id"], annotation, coarse)
+
+
+def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str, Any]:
+    """All numbers of one maker on one set."""
+    before, after, missing, image_of = [], [], np.zeros(2), []
+    groups: dict[Any, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.image_id, []).append(pair)
+    asked = (
+        (images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items()
+    )
+    start = time.process_time()
+    for number, (group, refined) in enumerate(zip(groups.values(), refiner.stream(asked), strict=True)):
+        for pair, segmentation in zip(group, refined, strict=True):
+            truth, mask = decode_mask(pair.truth["segmentation"]), decode_mask(segmentation)
+            before.append(scores(pair.coarse, truth))
+            after.append(scores(mask, truth))
+            missing += still_missing(pair.coarse, mask, truth)
+            image_of.append(number)
+    return summary(np.array(before), np.array(after), np.array(image_of), missing) | {
+        "seconds": round(time.process_time() - start, 1)
+    }
+
+
+def scores(mask: BoxMask, truth: BoxMask) -> list[float]:
+    """IoU, boundary IoU, F at 1 and 2 px."""
+    near, far = boundary_counts_at(mask, truth, [1, 2])
+    return [overlap(mask, truth).iou, boundary_overlap(mask, truth).iou, near.f, far.f]
+
+
+def still_missing(coarse: BoxMask, refined: BoxMask, truth: BoxMask) -> np.ndarray:
+    """Pixels of the object that the coarse mask lacks, and those of them that the refined mask lacks."""
+    lacking = truth.pixels & ~coarse.window(truth.box)
+    return np.array([lacking.sum(), (lacking & ~refined.window(truth.box)).sum()])
+
+
+def summary(before: np.ndarray, after: np.ndarray, image_of: np.ndarray, missing: np.ndarray) -> dict[str, Any]:
+    """Means and intervals of (N, metrics) scores; harm is counted by IoU."""
+    change, count = after[:, 0] - before[:, 0], int(image_of.max()) + 1
+    rows = {}
+    for name, old, new in zip(METRICS, before.T, after.T, strict=True):
+        low, high = interval(Ratios.mean(old, image_of, count), Ratios.mean(new, image_of, count))
+        rows[name] = {
+            "before": float(old.mean()),
+            "after": float(new.mean()),
+            "change": [float((new - old).mean()), low, high],
+        }
+    shares = {f"harmed_{points}": float((change < -points / 100).mean()) for points in (1, 5)}
+    shares |= {f"improved_{points}": float((change > points / 100).mean()) for points in (1, 5)}
+    still = float(missing[1] / missing[0]) if missing[0] else None
+    return {"masks": len(before), "images": count, **rows, **shares, "still_missing": still}
+
+
+def table(result: dict[str, Any]) -> str:
+    """All makers of all sets as Markdown."""
+    head = [
+        "set",
+        "coarse masks",
+        "masks",
+        *METRICS,
+        "change of IoU, points (95 %)",
+        "harmed > 1 / > 5",
+        "still missing",
+    ]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for key, makers in result["sets"].items():
+        for maker, cell in makers.items():
+            arrows = " | ".join(
+                f"{100 * cell[name]['before']:.1f} -> {100 * cell[name]['after']:.1f}" for name in METRICS
+            )
+            mean, low, high = (100 * value for value in cell["IoU"]["change"])
+            still = "" if cell["still_missing"] is None else f"{100 * cell['still_missing']:.0f} %"
+            harmed = f"{100 * cell['harmed_1']:.1f} % / {100 * cell['harmed_5']:.1f} %"
+            change = f"{mean:+.2f} ({low:+.2f} .. {high:+.2f})"
+            lines.append(f"| {SETS[key].name} | {maker} | {cell['masks']} | {arrows} | {change} | {harmed} | {still} |")
+    return "\n".join(lines)
+
+
+def _earlier(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier run found for the same model and options."""
+    if path.is_file():
+        found = json.loads(path.read_text())
+        if all(found.get(name) == value for name, value in identity.items()):
+            return found["sets"]
+    return {}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("models", nargs="+", help="names of models, or .onnx files")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--makers", nargs="+", choices=[REAL, *MAKERS], help="default: all that a set has")
+    parser.add_argument("--images", type=int, help="at most so many images of every set, evenly spread")
+    parser.add_argument("--caution", type=float, help="as of bpr refine")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args(words)
+    sets = {name: Images(args.data, SETS[name], args.images) for name in args.sets}
+    for model in args.models:
+        file = model_file(model)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        identity = {"model": Path(model).stem, "sha256": digest, "caution": args.caution, "images": args.images}
+        name = ".".join([Path(model).stem, *([f"caution-{args.caution:g}"] if args.caution is not None else [])])
+        path = args.out / f"{name}.json"
+        found, refiner = _earlier(path, identity), bpr.load(model, caution=args.caution)
+        for key, images in sets.items():
+            for maker in args.makers or images.makers():
+                pairs = images.pairs(maker) if maker in images.makers() else []
+                if pairs:
+                    found.setdefault(key, {})[maker] = measure(images, pairs, refiner)
+                    result = {**identity, "date": time.strftime("%Y-%m-%d"), "version": bpr.__version__, "sets": found}
+                    write_json(path, result, indent=1)
+                    path.with_suffix(".md").write_text(table(result) + "\n")
+                    print(table({"sets": {key: {maker: found[key][maker]}}}).splitlines()[-1], flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
