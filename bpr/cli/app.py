@@ -15,18 +15,13 @@ EXAMPLE = "bpr app --port 7860"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--preset", choices=PRESETS, help="a bundle of model, precision and share of patches, instead of --model"
-    )
-    parser.add_argument(
-        "--model", type=InputName, help="model name, .onnx or .pth file, or identity (default: starter)"
-    )
-    parser.add_argument("--port", type=int, default=7860, help="0 takes a free port (default: %(default)s)")
+    add = parser.add_argument
+    add("--preset", choices=PRESETS, help="a bundle of model, precision and share of patches, instead of --model")
+    add("--model", type=InputName, help="model name, .onnx or .pth file, or identity (default: starter)")
+    add("--port", type=int, default=7860, help="0 takes a free port (default: %(default)s)")
     host_help = "address to listen on; any but the default lets other machines use the page (default: %(default)s)"
-    parser.add_argument("--host", type=str, default="127.0.0.1", help=host_help)
-    parser.add_argument(
-        "--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)"
-    )
+    add("--host", type=str, default="127.0.0.1", help=host_help)
+    add("--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -28,35 +28,26 @@ LOG_WIDTH = 160
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     metrics = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items())
-    parser.add_argument(
-        "results", type=InputPath, help="the masks to score: COCO results JSON, a Cityscapes folder, panoptic JSON"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("results", type=InputPath, help="the masks to score: COCO results JSON, a Cityscapes folder, panoptic JSON")
+    add(
         "--ann",
         type=InputPath,
         required=True,
         help="ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON",
     )
-    parser.add_argument(
+    add(
         "--before",
         type=InputPath,
         metavar="COARSE",
         help="the masks before refinement: adds the change of every number",
     )
-    parser.add_argument(
-        "--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: the usual ones. {metrics}"
-    )
-    parser.add_argument(
-        "--dataset", choices=PROTOCOLS, help="whose rules the numbers follow: their labels and the band of Boundary AP"
-    )
-    parser.add_argument(
-        "--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals"
-    )
-    parser.add_argument("--out", type=OutputPath, metavar="JSON", help="also write the numbers to this file")
-    parser.add_argument("--markdown", type=OutputPath, metavar="FILE", help="also write the tables to this file")
-    parser.add_argument(
-        "--save-per-instance", type=OutputPath, metavar="CSV", help="write one line per matched pair; needs --before"
-    )
+    add("--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: the usual ones. {metrics}")
+    add("--dataset", choices=PROTOCOLS, help="whose rules the numbers follow: their labels and the band of Boundary AP")
+    add("--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals")
+    add("--out", type=OutputPath, metavar="JSON", help="also write the numbers to this file")
+    add("--markdown", type=OutputPath, metavar="FILE", help="also write the tables to this file")
+    add("--save-per-instance", type=OutputPath, metavar="CSV", help="write one line per matched pair; needs --before")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,13 +19,12 @@ EXAMPLE = "bpr extract-patches results.segm.json --ann instances.json --img-dir 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", type=InputPath, help="COCO results JSON of a detector")
-    parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
-    parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
-    parser.add_argument("--out", type=OutputPath, required=True, help="folder of the new patch store")
-    parser.add_argument(
-        "--config", type=InputName, help="config whose refinement.patch and refinement.train say how patches are cut"
-    )
+    add = parser.add_argument
+    add("results", type=InputPath, help="COCO results JSON of a detector")
+    add("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
+    add("--img-dir", type=InputPath, required=True, help="folder of the images")
+    add("--out", type=OutputPath, required=True, help="folder of the new patch store")
+    add("--config", type=InputName, help="config whose refinement.patch and refinement.train say how patches are cut")
     add_workers(parser)
     add_sharing(parser)
 

@@ -19,36 +19,29 @@ EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
-    parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
-    parser.add_argument(
-        "--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
+    add("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
+    add("--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)")
+    add(
         "--ann",
         type=InputPath,
         help="COCO file whose images list names the files; without it the id is the file's stem",
     )
-    parser.add_argument(
+    add(
         "--preset",
         choices=PRESETS,
         help="a bundle of model, precision and --keep, in the place of --model and --backend",
     )
-    parser.add_argument(
-        "--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)"
-    )
-    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
-    parser.add_argument(
-        "--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)"
-    )
-    parser.add_argument(
-        "--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks"
-    )
+    add("--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
+    add("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
+    add("--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)")
+    add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
     add_refine_options(parser)
-    parser.add_argument(
+    add(
         "--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)"
     )
-    parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
+    add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
     add_sharing(parser)
 

@@ -25,22 +25,21 @@ MOST_SHOWN = 2000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from bpr.formats.registry import FORMATS
 
-    parser.add_argument(
-        "results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format"
-    )
-    parser.add_argument("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
-    parser.add_argument("--format", choices=FORMATS, help="format of both (default: recognised by their content)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format")
+    add("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
+    add("--format", choices=FORMATS, help="format of both (default: recognised by their content)")
+    add(
         "--img-dir",
         type=InputPath,
         help="folder of the images, or the one image (default: the images that the format names)",
     )
-    parser.add_argument(
+    add(
         "--ann",
         type=InputPath,
         help="COCO annotation file with the ground truth; without it the report shows changes, not gains",
     )
-    parser.add_argument("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
+    add("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
