@@ -166,9 +166,8 @@ def report_table(report: dict[str, Any]) -> str:
     origin = report["provenance"]
     machine = f"{origin['cores']} cores of {origin['processor']}, Python {origin['python']}"
     note = f"`{report['command']}`, {origin['date']}, {machine}."
-    return "\n".join(
-        [note, "", *(f"| {' | '.join(line)} |" for line in lines), "", *map(_ratio_line, report["ratios"])]
-    )
+    table = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([note, "", *table, "", *map(_ratio_line, report["ratios"])])
 
 
 def _cells(one: dict[str, Any], columns: Sequence[str]) -> list[str]:

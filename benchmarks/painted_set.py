@@ -31,10 +31,8 @@ def write_set(folder: Path, scenes: int = SCENES, frame: tuple[int, int] = FRAME
         images.append({"id": number, "file_name": f"{number}.png", "height": frame[0], "width": frame[1]})
         for truth, coarse in zip(scene.masks, coarse_masks(scene, list(KINDS)[category - 1], seed), strict=True):
             for mask, rows in ((truth, annotations), (coarse, results)):
-                segmentation = encode_mask(mask)
-                rows.append(
-                    {"image_id": number, "category_id": category, "segmentation": segmentation, "bbox": mask.bbox}
-                )
+                shape = {"segmentation": encode_mask(mask), "bbox": mask.bbox}
+                rows.append({"image_id": number, "category_id": category, **shape})
             annotations[-1].update(area=truth.area, id=len(annotations), iscrowd=0)
             results[-1]["score"] = 0.9
     categories = [{"id": number, "name": name} for number, name in enumerate(KINDS.values(), start=1)]

@@ -26,9 +26,8 @@ from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, sha256_of
 from bpr.io.folders import check_replaceable, would_replace
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
-from bpr.refinement.clock import StageClock
 from bpr.refinement.grouping import RecordsByImage, group_by_image
-from bpr.refinement.outcome import RunReport
+from bpr.refinement.outcome import RunReport, StageClock
 from bpr.refinement.pipeline import DEFAULT_WORKERS
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
@@ -153,9 +152,8 @@ class RefineJob:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
         refiner, exclusive = self._load(source.records, document), FORMATS[source.format].exclusive
-        refine = partial(
-            refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
-        )
+        options = {"images": images, "refiner": refiner, "workers": self.workers, "exclusive": exclusive}
+        refine = partial(refine_images, source.records, **options)
         shared = SharedRun(RunFolder(Path(self.out)), worker, by_image, refine)
         state: dict[str, Any] = {}
         if worker.role != "follower":
@@ -291,9 +289,8 @@ class Run:
             report = journals.report(shared.by_image, shared.clock)
             report.strict, report.backend = self.job.strict, self.backend
             if stopped() and role != "follower":
-                raise Unfinished(
-                    self.job.out, f"interrupted; {report.images} of {len(shared.by_image)} images are done"
-                )
+                done = f"{report.images} of {len(shared.by_image)} images are done"
+                raise Unfinished(self.job.out, f"interrupted; {done}")
             if role == "leader":
                 write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock)
             return report

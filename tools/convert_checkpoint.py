@@ -10,10 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bpr.cli.main import Parser
+from bpr.cli.main import Parser, run_script
 from bpr.cli.options import import_training
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.cli.script import run_script
 from bpr.errors import BPRError
 
 MOST_NAMES_SHOWN = 10

@@ -11,11 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bpr.cli.main import Parser
-from bpr.cli.numbers import at_least
-from bpr.cli.options import import_training, versions_of
+from bpr.cli.main import Parser, run_script
+from bpr.cli.options import at_least, import_training, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.cli.script import run_script
 
 PACKAGES = ("bpr", "onnx", "onnxruntime")
 

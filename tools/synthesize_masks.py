@@ -9,11 +9,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bpr.cli.main import Parser
-from bpr.cli.numbers import at_least
-from bpr.cli.options import print_problems
+from bpr.cli.main import Parser, run_script
+from bpr.cli.options import at_least, print_problems
 from bpr.cli.paths import InputPath, OutputPath
-from bpr.cli.script import run_script
 from bpr.training.data.synthetic_masks import WAYS
 
 

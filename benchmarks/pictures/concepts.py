@@ -57,9 +57,8 @@ def follow() -> Case:
     found: Refinement = bpr.load("starter")(scene.image, frame, return_probability=True, return_patches=True)
     assert found.patches
     shown = square_around([tuple(box) for box in found.patches[0].boxes.tolist()], truth.frame, margin=0.02)
-    return Case(
-        scene.image, truth, coarse, BoxMask.from_frame(found.masks[0]), found.probability[0], found.patches[0], shown
-    )
+    refined = BoxMask.from_frame(found.masks[0])
+    return Case(scene.image, truth, coarse, refined, found.probability[0], found.patches[0], shown)
 
 
 def boundary(case: Case) -> Tiles:

@@ -19,9 +19,8 @@ SEED, WIDTH = 0, 900
 
 def main() -> None:
     scene = paint_scene(SEED)
-    truth, coarse = (
-        np.stack([mask.to_frame() for mask in masks]) for masks in (scene.masks, coarse_masks(scene, "mask_head", SEED))
-    )
+    sides = (scene.masks, coarse_masks(scene, "mask_head", SEED))
+    truth, coarse = (np.stack([mask.to_frame() for mask in masks]) for masks in sides)
     picture = before_after(scene.image, coarse, bpr.load("starter")(scene.image, coarse), truth)
     height = round(picture.shape[0] * WIDTH / picture.shape[1])
     write_image(OUT, cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA))

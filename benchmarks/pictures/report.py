@@ -34,10 +34,8 @@ def make_report(folder: Path) -> Path:
     write_set(folder, SCENES, first_seed=0)
     before, after = str(folder / "coarse.segm.json"), str(folder / "refined.json")
     files = ["--img-dir", str(folder / "images"), "--ann", str(folder / "instances.json")]
-    for words in (
-        ["refine", before, "--out", after],
-        ["report", after, "--before", before, "--out", str(folder / "report")],
-    ):
+    report = ["report", after, "--before", before, "--out", str(folder / "report")]
+    for words in (["refine", before, "--out", after], report):
         if bpr([*words, *files]):
             raise RuntimeError(f"bpr {words[0]} failed")
     return folder / "report"

@@ -135,8 +135,7 @@ def markdown(found: dict[str, Any]) -> str:
     measured = (
         f"Measured per image: {rates['patches_per_image']:.0f} patches, {rates['records_per_image']:.1f} refined "
         f"records, {1000 * rates['cpu_seconds_per_image']:.0f} ms of one core beside the network, "
-        f"{sizes['image'] / 1000:.0f} kB to read, "
-        f"{sizes['record']:.0f} bytes per record."
+        f"{sizes['image'] / 1000:.0f} kB to read, {sizes['record']:.0f} bytes per record."
     )
     merge = found["merge_bytes_per_second"] / 1e6
     assumed = f"Assumed: {found['gpu_rate']:,.0f} patches a second of one GPU; {merge:.0f} MB a second for the merge."

@@ -64,9 +64,8 @@ class KilledRun:
 
     def compare(self) -> None:
         """Compare the finished file with the undisturbed run's, and delete it."""
-        ours, theirs = (
-            [json.dumps(record) for record in json.loads(path.read_text())] for path in (self.out, self.undisturbed)
-        )
+        files = (json.loads(path.read_text()) for path in (self.out, self.undisturbed))
+        ours, theirs = ([json.dumps(record) for record in records] for records in files)
         missing, surplus = Counter(theirs) - Counter(ours), Counter(ours) - Counter(theirs)
         equal = self.out.read_bytes() == self.undisturbed.read_bytes()
         lost, duplicated = missing.total(), surplus.total()

@@ -29,12 +29,8 @@ def start(words: Sequence[str], ranks: int = 1) -> list[subprocess.Popen[str]]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
-        shared = {
-            "WORLD_SIZE": str(ranks),
-            "LOCAL_WORLD_SIZE": str(ranks),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": port,
-        }
+        sizes = {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks)}
+        shared = {**sizes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         own = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(ranks)]
         environments = [{**ENVIRONMENT, **shared, **one} for one in own]
         words = [*words, "--launcher", "pytorch"]

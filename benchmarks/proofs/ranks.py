@@ -61,9 +61,8 @@ def timed_journal(folder: Path, repeats: int) -> dict[str, list[float]]:
     refiner, out = Refiner(load_predictor("starter-fast", backend="onnxruntime")), folder / "out.json"
 
     def opened() -> tuple[Any, Any]:
-        source, images = open_source(
-            folder / "few" / "coarse.segm.json", None, folder / "few" / "images", document["images"]
-        )
+        few = folder / "few"
+        source, images = open_source(few / "coarse.segm.json", None, few / "images", document["images"])
         return source, images()
 
     def without() -> None:

@@ -148,10 +148,8 @@ def simulate(cluster: Cluster, seconds_per_image: float, images_per_chunk: int |
     estimates = rng.lognormal(-(cluster.spread**2) / 2, cluster.spread, cluster.images) * seconds_per_image
     costs = estimates * rng.lognormal(-(cluster.misjudged**2) / 2, cluster.misjudged, cluster.images)
     speeds = np.where(np.arange(cluster.ranks) < cluster.slow_share * cluster.ranks, 1 / cluster.slowness, 1.0)
-    lives = [
-        _lives(np.random.default_rng([seed, rank]), 3600 * cluster.hours_between_failures)
-        for rank in range(cluster.ranks)
-    ]
+    generators = (np.random.default_rng([seed, rank]) for rank in range(cluster.ranks))
+    lives = [_lives(generator, 3600 * cluster.hours_between_failures) for generator in generators]
     if images_per_chunk is None:
         queues = [deque([shard]) for shard in equal_parts(estimates, cluster.ranks)]
     else:
@@ -186,13 +184,8 @@ def markdown(report: dict[str, Any]) -> str:
     for row in rows:
         size = row["images_per_chunk"]
         way = f"chunks of {size:,} images" if size else "a fixed shard for each rank"
-        numbers = [
-            f"{row['hours']:.2f}",
-            f"{row['over_ideal']:.3f}",
-            str(row["failures"]),
-            f"{100 * row['lost_share']:.4f} %",
-        ]
-        cells.append([way, *numbers])
+        numbers = [f"{row['hours']:.2f}", f"{row['over_ideal']:.3f}", str(row["failures"])]
+        cells.append([way, *numbers, f"{100 * row['lost_share']:.4f} %"])
     head = ("work is shared", "hours", "over ideal", "failures", "work lost")
     return "\n".join([note, "", markdown_table(head, cells)]) + "\n"
 

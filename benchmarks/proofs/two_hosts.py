@@ -49,8 +49,9 @@ def why_not() -> str | None:
     return made.stderr.strip() or None
 
 
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+def ip(*words: str) -> str:
+    """Run a command of iproute2 and return what it printed."""
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager
@@ -118,9 +119,7 @@ def end(agents: Sequence[subprocess.Popen[bytes]]) -> None:
         except (ProcessLookupError, subprocess.TimeoutExpired):
             agent.kill()
     for host in HOSTS:
-        for pid in subprocess.run(
-            ["ip", "netns", "pids", host], capture_output=True, text=True, check=True
-        ).stdout.split():
+        for pid in ip("netns", "pids", host).split():
             os.kill(int(pid), signal.SIGKILL)
 
 

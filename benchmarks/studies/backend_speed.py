@@ -36,10 +36,8 @@ def by_torch(name: str) -> dict[str, Predictor]:
     plain.to(memory_format=torch.contiguous_format)
     plain.backbone.register_forward_pre_hook(lambda _, inputs: tuple(one.contiguous() for one in inputs))
     kinds = {BASELINE: (plain, False), "torch": (fast, False), "torch-bf16": (fast, True)}
-    return {
-        label: SegmentorPredictor(model, exported.spec, exported.recommended, BATCH, bf16)
-        for label, (model, bf16) in kinds.items()
-    }
+    same = (exported.spec, exported.recommended, BATCH)
+    return {label: SegmentorPredictor(model, *same, bf16) for label, (model, bf16) in kinds.items()}
 
 
 def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:

@@ -69,10 +69,6 @@ class Trimap:
         """There are pixels inside, pixels outside, and pixels to decide."""
         return bool(self.inside.any() and self.outside.any() and not (self.inside | self.outside).all())
 
-    def decided(self, foreground: np.ndarray, frame: tuple[int, int]) -> BoxMask:
-        """The mask with ``foreground``, (h, w) bool, in the band."""
-        return BoxMask((foreground | self.inside) & ~self.outside, self.box[0], self.box[1], frame).trimmed()
-
 
 def shift_boundary(image: np.ndarray, mask: BoxMask, step: int) -> BoxMask:
     """Dilate by ``step`` pixels, erode where it is negative; the edge of the image is no boundary."""
@@ -88,7 +84,8 @@ def in_band(image: np.ndarray, mask: BoxMask, decide: Callable[[np.ndarray, Trim
     if not trimap.usable:
         return mask
     x0, y0, x1, y1 = trimap.box
-    return trimap.decided(decide(np.ascontiguousarray(image[y0:y1, x0:x1]), trimap), mask.frame)
+    foreground = decide(np.ascontiguousarray(image[y0:y1, x0:x1]), trimap)
+    return BoxMask((foreground | trimap.inside) & ~trimap.outside, x0, y0, mask.frame).trimmed()
 
 
 def grab_cut(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
@@ -116,9 +113,9 @@ def methods() -> dict[str, Refine]:
     """Every baseline by its name in the table."""
     found: dict[str, Refine] = {f"{STEP_NAME} {step:+d} px": partial(shift_boundary, step=step) for step in STEPS}
     banded = {"GrabCut": grab_cut, "random walker": random_walk}
-    return found | {
-        f"{name}, band {BAND:g} sqrt(area)": partial(in_band, decide=decide) for name, decide in banded.items()
-    }
+    for name, decide in banded.items():
+        found[f"{name}, band {BAND:g} sqrt(area)"] = partial(in_band, decide=decide)
+    return found
 
 
 def measure(split: Split, name: str, refine: Refine) -> dict[str, Any]:

@@ -146,9 +146,8 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__, RESULTS / "gpu.json")
-    parser.add_argument(
-        "networks", nargs="*", default=NETWORKS, help="configs without bpr_ and .py (default: NETWORKS)"
-    )
+    networks = "configs without bpr_ and .py (default: NETWORKS)"
+    parser.add_argument("networks", nargs="*", default=NETWORKS, help=networks)
     parser.add_argument("--gates", type=Path, metavar="DATA", help="folder with davis/ and detections/")
     parser.add_argument("--device", default="cuda")
     args = parser.parse_args(argv)

@@ -106,9 +106,8 @@ def markdown(report: dict[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = script_parser(__doc__, RESULTS / "models.json")
-    parser.add_argument(
-        "configs", nargs="*", type=Path, default=sorted((ROOT / "configs").glob("*.py")), help="default: all"
-    )
+    configs = sorted((ROOT / "configs").glob("*.py"))
+    parser.add_argument("configs", nargs="*", type=Path, default=configs, help="default: all")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of both runtimes (default: all cores)")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)

@@ -23,24 +23,15 @@ from bpr.refinement.runner import refine_records
 
 OPTIONS = {"scheme": str, "keep": float, "caution": float, "blend": str, "signal": str}
 COLUMNS = (
-    "patches per image",
-    "F@2px change",
-    "IoU change",
-    "improved",
-    "harmed",
-    "seconds per image",
-    "of which network",
-)
+    "patches per image", "F@2px change", "IoU change", "improved", "harmed", "seconds per image", "of which network",
+)  # fmt: skip
 
 
 def measure(split: Split, refiner: Refiner) -> dict[str, Any]:
     """Refine, and score the matched pairs; seconds are wall time."""
     refined, report = refine_records(split.records, split.images, refiner, min_score=PAIR_SCORE)
-    totals = {
-        "patches": report.patches,
-        "seconds": report.clock.wall,
-        "network": report.clock.seconds.get("forward", 0.0),
-    }
+    clock = report.clock
+    totals = {"patches": report.patches, "seconds": clock.wall, "network": clock.seconds.get("forward", 0.0)}
     per_image = {name: total / max(report.images, 1) for name, total in totals.items()}
     return {**per_image, "comparison": split.compared(refined)}
 
@@ -76,11 +67,8 @@ def main() -> None:
     for value in map(OPTIONS[args.option], args.values):
         refiner = load_refiner(args.model, **{args.option: value})
         rows.append({"value": value, **measure(split, refiner)})
-    settings = {
-        "option": args.option,
-        "split": args.split,
-        "model": {"file": file.name, "sha256": sha256_of(file)[:16]},
-    }
+    model = {"file": file.name, "sha256": sha256_of(file)[:16]}
+    settings = {"option": args.option, "split": args.split, "model": model}
     numbers = {"pairs": len(split.pairs), "before": means(split.coarse), "rows": rows}
     report = {**settings, **numbers, "provenance": provenance()}
     write_report(args.out, report, markdown(report))

@@ -124,9 +124,8 @@ def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str
     groups: dict[Any, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.image_id, []).append(pair)
-    asked = (
-        (images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items()
-    )
+    masks = ([encode_mask(pair.coarse) for pair in group] for group in groups.values())
+    asked = zip((images.paths[image_id] for image_id in groups), masks, strict=True)
     start = time.process_time()
     for number, (group, refined) in enumerate(zip(groups.values(), refiner.stream(asked), strict=True)):
         for pair, segmentation in zip(group, refined, strict=True):
@@ -135,9 +134,8 @@ def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str
             after.append(scores(mask, truth))
             missing += still_missing(pair.coarse, mask, truth)
             image_of.append(number)
-    return summary(np.array(before), np.array(after), np.array(image_of), missing) | {
-        "seconds": round(time.process_time() - start, 1)
-    }
+    spent = round(time.process_time() - start, 1)
+    return {**summary(np.array(before), np.array(after), np.array(image_of), missing), "seconds": spent}
 
 
 def scores(mask: BoxMask, truth: BoxMask) -> list[float]:
@@ -158,11 +156,8 @@ def summary(before: np.ndarray, after: np.ndarray, image_of: np.ndarray, missing
     rows = {}
     for name, old, new in zip(METRICS, before.T, after.T, strict=True):
         low, high = interval(Ratios.mean(old, image_of, count), Ratios.mean(new, image_of, count))
-        rows[name] = {
-            "before": float(old.mean()),
-            "after": float(new.mean()),
-            "change": [float((new - old).mean()), low, high],
-        }
+        change_of_mean = [float((new - old).mean()), low, high]
+        rows[name] = {"before": float(old.mean()), "after": float(new.mean()), "change": change_of_mean}
     shares = {f"harmed_{points}": float((change < -points / 100).mean()) for points in (1, 5)}
     shares |= {f"improved_{points}": float((change > points / 100).mean()) for points in (1, 5)}
     still = float(missing[1] / missing[0]) if missing[0] else None
@@ -171,21 +166,12 @@ def summary(before: np.ndarray, after: np.ndarray, image_of: np.ndarray, missing
 
 def table(result: dict[str, Any]) -> str:
     """All makers of all sets as Markdown."""
-    head = [
-        "set",
-        "coarse masks",
-        "masks",
-        *METRICS,
-        "change of IoU, points (95 %)",
-        "harmed > 1 / > 5",
-        "still missing",
-    ]
+    head = ["set", "coarse masks", "masks", *METRICS, "change of IoU, points (95 %)", "harmed > 1 / > 5", "still missing"]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for key, makers in result["sets"].items():
         for maker, cell in makers.items():
-            arrows = " | ".join(
-                f"{100 * cell[name]['before']:.1f} -> {100 * cell[name]['after']:.1f}" for name in METRICS
-            )
+            sides = ((100 * cell[name]["before"], 100 * cell[name]["after"]) for name in METRICS)
+            arrows = " | ".join(f"{before:.1f} -> {after:.1f}" for before, after in sides)
             mean, low, high = (100 * value for value in cell["IoU"]["change"])
             still = "" if cell["still_missing"] is None else f"{100 * cell['still_missing']:.0f} %"
             harmed = f"{100 * cell['harmed_1']:.1f} % / {100 * cell['harmed_5']:.1f} %"

@@ -37,9 +37,8 @@ print(json.dumps({"failed": failed, "seconds": seconds, "peak_mib": peak}))
 def measure() -> Report:
     with tempfile.TemporaryDirectory() as folder:
         runs = {count: run(Path(folder), count) for count in COUNTS}
-    rows = [
-        row(f"{count} images", Timing.of([one["seconds"]]), peak_mib=one["peak_mib"]) for count, one in runs.items()
-    ]
+    spent = {count: Timing.of([one["seconds"]]) for count, one in runs.items()}
+    rows = [row(f"{count} images", spent[count], peak_mib=one["peak_mib"]) for count, one in runs.items()]
     few, many = (runs[count]["peak_mib"] for count in COUNTS)
     ratio = Ratio(f"peak memory, {COUNTS[0]} images of {COUNTS[1]} images", few / many, 1 / MOST_GROWTH)
     return Report("memory", rows, [ratio], {"model": MODEL, "frame": "x".join(map(str, FRAME)), "instances": 1})

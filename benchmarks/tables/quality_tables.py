@@ -38,9 +38,8 @@ def refiners(name: str) -> str:
     """One row per refiner on the same matched pairs; only the best of the constant steps."""
     report = read_json(RESULTS / f"{name}.refiners.json", "a table of classical_refiners.py")
     before = " / ".join(f"{100 * report['before'][key]:.1f}" for key in CHANGES)
-    head = (
-        "| refiner | IoU | boundary IoU | F@2px | improved | harmed | harmed > 1 point |\n|---|---|---|---|---|---|---|"
-    )
+    names = "| refiner | IoU | boundary IoU | F@2px | improved | harmed | harmed > 1 point |"
+    head = f"{names}\n|{'---|' * 7}"
     rows = [row for row in report["methods"] if not row["name"].startswith("constant step")]
     lines = [f"{report['pairs']} matched pairs; before: {before}. Changes in points, 95 % interval of F.", "", head]
     return "\n".join(lines + [_refiner_row(row) for row in sorted(rows, key=lambda row: _change(row, "boundary_f"))])

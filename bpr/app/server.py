@@ -37,13 +37,8 @@ MOST_BYTES = 2**26
 """The largest size of photo and mask together."""
 ASSETS, REPORT_ASSETS = Path(__file__).parent / "assets", Path(bpr.report.html.__file__).parent / "assets"
 STYLES = {"report.css": REPORT_ASSETS, "app.css": ASSETS}
-SCRIPTS = {
-    "masks.js": REPORT_ASSETS,
-    "stage.js": REPORT_ASSETS,
-    "paper.js": ASSETS,
-    "compare.js": ASSETS,
-    "app.js": ASSETS,
-}
+SCRIPTS = {"masks.js": REPORT_ASSETS, "stage.js": REPORT_ASSETS}
+SCRIPTS |= {"paper.js": ASSETS, "compare.js": ASSETS, "app.js": ASSETS}
 """The files and their folders, in the order in which the page loads them. The app draws with the report's code."""
 DEMO_SEED = 7
 HEADERS = {
@@ -71,9 +66,8 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local
     @app.get("/")
     def page() -> str:
         limits = {"most_pixels": most_pixels, "most_bytes": MOST_BYTES}
-        return render_template(
-            "index.html", model=model, styles=STYLES, scripts=SCRIPTS, version=bpr.__version__, **limits
-        )
+        files = {"styles": STYLES, "scripts": SCRIPTS, "version": bpr.__version__}
+        return render_template("index.html", model=model, **files, **limits)
 
     @app.get("/assets/<name>")
     def asset(name: str) -> Response:
@@ -113,9 +107,8 @@ def _guard(app: Flask, local: bool) -> None:
     def refuse_others() -> None:
         name, origin = urlsplit(request.host_url).hostname, request.headers.get("Origin")
         if local and not is_local(name or ""):
-            abort(
-                403, "expected this machine's own name, 127.0.0.1 or localhost, got another; start bpr app with --host"
-            )
+            names = "this machine's own name, 127.0.0.1 or localhost"
+            abort(403, f"expected {names}, got another; start bpr app with --host")
         if origin is not None and origin != request.host_url.rstrip("/"):
             abort(403, "expected a request of this page, got one of another site")
 

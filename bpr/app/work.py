@@ -76,9 +76,8 @@ def read_mask(content: bytes, name: str, most: int = MOST_PIXELS) -> GivenMask:
     else:
         mask = GivenMask(name, *decode_labels(content, name))
     if not mask.numbers.any():
-        raise BadMask(
-            f"{name}: expected a mask with a foreground, got one that is 0 everywhere; draw or choose another"
-        )
+        expected = "expected a mask with a foreground"
+        raise BadMask(f"{name}: {expected}, got one that is 0 everywhere; draw or choose another")
     return mask
 
 
@@ -89,11 +88,8 @@ def refine(refiner: Refiner, photo: np.ndarray, mask: GivenMask) -> RefinedMask:
         BadMask: the mask and the photo differ in size.
     """
     if mask.numbers.shape != photo.shape[:2]:
-        wanted, got = _size(photo.shape[:2]), _size(mask.numbers.shape)
-        raise BadMask(
-            f"{mask.name}: expected {wanted} pixels (width x height) as the photo, got {got}; "
-            "save it at the photo's size"
-        )
+        expected, got = f"{_size(photo.shape)} pixels (width x height) as the photo", _size(mask.numbers.shape)
+        raise BadMask(f"{mask.name}: expected {expected}, got {got}; save it at the photo's size")
     start = time.perf_counter()
     refined = refiner(photo, mask.numbers, return_patches=True)
     seconds = time.perf_counter() - start

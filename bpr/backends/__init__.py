@@ -18,7 +18,6 @@ from bpr.refinement.refiner import Refiner
 
 DEFAULT_MODEL = "starter"
 
-DEFAULT_MODEL = "starter"
 
 def named_models() -> dict[str, Path]:
     """The models that come with the package, by name."""
@@ -86,7 +85,9 @@ def load_predictor(model: str | Path, config: str | Path | None = None, backend:
     if str(model) == "identity":
         return IdentityPredictor()
     path = model_file(model)
-    _check_whole(model, path)
+    if str(model) in named_models() and not on_record(path):  # damaged weights would refine worse
+        expected = f"expected a file that is on record in {record_beside(path)}"
+        raise BPRError(f"model {model}: {expected}, got another; install bpr again")
     chosen = choose(path, backend)
     try:
         predictor = chosen.load(path, config)
@@ -107,9 +108,3 @@ def model_file(model: str | Path) -> Path:
         known = ", ".join(["identity", *named_models()])
         raise BPRError(f"model {str(model)!r}: expected one of {known}, or a .onnx or .pth file")
     return check_exists(path)
-
-
-def _check_whole(model: str | Path, path: Path) -> None:
-    """Raise a BPRError if the file of a named model is not the one that was measured: damaged weights would refine worse."""
-    if str(model) in named_models() and not on_record(path):
-        raise BPRError(f"model {model}: expected a file that is on record in {record_beside(path)}, got another; install bpr again")

@@ -49,15 +49,12 @@ def load_preset(name: str) -> Predictor:
     if name not in PRESETS:
         raise BPRError(f"preset {name!r}: expected one of {', '.join(PRESETS)}")
     preset = PRESETS[name]
-    int8 = preset.int8 and _runs_in_int8(preset.model)
+    runs_int8 = multiplies_bytes() and not BACKENDS[INT8_BACKEND].missing()
+    int8 = preset.int8 and runs_int8 and passed(model_file(f"{preset.model}.int8"), INT8_BACKEND)
     model, backend = (f"{preset.model}.int8", INT8_BACKEND) if int8 else (preset.model, AUTO)
     predictor = load_predictor(model, backend=backend)
     predictor.recommended = predictor.recommended.changed(keep=preset.keep)
     return predictor
-
-
-def _runs_in_int8(model: str) -> bool:
-    return multiplies_bytes() and not BACKENDS[INT8_BACKEND].missing() and passed(model_file(f"{model}.int8"), INT8_BACKEND)
 
 
 def multiplies_bytes() -> bool:

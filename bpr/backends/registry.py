@@ -129,19 +129,14 @@ def choose(model: Path, name: str = AUTO) -> Backend:
     """
     if name == AUTO:
         return _preferred(model)
-    backend = _named(name, model)
-    if missing := backend.missing():
-        raise BPRError(f"backend {name}: {missing}, or take auto")
-    return backend
-
-
-def _named(name: str, model: Path) -> Backend:
     if name not in BACKENDS:
         raise BPRError(f"backend {name!r}: expected one of {', '.join(names())}")
     backend = BACKENDS[name]
     if model.suffix != backend.suffix:
         fitting = ", ".join(other.name for other in BACKENDS.values() if other.suffix == model.suffix)
         raise BPRError(f"backend {name}: expected a {backend.suffix} file, got {model.name}; it runs on {fitting}")
+    if missing := backend.missing():
+        raise BPRError(f"backend {name}: {missing}, or take auto")
     return backend
 
 

@@ -66,19 +66,16 @@ def _add_pair_of_files(out: str) -> Callable[[argparse.ArgumentParser], None]:
 
     def add(parser: argparse.ArgumentParser) -> None:
         _add_files(parser, out)
-        parser.add_argument(
-            "--before", type=InputPath, required=True, metavar="COARSE", help="the results JSON that was refined"
-        )
+        before = "the results JSON that was refined"
+        parser.add_argument("--before", type=InputPath, required=True, metavar="COARSE", help=before)
 
     return add
 
 
 def _add_upper_bound(parser: argparse.ArgumentParser) -> None:
     _add_files(parser, "json")
-    reaches: list[int | None] = [1, 2, 3, None]
-    parser.add_argument(
-        "--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help="pixels, or inf (default: 1 2 3 inf)"
-    )
+    reaches, about = [1, 2, 3, None], "pixels, or inf (default: 1 2 3 inf)"
+    parser.add_argument("--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help=about)
 
 
 def _reach(text: str) -> int | None:
@@ -87,9 +84,8 @@ def _reach(text: str) -> int | None:
 
 def _add_timing(parser: argparse.ArgumentParser) -> None:
     _add_files(parser, "json")
-    parser.add_argument(
-        "--model", type=InputName, default=DEFAULT_MODEL, help="model name, .onnx or .pth file (default: %(default)s)"
-    )
+    model = "model name, .onnx or .pth file (default: %(default)s)"
+    parser.add_argument("--model", type=InputName, default=DEFAULT_MODEL, help=model)
 
 
 def _add_schemes(parser: argparse.ArgumentParser) -> None:
@@ -114,9 +110,8 @@ def scatter(args: argparse.Namespace) -> None:
     rows = _gallery(args).rows
     found = gains(rows)
     before, after = ([getattr(row, side)["iou"] for row in rows] for side in ("before", "after"))
-    plot_scatter(
-        Path(args.out).with_suffix(".png"), before, after, CLEARLY, f"{len(rows)} instances, {Path(args.results).name}"
-    )
+    title = f"{len(rows)} instances, {Path(args.results).name}"
+    plot_scatter(Path(args.out).with_suffix(".png"), before, after, CLEARLY, title)
     _write(args, {"gains": [asdict(gain) for gain in found]}, markdown(found))
 
 
@@ -132,11 +127,8 @@ def failures(args: argparse.Namespace) -> None:
     if worst:
         write_image(Path(args.out).with_suffix(".png"), draw_failures(gallery, worst))
     numbers = {"pairs": len(gallery.rows), "harmed_clearly": len(clearly), "reasons": reasons}
-    _write(
-        args,
-        {**numbers, "worst": [gallery.rows[index].to_dict() for index in worst]},
-        markdown(len(gallery.rows), reasons),
-    )
+    numbers["worst"] = [gallery.rows[index].to_dict() for index in worst]
+    _write(args, numbers, markdown(len(gallery.rows), reasons))
 
 
 def patches(args: argparse.Namespace) -> None:
@@ -218,11 +210,8 @@ def _read(args: argparse.Namespace, results: str) -> tuple[Detections, Document,
     from bpr.io.images import ImageFolder
 
     document = prepare_annotations(read_annotations(args.ann), args.ann)
-    return (
-        prepare_detections(read_results(results), document, results),
-        document,
-        ImageFolder(args.img_dir, document["images"]),
-    )
+    detections = prepare_detections(read_results(results), document, results)
+    return detections, document, ImageFolder(args.img_dir, document["images"])
 
 
 def _gallery(args: argparse.Namespace) -> Gallery:
@@ -244,8 +233,7 @@ def _write(args: argparse.Namespace, numbers: dict[str, Any], table: str) -> Non
     print(table, end="")
     files = {"results": args.results, "annotations": args.ann, "before": getattr(args, "before", None)}
     names = {role: Path(path).name for role, path in files.items() if path}
-    write_json(
-        Path(args.out).with_suffix(".json"), {**numbers, "files": names, "versions": versions_of(PACKAGES)}, indent=1
-    )
+    content = {**numbers, "files": names, "versions": versions_of(PACKAGES)}
+    write_json(Path(args.out).with_suffix(".json"), content, indent=1)
     with atomic_open(Path(args.out).with_suffix(".md")) as file:
         file.write(table)

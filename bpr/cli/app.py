@@ -7,7 +7,7 @@ import importlib.util
 import sys
 
 from bpr.backends.presets import PRESETS
-from bpr.cli.numbers import at_least
+from bpr.cli.options import at_least
 from bpr.cli.paths import InputName
 from bpr.errors import BPRError, install_hint
 
@@ -35,9 +35,8 @@ def run(args: argparse.Namespace) -> int:
     app = make_app(load_refiner(args.model, preset=args.preset), name, args.max_pixels or MOST_PIXELS, local)
     server = listen(app, args.host, args.port)
     if not local:
-        print(
-            f"warning: --host {args.host} lets other machines use this page; it asks for no password", file=sys.stderr
-        )
+        warning = f"warning: --host {args.host} lets other machines use this page; it asks for no password"
+        print(warning, file=sys.stderr)
     host = f"[{args.host}]" if ":" in args.host else args.host
     print(f"{name} is ready: open http://{host}:{server.port} in a browser; Ctrl-C stops", flush=True)
     server.serve_forever()  # returns on Ctrl-C

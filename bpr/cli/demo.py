@@ -26,9 +26,8 @@ TOLERANCE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--out", type=OutputPath, default="demo_output", help="folder for the pictures (default: %(default)s)"
-    )
+    out = "folder for the pictures (default: %(default)s)"
+    parser.add_argument("--out", type=OutputPath, default="demo_output", help=out)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,8 +77,7 @@ def _scores(masks: Sequence[BoxMask], truths: Sequence[BoxMask]) -> np.ndarray:
 def _print_table(before: np.ndarray, after: np.ndarray) -> None:
     better, worse = np.mean(after[:, 0] > before[:, 0]), np.mean(after[:, 0] < before[:, 0])
     print(f"{len(before)} masks in {SCENES} scenes   before    after")
-    for name, old, new in zip(
-        ("mean IoU", f"mean boundary F, {TOLERANCE} px"), before.mean(axis=0), after.mean(axis=0), strict=True
-    ):
+    names = ("mean IoU", f"mean boundary F, {TOLERANCE} px")
+    for name, old, new in zip(names, before.mean(axis=0), after.mean(axis=0), strict=True):
         print(f"{name:22} {old:8.3f} {new:8.3f}")
     print(f"IoU improved {better:.0%}, harmed {worse:.0%}")

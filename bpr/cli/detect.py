@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.numbers import finite
-from bpr.cli.options import import_detection, progress_bar
+from bpr.cli.options import finite, import_detection, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.errors import BadImage, BPRError
 

@@ -30,18 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metrics = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items())
     add = parser.add_argument
     add("results", type=InputPath, help="the masks to score: COCO results JSON, a Cityscapes folder, panoptic JSON")
-    add(
-        "--ann",
-        type=InputPath,
-        required=True,
-        help="ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON",
-    )
-    add(
-        "--before",
-        type=InputPath,
-        metavar="COARSE",
-        help="the masks before refinement: adds the change of every number",
-    )
+    truth = "ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON"
+    add("--ann", type=InputPath, required=True, help=truth)
+    before = "the masks before refinement: adds the change of every number"
+    add("--before", type=InputPath, metavar="COARSE", help=before)
     add("--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: the usual ones. {metrics}")
     add("--dataset", choices=PROTOCOLS, help="whose rules the numbers follow: their labels and the band of Boundary AP")
     add("--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
 from bpr.cli.options import import_training, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
@@ -24,12 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import_training()
     from bpr.geometry.options import from_config
+    from bpr.io.files import sha256_of
     from bpr.training.export.to_onnx import export_onnx
     from bpr.training.network.segmentor import load_segmentor
 
     cfg, model = load_segmentor(args.config, args.checkpoint)
     spec, recommended = from_config(cfg.refinement, "test")
-    parity = export_onnx(model, spec, recommended, args.out, _provenance(args))
+    files = {"config": Path(args.config).name, "checkpoint": Path(args.checkpoint).name}
+    origin = {"checkpoint_sha256": sha256_of(args.checkpoint), "trained_on": args.trained_on}
+    provenance = {**files, **origin, "versions": versions_of(PACKAGES), "date": time.strftime("%Y-%m-%d")}
+    parity = export_onnx(model, spec, recommended, args.out, provenance)
     size, input_side = Path(args.out).stat().st_size / 2**20, model.data_preprocessor.input_side
     print(f"{args.out}: {size:.2f} MiB, {spec.window} px patches, {input_side} px input")
     print(
@@ -37,17 +40,3 @@ def run(args: argparse.Namespace) -> int:
         f"with weights in half precision {parity.stored:.1e}"
     )
     return 0
-
-
-def _provenance(args: argparse.Namespace) -> dict[str, Any]:
-    """Where the weights come from, and the versions of what wrote the file."""
-    from bpr.io.files import sha256_of
-
-    return {
-        "config": Path(args.config).name,
-        "checkpoint": Path(args.checkpoint).name,
-        "checkpoint_sha256": sha256_of(args.checkpoint),
-        "trained_on": args.trained_on,
-        "versions": versions_of(PACKAGES),
-        "date": time.strftime("%Y-%m-%d"),
-    }

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import bpr
@@ -100,6 +100,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (ImportError, KeyboardInterrupt) as error:
             return _report_failure("bpr", error)
         return run_parsed(f"bpr {args.command}", args, out)
+
+
+def run_script(parser: Parser, run: Callable[..., Any], argv: Sequence[str] | None = None) -> int:
+    """Run a script of ``tools/`` as :func:`main` runs a command; an error is printed as one line.
+
+    Args:
+        run: takes the parsed arguments.
+
+    Returns:
+        The exit code. 0: done, 1: the run failed, 2: wrong usage, 130: interrupted.
+    """
+    parser.add_argument("--debug", action="store_true", help=DEBUG)
+    parser.set_defaults(run=run)
+    args = parser.parse_args(argv)
+    with guarded_streams() as out:
+        return run_parsed(parser.prog, args, out)
 
 
 def run_parsed(program: str, args: argparse.Namespace, out: Stream) -> int:

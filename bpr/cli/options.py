@@ -1,8 +1,9 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the types of arguments that are numbers of a range."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,22 +11,43 @@ from importlib import metadata
 from typing import Any
 
 import bpr
-from bpr.cli.numbers import at_least
 from bpr.errors import BPRError, install_hint
 from bpr.geometry.options import command_options
 
 MOST_PROBLEMS_SHOWN = 10
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """The ``type`` of an argument that is a whole number of ``least`` or more.
+
+    >>> at_least(0)("7")
+    7
+    """
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of {least} or more, got {text!r}")
+        return int(text)
+
+    return read
+
+
+def finite(text: str) -> float:
+    """The ``type`` of an argument that is a number, and neither NaN nor infinite."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return value
+
+
 def add_workers(parser: argparse.ArgumentParser) -> None:
     from bpr.refinement.pipeline import DEFAULT_WORKERS
 
-    parser.add_argument(
-        "--workers",
-        type=at_least(1),
-        default=DEFAULT_WORKERS,
-        help="threads that read images and cut patches; results do not depend on their number",
-    )
+    workers = "threads that read images and cut patches; results do not depend on their number"
+    parser.add_argument("--workers", type=at_least(1), default=DEFAULT_WORKERS, help=workers)
 
 
 def add_refine_options(parser: argparse.ArgumentParser) -> None:

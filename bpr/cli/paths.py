@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bpr.errors import BadUsage
-from bpr.io.folders import MARK
+from bpr.io.folders import would_replace
 
 
 class _PathText(str):
@@ -52,16 +52,8 @@ def check_paths(args: argparse.Namespace, also_written: Sequence[Path] = ()) -> 
     outputs = [path for value in values if isinstance(value, OutputPath) for path in value.written()]
     for out in (*outputs, *also_written):
         for given in values:
-            if isinstance(given, InputPath) and _would_lose(out, given):
+            # A folder that has the name of a model is not the input.
+            is_name = isinstance(given, InputName) and os.path.isdir(given)
+            if isinstance(given, InputPath) and not is_name and would_replace(out, given):
                 problem = f"expected an output apart from the inputs, got {given}, which would be lost"
                 raise BadUsage(f"{out}: {problem}; choose another output")
-
-
-def _would_lose(out: Path, given: InputPath) -> bool:
-    """Whether ``given`` lies at ``out``, or in a folder there that BPR wrote, which is replaced as a whole."""
-    if isinstance(given, InputName) and os.path.isdir(given):
-        return False
-    if not (os.path.exists(out) and os.path.exists(given)):
-        return False
-    replaced = (out / MARK).is_file() and Path(os.path.realpath(given)).is_relative_to(os.path.realpath(out))
-    return replaced or os.path.samefile(out, given)

@@ -9,8 +9,7 @@ from contextlib import nullcontext
 
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
-from bpr.cli.numbers import finite
-from bpr.cli.options import add_refine_options, add_workers, print_problems, progress_bar, refine_options
+from bpr.cli.options import add_refine_options, add_workers, finite, print_problems, progress_bar, refine_options
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 from bpr.formats.registry import FORMATS
@@ -23,24 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
     add("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
     add("--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)")
-    add(
-        "--ann",
-        type=InputPath,
-        help="COCO file whose images list names the files; without it the id is the file's stem",
-    )
-    add(
-        "--preset",
-        choices=PRESETS,
-        help="a bundle of model, precision and --keep, in the place of --model and --backend",
-    )
+    ann = "COCO file whose images list names the files; without it the id is the file's stem"
+    add("--ann", type=InputPath, help=ann)
+    preset = "a bundle of model, precision and --keep, in the place of --model and --backend"
+    add("--preset", choices=PRESETS, help=preset)
     add("--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     add("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
     add("--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)")
     add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
     add_refine_options(parser)
-    add(
-        "--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)"
-    )
+    min_score = "leave records of a lower score as they are (default: refine all)"
+    add("--min-score", type=finite, metavar="S", help=min_score)
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
     add_sharing(parser)

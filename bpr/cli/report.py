@@ -29,16 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format")
     add("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
     add("--format", choices=FORMATS, help="format of both (default: recognised by their content)")
-    add(
-        "--img-dir",
-        type=InputPath,
-        help="folder of the images, or the one image (default: the images that the format names)",
-    )
-    add(
-        "--ann",
-        type=InputPath,
-        help="COCO annotation file with the ground truth; without it the report shows changes, not gains",
-    )
+    images = "folder of the images, or the one image (default: the images that the format names)"
+    add("--img-dir", type=InputPath, help=images)
+    truth = "COCO annotation file with the ground truth; without it the report shows changes, not gains"
+    add("--ann", type=InputPath, help=truth)
     add("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
 
 

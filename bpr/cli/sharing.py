@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 
 def add_sharing(parser: argparse.ArgumentParser) -> None:
-    launchers = ("none", *VARIABLES)
+    launcher = "what started these processes, which share the work"
     parser.add_argument("--resume", action="store_true", help="go on where the same command was interrupted")
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="do the I-th of N parts only (docs/scale.md)")
-    parser.add_argument(
-        "--launcher", choices=launchers, default="none", help="what started these processes, which share the work"
-    )
+    parser.add_argument("--launcher", choices=("none", *VARIABLES), default="none", help=launcher)
 
 
 def _shard(text: str) -> tuple[int, int]:

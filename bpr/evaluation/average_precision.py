@@ -5,14 +5,19 @@ Legend: T thresholds, D detections of a class, I images, R resamples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
+from bpr.errors import BPRError, install_hint
 from bpr.evaluation.bootstrap import NOTHING
+from bpr.evaluation.matching import coco_index, silently
+from bpr.evaluation.prepare import Document
+from bpr.formats.coco import Record
 
 NAMES = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 """AP over IoU .50:.05:.95, at .50, at .75, and by size of the ground truth (limits 32^2 and 96^2 px)."""
@@ -98,6 +103,31 @@ def class_average_precision(evaluation: COCOeval) -> dict[Any, float]:
     """AP by class id, for annotated classes."""
     images = len(evaluation.params.imgIds)
     return {key: AveragePrecision([curve], images).value for key, curve in _curves(evaluation, 0)}
+
+
+def fast_precision(
+    records: Sequence[Record], document: Document, kind: Literal["segm", "boundary"], ratio: float
+) -> dict[str, float]:
+    """The numbers of NAMES by faster-coco-eval: the same in a fraction of the time, for very large files.
+
+    Args:
+        records: prepared detections.
+        document: prepared annotations.
+        kind: match by mask IoU, or by the smaller of mask IoU and Boundary IoU at ``ratio``.
+
+    Raises:
+        BPRError: the package is not installed.
+    """
+    try:
+        package: Any = importlib.import_module("faster_coco_eval")
+    except ImportError as error:
+        hint = install_hint("fast-eval")
+        raise BPRError(f"--fast: expected the faster-coco-eval package, got none; {hint}") from error
+    truths, detections = coco_index(records, document, package.COCO)
+    quiet: Any = lambda *words: None  # noqa: E731
+    evaluation = package.COCOeval_faster(truths, detections, kind, print_function=quiet, boundary_dilation_ratio=ratio)
+    silently(evaluation, "evaluate", "accumulate", "summarize")
+    return {name: float(value) for name, value in zip(NAMES, evaluation.stats, strict=False)}
 
 
 def _curves(evaluation: COCOeval, area: int) -> Iterator[tuple[Any, ClassCurve]]:

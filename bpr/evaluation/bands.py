@@ -5,8 +5,6 @@ Legend: h w window. Only the box around the ground truth is processed; the numbe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
@@ -19,22 +17,6 @@ BAND = 5
 """Half the width of the trimap, in pixels."""
 
 
-@dataclass(frozen=True)
-class BandAccuracy:
-    """How many of a region's ``total`` pixels have the same value in both masks; sums of counts are counts."""
-
-    correct: int
-    total: int
-
-    def __add__(self, other: BandAccuracy) -> BandAccuracy:
-        return BandAccuracy(self.correct + other.correct, self.total + other.total)
-
-    @property
-    def accuracy(self) -> float:
-        """1 for an empty region, in which nothing is wrong."""
-        return self.correct / self.total if self.total else 1.0
-
-
 def accuracy_radii(frame: tuple[int, int]) -> list[int]:
     """The five radii of mBA, in pixels, for a frame (H, W).
 
@@ -45,24 +27,26 @@ def accuracy_radii(frame: tuple[int, int]) -> list[int]:
     return [1 + int(reach * step) for step in range(RADII)]
 
 
-def band_accuracy(predicted: Mask, truth: Mask, radius: int) -> BandAccuracy:
-    """The accuracy where the true mask's morphological gradient, by an ellipse 2 ``radius`` + 1 pixels wide, is set.
+def band_accuracy(predicted: Mask, truth: Mask, radius: int) -> float:
+    """The share of equal pixels where the true mask's gradient, by an ellipse 2 ``radius`` + 1 pixels wide, is set.
+
+    It is 1 for a mask without a boundary, at which nothing is wrong.
 
     >>> truth = np.zeros((5, 5), bool); truth[:, :2] = True
     >>> band_accuracy(np.zeros((5, 5), bool), truth, 1)  # the band is columns 1 and 2; column 2 is correct
-    BandAccuracy(correct=5, total=10)
+    0.5
     """
     a, b = boxed_pair(predicted, truth)
     window = grow(b.box, radius + 1, b.frame)
     region = _gradient(b.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
-    same = a.window(window) == b.window(window)
-    return BandAccuracy(int(np.count_nonzero(region & same)), int(np.count_nonzero(region)))
+    same, total = a.window(window) == b.window(window), int(np.count_nonzero(region))
+    return int(np.count_nonzero(region & same)) / total if total else 1.0
 
 
 def mean_boundary_accuracy(predicted: Mask, truth: Mask) -> float:
     """mBA of one object: the mean accuracy at :func:`accuracy_radii`; 1 without a true boundary."""
     frame = boxed_pair(predicted, truth)[1].frame
-    by_radius = {radius: band_accuracy(predicted, truth, radius).accuracy for radius in set(accuracy_radii(frame))}
+    by_radius = {radius: band_accuracy(predicted, truth, radius) for radius in set(accuracy_radii(frame))}
     return sum(by_radius[radius] for radius in accuracy_radii(frame)) / RADII
 
 
@@ -76,10 +60,8 @@ def trimap_overlap(predicted: Mask, truth: Mask, band: int = BAND) -> Overlap:
     a, b = boxed_pair(predicted, truth)
     window = grow(b.box, band + 1, b.frame)
     region = _gradient(b.window(window), disk(band))
-    predicted_here, truth_here = a.window(window) & region, b.window(window) & region
-    return Overlap(
-        int(np.count_nonzero(predicted_here & truth_here)), int(np.count_nonzero(predicted_here | truth_here))
-    )
+    inside = a.window(window) & region, b.window(window) & region
+    return Overlap(int(np.count_nonzero(inside[0] & inside[1])), int(np.count_nonzero(inside[0] | inside[1])))
 
 
 def _gradient(mask: np.ndarray, element: np.ndarray) -> np.ndarray:

@@ -1,7 +1,5 @@
 """How well two masks agree, overall and along their boundary.
 
-Functions return counts, which can be summed; ratios follow.
-
 Legend: H W frame, h w window. A mask is an (H, W) bool array or a :class:`BoxMask`. Only the boxes of the masks are
 processed; the numbers are those of the full frame.
 """
@@ -24,13 +22,10 @@ Mask = np.ndarray | BoxMask
 
 @dataclass(frozen=True)
 class Overlap:
-    """The pixels in both masks and the pixels in either; sums of overlaps are overlaps."""
+    """The pixels in both masks and the pixels in either."""
 
     intersection: int
     union: int
-
-    def __add__(self, other: Overlap) -> Overlap:
-        return Overlap(self.intersection + other.intersection, self.union + other.union)
 
     @property
     def iou(self) -> float:
@@ -46,14 +41,6 @@ class BoundaryCounts:
     predicted_near: int
     truth: int
     truth_near: int
-
-    def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
-        return BoundaryCounts(
-            self.predicted + other.predicted,
-            self.predicted_near + other.predicted_near,
-            self.truth + other.truth,
-            self.truth_near + other.truth_near,
-        )
 
     @property
     def precision(self) -> float:
@@ -155,7 +142,8 @@ def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]
     """:func:`boundary_counts` at every tolerance; the boundaries are found once."""
     a, b = boxed_pair(predicted, truth)
     # A boundary lies at most one pixel outside its mask, and dilations are read on boundaries only.
-    window = grow(_common_box(a, b), 1, a.frame)
+    boxes = [mask.box for mask in (a, b) if mask.pixels.size]
+    window = grow(enclosing(np.array(boxes)), 1, a.frame) if boxes else (0, 0, 0, 0)
     edges = [boundary_map(mask.window(window)) for mask in (a, b)]
     radii = [tolerance_in_pixels(tolerance, a.frame) for tolerance in tolerances]
     totals = [int(np.count_nonzero(edge)) for edge in edges]
@@ -198,11 +186,9 @@ def boundary_band(mask: Mask, width: int) -> BoxMask:
     box = _boxed(mask)
     if not box.pixels.size:
         return box
-    foreground = np.ascontiguousarray(box.pixels, np.uint8)
+    foreground, square = np.ascontiguousarray(box.pixels, np.uint8), np.ones((3, 3), np.uint8)
     # Zeros around the box are the background there and, at the edge of the frame, what lies beyond it.
-    inner = cv2.erode(
-        foreground, np.ones((3, 3), np.uint8), iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
+    inner = cv2.erode(foreground, square, iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return BoxMask(box.pixels & (inner == 0), box.left, box.top, box.frame)
 
 
@@ -230,9 +216,3 @@ def boxed_pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
     if a.frame != b.frame:
         raise ValueError(f"masks: expected one frame, got {a.frame} and {b.frame} (height, width)")
     return a, b
-
-
-def _common_box(a: BoxMask, b: BoxMask) -> tuple[int, int, int, int]:
-    """The box around both masks; an empty mask does not count."""
-    boxes = [mask.box for mask in (a, b) if mask.pixels.size]
-    return enclosing(np.array(boxes)) if boxes else (0, 0, 0, 0)

@@ -50,11 +50,10 @@ def breakdowns(evaluation: Evaluation, comparison: Comparison | None, with_ap: b
     """
     names = category_names(evaluation.document)
     scores = [evaluation.records[pair.record]["score"] for pair in evaluation.pairs]
+    annotations = [pair.annotation for pair in evaluation.pairs]
     keys = {
-        "class": [
-            names.get(pair.annotation["category_id"], str(pair.annotation["category_id"])) for pair in evaluation.pairs
-        ],
-        "size": [size_of(pair.annotation["area"]) for pair in evaluation.pairs],
+        "class": [names.get(item["category_id"], str(item["category_id"])) for item in annotations],
+        "size": [size_of(item["area"]) for item in annotations],
         "score": [score_group(score) for score in scores],
     }
     order = {
@@ -84,9 +83,8 @@ def _parts(evaluation: Evaluation, comparison: Comparison | None, keys: np.ndarr
         rows = np.flatnonzero(keys == name)
         if len(rows):
             before = _means(comparison.coarse, rows) if comparison else None
-            parts[name] = Part(
-                len(rows), _means(evaluation, rows), before, shares(comparison.gain[rows]) if comparison else None
-            )
+            changed = shares(comparison.gain[rows]) if comparison else None
+            parts[name] = Part(len(rows), _means(evaluation, rows), before, changed)
     return parts
 
 
@@ -98,8 +96,6 @@ def _with_ap(parts: Breakdown, evaluation: Evaluation, comparison: Comparison | 
     """The annotated classes with their AP, whether they have a pair or not."""
     names, after = category_names(evaluation.document), class_average_precision(evaluation.mask_matching)
     before = class_average_precision(comparison.coarse.mask_matching) if comparison else {}
-    classes = {key: names.get(key, str(key)) for key in after}
-    return {
-        name: replace(parts.get(name, Part(0)), ap=after[key], ap_before=before.get(key))
-        for key, name in classes.items()
-    }
+    classes = {names.get(key, str(key)): key for key in after}
+    kept = {name: parts.get(name, Part(0)) for name in classes}
+    return {name: replace(kept[name], ap=after[key], ap_before=before.get(key)) for name, key in classes.items()}

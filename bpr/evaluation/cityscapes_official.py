@@ -30,6 +30,13 @@ SMALLEST_INSTANCE = 100
 """Pixels; the scripts ignore smaller instances."""
 OVERLAPS = np.arange(0.5, 1.0, 0.05)
 """The IoU thresholds."""
+RANGES: dict[str, Any] = {
+    "minRegionSizes": np.array([SMALLEST_INSTANCE]),
+    "distanceThs": np.array([np.inf]),
+    "distanceConfs": np.array([-np.inf]),
+    "distanceAvailable": False,
+}
+"""One range of instances: SMALLEST_INSTANCE pixels and more, at any distance, because no disparities are given."""
 
 
 def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
@@ -42,7 +49,11 @@ def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
     Raises:
         BPRError: cityscapesscripts is not installed; an image without a list; a label that Cityscapes does not have.
     """
-    scripts = _package()
+    try:
+        scripts: Any = importlib.import_module("cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling")
+    except ImportError as error:
+        hint = install_hint("cityscapes")
+        raise BPRError(f"metric cityscapes-ap: expected the cityscapesscripts package, got none; {hint}") from error
     truths, lists = truth_files(truth), {stem_of(path): path for path in list_files(predictions)}
     missing = [stem for stem in truths if stem not in lists]
     if missing:
@@ -50,31 +61,12 @@ def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
             f"{predictions}: expected a list (<stem>_pred.txt, which may be empty) for every image, "
             f"got none for {missing[0]}"
         )
-    args = SimpleNamespace(instLabels=[], overlaps=OVERLAPS, **_ranges())
+    args = SimpleNamespace(instLabels=[], overlaps=OVERLAPS, **RANGES)
     scripts.setInstanceLabels(args)
     with old_numpy(scripts), contextlib.redirect_stdout(io.StringIO()):
         matches = {stem: _match(scripts, png, read_list(lists[stem]), args) for stem, png in truths.items()}
         scores = np.array([_class_precisions(scripts, matches, label) for label in args.instLabels])
     return _averages(scores, args.instLabels)
-
-
-def _package() -> Any:
-    try:
-        return importlib.import_module("cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling")
-    except ImportError as error:
-        hint = install_hint("cityscapes")
-        raise BPRError(f"metric cityscapes-ap: expected the cityscapesscripts package, got none; {hint}") from error
-
-
-def _ranges() -> dict[str, Any]:
-    """One range of instances: SMALLEST_INSTANCE pixels and more, at any distance, because no disparities are given."""
-    infinite = np.array([np.inf])
-    return {
-        "minRegionSizes": np.array([SMALLEST_INSTANCE]),
-        "distanceThs": infinite,
-        "distanceConfs": -infinite,
-        "distanceAvailable": False,
-    }
 
 
 def _match(scripts: Any, png: Path, listed: Sequence[ListedMask], args: SimpleNamespace) -> dict[str, Any]:
@@ -93,7 +85,7 @@ def _class_precisions(scripts: Any, matches: dict[str, Any], label: str) -> list
     """AP of one class at every overlap; NaN without an instance."""
     precisions = []
     for overlap in OVERLAPS:
-        args = SimpleNamespace(instLabels=[label], overlaps=np.array([overlap]), **_ranges())
+        args = SimpleNamespace(instLabels=[label], overlaps=np.array([overlap]), **RANGES)
         try:
             precisions.append(float(scripts.evaluateMatches(matches, args).item()))
         except IndexError:  # there are instances and predictions, but every prediction is ignored
@@ -104,14 +96,10 @@ def _class_precisions(scripts: Any, matches: dict[str, Any], label: str) -> list
 def _averages(scores: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
     """Means over the classes that have an instance."""
     known = ~np.isnan(scores).any(axis=1)
-    numbers = (
-        {"AP": scores[known].mean(), "AP50": scores[known, 0].mean()}
-        if known.any()
-        else {"AP": NOTHING, "AP50": NOTHING}
-    )
-    for label, row, has_instance in zip(labels, scores, known, strict=True):
-        numbers |= {
-            f"AP/{label}": row.mean() if has_instance else NOTHING,
-            f"AP50/{label}": row[0] if has_instance else NOTHING,
-        }
-    return {name: float(value) for name, value in numbers.items()}
+    parts = {"": scores[known]} | {f"/{label}": row[None] for label, row in zip(labels, scores, strict=True)}
+    numbers = {}
+    for name, rows in parts.items():
+        measured = rows.size and not np.isnan(rows).any()
+        numbers[f"AP{name}"] = float(rows.mean()) if measured else NOTHING
+        numbers[f"AP50{name}"] = float(rows[:, 0].mean()) if measured else NOTHING
+    return numbers

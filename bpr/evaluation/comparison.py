@@ -91,9 +91,8 @@ class Evaluation:
         self._mask_pairs = MaskPairs(self.records, document["annotations"], protocol.ratio)
         self._columns: dict[PairMetric, np.ndarray] = {}
         # Ids may be numbers and texts. Of one kind, they are in pycocotools' order.
-        ids = sorted(
-            (image["id"] for image in document["images"]), key=lambda image_id: (isinstance(image_id, str), image_id)
-        )
+        ids = [image["id"] for image in document["images"]]
+        ids.sort(key=lambda image_id: (isinstance(image_id, str), image_id))
         self.image_count = len(ids)
         self._image_index = {image_id: index for index, image_id in enumerate(ids)}
 
@@ -283,28 +282,21 @@ class Comparison:
         return {metric.name: self._change(metric) for metric in PAIR_METRICS}
 
     def _change(self, metric: PairMetric) -> Change:
-        old, new = (
-            Ratios.mean(side.column(metric), self.coarse.pair_images, self.coarse.image_count)
-            for side in (self.coarse, self.refined)
-        )
+        columns = (side.column(metric) for side in (self.coarse, self.refined))
+        old, new = (Ratios.mean(column, self.coarse.pair_images, self.coarse.image_count) for column in columns)
         return Change(new.value - old.value, *interval(old, new))
 
     def masks(self, index: int) -> PairMasks:
         """The masks of a pair, decoded anew."""
         pair = self.pairs[index]
-        coarse, refined = (
-            decode_mask(side.records[pair.record]["segmentation"]) for side in (self.coarse, self.refined)
-        )
-        return PairMasks(coarse, refined, pair.truth)
+        records = (side.records[pair.record] for side in (self.coarse, self.refined))
+        return PairMasks(*(decode_mask(record["segmentation"]) for record in records), pair.truth)
 
     @cached_property
     def rows(self) -> list[PairRow]:
         """The pairs one by one."""
         names = category_names(self.coarse.document)
-        columns = {
-            metric.name: (self.coarse.column(metric).tolist(), self.refined.column(metric).tolist())
-            for metric in PAIR_METRICS
-        }
+        sides = [{m.name: side.column(m).tolist() for m in PAIR_METRICS} for side in (self.coarse, self.refined)]
         rows = []
         for index, pair in enumerate(self.pairs):
             category_id, area = pair.annotation["category_id"], float(pair.annotation["area"])
@@ -318,8 +310,8 @@ class Comparison:
                     score=float(self.coarse.records[pair.record]["score"]),
                     area=area,
                     size=size_of(area),
-                    before={name: before[index] for name, (before, _) in columns.items()},
-                    after={name: after[index] for name, (_, after) in columns.items()},
+                    before={name: column[index] for name, column in sides[0].items()},
+                    after={name: column[index] for name, column in sides[1].items()},
                 )
             )
         return rows
@@ -356,10 +348,8 @@ def check_aligned(before: Detections, after: Detections) -> None:
     """Raise a BPRError unless record i of both is the same detection (image and class)."""
     remedy = "pass the file that was refined and the one that came out of it"
     if len(before.records) != len(after.records):
-        raise BPRError(
-            f"{after.name}: expected the {len(before.records)} records of {before.name}, "
-            f"got {len(after.records)}; {remedy}"
-        )
+        expected, got = f"the {len(before.records)} records of {before.name}", len(after.records)
+        raise BPRError(f"{after.name}: expected {expected}, got {got}; {remedy}")
     for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
         for key in ("image_id", "category_id"):
             wanted, got = old.get(key), new.get(key)

@@ -14,6 +14,8 @@ from bpr.evaluation.prepare import Document, image_frames
 from bpr.formats.coco import Record
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
+FEDERATED = {"images": {"neg_category_ids", "not_exhaustive_category_ids"}, "categories": {"frequency"}}
+"""The keys that LVIS adds to those of COCO."""
 
 
 def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, float]:
@@ -27,8 +29,15 @@ def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, f
     Raises:
         BPRError: the package is not installed; the document is not LVIS.
     """
-    evaluator = _package()
-    _check(document)
+    try:
+        evaluator: Any = importlib.import_module("lvis.eval")
+    except ImportError as error:
+        remedy = "pip install --no-deps lvis"
+        raise BPRError(f"metric lvis-ap: expected the lvis package, got none ({remedy}): {error.name}") from error
+    for part, keys in FEDERATED.items():
+        for item in document.get(part, []):
+            if missing := ", ".join(sorted(keys - item.keys())):
+                raise BPRError(f"metric lvis-ap: expected LVIS annotations, got {part} without {missing}")
     frames = image_frames(document)
     keys = ("image_id", "category_id", "score", "segmentation")
     detections = [{key: record[key] for key in keys} for record in records if record["image_id"] in frames]
@@ -39,25 +48,6 @@ def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, f
         evaluation = evaluator.LVISEval(_truth(evaluator, document), detections, "segm")
         evaluation.run()
     return {name: float(evaluation.results[name]) for name in NAMES}
-
-
-def _package() -> Any:
-    try:
-        return importlib.import_module("lvis.eval")
-    except ImportError as error:
-        raise BPRError(
-            f"metric lvis-ap: expected the lvis package, got none (pip install --no-deps lvis): {error.name}"
-        ) from error
-
-
-def _check(document: Document) -> None:
-    parts = (("images", {"neg_category_ids", "not_exhaustive_category_ids"}), ("categories", {"frequency"}))
-    for part, keys in parts:
-        for item in document.get(part, []):
-            if missing := keys - item.keys():
-                raise BPRError(
-                    f"metric lvis-ap: expected LVIS annotations, got {part} without {', '.join(sorted(missing))}"
-                )
 
 
 def _truth(evaluator: Any, document: Document) -> Any:

@@ -69,12 +69,10 @@ class GroundTruth:
         self._frames = {key: size for key, size in sizes.items() if None not in size}
         self._annotations: dict[ClassOfImage, list[Record]] = defaultdict(list)
         for index, annotation in enumerate(document["annotations"]):
-            if not isinstance(annotation, dict) or not all(
-                is_id(annotation.get(key)) for key in ("image_id", "category_id")
-            ):
-                raise BPRError(
-                    f"annotation {index}: expected an object with image_id and category_id, got {shown(annotation)}"
-                )
+            keys = ("image_id", "category_id")
+            if not isinstance(annotation, dict) or not all(is_id(annotation.get(key)) for key in keys):
+                expected = "expected an object with image_id and category_id"
+                raise BPRError(f"annotation {index}: {expected}, got {shown(annotation)}")
             if not annotation.get("iscrowd"):
                 self._annotations[annotation["image_id"], annotation["category_id"]].append(annotation)
         self._masks: dict[ClassOfImage, list[BoxMask]] = {}
@@ -97,11 +95,9 @@ class GroundTruth:
         """
         key = image_id, category_id
         if key not in self._masks:
-            frame = self._frames.get(image_id)
+            frame, annotations = self._frames.get(image_id), self.annotations(*key)
             try:
-                self._masks[key] = [
-                    decode_mask(annotation.get("segmentation"), frame) for annotation in self.annotations(*key)
-                ]
+                self._masks[key] = [decode_mask(item.get("segmentation"), frame) for item in annotations]
             except BadMask as error:
                 raise BPRError(f"annotation of image {shown(image_id)}: {error}") from None
         return self._masks[key]
@@ -184,9 +180,8 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
         if not record_indices:
             continue
         annotations = [document["annotations"][index] for index in annotation_indices]
-        iou = _rle_iou(
-            [records[index]["segmentation"] for index in record_indices], [item["segmentation"] for item in annotations]
-        )
+        detected = [records[index]["segmentation"] for index in record_indices]
+        iou = _rle_iou(detected, [item["segmentation"] for item in annotations])
         for column, (index, annotation) in enumerate(zip(annotation_indices, annotations, strict=True)):
             best = int(iou[:, column].argmax())
             if iou[best, column] >= PAIR_IOU:
@@ -227,9 +222,7 @@ def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
             rows, columns = np.nonzero((ious >= LOWEST_AP_IOU) & ~np.array([item["iscrowd"] for item in truths], bool))
             if not len(rows):
                 continue
-            pairs = [
-                (detections[row]["id"] - 1, truths[column]["id"] - 1) for row, column in zip(rows, columns, strict=True)
-            ]
+            pairs = [(detections[d]["id"] - 1, truths[g]["id"] - 1) for d, g in zip(rows, columns, strict=True)]
             lowered = ious.copy()
             lowered[rows, columns] = np.minimum(ious[rows, columns], boundary_iou(pairs))
             boundaries.ious[image_id, category_id] = lowered
@@ -247,12 +240,10 @@ def coco_index(records: Sequence[Record], document: Document, index: Any = COCO)
     """
     frames = image_frames(document)
     truths = [{**item, "id": number} for number, item in enumerate(document["annotations"], 1)]
-    detections = [
-        {**item, "iscrowd": 0, "id": number} for number, item in enumerate(records, 1) if item["image_id"] in frames
-    ]
-    categories = document.get("categories") or [
-        {"id": key} for key in dict.fromkeys(item["category_id"] for item in truths)
-    ]
+    listed = [(number, item) for number, item in enumerate(records, 1) if item["image_id"] in frames]
+    detections = [{**item, "iscrowd": 0, "id": number} for number, item in listed]
+    used = dict.fromkeys(item["category_id"] for item in truths)
+    categories = document.get("categories") or [{"id": key} for key in used]
     indices = []
     for items in (truths, detections):
         filled = index()

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.evaluation.average_precision import average_precisions
+from bpr.evaluation.average_precision import average_precisions, fast_precision
 from bpr.evaluation.bands import BAND, mean_boundary_accuracy, trimap_overlap
 from bpr.evaluation.bootstrap import Fixed, Number, Ratios
 from bpr.evaluation.cityscapes_official import official_precision
 from bpr.evaluation.comparison import Evaluation
-from bpr.evaluation.fast_precision import fast_precision
 from bpr.evaluation.lvis_precision import lvis_precision
 from bpr.evaluation.pair_metrics import PAIR_METRICS, TOLERANCES
 from bpr.evaluation.panoptic_quality import panoptic_counts
@@ -28,49 +27,32 @@ from bpr.evaluation.subjects import CityscapesFolders, PanopticPair
 Numbers = dict[str, Number]
 
 
-def mask_precision(evaluation: Evaluation) -> Numbers:
-    """Mask AP by pycocotools' matching."""
-    return _mask_names(evaluation, evaluation.average_precisions)
+def mask_precision(evaluation: Evaluation, fast: bool = False) -> Numbers:
+    """Mask AP by pycocotools' matching, or ``fast`` by faster-coco-eval."""
+    numbers = _fast(evaluation, "segm") if fast else evaluation.average_precisions
+    return {f"{name}/{evaluation.protocol.label}": number for name, number in numbers.items()}
 
 
-def boundary_precision(evaluation: Evaluation) -> Numbers:
-    """AP by the smaller of mask IoU and Boundary IoU."""
-    return _boundary_names(evaluation, average_precisions(evaluation.boundary_matching))
+def boundary_precision(evaluation: Evaluation, fast: bool = False) -> Numbers:
+    """AP by the smaller of mask IoU and Boundary IoU; ``fast`` by faster-coco-eval."""
+    numbers = _fast(evaluation, "boundary") if fast else average_precisions(evaluation.boundary_matching)
+    protocol = evaluation.protocol
+    return {f"Boundary{name}@{protocol.ratio}/{protocol.label}": number for name, number in numbers.items()}
 
 
-def fast_mask_precision(evaluation: Evaluation) -> Numbers:
-    """Mask AP by faster-coco-eval."""
-    numbers = fast_precision(evaluation.records, evaluation.document, "segm", evaluation.protocol.ratio)
-    return _mask_names(evaluation, _fixed(numbers))
-
-
-def fast_boundary_precision(evaluation: Evaluation) -> Numbers:
-    """Boundary AP by faster-coco-eval."""
-    numbers = fast_precision(evaluation.records, evaluation.document, "boundary", evaluation.protocol.ratio)
-    return _boundary_names(evaluation, _fixed(numbers))
+def _fast(evaluation: Evaluation, kind: Literal["segm", "boundary"]) -> Mapping[str, Number]:
+    return _fixed(fast_precision(evaluation.records, evaluation.document, kind, evaluation.protocol.ratio))
 
 
 def _fixed(values: Mapping[str, float]) -> Numbers:
     return {name: Fixed(value) for name, value in values.items()}
 
 
-def _mask_names(evaluation: Evaluation, numbers: Mapping[str, Number]) -> Numbers:
-    return {f"{name}/{evaluation.protocol.label}": number for name, number in numbers.items()}
-
-
-def _boundary_names(evaluation: Evaluation, numbers: Mapping[str, Number]) -> Numbers:
-    protocol = evaluation.protocol
-    return {f"Boundary{name}@{protocol.ratio}/{protocol.label}": number for name, number in numbers.items()}
-
-
 def matched(evaluation: Evaluation) -> Numbers:
     """The means of PAIR_METRICS over the matched pairs."""
-    return {
-        f"{metric.label.format(ratio=evaluation.protocol.ratio)}/matched": _mean_of_pairs(
-            evaluation, evaluation.column(metric)
-        )
-        for metric in PAIR_METRICS
-    }
+    labels = {metric.label.format(ratio=evaluation.protocol.ratio): metric for metric in PAIR_METRICS}
+    columns = {label: evaluation.column(metric) for label, metric in labels.items()}
+    return {f"{label}/matched": _mean_of_pairs(evaluation, column) for label, column in columns.items()}
 
 
 def af_matched(evaluation: Evaluation) -> Numbers:
@@ -123,18 +105,15 @@ def _mean_of_pairs(evaluation: Evaluation, values: np.ndarray) -> Ratios:
 
 def lvis_ap(evaluation: Evaluation) -> Numbers:
     """AP by the lvis package."""
-    return {
-        f"{name}/LVIS": Fixed(value) for name, value in lvis_precision(evaluation.records, evaluation.document).items()
-    }
+    numbers = lvis_precision(evaluation.records, evaluation.document)
+    return {f"{name}/LVIS": Fixed(value) for name, value in numbers.items()}
 
 
 def cityscapes_ap(folders: CityscapesFolders) -> Numbers:
     """AP by cityscapesscripts."""
-    numbers = _fixed(official_precision(folders.predictions, folders.truth))
-    return {
-        name.replace("/", "/Cityscapes ") if "/" in name else f"{name}/Cityscapes": number
-        for name, number in numbers.items()
-    }
+    numbers = official_precision(folders.predictions, folders.truth)
+    names = {name: name.replace("/", "/Cityscapes ") if "/" in name else f"{name}/Cityscapes" for name in numbers}
+    return {names[name]: Fixed(number) for name, number in numbers.items()}
 
 
 def panoptic(pair: PanopticPair) -> Numbers:
@@ -146,9 +125,8 @@ def panoptic(pair: PanopticPair) -> Numbers:
             raise BPRError(f"metric pq: expected results for every image, got none for image_id {image['image_id']!r}")
         predicted = results[image["image_id"]]
         try:
-            counts = panoptic_counts(
-                pair.truth.ids(image), image["segments_info"], pair.results.ids(predicted), predicted["segments_info"]
-            )
+            truth_ids, ids = pair.truth.ids(image), pair.results.ids(predicted)
+            counts = panoptic_counts(truth_ids, image["segments_info"], ids, predicted["segments_info"])
         except ValueError as error:
             raise BPRError(f"metric pq: image_id {image['image_id']!r}: {error}") from error
         rows += [(index, category_id, count) for category_id, count in counts.items()]
@@ -156,14 +134,12 @@ def panoptic(pair: PanopticPair) -> Numbers:
     numbers: Numbers = {}
     for group, wanted in (("", (True, False)), (" things", (True,)), (" stuff", (False,))):
         chosen = [row for row in rows if things[row[1]] in wanted]
-        images = np.array([index for index, _, _ in chosen], int)
+        images, count = np.array([index for index, _, _ in chosen], int), len(pair.truth.images)
         class_index = {key: n for n, key in enumerate(dict.fromkeys(category_id for _, category_id, _ in chosen))}
         classes = np.array([class_index[category_id] for _, category_id, _ in chosen], int)
         iou, matches, weight = np.array([(c.iou, c.matched, c.weight) for *_, c in chosen], float).reshape(-1, 3).T
         for name, numerators, denominators in (("PQ", iou, weight), ("SQ", iou, matches), ("RQ", matches, weight)):
-            numbers[f"{name}/panoptic{group}"] = Ratios(
-                numerators, denominators, images, len(pair.truth.images), classes, weight
-            )
+            numbers[f"{name}/panoptic{group}"] = Ratios(numerators, denominators, images, count, classes, weight)
     return numbers
 
 
@@ -176,19 +152,19 @@ class Metric:
         measure: computes its numbers from a subject.
         about: explains it in the help.
         default: whether it is measured if the user names no metrics.
-        fast: computes the same numbers in less time, but fixed ones; used with ``--fast``.
+        has_fast: ``measure`` takes ``fast=True`` (``--fast``) to compute the same numbers in less time, but fixed ones.
     """
 
     subject: type
-    measure: Callable[[Any], Numbers]
+    measure: Callable[..., Numbers]
     about: str
     default: bool = True
-    fast: Callable[[Any], Numbers] | None = None
+    has_fast: bool = False
 
 
 METRICS = {
-    "ap": Metric(Evaluation, mask_precision, "COCO mask AP (pycocotools)", fast=fast_mask_precision),
-    "boundary-ap": Metric(Evaluation, boundary_precision, "Boundary AP", fast=fast_boundary_precision),
+    "ap": Metric(Evaluation, mask_precision, "COCO mask AP (pycocotools)", has_fast=True),
+    "boundary-ap": Metric(Evaluation, boundary_precision, "Boundary AP", has_fast=True),
     "matched": Metric(Evaluation, matched, "IoU, Boundary IoU and F@2px of matched pairs"),
     "af-matched": Metric(Evaluation, af_matched, "boundary F, mean over matched pairs"),
     "af-tp": Metric(Evaluation, af_true_positives, "boundary F, mean over true positives"),

@@ -140,8 +140,6 @@ def crop_around(truth: BoxMask) -> Box:
 PAIR_METRICS = [
     PairMetric("iou", "IoU", "IoU", lambda pair: pair.iou),
     PairMetric("boundary_iou", "BoundaryIoU@{ratio}", "Boundary IoU", lambda pair: pair.boundary_iou),
-    PairMetric(
-        "boundary_f", f"F@{TOLERANCE}px", f"Boundary F at {TOLERANCE} px", lambda pair: pair.boundary_f[TOLERANCE]
-    ),
+    PairMetric("boundary_f", f"F@{TOLERANCE}px", f"Boundary F at {TOLERANCE} px", lambda p: p.boundary_f[TOLERANCE]),
 ]
 """The change of the first one, the mask IoU, is the gain of a pair: it decides between improved and harmed."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,7 @@ class PanopticCounts:
     false_negative: int = 0
 
     def __add__(self, other: PanopticCounts) -> PanopticCounts:
-        return PanopticCounts(
-            self.iou + other.iou,
-            self.matched + other.matched,
-            self.false_positive + other.false_positive,
-            self.false_negative + other.false_negative,
-        )
+        return PanopticCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def weight(self) -> float:

@@ -31,10 +31,8 @@ def semantic_scores(records: Sequence[Record], document: Document) -> tuple[list
         N image ids and (N, tolerances) F.
     """
     frames = image_frames(document)
-    truths, detections = (
-        _by_class(document["annotations"]),
-        _by_class(item for item in records if item["score"] >= MERGED_SCORE),
-    )
+    truths = _by_class(document["annotations"])
+    detections = _by_class(item for item in records if item["score"] >= MERGED_SCORE)
     keys = [key for key in dict.fromkeys([*truths, *detections]) if key[0] in frames]
     scores = []
     for key in keys:

@@ -95,6 +95,5 @@ class Truth:
         return prepare_detections(records, self.document, str(path))
 
     def _panoptic(self, path: str | Path, truth: PanopticFile) -> Subjects:
-        return {
-            PanopticPair: PanopticPair(PanopticFile(read_json(path, "panoptic JSON"), Path(path)), truth, self._things)
-        }
+        results = PanopticFile(read_json(path, "panoptic JSON"), Path(path))
+        return {PanopticPair: PanopticPair(results, truth, self._things)}

@@ -45,10 +45,8 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
-        return {
-            **asdict(self),
-            "rows": {name: {**asdict(row), "change": row.change} for name, row in self.rows.items()},
-        }
+        rows = {name: {**asdict(row), "change": row.change} for name, row in self.rows.items()}
+        return {**asdict(self), "rows": rows}
 
 
 def evaluate(
@@ -65,10 +63,8 @@ def evaluate(
     Raises:
         BPRError: the files do not offer what a metric measures; whatever a metric raises.
     """
-    defaults = [
-        name for subject in refined for name, metric in METRICS.items() if metric.subject is subject and metric.default
-    ]
-    names = metrics or defaults
+    usual = {name: metric.subject for name, metric in METRICS.items() if metric.default}
+    names = metrics or [name for offered in refined for name, subject in usual.items() if subject is offered]
     after, before = _measure(refined, names, fast), _measure(coarse, names, fast) if coarse else {}
     rows = {name: _row(number, before.get(name)) for name, number in after.items()}
     if Evaluation not in refined or "matched" not in names:
@@ -89,8 +85,7 @@ def _measure(subjects: Subjects, names: Sequence[str], fast: bool) -> Numbers:
             raise BPRError(
                 f"metric {name}: expected files that it can measure, got others; these files allow: {possible}"
             )
-        measure = metric.fast if fast and metric.fast else metric.measure
-        numbers |= measure(subjects[metric.subject])
+        numbers |= metric.measure(subjects[metric.subject], **({"fast": True} if fast and metric.has_fast else {}))
     return numbers
 
 

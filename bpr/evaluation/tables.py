@@ -41,9 +41,8 @@ def lines(summary: Summary, problems: Mapping[str, Sequence[str]]) -> list[str]:
     """What the tables do not hold: the number of pairs, how many improved, and the problems of every file."""
     texts = []
     if summary.breakdowns:
-        texts.append(
-            f"{summary.pairs} matched pairs in {summary.images_with_pairs} images (same class, IoU >= .5, score >= .05)"
-        )
+        rule = "same class, IoU >= .5, score >= .05"
+        texts.append(f"{summary.pairs} matched pairs in {summary.images_with_pairs} images ({rule})")
     if summary.shares:
         parts = {name: f"{100 * share:.1f} %" for name, share in vars(summary.shares).items()}
         texts.append(
@@ -57,9 +56,8 @@ def to_markdown(summary: Summary, problems: Mapping[str, Sequence[str]], protoco
     """The whole summary as a Markdown page."""
     parts = [f"## {table.title}\n\n{table.markdown()}" for table in tables(summary, protocol)]
     parts.insert(1, "\n".join(f"- {line}" for line in lines(summary, problems)))
-    return (
-        "\n\n".join(part for part in ["# Evaluation", "Numbers in percent, changes in points.", *parts] if part) + "\n"
-    )
+    head = ["# Evaluation", "Numbers in percent, changes in points."]
+    return "\n\n".join(part for part in [*head, *parts] if part) + "\n"
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -85,16 +83,11 @@ def _breakdown(kind: str, parts: Mapping[str, Part], compared: bool, protocol: P
     rows = []
     for name, part in parts.items():
         after, before = part.after or {}, part.before or {}
-        row = [
-            name,
-            str(part.pairs),
-            *(_arrow(before.get(metric.name), after.get(metric.name)) for metric in PAIR_METRICS),
-        ]
+        row = [name, str(part.pairs)]
+        row += [_arrow(before.get(metric.name), after.get(metric.name)) for metric in PAIR_METRICS]
         if compared:
-            row += [
-                f"{100 * getattr(part.shares, share):.0f} %" if part.shares else NONE
-                for share in ("improved", "harmed")
-            ]
+            parts_of = (part.shares.improved, part.shares.harmed) if part.shares else (None, None)
+            row += [NONE if share is None else f"{100 * share:.0f} %" for share in parts_of]
         rows.append(row + ([_arrow(part.ap_before, part.ap)] if with_ap else []))
     return TextTable(f"matched pairs {TITLES[kind]}", head, rows)
 

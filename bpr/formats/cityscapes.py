@@ -150,16 +150,9 @@ def read_truth(folder: Path) -> dict[str, Any]:
             label = number // 1000 if number >= 1000 else number
             if label in INSTANCE_CLASSES:
                 mask = BoxMask.from_frame(ids == number)
-                annotation = {
-                    "image_id": stem,
-                    "category_id": label,
-                    "segmentation": encode_mask(mask),
-                    "area": mask.area,
-                    "bbox": mask.bbox,
-                    "id": len(annotations) + 1,
-                    "iscrowd": int(number < 1000),
-                }
-                annotations.append(annotation)
+                shape = {"segmentation": encode_mask(mask), "area": mask.area, "bbox": mask.bbox}
+                what = {"id": len(annotations) + 1, "iscrowd": int(number < 1000)}
+                annotations.append({"image_id": stem, "category_id": label, **shape, **what})
     categories = [{"id": label, "name": name} for label, name in INSTANCE_CLASSES.items()]
     return {"images": images, "annotations": annotations, "categories": categories}
 

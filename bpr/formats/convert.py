@@ -27,10 +27,7 @@ class Converted(NamedTuple):
 
 
 def convert(
-    records: Sequence[Record],
-    target_name: str,
-    out: Path,
-    entries: Sequence[dict[str, Any]] = (),
+    records: Sequence[Record], target_name: str, out: Path, entries: Sequence[dict[str, Any]] = ()
 ) -> Converted:
     """Write ``records`` in another format.
 

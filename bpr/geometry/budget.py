@@ -80,9 +80,8 @@ def choose_patches(
     remaining = [signal.copy() for signal in signals]
     owners = np.repeat(np.arange(len(boxes)), [len(those) for those in boxes])
     local = np.concatenate([those - np.tile(area[:2], 2) for those, area in zip(boxes, areas, strict=True)])
-    views = [
-        remaining[owner][y0:y1, x0:x1] for owner, (x0, y0, x1, y1) in zip(owners.tolist(), local.tolist(), strict=True)
-    ]
+    places = zip(owners.tolist(), local.tolist(), strict=True)
+    views = [remaining[owner][y0:y1, x0:x1] for owner, (x0, y0, x1, y1) in places]
     sums = np.array([float(view.sum(dtype=np.float64)) for view in views])
     for _ in range(budget):
         best = int(sums.argmax())

@@ -91,9 +91,8 @@ class BoxMask:
         window = np.zeros((y1 - y0, x1 - x0), bool)
         left, top, right, bottom = intersect(box, self.box)
         if left < right and top < bottom:
-            window[top - y0 : bottom - y0, left - x0 : right - x0] = self.pixels[
-                top - self.top : bottom - self.top, left - self.left : right - self.left
-            ]
+            inside = np.s_[top - self.top : bottom - self.top, left - self.left : right - self.left]
+            window[top - y0 : bottom - y0, left - x0 : right - x0] = self.pixels[inside]
         return window
 
     def equals(self, other: BoxMask) -> bool:

@@ -49,12 +49,7 @@ def reassemble(
 
 
 def mean_probability(
-    mask: BoxMask,
-    boxes: np.ndarray,
-    probabilities: np.ndarray,
-    spec: PatchSpec,
-    options: RefineOptions,
-    box: Box,
+    mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, options: RefineOptions, box: Box
 ) -> np.ndarray:
     """(h, w) float32 in ``box``: what :func:`reassemble` compares with 0.5. P > 0.5 is the refined mask.
 
@@ -102,12 +97,7 @@ class _Blended:
 
     @classmethod
     def of(
-        cls,
-        mask: BoxMask,
-        boxes: np.ndarray,
-        probabilities: np.ndarray,
-        spec: PatchSpec,
-        options: RefineOptions,
+        cls, mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, options: RefineOptions
     ) -> _Blended:
         if probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1]):
             expected = f"one square for each of {len(boxes)} boxes"

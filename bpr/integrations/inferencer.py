@@ -128,9 +128,8 @@ class BPRInferencer(BaseInferencer):
         """Coarse and refined masks of every image side by side; None unless they are returned or written."""
         if not return_vis and img_out_dir is None:
             return None
-        pictures = [
-            before_after(one.image, _frames(one.coarse, one.image), _frames(one.refined, one.image)) for one in preds
-        ]
+        sides = ((one.image, _frames(one.coarse, one.image), _frames(one.refined, one.image)) for one in preds)
+        pictures = [before_after(*images) for images in sides]
         for one, picture in zip(preds, pictures, strict=True):
             if img_out_dir is not None:
                 write_image(img_out_dir / f"{one.name}.png", picture)

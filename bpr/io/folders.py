@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_
 
 MARK = ".bpr"
 """The file in every output folder that records which command wrote it and which files: only those may be replaced."""
+SYSTEM_FILE = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs.*", re.DOTALL)
 
 
 @contextmanager
@@ -111,8 +113,4 @@ def _files_below(folder: Path) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         prefix = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
-        yield from (prefix + name for name in (*files, *links) if prefix + name != MARK and not _is_system_file(name))
-
-
-def _is_system_file(name: str) -> bool:
-    return name in (".DS_Store", "Thumbs.db", "desktop.ini") or name.startswith(".nfs")
+        yield from (prefix + name for name in (*files, *links) if prefix + name != MARK and not SYSTEM_FILE.fullmatch(name))

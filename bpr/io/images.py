@@ -71,10 +71,6 @@ class ImageFolder:
         for entry in self._entries.values():
             inside(self.folder, file_name(entry), "images list")
 
-    def _entry_path(self, entry: dict[str, Any]) -> Path:
-        path = inside(self.folder, file_name(entry), "images list")
-        return path if "file_name" in entry or path.is_file() else self.folder / path.name
-
     @cached_property
     def _stems(self) -> dict[Any, list[Path]]:
         """Image files by everything an id may call them; several files under one name mean that it is ambiguous."""
@@ -106,7 +102,11 @@ class ImageFolder:
 
     def _find(self, image_id: Any) -> Path | None:
         """The file that the list names, or else the one that has the id as its stem; None if there is neither."""
-        listed = self._entry_path(self._entries[image_id]) if image_id in self._entries else None
+        listed = None
+        if entry := self._entries.get(image_id):
+            listed = inside(self.folder, file_name(entry), "images list")
+            if "file_name" not in entry and not listed.is_file():
+                listed = self.folder / listed.name
         if listed is not None and listed.is_file():
             return listed
         if self._has_list and not isinstance(image_id, str):

@@ -1,14 +1,41 @@
-"""What became of the records of a run: refined, or kept as they were."""
+"""What became of the records of a run (refined, or kept as they were), and where its time went."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bpr.formats.coco import Record
-from bpr.refinement.clock import StageClock
+
+
+class StageClock:
+    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._start = time.perf_counter()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to the stage ``name``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            with self._lock:
+                self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+    @property
+    def wall(self) -> float:
+        """Seconds since the clock was made."""
+        return time.perf_counter() - self._start
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from bpr.geometry.placement import patch_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
-from bpr.refinement.clock import StageClock
 from bpr.refinement.mask_types import Adapter, adapter_for
+from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 
 Image = np.ndarray | str | Path
@@ -94,9 +94,8 @@ class Refiner:
             ValueError: shapes, types or values that do not fit.
             BPRError: an image file or an RLE that cannot be read.
         """
-        return next(
-            self.stream([(image, masks)], return_probability=return_probability, return_patches=return_patches)
-        )
+        pairs = [(image, masks)]
+        return next(self.stream(pairs, return_probability=return_probability, return_patches=return_patches))
 
     def stream(
         self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False

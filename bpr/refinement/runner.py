@@ -12,9 +12,8 @@ from bpr.formats.coco import Record, with_mask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.batching import CutImage, PredictedImage
-from bpr.refinement.clock import StageClock
 from bpr.refinement.grouping import group_by_image
-from bpr.refinement.outcome import FinishedImage, Kept, RunReport
+from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance, weight_of
 from bpr.refinement.refiner import Refiner
@@ -90,15 +89,13 @@ def refine_images(
             after = [with_mask(record, refined[i]) if i in refined else record for i, record in pairs]
             return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept)
 
-    cuts = ordered_map(cut, groups, workers, LOOK_AHEAD)
-    yield from ordered_map(finish, _until(stopped, refiner.predict(cuts, clock)), workers)
+    predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
+    def until_stopped() -> Iterator[PredictedImage[ImageRecords]]:
+        while not stopped() and (image := next(predicted, None)) is not None:
+            yield image
 
-def _until(
-    stopped: Callable[[], bool], images: Iterator[PredictedImage[ImageRecords]]
-) -> Iterator[PredictedImage[ImageRecords]]:
-    while not stopped() and (image := next(images, None)) is not None:
-        yield image
+    yield from ordered_map(finish, until_stopped(), workers)
 
 
 class ImageRecords(NamedTuple):

@@ -79,10 +79,8 @@ def before_after(
         image: (H, W, 3) uint8 RGB.
         coarse, refined, truth: (N, H, W) bool.
     """
-    panels = [
-        _panel(overlay(image, masks), title) for masks, title in ((coarse, "coarse"), (refined, "refined by BPR"))
-    ]
-    top = side_by_side(panels)
+    sides = ((coarse, "coarse"), (refined, "refined by BPR"))
+    top = side_by_side([_panel(overlay(image, masks), title) for masks, title in sides])
     width = top.shape[1]
     place_size = PLACE_HEIGHT, (width - (PLACES - 1) * GAP) // PLACES // ZOOM
     places = changed_places(coarse, refined, place_size)
@@ -112,9 +110,7 @@ def changed_places(
     height, width = changes.shape
     places: list[tuple[int, int]] = []
     while len(places) < most and changes.any():
-        density = cv2.GaussianBlur(
-            changes, (0, 0), sigmaX=size[1] / 4, sigmaY=size[0] / 4, borderType=cv2.BORDER_CONSTANT
-        )
+        density = cv2.GaussianBlur(changes, (0, 0), size[1] / 4, sigmaY=size[0] / 4, borderType=cv2.BORDER_CONSTANT)
         row, column = np.unravel_index(int(density.argmax()), density.shape)
         top = int(np.clip(row - size[0] // 2, 0, max(height - size[0], 0)))
         left = int(np.clip(column - size[1] // 2, 0, max(width - size[1], 0)))
@@ -162,9 +158,8 @@ def legend(width: int, with_truth: bool = True, note: str = "") -> np.ndarray:
     """A line that names the colours of the outlines, followed by a note."""
     bar, left = blank(HEADER, width), 0
     for name, colour in [("coarse", COARSE), ("refined", REFINED), ("ground truth", TRUTH)][: 3 if with_truth else 2]:
-        cv2.line(
-            bar, (left, HEADER // 2 - 2), (left + 26, HEADER // 2 - 2), colour, 3 if colour != TRUTH else 1, cv2.LINE_AA
-        )
+        thickness, middle = 3 if colour != TRUTH else 1, HEADER // 2 - 2
+        cv2.line(bar, (left, middle), (left + 26, middle), colour, thickness, cv2.LINE_AA)
         left = write_line(bar, name, left + 36) + 28
     write_line(bar, note, left)
     return bar

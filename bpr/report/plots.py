@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,59 +20,32 @@ def plot_scatter(path: str | Path, before: Sequence[float], after: Sequence[floa
 
     Args:
         clearly: points of a smaller change are grey.
-    """
-    pyplot = import_pyplot()
-    x, y = np.asarray(before), np.asarray(after)
-    figure, axes = pyplot.subplots(figsize=(5.4, 5.2), layout="constrained")
-    groups = ((np.abs(y - x) <= clearly, SAME, f"within {100 * clearly:g} point"), (y - x > clearly, BETTER, "better"),
-              (x - y > clearly, WORSE, "worse"))  # fmt: skip
-    for chosen, colour, name in groups:
-        share = 100 * chosen.mean()
-        axes.scatter(
-            x[chosen],
-            y[chosen],
-            s=13,
-            c=colour,
-            alpha=0.65,
-            linewidths=0,
-            label=f"{name}: {chosen.sum()} ({share:.0f} %)",
-        )
-    low = float(min(x.min(), y.min())) - 0.02
-    axes.plot([low, 1], [low, 1], color="black", linewidth=0.8, zorder=0)
-    axes.set(
-        xlim=(low, 1.005),
-        ylim=(low, 1.005),
-        xlabel="IoU of the coarse mask",
-        ylabel="IoU of the refined mask",
-        title=title,
-    )
-    axes.set_aspect("equal")
-    axes.grid(alpha=0.25, linewidth=0.6)
-    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    save_png(figure, path)
-    pyplot.close(figure)
-
-
-def import_pyplot() -> Any:
-    """pyplot, set to draw without a display.
 
     Raises:
         BPRError: matplotlib is not installed.
     """
     try:
-        import matplotlib
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise BPRError(f"plots need matplotlib, got none; {install_hint('report')}") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
-def save_png(figure: Any, path: str | Path) -> None:
-    """Write a figure as PNG. The same figure gives the same bytes; the file appears complete or not at all."""
+    x, y = np.asarray(before), np.asarray(after)
+    figure = Figure(figsize=(5.4, 5.2), layout="constrained")
+    axes = figure.subplots()
+    groups = ((np.abs(y - x) <= clearly, SAME, f"within {100 * clearly:g} point"), (y - x > clearly, BETTER, "better"),
+              (x - y > clearly, WORSE, "worse"))  # fmt: skip
+    for chosen, colour, name in groups:
+        label = f"{name}: {chosen.sum()} ({100 * chosen.mean():.0f} %)"
+        axes.scatter(x[chosen], y[chosen], s=13, c=colour, alpha=0.65, linewidths=0, label=label)
+    low = float(min(x.min(), y.min())) - 0.02
+    axes.plot([low, 1], [low, 1], color="black", linewidth=0.8, zorder=0)
+    axes.set(xlim=(low, 1.005), ylim=(low, 1.005), title=title)
+    axes.set(xlabel="IoU of the coarse mask", ylabel="IoU of the refined mask")
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    # Without the name of the software, the same figure gives the same bytes.
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
     with atomic_open(path, "wb") as file:

@@ -56,11 +56,8 @@ class PlainCheckpointHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         log = checkpoint["message_hub"]["runtime_info"]
         kept = {name: value for name, value in log.items() if name.startswith(KEPT_OF_THE_LOG)}
-        checkpoint["message_hub"] = {
-            "log_scalars": {},
-            "runtime_info": kept,
-            "resumed_keys": dict.fromkeys(kept, True),
-        }
+        resumed = dict.fromkeys(kept, True)
+        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": kept, "resumed_keys": resumed}
 
 
 class WholeFileBackend(LocalBackend):
@@ -115,18 +112,15 @@ def load_into(model: torch.nn.Module, state: dict[str, torch.Tensor], complaint:
 def _read(checkpoint: str | Path) -> Any:
     if not Path(checkpoint).is_file():
         raise BPRError(f"{checkpoint}: no such file; expected a checkpoint (.pth)")
+    # Torch < 2.6 cannot replace the harmless names by stand-ins, and refuses such files.
+    names: AbstractContextManager[Any] = nullcontext()
+    if hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):
+        names = torch.serialization.safe_globals([(_Ignored, name) for name in HARMLESS])
     try:
-        with _inert_names():
+        with names:
             return torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader raises many types for a file that is not a checkpoint
         raise BPRError(f"{checkpoint}: {_reason(error)}") from error
-
-
-def _inert_names() -> AbstractContextManager[Any]:
-    """Replace the harmless names by stand-ins; torch < 2.6 cannot, and refuses such files."""
-    if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):
-        return nullcontext()
-    return torch.serialization.safe_globals([(_Ignored, name) for name in HARMLESS])
 
 
 def _reason(error: Exception) -> str:

@@ -21,10 +21,7 @@ OPTIM_WRAPPERS = registry.Registry(
     "optim_wrapper", parent=registry.OPTIM_WRAPPERS, scope="bpr", locations=["bpr.training.recipe.runner"]
 )
 HOOKS = registry.Registry(
-    "hook",
-    parent=registry.HOOKS,
-    scope="bpr",
-    locations=["bpr.training.checkpoints", "bpr.training.network.norms"],
+    "hook", parent=registry.HOOKS, scope="bpr", locations=["bpr.training.checkpoints", "bpr.training.network.norms"]
 )
 LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.training.recipe.validation"])
 EVALUATOR = registry.Registry(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,18 +57,12 @@ class SegmentorPredictor:
 class GraphedPredictor(SegmentorPredictor):
     """A :class:`SegmentorPredictor` of a network whose weights stay; on a GPU, full batches replay a CUDA graph."""
 
-    def __init__(
-        self,
-        model: PatchSegmentor,
-        spec: PatchSpec,
-        recommended: RefineOptions,
-        batch_size: int = 64,
-        bf16: bool = False,
-    ) -> None:
-        super().__init__(model, spec, recommended, batch_size, bf16)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._graph: CudaGraph | None = None
         if self._device.type == "cuda":
-            self._graph = CudaGraph(self._probabilities, (batch_size, spec.window, spec.window, spec.channels))
+            side = self.spec.window
+            self._graph = CudaGraph(self._probabilities, (self.batch_size, side, side, self.spec.channels))
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         if self._graph is not None and len(batch) == self.batch_size:

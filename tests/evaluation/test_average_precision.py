@@ -12,10 +12,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from bpr.evaluation.average_precision import NAMES, average_precisions, class_average_precision
+from bpr.evaluation.average_precision import NAMES, average_precisions, class_average_precision, fast_precision
 from bpr.evaluation.bootstrap import interval
 from bpr.evaluation.comparison import PROTOCOLS, Evaluation
-from bpr.evaluation.fast_precision import fast_precision
 from bpr.evaluation.matching import match_by_masks, silently
 from bpr.evaluation.prepare import prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results

@@ -72,11 +72,6 @@ def test_overlap_by_hand() -> None:
     assert overlap(first, np.zeros((3, 4), bool)).iou == 0
 
 
-def test_counts_add_up() -> None:
-    assert Overlap(1, 2) + Overlap(3, 4) == Overlap(4, 6)
-    assert BoundaryCounts(1, 0, 2, 1) + BoundaryCounts(3, 2, 4, 3) == BoundaryCounts(4, 2, 6, 4)
-
-
 def test_one_pixel_has_four_boundary_pixels() -> None:
     # The pixel itself differs from its neighbours; the pixels left, above and upper left differ from it.
     assert np.array_equal(boundary_map(picture("....", "..#.", "....")), picture(".##.", ".##.", "...."))

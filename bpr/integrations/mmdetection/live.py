@@ -68,9 +68,8 @@ def _read_config(config: str) -> Config:
     if "::" in config:
         return get_config(config)
     if not Path(config).is_file():
-        raise BPRError(
-            f"{config}: no such file; expected a config of MMDetection, or mmdet::FOLDER/NAME.py of the installed one"
-        )
+        remedy = "expected a config of MMDetection, or mmdet::FOLDER/NAME.py of the installed one"
+        raise BPRError(f"{config}: no such file; {remedy}")
     return Config.fromfile(config)
 
 

@@ -36,9 +36,8 @@ class RecordedDetector(BaseModel):
 
     def forward(self, inputs: Any, data_samples: list[DetDataSample], mode: str = "predict") -> list[DetDataSample]:
         if mode != "predict":
-            raise NotImplementedError(
-                f"RecordedDetector: expected mode 'predict', got {mode!r}; recorded detections cannot be trained"
-            )
+            problem = f"expected mode 'predict', got {mode!r}"
+            raise NotImplementedError(f"RecordedDetector: {problem}; recorded detections cannot be trained")
         for sample in data_samples:
             sample.pred_instances = self._instances(self._records[sample.img_id], sample.ori_shape[:2])
         return data_samples

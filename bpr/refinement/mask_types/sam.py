@@ -57,11 +57,7 @@ def _is_predicted(masks: Any) -> bool:
 def _read_predicted(given: tuple[Any, Any, Any], frame: Frame) -> list[Instance]:
     """The instances; with ``return_logits`` the masks are logits, and foreground is above 0."""
     masks = to_array(given[0])
-    return read_array(_sigmoid(masks) if masks.dtype.kind == "f" else masks, frame)
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    return read_array(1 / (1 + np.exp(-np.clip(masks, -30, 30))) if masks.dtype.kind == "f" else masks, frame)
 
 
 GENERATED = Adapter(

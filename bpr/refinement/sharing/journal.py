@@ -21,9 +21,8 @@ import numpy as np
 from bpr.errors import BPRError
 from bpr.formats.coco import Record
 from bpr.io.checked_lines import CheckedLines, read_checked_lines, text_of
-from bpr.refinement.clock import StageClock
 from bpr.refinement.grouping import RecordsByImage
-from bpr.refinement.outcome import FinishedImage, Kept, RunReport
+from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 
 CHANGED_KEYS = ("segmentation", "bbox", "area")
 """Keys of a record that refining may change (:func:`bpr.formats.coco.with_mask`)."""

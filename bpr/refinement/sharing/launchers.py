@@ -33,9 +33,8 @@ def launched_rank(launcher: str) -> LaunchedRank:
     """
     missing = [name for name in VARIABLES[launcher] if name not in os.environ]
     if missing:
-        raise BPRError(
-            f"--launcher {launcher}: expected {', '.join(missing)} in the environment; start with {STARTERS[launcher]}"
-        )
+        expected = f"expected {', '.join(missing)} in the environment"
+        raise BPRError(f"--launcher {launcher}: {expected}; start with {STARTERS[launcher]}")
     return LaunchedRank(*(int(os.environ[name]) for name in VARIABLES[launcher]))
 
 

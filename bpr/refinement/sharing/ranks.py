@@ -84,9 +84,8 @@ class Rank:
                 self._store.set("announcement", self._meeting.encode() + words + message)
                 announced = words
         started = self._count("here", 0) + 1
-        raise BPRError(
-            f"expected {self.count} ranks to start, got {started} within {LONGEST_START}; look at their logs"
-        )
+        expected = f"expected {self.count} ranks to start"
+        raise BPRError(f"{expected}, got {started} within {LONGEST_START}; look at their logs")
 
     def _await_announcement(self) -> bytes:
         word = secrets.token_hex(WORD // 2).encode()
@@ -136,9 +135,8 @@ def _connect(is_leader: bool) -> Any:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     keeps_store = is_leader and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
-        store = torch.distributed.TCPStore(
-            host, port, is_master=keeps_store, timeout=LONGEST_START, wait_for_workers=False
-        )
+        options = {"is_master": keeps_store, "timeout": LONGEST_START, "wait_for_workers": False}
+        store = torch.distributed.TCPStore(host, port, **options)
     except (RuntimeError, ValueError) as error:
         answer = str(error).splitlines()[0]
         raise BPRError(f"{host}:{port}: expected the first process to answer there, got {answer}") from error

@@ -79,11 +79,8 @@ class RunFolder:
         except OSError as error:
             raise BPRError(f"{self.out}: cannot write there ({error.strerror}); choose another output") from error
         with file:
-            _lock(
-                file,
-                alone,
-                f"{self.out}: another run is writing it (it holds {file.name}); wait for it, or choose another output",
-            )
+            problem = f"another run is writing it (it holds {file.name})"
+            _lock(file, alone, f"{self.out}: {problem}; wait for it, or choose another output")
             yield
 
     @contextmanager
@@ -91,11 +88,8 @@ class RunFolder:
         """The journal of ``worker``, locked and open for appending."""
         journal = Journal(self._journal_path(worker))
         try:
-            _lock(
-                journal,
-                True,
-                f"{self.out}: {worker.number} of {worker.count} is already at work on it; wait for it to end",
-            )
+            problem = f"{worker.number} of {worker.count} is already at work on it"
+            _lock(journal, True, f"{self.out}: {problem}; wait for it to end")
             yield journal
         finally:
             journal.close()
@@ -111,9 +105,8 @@ class RunFolder:
             BPRError: there is no unfinished run, or its state cannot be read.
         """
         if not self._state_file.exists():
-            raise BPRError(
-                f"{self.out}: expected an unfinished run in {self.path}, got none; bpr refine --shard begins one"
-            )
+            expected = f"expected an unfinished run in {self.path}"
+            raise BPRError(f"{self.out}: {expected}, got none; bpr refine --shard begins one")
         state = read_json(self._state_file, "the state of an unfinished run")
         try:
             state = _from_version_1(state) if state["version"] == 1 else state

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.refinement.clock import StageClock
 from bpr.refinement.grouping import RecordsByImage
-from bpr.refinement.outcome import FinishedImage
+from bpr.refinement.outcome import FinishedImage, StageClock
 from bpr.refinement.sharing.journal import JournalIndex
 from bpr.refinement.sharing.run_folder import TOKEN, RunFolder
 from bpr.refinement.sharing.workers import Worker, shards
@@ -69,9 +68,8 @@ class SharedRun:
         """
         is_follower = self.worker.role == "follower"
         on_progress(self.worker.add_done(0 if is_follower else self.by_image.records_of(done)))
-        self._refine(
-            (image for image in self.worker.claim(self.by_image.costs) if not done[image]), on_progress, stopped
-        )
+        claimed = (image for image in self.worker.claim(self.by_image.costs) if not done[image])
+        self._refine(claimed, on_progress, stopped)
         self.worker.finish(stopped)
         if self.worker.role != "leader":
             return self.folder.read_journals(self.by_image.records, self.worker)

@@ -56,27 +56,19 @@ def far_share(coarse: BoxMask, truth: BoxMask) -> float:
 
 def leak_share(view: View) -> float:
     """Of the pixels that were right before and wrong after refinement, the share that leaked; 0 if there are none."""
-    window = grow(
-        enclosing(np.array([mask.box for mask in (view.coarse, view.refined, view.truth)])), TOUCH + 1, view.truth.frame
-    )
-    coarse, refined, truth = (mask.window(window) for mask in (view.coarse, view.refined, view.truth))
+    masks = (view.coarse, view.refined, view.truth)
+    window = grow(enclosing(np.array([mask.box for mask in masks])), TOUCH + 1, view.truth.frame)
+    coarse, refined, truth = (mask.window(window) for mask in masks)
     worsened = (coarse == truth) & (refined != truth)
     if not worsened.any():
         return 0.0
     too_large = cv2.dilate((coarse & ~truth).astype(np.uint8), np.ones((2 * TOUCH + 1,) * 2, np.uint8)) > 0
     # A connected part of the added pixels leaks as a whole if it touches a part that was too large.
-    count, parts = cv2.connectedComponents((worsened & refined).astype(np.uint8), connectivity=8)
-    touching = (
-        np.isin(parts, np.unique(parts[too_large & (parts > 0)])) & (parts > 0)
-        if count > 1
-        else np.zeros_like(worsened)
-    )
-    on_another = (
-        np.any([mask.window(window) for mask in view.neighbours], axis=0)
-        if view.neighbours
-        else np.zeros_like(worsened)
-    )
-    return float((worsened & refined & (touching | on_another)).sum() / worsened.sum())
+    _, parts = cv2.connectedComponents((worsened & refined).astype(np.uint8), connectivity=8)
+    leaked = np.isin(parts, np.unique(parts[too_large & (parts > 0)]))
+    for neighbour in view.neighbours:
+        leaked |= neighbour.window(window)
+    return float((worsened & refined & leaked).sum() / worsened.sum())
 
 
 def count_reasons(gallery: Gallery, indices: Sequence[int]) -> dict[str, int]:

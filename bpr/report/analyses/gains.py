@@ -30,10 +30,8 @@ class Gain:
 def gains(rows: Sequence[PairRow]) -> list[Gain]:
     """One :class:`Gain` for every range of EDGES that holds a pair, and one for all pairs."""
     before = np.array([row.before["iou"] for row in rows])
-    changes = {
-        metric.name: np.array([row.after[metric.name] - row.before[metric.name] for row in rows])
-        for metric in PAIR_METRICS
-    }
+    names = [metric.name for metric in PAIR_METRICS]
+    changes = {name: np.array([row.after[name] - row.before[name] for row in rows]) for name in names}
     found = []
     for low, high in [*pairwise(EDGES), (EDGES[0], EDGES[-1])]:
         inside = (before >= low) & ((before < high) | (high == EDGES[-1]))

@@ -32,9 +32,8 @@ def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
         outlines = ((view.coarse, COARSE, 1), (view.refined, REFINED, 2), (view.truth, TRUTH, 1))
         row = view.row
         changes = [f"{m.title} {100 * row.before[m.name]:.1f} -> {100 * row.after[m.name]:.1f}" for m in PAIR_METRICS]
-        tiles.append(
-            captioned(close_up(view.image, box, FAILURE_SIDE, outlines), [f"{row.category}: {reason(view)}", *changes])
-        )
+        tile = close_up(view.image, box, FAILURE_SIDE, outlines)
+        tiles.append(captioned(tile, [f"{row.category}: {reason(view)}", *changes]))
     return sheet(tiles, FAILURE_COLUMNS, f"the {len(tiles)} most harmed of {len(gallery.rows)} pairs, the worst first")
 
 
@@ -69,9 +68,8 @@ def _patch_strip(view: View, box: Box) -> np.ndarray:
     tiles = [close_up(view.image, box, PATCH_SIDE), *masks]
     gap = blank(PATCH_SIDE, 4)
     strip = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
-    return captioned(
-        strip, [f"{view.row.category}: IoU {100 * view.row.before['iou']:.1f} -> {100 * view.row.after['iou']:.1f}"]
-    )
+    row = view.row
+    return captioned(strip, [f"{row.category}: IoU {100 * row.before['iou']:.1f} -> {100 * row.after['iou']:.1f}"])
 
 
 def draw_images(gallery: Gallery, count: int) -> Iterator[tuple[Any, np.ndarray]]:
@@ -80,16 +78,9 @@ def draw_images(gallery: Gallery, count: int) -> Iterator[tuple[Any, np.ndarray]
     for row in gallery.rows:
         gain[row.image_id] += row.after["boundary_f"] - row.before["boundary_f"]
     for image_id in sorted(gain, key=lambda key: -gain[key])[:count]:
-        records = [
-            (old, new)
-            for old, new in zip(comparison.coarse.records, comparison.refined.records, strict=True)
-            if old["image_id"] == image_id and old["score"] >= DRAWN_SCORE
-        ]
-        sides = [
-            np.stack([decode_mask(pair[side]["segmentation"]).to_frame() for pair in records])
-            for side in (0, 1)
-            if records
-        ]
-        if sides:
+        both = zip(comparison.coarse.records, comparison.refined.records, strict=True)
+        drawn = [pair for pair in both if pair[0]["image_id"] == image_id and pair[0]["score"] >= DRAWN_SCORE]
+        if drawn:
+            masks = ([decode_mask(pair[side]["segmentation"]).to_frame() for pair in drawn] for side in (0, 1))
             truths = [pair.truth.to_frame() for pair in comparison.pairs if pair.image_id == image_id]
-            yield image_id, before_after(gallery.image(image_id), sides[0], sides[1], np.stack(truths))
+            yield image_id, before_after(gallery.image(image_id), *map(np.stack, (*masks, truths)))

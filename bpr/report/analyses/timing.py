@@ -49,10 +49,8 @@ def time_stages(
     with TemporaryDirectory() as folder, report.clock.stage("write"):
         write_json(Path(folder) / "refined.json", refined)
     seconds = report.clock.seconds
-    parts = {
-        name: 1000 * sum(seconds.get(stage, 0.0) for stage in stages) / max(report.images, 1)
-        for name, stages in STAGES.items()
-    }
+    sums = {name: sum(seconds.get(stage, 0.0) for stage in stages) for name, stages in STAGES.items()}
+    parts = {name: 1000 * total / max(report.images, 1) for name, total in sums.items()}
     return Timing(report.images, report.patches, parts)
 
 

@@ -36,9 +36,9 @@ def upper_bounds(
     document: Document,
     images: ImageFinder,
     protocol: Protocol,
-    reaches: Sequence[int | None] = (1, 2, 3, None),
-    workers: int = 2,
-    on_progress: Callable[[int], None] = lambda done: None,
+    reaches: Sequence[int | None],
+    workers: int,
+    on_progress: Callable[[int], None],
 ) -> tuple[dict[str, float], list[Bound]]:
     """The numbers of the coarse masks, and of the masks that the oracle predictor makes of them in the whole pipeline.
 
@@ -71,8 +71,7 @@ def markdown(before: dict[str, float], bounds: Sequence[Bound]) -> str:
     head = f"| oracle within | {' | '.join(names)} |\n|---|{'---:|' * len(names)}"
     lines = [f"| nothing | {' | '.join(f'{100 * before[name]:.1f}' for name in names)} |"]
     for bound in bounds:
-        cells = (
-            f"{100 * bound.numbers[name]:.1f} ({100 * (bound.numbers[name] - before[name]):+.1f})" for name in names
-        )
+        pairs = ((100 * bound.numbers[name], 100 * (bound.numbers[name] - before[name])) for name in names)
+        cells = (f"{value:.1f} ({gain:+.1f})" for value, gain in pairs)
         lines.append(f"| {bound.label} | {' | '.join(cells)} |")
     return "\n".join([head, *lines]) + "\n"

@@ -93,9 +93,8 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
     coarse, refined = (prepare_detections(side.records, prepared, side.name) for side in (before, after))
     comparison = compare(coarse, refined, prepared)
     if not comparison.pairs:
-        raise BPRError(
-            f"{before.name}: expected a detection of an annotated object, got none; leave --ann out to see what changed"
-        )
+        expected = "expected a detection of an annotated object"
+        raise BPRError(f"{before.name}: {expected}, got none; leave --ann out to see what changed")
     instances = []
     for index, row in enumerate(comparison.rows):
         masks = comparison.masks(index)
@@ -131,9 +130,8 @@ def collect_changes(before: Detections, after: Detections, frames: Frames, names
             continue
         score = old.get("score")  # without a ground truth, a record needs no score
         known_score = float(score) if isinstance(score, (int, float)) and math.isfinite(score) else None
-        instances.append(
-            Instance(old["image_id"], _class_name(old.get("category_id"), names), known_score, coarse, refined)
-        )
+        name = _class_name(old.get("category_id"), names)
+        instances.append(Instance(old["image_id"], name, known_score, coarse, refined))
     if not instances:
         raise BPRError(f"{after.name}: expected masks to show, got none that can be read and is not empty")
     return Collection(instances, len(before.records))
@@ -142,6 +140,5 @@ def collect_changes(before: Detections, after: Detections, frames: Frames, names
 def _class_name(category_id: Any, names: dict[Any, str]) -> str:
     if category_id is None:
         return "object"
-    return (
-        names.get(category_id, f"class {category_id}") if isinstance(category_id, Hashable) else f"class {category_id}"
-    )
+    known = names.get(category_id) if isinstance(category_id, Hashable) else None
+    return f"class {category_id}" if known is None else known

@@ -29,8 +29,7 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
     """One instance. Numbers are in percent or points.
 
     ``masks`` holds counts strings of COCO's RLE over the width and height of the crop (``cut``). With a ground truth,
-    ``pixels``
-    counts the changed pixels: now right, wrongly added outside the object, and wrongly removed inside it.
+    ``pixels`` counts the changed pixels: now right, wrongly added outside the object, and wrongly removed inside it.
 
     Args:
         number: names its picture files.

@@ -66,10 +66,8 @@ def by_score(instances: Sequence[Instance]) -> list[Group]:
 def by_class(instances: Sequence[Instance]) -> list[Group]:
     """Classes, the most frequent first."""
     members = _members(instances, lambda instance: instance.category)
-    return [
-        _group(name, {"class": name}, members[name])
-        for name in sorted(members, key=lambda name: (-len(members[name]), name))
-    ]
+    names = sorted(members, key=lambda name: (-len(members[name]), name))
+    return [_group(name, {"class": name}, members[name]) for name in names]
 
 
 def _members(instances: Sequence[Instance], key: Callable[[Instance], Key]) -> dict[Key, list[Instance]]:
@@ -80,9 +78,8 @@ def _members(instances: Sequence[Instance], key: Callable[[Instance], Key]) -> d
 
 
 def _group(name: str, query: dict[str, Any], members: list[Instance]) -> Group:
-    agreement, area_change = np.mean(
-        [(instance.agreement, instance.area_change) for instance in members], axis=0
-    ).tolist()
+    changes = [(instance.agreement, instance.area_change) for instance in members]
+    agreement, area_change = np.mean(changes, axis=0).tolist()
     rows = [instance.row for instance in members if instance.row]
     if not rows:
         return Group(name, urlencode(query), len(members), agreement, area_change)

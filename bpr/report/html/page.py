@@ -102,16 +102,9 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
         matched.append(MetricRow(metric.title, before, after, (change.low, change.high), metric.higher_is_better))
     before_ap, after_ap = comparison.coarse.average_precisions, comparison.refined.average_precisions
     precision = [MetricRow(name, before_ap[name].value, after_ap[name].value) for name in before_ap]
-    return {
-        "shares": comparison.shares,
-        "unchanged": 100 * UNCHANGED,
-        "clearly": 100 * CLEARLY,
-        "matched": matched,
-        "metric_groups": {
-            f"mean over the {len(comparison.pairs)} objects": matched,
-            "COCO mask AP of all records": precision,
-        },
-    }
+    groups = {f"mean over the {len(comparison.pairs)} objects": matched, "COCO mask AP of all records": precision}
+    limits = {"unchanged": 100 * UNCHANGED, "clearly": 100 * CLEARLY}
+    return {"shares": comparison.shares, **limits, "matched": matched, "metric_groups": groups}
 
 
 def _points(share: float) -> str:

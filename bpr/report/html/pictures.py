@@ -69,11 +69,6 @@ def crop_box(box: Box, frame: tuple[int, int]) -> Box:
     return intersect(square_of(side, box, frame), (0, 0, frame[1], frame[0]))
 
 
-def grey_image(frame: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint8: replaces an image that cannot be read."""
-    return np.full((*frame, 3), 128, np.uint8)
-
-
 def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
     """Squares of a sixth of the (h, w) crop in which most pixels changed.
 
@@ -96,13 +91,9 @@ def _thumbnail(crop: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.nd
     picture = cv2.resize(crop, size, interpolation=ways[0])
     sides = [cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=ways[1]) > 127 for mask in (before, after)]
     # Dark lines below the coloured ones make them visible on any image. All dark lines are drawn first.
-    for mask, colour, width in (
-        (sides[0], BACKGROUND, 3),
-        (sides[1], BACKGROUND, 3),
-        (sides[0], COARSE, 2),
-        (sides[1], REFINED, 2),
-    ):
-        draw_contour(picture, mask, colour, width)
+    for colours, width in (((BACKGROUND, BACKGROUND), 3), ((COARSE, REFINED), 2)):
+        for mask, colour in zip(sides, colours, strict=True):
+            draw_contour(picture, mask, colour, width)
     return picture
 
 

@@ -79,11 +79,8 @@ class Values:
 
     def colours(self) -> np.ndarray:
         """(N,) colours for gain, harm and no change; one colour if the changes are not gains."""
-        sign = (
-            np.where(np.abs(self.change) > 100 * UNCHANGED, np.sign(self.change), 0)
-            if self.is_gain
-            else np.zeros(len(self.change))
-        )
+        changed = self.is_gain & (np.abs(self.change) > 100 * UNCHANGED)
+        sign = np.where(changed, np.sign(self.change), 0)
         return np.array([SAME, GAIN, HARM])[sign.astype(int)]
 
     def drawn(self) -> np.ndarray:
@@ -97,27 +94,16 @@ def plots_of_gains(instances: Sequence[Instance], links: list[str | None]) -> li
     before, after = (np.array([100 * getattr(row, side)["iou"] for row in rows]) for side in ("before", "after"))
     values = Values(after - before, _sides(instances), links, is_gain=True)
     score = np.array([i.score for i in instances], float)
+    gains = _svg("gains", lambda axes: _histogram(axes, values, POINTS))
+    scatter = _svg("scatter", lambda axes: _scatter(axes, before, after, values))
+    sizes = _svg("sizes", lambda axes: _by_size(axes, values, POINTS))
+    scores = _svg("scores", lambda axes: _by_score(axes, score, values))
+    medians = f"The line joins medians. {_dots_are(values)}"
     return [
-        Plot(
-            "How much each mask gained",
-            "Masks by their gain of IoU.",
-            _svg("gains", lambda axes: _histogram(axes, values, POINTS)),
-        ),
-        Plot(
-            "IoU before and after",
-            f"Masks above the diagonal improved. {_dots_are(values)}",
-            _svg("scatter", lambda axes: _scatter(axes, before, after, values)),
-        ),
-        Plot(
-            "Gain by size",
-            f"The line joins medians. {_dots_are(values)}",
-            _svg("sizes", lambda axes: _by_size(axes, values, POINTS)),
-        ),
-        Plot(
-            "Gain by score",
-            f"The line joins medians. {_dots_are(values)}",
-            _svg("scores", lambda axes: _by_score(axes, score, values)),
-        ),
+        Plot("How much each mask gained", "Masks by their gain of IoU.", gains),
+        Plot("IoU before and after", f"Masks above the diagonal improved. {_dots_are(values)}", scatter),
+        Plot("Gain by size", medians, sizes),
+        Plot("Gain by score", medians, scores),
     ]
 
 
@@ -125,28 +111,17 @@ def plots_of_changes(instances: Sequence[Instance], links: list[str | None]) -> 
     """The plots of instances without a ground truth: how much each changed, not whether it improved."""
     values = Values(np.array([100 * i.change for i in instances]), _sides(instances), links, is_gain=False)
     grown = Values(np.array([100 * i.area_change for i in instances]), values.side, links, is_gain=False)
-    areas = "change of area in percent"
+    growth = "change of area in percent"
+    changes = _svg("changes", lambda axes: _histogram(axes, values, CHANGE))
+    areas = _svg("areas", lambda axes: _histogram(axes, grown, growth))
+    sizes = _svg("sizes", lambda axes: _by_size(axes, values, CHANGE))
+    growth_by_size = _svg("growth", lambda axes: _by_size(axes, grown, growth))
+    medians = f"The line joins medians. {_dots_are(values)}"
     return [
-        Plot(
-            "How much each mask changed",
-            "Masks by 100 − IoU(before, after).",
-            _svg("changes", lambda a: _histogram(a, values, CHANGE)),
-        ),
-        Plot(
-            "Grown or shrunk",
-            "Masks by the change of their area.",
-            _svg("areas", lambda axes: _histogram(axes, grown, areas)),
-        ),
-        Plot(
-            "Change by size",
-            f"The line joins medians. {_dots_are(values)}",
-            _svg("sizes", lambda axes: _by_size(axes, values, CHANGE)),
-        ),
-        Plot(
-            "Growth by size",
-            f"The line joins medians. {_dots_are(grown)}",
-            _svg("growth", lambda axes: _by_size(axes, grown, areas)),
-        ),
+        Plot("How much each mask changed", "Masks by 100 − IoU(before, after).", changes),
+        Plot("Grown or shrunk", "Masks by the change of their area.", areas),
+        Plot("Change by size", medians, sizes),
+        Plot("Growth by size", medians, growth_by_size),
     ]
 
 
@@ -221,12 +196,8 @@ def _changes(axes: Axes, x: np.ndarray, values: Values) -> None:
     axes.axhline(0, color=INK, linewidth=1)
     _dots(axes, x, values.change, values)
     parts = np.array_split(np.argsort(x, kind="stable"), min(MEDIANS, len(x) // FEWEST_PER_MEDIAN) or 1)
-    axes.plot(
-        [np.median(x[part]) for part in parts],
-        [np.median(values.change[part]) for part in parts],
-        color=INK,
-        linewidth=2,
-    )
+    medians = ([np.median(axis[part]) for part in parts] for axis in (x, values.change))
+    axes.plot(*medians, color=INK, linewidth=2)
     low, high = np.quantile(values.change, [0.002, 0.998])
     axes.set_ylim(min(low, 0) - 1, max(high, 0) + 1)
 

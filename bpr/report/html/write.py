@@ -16,7 +16,7 @@ from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.report.html.collect import Collection, Instance
 from bpr.report.html.data import instance_data, report_data, script
-from bpr.report.html.pictures import grey_image, pictures_of
+from bpr.report.html.pictures import pictures_of
 
 PACKAGES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
 
@@ -75,12 +75,10 @@ def _write_pictures(
     for number, instance in enumerate(shown):
         groups[instance.image_id].append(number)
 
-    def write_group(numbers: list[int]) -> tuple[list[dict[str, Any]], str | None]:
-        return _write_image([(number, shown[number]) for number in numbers], images, folder)
-
+    numbered = ([(number, shown[number]) for number in numbers] for numbers in groups.values())
     data: list[dict[str, Any]] = []
     problems: list[str] = []
-    for rows, problem in ordered_map(write_group, groups.values(), workers):
+    for rows, problem in ordered_map(lambda group: _write_image(group, images, folder), numbered, workers):
         data += rows
         problems += [problem] if problem else []
         advance(len(data))
@@ -113,7 +111,7 @@ def _image(images: ImageFinder, instance: Instance) -> tuple[np.ndarray, str, st
                 f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels, got {image.shape[0]}x{image.shape[1]}"
             )
     except BadImage as error:
-        return grey_image(frame), name, str(error)
+        return np.full((*frame, 3), 128, np.uint8), name, str(error)
     return image, name, None
 
 

@@ -78,11 +78,8 @@ def extract_patches(
     def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
         """Matched records, unreadable records, and the rows of every matched instance of one image."""
         found = truth.fresh().matches([records[index] for index in indices])
-        matched = [
-            (index, target)
-            for index, (target, iou) in zip(indices, found, strict=True)
-            if target is not None and iou > MATCH_IOU
-        ]
+        pairs = zip(indices, found, strict=True)
+        matched = [(index, mask) for index, (mask, iou) in pairs if mask is not None and iou > MATCH_IOU]
         if not matched:
             return 0, 0, iter(())
         try:

@@ -115,9 +115,8 @@ class ImagePatchDataset(Dataset):
         shares = [source.get("share", 1.0) for source in sources]
         self.instances = [instance for instances in parts for instance in instances]
         self.scales = [own for own, instances in zip(scales, parts, strict=True) for _ in instances]
-        self.weights = np.concatenate(
-            [share * balanced_weights(instances) for share, instances in zip(shares, parts, strict=True)]
-        )
+        weights = [share * balanced_weights(part) for share, part in zip(shares, parts, strict=True)]
+        self.weights = np.concatenate(weights)
         self.pipeline = Compose(pipeline)
         self.metainfo = METAINFO
         self._read = lru_cache(cached_images)(read_image)

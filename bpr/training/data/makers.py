@@ -109,10 +109,9 @@ def clicks(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def biased(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Systematically too small or too large, by up to 4 px to either side, a little more here and less there."""
     limit = largest_bias(mask)
-    offset = rng.uniform(-limit, limit) + _smooth_noise(mask.shape, rng.uniform(6, 24), rng) * rng.uniform(
-        0, 0.2 * limit
-    )
-    return moved(mask, offset)
+    offset = rng.uniform(-limit, limit)
+    bumps = _smooth_noise(mask.shape, rng.uniform(6, 24), rng)
+    return moved(mask, offset + bumps * rng.uniform(0, 0.2 * limit))
 
 
 def wrong_box(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -18,7 +18,6 @@ import mmap
 import os
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -44,18 +43,15 @@ class PatchStore:
         folder = Path(folder)
         self._opened_with = folder, expected
         if not (folder / "manifest.json").is_file():
-            raise BPRError(
-                f"{folder}: no finished patch store (manifest.json is missing); build it with bpr extract-patches"
-            )
+            problem = "no finished patch store (manifest.json is missing)"
+            raise BPRError(f"{folder}: {problem}; build it with bpr extract-patches")
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
         _check_manifest(self.manifest, folder)
         self.spec, self.placement = _cut_with(self.manifest, folder)
         # The IoU of the suppression may differ between a store and a config (paper: .25 and .55), the patches may not.
         if expected is not None and expected != self.spec:
-            raise BPRError(
-                f"{folder}: the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)};"
-                " extract again or change the config"
-            )
+            problem = f"the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)}"
+            raise BPRError(f"{folder}: {problem}; extract again or change the config")
         window = (self.spec.window, self.spec.window)
         self.patches = _opened(folder / "patches.npy", (*window, self.spec.channels), np.uint8)
         self.targets = _opened(folder / "targets.npy", window, np.uint8)
@@ -131,12 +127,7 @@ class PatchStoreWriter:
     """
 
     def __init__(
-        self,
-        folder: str | Path,
-        spec: PatchSpec,
-        placement: Placement,
-        source: dict[str, Any],
-        resume: bool = False,
+        self, folder: str | Path, spec: PatchSpec, placement: Placement, source: dict[str, Any], resume: bool = False
     ) -> None:
         self.folder = Path(folder)
         if (self.folder / "manifest.json").exists():
@@ -174,9 +165,7 @@ class PatchStoreWriter:
     def __enter__(self) -> PatchStoreWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         for array in self._arrays:
             array.close()
         if kind is None:
@@ -197,9 +186,8 @@ def stores_in(folder: str | Path) -> list[Path]:
     count = max(int(name.rpartition("-of-")[2]) for name in found if name.rpartition("-of-")[2].isdigit())
     wanted = [f"{number}-of-{count}" for number in range(1, count + 1)]
     if missing := sorted(set(wanted) - found.keys()):
-        raise BPRError(
-            f"{folder}: expected the patch stores of {count} shards, got none of {', '.join(missing)}; extract them too"
-        )
+        problem = f"expected the patch stores of {count} shards, got none of {', '.join(missing)}"
+        raise BPRError(f"{folder}: {problem}; extract them too")
     return [found[name] for name in wanted]
 
 

@@ -22,12 +22,7 @@ FROM_EACH = 4
 
 
 def draw_patches(
-    records: Sequence[Record],
-    images: ImageFinder,
-    spec: PatchSpec,
-    options: RefineOptions,
-    count: int,
-    seed: int = 0,
+    records: Sequence[Record], images: ImageFinder, spec: PatchSpec, options: RefineOptions, count: int, seed: int = 0
 ) -> np.ndarray:
     """(K, S, S, C) uint8: at most ``count`` patches, a few from each of randomly drawn detections.
 

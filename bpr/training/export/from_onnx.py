@@ -37,12 +37,9 @@ def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.T
         graph = onnx.load(str(path)).graph
     except DecodeError as error:
         raise BPRError(f"{path}: not an ONNX file; expected one written by bpr export") from error
-    tensors = {
-        item.name.removeprefix(PREFIX).removesuffix(HALF): torch.from_numpy(
-            numpy_helper.to_array(item).astype(np.float32)
-        )
-        for item in graph.initializer
-    }
+    arrays = {item.name: numpy_helper.to_array(item).astype(np.float32) for item in graph.initializer}
+    names = {name: name.removeprefix(PREFIX).removesuffix(HALF) for name in arrays}
+    tensors = {names[name]: torch.from_numpy(array) for name, array in arrays.items()}
     state = {name: tensors[name] for name in model.state_dict() if name in tensors}
     convolution = ""
     for name, module in model.named_modules():

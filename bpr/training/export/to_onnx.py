@@ -57,10 +57,7 @@ class Parity:
 
     def check(self, out: str | Path) -> None:
         """Raise a BPRError where the file would differ from the network."""
-        for name, difference, limit in (
-            ("graph", self.graph, GRAPH_LIMIT),
-            ("stored", self.stored, STORED_LIMIT),
-        ):
+        for name, difference, limit in (("graph", self.graph, GRAPH_LIMIT), ("stored", self.stored, STORED_LIMIT)):
             if not difference <= limit:  # so that NaN fails too
                 raise BPRError(
                     f"{out}: not written: expected the probabilities of the {name} model within {limit:g} of torch's "
@@ -70,11 +67,7 @@ class Parity:
 
 
 def export_onnx(
-    segmentor: PatchSegmentor,
-    spec: PatchSpec,
-    recommended: RefineOptions,
-    out: str | Path,
-    provenance: dict[str, Any],
+    segmentor: PatchSegmentor, spec: PatchSpec, recommended: RefineOptions, out: str | Path, provenance: dict[str, Any]
 ) -> Parity:
     """Write ``out``: input ``patches`` (K, S, S, C) uint8, output ``probability`` (K, S, S) float32, K free.
 
@@ -150,9 +143,8 @@ def _metadata(
     preprocessor: PatchPreprocessor, options: dict[str, Any], parity: Parity, provenance: dict[str, Any]
 ) -> dict[str, Any]:
     """What a reader has to know. The constants of the preprocessing are in the graph, and repeated here."""
-    constants = {
-        name: [round(value, 3) for value in getattr(preprocessor, name).flatten().tolist()] for name in ("mean", "std")
-    }
+    values = {"mean": preprocessor.mean, "std": preprocessor.std}
+    constants = {name: [round(one, 3) for one in tensor.flatten().tolist()] for name, tensor in values.items()}
     return {
         "version": METADATA_VERSION,
         "scheme": options,

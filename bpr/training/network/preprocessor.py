@@ -44,9 +44,8 @@ class PatchPreprocessor(BaseDataPreprocessor):
         samples = None
         if "truth" in data:
             truth = self._nearest(data["truth"][:, None]).long()
-            samples = [
-                SegDataSample(metainfo={"img_shape": one.shape[1:]}, gt_sem_seg=PixelData(data=one)) for one in truth
-            ]
+            meta = {"img_shape": truth.shape[2:]}
+            samples = [SegDataSample(metainfo=meta, gt_sem_seg=PixelData(data=one)) for one in truth]
         return {"inputs": self.normalise(data["inputs"]), "data_samples": samples}
 
     def normalise(self, patches: torch.Tensor) -> torch.Tensor:

@@ -43,34 +43,23 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
     try:
         path = _local_file(source)
     except OSError as error:  # of urllib: no network, no such address
-        _log(
-            f"pretrained {source}: cannot be fetched ({error}); the backbone starts from random weights; "
-            "fetch it elsewhere and set model.pretrained to the file",
-            logging.WARNING,
-        )
+        remedy = "the backbone starts from random weights; fetch it elsewhere and set model.pretrained to the file"
+        print_log(f"pretrained {source}: cannot be fetched ({error}); {remedy}", "current", logging.WARNING)
         return
-    wanted = {
-        name: value
-        for name, value in backbone.state_dict().items()
-        if not any(part in name for part in NOT_PRETRAINED)
-    }
+    names = [name for name in backbone.state_dict() if not any(part in name for part in NOT_PRETRAINED)]
+    wanted = {name: backbone.state_dict()[name] for name in names}
     found = {name: value for name, value in _backbone_tensors(path).items() if name in wanted}
     misfits = [name for name, value in found.items() if value.shape != wanted[name].shape]
     if misfits or not found:
-        what = "no name agrees"
+        what, remedy = "no name agrees", "set model.pretrained to another or to None"
         if misfits:
             what = f"{misfits[0]} is {tuple(found[misfits[0]].shape)}, not {tuple(wanted[misfits[0]].shape)}"
-        raise BPRError(
-            f"pretrained {source}: does not fit {type(backbone).__name__} ({what}); "
-            "set model.pretrained to another or to None"
-        )
+        raise BPRError(f"pretrained {source}: does not fit {type(backbone).__name__} ({what}); {remedy}")
     backbone.load_state_dict(found, strict=False)
     lacking = sorted(wanted.keys() - found.keys())
     rest = f", random: {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}" if lacking else ""
-    _log(
-        f"pretrained {source}: {len(found)} of {len(wanted)} tensors{rest}",
-        logging.WARNING if lacking else logging.INFO,
-    )
+    level = logging.WARNING if lacking else logging.INFO
+    print_log(f"pretrained {source}: {len(found)} of {len(wanted)} tensors{rest}", "current", level)
 
 
 def mobilenet_v2_state_dict(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
@@ -87,21 +76,18 @@ def mobilenet_v2_state_dict(arrays: Mapping[str, np.ndarray]) -> dict[str, torch
     state: dict[str, torch.Tensor] = {}
     try:
         state |= _convolution("conv1", *_for_our_pixels(tensors["stem.weight"], tensors["stem.bias"]))
-        for block, name in enumerate(_block_names()):
+        # MMSegmentation's name for the convolutions of each block, with {} for the number of the convolution.
+        counts = enumerate(BLOCKS_PER_LAYER, 1)
+        names = [f"layer{layer}.{n}.conv.{{}}" for layer, count in counts for n in range(count)]
+        for block, name in enumerate(names):
             parts = ("expand", "dw", "project")[not block :]
             for number, part in enumerate(parts):
                 folded = (tensors[f"blocks.{block}.{part}.{kind}"] for kind in ("weight", "bias"))
                 state |= _convolution(name.format(number), *folded)
     except KeyError as error:
-        raise BPRError(
-            f"MobileNetV2 arrays: expected stem and 17 blocks with weight and bias each, {error} is missing"
-        ) from error
+        expected = "expected stem and 17 blocks with weight and bias each"
+        raise BPRError(f"MobileNetV2 arrays: {expected}, {error} is missing") from error
     return state
-
-
-def _block_names() -> list[str]:
-    """MMSegmentation's name for the convolutions of each block, with {} for the number of the convolution."""
-    return [f"layer{layer}.{n}.conv.{{}}" for layer, count in enumerate(BLOCKS_PER_LAYER, 1) for n in range(count)]
 
 
 def _for_our_pixels(weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -151,7 +137,3 @@ def _local_file(source: str) -> Path:
         except RuntimeError as error:
             raise BPRError(f"pretrained {source}: {address} came damaged ({error}); try again") from error
     return path
-
-
-def _log(line: str, level: int) -> None:
-    print_log(line, logger="current", level=level)

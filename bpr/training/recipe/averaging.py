@@ -51,10 +51,8 @@ def averaged(states: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Te
         other = {name: tensor.shape for name, tensor in state.items()}
         different = sorted(name for name in first.keys() | other.keys() if first.get(name) != other.get(name))
         if different:
-            raise BPRError(
-                f"checkpoint {number}: expected the tensors of the first one, got another {different[0]}; "
-                "average trainings of one config"
-            )
+            problem = f"expected the tensors of the first one, got another {different[0]}"
+            raise BPRError(f"checkpoint {number}: {problem}; average trainings of one config")
     return {
         name: torch.stack([state[name] for state in states]).mean(0) if tensor.is_floating_point() else tensor
         for name, tensor in states[0].items()

@@ -85,9 +85,8 @@ def _override(cfg: Config, values: dict[str, object]) -> None:
     try:
         cfg.merge_from_dict(values)
     except (KeyError, TypeError, AttributeError) as error:
-        raise BPRError(
-            f"--cfg-options: expected keys that the config has, got another ({error}); correct the dotted key"
-        ) from error
+        expected = "expected keys that the config has"
+        raise BPRError(f"--cfg-options: {expected}, got another ({error}); correct the dotted key") from error
 
 
 def _use_amp(cfg: Config, amp: Literal["bf16", "fp16"]) -> None:
@@ -123,11 +122,8 @@ def join_processes(cfg: Config, launcher: str) -> None:
         set_torch_variables(launcher)
         torch.distributed.init_process_group("gloo")
         cfg.sync_bn = None  # torch synchronises BatchNorm on GPUs only: every process keeps statistics of its own
-        cfg.model_wrapper_cfg = {
-            "type": "MMDistributedDataParallel",
-            "device_ids": None,
-            "broadcast_buffers": False,
-        }
+        wrapper = "MMDistributedDataParallel"
+        cfg.model_wrapper_cfg = {"type": wrapper, "device_ids": None, "broadcast_buffers": False}
 
 
 def leave_processes() -> None:

@@ -10,9 +10,8 @@ import pytest
 
 from bpr.errors import BPRError
 from bpr.io.checked_lines import checked_line
-from bpr.refinement.clock import StageClock
 from bpr.refinement.grouping import group_by_image
-from bpr.refinement.outcome import FinishedImage, Kept
+from bpr.refinement.outcome import FinishedImage, Kept, StageClock
 from bpr.refinement.sharing.journal import Journal, JournalIndex
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.workers import Shard, chunks, shards
