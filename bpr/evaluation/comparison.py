@@ -289,8 +289,8 @@ class Comparison:
     def masks(self, index: int) -> PairMasks:
         """The masks of a pair, decoded anew."""
         pair = self.pairs[index]
-        records = (side.records[pair.record] for side in (self.coarse, self.refined))
-        return PairMasks(*(decode_mask(record["segmentation"]) for record in records), pair.truth)
+        coarse, refined = (side.records[pair.record]["segmentation"] for side in (self.coarse, self.refined))
+        return PairMasks(decode_mask(coarse), decode_mask(refined), pair.truth)
 
     @cached_property
     def rows(self) -> list[PairRow]:
@@ -348,8 +348,8 @@ def check_aligned(before: Detections, after: Detections) -> None:
     """Raise a BPRError unless record i of both is the same detection (image and class)."""
     remedy = "pass the file that was refined and the one that came out of it"
     if len(before.records) != len(after.records):
-        expected, got = f"the {len(before.records)} records of {before.name}", len(after.records)
-        raise BPRError(f"{after.name}: expected {expected}, got {got}; {remedy}")
+        expected = f"expected the {len(before.records)} records of {before.name}"
+        raise BPRError(f"{after.name}: {expected}, got {len(after.records)}; {remedy}")
     for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
         for key in ("image_id", "category_id"):
             wanted, got = old.get(key), new.get(key)

@@ -34,9 +34,9 @@ def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, f
     except ImportError as error:
         remedy = "pip install --no-deps lvis"
         raise BPRError(f"metric lvis-ap: expected the lvis package, got none ({remedy}): {error.name}") from error
-    for part, keys in FEDERATED.items():
+    for part, needed in FEDERATED.items():
         for item in document.get(part, []):
-            if missing := ", ".join(sorted(keys - item.keys())):
+            if missing := ", ".join(sorted(needed - item.keys())):
                 raise BPRError(f"metric lvis-ap: expected LVIS annotations, got {part} without {missing}")
     frames = image_frames(document)
     keys = ("image_id", "category_id", "score", "segmentation")

@@ -56,7 +56,10 @@ def convert(
     empty = []
     if not target.empty:
         empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
-    target.write(RecordSet(prepared, {entry["id"]: _stem(entry) for entry in entries}), out)
+    names = {entry["id"]: Path(str(file_name(entry))) for entry in entries}
+    # A folder names an image by its file name without the ending.
+    stems = {key: path.with_suffix("").as_posix() if path.name else "" for key, path in names.items()}
+    target.write(RecordSet(prepared, stems), out)
     notes = []
     for positions, what in (
         (unscored, f"have no score and got {CERTAIN}"),
@@ -103,9 +106,3 @@ def _prepared(record: Record, frames: Mapping[Any, tuple[int, int]], index: int)
     if type(prepared.get("category_id")) is float:
         prepared["category_id"] = int(prepared["category_id"])
     return prepared
-
-
-def _stem(entry: dict[str, Any]) -> str:
-    """The file name of a listed image without its ending; this is how a folder names the image."""
-    path = Path(str(file_name(entry)))
-    return path.with_suffix("").as_posix() if path.name else ""

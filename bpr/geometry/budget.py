@@ -57,21 +57,16 @@ def patch_area(mask: BoxMask, boxes: np.ndarray) -> Box:
 
 
 def choose_patches(
-    signals: Sequence[np.ndarray],
-    areas: Sequence[Box],
-    boxes: Sequence[np.ndarray],
-    budget: int,
-    left: float = LEFT_BY_A_PATCH,
+    signals: Sequence[np.ndarray], areas: Sequence[Box], boxes: Sequence[np.ndarray], budget: int
 ) -> list[np.ndarray]:
     """(K,) bool of every instance: which of its patches are used.
 
     Patches are taken one after the other, each time the one with the largest sum of the signal; among equals the first.
-    What it holds of the signal is then multiplied by ``left``.
+    What it holds of the signal is then multiplied by LEFT_BY_A_PATCH.
 
     Args:
         signals: (h, w) float32 of every instance, in its area.
         areas: the box around the patches of every instance.
-        left: 1 ranks the patches by the signal that each holds alone.
 
     >>> signal, boxes = np.ones((1, 8), np.float32), np.array([[0, 0, 4, 1], [2, 0, 6, 1], [4, 0, 8, 1]])
     >>> choose_patches([signal], [(0, 0, 8, 1)], [boxes], 2)[0].tolist()
@@ -85,7 +80,7 @@ def choose_patches(
     sums = np.array([float(view.sum(dtype=np.float64)) for view in views])
     for _ in range(budget):
         best = int(sums.argmax())
-        views[best] *= left
+        views[best] *= LEFT_BY_A_PATCH
         sums[best] = -np.inf
         overlapping = (local[:, :2] < local[best, 2:]).all(axis=1) & (local[:, 2:] > local[best, :2]).all(axis=1)
         for patch in np.flatnonzero(overlapping & (owners == owners[best]) & (sums > -np.inf)):

@@ -41,7 +41,8 @@ def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], prob
     for index, area in enumerate(areas):
         _give_back_unless_void(index, _view(before, area), _view(after, area))
     _give_back_vanished(coarse, after)
-    return [_segment(after, index, area) for index, area in enumerate(areas)]
+    segments = [BoxMask(_view(after, area) == index, *area[:2], coarse[0].frame) for index, area in enumerate(areas)]
+    return [segment.trimmed() for segment in segments]
 
 
 def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
@@ -92,8 +93,3 @@ def _give_back_vanished(coarse: Sequence[BoxMask], after: np.ndarray) -> None:
 def _view(canvas: np.ndarray, box: Box) -> np.ndarray:
     x0, y0, x1, y1 = box
     return canvas[y0:y1, x0:x1]
-
-
-def _segment(owners: np.ndarray, index: int, area: Box) -> BoxMask:
-    height, width = owners.shape
-    return BoxMask(_view(owners, area) == index, area[0], area[1], (height, width)).trimmed()

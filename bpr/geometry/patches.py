@@ -48,7 +48,9 @@ def crop_patches(
     # Patches of one instance overlap, so the channels are drawn once for all of them.
     windows = boxes + spec.padding * OUTWARDS
     area = enclosing(windows)
-    canvas = draw_channels(Part(whole, _crop_colours(image, area), crop_mask(mask, area)), spec.inputs)
+    x0, y0, x1, y1 = inside = grow(area, 0, mask.frame)
+    colours = _pad_to(image[y0:y1, x0:x1], inside, area)
+    canvas = draw_channels(Part(whole, colours, crop_mask(mask, area)), spec.inputs)
     for patch, (x, y) in zip(patches, (windows[:, :2] - area[:2]).tolist(), strict=True):
         patch[:] = canvas[y : y + side, x : x + side]
     return patches
@@ -64,11 +66,6 @@ def crop_mask(mask: BoxMask, box: Box) -> np.ndarray:
     """(y1 - y0, x1 - x0) bool: the mask inside ``box``; beyond the frame its edge is repeated, as in the image."""
     inside = grow(box, 0, mask.frame)
     return _pad_to(mask.window(inside).view(np.uint8), inside, box).view(bool)
-
-
-def _crop_colours(image: np.ndarray, box: Box) -> np.ndarray:
-    x0, y0, x1, y1 = inside = grow(box, 0, (image.shape[0], image.shape[1]))
-    return _pad_to(image[y0:y1, x0:x1], inside, box)
 
 
 def _pad_to(array: np.ndarray, inside: Box, box: Box) -> np.ndarray:

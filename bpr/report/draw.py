@@ -15,6 +15,8 @@ from bpr.errors import BPRError
 from bpr.io.files import atomic_open
 
 Colour = tuple[int, int, int]
+Outlines = Sequence[tuple[np.ndarray, Colour, int]]
+"""Stacks of masks whose outlines are drawn, each with a colour and a line width in pixels."""
 
 PALETTE: tuple[Colour, ...] = (
     (255, 112, 67), (38, 198, 218), (255, 214, 79), (171, 124, 255), (118, 212, 95),
@@ -87,7 +89,8 @@ def before_after(
     if not places:
         return framed(top)
     bars = [blank(GAP, width), legend(width, truth is not None, f"where the masks differ most, x{ZOOM}")]
-    tiles = [_tile(image, coarse, refined, truth, place, place_size) for place in places]
+    outlines = [(coarse, COARSE, 2), *([] if truth is None else [(truth, TRUTH, 1)]), (refined, REFINED, 2)]
+    tiles = [_tile(image, outlines, place, place_size) for place in places]
     return framed(np.concatenate([top, *bars, _row(tiles, width)]))
 
 
@@ -128,19 +131,12 @@ def _panel(picture: np.ndarray, title: str) -> np.ndarray:
     return np.concatenate([header, scaled])
 
 
-def _tile(
-    image: np.ndarray,
-    coarse: np.ndarray,
-    refined: np.ndarray,
-    truth: np.ndarray | None,
-    place: tuple[int, int],
-    size: tuple[int, int],
-) -> np.ndarray:
+def _tile(image: np.ndarray, outlines: Outlines, place: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """One place enlarged, with the outlines of every instance."""
     window = np.s_[place[0] : place[0] + size[0], place[1] : place[1] + size[1]]
     tile = np.repeat(np.repeat(image[window], ZOOM, axis=0), ZOOM, axis=1)
-    for masks, colour, thickness in ((coarse, COARSE, 2), (truth, TRUTH, 1), (refined, REFINED, 2)):
-        for mask in masks if masks is not None else ():
+    for masks, colour, thickness in outlines:
+        for mask in masks:
             draw_contour(tile, mask[window], colour, thickness, ZOOM)
     return tile
 

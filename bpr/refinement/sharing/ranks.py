@@ -135,8 +135,9 @@ def _connect(is_leader: bool) -> Any:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     keeps_store = is_leader and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
-        options = {"is_master": keeps_store, "timeout": LONGEST_START, "wait_for_workers": False}
-        store = torch.distributed.TCPStore(host, port, **options)
+        store = torch.distributed.TCPStore(
+            host, port, is_master=keeps_store, timeout=LONGEST_START, wait_for_workers=False
+        )
     except (RuntimeError, ValueError) as error:
         answer = str(error).splitlines()[0]
         raise BPRError(f"{host}:{port}: expected the first process to answer there, got {answer}") from error
