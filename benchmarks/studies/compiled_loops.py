@@ -70,8 +70,8 @@ def markdown(report: dict[str, Any]) -> str:
             cells += [f"{saved:.2f}", f"{saved / (one['preset'] + saved):.1%}", f"{saved / (one['rest'] + saved):.1%}"]
         rows.append([*cells, "" if name == "all loops" else "kept" if name in LOOPS else "removed"])
     head = [f"{label}: {what}" for label in sets for what in ("ms saved", "of preset fast", "of the rest")]
-    times = ((label, one["preset"], one["rest"]) for label, one in sets.items())
-    totals = "; ".join(f"{label} {whole:.1f} ms, of which {rest:.1f} beside the network" for label, whole, rest in times)
+    times = {label: f"{one['preset']:.1f} ms, of which {one['rest']:.1f}" for label, one in sets.items()}
+    totals = "; ".join(f"{label} {time} beside the network" for label, time in times.items())
     origin = report["provenance"]
     machine = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, Python {origin['python']}"
     note = f"{machine}; processor time per image. `--preset fast`: {totals}."

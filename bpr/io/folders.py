@@ -113,4 +113,5 @@ def _files_below(folder: Path) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         prefix = "" if Path(root) == folder else f"{Path(root).relative_to(folder).as_posix()}/"
-        yield from (prefix + name for name in (*files, *links) if prefix + name != MARK and not SYSTEM_FILE.fullmatch(name))
+        kept = (name for name in (*files, *links) if not SYSTEM_FILE.fullmatch(name))
+        yield from (prefix + name for name in kept if prefix + name != MARK)
