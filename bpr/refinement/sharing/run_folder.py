@@ -105,8 +105,8 @@ class RunFolder:
             BPRError: there is no unfinished run, or its state cannot be read.
         """
         if not self._state_file.exists():
-            expected = f"expected an unfinished run in {self.path}"
-            raise BPRError(f"{self.out}: {expected}, got none; bpr refine --shard begins one")
+            wanted = f"expected an unfinished run in {self.path}"
+            raise BPRError(f"{self.out}: {wanted}, got none; bpr refine --shard begins one")
         state = read_json(self._state_file, "the state of an unfinished run")
         try:
             state = _from_version_1(state) if state["version"] == 1 else state

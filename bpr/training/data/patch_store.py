@@ -43,15 +43,15 @@ class PatchStore:
         folder = Path(folder)
         self._opened_with = folder, expected
         if not (folder / "manifest.json").is_file():
-            problem = "no finished patch store (manifest.json is missing)"
-            raise BPRError(f"{folder}: {problem}; build it with bpr extract-patches")
+            unfinished = "no finished patch store (manifest.json is missing)"
+            raise BPRError(f"{folder}: {unfinished}; build it with bpr extract-patches")
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
         _check_manifest(self.manifest, folder)
         self.spec, self.placement = _cut_with(self.manifest, folder)
         # The IoU of the suppression may differ between a store and a config (paper: .25 and .55), the patches may not.
         if expected is not None and expected != self.spec:
-            problem = f"the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)}"
-            raise BPRError(f"{folder}: {problem}; extract again or change the config")
+            difference = f"the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)}"
+            raise BPRError(f"{folder}: {difference}; extract again or change the config")
         window = (self.spec.window, self.spec.window)
         self.patches = _opened(folder / "patches.npy", (*window, self.spec.channels), np.uint8)
         self.targets = _opened(folder / "targets.npy", window, np.uint8)

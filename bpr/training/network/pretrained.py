@@ -51,10 +51,11 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
     found = {name: value for name, value in _backbone_tensors(path).items() if name in wanted}
     misfits = [name for name, value in found.items() if value.shape != wanted[name].shape]
     if misfits or not found:
-        what, remedy = "no name agrees", "set model.pretrained to another or to None"
+        what = "no name agrees"
         if misfits:
             what = f"{misfits[0]} is {tuple(found[misfits[0]].shape)}, not {tuple(wanted[misfits[0]].shape)}"
-        raise BPRError(f"pretrained {source}: does not fit {type(backbone).__name__} ({what}); {remedy}")
+        problem = f"does not fit {type(backbone).__name__} ({what})"
+        raise BPRError(f"pretrained {source}: {problem}; set model.pretrained to another or to None")
     backbone.load_state_dict(found, strict=False)
     lacking = sorted(wanted.keys() - found.keys())
     rest = f", random: {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}" if lacking else ""
