@@ -2,7 +2,8 @@
 
 Nothing here is shared with :mod:`bpr.training.data.makers`, from which models learn: other algorithms (exact distances,
 exact area means, spline interpolation, clicks at even steps along the outline) and fixed strengths. A model that has
-learned the habits of one implementation gains nothing by it here. The masks depend on the object and its annotation id alone.
+learned the habits of one implementation gains nothing by it here. The masks depend on the object and its annotation
+id alone.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ MAKERS: dict[str, Make] = {
 
 
 def _distance(inside: np.ndarray) -> np.ndarray:
-    """Exact distance of every pixel of ``inside`` to the nearest pixel outside; the edge of the array counts as inside."""
+    """Exact distance of every pixel of ``inside`` to the nearest pixel outside; beyond the array all is inside."""
     if inside.all():
         return np.full(inside.shape, float(sum(inside.shape)))
     return ndimage.distance_transform_edt(inside)
@@ -186,7 +187,7 @@ def _cell_means(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def _from_cells(cells: np.ndarray, shape: tuple[int, ...], part: tuple[slice, slice], order: int) -> np.ndarray:
-    """A part of the ``shape`` that the cells cover, interpolated to pixels linearly (order 1) or by cubic splines (3)."""
+    """A part of the ``shape`` that the cells cover, interpolated linearly (order 1) or by cubic splines (3)."""
     spans = zip(part, cells.shape, shape, strict=True)
     at = [(np.arange(side.start, side.stop) + 0.5) * count / size - 0.5 for side, count, size in spans]
     return ndimage.map_coordinates(cells, np.meshgrid(*at, indexing="ij"), order=order, mode="nearest")
