@@ -44,7 +44,7 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
         path = _local_file(source)
     except OSError as error:  # of urllib: no network, no such address
         remedy = "the backbone starts from random weights; fetch it elsewhere and set model.pretrained to the file"
-        print_log(f"pretrained {source}: cannot be fetched ({error}); {remedy}", "current", logging.WARNING)
+        print_log(f"pretrained {source}: cannot be fetched ({error}); {remedy}", logger="current", level=logging.WARNING)
         return
     names = [name for name in backbone.state_dict() if not any(part in name for part in NOT_PRETRAINED)]
     wanted = {name: backbone.state_dict()[name] for name in names}
@@ -60,7 +60,7 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
     lacking = sorted(wanted.keys() - found.keys())
     rest = f", random: {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}" if lacking else ""
     level = logging.WARNING if lacking else logging.INFO
-    print_log(f"pretrained {source}: {len(found)} of {len(wanted)} tensors{rest}", "current", level)
+    print_log(f"pretrained {source}: {len(found)} of {len(wanted)} tensors{rest}", logger="current", level=level)
 
 
 def mobilenet_v2_state_dict(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
