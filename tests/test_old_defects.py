@@ -14,8 +14,7 @@ from bpr.formats.coco import with_mask
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
-from bpr.geometry.patches import crop_patches
-from bpr.geometry.placement import dense_boxes
+from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import reassemble
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.images import ImageFolder, read_image
@@ -40,7 +39,7 @@ def peak_below(megabytes: float) -> Iterator[None]:
 
 def refine_to(mask: BoxMask, value: float, image: np.ndarray) -> BoxMask:
     """Refine with a predictor that answers ``value`` everywhere."""
-    boxes = dense_boxes(mask, 64, Placement())
+    boxes = patch_boxes(mask, PatchSpec(), Placement())
     patches = crop_patches(image, mask, boxes, PatchSpec())
     return reassemble(mask, boxes, np.full(patches.shape[:3], value, np.float32), PatchSpec())
 
@@ -63,7 +62,7 @@ def test_defect_2_the_frame_is_no_boundary() -> None:
     mask[:, :150] = True
     _, columns = boundary_pixels(BoxMask.from_frame(mask))
     assert set(columns.tolist()) == {149, 150}
-    assert len(dense_boxes(BoxMask.from_frame(np.ones((200, 300), bool)), 64, Placement())) == 0
+    assert len(patch_boxes(BoxMask.from_frame(np.ones((200, 300), bool)), PatchSpec(), Placement())) == 0
 
 
 @pytest.mark.parametrize("nms_iou", [0.15, 0.25, 0.55])
@@ -71,7 +70,7 @@ def test_defect_3_no_boundary_pixel_is_left_bare(nms_iou: float) -> None:
     mask = np.zeros((400, 500), bool)
     mask[100:250, 100:400] = True
     covered = np.zeros(mask.shape, bool)
-    for x0, y0, x1, y1 in dense_boxes(BoxMask.from_frame(mask), 64, Placement(nms_iou=nms_iou)).tolist():
+    for x0, y0, x1, y1 in patch_boxes(BoxMask.from_frame(mask), PatchSpec(), Placement(nms_iou=nms_iou)).tolist():
         covered[y0:y1, x0:x1] = True
     assert covered[boundary_pixels(BoxMask.from_frame(mask))].all()
 

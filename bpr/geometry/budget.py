@@ -6,7 +6,6 @@ Legend: N instances of one image, K patches of an instance, H W frame, h w area 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,9 +13,6 @@ import numpy as np
 from bpr.geometry.boundary import boundary_levels
 from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.masks import BoxMask
-
-if TYPE_CHECKING:
-    from bpr.geometry.options import RefineOptions
 
 LEFT_BY_A_PATCH = 0.1
 """What every patch leaves of the signal of the pixels it holds, so that patches which overlap it come later."""
@@ -31,22 +27,22 @@ def select_boxes(
     masks: Sequence[BoxMask],
     scores: Sequence[float],
     boxes: Sequence[np.ndarray],
-    options: RefineOptions,
+    budget: int,
+    signal: str,
 ) -> list[np.ndarray]:
     """The (K, 4) patch boxes of every instance that the budget of an image allows, in their order.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         scores: of the detections; the signal of an unlikely instance counts less.
+        budget: how many patches are used.
+        signal: a name of :data:`SIGNALS`.
     """
-    count = sum(len(those) for those in boxes)
-    budget = options.budget(count)
-    if budget >= count:
+    if budget >= sum(len(those) for those in boxes):
         return list(boxes)
-    signal = SIGNALS[options.signal]
     areas = [patch_area(mask, those) for mask, those in zip(masks, boxes, strict=True)]
     parts = zip(masks, scores, areas, strict=True)
-    signals = [np.float32(score) * signal(image, mask, area) for mask, score, area in parts]
+    signals = [np.float32(score) * SIGNALS[signal](image, mask, area) for mask, score, area in parts]
     chosen = choose_patches(signals, areas, boxes, budget)
     return [those[used] for those, used in zip(boxes, chosen, strict=True)]
 

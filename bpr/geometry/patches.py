@@ -1,4 +1,4 @@
-"""Cut patches out of an image and the coarse mask of an instance.
+"""Place the patches of an instance, and cut them out of its image and coarse mask.
 
 Legend: K patches, S window side (patch and padding), C channels, H W frame.
 """
@@ -11,10 +11,25 @@ import numpy as np
 from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.channels import Part, Whole, draw_channels
 from bpr.geometry.masks import BoxMask, check_image
-from bpr.geometry.options import PatchSpec
+from bpr.geometry.options import PatchSpec, Placement
+from bpr.geometry.placement import SCHEMES
 from bpr.geometry.resizing import sample_colours, sample_mask
 
 OUTWARDS = np.array([-1, -1, 1, 1])
+
+
+def patch_boxes(mask: BoxMask, spec: PatchSpec, placement: Placement) -> np.ndarray:
+    """(K, 4) int32 boxes of the patches of one instance; K = 0 without a boundary.
+
+    >>> mask = BoxMask(np.ones((20, 30), bool), 10, 10, (100, 100))
+    >>> [len(patch_boxes(mask, PatchSpec(side=16), Placement(scheme))) for scheme in ("dense", "grid", "instance")]
+    [20, 6, 1]
+
+    Raises:
+        ValueError: a cover margin that is too large for the side.
+    """
+    placement.check_fits(spec)
+    return SCHEMES[placement.scheme].boxes(mask, spec.side, placement.nms_iou, placement.cover_margin)
 
 
 def crop_patches(

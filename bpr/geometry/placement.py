@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,48 +17,29 @@ from bpr.geometry.boxes import squares_inside
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.nms import exclusion_reach, suppress_squares
 
-if TYPE_CHECKING:
-    from bpr.geometry.options import PatchSpec, Placement
-
 CONTEXT = 0.1
 """How much larger than its box the square around an instance is on every side, as a share of the box's longer side."""
 SMALLEST = 8
 """The side in pixels of the smallest square around an instance."""
 
 
-def patch_boxes(mask: BoxMask, spec: PatchSpec, placement: Placement) -> np.ndarray:
-    """(K, 4) int32 boxes of the patches of one instance; K = 0 without a boundary.
-
-    >>> from bpr.geometry.options import PatchSpec, Placement
-    >>> mask = BoxMask(np.ones((20, 30), bool), 10, 10, (100, 100))
-    >>> [len(patch_boxes(mask, PatchSpec(side=16), Placement(scheme))) for scheme in ("dense", "grid", "instance")]
-    [20, 6, 1]
-
-    Raises:
-        ValueError: a cover margin that is too large for the side.
-    """
-    placement.check_fits(spec)
-    return SCHEMES[placement.scheme].boxes(mask, spec.side, placement)
-
-
-def dense_boxes(mask: BoxMask, side: int, placement: Placement) -> np.ndarray:
+def dense_boxes(mask: BoxMask, side: int, nms_iou: float, cover_margin: int) -> np.ndarray:
     """(K, 4) int32 boxes that together cover every boundary pixel of ``mask``; K = 0 without a boundary.
 
     There is one square on every boundary pixel at first. Greedy suppression keeps the best of them, they are shifted
     into the frame, and pixels that the suppression left uncovered get squares of their own.
     """
     rows, columns = boundary_pixels(mask)
-    margin = placement.cover_margin
     if compiled := kernels():
-        reach = exclusion_reach(side, placement.nms_iou)
-        return compiled.covering_squares(rows, columns, side, reach, margin, *mask.frame)
-    kept = suppress_squares(rows, columns, side, placement.nms_iou)
+        reach = exclusion_reach(side, nms_iou)
+        return compiled.covering_squares(rows, columns, side, reach, cover_margin, *mask.frame)
+    kept = suppress_squares(rows, columns, side, nms_iou)
     boxes = [squares_inside(rows[kept], columns[kept], side, mask.frame)]
-    bare = ~_covered(rows, columns, boxes[0], margin, mask.frame)
+    bare = ~_covered(rows, columns, boxes[0], cover_margin, mask.frame)
     rows, columns = rows[bare], columns[bare]
     while rows.size:
         boxes.append(squares_inside(rows[:1], columns[:1], side, mask.frame))
-        bare = ~_covered(rows, columns, boxes[-1], margin, mask.frame)
+        bare = ~_covered(rows, columns, boxes[-1], cover_margin, mask.frame)
         rows, columns = rows[bare], columns[bare]
     return np.concatenate(boxes)
 
@@ -78,7 +58,7 @@ def _covered(rows: np.ndarray, columns: np.ndarray, boxes: np.ndarray, margin: i
     return canvas[rows - top, columns - left]
 
 
-def grid_boxes(mask: BoxMask, side: int, placement: Placement) -> np.ndarray:
+def grid_boxes(mask: BoxMask, side: int, nms_iou: float, cover_margin: int) -> np.ndarray:
     """(K, 4) int32 cells of a fixed grid over the frame that hold both foreground and background, row by row.
 
     The last row and column are shifted inside, so they overlap their neighbours where the side does not divide the
@@ -112,7 +92,7 @@ def _counts(mask: BoxMask, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0], pixels
 
 
-def instance_boxes(mask: BoxMask, side: int, placement: Placement) -> np.ndarray:
+def instance_boxes(mask: BoxMask, side: int, nms_iou: float, cover_margin: int) -> np.ndarray:
     """(1, 4) int32: one square around the mask's box and a little context, shifted inside the frame where it fits.
 
     Its side depends on the instance; cutting resizes it to ``side``. (0, 4) for a mask without a boundary.
@@ -130,11 +110,12 @@ class Scheme:
     """One way to place patches.
 
     Attributes:
-        boxes: makes the (K, 4) int32 boxes of an instance, of its mask, the patch side and the placement.
+        boxes: makes the (K, 4) int32 boxes of an instance from its mask, the patch side, the largest IoU of two boxes and
+            the cover margin. All boxes have one size.
         title: what a picture of it is called.
     """
 
-    boxes: Callable[[BoxMask, int, Placement], np.ndarray]
+    boxes: Callable[[BoxMask, int, float, int], np.ndarray]
     title: str
 
 

@@ -16,8 +16,7 @@ from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import RefineOptions
 from bpr.geometry.overlaps import without_overlaps
-from bpr.geometry.patches import crop_patches
-from bpr.geometry.placement import patch_boxes
+from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
@@ -129,7 +128,8 @@ class Refiner:
         spec, options = self.predictor.spec, self.options
         masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]
         placed = [patch_boxes(mask, spec, options) for mask in masks]
-        boxes = select_boxes(image, masks, scores, placed, options)
+        budget = options.budget(sum(map(len, placed)))
+        boxes = select_boxes(image, masks, scores, placed, budget, options.signal)
         counts = [len(those) for those in boxes]
         patches = np.empty((sum(counts), spec.window, spec.window, spec.channels), np.uint8)
         for mask, those, part in zip(masks, boxes, counts_to_slices(counts), strict=True):

@@ -13,7 +13,8 @@ import numpy as np
 from bpr.geometry.boxes import intersect
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
-from bpr.geometry.placement import SCHEMES, patch_boxes
+from bpr.geometry.patches import patch_boxes
+from bpr.geometry.placement import SCHEMES
 from bpr.report.draw import HEADER, PALETTE, blank, draw_contour, framed, side_by_side, write_line
 
 WHITE = (255, 255, 255)

@@ -17,7 +17,7 @@ from bpr.compiled import kernels, uncompiled
 from bpr.geometry.evidence import evidence_table
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
-from bpr.geometry.placement import patch_boxes
+from bpr.geometry.patches import patch_boxes
 from tests.conftest import ROOT
 
 CHOICES = [

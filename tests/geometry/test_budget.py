@@ -8,9 +8,13 @@ import pytest
 from bpr.geometry.budget import choose_patches, off_edge, patch_area, select_boxes
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
-from bpr.geometry.placement import patch_boxes
+from bpr.geometry.patches import patch_boxes
 
 FRAME, SPEC = (120, 160), PatchSpec(side=32)
+
+
+def selected(image: np.ndarray, masks: list, scores: list, boxes: list, options: RefineOptions) -> list[np.ndarray]:
+    return select_boxes(image, masks, scores, boxes, options.budget(sum(map(len, boxes))), options.signal)
 
 
 def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
@@ -27,7 +31,7 @@ def test_the_side_that_lies_off_its_edge_is_refined() -> None:
     truth = rectangle(30, 20, 130, 100)
     coarse = BoxMask.from_frame(truth | rectangle(30, 20, 138, 100))
     options = RefineOptions(max_patches=4)
-    (chosen,) = select_boxes(painted(truth), [coarse], [1.0], [patch_boxes(coarse, SPEC, options)], options)
+    (chosen,) = selected(painted(truth), [coarse], [1.0], [patch_boxes(coarse, SPEC, options)], options)
     assert len(chosen) == 4
     assert all(x0 < 138 < x1 for x0, _, x1, _ in chosen.tolist())
 
@@ -42,7 +46,7 @@ def test_a_mask_without_a_boundary_has_no_signal_and_no_patches() -> None:
     full, square = BoxMask.from_frame(np.ones(FRAME, bool)), BoxMask.from_frame(rectangle(10, 10, 90, 90))
     options = RefineOptions(keep=0.5)
     boxes = [patch_boxes(mask, SPEC, options) for mask in (full, square)]
-    none, half = select_boxes(np.zeros((*FRAME, 3), np.uint8), [full, square], [1.0, 1.0], boxes, options)
+    none, half = selected(np.zeros((*FRAME, 3), np.uint8), [full, square], [1.0, 1.0], boxes, options)
     assert (len(none), len(half)) == (0, -(-len(boxes[1]) // 2))
 
 
@@ -51,7 +55,7 @@ def test_of_two_equal_masks_the_likelier_object_has_the_budget() -> None:
     options = RefineOptions(max_patches=1)
     boxes = [patch_boxes(mask, SPEC, options) for mask in masks]
     for scores in ([0.9, 0.2], [0.2, 0.9]):
-        kept = select_boxes(np.zeros((*FRAME, 3), np.uint8), masks, scores, boxes, options)
+        kept = selected(np.zeros((*FRAME, 3), np.uint8), masks, scores, boxes, options)
         assert [len(own) for own in kept] == [round(score) for score in scores]
 
 
@@ -90,7 +94,7 @@ def test_all_patches_stay_as_they_are() -> None:
     mask = BoxMask.from_frame(rectangle(10, 10, 90, 90))
     boxes = patch_boxes(mask, SPEC, RefineOptions())
     for options in (RefineOptions(), RefineOptions(max_patches=len(boxes))):
-        assert np.array_equal(select_boxes(np.zeros((*FRAME, 3), np.uint8), [mask], [1.0], [boxes], options)[0], boxes)
+        assert np.array_equal(selected(np.zeros((*FRAME, 3), np.uint8), [mask], [1.0], [boxes], options)[0], boxes)
 
 
 def test_patches_larger_than_the_frame() -> None:
@@ -100,4 +104,4 @@ def test_patches_larger_than_the_frame() -> None:
     coarse, options = BoxMask.from_frame(mask), RefineOptions(max_patches=1)
     boxes = np.array([[0, 0, 64, 64], [0, 0, 64, 64]], np.int32)
     assert patch_area(coarse, boxes) == (0, 0, 24, 20)
-    assert len(select_boxes(np.zeros((*frame, 3), np.uint8), [coarse], [1.0], [boxes], options)[0]) == 1
+    assert len(selected(np.zeros((*frame, 3), np.uint8), [coarse], [1.0], [boxes], options)[0]) == 1

@@ -53,7 +53,7 @@ def test_a_channel_that_breaks_its_promise_is_named(
 
 
 def test_a_new_scheme_is_a_row(monkeypatch: pytest.MonkeyPatch, image: np.ndarray, mask: BoxMask) -> None:
-    def corner(mask: BoxMask, side: int, placement: object) -> np.ndarray:
+    def corner(mask: BoxMask, side: int, nms_iou: float, cover_margin: int) -> np.ndarray:
         return np.array([[0, 0, side, side]], np.int32)
 
     monkeypatch.setitem(SCHEMES, "corner", Scheme(corner, "the corner alone"))

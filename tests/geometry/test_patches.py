@@ -6,8 +6,7 @@ import pytest
 
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import Blend, PatchSpec, Placement, RefineOptions
-from bpr.geometry.patches import crop_patches
-from bpr.geometry.placement import dense_boxes
+from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
 
 BLENDS, SPEC = get_args(Blend), PatchSpec()
@@ -150,7 +149,7 @@ def test_refined_pixels_may_lie_outside_the_coarse_box() -> None:
 def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], centre: tuple[int, int], padding: int, blend: Blend) -> None:
     mask = disc(frame, *centre, 12)
     spec = PatchSpec(side=32, padding=padding)
-    boxes = dense_boxes(mask, 32, Placement())
+    boxes = patch_boxes(mask, spec, Placement())
     patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, spec)
     refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, spec, RefineOptions(blend=blend))
     assert len(boxes)

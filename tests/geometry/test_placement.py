@@ -5,7 +5,7 @@ import pytest
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
-from bpr.geometry.placement import dense_boxes, patch_boxes
+from bpr.geometry.patches import patch_boxes
 
 
 def blobs(seed: int, frame: tuple[int, int] = (180, 240)) -> BoxMask:
@@ -25,45 +25,45 @@ def margins(boxes: np.ndarray, row: int, column: int, frame: tuple[int, int]) ->
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_boundary_pixel_lies_well_inside_some_patch(seed: int, nms_iou: float) -> None:
     mask, placement = blobs(seed), Placement(nms_iou=nms_iou)
-    boxes = dense_boxes(mask, 32, placement)
+    boxes = patch_boxes(mask, PatchSpec(32), placement)
     for row, column in zip(*boundary_pixels(mask), strict=True):
         assert margins(boxes, row, column, mask.frame).max() >= placement.cover_margin
 
 
 def test_patches_are_square_inside_the_frame_and_repeatable() -> None:
     mask = blobs(2)
-    boxes = dense_boxes(mask, 32, Placement())
+    boxes = patch_boxes(mask, PatchSpec(32), Placement())
     assert boxes.dtype == np.int32
     assert (boxes[:, 2:] - boxes[:, :2] == 32).all()
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:, 2:] <= [240, 180]).all()
-    assert np.array_equal(boxes, dense_boxes(mask, 32, Placement()))
+    assert np.array_equal(boxes, patch_boxes(mask, PatchSpec(32), Placement()))
 
 
 def test_a_higher_threshold_gives_more_patches() -> None:
     mask = blobs(3)
-    counts = [len(dense_boxes(mask, 64, Placement(nms_iou=iou))) for iou in (0.15, 0.25, 0.55)]
+    counts = [len(patch_boxes(mask, PatchSpec(64), Placement(nms_iou=iou))) for iou in (0.15, 0.25, 0.55)]
     assert counts == sorted(counts)
     assert counts[0] < counts[2]
 
 
 def test_no_boundary_no_patches() -> None:
     for mask in (np.zeros((90, 90), bool), np.ones((90, 90), bool)):
-        assert dense_boxes(BoxMask.from_frame(mask), 64, Placement()).shape == (0, 4)
+        assert patch_boxes(BoxMask.from_frame(mask), PatchSpec(64), Placement()).shape == (0, 4)
 
 
 def test_one_pixel_gets_one_patch_around_it() -> None:
     mask = np.zeros((200, 200), bool)
     mask[100, 50] = True
-    ((x0, y0, x1, y1),) = dense_boxes(BoxMask.from_frame(mask), 64, Placement()).tolist()
+    ((x0, y0, x1, y1),) = patch_boxes(BoxMask.from_frame(mask), PatchSpec(64), Placement()).tolist()
     assert x0 <= 49 < 52 <= x1
     assert y0 <= 99 < 102 <= y1
 
 
 def test_patches_move_with_the_mask() -> None:
     mask = blobs(4)
-    near = dense_boxes(BoxMask(mask.pixels, 1000, 1000, (4000, 4000)), 32, Placement())
-    far = dense_boxes(BoxMask(mask.pixels, 1320, 1640, (4000, 4000)), 32, Placement())
+    near = patch_boxes(BoxMask(mask.pixels, 1000, 1000, (4000, 4000)), PatchSpec(32), Placement())
+    far = patch_boxes(BoxMask(mask.pixels, 1320, 1640, (4000, 4000)), PatchSpec(32), Placement())
     assert np.array_equal(near + np.array([320, 640, 320, 640]), far)
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import PatchSpec, Placement, RefineOptions
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.placement import grid_boxes, instance_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
 from bpr.geometry.resizing import interpolate, sample_colours, sample_mask
 
-SPEC, PLACEMENT, OPTIONS = PatchSpec(side=16), Placement(), RefineOptions()
+SPEC, OPTIONS = PatchSpec(side=16), RefineOptions()
 
 
 def rectangle(frame: tuple[int, int], x0: int, y0: int, x1: int, y1: int) -> BoxMask:
@@ -33,39 +33,39 @@ def test_grid_cells_hold_foreground_and_background(frame: tuple[int, int], seed:
     columns = sorted({min(x, max(frame[1] - 16, 0)) for x in range(0, frame[1], 16)})
     pixels = mask.to_frame()
     expected = [[x, y, x + 16, y + 16] for y in rows for x in columns if len(np.unique(pixels[y : y + 16, x : x + 16])) == 2]
-    assert grid_boxes(mask, 16, PLACEMENT).tolist() == expected
+    assert grid_boxes(mask, 16, 0.25, 4).tolist() == expected
 
 
 def test_the_last_cells_are_shifted_inside() -> None:
     # 40 columns: cells start at 0, 16 and 24 (32 would end at 48); 20 rows: at 0 and 4.
     expected = [[16, 0, 32, 16], [24, 0, 40, 16], [16, 4, 32, 20], [24, 4, 40, 20]]
-    assert grid_boxes(rectangle((20, 40), 30, 10, 38, 18), 16, PLACEMENT).tolist() == expected
+    assert grid_boxes(rectangle((20, 40), 30, 10, 38, 18), 16, 0.25, 4).tolist() == expected
 
 
 def test_a_boundary_between_two_cells_lies_in_neither() -> None:
-    assert grid_boxes(rectangle((32, 32), 0, 0, 16, 32), 16, PLACEMENT).shape == (0, 4)
+    assert grid_boxes(rectangle((32, 32), 0, 0, 16, 32), 16, 0.25, 4).shape == (0, 4)
 
 
 @pytest.mark.parametrize("propose", [grid_boxes, instance_boxes])
 def test_no_boundary_no_patches(propose: type) -> None:
     for mask in (BoxMask.from_frame(np.zeros((40, 40), bool)), BoxMask.from_frame(np.ones((40, 40), bool))):
-        boxes = propose(mask, 16, PLACEMENT)
+        boxes = propose(mask, 16, 0.25, 4)
         assert boxes.shape == (0, 4)
         assert boxes.dtype == np.int32
 
 
 def test_an_instance_gets_one_square_with_a_tenth_more_on_every_side() -> None:
     # 40 x 20 at (50, 30): the longer side and two tenths are 48, around the centre (70, 40).
-    assert instance_boxes(rectangle((200, 200), 50, 30, 90, 50), 16, PLACEMENT).tolist() == [[46, 16, 94, 64]]
+    assert instance_boxes(rectangle((200, 200), 50, 30, 90, 50), 16, 0.25, 4).tolist() == [[46, 16, 94, 64]]
 
 
 def test_a_square_is_shifted_inside_and_may_be_larger_than_the_frame() -> None:
-    assert instance_boxes(rectangle((200, 200), 160, 0, 200, 20), 16, PLACEMENT).tolist() == [[152, 0, 200, 48]]
-    assert instance_boxes(rectangle((30, 200), 50, 5, 150, 25), 16, PLACEMENT).tolist() == [[40, 0, 160, 120]]
+    assert instance_boxes(rectangle((200, 200), 160, 0, 200, 20), 16, 0.25, 4).tolist() == [[152, 0, 200, 48]]
+    assert instance_boxes(rectangle((30, 200), 50, 5, 150, 25), 16, 0.25, 4).tolist() == [[40, 0, 160, 120]]
 
 
 def test_one_pixel_gets_the_smallest_square() -> None:
-    assert instance_boxes(rectangle((50, 50), 20, 20, 21, 21), 16, PLACEMENT).tolist() == [[16, 16, 24, 24]]
+    assert instance_boxes(rectangle((50, 50), 20, 20, 21, 21), 16, 0.25, 4).tolist() == [[16, 16, 24, 24]]
 
 
 @pytest.mark.parametrize("box", [(0, 0, 40, 40), (-8, -8, 56, 56), (10, 4, 26, 20), (7, 3, 12, 8)])
@@ -91,7 +91,7 @@ def test_interpolation_agrees_with_opencv() -> None:
 @pytest.mark.parametrize("frame", [(120, 160), (30, 200), (12, 9)])
 def test_believing_a_resized_patch_changes_nothing(frame: tuple[int, int], padding: int) -> None:
     mask, spec = blobs(5, frame), PatchSpec(side=16, padding=padding)
-    boxes = instance_boxes(mask, 16, PLACEMENT)
+    boxes = instance_boxes(mask, 16, 0.25, 4)
     patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, spec)
     assert patches.shape[1:] == (spec.window, spec.window, 4)
     assert reassemble(mask, boxes, (patches[..., 3] / 255).astype(np.float32), spec).equals(mask)
@@ -129,7 +129,7 @@ def test_the_probability_of_a_part_is_a_part_of_the_probability(box: tuple[int, 
 
 def test_a_wide_object_costs_no_square_of_memory() -> None:
     mask = rectangle((40, 30_000), 100, 10, 29_900, 30)
-    boxes = instance_boxes(mask, 16, PLACEMENT)
+    boxes = instance_boxes(mask, 16, 0.25, 4)
     patches = crop_patches(np.zeros((40, 30_000, 3), np.uint8), mask, boxes, SPEC)
     assert reassemble(mask, boxes, np.zeros((1, 16, 16), np.float32), SPEC).frame == mask.frame
     assert patches.shape == (1, 16, 16, 4)

@@ -17,8 +17,7 @@ from bpr.evaluation.matching import GroundTruth
 from bpr.formats.coco import Record
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
-from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.placement import patch_boxes
+from bpr.geometry.patches import crop_patches, crop_window, patch_boxes
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, read_image
 from bpr.refinement.grouping import group_by_image
