@@ -152,8 +152,9 @@ class RefineJob:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
         refiner, exclusive = self._load(source.records, document), FORMATS[source.format].exclusive
-        options = {"images": images, "refiner": refiner, "workers": self.workers, "exclusive": exclusive}
-        refine = partial(refine_images, source.records, **options)
+        refine = partial(
+            refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
+        )
         shared = SharedRun(RunFolder(Path(self.out)), worker, by_image, refine)
         state: dict[str, Any] = {}
         if worker.role != "follower":
