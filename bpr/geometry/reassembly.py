@@ -118,10 +118,6 @@ class _Blended:
         return np.where(self.covered, self.excess > 0, self.mask.window(self.box))
 
     def refined(self) -> BoxMask:
-        if compiled := kernels():
-            pixels, left, top = compiled.settled(self.excess, self.covered, self.mask.window(self.box))
-            x0, y0 = (self.box[0] + left, self.box[1] + top) if pixels.size else (0, 0)
-            return BoxMask(pixels, x0, y0, self.mask.frame)
         return BoxMask(self.foreground(), self.box[0], self.box[1], self.mask.frame).trimmed()
 
     def _add_squares(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
@@ -129,10 +125,6 @@ class _Blended:
         left, top, right, bottom = self.box
         side, padding = int(boxes[0, 2] - boxes[0, 0]), spec.padding
         weights = patch_weights(side, blend)
-        if compiled := kernels():
-            corners = boxes[:, :2] - self.box[:2]
-            compiled.add_patches(self.excess, self.covered, corners, probabilities, padding, weights)
-            return
         centre = np.s_[:, padding : padding + side, padding : padding + side]
         surpluses = (probabilities[centre] - np.float32(0.5)) * weights
         for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), surpluses, strict=True):
