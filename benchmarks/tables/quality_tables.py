@@ -16,7 +16,7 @@ SIZES = ("_S", "_M", "_L")
 
 
 HEADLINE = (
-    ("DAVIS val (video, crisp truth): boundary F, 2 px", "davis_val", "F@2px/matched"),
+    ("DAVIS val (video, exact ground truth): boundary F, 2 px", "davis_val", "F@2px/matched"),
     ("DAVIS val: mask IoU", "davis_val", "IoU/matched"),
     ("COCO val2017 (polygons): boundary F, 2 px", "coco_val2017", "F@2px/matched"),
     ("COCO val2017: mask AP", "coco_val2017", "AP/COCO"),
@@ -26,7 +26,7 @@ HEADLINE = (
 def headline(model: str) -> str:
     """Four numbers of a model before and after, and how many masks it harmed."""
     found = read_json(RESULTS / "quality" / f"{model}.json", "numbers of quality.py")
-    lines = ["| | masks given | refined | made worse by over a point of IoU |", "|---|---:|---:|---:|"]
+    lines = ["| | coarse | refined | lost over a point of IoU |", "|---|---:|---:|---:|"]
     for label, split, name in HEADLINE:
         row, harmed = found[split]["rows"][name], found[split]["shares"]["harmed_clearly"]
         worse = f"{100 * harmed:.1f} % of masks" if name.startswith("F@") else ""

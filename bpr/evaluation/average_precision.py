@@ -62,7 +62,7 @@ class AveragePrecision:
     curves: list[ClassCurve]
     image_count: int
     resamples: int = 200
-    """Fewer than of other numbers, because every resample has to be accumulated anew."""
+    """Fewer resamples than for other numbers, because each one has to be accumulated again."""
 
     @property
     def value(self) -> float:

@@ -199,7 +199,7 @@ def boundary_band(mask: Mask, width: int) -> BoxMask:
     if not box.pixels.size:
         return box
     foreground = np.ascontiguousarray(box.pixels, np.uint8)
-    # Zeros around the box are the background there and, at the edge of the frame, what lies beyond it.
+    # The mask is padded with zeros: outside the box is background, and beyond the frame counts as outside.
     inner = cv2.erode(
         foreground, np.ones((3, 3), np.uint8), iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )

@@ -39,7 +39,7 @@ SMALL, MEDIUM = 32**2, 96**2
 
 @dataclass(frozen=True)
 class Protocol:
-    """Whose rules the numbers follow.
+    """The rules that the numbers follow.
 
     Attributes:
         label: names COCO's numbers.
@@ -67,15 +67,15 @@ class TruePositives(NamedTuple):
 
 
 class Evaluation:
-    """The detections of one results file beside the ground truth.
+    """The detections of one results file, compared with the ground truth.
 
-    What several metrics need is computed once, when first read.
+    Values that several metrics need are computed once, on first access.
 
     Args:
         detections: from :func:`bpr.evaluation.prepare.prepare_detections`.
         document: from :func:`bpr.evaluation.prepare.prepare_annotations`.
-        coarse: the evaluation of the masks before refinement, whose matched pairs this one uses. By default its own
-            pairs.
+        coarse: the evaluation of the masks before refinement, whose matched pairs this one uses. By default, the pairs
+            are found on these detections.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Evaluation:
         self._coarse = coarse
         self._mask_pairs = MaskPairs(self.records, document["annotations"], protocol.ratio)
         self._columns: dict[PairMetric, np.ndarray] = {}
-        # Ids may be numbers and texts. Of one kind, they are in pycocotools' order.
+        # Ids may be numbers or strings. If all have one type, the order is that of pycocotools.
         ids = sorted(
             (image["id"] for image in document["images"]), key=lambda image_id: (isinstance(image_id, str), image_id)
         )
@@ -132,7 +132,7 @@ class Evaluation:
 
     @cached_property
     def mask_pairs(self) -> list[MaskPair]:
-        """This file's masks at the matched pairs, each beside its ground truth."""
+        """This file's masks at the matched pairs, each with its ground truth."""
         return self._masks_at(self.pairs)
 
     def _masks_at(self, pairs: Sequence[Pair]) -> list[MaskPair]:
@@ -290,7 +290,7 @@ class Comparison:
         return Change(new.value - old.value, *interval(old, new))
 
     def masks(self, index: int) -> PairMasks:
-        """The masks of a pair, decoded anew."""
+        """The masks of a pair, decoded at every call."""
         pair = self.pairs[index]
         coarse, refined = (
             decode_mask(side.records[pair.record]["segmentation"]) for side in (self.coarse, self.refined)

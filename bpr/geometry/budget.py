@@ -1,4 +1,4 @@
-"""Use a budget of patches where the boundaries of likely objects look worst, and not twice in the same place.
+"""Spend a budget of patches where boundaries of likely objects look worst, and avoid overlapping patches.
 
 Legend: N instances of one image, K patches of an instance, H W frame, h w area around them.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bpr.geometry.options import RefineOptions
 
 LEFT_BY_A_PATCH = 0.1
-"""What every patch leaves of the signal of the pixels it holds, so that patches which overlap it come later."""
+"""A chosen patch multiplies the signal of its pixels by this factor, so that patches that overlap it come later."""
 BLUR = 1.0
 NEARBY = 5
 FAINT = 10.0
@@ -65,13 +65,13 @@ def choose_patches(
 ) -> list[np.ndarray]:
     """(K,) bool of every instance: which of its patches are used.
 
-    Patches are taken one after the other, each time the one with the largest sum of the signal; among equals the first.
-    What it holds of the signal is then multiplied by ``left``.
+    Patches are taken one after the other, each time the one with the largest sum of the signal, on a tie the first. The
+    signal of its pixels is then multiplied by ``left``.
 
     Args:
         signals: (h, w) float32 of every instance, in its area.
         areas: the box around the patches of every instance.
-        left: 1 ranks the patches by the signal that each holds alone.
+        left: with 1, every patch is ranked by its signal, regardless of overlaps.
 
     >>> signal, boxes = np.ones((1, 8), np.float32), np.array([[0, 0, 4, 1], [2, 0, 6, 1], [4, 0, 8, 1]])
     >>> choose_patches([signal], [(0, 0, 8, 1)], [boxes], 2)[0].tolist()

@@ -56,7 +56,7 @@ def mean_probability(
     options: RefineOptions,
     box: Box,
 ) -> np.ndarray:
-    """(h, w) float32 in ``box``: what :func:`reassemble` compares with 0.5. P > 0.5 is the refined mask.
+    """(h, w) float32 in ``box``: the values that :func:`reassemble` compares with 0.5. P > 0.5 is the refined mask.
 
     It is the mean P of the patches on a pixel, moved by the caution towards the coarse mask. Where no patch lies, and
     everywhere if the mask would vanish, it is the coarse mask's 0 or 1.
@@ -76,7 +76,7 @@ def mean_probability(
         outer = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
         covered = blended.covered[inner]
         mean = 0.5 + blended.excess[inner] / np.where(covered, _weight_on(boxes, part, options.blend), 1)
-        # Rounding may pull a mean that is barely over one half onto it: the mask decides on which side it stays.
+        # Rounding may turn a mean slightly above one half into one half: the mask decides which side it is on.
         foreground = blended.foreground()[inner]
         mean = np.where(foreground, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
         result[outer] = np.where(covered, np.clip(mean, 0, 1), result[outer])
@@ -148,7 +148,7 @@ class _Blended:
 
         A patch changes a pixel only where one of the cells that it is interpolated from contradicts the mask that the
         network saw. Elsewhere network and mask agree, and the coarse mask, which was not resized, is the finer answer.
-        So a network that believes every patch changes nothing, at any size.
+        So a network that returns the mask of every patch unchanged changes nothing, at any size.
         """
         left, top = self.box[:2]
         centre = np.s_[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding]

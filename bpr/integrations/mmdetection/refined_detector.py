@@ -76,7 +76,7 @@ class RefinedDetector(BaseModel):
 
 
 def without_preprocessing(pixels: Tensor, preprocessor: ImgDataPreprocessor) -> np.ndarray:
-    """(h, w, 3) uint8 RGB of a (3, h, w) input: undoes what the preprocessor did to an image that was read as BGR."""
+    """(h, w, 3) uint8 RGB of a (3, h, w) input: reverses the preprocessing of an image that was read as BGR."""
     if preprocessor._enable_normalize:
         pixels = pixels * preprocessor.std + preprocessor.mean
     image = pixels.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()

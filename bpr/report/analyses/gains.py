@@ -1,4 +1,4 @@
-"""The gains of masks, grouped by their IoU before refinement (beside figure S7 of the supplement)."""
+"""The gains of masks, grouped by their IoU before refinement (in addition to figure S7 of the supplement)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The journal of a patch store that is being built: how far the store is complete, so that a killed build can resume.
 
-    building.txt    the fingerprint of what is built, then one line for every finished image: see Progress
+    building.txt    the fingerprint of the build, then one line for every finished image: see Progress
 
 A line is written after its rows, and counts only if it is whole (bpr.io.checked_lines).
 """
@@ -42,10 +42,10 @@ class Progress:
 
 
 class BuildJournal:
-    """Written beside a store while the store is built.
+    """The journal file of a store while the store is built.
 
     Args:
-        fingerprint: of what is built.
+        fingerprint: identifies the build.
         resume: continue an existing journal.
 
     Raises:

@@ -38,7 +38,7 @@ TOOL = "onnxruntime.quantization, static, QDQ, uint8 activations (min to max), i
 
 @dataclass(frozen=True)
 class Quantized:
-    """What quantizing did to a model.
+    """The effect of quantizing a model.
 
     Attributes:
         in_int8: convolutions that are in int8 now.
