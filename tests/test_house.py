@@ -37,7 +37,7 @@ FLOORS = {
 }
 HEAVY = {"torch", "mmengine", "mmcv", "mmseg", "mmdet"}
 MAY_USE_TORCH = {"training", "integrations"}
-MM_MODULES = {"bpr/cli/options.py", "bpr/refinement/sharing/ranks.py"}
+MM_MODULES = {"bpr/cli/extract_patches.py", "bpr/refinement/sharing/ranks.py"}
 
 
 def _imported(node: ast.AST) -> list[str]:

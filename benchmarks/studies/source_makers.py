@@ -1,8 +1,9 @@
 """Coarse masks to measure with, derived from ground truth: what ten makers of masks would have made of an object.
 
-Nothing here is shared with :mod:`bpr.training.data.makers`, from which models learn: other algorithms (exact distances, exact
-area means, spline interpolation, clicks at even steps along the outline) and fixed strengths. A model that has learned the
-habits of one implementation gains nothing by it here. The masks depend on the object and its annotation id alone.
+Nothing here is shared with :mod:`bpr.training.data.makers`, from which models learn: other algorithms (exact distances,
+exact area means, spline interpolation, clicks at even steps along the outline) and fixed strengths. A model that has
+learned the habits of one implementation gains nothing by it here. The masks depend on the object and its annotation
+id alone.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def small(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarra
 
 
 def specks(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarray:
-    """Logits of 256 cells along the image, with three holes in the object and three specks beside it, as SAM leaves them."""
+    """Logits of 256 cells along the image; three holes in the object and three specks beside it, as SAM leaves them."""
     cell = max(place.frame) / SAM_CELLS
     coarse = _on_grid(mask, place, cell, order=3) if cell > 1 else mask.copy()
     beside = _distance(~mask)
@@ -166,7 +167,7 @@ MAKERS: dict[str, Make] = {
 
 
 def _distance(inside: np.ndarray) -> np.ndarray:
-    """Exact distance of every pixel of ``inside`` to the nearest other one, 0 there; beyond the window nothing is known."""
+    """Exact distance of every pixel of ``inside`` to the nearest pixel outside; beyond the array all is inside."""
     if inside.all():
         return np.full(inside.shape, float(sum(inside.shape)))
     return ndimage.distance_transform_edt(inside)
@@ -186,7 +187,7 @@ def _cell_means(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def _from_cells(cells: np.ndarray, shape: tuple[int, ...], part: tuple[slice, slice], order: int) -> np.ndarray:
-    """A part of the ``shape`` that the cells cover, interpolated back to pixels linearly (order 1) or by cubic splines (3)."""
+    """A part of the ``shape`` that the cells cover, interpolated linearly (order 1) or by cubic splines (3)."""
     spans = zip(part, cells.shape, shape, strict=True)
     at = [(np.arange(side.start, side.stop) + 0.5) * count / size - 0.5 for side, count, size in spans]
     return ndimage.map_coordinates(cells, np.meshgrid(*at, indexing="ij"), order=order, mode="nearest")

@@ -2,19 +2,18 @@
 
     python -m benchmarks.studies.sources DATA MODEL [MODEL ...] [--sets NAME ...] [--makers NAME ...] [--images N]
 
-Sets: DAVIS val, the tenth of the crisp photographs that no training sees, COCO val, nuclei. Coarse masks: a real detector's,
-where the set has them, and those that `source_makers.py` derives from the ground truth. That module is independent of the
-makers that models learn from. A mask counts where its IoU with the object is .5 or more.
+Sets: DAVIS val, the tenth of the crisp photographs that no training sees, COCO val, nuclei. Coarse masks: those of a
+real detector, if the set has them, and those that `source_makers.py` derives from the ground truth. That module is
+independent of the makers that models learn from. A mask counts if its IoU with the object is .5 or more.
 
-For each maker: mean IoU, boundary IoU, F at 1 and at 2 px before and after, 95 % bootstrap intervals of the change over images,
-the share of masks that lose more than 1 and 5 points of IoU, and how much of what the coarse masks lacked is still missing.
-Writes MODEL.json and MODEL.md to --out. A second run with other sets or makers adds to the file while the model is the same.
+For each maker: mean IoU, boundary IoU, F at 1 and at 2 px before and after, 95 % bootstrap intervals of the change over
+images, the share of masks that lose more than 1 and 5 points of IoU, and how much of what the coarse masks lacked is
+still missing. Writes MODEL.json and MODEL.md to --out. A second run with other sets or makers adds to the file while
+the model is the same.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import bpr
+from benchmarks.measuring import RESULTS, script_parser
 from benchmarks.studies.source_makers import MAKERS, made
 from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
@@ -35,10 +35,9 @@ from bpr.evaluation.prepare import prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import write_json
+from bpr.io.files import sha256_of, write_json
 from bpr.refinement.refiner import Refiner
 
-RESULTS = Path("docs/results/sources")
 REAL = "YOLOv8n-seg, real"
 METRICS = ("IoU", "boundary IoU", "F@1px", "F@2px")
 LEAST_IOU = 0.5
@@ -204,19 +203,18 @@ def _earlier(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("models", nargs="+", help="names of models, or .onnx files")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--makers", nargs="+", choices=[REAL, *MAKERS], help="default: all that a set has")
     parser.add_argument("--images", type=int, help="at most so many images of every set, evenly spread")
     parser.add_argument("--caution", type=float, help="as of bpr refine")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=RESULTS / "sources", help="folder (default: %(default)s)")
     args = parser.parse_args(words)
     sets = {name: Images(args.data, SETS[name], args.images) for name in args.sets}
     for model in args.models:
-        file = model_file(model)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = sha256_of(model_file(model))
         identity = {"model": Path(model).stem, "sha256": digest, "caution": args.caution, "images": args.images}
         name = ".".join([Path(model).stem, *([f"caution-{args.caution:g}"] if args.caution is not None else [])])
         path = args.out / f"{name}.json"

@@ -18,7 +18,6 @@ from bpr.refinement.refiner import Refiner
 
 DEFAULT_MODEL = "starter"
 
-DEFAULT_MODEL = "starter"
 
 def named_models() -> dict[str, Path]:
     """The models that come with the package, by name."""
