@@ -154,14 +154,16 @@ class Evaluation:
         """pycocotools' matches by mask IoU at its ten thresholds, for all sizes; ignored instances are left out."""
         params, pairs, groups, images = self.mask_matching.params, [], [], []
         areas, count = len(params.areaRng), len(params.imgIds)
-        for k in range(len(params.catIds)):
-            for image, part in enumerate(self.mask_matching.evalImgs[k * areas * count : k * areas * count + count]):
-                if part is None:
+        for class_index in range(len(params.catIds)):
+            start = class_index * areas * count
+            for image, matching in enumerate(self.mask_matching.evalImgs[start : start + count]):
+                if matching is None:
                     continue
-                thresholds, columns = np.nonzero((part["dtMatches"] > 0) & ~np.asarray(part["dtIgnore"], bool))
-                for t, d in zip(thresholds, columns, strict=True):
-                    pairs.append(self._mask_pairs.pair(part["dtIds"][d] - 1, int(part["dtMatches"][t, d]) - 1))
-                groups += (k * len(params.iouThrs) + thresholds).tolist()
+                thresholds, columns = np.nonzero((matching["dtMatches"] > 0) & ~np.asarray(matching["dtIgnore"], bool))
+                for threshold, column in zip(thresholds, columns, strict=True):
+                    annotation_id = int(matching["dtMatches"][threshold, column])
+                    pairs.append(self._mask_pairs.pair(matching["dtIds"][column] - 1, annotation_id - 1))
+                groups += (class_index * len(params.iouThrs) + thresholds).tolist()
                 images += [image] * len(thresholds)
         return TruePositives(pairs, np.array(groups, int), np.array(images, int))
 

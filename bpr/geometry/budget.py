@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 LEFT_BY_A_PATCH = 0.1
 """A chosen patch multiplies the signal of its pixels by this factor, so that patches that overlap it come later."""
 BLUR = 1.0
+"""Standard deviation, in pixels, of the blur before edges are measured."""
 NEARBY = 5
+"""Pixels, along either axis, within which the strongest edge is searched."""
 FAINT = 10.0
-"""Edges of about this strength (Sobel of 8-bit colours) are noise: near them no place is better than another."""
+"""Edges much weaker than this (Sobel of 8-bit colours) are noise and do not lower the signal."""
 
 
 def select_boxes(
@@ -95,9 +97,9 @@ def choose_patches(
 
 
 def off_edge(image: np.ndarray, mask: BoxMask, area: Box) -> np.ndarray:
-    """(h, w) float32: how far every boundary pixel is from lying on the strongest edge nearby; 0 off the boundary.
+    """(h, w) float32: how poorly every boundary pixel fits the strongest edge nearby; 0 off the boundary.
 
-    It is 0 on the strongest edge within ``NEARBY`` pixels and almost 1 far off it or without an edge. The sum is
+    It is 0 on the strongest edge within ``NEARBY`` pixels and almost 1 far from it or without an edge. The sum is
     divided by the length of the boundary, so that long and short boundaries count alike.
 
     Args:
@@ -122,4 +124,4 @@ def off_edge(image: np.ndarray, mask: BoxMask, area: Box) -> np.ndarray:
 
 
 SIGNALS: dict[str, Callable[[np.ndarray, BoxMask, Box], np.ndarray]] = {"off_edge": off_edge}
-"""What a budget looks at: (h, w) float32 of an image, a coarse mask and an area; where the sum is large, a patch is used."""
+"""Signals by name: (h, w) float32 of an image, a coarse mask and an area. Patches with a large sum are used first."""

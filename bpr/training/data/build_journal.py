@@ -98,8 +98,8 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def _counts(line: bytes) -> tuple[int, int, int] | None:
     """Rows, matched and unreadable records of an item; None for a line that this program did not write."""
-    words = line.split()
-    if len(words) != 3 or not all(word.isdigit() and len(word) < LONGEST_COUNT for word in words):
+    fields = line.split()
+    if len(fields) != 3 or not all(field.isdigit() and len(field) < LONGEST_COUNT for field in fields):
         return None
-    rows, matched, unreadable = map(int, words)
+    rows, matched, unreadable = map(int, fields)
     return rows, matched, unreadable

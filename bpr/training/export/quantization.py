@@ -130,14 +130,14 @@ def _after_a_convolution(steps: Sequence[tuple[onnx.NodeProto, Sequence[str], Se
         steps: (node, tensors it reads, tensors it writes) in the order of execution.
     """
     reached: set[str] = set()
-    found = set()
+    names = set()
     for node, reads, writes in steps:
         after = not reached.isdisjoint(reads)
         if node.op_type == "Conv" and after:
-            found.add(node.name)
+            names.add(node.name)
         if node.op_type == "Conv" or after:
             reached.update(writes)
-    return found
+    return names
 
 
 def _add_metadata(path: Path, metadata: dict[str, Any], note: dict[str, Any]) -> None:
