@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
     parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
     parser.add_argument(
-        "--img-dir", type=InputPath, help="folder of the images, or the one image (default: where the format says)"
+        "--img-dir",
+        type=InputPath,
+        help="folder of the images, or the one image (default: the images that the format names)",
     )
     parser.add_argument(
         "--ann",

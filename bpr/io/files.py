@@ -31,7 +31,7 @@ LONGEST_NAME = 255
 
 @contextmanager
 def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside ``path``, and rename it to ``path`` when the block ends without an error.
+    """Open a temporary file next to ``path``, and rename it to ``path`` when the block ends without an error.
 
     A link stays a link; the file that it points to is replaced.
 
@@ -101,7 +101,7 @@ def make_beside(path: Path, make: Callable[[Path], Made]) -> Made:
 
 
 def temporary_name(path: Path) -> Path:
-    """A hidden name beside ``path`` that no other writer uses."""
+    """A hidden name next to ``path`` that no other writer uses."""
     return path.parent / f".{path.name}.{secrets.token_hex(4)}"
 
 

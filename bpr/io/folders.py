@@ -18,7 +18,7 @@ MARK = ".bpr"
 
 @contextmanager
 def atomic_folder(path: str | Path, command: str = "Python") -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``, and rename it to ``path`` when the block ends without an error.
+    """Yield a temporary folder next to ``path``, and rename it to ``path`` when the block ends without an error.
 
     Args:
         command: which command writes the folder; a command replaces only folders that it wrote itself.

@@ -108,5 +108,7 @@ class RunReport:
             count, first = len(kept.indices), kept.indices[0]
             self.refined -= count
             self.kept[kept.reason] += count
-            which = f"record {first}" if count == 1 else f"{count} records from {first} on"
-            self.problems.append(f"{which}: {kept.detail}; kept as it was")
+            if count == 1:
+                self.problems.append(f"record {first}: {kept.detail}; kept as it was")
+            else:
+                self.problems.append(f"{count} records (first: record {first}): {kept.detail}; kept as they were")
