@@ -17,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items())
     parser.add_argument("masks", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
     parser.add_argument(
-        "--format", choices=FORMATS, help=f"format of the masks (default: what their content says). {names}"
+        "--format", choices=FORMATS, help=f"format of the masks (default: recognised by their content). {names}"
     )
     parser.add_argument("--to", required=True, choices=targets, help="format to write")
     parser.add_argument(
         "--ann", type=InputPath, help="COCO file whose images list names the images and tells their sizes"
     )
-    parser.add_argument("--img-dir", type=InputPath, help="folder of the images; YOLO labels alone need them")
+    parser.add_argument("--img-dir", type=InputPath, help="folder of the images; only YOLO labels need them")
     parser.add_argument("--out", type=OutputPath, required=True, help="file (coco, panoptic) or folder to write")
 
 

@@ -1,4 +1,4 @@
-"""``bpr eval``: score masks, and show what refining them changed."""
+"""``bpr eval``: score masks, and show how refining changed the scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLE = (
 )
 PACKAGES = ("bpr", "numpy", "pycocotools", "opencv-python-headless", "faster-coco-eval", "cityscapesscripts", "lvis")
 LOG_WIDTH = 160
-"""Columns of the tables if the output is no terminal."""
+"""Width of the tables, in columns, if the output is not a terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the masks before refinement: adds the change of every number",
     )
     parser.add_argument(
-        "--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: the usual ones. {metrics}"
+        "--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: those that suit the files. {metrics}"
     )
     parser.add_argument(
-        "--dataset", choices=PROTOCOLS, help="whose rules the numbers follow: their labels and the band of Boundary AP"
+        "--dataset",
+        choices=PROTOCOLS,
+        help="data set whose rules apply: labels of the numbers, width of the band of Boundary AP",
     )
     parser.add_argument(
-        "--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals"
+        "--fast",
+        action="store_true",
+        help="compute AP and Boundary AP with faster-coco-eval: the same numbers, but no intervals",
     )
     parser.add_argument("--out", type=OutputPath, metavar="JSON", help="also write the numbers to this file")
     parser.add_argument("--markdown", type=OutputPath, metavar="FILE", help="also write the tables to this file")
@@ -87,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
             file.write(to_markdown(summary, problems, truth.protocol))
     if args.save_per_instance:
         if not coarse or Evaluation not in refined:
-            remedy = "a line compares one mask before and after"
+            remedy = "pass both files, because each line compares one mask before and after"
             raise BPRError(f"--save-per-instance: expected detections and --before, got none; {remedy}")
         Comparison(coarse[Evaluation], refined[Evaluation]).write_csv(args.save_per_instance)
     return 0

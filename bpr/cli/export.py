@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _provenance(args: argparse.Namespace) -> dict[str, Any]:
-    """Where the weights come from, and the versions of what wrote the file."""
+    """Where the weights come from, and the versions of the packages that wrote the file."""
     from bpr.io.files import sha256_of
 
     return {

@@ -1,4 +1,4 @@
-"""The types of arguments that are numbers of a range: ``int`` alone takes negative numbers, ``float`` takes NaN."""
+"""Types of numeric arguments with a range: plain ``int`` accepts negative numbers, ``float`` accepts NaN."""
 
 from __future__ import annotations
 

@@ -20,33 +20,35 @@ EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
-    parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
+    parser.add_argument("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
     parser.add_argument(
-        "--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)"
+        "--img-dir",
+        type=InputPath,
+        help="folder of the images, or the one image (default: the images that the format names)",
     )
     parser.add_argument(
         "--ann",
         type=InputPath,
-        help="COCO file whose images list names the files; without it the id is the file's stem",
+        help="COCO file whose images list names the files; without it, an id is the stem of a file",
     )
     parser.add_argument(
         "--preset",
         choices=PRESETS,
-        help="a bundle of model, precision and --keep, in the place of --model and --backend",
+        help="a bundle of model, precision and --keep, instead of --model and --backend",
     )
     parser.add_argument(
         "--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)"
     )
-    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
+    parser.add_argument("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
     parser.add_argument(
-        "--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)"
+        "--backend", choices=names(), default="auto", help="software that runs the network (default: an exact one)"
     )
     parser.add_argument(
         "--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks"
     )
     add_refine_options(parser)
     parser.add_argument(
-        "--min-score", type=finite, metavar="S", help="leave records of a lower score as they are (default: refine all)"
+        "--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
@@ -82,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
             with bar as on_progress:
                 report = begun.finish(on_progress, stopped)
         except Unfinished as error:
-            kept = f"{args.out}: {error.why}; what is finished is kept"
-            print(f"bpr refine: {kept}; go on with: {resume_command(args)}", file=sys.stderr)
+            kept = f"{args.out}: {error.why}; finished images are kept"
+            print(f"bpr refine: {kept}; continue with: {resume_command(args)}", file=sys.stderr)
             return 1
         if is_follower:
             return int(stopped())

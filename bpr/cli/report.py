@@ -1,4 +1,4 @@
-"""``bpr report``: what refinement changed, as a folder of HTML."""
+"""``bpr report``: write a folder of HTML pages that show what refinement changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
 
 MOST_SHOWN = 2000
-"""Masks that the page shows, those that changed most; tables and plots count all."""
+"""The page shows at most this many masks, those that changed most; tables and plots include all."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format"
     )
-    parser.add_argument("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
-    parser.add_argument("--format", choices=FORMATS, help="format of both (default: recognised by their content)")
+    parser.add_argument("--before", type=InputPath, metavar="COARSE", required=True, help="the masks before refinement")
+    parser.add_argument("--format", choices=FORMATS, help="format of both inputs (default: recognised by content)")
     parser.add_argument(
         "--img-dir",
         type=InputPath,
@@ -83,7 +83,7 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
 
 
 def _scored(source: Source) -> list[Record]:
-    """The records; in a format that allows records without a score, these are certain."""
+    """The records. If the format allows records without a score, those get the score CERTAIN."""
     from bpr.formats.convert import CERTAIN
     from bpr.formats.registry import FORMATS
 

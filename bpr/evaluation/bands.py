@@ -1,6 +1,6 @@
 """Metrics inside a band along the true boundary: mBA (CascadePSP, CVPR 2020) and the IoU inside a trimap.
 
-Legend: h w window. Only the box around the ground truth is processed; the numbers are those of the full frame.
+Legend: h w window. Only the box around the ground truth is processed; the results are the same as on the full frame.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BAND = 5
 
 @dataclass(frozen=True)
 class BandAccuracy:
-    """How many of a region's ``total`` pixels have the same value in both masks; sums of counts are counts."""
+    """How many of a region's ``total`` pixels have the same value in both masks; counts can be added."""
 
     correct: int
     total: int
@@ -31,7 +31,7 @@ class BandAccuracy:
 
     @property
     def accuracy(self) -> float:
-        """1 for an empty region, in which nothing is wrong."""
+        """The share of correct pixels; 1 for an empty region."""
         return self.correct / self.total if self.total else 1.0
 
 
@@ -46,16 +46,16 @@ def accuracy_radii(frame: tuple[int, int]) -> list[int]:
 
 
 def band_accuracy(predicted: Mask, truth: Mask, radius: int) -> BandAccuracy:
-    """The accuracy where the true mask's morphological gradient, by an ellipse 2 ``radius`` + 1 pixels wide, is set.
+    """The accuracy inside the morphological gradient of the true mask (ellipse of 2 ``radius`` + 1 pixels).
 
     >>> truth = np.zeros((5, 5), bool); truth[:, :2] = True
     >>> band_accuracy(np.zeros((5, 5), bool), truth, 1)  # the band is columns 1 and 2; column 2 is correct
     BandAccuracy(correct=5, total=10)
     """
-    a, b = boxed_pair(predicted, truth)
-    window = grow(b.box, radius + 1, b.frame)
-    region = _gradient(b.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
-    same = a.window(window) == b.window(window)
+    prediction, target = boxed_pair(predicted, truth)
+    window = grow(target.box, radius + 1, target.frame)
+    region = _gradient(target.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
+    same = prediction.window(window) == target.window(window)
     return BandAccuracy(int(np.count_nonzero(region & same)), int(np.count_nonzero(region)))
 
 
@@ -73,17 +73,17 @@ def trimap_overlap(predicted: Mask, truth: Mask, band: int = BAND) -> Overlap:
     >>> trimap_overlap(np.roll(truth, 1, axis=1) | truth, truth, 2)  # the trimap is columns 2..5; column 4 is extra
     Overlap(intersection=2, union=3)
     """
-    a, b = boxed_pair(predicted, truth)
-    window = grow(b.box, band + 1, b.frame)
-    region = _gradient(b.window(window), disk(band))
-    predicted_here, truth_here = a.window(window) & region, b.window(window) & region
+    prediction, target = boxed_pair(predicted, truth)
+    window = grow(target.box, band + 1, target.frame)
+    region = _gradient(target.window(window), disk(band))
+    predicted_here, truth_here = prediction.window(window) & region, target.window(window) & region
     return Overlap(
         int(np.count_nonzero(predicted_here & truth_here)), int(np.count_nonzero(predicted_here | truth_here))
     )
 
 
 def _gradient(mask: np.ndarray, element: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels from which the element reaches both foreground and background inside the window."""
+    """(h, w) bool: pixels around which the element covers both foreground and background of the window."""
     if not mask.size:
         return mask
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, element).view(bool)

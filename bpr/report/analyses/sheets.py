@@ -1,4 +1,4 @@
-"""The supplement's pictures for any results: failures (figure S6), patches (figure S5), whole images (figure S4)."""
+"""Pictures like those of the paper's supplement: failures (figure S6), patches (S5), whole images (S4)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bpr.report.draw import COARSE, REFINED, TRUTH, before_after, blank, changed
 from bpr.report.tiles import captioned, close_up, flat, sheet, square_around
 
 FAILURE_SIDE, PATCH_SIDE = 260, 150
-"""Sides in pixels of the tiles of either sheet."""
+"""Side, in pixels, of a tile in the sheet of failures and in the sheet of patches."""
 FAILURE_COLUMNS, PATCH_COLUMNS = 4, 2
 DRAWN_SCORE = 0.5
-"""Detections of a lower score are not drawn in whole images."""
+"""Detections with a lower score are not drawn on whole images."""
 
 
 def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
@@ -31,7 +31,10 @@ def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
         box = square_around([view.coarse.box, view.refined.box, view.truth.box], view.truth.frame)
         outlines = ((view.coarse, COARSE, 1), (view.refined, REFINED, 2), (view.truth, TRUTH, 1))
         row = view.row
-        changes = [f"{m.title} {100 * row.before[m.name]:.1f} -> {100 * row.after[m.name]:.1f}" for m in PAIR_METRICS]
+        changes = [
+            f"{metric.title} {100 * row.before[metric.name]:.1f} -> {100 * row.after[metric.name]:.1f}"
+            for metric in PAIR_METRICS
+        ]
         tiles.append(
             captioned(close_up(view.image, box, FAILURE_SIDE, outlines), [f"{row.category}: {reason(view)}", *changes])
         )
@@ -75,7 +78,7 @@ def _patch_strip(view: View, box: Box) -> np.ndarray:
 
 
 def draw_images(gallery: Gallery, count: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """Image id and before/after picture of the ``count`` images whose pairs gained most boundary F in sum."""
+    """Image id and before/after picture of the ``count`` images with the largest total gain of boundary F."""
     comparison, gain = gallery.comparison, defaultdict[Any, float](float)
     for row in gallery.rows:
         gain[row.image_id] += row.after["boundary_f"] - row.before["boundary_f"]
@@ -85,11 +88,11 @@ def draw_images(gallery: Gallery, count: int) -> Iterator[tuple[Any, np.ndarray]
             for old, new in zip(comparison.coarse.records, comparison.refined.records, strict=True)
             if old["image_id"] == image_id and old["score"] >= DRAWN_SCORE
         ]
-        sides = [
+        masks = [
             np.stack([decode_mask(pair[side]["segmentation"]).to_frame() for pair in records])
             for side in (0, 1)
             if records
         ]
-        if sides:
+        if masks:
             truths = [pair.truth.to_frame() for pair in comparison.pairs if pair.image_id == image_id]
-            yield image_id, before_after(gallery.image(image_id), sides[0], sides[1], np.stack(truths))
+            yield image_id, before_after(gallery.image(image_id), masks[0], masks[1], np.stack(truths))

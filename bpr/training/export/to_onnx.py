@@ -149,7 +149,7 @@ def _store_weights_in_half(graph: onnx.GraphProto) -> None:
 def _metadata(
     preprocessor: PatchPreprocessor, options: dict[str, Any], parity: Parity, provenance: dict[str, Any]
 ) -> dict[str, Any]:
-    """What a reader has to know. The constants of the preprocessing are in the graph, and repeated here."""
+    """The facts that a reader needs. The constants of the preprocessing are in the graph, and repeated here."""
     constants = {
         name: [round(value, 3) for value in getattr(preprocessor, name).flatten().tolist()] for name in ("mean", "std")
     }
