@@ -73,8 +73,9 @@ def test_masks_are_those_of_the_files_inside_their_crop(made: MadeSet, report: P
     assert np.array_equal(read, decode_mask(record["segmentation"]).window(window))
 
 
-def test_equal_inputs_give_equal_files(made: MadeSet, report: Path) -> None:
-    again = made.report("again", "--workers", "1")
+def test_equal_inputs_give_equal_files(made: MadeSet, report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bpr.refinement.pipeline.DEFAULT_WORKERS", 1)
+    again = made.report("again")
     names = {path.relative_to(report) for path in report.rglob("*") if path.is_file()}
     assert names == {path.relative_to(again) for path in again.rglob("*") if path.is_file()}
     assert [name for name in sorted(names) if (report / name).read_bytes() != (again / name).read_bytes()] == []
@@ -87,8 +88,11 @@ def test_nothing_in_the_folder_points_outside_it(report: Path) -> None:
         assert "https:" not in text, path
 
 
-def test_fewer_masks_are_those_that_changed_most(made: MadeSet, capsys: pytest.CaptureFixture[str]) -> None:
-    out = made.report("few", "--most", "6")
+def test_fewer_masks_are_those_that_changed_most(
+    made: MadeSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bpr.cli.report.MOST_SHOWN", 6)
+    out = made.report("few")
     rows = read_data(out)["instances"]
     assert len(rows) == 6
     assert {row["verdict"] for row in rows} == {"improved", "harmed"}
