@@ -30,14 +30,14 @@ def load(
 
     Args:
         model: default: ``starter``.
-        config: config of a ``.pth`` (default: the one beside it).
-        backend: what runs the network, a name of ``bpr refine --backend``; ``auto`` never rounds more than the model.
+        config: config of a ``.pth`` (default: the one in its folder).
+        backend: the software that runs the network, as for ``bpr refine --backend``; ``auto`` never reduces precision.
         preset: ``accurate``, ``balanced`` or ``fast``, instead of model, config and backend (docs/speed.md).
         options: ``scheme``, ``nms_iou``, ``blend``, ``caution``, ``keep``, ``max_patches``: the fields of
             :class:`~bpr.geometry.options.RefineOptions`. By default the model decides.
 
     Raises:
-        BPRError: no such model or backend, its file cannot be used, or an option is not possible.
+        BPRError: no such model or backend, its file cannot be used, or an option is invalid.
     """
     from bpr.backends import load_refiner
 
@@ -57,7 +57,7 @@ def refine_file(
     Args:
         results: masks in COCO, LVIS, panoptic, Cityscapes or YOLO format, or label PNGs.
         out: the file or folder to write.
-        resume: go on with an unfinished run of the same settings.
+        resume: continue an unfinished run with the same settings.
         on_progress: called with the number of records that are done.
         settings: fields of :class:`bpr.job.RefineJob` (``images``, ``ann``, ``model``, ``backend``, ``min_score``, ...)
             and options of :func:`load` (``scheme``, ``blend``, ``caution``, ``keep``, ...).
@@ -66,7 +66,7 @@ def refine_file(
         How many records were refined, which were not and why, and where the time went.
 
     Raises:
-        BPRError: an input cannot be read, the output cannot be written, or an unfinished run is in the way.
+        BPRError: an input cannot be read, the output cannot be written, or there is an unfinished run with this output.
     """
     from dataclasses import fields
 

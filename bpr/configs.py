@@ -28,6 +28,6 @@ def find_config(name: str | Path) -> Path:
 
 
 def packaged_configs() -> Path:
-    """The folder of the configs that come with BPR: inside an installed package, beside the package in a checkout."""
+    """The folder of the configs that come with BPR: inside an installed package, next to the package in a checkout."""
     installed = PACKAGE / ".mim" / FOLDER
     return installed if installed.is_dir() else PACKAGE.parent / FOLDER

@@ -1,4 +1,4 @@
-"""The errors that a user can cause: one line that says what was expected, what came instead, and what to do."""
+"""The errors that a user can cause: one line that says what was expected, what was found, and what to do."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import reprlib
 from pathlib import Path
 
 DISTRIBUTION = "boundary-patch-refinement"
-"""The name on the package index, where ``bpr`` is a package of others; import and command are called ``bpr``."""
+"""The name on the package index, where ``bpr`` belongs to another project. Import and command are ``bpr``."""
 LONGEST_LINE = 1000
-"""Characters of an error; the contents of a file that it quotes may be longer."""
+"""The text of an error is cut to this many characters, because it may quote the contents of a file."""
 
 
 class BPRError(Exception):
-    """Bad input, or a run that cannot go on. Its text is one line for the user; the command exits with 1.
+    """Bad input, or a run that cannot continue. Its text is one line for the user; the command exits with 1.
 
-    Text that comes from a file can neither break the line nor reach the terminal as control characters.
+    Line breaks and control characters, which may come from a file, are escaped.
 
     >>> str(BPRError("a\\nb\\x1b[2J.png: cannot read the image"))
     'a\\\\nb\\\\x1b[2J.png: cannot read the image'
@@ -29,11 +29,11 @@ class BadUsage(BPRError):
 
 
 class BadMask(BPRError):
-    """One mask that cannot be read. A run leaves such a record as it was and counts it."""
+    """One mask that cannot be read. A run keeps such a record unchanged and counts it."""
 
 
 class BadImage(BPRError):
-    """One image that cannot be found or read. A run leaves its records as they were and counts them."""
+    """One image that cannot be found or read. A run keeps its records unchanged and counts them."""
 
 
 def install_hint(extra: str) -> str:
@@ -47,7 +47,7 @@ def install_hint(extra: str) -> str:
 
 
 def shown(value: object) -> str:
-    """``value`` as an error shows it: only its beginning, computed without writing out the whole.
+    """A short form of ``value`` for an error message; long values are cut before they are converted to text.
 
     >>> shown([[0] * 10**6])
     '[[0, 0, 0, 0, 0, 0, ...]]'
@@ -62,7 +62,7 @@ def _one_line(text: str) -> str:
         text = f"{text[: LONGEST_LINE // 2]} ... {text[-LONGEST_LINE // 2 :]}"
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 _SHORT = reprlib.Repr()

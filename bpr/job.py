@@ -1,4 +1,4 @@
-"""A refinement from file to file: what ``bpr refine``, ``bpr merge`` and :func:`bpr.refine_file` do."""
+"""Refine from file to file: the work of ``bpr refine``, ``bpr merge`` and :func:`bpr.refine_file`."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ NOT_COMPARED = ("out", "workers", "strict")
 
 
 class Unfinished(BPRError):
-    """A run ended early. What is finished is kept: run the same job again with ``resume=True``.
+    """A run ended early. Finished images are kept: run the same job again with ``resume=True``.
 
     Attributes:
         why: the reason, and how much is done.
     """
 
     def __init__(self, out: str | Path, why: str) -> None:
-        super().__init__(f"{out}: {why}; what is finished is kept; go on with resume=True")
+        super().__init__(f"{out}: {why}; finished images are kept; continue with resume=True")
         self.why = why
 
 
@@ -70,12 +70,12 @@ class RefineJob:
         ann: a COCO file whose images list names the image files; without it an image's id is the stem of its file.
         format: the format of the masks; None: recognise it by their content.
         model: a model name, a ``.onnx`` or ``.pth`` file, ``identity``, or ``oracle``; None: the default model.
-        config: the config of a ``.pth`` model; None: the one beside it.
-        backend: what runs the network.
+        config: the config of a ``.pth`` model; None: the one in its folder.
+        backend: the backend that runs the network.
         preset: a bundle of model, backend and budget, instead of these.
         options: how to refine, by the names that :func:`bpr.load` takes; None leaves the model's.
-        min_score: keep records of a lower score as they are; None: refine all.
-        strict: the run has failed if any record could not be refined (:attr:`RunReport.failed`).
+        min_score: keep records with a lower score unchanged; None: refine all.
+        strict: the run fails if any record could not be refined (:attr:`RunReport.failed`).
         workers: threads that read, cut and put back; the result does not depend on their number.
 
     """
@@ -120,7 +120,7 @@ class RefineJob:
 
         Args:
             worker: this process's part of the work (:mod:`bpr.refinement.sharing`); default: all of it.
-            resume: go on with an unfinished run of the same job.
+            resume: continue an unfinished run of the same job.
             on_progress: called with the number of records that are done.
             stopped: once it returns True, the run ends early.
 
@@ -129,7 +129,8 @@ class RefineJob:
 
         Raises:
             Unfinished: ``stopped`` returned True, or the disk is full or fails.
-            BPRError: an input cannot be read, the output cannot be written there, or an unfinished run is in the way.
+            BPRError: an input cannot be read, the output cannot be written there, or there is an unfinished run with
+                this output.
         """
         with self.begin(worker, resume=resume) as run:
             for assumption in run.assumptions:
@@ -204,7 +205,7 @@ class RefineJob:
         return dict(json.loads(json.dumps(values, default=str)))
 
     def _inputs(self) -> dict[str, str | Path]:
-        """The files and folders that the job reads, by field. A model or config that is no file is a name."""
+        """The files and folders that the job reads, by field. A model or config that is not a file is a name."""
         paths = {"results": self.results, "images": self.images, "ann": self.ann}
         files = {"model": self.model, "config": self.config}
         paths |= {name: path for name, path in files.items() if path and os.path.isfile(path)}
@@ -225,7 +226,7 @@ class RefineJob:
         folder = source.folder(out)
         for path in self._inputs().values():
             if would_replace(out, path) or (folder and would_replace(folder, path)):
-                problem = f"expected an output apart from the inputs, got {path}, which would be lost"
+                problem = f"expected an output that is not an input, got {path}, which would be overwritten"
                 raise BPRError(f"{out}: {problem}; choose another output")
         if folder:
             check_replaceable(folder, "bpr refine")
@@ -244,7 +245,7 @@ class RefineJob:
         return Refiner(oracle, changed_options(oracle.recommended, self.options))
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
-        """What was guessed and, if the guess is wrong, would refine the wrong thing without an error: a line each."""
+        """One line per assumption that, if it is wrong, would refine the wrong data without an error."""
         lines = []
         if FORMATS[source.format].guessed and not self.format:
             lines.append(f"format: {source.format}, by the numbers in the PNGs; --format says which")
@@ -252,7 +253,7 @@ class RefineJob:
             image_id = source.records[by_image[0][0]]["image_id"]
             with suppress(BadImage):  # the report will name the problem
                 path = images.path(image_id)
-                lines.append(f"images: by their ids, {shown(image_id)} is {path.name}; --ann says what the ids name")
+                lines.append(f"images: by their ids, {shown(image_id)} is {path.name}; --ann can name the files")
         return lines
 
 
@@ -262,8 +263,8 @@ class Run:
 
     Attributes:
         done: (I,) bool: the images that were finished before the run was resumed.
-        assumptions: what was guessed because the job does not say it, a line each.
-        backend: what the network runs on; None where there is no network.
+        assumptions: one line for each assumption about something that the job does not state.
+        backend: the backend that runs the network; None if there is no network.
     """
 
     job: RefineJob
@@ -318,7 +319,7 @@ def write_merged(
 
 
 def _backend(refiner: Refiner) -> str | None:
-    """What the network runs on; None for identity and oracle."""
+    """The backend that runs the network; None for identity and oracle."""
     return getattr(refiner.predictor, "backend", None)
 
 

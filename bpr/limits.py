@@ -1,7 +1,7 @@
-"""How much a file may demand: anything larger is refused in one line, before time or memory is spent on it.
+"""Limits for input files: anything larger is refused with one line before time or memory is spent on it.
 
-Each limit is several times what real data need (in brackets), and far below what a hostile file can demand in a few
-bytes.
+Each limit is several times what real data need (in brackets), and far below the sizes that a hostile file of a few
+bytes can claim.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOST_CATEGORIES = 2**15
 
 
 def is_id(value: object) -> bool:
-    """Whether ``value`` can identify an image or a class: a whole number or a text, but not a bool.
+    """Whether ``value`` can identify an image or a class: a whole number or a string, but not a bool.
 
     >>> [is_id(value) for value in (7, "a", 7.0, True, float("nan"), [7], None)]
     [True, True, True, False, False, False, False]
@@ -84,7 +84,7 @@ def check_categories(document: Mapping[str, Any], where: object) -> None:
         raise BPRError(f"{where}: categories: expected a list of at most {MOST_CATEGORIES}, got {count}")
     for category in categories:
         if not isinstance(category, dict) or not is_id(category.get("id")):
-            wanted = "expected objects with an id, a number or a text"
+            wanted = "expected objects with an id, a number or a string"
             raise BPRError(f"{where}: categories: {wanted}, got {shown(category)}")
 
 

@@ -82,7 +82,7 @@ def test_soft_masks_that_are_no_probabilities(refiner: Refiner, value: float) ->
 
 @pytest.mark.parametrize("masks", [MASK * 3 - MASK.cumsum(0) % 2, -MASK.astype(np.int8), (MASK * np.arange(80) * 3).astype(np.uint8)])
 def test_integers_of_several_values(refiner: Refiner, masks: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; of a label map pass"):
+    with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; for a label map pass"):
         refiner(IMAGE, masks)
 
 
@@ -218,7 +218,7 @@ def test_file_names_that_leave_the_folder(small_set: SmallSet, capsys: pytest.Ca
 def test_one_id_for_two_images(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     small_set.document["images"][1]["id"] = 1
     assert refine(small_set, ann=small_set.write("ann.json", small_set.document)) == 1
-    assert "images: expected every id once, got id 1 twice; which file is meant cannot be told" in one_line(capsys)
+    assert "images: expected every id once, got id 1 twice; it is not clear which file is meant" in one_line(capsys)
     assert not (small_set.folder / "out.json").exists()
 
 
@@ -242,7 +242,7 @@ def test_one_image_for_results_of_several(small_set: SmallSet, capsys: pytest.Ca
 def test_what_a_run_assumes_is_printed(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ["--img-dir", str(small_set.images), "--model", "identity", "--out"]
     assert main(["refine", str(small_set.results), *folder, str(small_set.folder / "out.json")]) == 0
-    assert "images: by their ids, 1 is 000001.png; --ann says what the ids name\n" in capsys.readouterr().err
+    assert "images: by their ids, 1 is 000001.png; --ann can name the files\n" in capsys.readouterr().err
     assert refine(small_set) == 0
     assert "images: by their ids" not in capsys.readouterr().err
 

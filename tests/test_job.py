@@ -28,7 +28,7 @@ def job_of(data: SmallSet, **fields: Any) -> RefineJob:
 def interrupt(job: RefineJob) -> None:
     """Begin a run and stop it before the first image."""
     with pytest.raises(
-        Unfinished, match=r"interrupted; 0 of 2 images are done; what is finished is kept; go on with resume=True"
+        Unfinished, match=r"interrupted; 0 of 2 images are done; finished images are kept; continue with resume=True"
     ):
         job.run(stopped=lambda: True)
 
@@ -72,13 +72,13 @@ def test_strict_decides_whether_a_run_with_a_bad_record_has_failed(small_set: Sm
 def test_an_interrupted_run_goes_on_only_when_it_is_told_to(small_set: SmallSet) -> None:
     job = job_of(small_set)
     interrupt(job)
-    with pytest.raises(BPRError, match="an unfinished run lies in"):
+    with pytest.raises(BPRError, match="there is an unfinished run in"):
         job.run()
     assert job.run(resume=True).refined == 4
 
 
 def test_what_is_guessed_is_a_warning(small_set: SmallSet) -> None:
-    with pytest.warns(UserWarning, match=r"images: by their ids, 1 is 000001\.png; --ann says what the ids name"):
+    with pytest.warns(UserWarning, match=r"images: by their ids, 1 is 000001\.png; --ann can name the files"):
         job_of(small_set, ann=None).run()
 
 
@@ -86,7 +86,7 @@ def test_what_is_guessed_is_a_warning(small_set: SmallSet) -> None:
 def test_an_input_is_never_replaced(small_set: SmallSet, name: str) -> None:
     job = job_of(small_set)
     lost = getattr(job, name)
-    with pytest.raises(BPRError, match=r"expected an output apart from the inputs, got .*, which would be lost"):
+    with pytest.raises(BPRError, match=r"expected an output that is not an input, got .*, which would be overwritten"):
         replace(job, out=lost).run()
 
 
@@ -101,7 +101,7 @@ def test_a_folder_with_the_name_of_the_model_is_no_input(small_set: SmallSet, mo
 
 
 def test_a_preset_has_no_model_beside_it(small_set: SmallSet) -> None:
-    with pytest.raises(BPRError, match="expected no model, config or backend beside it; it names its own"):
+    with pytest.raises(BPRError, match="expected no model, config or backend with it; leave them out, it sets them"):
         job_of(small_set, preset="fast").run()
 
 
@@ -127,7 +127,7 @@ def test_a_field_that_is_added_is_compared(small_set: SmallSet) -> None:
         small_set.results, small_set.folder / "out.json", images=small_set.images, model="identity", ann=small_set.ann
     )
     interrupt(job)
-    with pytest.raises(BPRError, match=r"began with other later; say the same, or delete that folder"):
+    with pytest.raises(BPRError, match=r"began with other later; use the same, or delete that folder"):
         replace(job, later=1).run(resume=True)
     assert job.run(resume=True).refined == 4
 

@@ -26,7 +26,7 @@ HEADLINE = (
 def headline(model: str) -> str:
     """Four numbers of a model before and after, and how many masks it harmed."""
     found = read_json(RESULTS / "quality" / f"{model}.json", "numbers of quality.py")
-    lines = ["| | coarse | refined | made worse by over a point of IoU |", "|---|---:|---:|---:|"]
+    lines = ["| | coarse | refined | lost over a point of IoU |", "|---|---:|---:|---:|"]
     for label, split, name in HEADLINE:
         row, harmed = found[split]["rows"][name], found[split]["shares"]["harmed_clearly"]
         worse = f"{100 * harmed:.1f} % of masks" if name.startswith("F@") else ""

@@ -2,7 +2,7 @@
 
 It receives a photo and a mask and answers with numbers and run lengths. Uploaded files never leave the machine and are
 gone when the request ends. The page may load only files of this server (Content-Security-Policy). Requests from pages
-of other sites are refused (Origin), and so are requests to other host names than this machine's own (Host).
+of other sites are refused (Origin), and so are requests to the host names of other machines (Host).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local
     Args:
         model: the name of the model that the page shows.
         most_pixels: the largest photo or mask.
-        local: refuse requests to other host names than this machine's own.
+        local: refuse requests to the host names of other machines.
     """
     app = Flask("bpr.app", template_folder=str(ASSETS), static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
@@ -107,7 +107,7 @@ def _guard(app: Flask, local: bool) -> None:
     def refuse_others() -> None:
         name, origin = urlsplit(request.host_url).hostname, request.headers.get("Origin")
         if local and not is_local(name or ""):
-            names = "this machine's own name, 127.0.0.1 or localhost"
+            names = "a name of this machine, 127.0.0.1 or localhost"
             abort(403, f"expected {names}, got another; start bpr app with --host")
         if origin is not None and origin != request.host_url.rstrip("/"):
             abort(403, "expected a request of this page, got one of another site")
@@ -159,7 +159,7 @@ def demo_files() -> dict[str, bytes]:
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
     """A server that listens on a port; call its ``serve_forever``.
 
-    Port 0 takes a free one, which ``server.port`` names.
+    Port 0 chooses a free port; ``server.port`` is its number.
 
     Raises:
         BPRError: the host is not an address of this machine, or the port is taken.

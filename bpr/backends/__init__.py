@@ -38,7 +38,7 @@ def load_refiner(
         config: as for :func:`load_predictor`.
         backend: as for :func:`load_predictor`.
         preset: a name of :data:`~bpr.backends.presets.PRESETS`, instead of model, config and backend.
-        options: fields of :class:`~bpr.geometry.options.RefineOptions`; None leaves what the model recommends.
+        options: fields of :class:`~bpr.geometry.options.RefineOptions`; None keeps the recommendation of the model.
 
     Raises:
         BPRError: as for :func:`load_predictor`, no such preset, or an option that does not exist or is not possible.
@@ -46,7 +46,7 @@ def load_refiner(
     if preset is None:
         predictor = load_predictor(model or DEFAULT_MODEL, config, backend)
     elif model is not None or config is not None or backend != AUTO:
-        raise BPRError(f"preset {preset!r}: expected no model, config or backend beside it; it names its own")
+        raise BPRError(f"preset {preset!r}: expected no model, config or backend with it; leave them out, it sets them")
     else:
         from bpr.backends.presets import load_preset
 
@@ -73,15 +73,15 @@ def load_predictor(model: str | Path, config: str | Path | None = None, backend:
     """The predictor of ``model``: ``identity``, a name of :func:`named_models`, a ``.onnx`` or a ``.pth`` file.
 
     Args:
-        config: of a ``.pth`` file; by default the only one beside it.
-        backend: what runs it, a name of :func:`~bpr.backends.registry.names`.
+        config: of a ``.pth`` file; by default the only one in its folder.
+        backend: the backend that runs it, a name of :func:`~bpr.backends.registry.names`.
 
     Raises:
         BPRError: no such model or backend, its file cannot be used, or a config conflicts with it.
     """
     if config is not None and Path(model).suffix != CONFIGURED:
         remedy = f"only a {CONFIGURED} file needs one, leave it out"
-        raise BPRError(f"model {model}: expected no config beside it, got {config}; {remedy}")
+        raise BPRError(f"model {model}: expected no config with it, got {config}; {remedy}")
     if str(model) == "identity":
         return IdentityPredictor()
     path = model_file(model)

@@ -1,7 +1,7 @@
 """The metadata of a file that ``bpr export`` wrote, for every runtime that reads it.
 
 The file carries all it needs: its graph reads uint8 patches and gives probabilities (preprocessing inside), and its
-metadata holds how patches are cut, what to refine with, and where the model comes from.
+metadata holds how patches are cut, the recommended options, and the origin of the model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def check_exists(path: str | Path) -> Path:
 def cannot_load(path: Path, runtime: str, error: Exception) -> BPRError:
     """The error to raise for a file that ``runtime`` refused.
 
-    The text of a runtime is long and names places in its source; the end of its last line tells most.
+    The message of a runtime is long and refers to its source files; the end of the last line says the most.
     """
     last = (str(error).strip() or type(error).__name__).splitlines()[-1]
     reason = shorten(last.rpartition(" : ")[2], 120, placeholder=" ...")
@@ -47,7 +47,7 @@ def read_metadata(path: Path, properties: Callable[[], Mapping[str, str]]) -> di
     """The metadata that ``bpr export`` wrote among the properties of an ONNX file.
 
     Args:
-        properties: reads all properties by name. A function, as reading fails where one is not text.
+        properties: reads all properties by name. It is a function because reading fails if one is not text.
 
     Raises:
         BPRError: the file was not written by BPR, or by another version of it.

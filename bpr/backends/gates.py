@@ -1,6 +1,6 @@
-"""Which backends agree with the reference: the record beside the models that the benchmark ``parity.py`` writes.
+"""Which backends agree with the reference: a record, written by the benchmark ``parity.py`` next to the models.
 
-The record is keyed by the SHA-256 of a model's file, so no backend has passed for a file that changed.
+The record is keyed by the SHA-256 of a model's file, so a changed file counts as not measured.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bpr.io.files import read_json, sha256_of
 
 RECORD = "parity.json"
 MOST_POINTS = 0.2
-"""Reduced precision may change F@2px on DAVIS val by so many points; float32 may not change any mask."""
+"""Reduced precision may change F@2px on DAVIS val by at most this many points; float32 may not change any mask."""
 
 
 def record_beside(model: str | Path) -> Path:

@@ -27,7 +27,7 @@ class OnnxPredictor:
         path: a file written by ``bpr export``.
         batch_size: patches per call.
         threads: of the network on the CPU; None takes all cores.
-        provider: an execution provider of ONNX Runtime; what it cannot run is run on the CPU.
+        provider: an execution provider of ONNX Runtime; operators that it does not support run on the CPU.
 
     Raises:
         BPRError: no such file, not ONNX, not exported by BPR; or the provider does not start.

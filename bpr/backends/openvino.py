@@ -14,7 +14,7 @@ from bpr.backends.exported import METADATA_KEY, cannot_load, check_exists, optio
 from bpr.refinement.predictor import PatchBatch
 
 LEAST_AT_ONCE, MOST_AT_ONCE = 4, 16
-"""Patches in a chunk: with fewer a patch costs more, with more a core waits for the end of a batch."""
+"""Patches per chunk. In smaller chunks each patch costs more; with larger ones cores wait at the end of a batch."""
 
 
 class OpenVinoPredictor:
@@ -25,8 +25,8 @@ class OpenVinoPredictor:
 
     Args:
         path: a file written by ``bpr export``.
-        batch_size: patches a call.
-        bf16: arithmetic in bfloat16, on a CPU that has it; without it float32, even there.
+        batch_size: patches per call.
+        bf16: compute in bfloat16 on a CPU that supports it. False: compute in float32, even on such a CPU.
         threads: of the network; None takes all cores.
 
     Raises:
@@ -67,8 +67,8 @@ class OpenVinoPredictor:
 def _core() -> openvino.Core:
     """The one core of the process, which is never freed.
 
-    Its CPU plugin gives the thread that loads it a signal stack and frees that stack with itself. When another thread
-    dropped the last predictor, the next signal ended the process.
+    The CPU plugin installs a signal stack on the thread that loads it, and frees the stack when it is unloaded. When
+    another thread released the last predictor, the next signal killed the process.
     """
     return openvino.Core()
 

@@ -20,7 +20,7 @@ INT8_BACKEND = "openvino-bf16"
 
 @dataclass(frozen=True)
 class Preset:
-    """What decides quality and time together.
+    """The settings that together determine quality and time.
 
     Attributes:
         model: the name of a model.

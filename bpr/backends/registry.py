@@ -37,7 +37,7 @@ class Backend:
         suffix: of the files that it reads.
         load: makes its predictor from a file and, for a ``.pth``, its config.
         needs: modules that must be installed, and how to install them.
-        speed: ``auto`` takes the backend with the highest number of those that it may take.
+        speed: of the backends that are allowed for ``auto``, it takes the one with the highest number.
         provider: an execution provider that the build of ONNX Runtime must have.
         exact: computes in float32; otherwise it rounds to fewer bits.
         reference: other backends are compared with it; it needs no gate.
@@ -94,7 +94,7 @@ CPU: Provider = "CPUExecutionProvider"
 CUDA: Provider = "CUDAExecutionProvider"
 TENSORRT: Provider = "TensorrtExecutionProvider"
 TORCH_PREDICTOR = "bpr.training.torch_predictor:MMSegPredictor"
-"""Named, and imported only when it is used: refining knows nothing else of training."""
+"""Given by name and imported only when used: refining depends on nothing else in training."""
 ORT = (("onnxruntime",), "pip install onnxruntime")
 ORT_GPU = (("onnxruntime",), "pip install onnxruntime-gpu in the place of onnxruntime")
 OPENVINO = (("openvino",), install_hint("openvino"))
@@ -117,7 +117,7 @@ CONFIGURED = ".pth"
 
 
 def names() -> list[str]:
-    """What a user may choose."""
+    """The names that a user may choose."""
     return [AUTO, *BACKENDS]
 
 

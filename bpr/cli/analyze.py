@@ -24,11 +24,11 @@ EXAMPLE = (
 )
 
 MOST_PATCHES, MOST_IMAGES = 12, 8
-"""How many places of masks, and how many whole images, an analysis draws."""
+"""An analysis draws at most this many patches or masks, and this many whole images."""
 SCENE = 22
 """The seed of the painted scene that shows the schemes."""
 TIMED_IMAGES = 20
-"""The first images of a data set, which are timed."""
+"""The timing uses this many images, the first ones of the data set."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add_files(parser: argparse.ArgumentParser, out: str) -> None:
-    """Options of an analysis with a ground truth; ``out`` is what it writes: json, png or folder."""
+    """Options of an analysis that needs ground truth; ``out`` is the kind of its output: json, png or folder."""
     parser.add_argument("results", type=InputPath, help="COCO results JSON")
     parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
@@ -54,7 +54,7 @@ def _add_files(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 class NumbersPath(OutputPath):
-    """A file of numbers. A table and a picture of the same name are written beside it."""
+    """A JSON file of numbers. A table and a picture with the same stem are written to the same folder."""
 
     def written(self) -> list[Path]:
         path = Path(self)
@@ -108,11 +108,11 @@ def scatter(args: argparse.Namespace) -> None:
     from bpr.report.plots import plot_scatter
 
     rows = _gallery(args).rows
-    found = gains(rows)
+    groups = gains(rows)
     before, after = ([getattr(row, side)["iou"] for row in rows] for side in ("before", "after"))
     title = f"{len(rows)} instances, {Path(args.results).name}"
     plot_scatter(Path(args.out).with_suffix(".png"), before, after, CLEARLY, title)
-    _write(args, {"gains": [asdict(gain) for gain in found]}, markdown(found))
+    _write(args, {"gains": [asdict(gain) for gain in groups]}, markdown(groups))
 
 
 def failures(args: argparse.Namespace) -> None:
@@ -173,8 +173,8 @@ def timing(args: argparse.Namespace) -> None:
     ids = {image["id"] for image in document["images"][:TIMED_IMAGES]}
     records = [record for record in coarse.records if record["image_id"] in ids]
     with progress_bar("timing", len(records)) as advance:
-        found = time_stages(records, images, Refiner(load_predictor(args.model)), advance)
-    _write(args, {"model": Path(args.model).name, **asdict(found)}, markdown(found))
+        durations = time_stages(records, images, Refiner(load_predictor(args.model)), advance)
+    _write(args, {"model": Path(args.model).name, **asdict(durations)}, markdown(durations))
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Analysis:
 
 ANALYSES = {
     "upper-bound": Analysis(
-        "what an oracle reaches that knows the ground truth near the boundary (table 1)", _add_upper_bound, upper_bound
+        "scores of an oracle that knows the ground truth near the boundary (table 1)", _add_upper_bound, upper_bound
     ),
     "scatter": Analysis(
         "IoU before against IoU after (figure S7), and gains by IoU before", _add_pair_of_files("json"), scatter
@@ -226,7 +226,7 @@ def _gallery(args: argparse.Namespace) -> Gallery:
 
 
 def _write(args: argparse.Namespace, numbers: dict[str, Any], table: str) -> None:
-    """Print the table, and write it and the numbers, with the names of the files and the versions that made them."""
+    """Print the table, and write it and the numbers, together with file names and package versions."""
     from bpr.cli.eval import PACKAGES
     from bpr.io.files import atomic_open, write_json
 

@@ -17,10 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items())
     add = parser.add_argument
     add("masks", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
-    add("--format", choices=FORMATS, help=f"format of the masks (default: what their content says). {names}")
+    add("--format", choices=FORMATS, help=f"format of the masks (default: recognised by their content). {names}")
     add("--to", required=True, choices=targets, help="format to write")
     add("--ann", type=InputPath, help="COCO file whose images list names the images and tells their sizes")
-    add("--img-dir", type=InputPath, help="folder of the images; YOLO labels alone need them")
+    add("--img-dir", type=InputPath, help="folder of the images; only YOLO labels need them")
     add("--out", type=OutputPath, required=True, help="file (coco, panoptic) or folder to write")
 
 

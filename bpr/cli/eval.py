@@ -1,4 +1,4 @@
-"""``bpr eval``: score masks, and show what refining them changed."""
+"""``bpr eval``: score masks, and show how refining changed the scores."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ EXAMPLE = (
 )
 PACKAGES = ("bpr", "numpy", "pycocotools", "opencv-python-headless", "faster-coco-eval", "cityscapesscripts", "lvis")
 LOG_WIDTH = 160
-"""Columns of the tables if the output is no terminal."""
+"""Width of the tables, in columns, if the output is not a terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     metrics = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items())
     add = parser.add_argument
     add("results", type=InputPath, help="the masks to score: COCO results JSON, a Cityscapes folder, panoptic JSON")
-    truth = "ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON"
-    add("--ann", type=InputPath, required=True, help=truth)
+    ann = "ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON"
+    add("--ann", type=InputPath, required=True, help=ann)
     before = "the masks before refinement: adds the change of every number"
     add("--before", type=InputPath, metavar="COARSE", help=before)
-    add("--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: the usual ones. {metrics}")
-    add("--dataset", choices=PROTOCOLS, help="whose rules the numbers follow: their labels and the band of Boundary AP")
-    add("--fast", action="store_true", help="AP and Boundary AP by faster-coco-eval: the same numbers, no intervals")
+    add("--metrics", nargs="+", choices=METRICS, metavar="NAME", help=f"default: those that suit the files. {metrics}")
+    dataset = "data set whose rules apply: labels of the numbers, width of the band of Boundary AP"
+    add("--dataset", choices=PROTOCOLS, help=dataset)
+    fast = "compute AP and Boundary AP with faster-coco-eval: the same numbers, but no intervals"
+    add("--fast", action="store_true", help=fast)
     add("--out", type=OutputPath, metavar="JSON", help="also write the numbers to this file")
     add("--markdown", type=OutputPath, metavar="FILE", help="also write the tables to this file")
     add("--save-per-instance", type=OutputPath, metavar="CSV", help="write one line per matched pair; needs --before")
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             file.write(to_markdown(summary, problems, truth.protocol))
     if args.save_per_instance:
         if not coarse or Evaluation not in refined:
-            remedy = "a line compares one mask before and after"
+            remedy = "pass both files, because each line compares one mask before and after"
             raise BPRError(f"--save-per-instance: expected detections and --before, got none; {remedy}")
         Comparison(coarse[Evaluation], refined[Evaluation]).write_csv(args.save_per_instance)
     return 0

@@ -40,18 +40,18 @@ COMMANDS = {name: line for commands in GROUPS.values() for name, line in command
 DEBUG = "show the traceback of an error"
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-"""Exit codes; 130 is what shells report for a command that Ctrl-C ended."""
+"""Exit codes; 130 is the code that shells report for a command that Ctrl-C ended."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviated options: a later option could change what an abbreviation means."""
+    """A parser that takes no abbreviated options: a new option could make an abbreviation ambiguous."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
 
 
 def build_parser(words: Container[str] = COMMANDS) -> Parser:
-    """The parser of ``bpr``. Only commands among ``words`` get their options, because that imports their modules."""
+    """The parser of ``bpr``. Only commands in ``words`` get their options, because adding these imports the modules."""
     layout = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="bpr", description=_overview(), formatter_class=layout)
     parser.add_argument("--version", action="version", version=f"bpr {bpr.__version__}")
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with guarded_streams() as out:
         try:
             given = sys.argv[1:] if argv is None else argv
-            completed = os.environ.get("COMP_LINE", "").split()  # the line on which a user of argcomplete pressed Tab
+            completed = os.environ.get("COMP_LINE", "").split()  # the line that argcomplete has to complete
             parser = build_parser([*given, *completed])
             if importlib.util.find_spec("argcomplete"):
                 importlib.import_module("argcomplete").autocomplete(parser)
@@ -136,7 +136,7 @@ def run_parsed(program: str, args: argparse.Namespace, out: Stream) -> int:
     out.flush()
     if not out.failure:
         return code
-    problem = f"standard output: cannot write ({out.failure}); make room, or send it elsewhere"
+    problem = f"standard output: cannot write ({out.failure}); free some space, or redirect it"
     print(f"{program}: {problem}", file=sys.stderr)
     return code or FAILED
 
@@ -156,7 +156,7 @@ def _is_interrupt(error: BaseException | None) -> bool:
 
 
 def _line(error: BaseException) -> str:
-    """The text for the user. Any error but a BPRError is a defect, of BPR or of a library."""
+    """The text for the user. Any error that is not a BPRError is a bug in BPR or in a library."""
     if isinstance(error, BPRError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}; --debug shows where"

@@ -1,4 +1,4 @@
-"""``bpr merge``: write the output of a run from what its shards have finished."""
+"""``bpr merge``: write the output of a run from the finished work of its shards."""
 
 from __future__ import annotations
 

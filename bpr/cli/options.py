@@ -65,7 +65,7 @@ def refine_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
-    """The versions of ``packages``, to record beside a number or a file; None where one is not installed.
+    """The versions of ``packages``, to record with a number or a file; None where one is not installed.
 
     >>> versions_of(["bpr"]) == {"bpr": bpr.__version__}
     True

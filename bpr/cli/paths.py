@@ -25,14 +25,14 @@ class InputPath(_PathText):
 
 
 class InputName(InputPath):
-    """The ``type`` of an input that may also be a name, as of a model; a folder of that name is not the input."""
+    """The ``type`` of an input that may also be a name, such as a model; a folder with that name is not the input."""
 
 
 class OutputPath(_PathText):
-    """The ``type`` of an argument that the command writes anew. A folder in which a training goes on is none."""
+    """The ``type`` of an argument that the command replaces. Not for a folder in which a training continues."""
 
     def written(self) -> list[Path]:
-        """Everything that the command writes for this argument; a subclass may add files beside it."""
+        """Everything that the command writes for this argument; a subclass may add further files."""
         return [Path(self)]
 
 
@@ -40,8 +40,8 @@ def check_paths(args: argparse.Namespace, also_written: Sequence[Path] = ()) -> 
     """Check before anything is read that no output would replace an input.
 
     Args:
-        args: what a command was given; every path has one of the types above.
-        also_written: what the command writes beside its outputs, where that depends on other arguments.
+        args: the arguments of a command; every path has one of the types above.
+        also_written: further paths that the command writes, if they depend on other arguments.
 
     Raises:
         BadUsage: an output lies where an input lies.
@@ -55,5 +55,5 @@ def check_paths(args: argparse.Namespace, also_written: Sequence[Path] = ()) -> 
             # A folder that has the name of a model is not the input.
             is_name = isinstance(given, InputName) and os.path.isdir(given)
             if isinstance(given, InputPath) and not is_name and would_replace(out, given):
-                problem = f"expected an output apart from the inputs, got {given}, which would be lost"
+                problem = f"expected an output that is not an input, got {given}, which would be overwritten"
                 raise BadUsage(f"{out}: {problem}; choose another output")

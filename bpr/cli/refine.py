@@ -20,19 +20,18 @@ EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
-    add("--format", choices=FORMATS, help="format of the masks (default: what their content says)")
-    add("--img-dir", type=InputPath, help="folder of the images, or the one image (default: what the format names)")
-    ann = "COCO file whose images list names the files; without it the id is the file's stem"
+    add("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
+    images = "folder of the images, or the one image (default: the images that the format names)"
+    add("--img-dir", type=InputPath, help=images)
+    ann = "COCO file whose images list names the files; without it, an id is the stem of a file"
     add("--ann", type=InputPath, help=ann)
-    preset = "a bundle of model, precision and --keep, in the place of --model and --backend"
-    add("--preset", choices=PRESETS, help=preset)
+    add("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, instead of --model and --backend")
     add("--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
-    add("--config", type=InputName, help="config of a .pth model (default: the one beside it)")
-    add("--backend", choices=names(), default="auto", help="what runs the network (default: one that is exact)")
+    add("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
+    add("--backend", choices=names(), default="auto", help="software that runs the network (default: an exact one)")
     add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
     add_refine_options(parser)
-    min_score = "leave records of a lower score as they are (default: refine all)"
-    add("--min-score", type=finite, metavar="S", help=min_score)
+    add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
     add_sharing(parser)
@@ -67,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
             with bar as on_progress:
                 report = begun.finish(on_progress, stopped)
         except Unfinished as error:
-            kept = f"{args.out}: {error.why}; what is finished is kept"
-            print(f"bpr refine: {kept}; go on with: {resume_command(args)}", file=sys.stderr)
+            kept = f"{args.out}: {error.why}; finished images are kept"
+            print(f"bpr refine: {kept}; continue with: {resume_command(args)}", file=sys.stderr)
             return 1
         if is_follower:
             return int(stopped())

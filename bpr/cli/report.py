@@ -1,4 +1,4 @@
-"""``bpr report``: what refinement changed, as a folder of HTML."""
+"""``bpr report``: write a folder of HTML pages that show what refinement changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"
 
 MOST_SHOWN = 2000
-"""Masks that the page shows, those that changed most; tables and plots count all."""
+"""The page shows at most this many masks, those that changed most; tables and plots include all."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument
     add("results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format")
-    add("--before", type=InputPath, metavar="COARSE", required=True, help="the masks that were refined")
-    add("--format", choices=FORMATS, help="format of both (default: recognised by their content)")
+    add("--before", type=InputPath, metavar="COARSE", required=True, help="the masks before refinement")
+    add("--format", choices=FORMATS, help="format of both inputs (default: recognised by content)")
     images = "folder of the images, or the one image (default: the images that the format names)"
     add("--img-dir", type=InputPath, help=images)
-    truth = "COCO annotation file with the ground truth; without it the report shows changes, not gains"
-    add("--ann", type=InputPath, help=truth)
+    ann = "COCO annotation file with the ground truth; without it the report shows changes, not gains"
+    add("--ann", type=InputPath, help=ann)
     add("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
 
 
@@ -76,7 +76,7 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
 
 
 def _scored(source: Source) -> list[Record]:
-    """The records; in a format that allows records without a score, these are certain."""
+    """The records. If the format allows records without a score, those get the score CERTAIN."""
     from bpr.formats.convert import CERTAIN
     from bpr.formats.registry import FORMATS
 

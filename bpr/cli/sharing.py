@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def add_sharing(parser: argparse.ArgumentParser) -> None:
-    launcher = "what started these processes, which share the work"
-    parser.add_argument("--resume", action="store_true", help="go on where the same command was interrupted")
-    parser.add_argument("--shard", type=_shard, metavar="I/N", help="do the I-th of N parts only (docs/scale.md)")
+    launcher = "launcher that started these processes, which share the work"
+    parser.add_argument("--resume", action="store_true", help="continue the same command after an interruption")
+    parser.add_argument("--shard", type=_shard, metavar="I/N", help="refine only part I of N (docs/scale.md)")
     parser.add_argument("--launcher", choices=("none", *VARIABLES), default="none", help=launcher)
 
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, count = text.partition("/")
     if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
-        raise argparse.ArgumentTypeError(f"expected I/N, as 1/4 to 4/4, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected I/N, such as 1/4, got {text!r}")
     return int(number), int(count)
 
 
 def is_resumed(args: argparse.Namespace) -> bool:
-    """Whether to go on with an unfinished run. Ranks always do: their launcher may start the same command again."""
+    """Whether to continue an unfinished run. Ranks always do: their launcher may start the same command again."""
     return bool(args.resume) or args.launcher != "none"
 
 
@@ -61,7 +61,7 @@ def worker_of(args: argparse.Namespace) -> Worker:
 
 def _check_no_shard(args: argparse.Namespace) -> None:
     if args.shard:
-        raise BPRError("--shard: expected no --launcher beside it, which shares the work itself; leave one out")
+        raise BPRError("--shard: expected no --launcher with it, which already shares the work; leave one out")
 
 
 def resume_command(args: argparse.Namespace) -> str:

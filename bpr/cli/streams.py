@@ -40,7 +40,7 @@ class Stream:
 
 
 def _send_nowhere(descriptor: int) -> None:
-    """Discard what the descriptor is given, also what a buffer still holds: Python flushes that at exit."""
+    """Discard all output to the descriptor, including buffered text, which Python flushes at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)

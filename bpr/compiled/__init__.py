@@ -24,7 +24,7 @@ def kernels() -> ModuleType | None:
     except ModuleNotFoundError:
         return None
     except Exception as error:  # whatever is wrong with Numba, refining works without it
-        text = f"Numba is installed but cannot be used ({error}); refining goes on without it"
+        text = f"Numba is installed but cannot be used ({error}); refining continues without it"
         warnings.warn(text, RuntimeWarning, stacklevel=2)
         return None
     return loops

@@ -1,7 +1,7 @@
 """The compiled loops: where patches lie, and how often each colour is inside and outside a mask.
 
 benchmarks/studies/compiled_loops.py measures what each saves. Every loop has one signature and is compiled when this
-module is imported. The code checks no index: callers see to shapes and dtypes.
+module is imported. The code does not check indices: callers must pass the right shapes and dtypes.
 
 Legend: N pixels, K patches, h w sample.
 """
@@ -36,7 +36,7 @@ def covering_squares(
 
     Args:
         reach: (side,) how far left and right a square excludes others, at every vertical offset; -1: it excludes none.
-        margin: a pixel is covered by a square if it is so many pixels from those of its sides that are not the frame's.
+        margin: a square covers a pixel that is at least this far from each of its sides inside the frame.
     """
     count = rows.size
     if not count:

@@ -67,7 +67,7 @@ class AveragePrecision:
     curves: list[ClassCurve]
     image_count: int
     resamples: int = 200
-    """Fewer than of other numbers, because every resample has to be accumulated anew."""
+    """Fewer resamples than for other numbers, because each one has to be accumulated again."""
 
     @property
     def value(self) -> float:
@@ -134,20 +134,21 @@ def _curves(evaluation: COCOeval, area: int) -> Iterator[tuple[Any, ClassCurve]]
     """The id and the curve of every annotated class."""
     params = evaluation.params
     images, areas = len(params.imgIds), len(params.areaRng)
-    for k, key in enumerate(params.catIds):
-        start = (k * areas + area) * images
-        parts = [(i, part) for i, part in enumerate(evaluation.evalImgs[start : start + images]) if part is not None]
+    for class_index, class_id in enumerate(params.catIds):
+        start = (class_index * areas + area) * images
+        matchings = enumerate(evaluation.evalImgs[start : start + images])
+        parts = [(image, matching) for image, matching in matchings if matching is not None]
         truths = np.zeros(images, int)
-        for i, part in parts:
-            truths[i] = np.count_nonzero(np.asarray(part["gtIgnore"]) == 0)
+        for image, matching in parts:
+            truths[image] = np.count_nonzero(np.asarray(matching["gtIgnore"]) == 0)
         if truths.any():
-            yield key, _curve(parts, truths)
+            yield class_id, _curve(parts, truths)
 
 
 def _curve(parts: list[tuple[int, dict[str, Any]]], truths: np.ndarray) -> ClassCurve:
-    scores = np.concatenate([part["dtScores"] for _, part in parts])
+    scores = np.concatenate([matching["dtScores"] for _, matching in parts])
     order = np.argsort(-scores, kind="mergesort")
-    matched = np.concatenate([part["dtMatches"] for _, part in parts], axis=1)[:, order] > 0
-    counts = ~np.concatenate([part["dtIgnore"] for _, part in parts], axis=1)[:, order].astype(bool)
-    images = np.concatenate([np.full(len(part["dtScores"]), i) for i, part in parts])[order]
+    matched = np.concatenate([matching["dtMatches"] for _, matching in parts], axis=1)[:, order] > 0
+    counts = ~np.concatenate([matching["dtIgnore"] for _, matching in parts], axis=1)[:, order].astype(bool)
+    images = np.concatenate([np.full(len(matching["dtScores"]), i) for i, matching in parts])[order]
     return ClassCurve(matched & counts, ~matched & counts, images, truths)

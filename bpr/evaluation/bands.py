@@ -1,6 +1,6 @@
 """Metrics inside a band along the true boundary: mBA (CascadePSP, CVPR 2020) and the IoU inside a trimap.
 
-Legend: h w window. Only the box around the ground truth is processed; the numbers are those of the full frame.
+Legend: h w window. Only the box around the ground truth is processed; the results are the same as on the full frame.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def band_accuracy(predicted: Mask, truth: Mask, radius: int) -> float:
     >>> band_accuracy(np.zeros((5, 5), bool), truth, 1)  # the band is columns 1 and 2; column 2 is correct
     0.5
     """
-    a, b = boxed_pair(predicted, truth)
-    window = grow(b.box, radius + 1, b.frame)
-    region = _gradient(b.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
-    same, total = a.window(window) == b.window(window), int(np.count_nonzero(region))
+    prediction, target = boxed_pair(predicted, truth)
+    window = grow(target.box, radius + 1, target.frame)
+    region = _gradient(target.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
+    same, total = prediction.window(window) == target.window(window), int(np.count_nonzero(region))
     return int(np.count_nonzero(region & same)) / total if total else 1.0
 
 
@@ -57,15 +57,15 @@ def trimap_overlap(predicted: Mask, truth: Mask, band: int = BAND) -> Overlap:
     >>> trimap_overlap(np.roll(truth, 1, axis=1) | truth, truth, 2)  # the trimap is columns 2..5; column 4 is extra
     Overlap(intersection=2, union=3)
     """
-    a, b = boxed_pair(predicted, truth)
-    window = grow(b.box, band + 1, b.frame)
-    region = _gradient(b.window(window), disk(band))
-    inside = a.window(window) & region, b.window(window) & region
+    prediction, target = boxed_pair(predicted, truth)
+    window = grow(target.box, band + 1, target.frame)
+    region = _gradient(target.window(window), disk(band))
+    inside = prediction.window(window) & region, target.window(window) & region
     return Overlap(int(np.count_nonzero(inside[0] & inside[1])), int(np.count_nonzero(inside[0] | inside[1])))
 
 
 def _gradient(mask: np.ndarray, element: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels from which the element reaches both foreground and background inside the window."""
+    """(h, w) bool: pixels around which the element covers both foreground and background of the window."""
     if not mask.size:
         return mask
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, element).view(bool)

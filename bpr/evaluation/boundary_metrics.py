@@ -68,11 +68,11 @@ def overlap(first: Mask, second: Mask) -> Overlap:
     >>> overlap(np.array([[1, 1, 0]], bool), np.array([[0, 1, 1]], bool))
     Overlap(intersection=1, union=3)
     """
-    a, b = boxed_pair(first, second)
-    common = intersect(a.box, b.box)
+    one, other = boxed_pair(first, second)
+    common = intersect(one.box, other.box)
     touching = common[0] < common[2] and common[1] < common[3]
-    shared = int(np.count_nonzero(a.window(common) & b.window(common))) if touching else 0
-    return Overlap(shared, a.area + b.area - shared)
+    shared = int(np.count_nonzero(one.window(common) & other.window(common))) if touching else 0
+    return Overlap(shared, one.area + other.area - shared)
 
 
 def boundary_map(mask: np.ndarray) -> np.ndarray:
@@ -140,12 +140,12 @@ def boundary_counts(predicted: Mask, truth: Mask, tolerance: float = 2) -> Bound
 
 def boundary_counts_at(predicted: Mask, truth: Mask, tolerances: Sequence[float]) -> list[BoundaryCounts]:
     """:func:`boundary_counts` at every tolerance; the boundaries are found once."""
-    a, b = boxed_pair(predicted, truth)
+    prediction, target = boxed_pair(predicted, truth)
     # A boundary lies at most one pixel outside its mask, and dilations are read on boundaries only.
-    boxes = [mask.box for mask in (a, b) if mask.pixels.size]
-    window = grow(enclosing(np.array(boxes)), 1, a.frame) if boxes else (0, 0, 0, 0)
-    edges = [boundary_map(mask.window(window)) for mask in (a, b)]
-    radii = [tolerance_in_pixels(tolerance, a.frame) for tolerance in tolerances]
+    boxes = [mask.box for mask in (prediction, target) if mask.pixels.size]
+    window = grow(enclosing(np.array(boxes)), 1, prediction.frame) if boxes else (0, 0, 0, 0)
+    edges = [boundary_map(mask.window(window)) for mask in (prediction, target)]
+    radii = [tolerance_in_pixels(tolerance, prediction.frame) for tolerance in tolerances]
     totals = [int(np.count_nonzero(edge)) for edge in edges]
     near = {radius: _near(edges[0], edges[1], radius) for radius in dict.fromkeys(radii)}
     return [BoundaryCounts(totals[0], near[radius][0], totals[1], near[radius][1]) for radius in radii]
@@ -187,7 +187,7 @@ def boundary_band(mask: Mask, width: int) -> BoxMask:
     if not box.pixels.size:
         return box
     foreground, square = np.ascontiguousarray(box.pixels, np.uint8), np.ones((3, 3), np.uint8)
-    # Zeros around the box are the background there and, at the edge of the frame, what lies beyond it.
+    # The mask is padded with zeros: outside the box is background, and beyond the frame counts as outside.
     inner = cv2.erode(foreground, square, iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return BoxMask(box.pixels & (inner == 0), box.left, box.top, box.frame)
 
@@ -201,9 +201,9 @@ def boundary_overlap(first: Mask, second: Mask, ratio: float = 0.02) -> Overlap:
     >>> boundary_overlap(np.ones((4, 5), bool), np.ones((4, 5), bool))
     Overlap(intersection=14, union=14)
     """
-    a, b = boxed_pair(first, second)
-    width = boundary_width(a.frame, ratio)
-    return overlap(boundary_band(a, width), boundary_band(b, width))
+    one, other = boxed_pair(first, second)
+    width = boundary_width(one.frame, ratio)
+    return overlap(boundary_band(one, width), boundary_band(other, width))
 
 
 def _boxed(mask: Mask) -> BoxMask:
@@ -212,7 +212,7 @@ def _boxed(mask: Mask) -> BoxMask:
 
 def boxed_pair(first: Mask, second: Mask) -> tuple[BoxMask, BoxMask]:
     """Both masks as BoxMasks; a ValueError if their frames differ."""
-    a, b = _boxed(first), _boxed(second)
-    if a.frame != b.frame:
-        raise ValueError(f"masks: expected one frame, got {a.frame} and {b.frame} (height, width)")
-    return a, b
+    one, other = _boxed(first), _boxed(second)
+    if one.frame != other.frame:
+        raise ValueError(f"masks: expected one frame, got {one.frame} and {other.frame} (height, width)")
+    return one, other

@@ -39,7 +39,7 @@ SMALL, MEDIUM = 32**2, 96**2
 
 @dataclass(frozen=True)
 class Protocol:
-    """Whose rules the numbers follow.
+    """The rules that the numbers follow.
 
     Attributes:
         label: names COCO's numbers.
@@ -67,15 +67,15 @@ class TruePositives(NamedTuple):
 
 
 class Evaluation:
-    """The detections of one results file beside the ground truth.
+    """The detections of one results file, compared with the ground truth.
 
-    What several metrics need is computed once, when first read.
+    Values that several metrics need are computed once, on first access.
 
     Args:
         detections: from :func:`bpr.evaluation.prepare.prepare_detections`.
         document: from :func:`bpr.evaluation.prepare.prepare_annotations`.
-        coarse: the evaluation of the masks before refinement, whose matched pairs this one uses. By default its own
-            pairs.
+        coarse: the evaluation of the masks before refinement, whose matched pairs this one uses. By default, the pairs
+            are found on these detections.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Evaluation:
         self._coarse = coarse
         self._mask_pairs = MaskPairs(self.records, document["annotations"], protocol.ratio)
         self._columns: dict[PairMetric, np.ndarray] = {}
-        # Ids may be numbers and texts. Of one kind, they are in pycocotools' order.
+        # Ids may be numbers or strings. If all have one type, the order is that of pycocotools.
         ids = [image["id"] for image in document["images"]]
         ids.sort(key=lambda image_id: (isinstance(image_id, str), image_id))
         self.image_count = len(ids)
@@ -131,7 +131,7 @@ class Evaluation:
 
     @cached_property
     def mask_pairs(self) -> list[MaskPair]:
-        """This file's masks at the matched pairs, each beside its ground truth."""
+        """This file's masks at the matched pairs, each with its ground truth."""
         return self._masks_at(self.pairs)
 
     def _masks_at(self, pairs: Sequence[Pair]) -> list[MaskPair]:
@@ -153,14 +153,16 @@ class Evaluation:
         """pycocotools' matches by mask IoU at its ten thresholds, for all sizes; ignored instances are left out."""
         params, pairs, groups, images = self.mask_matching.params, [], [], []
         areas, count = len(params.areaRng), len(params.imgIds)
-        for k in range(len(params.catIds)):
-            for image, part in enumerate(self.mask_matching.evalImgs[k * areas * count : k * areas * count + count]):
-                if part is None:
+        for class_index in range(len(params.catIds)):
+            start = class_index * areas * count
+            for image, matching in enumerate(self.mask_matching.evalImgs[start : start + count]):
+                if matching is None:
                     continue
-                thresholds, columns = np.nonzero((part["dtMatches"] > 0) & ~np.asarray(part["dtIgnore"], bool))
-                for t, d in zip(thresholds, columns, strict=True):
-                    pairs.append(self._mask_pairs.pair(part["dtIds"][d] - 1, int(part["dtMatches"][t, d]) - 1))
-                groups += (k * len(params.iouThrs) + thresholds).tolist()
+                thresholds, columns = np.nonzero((matching["dtMatches"] > 0) & ~np.asarray(matching["dtIgnore"], bool))
+                for threshold, column in zip(thresholds, columns, strict=True):
+                    annotation_id = int(matching["dtMatches"][threshold, column])
+                    pairs.append(self._mask_pairs.pair(matching["dtIds"][column] - 1, annotation_id - 1))
+                groups += (class_index * len(params.iouThrs) + thresholds).tolist()
                 images += [image] * len(thresholds)
         return TruePositives(pairs, np.array(groups, int), np.array(images, int))
 
@@ -287,7 +289,7 @@ class Comparison:
         return Change(new.value - old.value, *interval(old, new))
 
     def masks(self, index: int) -> PairMasks:
-        """The masks of a pair, decoded anew."""
+        """The masks of a pair, decoded at every call."""
         pair = self.pairs[index]
         coarse, refined = (side.records[pair.record]["segmentation"] for side in (self.coarse, self.refined))
         return PairMasks(decode_mask(coarse), decode_mask(refined), pair.truth)

@@ -155,10 +155,10 @@ class Pair:
 
 
 def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
-    """For every instance that is no crowd its best detection of the same class, if there is one.
+    """For every instance that is not a crowd: its best detection of the same class, if there is one.
 
-    The best detection has the highest mask IoU (at least PAIR_IOU) among the records of score PAIR_SCORE or more. Of
-    equal ones the higher score wins, then the earlier record.
+    The best detection has the highest mask IoU (at least PAIR_IOU) among the records of score PAIR_SCORE or more. On a
+    tie, the higher score wins, then the earlier record.
 
     Args:
         records: prepared detections.
@@ -202,7 +202,7 @@ def match_by_masks(records: Sequence[Record], document: Document) -> COCOeval:
 def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
     """pycocotools' matching by the smaller of mask IoU and Boundary IoU (Boundary IoU, CVPR 2021), not yet accumulated.
 
-    A crowd is matched by mask IoU alone. The Boundary IoU is computed only where the mask IoU allows a match; classes
+    A crowd is matched by mask IoU only. The Boundary IoU is computed only where the mask IoU allows a match; classes
     and images without such a pair keep their matching.
 
     Args:
@@ -253,7 +253,7 @@ def coco_index(records: Sequence[Record], document: Document, index: Any = COCO)
 
 
 def silently(worker: Any, *methods: str) -> Any:
-    """Call ``methods`` of ``worker`` one after the other, discard what they print, and return ``worker``."""
+    """Call ``methods`` of ``worker`` one after the other, discard their output, and return ``worker``."""
     with contextlib.redirect_stdout(io.StringIO()):
         for name in methods:
             getattr(worker, name)()

@@ -1,7 +1,7 @@
 """The metrics of ``bpr eval``, one row each. A metric gives named numbers, each of which can be resampled or is fixed.
 
-The name of a number tells what it is, its tolerance and its protocol: ``F@2px/matched``, ``BoundaryAP@0.005/COCO-style
-on Cityscapes``.
+The name of a number consists of the metric, its tolerance and its protocol: ``F@2px/matched``,
+``BoundaryAP@0.005/COCO-style on Cityscapes``.
 """
 
 from __future__ import annotations
@@ -148,11 +148,11 @@ class Metric:
     """A metric of ``bpr eval``.
 
     Attributes:
-        subject: the type of what it measures.
+        subject: the type of the objects that it measures.
         measure: computes its numbers from a subject.
         about: explains it in the help.
         default: whether it is measured if the user names no metrics.
-        has_fast: ``measure`` takes ``fast=True`` (``--fast``) to compute the same numbers in less time, but fixed ones.
+        has_fast: ``measure`` can compute the same numbers faster, but without intervals (``fast=True``, ``--fast``).
     """
 
     subject: type

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 REMOVED: dict[str, Any] = {"in1d": np.isin, "float": float, "int": int, "bool": bool}
-"""Removed names of numpy that these evaluators use, and what replaces them."""
+"""Removed names of numpy that these evaluators use, and their replacements."""
 
 
 class _OldNumpy:

@@ -54,22 +54,23 @@ def panoptic_counts(
     if truth_ids.shape != predicted_ids.shape:
         raise ValueError(f"panoptic ids: expected one size, got {truth_ids.shape} and {predicted_ids.shape}")
     shared, truth_areas, predicted_areas = _areas(truth_ids, predicted_ids)
-    truths, predictions = ({item["id"]: item for item in side} for side in (truth, predicted))
+    truths, predictions = ({segment["id"]: segment for segment in side} for side in (truth, predicted))
     matches = _matches(shared, truth_areas, predicted_areas, truths, predictions)
     counts: dict[Any, PanopticCounts] = defaultdict(PanopticCounts)
     for (truth_id, _), iou in matches.items():
         counts[truths[truth_id]["category_id"]] += PanopticCounts(iou, 1)
-    taken = [{pair[side] for pair in matches} for side in (0, 1)]
-    for item in truth:
-        if item["id"] not in taken[0] and not item.get("iscrowd"):
-            counts[item["category_id"]] += PanopticCounts(false_negative=1)
-    crowds = {item["category_id"]: item["id"] for item in truth if item.get("iscrowd")}
-    for item in predicted:
-        if item["id"] in taken[1] or not predicted_areas.get(item["id"]):
+    matched_ids = [{pair[side] for pair in matches} for side in (0, 1)]
+    for segment in truth:
+        if segment["id"] not in matched_ids[0] and not segment.get("iscrowd"):
+            counts[segment["category_id"]] += PanopticCounts(false_negative=1)
+    crowds = {segment["category_id"]: segment["id"] for segment in truth if segment.get("iscrowd")}
+    for segment in predicted:
+        if segment["id"] in matched_ids[1] or not predicted_areas.get(segment["id"]):
             continue
-        ignored = shared.get((VOID, item["id"]), 0) + shared.get((crowds.get(item["category_id"]), item["id"]), 0)
-        if ignored / predicted_areas[item["id"]] <= IGNORED_SHARE:
-            counts[item["category_id"]] += PanopticCounts(false_positive=1)
+        crowd = crowds.get(segment["category_id"])
+        ignored = shared.get((VOID, segment["id"]), 0) + shared.get((crowd, segment["id"]), 0)
+        if ignored / predicted_areas[segment["id"]] <= IGNORED_SHARE:
+            counts[segment["category_id"]] += PanopticCounts(false_positive=1)
     return dict(counts)
 
 

@@ -25,9 +25,9 @@ class Detections:
 
     Attributes:
         records: after :func:`prepare_detections` their masks are compressed RLE.
-        name: what errors call the records, such as the path of their file.
+        name: the name of the records in error messages, such as the path of their file.
         unreadable: how many masks could not be read and were replaced by empty ones.
-        problems: one line for each reason why records do not count as they were meant to.
+        problems: one line for each reason why some records are ignored or count as misses.
     """
 
     records: list[Record]
@@ -56,7 +56,7 @@ def prepare_annotations(document: Document, name: str) -> Document:
     compressed RLE, ``area`` and ``iscrowd``.
 
     Args:
-        name: what to call the file in an error.
+        name: the name of the file in error messages.
 
     Raises:
         BPRError: an annotation without an image, a class or a readable mask, or with an invalid ``area`` or
@@ -90,14 +90,14 @@ def unlisted(items: Sequence[Record], document: Document, kind: str) -> list[str
     """A line that reports the items whose image ``document`` does not list; no line if there are none.
 
     >>> unlisted([{"image_id": 1}, {"image_id": 7}, {"image_id": 8}], {"images": [{"id": 1}]}, "records")
-    ['2 records of images that the annotation file does not list (first: record 1, image_id 7); they count for nothing']
+    ['2 records of images that the annotation file does not list (first: record 1, image_id 7); they are ignored']
     """
     ids = {image["id"] for image in document["images"]}
     indices = [index for index, item in enumerate(items) if item["image_id"] not in ids]
     if not indices:
         return []
     first = f"first: {kind.removesuffix('s')} {indices[0]}, image_id {shown(items[indices[0]]['image_id'])}"
-    return [f"{len(indices)} {kind} of images that the annotation file does not list ({first}); they count for nothing"]
+    return [f"{len(indices)} {kind} of images that the annotation file does not list ({first}); they are ignored"]
 
 
 def prepare_detections(records: Iterable[Record], document: Document, name: str) -> Detections:
@@ -108,7 +108,7 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
 
     Args:
         document: annotations, of which only the images are read.
-        name: what to call the records in an error, such as the path of their file.
+        name: the name of the records in error messages, such as the path of their file.
 
     Raises:
         BPRError: a record without ``category_id`` or ``score``; no record lies in a listed image.
@@ -159,7 +159,7 @@ def _reason(record: Record, frames: Frames) -> str:
 def _check_ids(item: Record, where: str) -> None:
     for key in ("image_id", "category_id"):
         if not is_id(item[key]):
-            raise BPRError(f"{where}: {key}: expected a whole number or a text, got {shown(item[key])}")
+            raise BPRError(f"{where}: {key}: expected a whole number or a string, got {shown(item[key])}")
 
 
 def _check_keys(item: Record, keys: tuple[str, ...], where: str) -> None:

@@ -1,4 +1,4 @@
-"""From files to what the metrics measure: COCO results beside annotations, Cityscapes folders, panoptic PNGs."""
+"""Read files for the metrics: COCO results with annotations, Cityscapes folders, panoptic PNGs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PanopticPair:
 
 
 Subjects = Mapping[type, Any]
-"""What one results file offers to metrics, by type: an Evaluation, CityscapesFolders or a PanopticPair."""
+"""The objects that metrics can measure, by type: an Evaluation, CityscapesFolders or a PanopticPair."""
 
 
 class Truth:
@@ -68,7 +68,7 @@ class Truth:
     def subjects(
         self, results: str | Path, before: str | Path | None
     ) -> tuple[Subjects, Subjects | None, dict[str, Detections]]:
-        """What ``results`` and ``before`` offer to metrics, and the detections of both by role, except panoptic ones.
+        """The subjects of ``results`` and of ``before``, and the detections of both by role, except panoptic ones.
 
         Raises:
             BPRError: the files do not fit the ground truth or each other.

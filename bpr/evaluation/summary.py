@@ -1,4 +1,4 @@
-"""All numbers of one evaluation. With two files: before, after, and the interval of the change."""
+"""All numbers of one evaluation. For two files: before, after, and the confidence interval of the change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Row:
     """One number in [0, 1], or -1 where there is nothing to measure.
 
     Attributes:
-        before: of the coarse masks, None without them.
+        before: the same number for the coarse masks; None without coarse masks.
         interval: 95 % bootstrap interval of the change, None if there is no change or it cannot be resampled.
     """
 
@@ -57,11 +57,11 @@ def evaluate(
     Args:
         refined: a single file goes here, whether it was refined or not.
         coarse: the masks before refinement.
-        metrics: names of METRICS; by default those that are usual for the files.
-        fast: use faster-coco-eval where a metric has such a way.
+        metrics: names of METRICS; by default the default metrics of these files.
+        fast: use faster-coco-eval for the metrics that support it.
 
     Raises:
-        BPRError: the files do not offer what a metric measures; whatever a metric raises.
+        BPRError: the files lack the data that a metric needs, or a metric raises it.
     """
     usual = {name: metric.subject for name, metric in METRICS.items() if metric.default}
     names = metrics or [name for offered in refined for name, subject in usual.items() if subject is offered]
@@ -72,8 +72,8 @@ def evaluate(
     evaluation = refined[Evaluation]
     comparison = Comparison(coarse[Evaluation], evaluation) if coarse else None
     images = len(set(evaluation.pair_images.tolist()))
-    parts = breakdowns(evaluation, comparison, "ap" in names and not fast)
-    return Summary(rows, len(evaluation.pairs), images, comparison.shares if comparison else None, parts)
+    by_group = breakdowns(evaluation, comparison, "ap" in names and not fast)
+    return Summary(rows, len(evaluation.pairs), images, comparison.shares if comparison else None, by_group)
 
 
 def _measure(subjects: Subjects, names: Sequence[str], fast: bool) -> Numbers:

@@ -38,7 +38,7 @@ def tables(summary: Summary, protocol: Protocol) -> list[TextTable]:
 
 
 def lines(summary: Summary, problems: Mapping[str, Sequence[str]]) -> list[str]:
-    """What the tables do not hold: the number of pairs, how many improved, and the problems of every file."""
+    """The information outside the tables: the number of pairs, how many improved, the problems of every file."""
     texts = []
     if summary.breakdowns:
         rule = "same class, IoU >= .5, score >= .05"
@@ -66,7 +66,7 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def heading(metric: PairMetric, protocol: Protocol) -> str:
-    """What a table calls a metric of the matched pairs."""
+    """The name of a metric of the matched pairs in a table."""
     return metric.label.format(ratio=protocol.ratio) + ("" if metric.higher_is_better else " (lower is better)")
 
 

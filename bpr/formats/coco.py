@@ -1,4 +1,4 @@
-"""COCO results and annotation files. A record is the file's own JSON object, so unknown keys are kept."""
+"""COCO results and annotation files. A record is the JSON object of the file, so unknown keys are kept."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
     repeated = next((image_id for image_id, count in counts.items() if count > 1), None)
     if repeated is not None:
         wanted = "expected every id once"
-        raise BPRError(f"{path}: images: {wanted}, got id {shown(repeated)} twice; which file is meant cannot be told")
+        raise BPRError(f"{path}: images: {wanted}, got id {shown(repeated)} twice; it is not clear which file is meant")
     if not isinstance(document.setdefault("annotations", []), list):
         raise BPRError(f"{path}: expected annotations to be a list, got {shown(document['annotations'])}")
     check_categories(document, path)
@@ -108,7 +108,7 @@ def check_image(image: Any, path: str | Path) -> None:
     if not isinstance(image, dict) or "id" not in image or not {"file_name", "coco_url"} & image.keys():
         raise BPRError(f"{path}: images: expected objects with id and file_name, got {shown(image)}")
     if not is_id(image["id"]):
-        raise BPRError(f"{path}: images: expected an id that is a number or a text, got {shown(image['id'])}")
+        raise BPRError(f"{path}: images: expected an id that is a number or a string, got {shown(image['id'])}")
 
 
 def with_mask(record: Record, mask: BoxMask) -> Record:

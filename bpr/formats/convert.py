@@ -42,7 +42,7 @@ def convert(
     """
     target = FORMATS[target_name].target
     if target is None:
-        raise ValueError(f"target_name: expected a format that can be written anew, got {target_name}")
+        raise ValueError(f"target_name: expected a format that can be written, got {target_name}")
     for index, record in enumerate(records):
         _check_record(record, target, f"record {index}")
     sizes = {entry["id"]: (entry.get("height"), entry.get("width")) for entry in entries}
@@ -61,19 +61,19 @@ def convert(
     stems = {key: path.with_suffix("").as_posix() if path.name else "" for key, path in names.items()}
     target.write(RecordSet(prepared, stems), out)
     notes = []
-    for positions, what in (
+    for positions, problem in (
         (unscored, f"have no score and got {CERTAIN}"),
         (empty, f"are empty masks, which {target_name} cannot hold, and were left out"),
     ):
         if positions:
-            notes.append(f"{len(positions)} of {len(records)} records {what} (first: record {positions[0]})")
+            notes.append(f"{len(positions)} of {len(records)} records {problem} (first: record {positions[0]})")
     return Converted(len(records) - len(empty), notes)
 
 
 def _check_record(record: Record, target: Target, where: str) -> None:
     """Raise a BPRError where the format cannot hold the record's image id, class or score."""
     if not is_id(record["image_id"]):
-        wanted = "expected a whole number or a text"
+        wanted = "expected a whole number or a string"
         raise BPRError(f"{where}: image_id: {wanted}, got {shown(record['image_id'])}")
     if target.category and "category_id" not in record:
         remedy = "add one, or convert to masks, which need none"
@@ -81,12 +81,12 @@ def _check_record(record: Record, target: Target, where: str) -> None:
     if target.category:
         category = record["category_id"]
         if not is_id(category) or (target.category == "number" and isinstance(category, str)):
-            wanted = "a whole number" if target.category == "number" else "a whole number or a text"
-            remedy = "mend it or leave the record out"
+            wanted = "a whole number" if target.category == "number" else "a whole number or a string"
+            remedy = "correct it or leave the record out"
             raise BPRError(f"{where}: category_id: expected {wanted}, got {shown(category)}; {remedy}")
     if target.score and "score" in record and not is_score(record["score"]):
         got = shown(record["score"])
-        raise BPRError(f"{where}: score: expected a finite number, got {got}; mend it or leave it out")
+        raise BPRError(f"{where}: score: expected a finite number, got {got}; correct it or leave it out")
 
 
 def _prepared(record: Record, frames: Mapping[Any, tuple[int, int]], index: int) -> Record:
@@ -100,7 +100,7 @@ def _prepared(record: Record, frames: Mapping[Any, tuple[int, int]], index: int)
         elif frame is None and isinstance(record["segmentation"], list):
             remedy = "give --ann with the sizes of the images or leave the record out"
         else:
-            remedy = "mend it or leave the record out"
+            remedy = "correct it or leave the record out"
         raise BPRError(f"record {index}: {error}; {remedy}") from None
     prepared = with_mask(record, mask)
     if type(prepared.get("category_id")) is float:

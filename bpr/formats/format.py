@@ -22,11 +22,11 @@ from bpr.io.record_file import Record
 Found = TypeVar("Found")
 
 ANY_MASKS = "masks in JSON, a PNG, or a folder"
-"""How an error message names what a command reads."""
+"""The name of the input of a command in error messages."""
 
 
 class PathKind(Enum):
-    """What holds the masks of a format; the value is how an error message names it."""
+    """The kind of path that holds the masks of a format; its value is its name in error messages."""
 
     JSON_FILE = "a JSON file"
     FOLDER = "a folder"
@@ -41,7 +41,7 @@ class PathKind(Enum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A path whose format is to be recognised; what several formats look at is read only once."""
+    """A path whose format is to be recognised; content that several formats look at is read only once."""
 
     path: Path
 
@@ -131,14 +131,14 @@ def ids_by_name(stems: Mapping[Any, str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Target:
-    """How ``bpr convert`` writes a format, and what the format demands of every record.
+    """How ``bpr convert`` writes a format, and its requirements for every record.
 
     Attributes:
         write: writes the records to a new file or folder.
-        category: whether a class must be a whole number or may also be a text; None where no class is written.
+        category: whether a class must be a whole number or may also be a string; None where no class is written.
         score: whether every record needs a score or may have one; None where no score is written.
         empty: whether a mask without foreground can be written; where not, it is left out and counted.
-        folder_beside: the folder that is replaced beside the output file; None where there is none.
+        folder_beside: the folder that is replaced together with the output file; None if there is none.
     """
 
     write: Callable[[RecordSet, Path], None]
@@ -154,8 +154,8 @@ class Format:
 
     Attributes:
         name: the value of ``--format`` and ``--to``.
-        description: what the format is, in one line of help and documentation.
-        path_kind: what holds the masks.
+        description: one line that describes the format in help and documentation.
+        path_kind: the kind of path that holds the masks.
         signature: how an error message describes the content by which the format is recognised.
         recognises: whether a path of this kind holds the format.
         read: the masks of a path; the second argument gives the images, for formats that need their sizes.
@@ -166,7 +166,7 @@ class Format:
         exclusive: the masks of an image do not overlap, and must not after refinement.
         guessed: the format is only inferred from the masks themselves, so the user is told which one was chosen.
         certain_without_score: ``bpr report`` takes a record without a score as certain; else it refuses the record.
-        target: how the format is written anew; None where it cannot be.
+        target: how ``bpr convert`` writes the format; None if it cannot.
     """
 
     name: str

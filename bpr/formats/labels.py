@@ -125,7 +125,7 @@ def _format_of_numbers(numbers: set[int]) -> Literal["masks", "semantic"] | None
     """The format of one PNG by the numbers in it; None where it may be either.
 
     A mask of one object has a background of 0. Label maps have no background, or mark void pixels by 255. Several
-    numbers beside 0 may be objects or classes.
+    numbers besides 0 may be objects or classes.
 
     >>> _format_of_numbers({0, 255}), _format_of_numbers({1}), _format_of_numbers({0, 26})
     ('masks', 'masks', 'masks')
@@ -174,7 +174,7 @@ def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
         if mask.shape != numbers.shape:
             sizes = " and ".join(f"{height}x{width}" for height, width in (numbers.shape, mask.shape))
             wanted = "expected masks of one size"
-            remedy = "mend one or give --ann with the size"
+            remedy = "correct one or give --ann with the size"
             raise BPRError(f"image {image}: {wanted}, got {sizes} (height x width); {remedy}")
         if numbers[mask].any():
             wanted = "expected masks without overlap for this format"

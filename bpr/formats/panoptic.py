@@ -36,7 +36,7 @@ class PanopticFile(Source):
     """Segments that divide every image. A refined segment keeps its id; ``area`` and ``bbox`` are updated.
 
     The PNGs lie in the folder with the name of the JSON file (``panoptic_val2017.json``, ``panoptic_val2017/``) or,
-    where there is no such folder, beside the JSON file, as detectron2 writes them.
+    where there is no such folder, next to the JSON file, as detectron2 writes them.
 
     Attributes:
         images: the JSON's annotations, one per image.

@@ -1,4 +1,4 @@
-"""Open the masks of a path, whatever their format."""
+"""Open the masks of a path in any format."""
 
 from __future__ import annotations
 

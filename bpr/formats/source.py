@@ -1,4 +1,4 @@
-"""What every format gives to the refinement: its masks as records, and a way to write them back."""
+"""The interface between a format and the refinement: masks as records, and a way to write them back."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
 
 
 def _images_beside(path: Path) -> Path | None:
-    """The folder ``images`` beside the folder ``labels`` that contains ``path``; None where there is no such folder.
+    """The folder ``images`` next to the folder ``labels`` that contains ``path``; None where there is no such folder.
 
     >>> _images_beside(Path("/set/labels/val")).as_posix()
     '/set/images/val'

@@ -13,7 +13,7 @@ def intersect(a: Box, b: Box) -> Box:
 
 
 def expand(box: Box, margin: int) -> Box:
-    """``box`` with ``margin`` pixels more on each side, wherever the frame ends."""
+    """``box`` with ``margin`` pixels more on each side, even beyond the frame."""
     return box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
 
 
@@ -36,7 +36,7 @@ def enclosing(boxes: np.ndarray) -> Box:
 def squares_inside(rows: np.ndarray, columns: np.ndarray, side: int, frame: tuple[int, int]) -> np.ndarray:
     """(K, 4) int32 squares centred on pixels, shifted to lie inside the frame (H, W).
 
-    A frame smaller than the square keeps the square at its origin: the crop pads what is missing.
+    A frame smaller than the square keeps the square at its origin: the crop is padded.
     The last row and column belong to the frame, so a shifted box may end at W and H.
 
     >>> squares_inside(np.array([0, 9]), np.array([5, 9]), 4, (10, 10)).tolist()

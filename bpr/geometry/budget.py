@@ -1,4 +1,4 @@
-"""Use a budget of patches where the boundaries of likely objects look worst, and not twice in the same place.
+"""Spend a budget of patches where boundaries of likely objects look worst, and avoid overlapping patches.
 
 Legend: N instances of one image, K patches of an instance, H W frame, h w area around them.
 """
@@ -15,11 +15,13 @@ from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.masks import BoxMask
 
 LEFT_BY_A_PATCH = 0.1
-"""What every patch leaves of the signal of the pixels it holds, so that patches which overlap it come later."""
+"""A chosen patch multiplies the signal of its pixels by this factor, so that patches that overlap it come later."""
 BLUR = 1.0
+"""Standard deviation, in pixels, of the blur before edges are measured."""
 NEARBY = 5
+"""Pixels, along either axis, within which the strongest edge is searched."""
 FAINT = 10.0
-"""Edges of about this strength (Sobel of 8-bit colours) are noise: near them no place is better than another."""
+"""Edges much weaker than this (Sobel of 8-bit colours) are noise and do not lower the signal."""
 
 
 def select_boxes(
@@ -57,8 +59,8 @@ def choose_patches(
 ) -> list[np.ndarray]:
     """(K,) bool of every instance: which of its patches are used.
 
-    Patches are taken one after the other, each time the one with the largest sum of the signal; among equals the first.
-    What it holds of the signal is then multiplied by LEFT_BY_A_PATCH.
+    Patches are taken one after the other, each time the one with the largest sum of the signal, on a tie the first. The
+    signal of its pixels is then multiplied by LEFT_BY_A_PATCH.
 
     Args:
         signals: (h, w) float32 of every instance, in its area.
@@ -85,9 +87,9 @@ def choose_patches(
 
 
 def off_edge(image: np.ndarray, mask: BoxMask, area: Box) -> np.ndarray:
-    """(h, w) float32: how far every boundary pixel is from lying on the strongest edge nearby; 0 off the boundary.
+    """(h, w) float32: how poorly every boundary pixel fits the strongest edge nearby; 0 off the boundary.
 
-    It is 0 on the strongest edge within ``NEARBY`` pixels and almost 1 far off it or without an edge. The sum is
+    It is 0 on the strongest edge within ``NEARBY`` pixels and almost 1 far from it or without an edge. The sum is
     divided by the length of the boundary, so that long and short boundaries count alike.
 
     Args:
@@ -112,4 +114,4 @@ def off_edge(image: np.ndarray, mask: BoxMask, area: Box) -> np.ndarray:
 
 
 SIGNALS: dict[str, Callable[[np.ndarray, BoxMask, Box], np.ndarray]] = {"off_edge": off_edge}
-"""What a budget looks at: (h, w) float32 of an image, a coarse mask and an area; where the sum is large, a patch is used."""
+"""Signals by name: (h, w) float32 of an image, a coarse mask and an area. Patches with a large sum are used first."""

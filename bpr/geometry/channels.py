@@ -19,7 +19,7 @@ from bpr.geometry.masks import BoxMask
 
 
 class Whole:
-    """An image and the coarse mask of one instance in it: what channels are made from.
+    """An image and the coarse mask of one instance in it: the input of every channel.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
@@ -37,10 +37,10 @@ class Whole:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of it as it is cut, resized or not.
+    """A part of an instance as it is cut, resized or not.
 
     Attributes:
-        whole: what it is a part of.
+        whole: the instance.
         colours: (h, w, 3) uint8 RGB.
         coarse: (h, w) bool.
     """
@@ -84,7 +84,7 @@ def draw_channels(part: Part, inputs: Sequence[str]) -> np.ndarray:
     """(h, w, C) uint8: the named channels of a part of an instance.
 
     Raises:
-        ValueError: a channel of another shape or dtype than its row promises.
+        ValueError: a channel whose shape or dtype differs from its row.
     """
     layers = []
     for name in inputs:

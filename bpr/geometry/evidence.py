@@ -1,7 +1,7 @@
-"""Colour evidence: how much the colour of a pixel looks like the instance elsewhere.
+"""Colour evidence: how typical the colour of a pixel is of the instance.
 
 The whole coarse mask gives two smoothed colour histograms: one of its eroded inside and one of its surroundings. Their
-log-likelihood ratio is the evidence of a colour, and a further channel costs one look-up per pixel.
+log-likelihood ratio is the evidence of a colour, and drawing the channel costs one look-up per pixel.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask, check_image
 
 BINS = 16
+"""Bins of each of the colours red, green and blue."""
 SURROUNDINGS = 24
+"""Pixels around the box of the mask that belong to its surroundings."""
 EROSION = 0.04
+"""The boundary is left out of both histograms, up to this share of the square root of the area to either side."""
 MOST_SAMPLES = 16384
+"""Above about this many pixels, only every second (third, ...) row and column is counted."""
 FLOOR = 1e-4
+"""Added to every frequency, so that none is zero."""
 RATIO_AT_LIMIT = 2.0
+"""The log-likelihood ratio at which the evidence reaches 255; minus this, it reaches 1."""
 SMOOTHING = np.array([[(0.25, 0.5, 0.25)[i - j + 1] if abs(i - j) < 2 else 0 for j in range(BINS)] for i in range(BINS)])
 SMOOTHING[[0, -1], [0, -1]] = 0.75
-"""(BINS, BINS): half of a bin's count and a quarter of each neighbour's; the first and the last bin count for their missing
-neighbour."""
+"""(BINS, BINS): half of a bin's count and a quarter of each neighbour's; the first and the last bin also stand in for
+their missing neighbour."""
 
 
 def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
@@ -45,8 +51,8 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     kernel = _disk(max(1, round(EROSION * float(np.sqrt(coarse.sum())))))
     inside = cv2.erode(coarse, kernel)
     outside = (cv2.dilate(coarse, kernel) == 0).view(np.uint8)
-    own, others = _frequencies(sample, inside if inside.any() else coarse, outside)
-    ratio = np.log(own / others)
+    in_object, around = _frequencies(sample, inside if inside.any() else coarse, outside)
+    ratio = np.log(in_object / around)
     return np.round(128 + 127 * np.clip(ratio / RATIO_AT_LIMIT, -1, 1)).astype(np.uint8)
 
 
@@ -76,8 +82,8 @@ def _frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray) ->
     """(4096,) each: smoothed frequencies of the colours inside and outside, never zero; uniform where no pixel is."""
     pixels = sample.copy()  # contiguous and writable, as the compiled loop takes it
     if compiled := kernels():
-        own, others = compiled.colour_frequencies(pixels, np.ascontiguousarray(inside), outside, FLOOR)
-        return own, others
+        in_object, around = compiled.colour_frequencies(pixels, np.ascontiguousarray(inside), outside, FLOOR)
+        return in_object, around
     return _histogram(pixels, inside), _histogram(pixels, outside)
 
 

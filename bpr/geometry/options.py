@@ -1,6 +1,6 @@
-"""The numbers of the method, each with one owner.
+"""The parameters of the method, each in exactly one class.
 
-- :class:`PatchSpec`: what a network was trained for. It belongs to the predictor.
+- :class:`PatchSpec`: the patches that a network was trained on. It belongs to the predictor.
 - :class:`Placement`: where patches lie. Extraction of training patches and refining share it.
 - :class:`RefineOptions`: the placement, and how refining blends and decides. It belongs to the refiner.
 
@@ -24,13 +24,13 @@ from bpr.geometry.placement import SCHEMES
 
 Blend = Literal["mean", "centred"]
 Rule = tuple[str, bool, str]
-"""A field's name, whether its value is allowed, and what is allowed."""
+"""A field's name, whether its value is allowed, and a description of the allowed values."""
 Options = TypeVar("Options", bound="_Checked")
 
 LARGEST_WINDOW = 4096
 """The largest window side in pixels (the paper uses at most 512): larger ones would fill the memory."""
 RETIRED = {"wide": (0,), "passes": (1,), "withdrawn": None}
-"""Names that files of earlier versions hold, and the values that change nothing (None: any)."""
+"""Names in files of earlier versions, and their values that have no effect (None: any value)."""
 
 
 def _about(help: str, metavar: str | None = None, choices: Iterable[str] | None = None) -> dict[str, Any]:
@@ -44,9 +44,9 @@ class _Checked:
 
     def __post_init__(self) -> None:
         for name, value in list(vars(self).items()):
-            if isinstance(value, list):  # JSON and configs have lists for tuples
+            if isinstance(value, list):  # JSON and configs hold lists instead of tuples
                 object.__setattr__(self, name, tuple(value))
-            if isinstance(value, np.generic):  # JSON has no numbers of NumPy
+            if isinstance(value, np.generic):  # JSON cannot hold NumPy numbers
                 object.__setattr__(self, name, value.item())
         for name, allowed, expected in self._rules():
             if not allowed:
@@ -63,7 +63,7 @@ class _Checked:
 
 @dataclass(frozen=True)
 class PatchSpec(_Checked):
-    """What a network was trained for.
+    """The patches that a network was trained on.
 
     Attributes:
         side: patch side in image pixels; patches of the scheme ``instance`` are resized to it.
@@ -98,7 +98,7 @@ class PatchSpec(_Checked):
 
     @property
     def window(self) -> int:
-        """Side in pixels of what the network sees: the patch and its padding."""
+        """Side in pixels of the square that the network sees: the patch and its padding."""
         return self.side + 2 * self.padding
 
     @property
@@ -137,8 +137,8 @@ class Placement(_Checked):
         scheme: ``dense``: squares along the boundary; ``grid``: the cells of a fixed grid that hold a boundary;
             ``instance``: one square around the instance.
         nms_iou: of two squares with a larger IoU, non-maximum suppression keeps one.
-        cover_margin: a boundary pixel is covered by a patch whose border is at least so many pixels away. Pixels that
-            the suppression left uncovered get patches of their own.
+        cover_margin: a boundary pixel is covered by a patch whose border is at least this many pixels away. Pixels that
+            the suppression left uncovered get additional patches.
 
     >>> Placement(nms_iou=1.5)
     Traceback (most recent call last):
@@ -154,7 +154,7 @@ class Placement(_Checked):
         metadata=_about("where patches lie: along the boundary, in cells of a grid, around the instance", choices=SCHEMES),
     )
     nms_iou: float = field(
-        default=0.25, metadata=_about("dense: suppress patches of a larger IoU; a higher number means more patches")
+        default=0.25, metadata=_about("dense: drop patches with a larger IoU; a higher number means more patches")
     )
     cover_margin: int = field(
         default=4, metadata=_about("dense: distance in pixels from a boundary pixel to the border of its patch")
@@ -179,11 +179,12 @@ class RefineOptions(Placement):
 
     Attributes:
         blend: where patches overlap: the ``mean`` of their probabilities (the paper), or ``centred``: a patch counts
-            more the farther a pixel lies from its border, as it knows less of what is beyond.
-        caution: the mean probability of a pixel is moved by so much towards its coarse mask before it is compared with
-            one half, so that a pixel changes sides only where the network is surer than that.
+            more the farther a pixel lies from its border, because near the border the network sees less of the
+            surroundings.
+        caution: the mean probability of a pixel is moved by this much towards its coarse mask before it is compared
+            with one half, so that a pixel changes only if its probability is farther than this from one half.
         keep: the share of an image's patches that is used, rounded up: those where boundaries look worst.
-        max_patches: use at most so many patches of an image; of the two budgets the smaller one holds.
+        max_patches: use at most this many patches per image; if both budgets are set, the smaller one applies.
         signal: how the budget finds the worst boundaries: a name of :data:`bpr.geometry.budget.SIGNALS`.
 
     Raises:
@@ -192,16 +193,19 @@ class RefineOptions(Placement):
 
     blend: Blend = field(
         default="mean",
-        metadata=_about("where patches overlap: their mean, or the middle of a patch counts more"),
+        metadata=_about("where patches overlap: take their mean, or give the middle of a patch more weight"),
     )
     caution: float = field(
         default=0.0,
-        metadata=_about("change a pixel only where the network is surer than one half by P: less harm, less gain", "P"),
+        metadata=_about(
+            "change a pixel only if its probability is more than P away from one half: less harm, less gain", "P"
+        ),
     )
     keep: float = field(
-        default=1.0, metadata=_about("use only this share of an image's patches, where boundaries look worst", "SHARE")
+        default=1.0,
+        metadata=_about("use only this share of an image's patches, those where boundaries look worst", "SHARE"),
     )
-    max_patches: int | None = field(default=None, metadata=_about("use at most so many patches of an image"))
+    max_patches: int | None = field(default=None, metadata=_about("use at most this many patches per image"))
     signal: str = field(default="off_edge", metadata=_about("how the budget finds the worst boundaries"))
 
     def _rules(self) -> Iterator[Rule]:

@@ -1,4 +1,4 @@
-"""Refined masks of one image that may not overlap (panoptic, semantic): every pixel goes to the surest segment.
+"""Resolve overlaps of refined masks where the format forbids them: each pixel goes to the most probable segment.
 
 Legend: N segments, H W frame, h w box.
 """
@@ -19,9 +19,10 @@ NO_SEGMENT = -1
 def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> list[BoxMask]:
     """The N refined masks without overlap; none of them is empty unless its coarse mask was.
 
-    A pixel that several segments claim goes to the most probable one, and to the first among equals. A pixel that its
-    segment gives up and no other claims becomes void where void is what lies nearest outside that segment; elsewhere
-    it stays, so that no hole opens between two segments. A segment that would vanish keeps its coarse pixels.
+    A pixel that several segments claim goes to the most probable one, or to the first one if they are equally probable.
+    If refinement removes a pixel from its segment and no other segment claims it, the pixel becomes void, provided that
+    the nearest pixel outside the segment is void. Otherwise it stays in its segment, so that no hole opens between two
+    segments. A segment that would vanish keeps its coarse pixels.
 
     Args:
         coarse: N masks of one frame that do not overlap.
@@ -46,7 +47,7 @@ def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], prob
 
 
 def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
-    """(H, W) int32: the index of the mask that holds each pixel."""
+    """(H, W) int32: the index of the mask that contains each pixel."""
     owners = np.full(masks[0].frame, NO_SEGMENT, np.int32)
     for index, mask in enumerate(masks):
         _view(owners, mask.box)[mask.pixels] = index
@@ -54,34 +55,34 @@ def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
 
 
 def _claimants(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> np.ndarray:
-    """(H, W) int32: the index of the surest mask that claims each pixel."""
-    owners = np.full(masks[0].frame, NO_SEGMENT, np.int32)
-    surest = np.zeros(masks[0].frame, np.float32)
+    """(H, W) int32: the index of the most probable mask that claims each pixel."""
+    claimants = np.full(masks[0].frame, NO_SEGMENT, np.int32)
+    highest = np.zeros(masks[0].frame, np.float32)
     for index, (mask, probability) in enumerate(zip(masks, probabilities, strict=True)):
-        wins = mask.pixels & (probability > _view(surest, mask.box))
-        _view(surest, mask.box)[wins] = probability[wins]
-        _view(owners, mask.box)[wins] = index
-    return owners
+        wins = mask.pixels & (probability > _view(highest, mask.box))
+        _view(highest, mask.box)[wins] = probability[wins]
+        _view(claimants, mask.box)[wins] = index
+    return claimants
 
 
 def _give_back_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
-    """Give a segment its unclaimed pixels back, except those whose nearest pixel outside the segment is void."""
+    """Restore the unclaimed pixels of a segment, except those whose nearest pixel outside the segment is void."""
     segment = before == index
-    given_up = segment & (after == NO_SEGMENT)
-    if not given_up.any():
+    removed = segment & (after == NO_SEGMENT)
+    if not removed.any():
         return
     if segment.all():
-        after[given_up] = index
+        after[removed] = index
         return
     pixels = segment.astype(np.uint8)
     _, labels = cv2.distanceTransformWithLabels(pixels, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     void = np.zeros(labels.max() + 1, bool)
     void[labels[~segment]] = before[~segment] == NO_SEGMENT
-    after[given_up & ~void[labels]] = index
+    after[removed & ~void[labels]] = index
 
 
 def _give_back_vanished(coarse: Sequence[BoxMask], after: np.ndarray) -> None:
-    """Give every vanished segment its coarse pixels; another may vanish by that, so repeat until all are there."""
+    """Restore the coarse pixels of every segment that vanished. This can remove another segment, so repeat."""
     missing: list[int] | None = None
     while missing is None or missing:
         present = set(np.unique(after).tolist())

@@ -72,7 +72,7 @@ def crop_patches(
 
 
 def crop_window(mask: BoxMask, box: Box, spec: PatchSpec) -> np.ndarray:
-    """(S, S) bool: what the network sees of ``mask`` in the patch ``box``."""
+    """(S, S) bool: the part of ``mask`` that the network sees in the patch ``box``."""
     window = spec.window_of(box)
     return sample_mask(mask, window, spec.window) if spec.resizes(box) else crop_mask(mask, window)
 
@@ -84,7 +84,7 @@ def crop_mask(mask: BoxMask, box: Box) -> np.ndarray:
 
 
 def _pad_to(array: np.ndarray, inside: Box, box: Box) -> np.ndarray:
-    """Repeat the edge of what was cut inside the frame until it fills ``box``."""
+    """Fill ``box`` by repeating the edge of the part that lies inside the frame."""
     left, top, right, bottom = (abs(a - b) for a, b in zip(inside, box, strict=True))
     if not (left or top or right or bottom):
         return array

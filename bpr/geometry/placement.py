@@ -18,7 +18,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.nms import exclusion_reach, suppress_squares
 
 CONTEXT = 0.1
-"""How much larger than its box the square around an instance is on every side, as a share of the box's longer side."""
+"""How far the square around an instance extends beyond its box, as a share of the box's longer side."""
 SMALLEST = 8
 """The side in pixels of the smallest square around an instance."""
 
@@ -27,7 +27,7 @@ def dense_boxes(mask: BoxMask, side: int, nms_iou: float, cover_margin: int) -> 
     """(K, 4) int32 boxes that together cover every boundary pixel of ``mask``; K = 0 without a boundary.
 
     There is one square on every boundary pixel at first. Greedy suppression keeps the best of them, they are shifted
-    into the frame, and pixels that the suppression left uncovered get squares of their own.
+    into the frame, and pixels that the suppression left uncovered get additional squares.
     """
     rows, columns = boundary_pixels(mask)
     if compiled := kernels():
@@ -45,7 +45,7 @@ def dense_boxes(mask: BoxMask, side: int, nms_iou: float, cover_margin: int) -> 
 
 
 def _covered(rows: np.ndarray, columns: np.ndarray, boxes: np.ndarray, margin: int, frame: tuple[int, int]) -> np.ndarray:
-    """(N,) bool: the pixel lies in a box, at least ``margin`` pixels from those of its sides that are not the frame's."""
+    """(N,) bool: whether a box covers the pixel, ``margin`` pixels or more from each side inside the frame."""
     if not rows.size or not len(boxes):
         return np.zeros(rows.shape, bool)
     height, width = frame
@@ -112,7 +112,7 @@ class Scheme:
     Attributes:
         boxes: makes the (K, 4) int32 boxes of an instance from its mask, the patch side, the largest IoU of two boxes and
             the cover margin. All boxes have one size.
-        title: what a picture of it is called.
+        title: its title in pictures.
     """
 
     boxes: Callable[[BoxMask, int, float, int], np.ndarray]

@@ -51,7 +51,7 @@ def reassemble(
 def mean_probability(
     mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, options: RefineOptions, box: Box
 ) -> np.ndarray:
-    """(h, w) float32 in ``box``: what :func:`reassemble` compares with 0.5. P > 0.5 is the refined mask.
+    """(h, w) float32 in ``box``: the values that :func:`reassemble` compares with 0.5. P > 0.5 is the refined mask.
 
     It is the mean P of the patches on a pixel, moved by the caution towards the coarse mask. Where no patch lies, and
     everywhere if the mask would vanish, it is the coarse mask's 0 or 1.
@@ -71,7 +71,7 @@ def mean_probability(
         outer = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
         covered = blended.covered[inner]
         mean = 0.5 + blended.excess[inner] / np.where(covered, _weight_on(boxes, part, options.blend), 1)
-        # Rounding may pull a mean that is barely over one half onto it: the mask decides on which side it stays.
+        # Rounding may turn a mean slightly above one half into one half: the mask decides which side it is on.
         foreground = blended.foreground()[inner]
         mean = np.where(foreground, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
         result[outer] = np.where(covered, np.clip(mean, 0, 1), result[outer])
@@ -138,7 +138,7 @@ class _Blended:
 
         A patch changes a pixel only where one of the cells that it is interpolated from contradicts the mask that the
         network saw. Elsewhere network and mask agree, and the coarse mask, which was not resized, is the finer answer.
-        So a network that believes every patch changes nothing, at any size.
+        So a network that returns the mask of every patch unchanged changes nothing, at any size.
         """
         left, top = self.box[:2]
         centre = np.s_[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding]
@@ -163,17 +163,21 @@ def patch_weights(side: int, blend: Blend) -> np.ndarray:
            [0.5 , 1.  , 1.  , 0.5 ],
            [0.25, 0.5 , 0.5 , 0.25]], dtype=float32)
     """
-    to_border = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)) / np.float32((side + 1) // 2)
-    along = (to_border if blend == "centred" else np.ones(side)).astype(np.float32)
-    weights = np.outer(along, along)
+    weights = np.outer(_weights_along(side, blend), _weights_along(side, blend))
     weights.flags.writeable = False
     return weights
 
 
+def _weights_along(side: int, blend: Blend) -> np.ndarray:
+    """(side,) float32: the weights along one side of a patch."""
+    to_border = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)) / np.float32((side + 1) // 2)
+    return (to_border if blend == "centred" else np.ones(side)).astype(np.float32)
+
+
 def _weights_in(box: Box, part: Box, blend: Blend) -> np.ndarray:
-    """The weights of the pixels in ``part`` of a patch."""
-    x0, y0, x1, y1 = part
-    return patch_weights(box[2] - box[0], blend)[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
+    """The weights of the pixels in ``part`` of a patch, which may be far larger than its part in the frame."""
+    along = _weights_along(box[2] - box[0], blend)
+    return np.outer(along[part[1] - box[1] : part[3] - box[1]], along[part[0] - box[0] : part[2] - box[0]])
 
 
 def _weight_on(boxes: np.ndarray, area: Box, blend: Blend) -> np.ndarray:

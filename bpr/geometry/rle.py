@@ -190,7 +190,7 @@ def _runs_of(mask: BoxMask) -> np.ndarray:
 
 def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
     if frame is None:
-        raise BadMask("polygons: expected the size of their image beside them, got none")
+        raise BadMask("polygons: expected the size of their image with them, got none")
     height, width = _checked_size(frame, None)
     rings = []
     for ring in polygons:

@@ -87,7 +87,7 @@ def string_areas(counts: Sequence[str], pixels: np.ndarray) -> np.ndarray:
 
 
 def _sum_differences(values: np.ndarray, chosen: np.ndarray, firsts: np.ndarray) -> None:
-    """Replace the chosen (V,) values, in place, by their running sums, which begin anew in every string.
+    """Replace the chosen (V,) values, in place, by their running sums, which restart in every string.
 
     Args:
         chosen: indices of values, ascending.

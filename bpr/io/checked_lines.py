@@ -1,4 +1,4 @@
-"""Lines with a checksum, so that a file which a kill, a full disk or a bad disk damaged is read only where it is sound.
+"""Lines with a checksum: if a kill or a full or bad disk damaged the file, only its intact lines are read.
 
 A line is the CRC-32 of its text in eight hexadecimal digits, a space, the text and a line break::
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 class CheckedLines:
-    """A file of checked lines, open for appending; what it holds already stays.
+    """A file of checked lines, open for appending; existing lines are kept.
 
     There is no fsync: written lines survive the death of the process, and a power cut may lose or tear the last ones,
     which their checksums show.

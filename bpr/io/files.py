@@ -19,9 +19,9 @@ from bpr.limits import LARGEST_FILE, LARGEST_TEXT, LONGEST_ROW, check_depth
 Made = TypeVar("Made")
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Error numbers of a disk, a quota or a file system that has no room for what is written."""
+"""Error numbers that mean that a disk, a quota or a file system is full."""
 KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-"""How an error message names what a path leads to; all other kinds are devices."""
+"""The name of a kind of file in error messages; all other kinds are devices."""
 LONGEST_NAME = 255
 """Bytes that common file systems allow for one part of a path."""
 
@@ -31,7 +31,7 @@ LONGEST_NAME = 255
 
 @contextmanager
 def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary file beside ``path``, and rename it to ``path`` when the block ends without an error.
+    """Open a temporary file next to ``path``, and rename it to ``path`` when the block ends without an error.
 
     A link stays a link; the file that it points to is replaced.
 
@@ -73,7 +73,7 @@ def _output_file(path: Path) -> Path:
 
 
 def kind_of(path: Path) -> str | None:
-    """What ``path`` leads to when its links are followed; None where there is nothing or no permission to look."""
+    """The kind of file that ``path`` leads to after following links; None if there is none or it cannot be read."""
     try:
         return KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "a device")
     except OSError as error:
@@ -101,7 +101,7 @@ def make_beside(path: Path, make: Callable[[Path], Made]) -> Made:
 
 
 def temporary_name(path: Path) -> Path:
-    """A hidden name beside ``path`` that no other writer uses."""
+    """A hidden name next to ``path`` that no other writer uses."""
     return path.parent / f".{path.name}.{secrets.token_hex(4)}"
 
 
@@ -117,7 +117,7 @@ def full_disk_errors(path: str | Path) -> Iterator[None]:
         cause = error if isinstance(error, OSError) else error.__cause__
         if not isinstance(cause, OSError) or cause.errno not in DISK_FULL:
             raise
-        remedy = "what was there stays; make room, or choose another output"
+        remedy = "the old content is kept; free some space, or choose another output"
         raise BPRError(f"{path}: cannot write ({cause.strerror}); {remedy}") from cause
 
 
@@ -143,7 +143,8 @@ def inside(folder: str | Path, name: object, where: object) -> Path:
     """``folder / name`` for a ``name`` that was read from a file and must not lead out of the folder.
 
     Raises:
-        BPRError: ``name`` is no text, is empty, absolute or climbs (``..``); ``where`` names the file that holds it.
+        BPRError: ``name`` is not a string, is empty or absolute, or contains ``..``; ``where`` names the file that
+            holds it.
     """
     if not isinstance(name, str) or not name.strip() or not _stays_below(name):
         wanted = "expected a file name inside its folder"
@@ -222,27 +223,27 @@ def read_rows(path: Path) -> list[str]:
 
 
 @contextmanager
-def json_errors(path: str | Path, what: str) -> Iterator[None]:
-    """Turn every error of reading ``path`` as JSON into one line; ``what`` names what the file should hold."""
+def json_errors(path: str | Path, expected: str) -> Iterator[None]:
+    """Turn every error of reading ``path`` as JSON into one line; ``expected`` describes the content."""
     try:
         yield
     except FileNotFoundError:
-        raise BPRError(f"{path}: no such file; expected {what}") from None
+        raise BPRError(f"{path}: no such file; expected {expected}") from None
     except IsADirectoryError:
-        raise BPRError(f"{path}: is a folder; expected {what}") from None
+        raise BPRError(f"{path}: is a folder; expected {expected}") from None
     except OSError as error:
-        raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {what}") from None
+        raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {expected}") from None
     except (ValueError, RecursionError) as error:
-        raise BPRError(f"{path}: not valid JSON ({error}); expected {what}") from None
+        raise BPRError(f"{path}: not valid JSON ({error}); expected {expected}") from None
 
 
-def read_json(path: str | Path, what: str) -> Any:
-    """The parsed JSON of ``path``; ``what`` names what the file should hold.
+def read_json(path: str | Path, expected: str) -> Any:
+    """The parsed JSON of ``path``; ``expected`` describes the content.
 
     Raises:
         BPRError: it cannot be read, is not JSON, or is nested too deeply.
     """
-    with json_errors(path, what), open(path, encoding="utf-8-sig") as file:
+    with json_errors(path, expected), open(path, encoding="utf-8-sig") as file:
         value = json.load(file)
     check_depth(value, path)
     return value

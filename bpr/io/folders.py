@@ -1,4 +1,4 @@
-"""Folders that are written whole or not at all, and that replace only what the same command wrote."""
+"""Folders that are written whole or not at all, and that replace only files of the same command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYSTEM_FILE = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs.*", re.DOTAL
 
 @contextmanager
 def atomic_folder(path: str | Path, command: str = "Python") -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``, and rename it to ``path`` when the block ends without an error.
+    """Yield a temporary folder next to ``path``, and rename it to ``path`` when the block ends without an error.
 
     Args:
         command: which command writes the folder; a command replaces only folders that it wrote itself.
@@ -55,7 +55,7 @@ def _replace_folder(temporary: Path, path: Path, command: str) -> None:
     try:
         check_replaceable(path, command)  # again: hours may have passed since the first check
     except BPRError as error:
-        raise BPRError(f"{error}; what was made lies in {temporary}") from None
+        raise BPRError(f"{error}; the new files are in {temporary}") from None
     # Two renames, because a rename replaces only an empty folder.
     old = temporary_name(path)
     os.replace(path, old)
@@ -64,7 +64,7 @@ def _replace_folder(temporary: Path, path: Path, command: str) -> None:
 
 
 def check_replaceable(folder: Path, command: str = "Python") -> None:
-    """Check that replacing ``folder`` deletes nothing but what the same command wrote.
+    """Check that replacing ``folder`` deletes only files that the same command wrote.
 
     Raises:
         BPRError: it is not a folder, or holds files of the user, of another command, or of a version of this package

@@ -114,7 +114,7 @@ class ImageFolder:
         files = self._stems.get(image_id, [])
         if len(files) > 1:
             wanted = f"expected one file of that name, got {files[0]} and {files[1]}"
-            raise BadImage(f"image_id {shown(image_id)}: {wanted}; which is meant cannot be told")
+            raise BadImage(f"image_id {shown(image_id)}: {wanted}; it is not clear which one is meant")
         return files[0] if files else listed
 
 
@@ -130,7 +130,7 @@ def file_name(entry: dict[str, Any]) -> Any:
 def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:
     """Decode an image file into (H, W, 3) uint8 RGB.
 
-    A photo is rotated as its EXIF tag demands, which is what viewers and most detectors do. 16 bits become 8 by
+    A photo is rotated as its EXIF tag says, as viewers and most detectors do. 16 bits become 8 by
     dividing by 256, grey and CMYK become RGB, transparency is dropped.
 
     Args:

@@ -80,7 +80,7 @@ class JsonStream:
                 if not (unfinished and self._read_more()):
                     raise self._error(error.msg, error.pos) from None
                 continue
-            if end < len(self._text) - len("e-") or not self._read_more():  # a number may go on
+            if end < len(self._text) - len("e-") or not self._read_more():  # a number may continue
                 self._check_depth(value, end)
                 self._position = end
                 return value
@@ -137,7 +137,7 @@ class JsonStream:
         if left > LARGEST_VALUE:
             limit = f"expected JSON values of at most {LARGEST_VALUE} characters"
             raise BPRError(f"{self._where}: {limit}, got a longer one")
-        # Doubling what is left bounds how often an unfinished value is decoded again.
+        # Doubling the remaining text bounds how often an unfinished value is decoded again.
         content = self._file.read(max(self._chunk, left))
         try:
             more = self._utf8.decode(content, final=not content)

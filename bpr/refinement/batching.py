@@ -20,7 +20,7 @@ Token = TypeVar("Token")
 
 @dataclass(frozen=True, eq=False)
 class InstancePatches:
-    """The patches of one instance and what the network answered.
+    """The patches of one instance and the network's output for them.
 
     Attributes:
         boxes: (K, 4) int32 XYXY, half-open, without padding.
@@ -42,7 +42,7 @@ class CutImage(Generic[Token]):
         counts: how many patches each of them has.
         batch: the patches of all instances.
         left_out: how many patches the budget did not allow.
-        token: what the caller wants to keep beside the image.
+        token: data of the caller that is kept with the image.
     """
 
     instances: Sequence[Instance]
@@ -82,8 +82,8 @@ def predict_images(
 ) -> Iterator[PredictedImage[Token]]:
     """Every image with its probabilities, in order.
 
-    Every batch but the last has exactly ``predictor.batch_size`` patches, so the content of a batch depends on the
-    order of the images alone.
+    Every batch but the last has exactly ``predictor.batch_size`` patches, so the content of a batch depends only on the
+    order of the images.
     """
     clock = clock or StageClock()
     size, window = predictor.batch_size, predictor.spec.window

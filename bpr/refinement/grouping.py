@@ -1,4 +1,4 @@
-"""The records of a results file, grouped by image, and about how much work each image is.
+"""The records of a results file, grouped by image, and an estimate of the work for each image.
 
 Legend: N records that are to be refined, I images.
 """
@@ -66,7 +66,7 @@ def group_by_image(records: Sequence[Record], min_score: float | None = None) ->
         min_score: leave out records of a lower score; None takes all.
 
     Raises:
-        BPRError: ``min_score`` is given and a score is no number.
+        BPRError: ``min_score`` is given and a score is not a number.
     """
     images: dict[str, int] = {}
     indices, owners, costs = array("q"), array("q"), array("d")
@@ -86,7 +86,7 @@ def group_by_image(records: Sequence[Record], min_score: float | None = None) ->
 
 
 def boundary_cost(segmentation: Any) -> float:
-    """A number about proportional to the length of a mask's boundary, found without decoding the mask.
+    """A number roughly proportional to the length of a mask's boundary, found without decoding the mask.
 
     An RLE has two runs in every column that the mask crosses; a polygon has a point wherever the boundary turns. An
     unreadable mask costs 0.
@@ -104,5 +104,5 @@ def _score(record: Record, index: int) -> float:
     score = record.get("score", 1.0)
     if not is_score(score):
         expected = "expected a score that is a number, for --min-score"
-        raise BPRError(f"record {index}: {expected}, got {shown(score)}; mend it or leave it out")
+        raise BPRError(f"record {index}: {expected}, got {shown(score)}; correct it or leave it out")
     return score

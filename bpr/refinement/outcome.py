@@ -1,4 +1,4 @@
-"""What became of the records of a run (refined, or kept as they were), and where its time went."""
+"""The outcome of the records of a run (refined, or kept unchanged), and the time that the run took."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class StageClock:
 
 @dataclass(frozen=True)
 class Kept:
-    """Records of one image that could not be refined and stay as they are.
+    """Records of one image that could not be refined and are kept unchanged.
 
     Attributes:
-        reason: a short name that the report counts by, as ``bad mask``.
+        reason: a short name under which the report counts the records, such as ``bad mask``.
         detail: what is wrong, for the user.
     """
 
@@ -56,7 +56,7 @@ class FinishedImage(NamedTuple):
     """The outcome of one image.
 
     Attributes:
-        indices: the image's records that were to be refined, by their place in the results file.
+        indices: the positions, in the results file, of the image's records that were selected for refinement.
         records: these records, with refined masks except where they were kept.
         patches: how many patches went through the network.
         left_out: how many patches the budget left out.
@@ -79,11 +79,11 @@ class RunReport:
         images: how many images are finished.
         patches, left_out: how many patches went through the network, and how many the budget left out.
         refined: how many records were refined.
-        skipped: how many records were not to be refined: their score is too low.
+        skipped: how many records were not selected because their score is too low.
         kept: how many records could not be refined, by reason.
-        problems: a line for each of those, for the user.
-        strict: every record must be refined.
-        backend: what the network ran on; None where no network ran, or where the run was merged from journals.
+        problems: a line for the user about each :class:`Kept`.
+        strict: the run fails if any record could not be refined.
+        backend: the backend that ran the network; None if no network ran or the run was merged from journals.
     """
 
     records: int
@@ -104,7 +104,7 @@ class RunReport:
 
     @property
     def failed(self) -> bool:
-        """Whether no record was refined, although one has a mask; if ``strict``, whether any could not be refined."""
+        """Whether no record was refined although some have a mask; if ``strict``, whether any could not be refined."""
         none_refined = not self.refined and self.kept.total() > self.kept["empty mask"]
         return none_refined or (self.strict and self.kept.total() > 0)
 
@@ -119,9 +119,9 @@ class RunReport:
     def timing(self) -> str:
         """One line: how much was done, and how long each stage took. Stages overlap, so they need not add up."""
         wall, seconds = self.clock.wall, self.clock.seconds
-        stages = ", ".join(f"{name} {spent:.1f}" for name, spent in seconds.items())
-        of_all = f" of {self.patches + self.left_out}" if self.left_out else ""
-        done = f"{self.images} images, {self.patches}{of_all} patches in {wall:.1f} s ({stages})"
+        stages = ", ".join(f"{name} {duration:.1f}" for name, duration in seconds.items())
+        of_total = f" of {self.patches + self.left_out}" if self.left_out else ""
+        done = f"{self.images} images, {self.patches}{of_total} patches in {wall:.1f} s ({stages})"
         backend = f", on {self.backend}" if self.backend else ""
         return f"{done}; network {seconds.get('forward', 0.0) / wall:.0%} of the wall time{backend}"
 
@@ -135,5 +135,7 @@ class RunReport:
             count, first = len(kept.indices), kept.indices[0]
             self.refined -= count
             self.kept[kept.reason] += count
-            which = f"record {first}" if count == 1 else f"{count} records from {first} on"
-            self.problems.append(f"{which}: {kept.detail}; kept as it was")
+            if count == 1:
+                self.problems.append(f"record {first}: {kept.detail}; kept as it was")
+            else:
+                self.problems.append(f"{count} records (first: record {first}): {kept.detail}; kept as they were")

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
-"""Threads that read images and cut patches beside the network."""
+"""Threads that read images and cut patches while the network runs."""
 
 
 def ordered_map(

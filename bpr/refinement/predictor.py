@@ -1,4 +1,4 @@
-"""What turns patches into probabilities. The refiner knows only this protocol.
+"""The interface that turns patches into probabilities. The refiner depends only on this protocol.
 
 Legend: K patches, S window side, C channels of a patch.
 """
@@ -20,7 +20,7 @@ from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_mask, crop_window
 
 LARGEST_WEIGHT = 1e6
-"""Larger than any scale of scores, and far smaller than what float32 can hold."""
+"""Larger than the scores of any detector, and far smaller than the largest float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class PatchBatch:
 
 
 class Predictor(Protocol):
-    """What the refiner needs of a network.
+    """The interface that the refiner needs from a network.
 
     Attributes:
         spec: how patches are to be cut.

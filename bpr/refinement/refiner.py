@@ -28,7 +28,7 @@ Image = np.ndarray | str | Path
 
 
 class Refinement(NamedTuple):
-    """Refined masks and what was requested beside them; the rest is None.
+    """Refined masks and the extras that were requested; the other fields are None.
 
     Attributes:
         masks: of the type that came in.
@@ -55,7 +55,7 @@ class Refiner:
 
     Args:
         predictor: the network.
-        options: where patches lie, and how they are blended; by default what the model recommends.
+        options: where patches lie, and how they are blended; by default the options that the model recommends.
 
     >>> from bpr.refinement.predictor import IdentityPredictor
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
@@ -79,14 +79,15 @@ class Refiner:
         Args:
             image: (H, W, 3) uint8 RGB, or a file.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value) or probabilities
-                (foreground > 0.5); a list of COCO RLEs or polygons; ``supervision.Detections``; or what another library
-                of docs/neighbours.md returns for one image.
+                (foreground > 0.5); a list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another
+                library in docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
-            return_patches: also return the patches and what the network answered.
+            return_patches: also return the patches and the network's output for them.
 
         Returns:
-            What ``masks`` was, refined: the same type, dtype and device, integers with their foreground value, floats
-            as 0 and 1, polygons as RLE. A mask that would vanish stays as it was. With ``return_probability`` or
+            The refined masks in the form of ``masks``: the same type, dtype and device, integers with their foreground
+            value, floats as 0 and 1, polygons as RLE. A mask that would vanish stays as it was. With
+            ``return_probability`` or
             ``return_patches``: a :class:`Refinement`.
 
         Raises:
@@ -99,11 +100,11 @@ class Refiner:
     def stream(
         self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False
     ) -> Iterator[Any]:
-        """Refine many images: what :meth:`__call__` returns for every (image, masks) pair, in order.
+        """Refine many images: the result of :meth:`__call__` for every (image, masks) pair, in order.
 
         Batches are filled across images: pairs are drawn as the network needs them, and a result comes once its
-        patches have been predicted, which may take later pairs. On the CPU a stream gives, bit for bit, what single
-        calls give (tested with the starter model); a runtime whose arithmetic depends on the batch need not.
+        patches have been predicted, which may take later pairs. On the CPU a stream gives the same results as single
+        calls, bit for bit (tested with the starter model); a runtime whose arithmetic depends on the batch need not.
         """
         for predicted in predict_images(self.predictor, (self._cut_call(*pair) for pair in pairs)):
             masks, adapter, frame = predicted.cut.token
@@ -123,7 +124,7 @@ class Refiner:
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            token: kept beside the result.
+            token: kept with the result.
         """
         spec, options = self.predictor.spec, self.options
         masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]

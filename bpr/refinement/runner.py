@@ -38,7 +38,7 @@ def refine_records(
         workers: threads that read, cut and put back; the result does not depend on their number.
         on_progress: called after each image with the number of records that are done.
         exclusive: the masks of an image do not overlap, and the refined masks must not overlap either.
-        min_score: keep records of a lower score as they are; None refines all.
+        min_score: keep records with a lower score unchanged; None refines all.
 
     Returns:
         All records in their order, and the report.

@@ -54,7 +54,7 @@ def _panel(image: np.ndarray, masks: Sequence[BoxMask], placement: Placement, ti
 
 
 def _darkened(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The image in dark grey, and in its own colours inside the boxes."""
+    """The image in dark grey outside the boxes, and unchanged inside them."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] * BRIGHTNESS
     picture = np.repeat(grey, 3, axis=2).astype(np.uint8)
     for x0, y0, x1, y1 in boxes.tolist():

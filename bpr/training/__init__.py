@@ -1,7 +1,7 @@
 """Everything that needs a network in training; a config reaches it through the scope ``bpr``.
 
     network/    the refinement network: preprocessing, mask stem, backbone and head, pretrained weights
-    data/       what it learns from: patch stores, patches cut from images on the fly, synthetic coarse masks
+    data/       its training data: patch stores, patches cut from images on the fly, synthetic coarse masks
     recipe/     a config becomes a training: runner, validation, averaging of checkpoints
     export/     PyTorch <-> ONNX, and int8
 

@@ -50,7 +50,7 @@ class PlainCheckpointHook(Hook):
     """Remove MMEngine's log from its checkpoints: those objects need unpickling, tensors and numbers do not.
 
     The rest loads with ``weights_only=True``, the default of torch >= 2.6, also to resume. After a resume, the
-    smoothing windows of the log start anew; the best score so far and the list of kept checkpoints are still known.
+    smoothing windows of the log restart; the best score so far and the list of kept checkpoints are still known.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ def _reason(error: Exception) -> str:
     if named:
         return (
             f"not a checkpoint of plain tensors (it asks to run {named[1]}, which was not done); where you trust its "
-            "source, save its tensors alone: torch.save({'state_dict': tensors}, file)"
+            "source, save only its tensors: torch.save({'state_dict': tensors}, file)"
         )
     first_line = text.splitlines()[0][:120]
     return f"not a checkpoint of plain tensors ({first_line}); expected a .pth file that bpr train or torch.save wrote"

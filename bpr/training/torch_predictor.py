@@ -124,5 +124,6 @@ class MMSegPredictor(GraphedPredictor):
 def _config_beside(checkpoint: Path) -> Path:
     configs = sorted(checkpoint.parent.glob("*.py"))
     if len(configs) != 1:
-        raise BPRError(f"{checkpoint}: expected one config (.py) beside it, got {len(configs)}; name it with --config")
+        expected = f"expected one config (.py) in its folder, got {len(configs)}"
+        raise BPRError(f"{checkpoint}: {expected}; name it with --config")
     return configs[0]

@@ -63,7 +63,7 @@ def test_a_checkpoint_without_the_train_extra(tmp_path: Path, without: Any, modu
 def test_a_checkpoint_without_its_config(tmp_path: Path) -> None:
     pytest.importorskip("mmseg")
     (tmp_path / "fake.pth").write_bytes(b"")
-    refused(r".*fake.pth: expected one config \(.py\) beside it, got 0; name it with --config", str(tmp_path / "fake.pth"))
+    refused(r".*fake.pth: expected one config \(.py\) in its folder, got 0; name it with --config", str(tmp_path / "fake.pth"))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", named_models()["starter-fast"].read_bytes()[:100_000]])
@@ -92,7 +92,7 @@ def test_a_model_of_ours_that_is_damaged(damaged: Path) -> None:
 
 @pytest.mark.parametrize("model", ["starter", "identity", "own.onnx"])
 def test_a_config_beside_an_exported_model(model: str) -> None:
-    refused(rf"model {model}: expected no config beside it, got x\.py; only a \.pth file needs one, leave it out", model, "x.py")
+    refused(rf"model {model}: expected no config with it, got x\.py; only a \.pth file needs one, leave it out", model, "x.py")
 
 
 @pytest.mark.parametrize(

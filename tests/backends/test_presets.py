@@ -42,11 +42,11 @@ def test_what_linux_says_of_the_processor(flags: str, able: bool, tmp_path: Path
 
 
 def test_a_preset_names_its_own_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    with pytest.raises(bpr.BPRError, match="expected no model, config or backend beside it"):
+    with pytest.raises(bpr.BPRError, match="expected no model, config or backend with it"):
         bpr.load("starter", preset="fast")
     with pytest.raises(bpr.BPRError, match="expected one of accurate, balanced, fast"):
         bpr.load(preset="slow")
     (tmp_path / "r.json").write_text("[]")
     command = ["refine", str(tmp_path / "r.json"), "--img-dir", str(tmp_path), "--out", str(tmp_path / "o.json"), "--preset", "fast"]
     assert main([*command, "--model", "starter"]) == 1
-    assert "expected no model, config or backend beside it" in capsys.readouterr().err
+    assert "expected no model, config or backend with it" in capsys.readouterr().err

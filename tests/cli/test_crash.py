@@ -118,8 +118,8 @@ def test_a_signal_ends_a_run_with_the_command_that_goes_on(
     last = interrupt(process, number, images=3).strip().splitlines()[-1]
     assert process.returncode == 1
     assert f"{out}: interrupted; " in last
-    assert f" of {IMAGES} images are done; what is finished is kept; go on with: " in last
-    command = shlex.split(last.split("go on with: ")[1])
+    assert f" of {IMAGES} images are done; finished images are kept; continue with: " in last
+    command = shlex.split(last.split("continue with: ")[1])
     assert command[-1] == "--resume"
     line = command[command.index("refine") :]
     assert main(line) == 0
@@ -136,7 +136,7 @@ def test_a_full_disk_is_one_line_and_costs_nothing(scenes: SmallSet, expected: b
     process = start(str(ROOT / "tools" / "refine.py"), *words(scenes, out)[1:], before=small_files)
     errors = process.communicate(timeout=60)[1].strip().splitlines()
     assert process.returncode == 1
-    assert f"{out}: cannot write: File too large; what is finished is kept; go on with: " in errors[-1]
+    assert f"{out}: cannot write: File too large; finished images are kept; continue with: " in errors[-1]
     kept = (tmp_path / ".out.json.run/shard-1-of-1.journal").stat().st_size
     assert kept > 1000
     assert main(words(scenes, out, "--resume")) == 0
@@ -154,7 +154,7 @@ def test_a_disk_that_is_full_when_the_result_is_written(
     with monkeypatch.context() as patched:
         patched.setattr("bpr.formats.coco.ResultsFile.write", full)
         assert main(words(scenes, out)) == 1
-    assert "cannot write: No space left on device; what is finished is kept; go on with: " in capsys.readouterr().err
+    assert "cannot write: No space left on device; finished images are kept; continue with: " in capsys.readouterr().err
     assert main(words(scenes, out, "--resume")) == 0
     assert out.read_bytes() == expected
 
@@ -242,7 +242,7 @@ def test_ranks_that_nobody_started(scenes: SmallSet, tmp_path: Path, capsys: pyt
     assert main(words(scenes, tmp_path / "out.json", "--launcher", "slurm")) == 1
     assert "--launcher slurm: expected SLURM_PROCID" in capsys.readouterr().err
     assert main(words(scenes, tmp_path / "out.json", "--launcher", "slurm", "--shard", "1/2")) == 1
-    assert "--shard: expected no --launcher beside it" in capsys.readouterr().err
+    assert "--shard: expected no --launcher with it" in capsys.readouterr().err
 
 
 def test_a_journal_of_lines_is_read_by_eye(scenes: SmallSet, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_an_output_where_an_input_lies_is_refused(
     assert main(command.split()) == 2
     error = capsys.readouterr().err
     assert (
-        f"expected an output apart from the inputs, got {CLASHES[command]}, which would be lost; choose another output"
+        f"expected an output that is not an input, got {CLASHES[command]}, which would be overwritten; choose another output"
         in error
     )
     assert len(error.splitlines()) == 1
@@ -134,7 +134,7 @@ def test_a_new_command_is_protected_by_the_types_of_its_arguments(
     monkeypatch.setitem(sys.modules, "bpr.cli.toy", toy)
     monkeypatch.setitem(main_module.COMMANDS, "toy", "a command of this test")
     assert main(["toy", "--from", "r.json", "a.json", "--into", "link.json"]) == 2
-    assert "link.json: expected an output apart from the inputs, got a.json" in capsys.readouterr().err
+    assert "link.json: expected an output that is not an input, got a.json" in capsys.readouterr().err
     assert Path("a.json").read_text() == "a.json"
     assert main(["toy", "--from", "r.json", "--into", "new.json"]) == 0
     assert Path("new.json").read_text() == "new"

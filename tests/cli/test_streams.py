@@ -57,6 +57,6 @@ def test_a_full_disk_for_the_log_is_reported_and_the_output_is_written(small_set
     with open("/dev/full", "wb") as full:
         ran = run(small_set, out, stdout=full, stderr=subprocess.PIPE)
     assert ran.returncode == 1
-    line = b"bpr refine: standard output: cannot write (No space left on device); make room, or send it elsewhere"
+    line = b"bpr refine: standard output: cannot write (No space left on device); free some space, or redirect it"
     assert ran.stderr.splitlines()[-1] == line
     assert len(read_json(out, "results")) == len(small_set.records)

@@ -118,7 +118,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "annotations: image name of Windows": (entry("C:\\secret.png"), "images list: expected a file name inside its folder"),
     "annotations: image id that is no number or text": (
         text("a.json", '{"images": [{"id": true, "file_name": "a"}]}'),
-        "images: expected an id that is a number or a text, got True",
+        "images: expected an id that is a number or a string, got True",
     ),
     "JSON too deep to be written again": (text("deep.json", "[" * 99 + "]" * 99), "expected JSON of at most 64 lists and objects"),
     "Cityscapes: a link out of its folder": (linked, "expected a file inside its folder, got a link out of it"),
@@ -238,7 +238,7 @@ def test_an_ambiguous_image_stem_is_reported(tmp_path: Path, capsys: pytest.Capt
     cv2.imwrite(str(photo.with_suffix(".jpg")), np.zeros((*layouts.FRAME, 3), np.uint8))
     assert refine(source, tmp_path / "out", "--img-dir", str(images), "--strict") == 1
     error = capsys.readouterr().err
-    assert f"got {photo.with_suffix('.jpg')} and {photo}; which is meant cannot be told" in error
+    assert f"got {photo.with_suffix('.jpg')} and {photo}; it is not clear which one is meant" in error
     assert files(tmp_path / "out") == files(source)
 
 

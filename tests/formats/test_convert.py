@@ -174,7 +174,7 @@ def test_empty_masks_are_reported_where_the_format_cannot_hold_them(
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_invalid_image_id_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str) -> None:
     assert convert(changed(tmp_path, image_id=[1]), target, tmp_path / "out.json") == 1
-    assert "record 1: image_id: expected a whole number or a text, got [1]" in capsys.readouterr().err
+    assert "record 1: image_id: expected a whole number or a string, got [1]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("height", [None, "90"])
@@ -184,13 +184,13 @@ def test_an_invalid_size_counts_as_unknown(tmp_path: Path, capsys: pytest.Captur
     document["images"][0]["height"] = height
     source.write_text(json.dumps(document))
     assert convert(source, "yolo", tmp_path / "out") == 1
-    assert "record 0: polygons: expected the size of their image beside them, got none; give --ann" in capsys.readouterr().err
+    assert "record 0: polygons: expected the size of their image with them, got none; give --ann" in capsys.readouterr().err
 
 
 def test_a_bad_mask_is_not_blamed_on_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = changed(tmp_path, image_id=0, segmentation={"size": [90, 130], "counts": "?"})
     assert convert(source, "yolo", tmp_path / "out", "--ann", str(layouts.annotations(tmp_path))) == 1
-    assert capsys.readouterr().err.endswith("mend it or leave the record out\n")
+    assert capsys.readouterr().err.endswith("correct it or leave the record out\n")
 
 
 def test_a_yolo_line_without_its_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

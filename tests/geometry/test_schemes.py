@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from typing import get_args
+
 import cv2
 import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.geometry.options import Blend, PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.placement import grid_boxes, instance_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
@@ -128,8 +131,15 @@ def test_the_probability_of_a_part_is_a_part_of_the_probability(box: tuple[int, 
 
 
 def test_a_wide_object_costs_no_square_of_memory() -> None:
-    mask = rectangle((40, 30_000), 100, 10, 29_900, 30)
+    """The square around it has 36,000 x 36,000 pixels, of which 40 x 30,000 lie in the frame."""
+    mask, image = rectangle((40, 30_000), 100, 10, 29_900, 30), np.zeros((40, 30_000, 3), np.uint8)
+    tracemalloc.start()
     boxes = instance_boxes(mask, 16, 0.25, 4)
-    patches = crop_patches(np.zeros((40, 30_000, 3), np.uint8), mask, boxes, SPEC)
-    assert reassemble(mask, boxes, np.zeros((1, 16, 16), np.float32), SPEC).frame == mask.frame
+    patches = crop_patches(image, mask, boxes, SPEC)
+    for blend in get_args(Blend):
+        refined = reassemble(mask, boxes, np.zeros((1, 16, 16), np.float32), SPEC, RefineOptions(blend=blend))
+        assert refined.frame == mask.frame
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert patches.shape == (1, 16, 16, 4)
+    assert most < 100 * mask.frame[0] * mask.frame[1]

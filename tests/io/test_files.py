@@ -167,7 +167,7 @@ def test_a_full_disk_is_one_line_that_names_the_output(tmp_path: Path, number: i
     def full() -> None:
         raise OSError(number, os.strerror(number))
 
-    line = rf"cannot write \({os.strerror(number)}\); what was there stays; make room, or choose another output"
+    line = rf"cannot write \({os.strerror(number)}\); the old content is kept; free some space, or choose another output"
     with pytest.raises(BPRError, match=f"^{tmp_path / 'out.json'}: {line}"), atomic_open(tmp_path / "out.json"):
         full()
     with (
@@ -210,7 +210,7 @@ def test_a_folder_with_files_of_the_user_is_not_replaced(tmp_path: Path, add: Ca
 
 def test_files_that_appear_during_the_writing_are_kept(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
-    late = pytest.raises(BPRError, match=r"'late' is one; .*; what was made lies in .*\.out\.")
+    late = pytest.raises(BPRError, match=r"'late' is one; .*; the new files are in .*\.out\.")
     with late, atomic_folder(tmp_path / "out", "bpr refine"):
         (tmp_path / "out" / "late").touch()
     assert sorted(os.listdir(tmp_path / "out")) == [MARK, "a", "late"]

@@ -79,7 +79,7 @@ def test_two_files_of_one_name_are_ambiguous(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     folder = ImageFolder(tmp_path)
     for ambiguous, files in (("a", "a.jpg and .*a.png"), (7, "007.jpg and .*7.jpg")):
-        with pytest.raises(BadImage, match=f"expected one file of that name, got .*{files}; which is meant cannot be told"):
+        with pytest.raises(BadImage, match=f"expected one file of that name, got .*{files}; it is not clear which one is meant"):
             folder.path(ambiguous)
     assert folder.path("7") == tmp_path / "7.jpg"
     assert folder.path("deep/a") == tmp_path / "deep" / "a.jpg"

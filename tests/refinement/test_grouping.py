@@ -23,7 +23,7 @@ def test_records_are_grouped_by_image_and_large_images_cost_more() -> None:
 @pytest.mark.parametrize("score", ["0.9", None, True, [1]])
 def test_a_score_that_is_no_number_is_said_before_any_work(score: Any) -> None:
     with pytest.raises(
-        BPRError, match=r"record 1: expected a score that is a number, for --min-score, got .*; mend it or leave it out"
+        BPRError, match=r"record 1: expected a score that is a number, for --min-score, got .*; correct it or leave it out"
     ):
         group_by_image([RECORDS[0], {**RECORDS[1], "score": score}], min_score=0.5)
     assert len(group_by_image([{**RECORDS[1], "score": score}])) == 1

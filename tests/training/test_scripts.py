@@ -32,7 +32,7 @@ def test_an_output_where_an_input_lies_is_wrong_usage(
     tool, *arguments = command.split()
     assert run_tool(tool, arguments) == 2
     error = capsys.readouterr().err
-    assert f"expected an output apart from the inputs, got {lost}" in error
+    assert f"expected an output that is not an input, got {lost}" in error
     assert len(error.splitlines()) == 1
     assert Path(lost).read_text() == lost
 

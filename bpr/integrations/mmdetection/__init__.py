@@ -1,6 +1,6 @@
 """MMDetection's detectors with the refiner behind them; registered under the scope ``bpr``.
 
-The configs of ``configs/detection`` run in MMDetection's own tools, as any of its configs:
+The configs of ``configs/detection`` run in MMDetection's own tools, like any of its configs:
 
     python MMDETECTION/tools/test.py configs/detection/mask-rcnn_r50_fpn_1x_coco_bpr-starter.py mask_rcnn.pth
 

@@ -56,13 +56,13 @@ class RefinedDetector(BaseModel):
         """The samples, each with the detector's instances and refined copies of them."""
         chosen = [sample.pred_instances.scores >= self.min_score for sample in samples]
         images = (self._image(pixels, sample) for pixels, sample in zip(inputs, samples, strict=True))
-        masks = (sample.pred_instances.masks[which] for sample, which in zip(samples, chosen, strict=True))
+        masks = (sample.pred_instances.masks[selected] for sample, selected in zip(samples, chosen, strict=True))
         refined = self.refiner.stream(zip(images, masks, strict=True))
-        for sample, which, refined_masks in zip(samples, chosen, refined, strict=True):
+        for sample, selected, refined_masks in zip(samples, chosen, refined, strict=True):
             sample.coarse_instances = sample.pred_instances
             sample.pred_instances = sample.pred_instances.clone()
             sample.pred_instances.masks = sample.coarse_instances.masks.clone()
-            sample.pred_instances.masks[which] = refined_masks
+            sample.pred_instances.masks[selected] = refined_masks
         return samples
 
     def _image(self, pixels: Tensor, sample: DetDataSample) -> np.ndarray:
@@ -76,7 +76,7 @@ class RefinedDetector(BaseModel):
 
 
 def without_preprocessing(pixels: Tensor, preprocessor: ImgDataPreprocessor) -> np.ndarray:
-    """(h, w, 3) uint8 RGB of a (3, h, w) input: undoes what the preprocessor did to an image that was read as BGR."""
+    """(h, w, 3) uint8 RGB of a (3, h, w) input: reverses the preprocessing of an image that was read as BGR."""
     if preprocessor._enable_normalize:
         pixels = pixels * preprocessor.std + preprocessor.mean
     image = pixels.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()

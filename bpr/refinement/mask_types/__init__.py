@@ -54,6 +54,7 @@ def adapter_for(masks: Any) -> Adapter:
             return adapter
     inside = f" of {type(masks[0]).__name__}" if isinstance(masks, (list, tuple)) and masks else ""
     raise ValueError(
-        "masks: expected an (N, H, W) or (H, W) array or torch tensor, a list of COCO RLEs or polygons, or what a library of "
-        f"docs/neighbours.md returns for one image, got {type(masks).__name__}{inside}; numpy.stack makes one array of many"
+        "masks: expected an (N, H, W) or (H, W) array or torch tensor, a list of COCO RLEs or polygons, or a result "
+        f"of a library in docs/neighbours.md for one image, got {type(masks).__name__}{inside}; "
+        "numpy.stack combines arrays"
     )

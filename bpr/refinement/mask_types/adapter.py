@@ -26,7 +26,7 @@ class Adapter:
         frame_of: the (H, W) of the image that the masks were made for; None if the masks do not hold it.
         read: makes instances of the masks, given the frame of the image.
         write: makes the user's result of the masks that came in and the refined ones.
-        like: makes an (N, H, W) array an array or tensor like those in the masks.
+        like: converts an (N, H, W) array to the type of array or tensor in the masks.
         scores_of: the detector's score of every instance; None if the masks hold none.
         exclusive: every pixel belongs to at most one instance, before and after refining.
     """

@@ -46,7 +46,7 @@ def _foreground(mask: np.ndarray, index: int) -> BoxMask:
     values = mask[top:bottom, left:right][foreground.pixels]
     if values.size and not (values[0] > 0 and (values == values[0]).all()):
         span = f"{values.min()}..{values.max()}"
-        remedy = "of a label map pass labels == value, one mask per object, of grey values mask > 127"
+        remedy = "for a label map pass labels == value, one mask per object, for grey values mask > 127"
         raise ValueError(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
     return foreground
 
@@ -69,7 +69,7 @@ def last_two(masks: Any) -> Frame:
 
 
 def is_tensor(masks: Any) -> bool:
-    """Whether the masks are a torch tensor. Who has one has imported torch, so it need not be imported here."""
+    """Whether the masks are a torch tensor. Whoever has one has already imported torch, so this need not."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(masks, torch.Tensor)
 

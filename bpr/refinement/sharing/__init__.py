@@ -5,13 +5,13 @@
     of them is a :class:`~bpr.refinement.sharing.workers.Worker`. A worker has one of three roles: the *leader* (a
     single process, or the first rank) writes the result; a *follower* (any other rank) helps the leader; a *shard*
     does its part and leaves the result to ``bpr merge``.
-2.  **Where the state lies.** In the folder ``.OUT.run`` beside the output ``OUT``
+2.  **Where the state lies.** In the folder ``.OUT.run`` next to the output ``OUT``
     (:class:`~bpr.refinement.sharing.run_folder.RunFolder`). All workers must see the same folder.
 3.  **What run.json holds.** The first worker writes it: the fingerprint of the job (everything that decides the
     result), the fields of the job (all that a merge needs to know), and a random token, by which a rank notices that
     it sees another disk than the leader. The file does not change after that.
 4.  **Who may join.** The leader locks the folder for itself; shards lock it together. If run.json is there already,
-    the worker's fingerprint must equal the one in it, and a leader goes on only with ``--resume``. A shard needs
+    the worker's fingerprint must equal the one in it, and a leader continues only with ``--resume``. A shard needs
     ``--resume`` only if its own journal is there. A launcher may restart its ranks at any time, so ranks always
     resume. Followers neither lock nor check: the leader did both.
 5.  **How ranks meet.** The leader reads all journals and announces the token and which images are finished; the
@@ -29,7 +29,8 @@
     journal, and a resumed run does the images without an intact block again. The operating system releases the locks
     of a dead process. The first SIGINT or SIGTERM only stops the run from starting more images
     (:class:`~bpr.refinement.sharing.stopping.Stop`).
-9.  **What a dead rank costs.** No more: a launcher restarts or ends all ranks when one dies. When all ranks have
+9.  **What a dead rank costs.** No more than that: a launcher restarts or ends all ranks when one dies. When all ranks
+   have
     reported that they are done, the leader reads all journals and does the images that none of them holds.
 10. **Who merges.** The leader, or ``bpr merge`` after the last shard: it locks the folder for itself, checks that every
     image is finished, reads the input again record by record, replaces the changed keys, and writes the output as one

@@ -1,4 +1,4 @@
-"""Journals: what the workers of a run have finished, image by image.
+"""Journals: the finished work of the workers of a run, image by image.
 
 Each worker appends to its own journal a block of checked lines (:mod:`bpr.io.checked_lines`) for every image:
 
@@ -54,9 +54,9 @@ class Journal(CheckedLines):
 
 
 class JournalIndex:
-    """What the journals of a run hold: where each record's change lies, and the report of all finished images.
+    """The content of a run's journals: where each record's change lies, and the report of all finished images.
 
-    An image that is in several journals, as after a restart, counts once; all of them hold the same result.
+    An image that is in several journals, for example after a restart, counts once; all of them hold the same result.
 
     Attributes:
         finished: (records,) bool: the records whose image is finished.

@@ -34,7 +34,7 @@ class Rank:
        that it found, and its message. Whenever a word changes it stores the announcement again.
     3. A follower reads the announcement until it finds its own word there. Then the announcement is of this start:
        the follower takes over the name and the message, and adds one to the meeting's counter ``here``.
-    4. The leader goes on once ``here`` has counted all followers.
+    4. The leader continues once ``here`` has counted all followers.
 
     The later counters (``taken``, ``done``, ``finished``) carry the name of the meeting, too.
     """
@@ -98,7 +98,7 @@ class Rank:
                 self._count("here", 1)
                 return announcement[words_end:]
         expected = f"expected the first rank to start within {LONGEST_START}"
-        raise BPRError(f"rank {self.number - 1}: {expected}, got no word; look at its log")
+        raise BPRError(f"rank {self.number - 1}: {expected}, got no announcement; look at its log")
 
     def _get(self, key: str) -> bytes:
         return bytes(self._store.get(key)) if self._store.check([key]) else b""
@@ -116,7 +116,7 @@ class Rank:
 
     def _lost_store(self) -> BPRError:
         lost = f"rank {self.number - 1}: expected to reach the first process as before, got no answer"
-        return BPRError(f"{lost}; what is finished is kept, go on with the same command")
+        return BPRError(f"{lost}; finished images are kept, continue with the same command")
 
 
 def _polls() -> Iterable[None]:

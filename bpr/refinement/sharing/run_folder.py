@@ -1,7 +1,7 @@
-"""The folder ``.OUT.run`` beside an output: everything that is needed to go on with an unfinished run.
+"""The folder ``.OUT.run`` next to an output: everything that is needed to continue an unfinished run.
 
 run.json     the fingerprint of the run, and the job that began it
-*.journal    what each worker has finished (bpr.refinement.sharing.journal)
+*.journal    the finished work of each worker (bpr.refinement.sharing.journal)
 lock         held while somebody works here; the system releases it when its holder dies
 """
 
@@ -22,7 +22,7 @@ from bpr.refinement.sharing.workers import Worker
 
 try:
     import fcntl
-except ImportError:  # a system without file locks, as Windows
+except ImportError:  # a system without file locks, such as Windows
     fcntl = None  # type: ignore[assignment]
 
 VERSION = 2
@@ -43,8 +43,8 @@ class RunFolder:
         """Begin the run or join it; the block holds the lock. Followers join unchecked: their leader has checked.
 
         Args:
-            state: ``fingerprint``: what all workers must agree on, by name; ``job``: the fields of the job.
-            resume: go on with what is there.
+            state: ``fingerprint``: the values that all workers must agree on, by name; ``job``: the fields of the job.
+            resume: continue the unfinished run.
 
         Raises:
             BPRError: another process holds the lock, ``resume`` is not given and there is an unfinished run, or the
@@ -57,8 +57,8 @@ class RunFolder:
         with self.locked(alone=is_leader):
             began = self._state_file.exists() if is_leader else self._journal_path(worker).exists()
             if began and not resume:
-                problem = f"an unfinished run lies in {self.path}"
-                raise BPRError(f"{self.out}: {problem}; go on with it by --resume, or delete that folder")
+                problem = f"there is an unfinished run in {self.path}"
+                raise BPRError(f"{self.out}: {problem}; continue it with --resume, or delete that folder")
             if self._state_file.exists():
                 self.check(state["fingerprint"])
             else:
@@ -99,14 +99,14 @@ class RunFolder:
         return JournalIndex(self._journals() if worker is None else [self._journal_path(worker)], records)
 
     def state(self) -> dict[str, Any]:
-        """The content of run.json: what :meth:`joined` was given when the run began.
+        """The content of run.json: the ``state`` that :meth:`joined` received when the run began.
 
         Raises:
             BPRError: there is no unfinished run, or its state cannot be read.
         """
         if not self._state_file.exists():
             wanted = f"expected an unfinished run in {self.path}"
-            raise BPRError(f"{self.out}: {wanted}, got none; bpr refine --shard begins one")
+            raise BPRError(f"{self.out}: {wanted}, got none; bpr refine --shard starts one")
         state = read_json(self._state_file, "the state of an unfinished run")
         try:
             state = _from_version_1(state) if state["version"] == 1 else state
@@ -127,7 +127,7 @@ class RunFolder:
         other = [name for name, value in fingerprint.items() if began.get(name) != value]
         if other:
             problem = f"the run in {self.path} began with other {', '.join(other)}"
-            raise BPRError(f"{self.out}: {problem}; say the same, or delete that folder")
+            raise BPRError(f"{self.out}: {problem}; use the same, or delete that folder")
 
     def shard_counts(self) -> set[int]:
         """The N of all journals of shards I/N, except 1/1."""

@@ -56,7 +56,7 @@ class SharedRun:
         on_progress: Callable[[int], None] = lambda done: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> JournalIndex:
-        """Refine this worker's images; as the leader, also wait for the others and refine what they left.
+        """Refine this worker's images; as the leader, also wait for the others and refine the images that they left.
 
         Args:
             done: (I,) bool: images to leave out.
@@ -64,7 +64,7 @@ class SharedRun:
             stopped: once it returns True, the images in the last stage are finished and no others.
 
         Returns:
-            What all workers have finished; of a worker that is no leader, what it has.
+            The finished work of all workers; for a worker that is not the leader, only its own.
         """
         is_follower = self.worker.role == "follower"
         on_progress(self.worker.add_done(0 if is_follower else self.by_image.records_of(done)))
@@ -96,6 +96,6 @@ def check_complete(folder: RunFolder, by_image: RecordsByImage, journals: Journa
         return
     counts = sorted(folder.shard_counts())
     names = [f"{number}/{count}" for count in counts for number in np.unique(shards(by_image.costs, count)[missing])]
-    remedy = f"run the shards {', '.join(names)} with --resume" if names else "go on with the run by --resume"
+    remedy = f"run the shards {', '.join(names)} with --resume" if names else "continue the run with --resume"
     unfinished = f"{by_image.records_of(missing)} of {by_image.records} records are not finished"
     raise BPRError(f"{folder.out}: {unfinished}; {remedy}, then merge again")

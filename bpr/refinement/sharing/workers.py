@@ -44,7 +44,7 @@ class Worker(Protocol):
         ...
 
     def add_done(self, records: int) -> int:
-        """Count ``records`` more finished records; returns the count of all workers that this one can ask."""
+        """Count ``records`` more finished records; returns the sum over all workers that this one can ask."""
         ...
 
     def finish(self, stopped: Callable[[], bool]) -> None:
@@ -95,8 +95,8 @@ def shards(costs: np.ndarray, count: int) -> np.ndarray:
 def chunks(costs: np.ndarray, workers: int) -> list[range]:
     """Ranges of images that workers take one after the other.
 
-    A chunk is a fixed part of what is left, so chunks shrink, in the end to single images. They stay in input order:
-    images that lie together on the disk are read together, and the largest ones are not all in memory at once.
+    A chunk is a fixed share of the remaining images, so chunks shrink, in the end to single images. They stay in input
+    order: images that lie together on the disk are read together, and the largest ones are not all in memory at once.
 
     >>> [len(chunk) for chunk in chunks(np.ones(12), workers=2)]
     [3, 2, 1, 1, 1, 1, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""The gains of masks, grouped by their IoU before refinement (beside figure S7 of the supplement)."""
+"""The gains of masks, grouped by their IoU before refinement (in addition to figure S7 of the supplement)."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def gains(rows: Sequence[PairRow]) -> list[Gain]:
     before = np.array([row.before["iou"] for row in rows])
     names = [metric.name for metric in PAIR_METRICS]
     changes = {name: np.array([row.after[name] - row.before[name] for row in rows]) for name in names}
-    found = []
+    groups = []
     for low, high in [*pairwise(EDGES), (EDGES[0], EDGES[-1])]:
         inside = (before >= low) & ((before < high) | (high == EDGES[-1]))
         if inside.any():
             means = {name: float(change[inside].mean()) for name, change in changes.items()}
-            found.append(Gain(low, high, int(inside.sum()), means, shares(changes["iou"][inside])))
-    return found
+            groups.append(Gain(low, high, int(inside.sum()), means, shares(changes["iou"][inside])))
+    return groups
 
 
 def markdown(found: Sequence[Gain]) -> str:

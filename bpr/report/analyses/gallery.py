@@ -57,5 +57,5 @@ class Gallery:
         return View(self.rows[index], self.image(pair.image_id), masks.coarse, masks.refined, masks.truth, neighbours)
 
     def by_gain(self) -> Sequence[int]:
-        """The indices of the pairs, the most harmed first; of equal ones the earlier comes first."""
+        """The indices of the pairs, the most harmed first; ties keep their order."""
         return sorted(range(len(self.rows)), key=lambda index: self.rows[index].gain)

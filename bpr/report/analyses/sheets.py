@@ -1,4 +1,4 @@
-"""The supplement's pictures for any results: failures (figure S6), patches (figure S5), whole images (figure S4)."""
+"""Pictures like those of the paper's supplement: failures (figure S6), patches (S5), whole images (S4)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bpr.report.draw import COARSE, REFINED, TRUTH, before_after, blank, changed
 from bpr.report.tiles import captioned, close_up, flat, sheet, square_around
 
 FAILURE_SIDE, PATCH_SIDE = 260, 150
-"""Sides in pixels of the tiles of either sheet."""
+"""Side, in pixels, of a tile in the sheet of failures and in the sheet of patches."""
 FAILURE_COLUMNS, PATCH_COLUMNS = 4, 2
 DRAWN_SCORE = 0.5
-"""Detections of a lower score are not drawn in whole images."""
+"""Detections with a lower score are not drawn on whole images."""
 
 
 def draw_failures(gallery: Gallery, indices: Sequence[int]) -> np.ndarray:
@@ -73,7 +73,7 @@ def _patch_strip(view: View, box: Box) -> np.ndarray:
 
 
 def draw_images(gallery: Gallery, count: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """Image id and before/after picture of the ``count`` images whose pairs gained most boundary F in sum."""
+    """Image id and before/after picture of the ``count`` images with the largest total gain of boundary F."""
     comparison, gain = gallery.comparison, defaultdict[Any, float](float)
     for row in gallery.rows:
         gain[row.image_id] += row.after["boundary_f"] - row.before["boundary_f"]

@@ -55,7 +55,7 @@ def time_stages(
 
 
 def markdown(timing: Timing) -> str:
-    """A table of the parts beside the paper's."""
+    """A table of the parts, next to the paper's numbers."""
     head = "| part | ms per image | paper, 1024x2048, RTX 2080 Ti |\n|---|---:|---:|"
     lines = [f"| {name} | {value:.1f} | {PAPER.get(name, '')} |" for name, value in timing.milliseconds.items()]
     total = f"| all | {sum(timing.milliseconds.values()):.1f} | {sum(PAPER.values())} |"

@@ -69,7 +69,7 @@ class Collection:
     Attributes:
         records: how many records each file has.
         comparison: with the ground truth; None without one.
-        problems: one line for each reason why records or annotations do not count as they were meant to.
+        problems: one line for each reason why some records or annotations are ignored or count as misses.
     """
 
     instances: list[Instance]
@@ -83,7 +83,7 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
 
     Args:
         document: an annotation file.
-        name: what to call it in an error.
+        name: its name in error messages.
 
     Raises:
         BPRError: the files do not hold the same detections or do not fit the annotations; no detection fits an

@@ -17,7 +17,7 @@ from bpr.report.html.collect import Instance
 from bpr.report.tiles import square_of
 
 COARSE, REFINED = (255, 138, 28), (64, 180, 255)
-"""Colours of the contours, as in assets/report.css. They differ for any colour vision."""
+"""Colours of the contours, as in assets/report.css. They are easy to tell apart with any kind of colour vision."""
 THUMBNAIL = 288
 """Longest side of a thumbnail, in pixels."""
 LARGEST_CROP = 960
@@ -39,7 +39,7 @@ class Pictures:
     Attributes:
         box: the part of the image that they show.
         crop, thumbnail: JPEG files.
-        places: squares in which the mask changed most, as x, y and side in pixels of the box.
+        places: the squares in which the mask changed most, as (x, y, side) in pixels of the box.
     """
 
     box: Box
@@ -70,7 +70,7 @@ def crop_box(box: Box, frame: tuple[int, int]) -> Box:
 
 
 def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
-    """Squares of a sixth of the (h, w) crop in which most pixels changed.
+    """The squares in which most pixels changed; their side is a sixth of the longer side of the (h, w) crop.
 
     Large crops are searched at a lower resolution.
     """
@@ -78,21 +78,21 @@ def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
     step = max(1, side // SMALLEST_PLACE)
     rows, columns = (length // step for length in changed.shape)
     cells = changed[: rows * step, : columns * step].reshape(rows, step, columns, step).max(axis=(1, 3))[None]
-    found = changed_places(np.zeros_like(cells), cells, (side // step, side // step), PLACES)
-    return [(left * step, top * step, side // step * step) for top, left in found]
+    corners = changed_places(np.zeros_like(cells), cells, (side // step, side // step), PLACES)
+    return [(left * step, top * step, side // step * step) for top, left in corners]
 
 
 def _thumbnail(crop: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """uint8 RGB with a longest side of THUMBNAIL pixels and both contours."""
+    """uint8 RGB picture with both contours; its longer side is THUMBNAIL pixels."""
     scale = THUMBNAIL / max(crop.shape[:2])
     size = tuple(max(1, round(side * scale)) for side in crop.shape[1::-1])
     # An enlarged mask keeps square pixels, so that its contour runs along their edges.
-    ways = (cv2.INTER_CUBIC, cv2.INTER_NEAREST) if scale > 1 else (cv2.INTER_AREA, cv2.INTER_AREA)
-    picture = cv2.resize(crop, size, interpolation=ways[0])
-    sides = [cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=ways[1]) > 127 for mask in (before, after)]
+    for_crop, for_masks = (cv2.INTER_CUBIC, cv2.INTER_NEAREST) if scale > 1 else (cv2.INTER_AREA, cv2.INTER_AREA)
+    picture = cv2.resize(crop, size, interpolation=for_crop)
+    masks = [cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=for_masks) > 127 for mask in (before, after)]
     # Dark lines below the coloured ones make them visible on any image. All dark lines are drawn first.
     for colours, width in (((BACKGROUND, BACKGROUND), 3), ((COARSE, REFINED), 2)):
-        for mask, colour in zip(sides, colours, strict=True):
+        for mask, colour in zip(masks, colours, strict=True):
             draw_contour(picture, mask, colour, width)
     return picture
 

@@ -1,1 +1,1 @@
-"""What a refinement network learns from: patch stores, or patches cut from images while it trains."""
+"""The training data of a refinement network: patch stores, or patches cut from images while it trains."""

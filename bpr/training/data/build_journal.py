@@ -1,6 +1,6 @@
 """The journal of a patch store that is being built: how far the store is complete, so that a killed build can resume.
 
-    building.txt    the fingerprint of what is built, then one line for every finished image: see Progress
+    building.txt    the fingerprint of the build, then one line for every finished image: see Progress
 
 A line is written after its rows, and counts only if it is whole (bpr.io.checked_lines).
 """
@@ -42,10 +42,10 @@ class Progress:
 
 
 class BuildJournal:
-    """Written beside a store while the store is built.
+    """The journal file of a store while the store is built.
 
     Args:
-        fingerprint: of what is built.
+        fingerprint: identifies the build.
         resume: continue an existing journal.
 
     Raises:
@@ -98,8 +98,8 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def _counts(line: bytes) -> tuple[int, int, int] | None:
     """Rows, matched and unreadable records of an item; None for a line that this program did not write."""
-    words = line.split()
-    if len(words) != 3 or not all(word.isdigit() and len(word) < LONGEST_COUNT for word in words):
+    fields = line.split()
+    if len(fields) != 3 or not all(field.isdigit() and len(field) < LONGEST_COUNT for field in fields):
         return None
-    rows, matched, unreadable = map(int, words)
+    rows, matched, unreadable = map(int, fields)
     return rows, matched, unreadable

@@ -1,4 +1,4 @@
-"""Detections matched to ground truth -> a patch store (paper, training details: IoU > 0.5, same class, no crowd).
+"""Match detections to ground truth (IoU > 0.5, same class, no crowd: the paper) and write a patch store.
 
 Legend: n patches of an instance, S window side, C channels of a patch.
 """
@@ -30,13 +30,13 @@ MATCH_IOU = 0.5
 
 @dataclass(frozen=True)
 class ExtractionCounts:
-    """What became of the records.
+    """How many records were matched, and how many patches they gave.
 
     Attributes:
-        records: all of them.
-        matched: those that matched ground truth and gave patches.
-        unmatched: those without ground truth.
-        unreadable: those that matched ground truth, but whose image or mask could not be read.
+        records: the number of all records.
+        matched: records that matched ground truth and gave patches.
+        unmatched: records without a match.
+        unreadable: records that matched ground truth, but whose image or mask could not be read.
         patches: patches in the store.
     """
 
@@ -65,8 +65,8 @@ def extract_patches(
         source: names and hashes of the files that the records and the truth come from. It is kept in the manifest, and
             a build is resumed only if it is the same.
         resume: continue a killed build of the same patches and source; a finished one is left as it is.
-        shard: (number, count): extract this part of the images only. Parts are consecutive, so the stores of all
-            parts, one after the other, hold the rows of the whole.
+        shard: (number, count): extract only this part of the images. Parts are consecutive: the stores of all parts,
+            concatenated, have the same rows as one store of all images.
 
     Raises:
         BPRError: ``out`` holds another store or another build.
@@ -76,8 +76,8 @@ def extract_patches(
 
     def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
         """Matched records, unreadable records, and the rows of every matched instance of one image."""
-        found = truth.fresh().matches([records[index] for index in indices])
-        pairs = zip(indices, found, strict=True)
+        matches = truth.fresh().matches([records[index] for index in indices])
+        pairs = zip(indices, matches, strict=True)
         matched = [(index, mask) for index, (mask, iou) in pairs if mask is not None and iou > MATCH_IOU]
         if not matched:
             return 0, 0, iter(())

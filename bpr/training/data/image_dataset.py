@@ -109,12 +109,14 @@ class ImagePatchDataset(Dataset):
     ) -> None:
         self.spec, self.patches = PatchSpec(**patch), patches
         self.real, self.refined, self.synthetic, self.native = real, refined, synthetic, native
-        files = [{k: v for k, v in source.items() if k not in ("share", "scale")} for source in sources]
+        files = [
+            {key: value for key, value in source.items() if key not in ("share", "scale")} for source in sources
+        ]
         parts = [load_instances(**source) for source in files]
         scales = [source.get("scale", scale) for source in sources]
         shares = [source.get("share", 1.0) for source in sources]
         self.instances = [instance for instances in parts for instance in instances]
-        self.scales = [own for own, instances in zip(scales, parts, strict=True) for _ in instances]
+        self.scales = [source_scale for source_scale, instances in zip(scales, parts, strict=True) for _ in instances]
         weights = [share * balanced_weights(part) for share, part in zip(shares, parts, strict=True)]
         self.weights = np.concatenate(weights)
         self.pipeline = Compose(pipeline)
@@ -187,13 +189,18 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
     document = read_annotations(ann)
     images = ImageFolder(img_dir, document["images"])
     frames = {image["id"]: (image["height"], image["width"]) for image in document["images"]}
-    kept = [a for a in document["annotations"] if not a.get("iscrowd")]
+    kept = [annotation for annotation in document["annotations"] if not annotation.get("iscrowd")]
     if not kept:
         raise BPRError(
             f"{ann}: expected annotated instances, got none; every annotation is a crowd or there is no annotation"
         )
     truth = GroundTruth(document)
-    instances = {id(a): TrainingInstance(images.path(a["image_id"]), a, frames[a["image_id"]]) for a in kept}
+    instances = {
+        id(annotation): TrainingInstance(
+            images.path(annotation["image_id"]), annotation, frames[annotation["image_id"]]
+        )
+        for annotation in kept
+    }
     _check_images({instance.path: None for instance in instances.values()}, ann, img_dir)
     for file in [results] if isinstance(results, str) else results:
         records = read_results(file)

@@ -1,11 +1,12 @@
-"""Coarse masks of many makers, drawn from ground truth: what a network must meet before it may be trusted with any mask.
+"""Coarse masks like those of many makers, drawn from ground truth, so that a network learns to handle any mask.
 
-:mod:`~bpr.training.data.synthetic_masks` imitates detectors, whose masks are a little too large. The makers here cover what
-else produces masks (mask heads, annotators, promptable segmenters, brushes), are biased towards neither side, and include
-masks that are right, which a network has to leave alone.
+:mod:`~bpr.training.data.synthetic_masks` imitates detectors, whose masks are a little too large. The makers here cover
+other sources of masks (mask heads, annotators, promptable segmenters, brushes), are biased towards neither side, and
+include masks that are right, which a network has to leave alone.
 
 Every maker takes the ground truth inside a window, (h, w) bool, and a generator, and returns the coarse mask, (h, w) bool.
-Equal generators give equal masks. Sizes are in pixels, and limited for small objects so that the mask still means its object.
+Equal generators give equal masks. Sizes are in pixels, and limited for small objects so that the mask still shows its
+object.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def prototype(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def holes_and_specks(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """SAM: logits of 256 px over the whole image, with small holes in the object and specks beside it."""
+    """SAM: logits of 256 px over the whole image, with small holes in the object and specks next to it."""
     cell = float(np.exp(rng.uniform(np.log(1.5), np.log(8))))
     coarse = _through_grid(mask, cell, 0.5, rng.uniform(0, 0.1), rng).astype(np.uint8)
     largest = max(0.08 * _side(mask), 1.0)
@@ -115,7 +116,7 @@ def biased(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def wrong_box(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A mask of another maker, cut at a box with one to four sides inside the object: what lies beyond is lost."""
+    """A mask of another maker, cut at a box with one to four sides inside the object; the rest is lost."""
     make = (perfect, prototype, mask_head, low_resolution)[rng.integers(4)]
     x0, y0, x1, y1 = _tight(mask)
     inwards = np.where(rng.random(4) < 0.4, rng.uniform(0.02, 0.15, 4), 0)

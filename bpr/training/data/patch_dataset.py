@@ -42,9 +42,9 @@ class PatchDataset(Dataset):
         return int(self.ends[-1])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        which = int(np.searchsorted(self.ends, index, side="right"))
-        store = self.stores[which]
-        row = index - int(self.ends[which]) + len(store)
+        store_index = int(np.searchsorted(self.ends, index, side="right"))
+        store = self.stores[store_index]
+        row = index - int(self.ends[store_index]) + len(store)
         return self.pipeline(as_sample(*store.read(row)))
 
 

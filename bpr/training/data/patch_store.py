@@ -2,7 +2,8 @@
 
 Legend: N patches, S window side, C channels of a patch.
 
-    manifest.json   how patches were cut, counts, source (what the store was made from); written last, so a folder
+    manifest.json   how patches were cut, counts, source (the files that the store was made from); written last, so a
+    folder
                     without it is unfinished
     patches.npy     (N, S, S, C) uint8 network input
     targets.npy     (N, S, S) uint8 ground truth, 0 or 1
@@ -93,7 +94,7 @@ def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.mem
     """A memory map of the rows of a store's array."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy parses the header as a Python literal and raises whatever that raises
+    except Exception as error:  # numpy parses the header as a Python literal and lets all of its exceptions through
         raise BPRError(f"{path}: cannot open the array ({error}); extract again") from None
     if not isinstance(array, np.memmap) or array.shape[1:] != row or array.dtype != dtype:
         raise BPRError(f"{path}: expected rows of {row} {np.dtype(dtype)}, got another array; extract again")
@@ -119,7 +120,7 @@ class PatchStoreWriter:
     Leaving the ``with`` block without an error finishes the store.
 
     Args:
-        source: what the store is made from; a build is resumed only with an equal source.
+        source: the files that the store is made from; a build is resumed only if they are the same.
         resume: continue a killed build, of which the first ``progress.items`` items are kept.
 
     Raises:
@@ -149,7 +150,7 @@ class PatchStoreWriter:
             array.append(rows)
 
     def end_item(self, matched: int = 0, unreadable: int = 0) -> None:
-        """Mark what was appended since the last call as complete, so that resuming a killed build keeps it."""
+        """Mark the rows appended since the last call as complete, so that resuming a killed build keeps it."""
         for array in self._arrays:
             array.flush()
         self._journal.add(self._patches.count - self.progress.rows, matched, unreadable)

@@ -63,8 +63,8 @@ def _polygon(soft: np.ndarray, mask: BoxMask, rng: np.random.Generator) -> np.nd
     contours, _ = cv2.findContours(soft.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     tolerance = rng.uniform(0.006, 0.02)
     drawn = np.zeros_like(soft)
-    corners = [cv2.approxPolyDP(c, tolerance * cv2.arcLength(c, True), True) for c in contours]
-    cv2.fillPoly(drawn, [c for c in corners if len(c) > 2] or list(contours), 1.0)
+    corners = [cv2.approxPolyDP(contour, tolerance * cv2.arcLength(contour, True), True) for contour in contours]
+    cv2.fillPoly(drawn, [contour for contour in corners if len(contour) > 2] or list(contours), 1.0)
     return drawn
 
 

@@ -1,4 +1,4 @@
-"""Patches as refining cuts them, drawn from a results file: int8 ranges are calibrated on what a network meets.
+"""Patches as refining cuts them, drawn from a results file, to calibrate int8 ranges on realistic inputs.
 
 Legend: K patches, S window side, C channels.
 """

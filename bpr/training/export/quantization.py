@@ -38,7 +38,7 @@ TOOL = "onnxruntime.quantization, static, QDQ, uint8 activations (min to max), i
 
 @dataclass(frozen=True)
 class Quantized:
-    """What quantizing did to a model.
+    """The effect of quantizing a model.
 
     Attributes:
         in_int8: convolutions that are in int8 now.
@@ -130,14 +130,14 @@ def _after_a_convolution(steps: Sequence[tuple[onnx.NodeProto, Sequence[str], Se
         steps: (node, tensors it reads, tensors it writes) in the order of execution.
     """
     reached: set[str] = set()
-    found = set()
+    names = set()
     for node, reads, writes in steps:
         after = not reached.isdisjoint(reads)
         if node.op_type == "Conv" and after:
-            found.add(node.name)
+            names.add(node.name)
         if node.op_type == "Conv" or after:
             reached.update(writes)
-    return found
+    return names
 
 
 def _add_metadata(path: Path, metadata: dict[str, Any], note: dict[str, Any]) -> None:

@@ -142,7 +142,7 @@ def _store_weights_in_half(graph: onnx.GraphProto) -> None:
 def _metadata(
     preprocessor: PatchPreprocessor, options: dict[str, Any], parity: Parity, provenance: dict[str, Any]
 ) -> dict[str, Any]:
-    """What a reader has to know. The constants of the preprocessing are in the graph, and repeated here."""
+    """The facts that a reader needs. The constants of the preprocessing are in the graph, and repeated here."""
     values = {"mean": preprocessor.mean, "std": preprocessor.std}
     constants = {name: [round(one, 3) for one in tensor.flatten().tolist()] for name, tensor in values.items()}
     return {

@@ -1,7 +1,8 @@
-"""A head that sees the input itself: logits of stride 4, mended at full resolution.
+"""A head that also reads the input: logits of stride 4, corrected at full resolution.
 
-An FCN head decides on a grid of 4 px, so it cannot return a coarse mask that was right as it came. Here a small branch at stride 2
-reads the head's features, the backbone's finest ones and the input's own pixels, folded two by two, and adds to the logits of every pixel.
+An FCN head decides on a grid of 4 px, so it cannot return a correct coarse mask unchanged. Here a small branch at
+stride 2 reads the head's features, the backbone's finest ones and the input's own pixels, folded two by two, and adds
+to the logits of every pixel.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FOLD = 2
 class DetailHead(FCNHead):
     """FCNHead over the coarse strides, and a branch that corrects its logits pixel by pixel.
 
-    The branch begins as zero: weights of an FCNHead, loaded into this head, say at first what they said there.
+    The output of the branch is zero at first: loaded weights of an FCNHead give the same logits as there.
 
     Args:
         detail_index: the backbone's features of stride 2, as ``in_index`` counts them.

@@ -1,4 +1,4 @@
-"""The coarse mask's entrance into a backbone made for RGB (authors' code: ``backbone.conv_mask``).
+"""The input of the coarse mask into a backbone made for RGB (authors' code: ``backbone.conv_mask``).
 
 A bias-free convolution of the further channels is ADDED to the backbone's first convolution, before its norm. That is
 the algebra of one stem with more input channels, and its RGB part keeps its pretrained weights and its name.
@@ -33,7 +33,7 @@ class StemConv2d(nn.Conv2d):
 
 
 def add_mask_stem(backbone: nn.Module, extra_channels: int) -> None:
-    """Give ``backbone`` a ``conv_mask`` for ``extra_channels`` (mask, evidence, ...) beside its first convolution.
+    """Give ``backbone`` a ``conv_mask`` for ``extra_channels`` (mask, evidence, ...) next to its first convolution.
 
     ``conv_mask`` is of the first convolution's class, so both pad alike. Without extra channels, nothing changes.
     """

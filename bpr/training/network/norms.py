@@ -64,8 +64,8 @@ def calibrate_norms(model: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     moments: dict[nn.Module, list[torch.Tensor]] = {norm: [] for norm in norms}
 
     def record_moments(norm: nn.Module, inputs: tuple[Any, ...]) -> None:
-        x = inputs[0].float()
-        moments[norm].append(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]))
+        activations = inputs[0].float()
+        moments[norm].append(torch.stack([activations.mean((0, 2, 3)), activations.square().mean((0, 2, 3))]))
 
     handles = [norm.register_forward_pre_hook(record_moments) for norm in norms]
     was_training = model.training

@@ -51,10 +51,10 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
     found = {name: value for name, value in _backbone_tensors(path).items() if name in wanted}
     misfits = [name for name, value in found.items() if value.shape != wanted[name].shape]
     if misfits or not found:
-        what = "no name agrees"
+        reason = "no name agrees"
         if misfits:
-            what = f"{misfits[0]} is {tuple(found[misfits[0]].shape)}, not {tuple(wanted[misfits[0]].shape)}"
-        problem = f"does not fit {type(backbone).__name__} ({what})"
+            reason = f"{misfits[0]} is {tuple(found[misfits[0]].shape)}, not {tuple(wanted[misfits[0]].shape)}"
+        problem = f"does not fit {type(backbone).__name__} ({reason})"
         raise BPRError(f"pretrained {source}: {problem}; set model.pretrained to another or to None")
     backbone.load_state_dict(found, strict=False)
     lacking = sorted(wanted.keys() - found.keys())
@@ -136,5 +136,5 @@ def _local_file(source: str) -> Path:
         try:
             torch.hub.download_url_to_file(address, str(path), digest and digest[1], progress=False)
         except RuntimeError as error:
-            raise BPRError(f"pretrained {source}: {address} came damaged ({error}); try again") from error
+            raise BPRError(f"pretrained {source}: {address} is damaged ({error}); try again") from error
     return path

@@ -28,7 +28,7 @@ from bpr.training.registry import MODELS
 class PatchSegmentor(EncoderDecoder):
     """MMSegmentation's encoder-decoder over RGB, mask and the further channels that the preprocessor's ``inputs`` name.
 
-    Training is MMSegmentation's; refining needs :meth:`probabilities` alone.
+    Training is MMSegmentation's; refining needs only :meth:`probabilities`.
 
     Args:
         pretrained: the backbone's weights at the start of a training: a name of the OpenMMLab zoo
@@ -66,7 +66,7 @@ class PatchSegmentor(EncoderDecoder):
 def read_config(config: str | Path) -> Config:
     """A config of :func:`bpr.configs.find_config`, with its custom modules imported.
 
-    Configs that earlier versions wrote beside their checkpoints still load. Modules of BPR that they import may have
+    Configs that earlier versions wrote next to their checkpoints still load. Modules of BPR that they import may have
     moved, so none is imported by name (the registries find them), and ``refinement.patch`` was called ``scheme``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The average of several trainings of one network, which often errs less than any of them.
+"""The average of several trainings of one network, which is often better than any of them.
 
 The trainings have to start from the same weights, or their average means nothing ("model soups", Wortsman et al. 2022).
 """
@@ -23,7 +23,7 @@ def average_checkpoints(config: str | Path, checkpoints: Sequence[str | Path], b
     """The averaged tensors of several checkpoints of one config.
 
     The statistics of the norms are not averaged but measured, on ``batches`` batches of the config's training data:
-    what an averaged network's layers put out is not the average of what the networks' layers put out.
+    the activations of an averaged network are not the average of the networks' activations.
 
     Raises:
         BPRError: a file or an image cannot be read, or tensors differ from the first checkpoint's or the config's.

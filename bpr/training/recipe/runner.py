@@ -99,7 +99,7 @@ def _use_amp(cfg: Config, amp: Literal["bf16", "fp16"]) -> None:
 
 
 def _choose_start(cfg: Config, resume: str | None) -> None:
-    """Set where the weights come from, and check the file: MMEngine fails in many ways on one that is no checkpoint."""
+    """Set where the weights come from, and check the file: MMEngine fails in many ways if it is not a checkpoint."""
     checkpoint = find_latest_checkpoint(cfg.work_dir) if resume == "auto" else resume
     if checkpoint:
         check_resumable(checkpoint)
@@ -121,7 +121,7 @@ def join_processes(cfg: Config, launcher: str) -> None:
     if not torch.cuda.is_available():
         set_torch_variables(launcher)
         torch.distributed.init_process_group("gloo")
-        cfg.sync_bn = None  # torch synchronises BatchNorm on GPUs only: every process keeps statistics of its own
+        cfg.sync_bn = None  # torch synchronises BatchNorm on GPUs only: every process keeps separate statistics
         wrapper = "MMDistributedDataParallel"
         cfg.model_wrapper_cfg = {"type": wrapper, "device_ids": None, "broadcast_buffers": False}
 

@@ -126,12 +126,13 @@ def _spread(items: list[Any], most: int | None) -> list[Any]:
 
 def _matched(records: Sequence[Record], document: dict[str, Any], ids: set[Any], min_score: float, name: str) -> Evaluation:
     """The detections in the images ``ids``, which match some of their annotations."""
-    part = {**document, "annotations": [a for a in document["annotations"] if a["image_id"] in ids]}
-    detections = prepare_detections([r for r in records if r["image_id"] in ids], document, name)
+    annotations = [annotation for annotation in document["annotations"] if annotation["image_id"] in ids]
+    detections = prepare_detections([record for record in records if record["image_id"] in ids], document, name)
     kept = [record for record in detections.records if record["score"] >= min_score]
-    coarse = Evaluation(Detections(kept, name), part)
+    coarse = Evaluation(Detections(kept, name), {**document, "annotations": annotations})
     if not coarse.pairs:
-        raise BPRError(f"{name}: expected detections that match annotations in {len(ids)} images, got none; nothing to validate on")
+        expected = f"expected detections that match annotations in {len(ids)} images, got none"
+        raise BPRError(f"{name}: {expected}; nothing to validate on")
     return coarse
 
 

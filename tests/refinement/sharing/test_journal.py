@@ -115,7 +115,7 @@ def test_only_the_same_run_goes_on_and_only_when_it_is_told_to(tmp_path: Path) -
     with folder.joined(Shard(), STATE, resume=False):
         pass
     with (
-        pytest.raises(BPRError, match=r"an unfinished run lies in .*go on with it by --resume, or delete that folder"),
+        pytest.raises(BPRError, match=r"there is an unfinished run in .*continue it with --resume, or delete that folder"),
         joined(folder),
     ):
         pass

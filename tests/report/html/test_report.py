@@ -73,7 +73,8 @@ def test_masks_are_those_of_the_files_inside_their_crop(made: MadeSet, report: P
     assert np.array_equal(read, decode_mask(record["segmentation"]).window(window))
 
 
-def test_equal_inputs_give_equal_files(made: MadeSet, report: Path) -> None:
+def test_equal_inputs_give_equal_files(made: MadeSet, report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bpr.refinement.pipeline.DEFAULT_WORKERS", 1)
     again = made.report("again")
     names = {path.relative_to(report) for path in report.rglob("*") if path.is_file()}
     assert names == {path.relative_to(again) for path in again.rglob("*") if path.is_file()}
@@ -88,7 +89,7 @@ def test_nothing_in_the_folder_points_outside_it(report: Path) -> None:
 
 
 def test_fewer_masks_are_those_that_changed_most(
-    made: MadeSet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    made: MadeSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("bpr.cli.report.MOST_SHOWN", 6)
     out = made.report("few")

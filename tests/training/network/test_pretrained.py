@@ -227,5 +227,5 @@ def test_without_a_network_training_starts_from_random_weights_and_says_so(
 
 def test_a_damaged_download_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_the_network(monkeypatch, tmp_path, RuntimeError("invalid hash value"))
-    with pytest.raises(BPRError, match="came damaged"):
+    with pytest.raises(BPRError, match="is damaged"):
         load_pretrained(stemmed(), "open-mmlab://resnet18_v1c")
