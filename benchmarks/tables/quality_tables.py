@@ -23,14 +23,22 @@ HEADLINE = (
 )
 
 
+GOOD_MASKS = {"28x28 head": "masks of a 28x28 head", "truth": "the ground truth itself"}
+
+
 def headline(model: str) -> str:
-    """Four numbers of a model before and after, and how many masks it harmed."""
+    """Numbers of a model before and after, and how many masks it harmed: of a detector, and of masks that are good already."""
     found = read_json(RESULTS / "quality" / f"{model}.json", "numbers of quality.py")
     lines = ["| | coarse | refined | lost over a point of IoU |", "|---|---:|---:|---:|"]
     for label, split, name in HEADLINE:
         row, harmed = found[split]["rows"][name], found[split]["shares"]["harmed_clearly"]
         worse = f"{100 * harmed:.1f} % of masks" if name.startswith("F@") else ""
         lines.append(f"| {label} | {100 * row['before']:.1f} | **{100 * row['value']:.1f}** | {worse} |")
+    makers = read_json(RESULTS / "sources" / f"{model}.json", "numbers of sources.py")["sets"]["davis_val"]
+    for maker, label in GOOD_MASKS.items():
+        iou, harmed = makers[maker]["IoU"], makers[maker]["harmed_1"]
+        numbers = f"{100 * iou['before']:.1f} | {100 * iou['after']:.1f} | {100 * harmed:.1f} % of masks"
+        lines.append(f"| DAVIS val, {label}: mask IoU | {numbers} |")
     return "\n".join(lines)
 
 

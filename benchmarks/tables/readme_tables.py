@@ -208,6 +208,7 @@ def limit_rows() -> str:
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
     **{name: partial(written, name) for name in (*SCRIPTS, *SETTLED)},
+    "sources": partial(written, "sources/starter"),
     "headline": lambda: quality_tables.headline("starter"),
     "quality": lambda: quality_tables.quality("quality", precise=True),
     "small_models": lambda: quality_tables.quality("ablations", precise=True),
