@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from bpr.geometry.evidence import evidence_of, evidence_table
@@ -80,8 +79,8 @@ CHANNELS = {
 }
 
 
-def draw_channels(part: Part, inputs: Sequence[str]) -> np.ndarray:
-    """(h, w, C) uint8: the named channels of a part of an instance.
+def draw_channels(part: Part, inputs: Sequence[str]) -> list[np.ndarray]:
+    """(h, w, N) uint8 for each of the named channels of a part of an instance.
 
     Raises:
         ValueError: a channel whose shape or dtype differs from its row.
@@ -95,4 +94,4 @@ def draw_channels(part: Part, inputs: Sequence[str]) -> np.ndarray:
         if layer.shape != expected or layer.dtype != np.uint8:
             raise ValueError(f"channel {name}: expected {expected} uint8, got {layer.shape} {layer.dtype}")
         layers.append(layer)
-    return cv2.merge(layers)
+    return layers

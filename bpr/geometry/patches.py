@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow
 from bpr.geometry.channels import Part, Whole, draw_channels
 from bpr.geometry.masks import BoxMask, check_image
@@ -58,15 +59,23 @@ def crop_patches(
     if spec.resizes(boxes[0]):
         for patch, box in zip(patches, boxes.tolist(), strict=True):
             colours = sample_colours(image, spec.window_of(box), side)
-            patch[:] = draw_channels(Part(whole, colours, crop_window(mask, box, spec)), spec.inputs)
+            patch[:] = cv2.merge(draw_channels(Part(whole, colours, crop_window(mask, box, spec)), spec.inputs))
         return patches
     # Patches of one instance overlap, so the channels are drawn once for all of them.
     windows = boxes + spec.padding * OUTWARDS
     area = enclosing(windows)
     x0, y0, x1, y1 = inside = grow(area, 0, mask.frame)
     colours = _pad_to(image[y0:y1, x0:x1], inside, area)
-    canvas = draw_channels(Part(whole, colours, crop_mask(mask, area)), spec.inputs)
-    for patch, (x, y) in zip(patches, (windows[:, :2] - area[:2]).tolist(), strict=True):
+    layers = draw_channels(Part(whole, colours, crop_mask(mask, area)), spec.inputs)
+    corners = windows[:, :2] - area[:2]
+    if compiled := kernels():
+        first = 0
+        for layer in layers:
+            compiled.copy_windows(np.array(layer, order="C"), corners, patches, first)
+            first += layer.shape[2]
+        return patches
+    canvas = cv2.merge(layers)
+    for patch, (x, y) in zip(patches, corners.tolist(), strict=True):
         patch[:] = canvas[y : y + side, x : x + side]
     return patches
 

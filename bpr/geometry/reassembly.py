@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import Blend, PatchSpec, RefineOptions
@@ -118,12 +119,21 @@ class _Blended:
         return np.where(self.covered, self.excess > 0, self.mask.window(self.box))
 
     def refined(self) -> BoxMask:
+        if compiled := kernels():
+            pixels, left, top = compiled.settled(self.excess, self.covered, self.mask.window(self.box))
+            x0, y0 = (self.box[0] + left, self.box[1] + top) if pixels.size else (0, 0)
+            return BoxMask(pixels, x0, y0, self.mask.frame)
         return BoxMask(self.foreground(), self.box[0], self.box[1], self.mask.frame).trimmed()
 
     def _add_squares(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
         """Patches that were cut as they are."""
         left, top, right, bottom = self.box
         side, padding = int(boxes[0, 2] - boxes[0, 0]), spec.padding
+        if compiled := kernels():
+            corners = (boxes[:, :2] - self.box[:2]).astype(np.int64)
+            answers, along = np.ascontiguousarray(probabilities, np.float32), _weights_along(side, blend)
+            compiled.add_patches(self.excess, self.covered, corners, answers, padding, along)
+            return
         weights = patch_weights(side, blend)
         centre = np.s_[:, padding : padding + side, padding : padding + side]
         surpluses = (probabilities[centre] - np.float32(0.5)) * weights

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from bpr.compiled import kernels
 from bpr.errors import BadMask, shown
 from bpr.geometry.masks import BoxMask
 from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length
@@ -77,6 +78,9 @@ def encode_mask(mask: BoxMask) -> dict[str, Any]:
     if min(left, top) < 0 or bottom > mask.frame[0] or right > mask.frame[1]:
         size = f"{mask.frame[0]}x{mask.frame[1]} (height x width)"
         raise ValueError(f"mask: expected a box inside its frame of {size}, got {mask.box}")
+    if mask.pixels.size and (compiled := kernels()):
+        text = compiled.counts_string(cv2.transpose(mask.pixels.view(np.uint8)), mask.left, mask.top, *mask.frame)
+        return {"size": list(mask.frame), "counts": text.tobytes().decode("ascii")}
     return _compressed(_runs_of(mask), mask.frame)
 
 
@@ -95,6 +99,11 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
         characters = np.frombuffer(text.encode("ascii") if isinstance(text, str) else text, np.uint8)
     except UnicodeEncodeError:
         raise BadMask("RLE counts: expected ASCII, got other characters") from None
+    if compiled := kernels():
+        runs, verdict = compiled.parsed_runs(characters.copy())  # writable, as the compiled loop takes it
+        if verdict:
+            raise BadMask(INCOMPLETE if verdict == compiled.BROKEN else TOO_LONG)
+        return runs
     code = characters.astype(np.int64) - 48
     if not code.size:
         return np.zeros(0, np.int64)
@@ -148,6 +157,9 @@ def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.nd
 def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
     """Paint the runs into the tight box of the foreground."""
     frame = height, width
+    if compiled := kernels():
+        columns, left, top = compiled.painted(np.ascontiguousarray(runs, np.int64), height)
+        return BoxMask(cv2.transpose(columns).view(bool), left, top, frame) if columns.size else BoxMask.empty(frame)
     ends = np.cumsum(runs)
     starts, stops = (ends - runs)[1::2], ends[1::2]
     filled = stops > starts

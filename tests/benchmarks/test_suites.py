@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.inputs import Photo, Workload, street_scene, write_street_scenes
 from benchmarks.measuring import Report, check_report
-from benchmarks.studies import compiled_loops, gpu, presets
+from benchmarks.studies import gpu, presets
 from benchmarks.suites import forward, memory
 from bpr.formats.coco import read_results
 from bpr.io.files import read_json
@@ -55,14 +55,6 @@ def test_memory_is_that_of_a_process_which_refines(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(memory, "MODEL", "identity")
     assert memory.run(tmp_path, 2)["peak_mib"] > 20
     assert len(read_results(tmp_path / "refined.json")) == 2
-
-
-def test_every_compiled_loop_is_switched_off_alone(photos: list[Photo], tmp_path: Path) -> None:
-    pytest.importorskip("numba")
-    found = compiled_loops.measure(photos, tmp_path, repeats=1)
-    assert list(found["saved"]) == [*compiled_loops.LOOPS, "all loops"]
-    report = {"provenance": {"date": "", "cores": 2, "processor": "", "python": ""}, "sets": {"scenes": found}}
-    assert compiled_loops.markdown(report).count("| kept |") == len(compiled_loops.LOOPS)
 
 
 def test_the_gpu_script_adds_up_on_the_cpu(

@@ -16,15 +16,16 @@ import pytest
 from bpr.compiled import kernels, uncompiled
 from bpr.geometry.evidence import evidence_table
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import PatchSpec, Placement
-from bpr.geometry.patches import patch_boxes
+from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.geometry.patches import crop_patches, patch_boxes
+from bpr.geometry.reassembly import reassemble
 from tests.conftest import ROOT
 
 CHOICES = [
-    (PatchSpec(16), Placement()),
-    (PatchSpec(24, 5), Placement(nms_iou=0, cover_margin=0)),
-    (PatchSpec(32), Placement(nms_iou=0.6, cover_margin=7)),
-    (PatchSpec(64), Placement()),
+    (PatchSpec(16), RefineOptions()),
+    (PatchSpec(24, 5, ("rgb", "mask", "evidence")), RefineOptions(nms_iou=0, cover_margin=0, blend="centred")),
+    (PatchSpec(32, inputs=("rgb", "evidence", "mask")), RefineOptions(nms_iou=0.6, cover_margin=7, caution=0.1)),
+    (PatchSpec(64, inputs=("rgb",)), RefineOptions()),
 ]
 FRAMES = [(90, 120), (40, 37), (20, 150), (7, 5), (1, 60)]
 
@@ -43,13 +44,49 @@ def blobs(seed: int, frame: tuple[int, int]) -> BoxMask:
     return BoxMask.from_frame(noise > np.quantile(noise, (0.3, 0.6, 0.95)[seed % 3]))
 
 
+def same(a: BoxMask, b: BoxMask) -> bool:
+    return (a.left, a.top, a.frame) == (b.left, b.top, b.frame) and np.array_equal(a.pixels, b.pixels)
+
+
 @pytest.mark.parametrize("frame", FRAMES, ids=str)
-@pytest.mark.parametrize(("spec", "placement"), CHOICES, ids=lambda value: str(getattr(value, "side", "")))
+@pytest.mark.parametrize(("spec", "options"), CHOICES, ids=lambda value: str(getattr(value, "side", "")))
 @pytest.mark.parametrize("seed", range(4))
-def test_boxes_are_equal(spec: PatchSpec, placement: Placement, frame: tuple[int, int], seed: int) -> None:
-    plain, boxes = both(lambda: patch_boxes(blobs(seed, frame), spec, placement))
+def test_boxes_patches_and_refined_masks_are_equal(
+    spec: PatchSpec, options: RefineOptions, frame: tuple[int, int], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    mask, image = blobs(seed, frame), rng.integers(0, 256, (*frame, 3), dtype=np.uint8)
+    plain, boxes = both(lambda: patch_boxes(mask, spec, options))
     assert boxes.dtype == plain.dtype == np.int32
     assert np.array_equal(plain, boxes)
+
+    plain, patches = both(lambda: crop_patches(image, mask, boxes, spec))
+    assert np.array_equal(plain, patches)
+
+    probabilities = rng.random(patches.shape[:3], np.float32)
+    for given in (probabilities, probabilities.astype(np.float64), probabilities[:, :, ::-1]):
+        plain, refined = both(lambda given=given: reassemble(mask, boxes, given, spec, options))
+        assert same(plain, refined)
+
+
+def test_a_mask_that_vanishes_stays() -> None:
+    mask = BoxMask(np.ones((10, 10), bool), 20, 20, (60, 60))
+    probabilities = np.zeros((1, 16, 16), np.float32)
+    plain, fast = both(lambda: reassemble(mask, np.array([[16, 16, 32, 32]]), probabilities, PatchSpec(16)))
+    assert same(plain, fast)
+    assert same(fast, mask)
+
+
+def test_patches_that_reach_beyond_the_arrays_are_added_where_they_lie() -> None:
+    compiled = kernels()
+    assert compiled is not None
+    excess, covered = np.zeros((6, 6), np.float32), np.zeros((6, 6), bool)
+    corners = np.array([[-3, -2], [4, 5], [-9, 0], [0, 40]])
+    compiled.add_patches(excess, covered, corners, np.ones((4, 4, 4), np.float32), 0, np.ones(4, np.float32))
+    expected = np.zeros((6, 6))
+    expected[:2, :1] = expected[5:, 4:] = 0.5
+    assert np.array_equal(excess, expected)
+    assert np.array_equal(covered, expected > 0)
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=str)
@@ -71,6 +108,10 @@ def test_images_and_masks_of_any_memory_layout_are_taken() -> None:
     for view in (image[..., ::-1], np.asfortranarray(image), locked, np.repeat(image, 2, axis=1)[:, ::2]):
         for seen in (mask, by_columns):
             plain, fast = both(lambda view=view, seen=seen: evidence_table(view, seen))
+            assert np.array_equal(plain, fast)
+            spec, options = CHOICES[1]
+            boxes = patch_boxes(seen, spec, options)
+            plain, fast = both(lambda view=view, seen=seen: crop_patches(view, seen, boxes, spec))  # noqa: B023
             assert np.array_equal(plain, fast)
 
 
