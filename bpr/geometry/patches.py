@@ -65,13 +65,13 @@ def crop_patches(
     windows = boxes + spec.padding * OUTWARDS
     area = enclosing(windows)
     x0, y0, x1, y1 = inside = grow(area, 0, mask.frame)
-    colours = _pad_to(image[y0:y1, x0:x1], inside, area)
+    colours = np.array(_pad_to(image[y0:y1, x0:x1], inside, area), order="C")
     layers = draw_channels(Part(whole, colours, crop_mask(mask, area)), spec.inputs)
     corners = windows[:, :2] - area[:2]
     if compiled := kernels():
         first = 0
         for layer in layers:
-            compiled.copy_windows(np.array(layer, order="C"), corners, patches, first)
+            compiled.copy_windows(np.require(layer, requirements="CW"), corners, patches, first)
             first += layer.shape[2]
         return patches
     canvas = cv2.merge(layers)
