@@ -59,7 +59,7 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
 def evidence_of(colours: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(h, w) uint8: the evidence of every pixel of (h, w, 3) uint8 RGB ``colours``."""
     if compiled := kernels():
-        return compiled.looked_up(np.require(colours, requirements="CW"), table)
+        return compiled.looked_up(np.require(colours, requirements=["C", "W"]), table)
     return table.take(colour_bins(colours))
 
 

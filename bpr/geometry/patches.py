@@ -71,7 +71,7 @@ def crop_patches(
     if compiled := kernels():
         first = 0
         for layer in layers:
-            compiled.copy_windows(np.require(layer, requirements="CW"), corners, patches, first)
+            compiled.copy_windows(np.require(layer, requirements=["C", "W"]), corners, patches, first)
             first += layer.shape[2]
         return patches
     canvas = cv2.merge(layers)
