@@ -1,7 +1,7 @@
 # `starter` and `starter-fast`, step 1: from ImageNet weights, two processes, 192,000 patches. The rate stays above zero,
 # because step 2 continues.
 _base_ = ['./bpr_mobilenet-v2_1xb32-320_starter-64x64.py']
-refinement = dict(test=dict(blend='centred', withdrawn=4))
+refinement = dict(test=dict(blend='centred'))
 custom_hooks = [
     dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002, update_buffers=True),
     dict(type='bpr.CalibrateNormHook'),

@@ -81,9 +81,9 @@ class PatchSpec(_Checked):
         ValueError: a value of another type or out of its range.
     """
 
-    side: int = field(default=64, metadata=_about("patch side in pixels"))
-    padding: int = field(default=0, metadata=_about("context around a patch in pixels"))
-    inputs: tuple[str, ...] = field(default=("rgb", "mask"), metadata=_about("channels of a patch"))
+    side: int = 64
+    padding: int = 0
+    inputs: tuple[str, ...] = ("rgb", "mask")
 
     def _rules(self) -> Iterator[Rule]:
         even = _whole(self.side, 8, LARGEST_WINDOW) and self.side % 2 == 0
