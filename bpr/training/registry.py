@@ -9,10 +9,11 @@ from mmengine import registry
 from bpr.training import mmcv_ops  # noqa: F401  (has to be imported before any module of mmseg)
 
 NETWORK = [f"bpr.training.network.{name}" for name in ("segmentor", "preprocessor", "detail_head")]
+AVERAGE = ["bpr.training.recipe.moving_average"]
 DATA = ["bpr.training.data.patch_dataset", "bpr.training.data.image_dataset"]
 SAMPLING = ["bpr.training.data.sampling"]
 
-MODELS = registry.Registry("model", parent=registry.MODELS, scope="bpr", locations=NETWORK)
+MODELS = registry.Registry("model", parent=registry.MODELS, scope="bpr", locations=[*NETWORK, *AVERAGE])
 DATASETS = registry.Registry("dataset", parent=registry.DATASETS, scope="bpr", locations=DATA)
 TRANSFORMS = registry.Registry("transform", parent=registry.TRANSFORMS, scope="bpr", locations=DATA[:1])
 DATA_SAMPLERS = registry.Registry("data sampler", parent=registry.DATA_SAMPLERS, scope="bpr", locations=SAMPLING)
