@@ -56,11 +56,11 @@ class HeldOut:
     ) -> None:
         document = read_annotations(annotations)
         self.finder = ImageFolder(images, document["images"])
-        annotated = {_image_of(item) for item in document["annotations"]}
+        annotated = {image_of(item) for item in document["annotations"]}
         ids = [image["id"] for image in document["images"]]
-        self.image_ids = _spread([image for image in ids if image in annotated] or ids, max_images)
+        self.image_ids = spread([image for image in ids if image in annotated] or ids, max_images)
         kept = {*self.image_ids, None}  # prepare_annotations names what is malformed
-        used = [item for item in document["annotations"] if _image_of(item) in kept]
+        used = [item for item in document["annotations"] if image_of(item) in kept]
         prepared = prepare_annotations({**document, "annotations": used}, annotations)
         name = results or f"coarse masks made from {annotations}"
         records = read_results(results) if results else synthesize(prepared)
@@ -135,10 +135,10 @@ def instances_of(cfg: Mapping[str, Any], most_images: int) -> HeldOut | None:
     return None
 
 
-def _spread(items: list[Any], most: int | None) -> list[Any]:
+def spread(items: list[Any], most: int | None) -> list[Any]:
     """At most ``most`` of the items, evenly spread.
 
-    >>> _spread([0, 1, 2, 3, 4, 5], 3)
+    >>> spread([0, 1, 2, 3, 4, 5], 3)
     [0, 2, 4]
     """
     if most is None or most >= len(items):
@@ -146,7 +146,7 @@ def _spread(items: list[Any], most: int | None) -> list[Any]:
     return [items[index * len(items) // most] for index in range(most)]
 
 
-def _image_of(annotation: Any) -> Any:
+def image_of(annotation: Any) -> Any:
     """The image id of an annotation; None where it has no valid one."""
     image_id = annotation.get("image_id") if isinstance(annotation, dict) else None
     return image_id if is_id(image_id) else None

@@ -31,9 +31,9 @@ class RefinementValLoop(BaseLoop):
     them, and all of them return the same metrics.
 
     Args:
-        results: COCO results of a detector on the held-out set.
         annotations: COCO annotation file of the held-out set.
         images: folder of its images.
+        results: COCO results of a detector on the held-out set; None makes coarse masks from the annotations.
         min_score: leave out detections of a lower score.
         max_images: use this many images, spread evenly over the annotation file; None uses all.
         workers: threads that read images and cut patches.
@@ -47,9 +47,9 @@ class RefinementValLoop(BaseLoop):
         runner: Runner,
         dataloader: dict[str, Any],
         evaluator: dict[str, Any],
-        results: str,
         annotations: str,
         images: str,
+        results: str | None = None,
         min_score: float = 0.0,
         max_images: int | None = None,
         workers: int = 2,
