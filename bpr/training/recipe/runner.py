@@ -30,16 +30,17 @@ WORKER_ERROR = re.compile(r"Caught \w+ in DataLoader worker process.*\\nbpr\.err
 
 
 def build_runner(
-    config: str | Path,
+    config: str | Path | Config,
     work_dir: str | None = None,
     options: Sequence[str] = (),
     resume: str | None = None,
     amp: Literal["bf16", "fp16"] | None = None,
     launcher: str = "none",
 ) -> Runner:
-    """The runner of a config file.
+    """The runner of a config.
 
     Args:
+        config: a config file, a name that :func:`~bpr.configs.find_config` finds, or a config that was read.
         work_dir: folder of logs and checkpoints; by default ``work_dirs/<config stem>``.
         options: ``key=value`` overrides.
         resume: a checkpoint, or ``auto`` for the newest in the work directory, if there is one.
@@ -50,9 +51,9 @@ def build_runner(
         BPRError: an override that cannot be parsed or that nothing would read, a checkpoint that cannot be used,
             float16 without a GPU, or a launcher that did not start this process.
     """
-    cfg = read_config(config)
-    _override(cfg, _parse(options))
-    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / Path(config).stem)
+    cfg = config if isinstance(config, Config) else read_config(config)
+    _override(cfg, parse_options(options))
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / Path(cfg.filename).stem)
     if amp:
         _use_amp(cfg, amp)
     _choose_start(cfg, resume)
@@ -61,7 +62,7 @@ def build_runner(
     return Runner.from_cfg(cfg)
 
 
-def _parse(options: Sequence[str]) -> dict[str, object]:
+def parse_options(options: Sequence[str]) -> dict[str, object]:
     """``key=value`` strings, parsed as MMEngine parses its ``--cfg-options``."""
     pairs = [option.partition("=") for option in options]
     for option, (key, equals, _) in zip(options, pairs, strict=True):
