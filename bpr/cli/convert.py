@@ -28,12 +28,18 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_images
     from bpr.formats.convert import convert
     from bpr.formats.recognise import open_source
+    from bpr.io.files import write_json
 
     target, out = FORMATS[args.to].target, Path(args.out)
     if target and target.folder_beside and out.name:
         check_paths(args, also_written=[target.folder_beside(out)])
     entries = read_images(args.ann) if args.ann else None
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
+    if source.document is not None and args.to == "coco":
+        write_json(out, source.document)
+        count = f"{len(source.document['annotations'])} annotations of {len(source.document['images'])} images"
+        print(f"{count} ({source.format}) -> {args.out}")
+        return 0
     written, notes = convert(source.records, args.to, out, entries or source.entries or [])
     count = len(source.records) + sum(map(len, source.left_out.values()))
     left_out = [

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, help="format of both inputs (default: recognised by content)")
     images = "folder of the images, or the one image (default: the images that the format names)"
     add("--img-dir", type=InputPath, help=images)
-    ann = "COCO annotation file with the ground truth; without it the report shows changes, not gains"
+    ann = "ground truth: COCO annotations or a gtFine folder; without it the report shows changes, not gains"
     add("--ann", type=InputPath, help=ann)
     add("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
 
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Collection, ImageFinder]:
     """The content of the report, and its images."""
+    from bpr.evaluation.comparison import PROTOCOLS
     from bpr.evaluation.prepare import Detections, image_frames
     from bpr.formats.recognise import open_source
     from bpr.report.html.collect import collect_changes, collect_pairs
@@ -68,7 +69,8 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     after, _ = open_source(args.results, args.format, args.img_dir, entries)
     coarse, refined = Detections(_scored(before), args.before), Detections(_scored(after), args.results)
     if document and document["annotations"]:
-        return collect_pairs(coarse, refined, document, args.ann), find_images()
+        protocol = PROTOCOLS["cityscapes" if Path(args.ann).is_dir() else "coco"]
+        return collect_pairs(coarse, refined, document, args.ann, protocol), find_images()
     named = (category for category in (document or {}).get("categories", []) if {"id", "name"} <= category.keys())
     sized = [entry for entry in before.entries or entries or [] if {"height", "width"} <= entry.keys()]
     names = {category["id"]: str(category["name"]) for category in named}

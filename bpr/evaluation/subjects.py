@@ -9,7 +9,7 @@ from typing import Any
 
 from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_aligned
 from bpr.evaluation.prepare import Detections, Document, prepare_annotations, prepare_detections, unlisted
-from bpr.formats.cityscapes import CityscapesFolder, read_truth
+from bpr.formats.cityscapes import read_truth
 from bpr.formats.coco import check_annotations, read_results
 from bpr.formats.panoptic import PanopticFile, is_panoptic
 from bpr.io.files import read_json
@@ -75,10 +75,10 @@ class Truth:
         """
         if self.panoptic:
             return self._panoptic(results, self.panoptic), self._panoptic(before, self.panoptic) if before else None, {}
-        refined = self._detections(results)
+        refined = self.detections(results)
         if before is None:
             return self._offered(results, Evaluation(refined, self.document, self.protocol)), None, {"results": refined}
-        coarse = self._detections(before)
+        coarse = self.detections(before)
         check_aligned(coarse, refined)
         old = Evaluation(coarse, self.document, self.protocol)
         new = Evaluation(refined, self.document, self.protocol, old)
@@ -86,13 +86,17 @@ class Truth:
 
     def _offered(self, path: str | Path, evaluation: Evaluation) -> Subjects:
         subjects: dict[type, Any] = {Evaluation: evaluation}
-        if self.is_folder:
+        if self.is_folder and Path(path).is_dir():
             subjects[CityscapesFolders] = CityscapesFolders(Path(path), self.path)
         return subjects
 
-    def _detections(self, path: str | Path) -> Detections:
-        records = CityscapesFolder(Path(path)).records if self.is_folder else read_results(path)
-        return prepare_detections(records, self.document, str(path))
+    def detections(self, path: str | Path) -> Detections:
+        """The detections of a results file or a Cityscapes folder; the ground truth must not be panoptic.
+
+        Raises:
+            BPRError: they do not fit the ground truth.
+        """
+        return prepare_detections(read_results(path), self.document, str(path))
 
     def _panoptic(self, path: str | Path, truth: PanopticFile) -> Subjects:
         results = PanopticFile(read_json(path, "panoptic JSON"), Path(path))

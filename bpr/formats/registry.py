@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bpr.formats.cityscapes import CITYSCAPES
+from bpr.formats.cityscapes import CITYSCAPES, CITYSCAPES_TRUTH
 from bpr.formats.coco import COCO, COCO_ANNOTATIONS
 from bpr.formats.format import Format
 from bpr.formats.labels import MASKS, SEMANTIC
 from bpr.formats.panoptic import PANOPTIC
 from bpr.formats.yolo import YOLO
 
-_ROWS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, SEMANTIC, MASKS, YOLO)
+_ROWS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, CITYSCAPES_TRUTH, SEMANTIC, MASKS, YOLO)
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 """All formats by name. Their order is that of lists in help and in error messages, and has no other meaning."""

@@ -21,12 +21,14 @@ class Source(ABC):
             keys. A record may be read from the file each time it is asked for.
         left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
         entries: the format's own images list (id, file_name, ...); None where it has none.
+        document: the masks as a COCO annotation file, where they are ground truth in a format of its own; else None.
     """
 
     format: str
     records: Sequence[Record]
     left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
     entries: list[dict[str, Any]] | None = None
+    document: dict[str, Any] | None = None
 
     def folder(self, out: Path) -> Path | None:
         """The folder that :meth:`write` replaces, so that it can be checked before hours of work; None for a file."""

@@ -152,7 +152,7 @@ def read_start(model: str) -> Start:
     """
     path = named_models().get(model, Path(model))
     if path.suffix != ".onnx":
-        names = ", ".join(name for name in named_models() if not name.endswith(".int8"))
+        names = ", ".join(sorted(name for name in named_models() if not name.endswith(".int8")))
         raise BPRError(f"--from {model}: expected one of {names}, or a file that bpr export wrote (.onnx)")
     predictor = OnnxPredictor(path)
     config = str(predictor.metadata.get("provenance", {}).get("config"))
@@ -211,10 +211,9 @@ def _schedule(cfg: Config, iterations: object) -> None:
     last = iterations if isinstance(iterations, int) else cfg.train_cfg.max_iters
     warm_up = min(WARM_UP, last // 2)
     cfg.train_cfg.val_interval = cfg.default_hooks.checkpoint.interval = max(1, last // VALIDATIONS)
-    cfg.param_scheduler = [
-        {"type": "LinearLR", "start_factor": 0.1, "begin": 0, "end": warm_up, "by_epoch": False},
-        {"type": "CosineAnnealingLR", "eta_min": 1e-6, "begin": warm_up, "end": last, "by_epoch": False},
-    ]
+    rising = {"type": "LinearLR", "start_factor": 0.1, "begin": 0, "end": warm_up, "by_epoch": False}
+    falling = {"type": "CosineAnnealingLR", "eta_min": 1e-6, "begin": warm_up, "end": last, "by_epoch": False}
+    cfg.param_scheduler = [rising, falling] if warm_up else [falling]
 
 
 def _export(start: Start, cfg: Config, checkpoint: Path, out: Path, provenance: dict[str, Any]) -> None:
