@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpr.cli.options import import_training, versions_of
@@ -15,21 +16,18 @@ from bpr.refinement.sharing.launchers import VARIABLES as LAUNCHERS
 if TYPE_CHECKING:
     from bpr.training.recipe.fine_tuning import Outcome
 
-EXAMPLE = (
-    "bpr train --from starter instances.json --img-dir images --out own.onnx\n"
-    "  bpr train bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128 --work-dir work_dirs/first"
-)
+EXAMPLE = "bpr train --from starter instances.json --img-dir images --out own.onnx"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    config = "config file, or the name of one that comes with BPR; with --from: COCO annotations of your images"
+    config = "config file, or name of one that comes with BPR; with --from: COCO annotations or a gtFine folder"
     add("config", type=InputName, metavar="CONFIG_OR_ANN", help=config)
     tune = parser.add_argument_group("fine-tune a model on your images, in minutes")
     start = "the model to start from: starter, starter-fast, hrnet-w18s, or an exported .onnx file"
     tune.add_argument("--from", dest="start", type=InputName, metavar="MODEL", help=start)
     tune.add_argument("--img-dir", type=InputPath, help="folder of the images")
-    results = "COCO results of your detector on these images (default: coarse masks are made from the annotations)"
+    results = "your detector's results on these images, COCO or Cityscapes (default: masks made from the annotations)"
     tune.add_argument("--results", type=InputPath, help=results)
     out = "ONNX file to write, unless it refines held-out images worse than MODEL"
     tune.add_argument("--out", type=OutputPath, help=out)
@@ -60,6 +58,9 @@ def _check_usage(args: argparse.Namespace) -> None:
         if given:
             remedy = "add --from starter to fine-tune it, or leave it out and name the files in the config"
             raise BadUsage(f"{given[0]}: expected --from MODEL with it, got none; {remedy}")
+        if Path(args.config).suffix == ".json" or Path(args.config).is_dir():
+            remedy = f"to train on annotations: bpr train --from starter {args.config} --img-dir DIR --out FILE"
+            raise BadUsage(f"{args.config}: expected a config (.py), got something else; {remedy}")
         return
     missing = [name for name, value in files.items() if not value]
     if missing:
@@ -67,7 +68,9 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise BadUsage(f"--from {args.start}: expected {missing[0]} with it, got none; {example}")
     if args.launcher != "none":
         remedy = "leave it out, or train by a config"
-        raise BadUsage(f"--launcher {args.launcher}: expected a config with it, got --from, which is one process; {remedy}")
+        raise BadUsage(
+            f"--launcher {args.launcher}: expected a config with it, got --from, which is one process; {remedy}"
+        )
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -102,7 +105,9 @@ def _fine_tune(args: argparse.Namespace) -> int:
     )
     _print(outcome)
     if outcome.worse:
-        print(f"{args.out}: not written, because it refines worse than {args.start} ({outcome.worse}); use {args.start}")
+        print(
+            f"{args.out}: not written, because it refines worse than {args.start} ({outcome.worse}); use {args.start}"
+        )
         return 1
     print(f"{args.out}: written; refine with --model {args.out}")
     return 0

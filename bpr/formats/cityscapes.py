@@ -33,7 +33,7 @@ LISTS = ("_pred.txt", "_index.txt")
 TRUTH_ENDING = "_gtFine_instanceIds.png"
 """The end of the names of ground-truth PNGs."""
 FIRST_INSTANCE = 1000
-"""Instances are numbered label * 1000 + index; a smaller number is the label of a group, or of a class without instances."""
+"""Instances are numbered label * 1000 + index; a smaller number is the label of a group or of anything else."""
 INSTANCE_CLASSES = {
     24: "person", 25: "rider", 26: "car", 27: "truck", 28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
 }  # fmt: skip
@@ -141,7 +141,8 @@ def truth_files(folder: Path) -> dict[str, Path]:
     for path in paths:
         other = found.setdefault(path.name.removesuffix(TRUTH_ENDING), path)
         if other != path:
-            raise BPRError(f"{folder}: expected one PNG for each image, got {other} and {path}; give one of their folders")
+            remedy = "give one of their folders"
+            raise BPRError(f"{folder}: expected one PNG for each image, got {other} and {path}; {remedy}")
     return found
 
 

@@ -47,8 +47,8 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
     A ``gtFine`` folder of Cityscapes is read into the same form.
 
     Raises:
-        BPRError: a list is missing or malformed, or an image lacks a valid id or a file name (``coco_url`` in LVIS); the
-            folder has no ground truth.
+        BPRError: a list is missing or malformed, an image lacks a valid id or a file name (``coco_url`` in LVIS), or
+            the folder has no ground truth.
     """
     if Path(path).is_dir():
         return read_truth(Path(path))

@@ -21,9 +21,8 @@ FUNCTIONS = registry.Registry("function", parent=registry.FUNCTIONS, scope="bpr"
 OPTIM_WRAPPERS = registry.Registry(
     "optim_wrapper", parent=registry.OPTIM_WRAPPERS, scope="bpr", locations=["bpr.training.recipe.runner"]
 )
-HOOKS = registry.Registry(
-    "hook", parent=registry.HOOKS, scope="bpr", locations=["bpr.training.checkpoints", "bpr.training.network.norms"]
-)
+HOOK_MODULES = ["bpr.training.checkpoints", "bpr.training.network.norms", "bpr.integrations.training_pictures"]
+HOOKS = registry.Registry("hook", parent=registry.HOOKS, scope="bpr", locations=HOOK_MODULES)
 LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.training.recipe.validation"])
 EVALUATOR = registry.Registry(
     "evaluator", parent=registry.EVALUATOR, scope="bpr", locations=["bpr.integrations.mmdetection"]

@@ -40,9 +40,7 @@ def test_the_instances_as_an_annotation_file(
     found = [item for item in document["annotations"] if not item["iscrowd"]]
     expected = [(stem, label, mask) for stem in layouts.STEMS for label, _, mask in layouts.MASKS[stem]]
     key = lambda item: (item[0], item[1], int(item[2].sum()))  # noqa: E731
-    got = [
-        (item["image_id"], item["category_id"], decode_mask(item["segmentation"]).to_frame()) for item in found
-    ]
+    got = [(item["image_id"], item["category_id"], decode_mask(item["segmentation"]).to_frame()) for item in found]
     for (stem, label, mask), (its_stem, its_label, its_mask) in zip(
         sorted(expected, key=key), sorted(got, key=key), strict=True
     ):
@@ -66,7 +64,9 @@ def test_refined_truth_keeps_its_numbers(download: Path) -> None:
     words = ["--img-dir", str(download / "leftImg8bit" / "val"), "--model", "identity", "--strict"]
     assert main(["refine", str(source), *words, "--out", str(out)]) == 0
     truths = sorted(source.rglob("*instanceIds.png"))
-    assert [path.relative_to(source) for path in truths] == [path.relative_to(out) for path in sorted(out.rglob("*.png"))]
+    assert [path.relative_to(source) for path in truths] == [
+        path.relative_to(out) for path in sorted(out.rglob("*.png"))
+    ]
     for path in truths:
         assert np.array_equal(ids_of(path), ids_of(out / path.relative_to(source)))
     one = download / "one.png"
@@ -120,7 +120,10 @@ def test_a_folder_without_truth_says_so(download: Path, capsys: pytest.CaptureFi
     (download / "empty").mkdir()
     words = ["--ann", str(download / "empty"), "--img-dir", str(download / "leftImg8bit"), "--out", str(download / "s")]
     assert main(["extract-patches", results, *words]) == 1
-    assert "empty: expected Cityscapes truth (*_gtFine_instanceIds.png, as in gtFine/val), got none" in capsys.readouterr().err
+    assert (
+        "empty: expected Cityscapes truth (*_gtFine_instanceIds.png, as in gtFine/val), got none"
+        in capsys.readouterr().err
+    )
     truth = ["--ann", str(download / "gtFine"), *words[2:]]
     assert main(["extract-patches", str(download / "empty"), *truth]) == 1
     assert "expected a Cityscapes folder with <stem>_pred.txt files, got none" in capsys.readouterr().err

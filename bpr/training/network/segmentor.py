@@ -46,6 +46,9 @@ class PatchSegmentor(EncoderDecoder):
         if self.pretrained:
             load_pretrained(self.backbone, self.pretrained)
 
+    def _dump_init_info(self) -> None:
+        """MMEngine would log how every single parameter was initialised."""
+
     def extract_feat(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The backbone's features and, last, the inputs, which :class:`DetailHead` reads."""
         return *super().extract_feat(inputs), inputs

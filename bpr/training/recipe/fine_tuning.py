@@ -1,8 +1,8 @@
 """Fine-tune a trained model on a user's images, and export the result if it refines held-out images no worse.
 
-    work_dir/train.json, held_out.json   the annotations, split by image
-    work_dir/start.pth                   the weights of the model to start from
-    work_dir/fine_tuning.py              the config of the training, beside its logs and checkpoints
+work_dir/train.json, held_out.json   the annotations, split by image
+work_dir/start.pth                   the weights of the model to start from
+work_dir/fine_tuning.py              the config of the training, beside its logs and checkpoints
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bpr.training.conversion import fit_state_dict
 from bpr.training.export.from_onnx import exported_state_dict
 from bpr.training.export.to_onnx import export_onnx
 from bpr.training.network.segmentor import build_network, read_config
-from bpr.training.recipe.held_out import F_LABEL, HARM_LABEL, IOU_LABEL, HeldOut, image_of, spread
+from bpr.training.recipe.held_out import F_LABEL, IOU_LABEL, HeldOut, image_of, spread
 from bpr.training.recipe.runner import build_runner, original_worker_errors, parse_options
 
 BASE = "_base_/fine_tuning.py"
@@ -140,7 +140,11 @@ def fine_tune(
             with atomic_open(out, "wb") as file:
                 file.write(exported.read_bytes())
     coarse = {name.replace("/before", "/after"): value for name, value in before.items() if name.endswith("/before")}
-    scores = {"coarse masks": coarse, start.name: before, f"fine-tuned ({best.stem.rpartition('_')[2]} iterations)": after}
+    scores = {
+        "coarse masks": coarse,
+        start.name: before,
+        f"fine-tuned ({best.stem.rpartition('_')[2]} iterations)": after,
+    }
     return Outcome(len(held_out.image_ids), len(held_out.before), scores, worse)
 
 
@@ -163,7 +167,9 @@ def read_start(model: str) -> Start:
     fit = fit_state_dict(exported_state_dict(path, module), module.state_dict())
     if not fit.complete:
         lacking = (fit.missing or fit.unexpected or list(fit.reshaped))[0]
-        raise BPRError(f"{path}: expected the float weights of {config}, got no {lacking}; int8 files cannot be trained")
+        raise BPRError(
+            f"{path}: expected the float weights of {config}, got no {lacking}; int8 files cannot be trained"
+        )
     patch = {field.name: getattr(predictor.spec, field.name) for field in fields(PatchSpec)} | {
         "inputs": list(predictor.spec.inputs)
     }
@@ -200,7 +206,9 @@ def _config(start: Start, folder: Path, images: str, results: str | None) -> Con
     cfg.model, cfg.refinement = start.network, ConfigDict(start.refinement)
     dataset = cfg.train_dataloader.dataset
     dataset.patch = cfg.refinement.patch
-    dataset.sources = [{"ann": str(folder / "train.json"), "img_dir": images, **({"results": results} if results else {})}]
+    dataset.sources = [
+        {"ann": str(folder / "train.json"), "img_dir": images, **({"results": results} if results else {})}
+    ]
     cfg.val_cfg.update(annotations=str(folder / "held_out.json"), images=images, results=results)
     cfg.load_from = str(folder / "start.pth")
     return cfg
@@ -229,7 +237,9 @@ def _worse(before: Mapping[str, float], after: Mapping[str, float]) -> str | Non
     lost = {label: before[f"{label}/after"] - after[f"{label}/after"] for label in (F_LABEL, IOU_LABEL)}
     if lost[F_LABEL] <= 0 and lost[IOU_LABEL] <= UNCHANGED:
         return None
-    return ", ".join(f"{name} {100 * after[f'{name}/after']:.1f} after {100 * before[f'{name}/after']:.1f}" for name in lost)
+    return ", ".join(
+        f"{name} {100 * after[f'{name}/after']:.1f} after {100 * before[f'{name}/after']:.1f}" for name in lost
+    )
 
 
 def _arrow(metrics: Mapping[str, float], label: str) -> str:

@@ -89,7 +89,9 @@ class HeldOut:
         pairs, images = self.coarse.pairs, set(self.image_ids if image_ids is None else image_ids)
         rows = [row for row, pair in enumerate(pairs) if pair.image_id in images]
         indices = sorted({pairs[row].record for row in rows})
-        refined, report = refine_records([self.coarse.records[index] for index in indices], self.finder, refiner, workers)
+        refined, report = refine_records(
+            [self.coarse.records[index] for index in indices], self.finder, refiner, workers
+        )
         if report.problems:
             raise BPRError(f"validation: {report.problems[0]}; it would count as unchanged")
         records = list(self.coarse.records)
@@ -152,7 +154,9 @@ def image_of(annotation: Any) -> Any:
     return image_id if is_id(image_id) else None
 
 
-def _matched(records: Sequence[Record], document: dict[str, Any], ids: set[Any], min_score: float, name: str) -> Evaluation:
+def _matched(
+    records: Sequence[Record], document: dict[str, Any], ids: set[Any], min_score: float, name: str
+) -> Evaluation:
     """The detections in the images ``ids``, which match some of their annotations."""
     detections = prepare_detections([record for record in records if record["image_id"] in ids], document, name)
     kept = [record for record in detections.records if record["score"] >= min_score]

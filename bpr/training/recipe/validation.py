@@ -8,6 +8,7 @@ Legend: N matched pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from mmengine.dist import all_reduce, broadcast, get_dist_info
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
+from bpr.evaluation.comparison import Evaluation
 from bpr.geometry.options import from_config
 from bpr.refinement.refiner import Refiner
 from bpr.training.network.segmentor import PatchSegmentor
@@ -38,6 +40,10 @@ class RefinementValLoop(BaseLoop):
         max_images: use this many images, spread evenly over the annotation file; None uses all.
         workers: threads that read images and cut patches.
 
+    Attributes:
+        own_images: the ids of the images that this process refined last.
+        refined: their masks; None before the first validation.
+
     Raises:
         BPRError: a file cannot be used, an image is missing, or no detection matches an annotation.
     """
@@ -60,13 +66,16 @@ class RefinementValLoop(BaseLoop):
         self.held_out = HeldOut(annotations, images, results, min_score, max_images)
         super().__init__(runner, self.held_out.image_ids)
         self.workers = workers
+        self.own_images: Sequence[Any] = ()
+        self.refined: Evaluation | None = None
 
     def run(self) -> dict[str, float]:
         self.runner.call_hook("before_val")
         self.runner.call_hook("before_val_epoch")
         rank, processes = get_dist_info()
-        own = self.held_out.image_ids[rank::processes]
-        scores = torch.from_numpy(self.held_out.refine(self._refiner(), self.workers, own)[0])
+        self.own_images = self.held_out.image_ids[rank::processes]
+        own_scores, self.refined = self.held_out.refine(self._refiner(), self.workers, self.own_images)
+        scores = torch.from_numpy(own_scores)
         all_reduce(scores)
         metrics = metrics_of(self.held_out.before, scores.numpy())
         self.runner.call_hook("after_val_epoch", metrics=metrics)

@@ -79,12 +79,15 @@ def test_without_data_there_is_nothing_to_measure(model: tuple[float, Path], tmp
         measure_export(model[1], {"val_cfg": {"annotations": str(tmp_path / "none.json"), "images": str(tmp_path)}})
 
 
-def test_export_warns_of_an_untrained_network(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_export_warns_of_an_untrained_network(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     """The masks of an untrained network are no masks; its file is written all the same, and is what was asked for."""
     from bpr.training.network.segmentor import build_segmentor
 
     config, source = tmp_path / "leaf.py", {"ann": str(small_set.ann), "img_dir": str(small_set.images)}
-    text = "_base_ = [{base!r}]\nmodel = dict(pretrained=None)\ntrain_dataloader = dict(dataset=dict(sources=[{source}]))\n"
+    text = "_base_ = [{base!r}]\nmodel = dict(pretrained=None)\n"
+    text += "train_dataloader = dict(dataset=dict(sources=[{source}]))\n"
     base = str(ROOT / "configs" / "bpr_mobilenet-v2_1xb32-320_starter-64x64.py")
     config.write_text(text.format(base=base, source=source))
     torch.manual_seed(0)

@@ -78,7 +78,9 @@ def test_the_weights_of_the_file_are_those_of_the_network() -> None:
     patches = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 5), np.uint8)
     with torch.inference_mode():
         found = network.probabilities(torch.from_numpy(patches)).numpy()
-    assert found == pytest.approx(OnnxPredictor(FAST).predict(PatchBatch(patches, np.zeros((2, 4), np.int32), [])), abs=1e-4)
+    assert found == pytest.approx(
+        OnnxPredictor(FAST).predict(PatchBatch(patches, np.zeros((2, 4), np.int32), [])), abs=1e-4
+    )
 
 
 def test_images_are_split_and_no_annotation_is_lost() -> None:
@@ -111,8 +113,8 @@ def test_what_cannot_be_started_from(model: str, words: str) -> None:
 
 def test_detections_of_other_images_are_refused(small_set: SmallSet, tmp_path: Path) -> None:
     others = small_set.write("others.json", [{**record, "image_id": 99} for record in small_set.records])
+    files = str(small_set.ann), str(small_set.images), str(tmp_path / "x.onnx"), str(others), str(tmp_path / "w")
     with pytest.raises(BPRError, match=r"others\.json"):
-        files = str(small_set.ann), str(small_set.images), str(tmp_path / "x.onnx"), str(others), str(tmp_path / "w")
         fine_tune("starter-fast", *files)
 
 
