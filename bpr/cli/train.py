@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bpr.cli.options import import_training, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.configs import find_config
-from bpr.errors import BadUsage
+from bpr.errors import BadUsage, BPRError
 from bpr.refinement.sharing.launchers import VARIABLES as LAUNCHERS
 
 if TYPE_CHECKING:
@@ -105,10 +105,8 @@ def _fine_tune(args: argparse.Namespace) -> int:
     )
     _print(outcome)
     if outcome.worse:
-        print(
-            f"{args.out}: not written, because it refines worse than {args.start} ({outcome.worse}); use {args.start}"
-        )
-        return 1
+        problem = f"expected a model that refines no worse than {args.start}, got {outcome.worse}"
+        raise BPRError(f"{args.out}: not written: {problem}; use {args.start}, add images, or train longer")
     print(f"{args.out}: written; refine with --model {args.out}")
     return 0
 

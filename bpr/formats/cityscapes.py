@@ -165,6 +165,7 @@ class CityscapesTruth(Source):
     """
 
     format = "gtfine"
+    document: dict[str, Any]
 
     def __init__(self, path: Path) -> None:
         self._path = path

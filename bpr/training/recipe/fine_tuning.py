@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +20,10 @@ from mmengine.config import Config, ConfigDict
 from bpr.backends import named_models
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.configs import packaged_configs
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.evaluation.comparison import UNCHANGED
 from bpr.formats.coco import read_annotations
-from bpr.geometry.options import PatchSpec, from_config
+from bpr.geometry.options import from_config
 from bpr.io.files import atomic_open, check_writable, sha256_of, write_json
 from bpr.refinement.refiner import Refiner
 from bpr.training.checkpoints import load_into, read_state_dict, write_state_dict
@@ -93,7 +93,7 @@ def fine_tune(
     versions: Mapping[str, str | None] | None = None,
     say: Callable[[str], None] = print,
 ) -> Outcome:
-    """Train ``model`` on, and write the best checkpoint to ``out`` unless it is worse than ``model``.
+    """Continue to train ``model``, and write the best checkpoint to ``out`` unless it is worse than ``model``.
 
     Args:
         model: a name of :func:`~bpr.backends.named_models` or an exported file.
@@ -159,8 +159,12 @@ def read_start(model: str) -> Start:
         names = ", ".join(sorted(name for name in named_models() if not name.endswith(".int8")))
         raise BPRError(f"--from {model}: expected one of {names}, or a file that bpr export wrote (.onnx)")
     predictor = OnnxPredictor(path)
-    config = str(predictor.metadata.get("provenance", {}).get("config"))
-    network = read_config(config).model
+    # A config is code, so only those of the package are read, whatever path the file may name.
+    config = Path(str(predictor.metadata.get("provenance", {}).get("config"))).name
+    if not (packaged_configs() / config).is_file():
+        remedy = "train its own config from its checkpoint (load_from)"
+        raise BPRError(f"{path}: expected a network of a config that comes with BPR, got {shown(config)}; {remedy}")
+    network = read_config(packaged_configs() / config).model
     network.pretrained = None
     network.data_preprocessor.update(input_side=predictor.metadata["input_side"], inputs=list(predictor.spec.inputs))
     module = build_network(network)
@@ -170,9 +174,7 @@ def read_start(model: str) -> Start:
         raise BPRError(
             f"{path}: expected the float weights of {config}, got no {lacking}; int8 files cannot be trained"
         )
-    patch = {field.name: getattr(predictor.spec, field.name) for field in fields(PatchSpec)} | {
-        "inputs": list(predictor.spec.inputs)
-    }
+    patch = {**asdict(predictor.spec), "inputs": list(predictor.spec.inputs)}
     refinement = {"patch": patch, "train": {}, "test": asdict(predictor.recommended)}
     return Start(model, path, config, network, refinement, fit.state_dict())
 

@@ -67,7 +67,10 @@ def test_a_model_that_is_worse_is_refused(
     out = tmp_path / "own.onnx"
     spoilt = ["optim_wrapper.optimizer.lr=10", "optim_wrapper.clip_grad=None"]
     assert main([*command("starter-fast", small_set, out), *spoilt]) == 1
-    assert f"{out}: not written, because it refines worse than starter-fast (F@2px " in capsys.readouterr().out
+    printed = capsys.readouterr()
+    line = f"bpr train: {out}: not written: expected a model that refines no worse than starter-fast, got F@2px "
+    assert line in printed.err
+    assert "fine-tuned (1 iterations)" in printed.out
     assert not out.exists()
 
 
@@ -116,6 +119,19 @@ def test_detections_of_other_images_are_refused(small_set: SmallSet, tmp_path: P
     files = str(small_set.ann), str(small_set.images), str(tmp_path / "x.onnx"), str(others), str(tmp_path / "w")
     with pytest.raises(BPRError, match=r"others\.json"):
         fine_tune("starter-fast", *files)
+
+
+def test_a_config_that_a_file_names_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text("raise SystemExit")
+    model = onnx.load(str(FAST))
+    (facts,) = model.metadata_props
+    said = json.loads(facts.value)
+    said["provenance"]["config"] = str(tmp_path / "mine.py")
+    facts.value = json.dumps(said)
+    onnx.save(model, "foreign.onnx")
+    with pytest.raises(BPRError, match=r"expected a network of a config that comes with BPR, got 'mine\.py'"):
+        read_start("foreign.onnx")
 
 
 @pytest.mark.parametrize(
