@@ -51,7 +51,10 @@ class Unfinished(BPRError):
 
     def __init__(self, out: str | Path, why: str) -> None:
         super().__init__(f"{out}: {why}; finished images are kept; continue with resume=True")
-        self.why = why
+        self.out, self.why = out, why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Unfinished, (self.out, self.why)
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bpr.backends.exported import check_exists
 from bpr.backends.gates import on_record, record_beside
 from bpr.backends.registry import AUTO, BACKENDS, CONFIGURED, choose
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import RefineOptions
-from bpr.refinement.predictor import IdentityPredictor, Predictor
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
 
 DEFAULT_MODEL = "starter"
+_LOG = logging.getLogger(__name__)
 
 
 def named_models() -> dict[str, Path]:
@@ -88,13 +93,44 @@ def load_predictor(model: str | Path, config: str | Path | None = None, backend:
     if str(model) in named_models() and not on_record(path):  # damaged weights would refine worse
         expected = f"expected a file that is on record in {record_beside(path)}"
         raise BPRError(f"model {model}: {expected}, got another; install bpr again")
-    chosen = choose(path, backend)
-    try:
-        predictor = chosen.load(path, config)
-    except ValueError as error:
-        raise BPRError(f"model {model}: {error}") from error
-    predictor.backend = chosen.name
-    return predictor
+    return LoadedPredictor(model, config, backend, path)
+
+
+class LoadedPredictor:
+    """The network of a model that was loaded by name. It is pickled as its name and its settings, without weights.
+
+    Attributes:
+        model: the name of the model, or the absolute path of its file.
+        backend: the backend that runs it.
+    """
+
+    def __init__(self, model: str | Path, config: str | Path | None, backend: str, path: Path) -> None:
+        chosen = choose(path, backend)
+        self.model = str(model) if str(model) in named_models() else os.path.abspath(path)
+        self.backend = chosen.name
+        if config is not None and os.path.isfile(config):
+            config = os.path.abspath(config)
+        self._asked = self.model, config, backend
+        try:
+            self._network = chosen.load(path, config)
+        except ValueError as error:
+            raise BPRError(f"model {model}: {error}") from error
+        self.spec, self.recommended, self.batch_size = (
+            self._network.spec,
+            self._network.recommended,
+            self._network.batch_size,
+        )
+        _LOG.info("loaded %r", self)
+
+    def __repr__(self) -> str:
+        threads = f"{self._network.threads or 'the default number of'} threads"
+        return f"{self.model} on {self.backend}, {self._network.provider}, {threads}, batches of {self.batch_size}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load_predictor, self._asked, {"recommended": self.recommended}
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        return self._network.predict(batch)
 
 
 def model_file(model: str | Path) -> Path:

@@ -33,15 +33,14 @@ class OnnxPredictor:
         BPRError: no such file, not ONNX, not exported by BPR; or the provider does not start.
     """
 
-    backend = "onnxruntime"
-
     def __init__(
         self, path: str | Path, batch_size: int = 64, threads: int | None = None, provider: Provider = "CPUExecutionProvider"
     ) -> None:
         path = check_exists(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = threads or _bound_to()
+        self.provider, self.threads = provider, threads or _bound_to()
+        options.intra_op_num_threads = self.threads or 0  # 0: a thread for each physical core
         providers = [(name, OPTIONS.get(name, {})) for name in dict.fromkeys([provider, "CPUExecutionProvider"])]
         try:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
@@ -57,7 +56,7 @@ class OnnxPredictor:
         return self._session.run(["probability"], {"patches": batch.patches})[0]
 
 
-def _bound_to() -> int:
-    """How many cores this process is bound to, as one of several processes may be; 0, the runtime's choice, if to none."""
+def _bound_to() -> int | None:
+    """How many cores this process is bound to, as one of several processes may be; None if to none."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-    return cores if cores < (os.cpu_count() or 1) else 0
+    return cores if 0 < cores < (os.cpu_count() or 1) else None

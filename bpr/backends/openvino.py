@@ -33,11 +33,11 @@ class OpenVinoPredictor:
         BPRError: no such file, not ONNX, not exported by BPR.
     """
 
-    backend = "openvino"
+    provider = "CPU"
 
     def __init__(self, path: str | Path, batch_size: int = 64, bf16: bool = False, threads: int | None = None) -> None:
         path = check_exists(path)
-        streams = threads or _cores()
+        self.threads = streams = threads or _cores()
         precision = "bf16" if bf16 else "f32"
         settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
         try:

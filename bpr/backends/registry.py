@@ -21,9 +21,18 @@ Config = str | Path | None
 
 
 class NetworkPredictor(Predictor, Protocol):
-    """A predictor that runs a network; ``backend`` is the name of the row."""
+    """A predictor that runs a network.
 
-    backend: str
+    Attributes:
+        provider: the device, or the part of the runtime, that computes.
+        threads: of the network on the CPU; None: the runtime chose their number.
+    """
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def threads(self) -> int | None: ...
 
 
 Loader = Callable[[Path, Config], NetworkPredictor]

@@ -30,8 +30,6 @@ class SegmentorPredictor:
         bf16: convolutions in bfloat16, everything else in float32. False: everything in float32, without TF32.
     """
 
-    backend = "torch"
-
     def __init__(
         self,
         model: PatchSegmentor,
@@ -43,6 +41,7 @@ class SegmentorPredictor:
         self.model, self.spec, self.recommended = model, spec, recommended
         self.batch_size, self._bf16 = batch_size, bf16
         self._device = next(model.parameters()).device
+        self.provider, self.threads = self._device.type, torch.get_num_threads()
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         with torch.inference_mode():

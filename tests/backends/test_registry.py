@@ -126,7 +126,7 @@ def test_refine_says_what_ran(small_set: SmallSet, capsys: pytest.CaptureFixture
 class Dark(IdentityPredictor):
     """Answers with background everywhere but in the first column of a patch."""
 
-    backend = "dark"
+    provider, threads = "night", None
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         answers = np.zeros(batch.patches.shape[:3], np.float32)
