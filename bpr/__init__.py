@@ -44,6 +44,8 @@ def load(
     *,
     backend: str = "auto",
     preset: str | None = None,
+    threads: int | None = None,
+    batch_size: int | None = None,
     **options: Any,
 ) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
@@ -53,18 +55,22 @@ def load(
         config: config of a ``.pth`` (default: the one in its folder).
         backend: the software that runs the network, as for ``bpr refine --backend``; ``auto`` never reduces precision.
         preset: ``accurate``, ``balanced`` or ``fast``, instead of model, config and backend (docs/speed.md).
+        threads: of the network on the CPU. Default: all cores that the process may use, by its affinity and by the CPU
+            quota of its container.
+        batch_size: patches that the network gets at once; its memory grows with them. No other results on a CPU.
         options: ``scheme``, ``nms_iou``, ``blend``, ``caution``, ``keep``, ``max_patches``: the fields of
             :class:`~bpr.geometry.options.RefineOptions`. By default the model decides.
 
-    The refiner says in its ``repr`` what it runs on, and the logger ``bpr`` does so at INFO. Threads may share it. It
-    is pickled by its name and its options, so another process loads the model anew.
+    The refiner says in its ``repr`` what it runs on, and the logger ``bpr`` does so at INFO. Threads may share it: their
+    batches queue for one network with one memory. It is pickled by its name and its options, so another process loads
+    the model anew.
 
     Raises:
         BPRError: no such model or backend, its file cannot be used, or an option is invalid.
     """
     from bpr.backends import load_refiner
 
-    return load_refiner(model, config, backend, preset, **options)
+    return load_refiner(model, config, backend, preset, threads, batch_size, **options)
 
 
 def refine_file(

@@ -24,9 +24,12 @@ from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, T
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+from bpr.refinement.turns import Turns
 
 Image = np.ndarray | str | Path | bytes | Picture
 Masks = TypeVar("Masks")
+CALLS_AT_ONCE = 2
+"""Calls of a refiner that hold images and patches at one time: one cuts while the network has the other's patches."""
 
 
 class Refinement(NamedTuple):
@@ -53,7 +56,7 @@ class _Call(NamedTuple):
 
 
 class Refiner:
-    """Refines masks with a predictor. It keeps no state between calls, so threads may share it.
+    """Refines masks with a predictor. It keeps no state between calls, so threads may share it; a few have their turn.
 
     Args:
         predictor: the network.
@@ -74,6 +77,7 @@ class Refiner:
     def __init__(self, predictor: Predictor, options: RefineOptions | None = None) -> None:
         self.predictor, self.options = predictor, options or predictor.recommended
         self.options.check_fits(predictor.spec)
+        self._turns = Turns(CALLS_AT_ONCE)
 
     def __repr__(self) -> str:
         return f"Refiner({self.predictor!r})"
@@ -137,7 +141,8 @@ class Refiner:
             BadInput: shapes, types or values that do not fit, or an image or an RLE that cannot be read.
         """
         pairs = [(image, masks)]
-        return next(self.stream(pairs, return_probability=return_probability, return_patches=return_patches))
+        with self._turns:
+            return next(self.stream(pairs, return_probability=return_probability, return_patches=return_patches))
 
     @overload
     def stream(
