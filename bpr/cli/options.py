@@ -43,14 +43,14 @@ def finite(text: str) -> float:
     return value
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
+def add_workers(parser: argparse._ActionsContainer) -> None:
     from bpr.refinement.pipeline import DEFAULT_WORKERS
 
     workers = "threads that read images and cut patches; results do not depend on their number"
     parser.add_argument("--workers", type=at_least(1), default=DEFAULT_WORKERS, help=workers)
 
 
-def add_refine_options(parser: argparse.ArgumentParser) -> None:
+def add_refine_options(parser: argparse._ActionsContainer) -> None:
     """The options to refine with; by default the model decides."""
     for field in command_options():
         help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))

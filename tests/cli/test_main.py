@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 import bpr
 from bpr.cli.main import COMMANDS, GROUPS, build_parser, main
 from tests.conftest import ROOT, SmallSet
+
+FILES = ["refine", "results.json", "--out", "out.json"]
 
 
 def stopped_with(*arguments: str) -> int:
@@ -58,11 +61,58 @@ def test_a_command_loads_no_other_command() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with(command, "--help") == 0
-    example = module_of(command).EXAMPLE
-    assert capsys.readouterr().out.endswith(f"example:\n  {example}\n")
-    program, *arguments = shlex.split(example)
-    assert (program, arguments[0]) == ("bpr", command)
-    build_parser().parse_args(arguments)
+    examples = module_of(command).EXAMPLE.splitlines()
+    title = "examples:" if len(examples) > 1 else "example:"
+    assert capsys.readouterr().out.endswith("\n  ".join(["", title, *examples])[3:] + "\n")
+    for example in examples:
+        program, *arguments = shlex.split(example, comments=True)
+        assert (program, arguments[0]) == ("bpr", command)
+        build_parser().parse_args(arguments)
+
+
+def test_the_help_of_refine_has_its_options_in_groups_and_three_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stopped_with("refine", "--help") == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0] == "usage: bpr refine RESULTS --out OUT [options]"
+    found = {}
+    for section in printed.split("\n\n")[2:]:
+        title, *lines = section.splitlines()
+        found[title] = [line.split()[0].strip(",") for line in lines if line[2] != " "]
+    assert found["everyday:"] == ["results", "--img-dir", "--ann", "--out", "--preset", "--model", "--min-score"]
+    assert found["patches:"] == ["--scheme", "--caution", "--keep"]
+    assert found["sharing:"] == ["--resume", "--shard", "--launcher"]
+    assert found["expert:"] == ["--format", "--backend", "--config", "--strict", "--workers"]
+    assert [line.split("# ")[1] for line in section.splitlines()[1:]] == ["one photo", "COCO results", "YOLO labels"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--debug"]])
+def test_bpr_alone_shows_the_commands(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert all(f"  {name:16} {line}" in printed for name, line in COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["refine"], "bpr refine: the following arguments are required: results, --out"),
+        (["refin"], r"bpr: argument COMMAND: expected one of refine, .*, got 'refin'; did you mean refine\?"),
+        ([*FILES, "--backnd", "auto"], r"bpr refine: expected an option of the command, got --backnd; did you mean --backend\?"),
+        ([*FILES, "--schem=grid"], r"bpr refine: expected an option of the command, got --schem=grid; did you mean --scheme\?"),
+        ([*FILES, "--scheme", "grd"], r"bpr refine: argument --scheme: expected one of .*, got 'grd'; did you mean grid\?"),
+        ([*FILES, "more.json"], "bpr refine: expected no further argument, got more.json"),
+        (["analyze", "schemes", "--se", "1"], "bpr analyze schemes: expected an option of the command, got --se"),
+        (["analyze"], "bpr analyze: the following arguments are required: ANALYSIS"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_the_line_that_matters_and_one_hint(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stopped_with(*arguments) == 2
+    problem, hint = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(line, problem)
+    assert hint == f"{problem.partition(':')[0]} --help shows what it takes, with an example"
 
 
 def test_bpr_runs_as_a_module() -> None:
@@ -77,13 +127,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"bpr {bpr.__version__}\n"
 
 
-FILES = ["refine", "results.json", "--out", "out.json"]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["nonsense"], ["visualize"], ["refine"], ["app", "--port", "many"], ["analyze", "dreams"]),
+        *(["nonsense"], ["visualize"], ["refine"], ["app", "--port", "many"], ["analyze", "dreams"]),
         *([*FILES, "--pass", "2"], [*FILES, "--work", "2"], ["analyze", "schemes", "--se", "1"]),
         *([*FILES, "--workers", text] for text in ("0", "-1", "1.5", "two")),
         *([*FILES, "--min-score", text] for text in ("nan", "inf", "high")),
@@ -92,7 +139,7 @@ FILES = ["refine", "results.json", "--out", "out.json"]
 )
 def test_wrong_usage_is_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with(*arguments) == 2
-    assert "usage: bpr" in capsys.readouterr().err
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def refine(data: SmallSet, *options: str) -> int:
