@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol
 
 import bpr
 from bpr.errors import BPRError, install_hint
@@ -95,9 +95,15 @@ def import_detection() -> None:
         raise BPRError(f"this needs the [mmdet] extra: {install_hint('mmdet')} ({error.name} is missing)") from error
 
 
+class Advance(Protocol):
+    """Shows how much is done, and from then on another total, if there is one."""
+
+    def __call__(self, done: int, total: int | None = None) -> None: ...
+
+
 @contextmanager
-def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield ``advance(done)``: it draws a bar on a terminal and prints a line per tenth of ``total`` elsewhere."""
+def progress_bar(title: str, total: int) -> Iterator[Advance]:
+    """Yield an :class:`Advance`: it draws a bar on a terminal and prints a line per tenth of ``total`` elsewhere."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -107,15 +113,17 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task(title, total=total, rate="")
 
-            def move(done: int) -> None:
-                progress.update(task, completed=done, rate=f"{progress.tasks[task].speed or 0:.0f}/s")
+            def move(done: int, total: int | None = None) -> None:
+                rate = f"{progress.tasks[task].speed or 0:.0f}/s"
+                progress.update(task, completed=done, total=total, rate=rate)
 
             yield move
         return
-    shown = 0
+    shown, known = 0, total
 
-    def plain(done: int) -> None:
-        nonlocal shown
+    def plain(done: int, total: int | None = None) -> None:
+        nonlocal shown, known
+        total = known = total or known
         if total and done * 10 // total > shown:
             shown = done * 10 // total
             print(f"{title}: {done}/{total}", file=sys.stderr, flush=True)

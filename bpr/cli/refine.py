@@ -20,6 +20,9 @@ bpr refine results.segm.json --img-dir images --ann instances.json --out refined
 bpr refine labels --img-dir images --out refined  # YOLO labels"""
 
 
+STOPPING = "finishing this image; again to stop at once"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("everyday").add_argument
     add("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
@@ -63,13 +66,16 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
     )
     is_follower = worker.role == "follower"
-    with job.begin(worker, resume=is_resumed(args)) as begun, Stop() as stopped:
+    with job.begin(worker, resume=is_resumed(args)) as begun, Stop("" if is_follower else STOPPING) as stopped:
         if worker.role == "leader":
             print_problems(begun.assumptions)
-        bar = nullcontext(lambda done: None) if is_follower else progress_bar("refining", begun.records)
+        one_image = begun.images == 1  # its records are all done at once, its patches are not
+        title, total = ("patches", 0) if one_image else ("refining", begun.records)
+        bar = nullcontext(_show_nothing) if is_follower else progress_bar(title, total)
         try:
-            with bar as on_progress:
-                report = begun.finish(on_progress, stopped)
+            with bar as advance:
+                by_record, by_patch = (_show_nothing, advance) if one_image else (advance, _show_nothing)
+                report = begun.finish(by_record, stopped, by_patch)
         except Unfinished as error:
             kept = f"{args.out}: {error.why}; finished images are kept"
             print(f"bpr refine: {kept}; continue with: {resume_command(args)}", file=sys.stderr)
@@ -82,3 +88,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{shard} is finished; once all are: {merge}")
             return 0
         return int(report.failed)
+
+
+def _show_nothing(done: int, total: int | None = None) -> None:
+    """Progress that nobody sees: of a rank that is not the first, or of the other unit."""

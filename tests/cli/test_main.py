@@ -166,6 +166,21 @@ def test_debug_shows_the_traceback(small_set: SmallSet, capsys: pytest.CaptureFi
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_progress_is_in_patches_where_there_is_one_image(
+    small_set: SmallSet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpr.backends.BATCH_SIZE", 2)
+    assert refine(small_set, "--model", "identity") == 0
+    assert "refining: 4/4\n" in capsys.readouterr().err
+    small_set.write("results.json", [record for record in small_set.records if record["image_id"] == 1])
+    assert refine(small_set, "--model", "identity") == 0
+    shown = re.findall(r"^patches: (\d+)/(\d+)$", capsys.readouterr().err, re.MULTILINE)
+    assert len(shown) > 3
+    assert len({total for _, total in shown}) == 1
+    assert shown[-1][0] == shown[-1][1]
+    assert sorted(int(done) for done, _ in shown) == [int(done) for done, _ in shown]
+
+
 @pytest.mark.parametrize("kind", ["grid", "instance"])
 def test_the_scheme_is_an_option(small_set: SmallSet, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     counts = []
