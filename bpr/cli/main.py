@@ -24,6 +24,7 @@ GROUPS = {
         "demo": "refine painted scenes, print before and after, draw them",
         "app": "serve a page to try the refiner on a photo and a mask",
         "report": "write an HTML report of what refinement changed",
+        "doctor": "say what is installed, what runs it, and what conflicts",
     },
     "measure": {
         "eval": "score masks against ground truth, before and after",
@@ -206,4 +207,5 @@ def _line(error: BaseException) -> str:
     """The text for the user. Any error that is not a BPRError is a bug in BPR or in a library."""
     if isinstance(error, BPRError):
         return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())}; --debug shows where"
+    remedy = "bpr doctor shows what is installed" if isinstance(error, ImportError) else "--debug shows where"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}; {remedy}"

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import bpr
 from bpr.errors import BPRError, install_hint
-from bpr.geometry.options import command_options
 
 MOST_PROBLEMS_SHOWN = 10
 
@@ -52,6 +51,8 @@ def add_workers(parser: argparse._ActionsContainer) -> None:
 
 def add_refine_options(parser: argparse._ActionsContainer) -> None:
     """The options to refine with; by default the model decides."""
+    from bpr.geometry.options import command_options
+
     for field in command_options():
         help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))
         shape = {"choices": list(choices)} if choices else {"metavar": metavar}
@@ -61,6 +62,8 @@ def add_refine_options(parser: argparse._ActionsContainer) -> None:
 
 def refine_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options to refine with that were given; None for the others."""
+    from bpr.geometry.options import command_options
+
     return {field.name: getattr(args, field.name) for field in command_options()}
 
 
