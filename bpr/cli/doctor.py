@@ -50,15 +50,17 @@ def run(args: argparse.Namespace) -> int:
 def _broken() -> Iterator[str]:
     """What the core needs and cannot use."""
     for module, name in CORE.items():
+        wanted = OPENCV[0] if module == "cv2" else module
         try:
             found = importlib.import_module(module)
+            version = found.__version__ if module == "cv2" else ""  # where OpenCV was removed, an empty module may be left
         except Exception as error:  # a library that is damaged may raise anything
-            remedy = f"pip install --force-reinstall --no-deps {OPENCV[0] if module == 'cv2' else module}"
-            yield f"{name}: expected it to load, got {type(error).__name__} ({' '.join(str(error).split())}); {remedy}"
+            got = f"{type(error).__name__} ({' '.join(str(error).split())})"
+            yield f"{name}: expected it to load, got {got}; pip install --force-reinstall --no-deps {wanted}"
             continue
-        if module == "cv2" and tuple(map(int, found.__version__.split(".")[:2])) < OLDEST_OPENCV:
+        if version and tuple(map(int, version.split(".")[:2])) < OLDEST_OPENCV:
             oldest = ".".join(map(str, OLDEST_OPENCV))
-            yield f"OpenCV: expected {oldest} or newer, got {found.__version__}; pip install --upgrade {OPENCV[0]}"
+            yield f"{name}: expected {oldest} or newer, got {version}; pip install --upgrade {wanted}"
 
 
 def _conflicts(found: dict[str, str]) -> Iterator[str]:

@@ -63,6 +63,14 @@ def test_a_library_that_does_not_load(tmp_path: Path, module: str) -> None:
     assert ran.stdout.splitlines()[-1] == "the core cannot work"
 
 
+def test_an_opencv_of_which_a_folder_is_left(tmp_path: Path) -> None:
+    """A module of the same name without content, as after pip uninstall."""
+    (tmp_path / "cv2.py").touch()
+    ran = doctor(tmp_path)
+    assert ran.returncode == 1
+    assert "problem: OpenCV: expected it to load, got AttributeError (" in ran.stdout
+
+
 def test_an_opencv_that_is_too_old(tmp_path: Path) -> None:
     (tmp_path / "cv2.py").write_text("__version__ = '4.10.0.84'")
     assert "problem: OpenCV: expected 4.11 or newer, got 4.10.0.84; pip install --upgrade" in doctor(tmp_path).stdout
