@@ -9,6 +9,7 @@ per process, so that its peak memory is its own.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -95,7 +96,8 @@ def table(report: dict[str, Any]) -> str:
     origin = report["provenance"]
     note = (
         f"`{report['command']}`, {origin['date']}, {origin['cores']} cores of {origin['processor']}: "
-        f"`{DEFAULT_MODEL}`, {FRAME[1]}x{FRAME[0]} pixels, {report['rows'][0]['masks']} masks a request."
+        f"`{DEFAULT_MODEL}`, {FRAME[1]}x{FRAME[0]} pixels, {report['rows'][0]['masks']} masks a request. Processes of "
+        f"others that wanted a core at the start: {report['load']:.1f}."
     )
     head = ["processes x callers", "backend", "threads", "batch size", "median s", "95 % s", "requests/s", "peak MiB"]
     rows = [
@@ -122,9 +124,10 @@ def main() -> None:
     if args.serve:
         print(json.dumps(serve(Setting(**json.loads(args.serve)), args.requests)))
         return
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     rows = [measure(setting, args.requests) for setting in SETTINGS]
     command = "python -m benchmarks.studies.service"
-    report = {"command": command, "provenance": provenance(), "requests": args.requests, "rows": rows}
+    report = {"command": command, "provenance": provenance(), "requests": args.requests, "load": load, "rows": rows}
     write_report(args.out, report, table(report))
 
 

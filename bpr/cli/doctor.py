@@ -18,8 +18,10 @@ RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxrunti
 """Distributions of ONNX Runtime: all of them write the folder ``onnxruntime``."""
 CORE = {"numpy": "numpy", "cv2": "OpenCV", "pycocotools": "pycocotools", "onnxruntime": "ONNX Runtime", "rich": "rich"}
 """What ``bpr refine`` imports, by module."""
-EXTRAS = ("openvino", "numba", "torch", "mmengine", "mmcv-lite", "mmcv", "mmsegmentation", "mmdet", "flask", "jinja2")
-EXTRAS += ("matplotlib", "faster-coco-eval", "cityscapesscripts")
+EXTRAS = (
+    *("openvino", "numba", "torch", "mmengine", "mmcv-lite", "mmcv", "mmsegmentation", "mmdet"),
+    *("flask", "jinja2", "matplotlib", "faster-coco-eval", "cityscapesscripts"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -55,11 +55,11 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
         self.set_defaults(parser=self)  # the parser of the command whose words they are
 
-    def parse_args(self, *given: Any) -> Any:
-        args, others = self.parse_known_args(*given)
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, others = self.parse_known_args(args, namespace)
         if others:
-            args.parser.refuse(others[0])
-        return args
+            parsed.parser.refuse(others[0])
+        return parsed
 
     def refuse(self, word: str) -> NoReturn:
         """End with the error that ``word`` is none of this parser's."""
