@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from bpr.errors import BadImage, BPRError, shown
 from bpr.io.files import inside, own_file, read_whole
@@ -19,6 +20,24 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 """Endings of the files that an :class:`ImageFolder` takes for images."""
 CITYSCAPES_ENDING = "_leftImg8bit"
 """The end of the stem of every Cityscapes image, which other files about the same image do not repeat."""
+
+
+ORIENTATION = 0x0112
+"""The EXIF tag that says how a photo is turned; 1 is upright."""
+
+
+class Picture(Protocol):
+    """A PIL image. It is recognised by its members, because Pillow is not needed otherwise."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
+    def mode(self) -> str: ...
+
+    def convert(self, mode: str) -> Any: ...
+
+    def getexif(self) -> Any: ...
 
 
 class ImageFinder(Protocol):
@@ -160,16 +179,56 @@ def decode_image(content: bytes, path: str | Path, frame: tuple[int, int] | None
     return image
 
 
+def is_picture(value: object) -> TypeGuard[Picture]:
+    """Whether a value is a PIL image."""
+    return all(hasattr(value, name) for name in ("size", "mode", "convert", "getexif"))
+
+
+def decode_picture(picture: Picture, name: str, frame: tuple[int, int] | None = None) -> np.ndarray:
+    """:func:`read_image` for a PIL image, with the same treatment of EXIF, 16 bits, grey and transparency.
+
+    Raises:
+        BadImage: its file is damaged, its values are not whole numbers of 8 or 16 bits, or it is too large.
+    """
+    width, height = picture.size
+    _check_frame(height, width, name)
+    if picture.mode in ("I", "F"):
+        raise BadImage(f"{name}: expected a PIL image of 8 or 16 bits, got mode {picture.mode}; convert it to RGB")
+    try:
+        if picture.mode.startswith("I;16"):
+            stored = np.repeat((np.asarray(picture) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+        else:
+            stored = np.array(picture.convert("RGB"))
+        tag = picture.getexif().get(ORIENTATION, 1)  # once it is decoded: Pillow itself turns a TIFF then
+    except Exception as error:  # every format of Pillow has its own exceptions
+        raise BadImage(f"{name}: not an image that Pillow can decode ({error})") from error
+    turned = _turned(stored, tag)
+    belongs_to_stored = frame is not None and stored.shape[:2] == tuple(frame) != turned.shape[:2]
+    return stored if belongs_to_stored else np.ascontiguousarray(turned)
+
+
+def _turned(pixels: NDArray[np.uint8], tag: int) -> NDArray[np.uint8]:
+    """The pixels as an orientation tag demands: 2..4 mirrored or upside down, 5..8 also with exchanged sides."""
+    upright = pixels.swapaxes(0, 1) if tag in (5, 6, 7, 8) else pixels
+    upright = upright[::-1] if tag in (3, 4, 7, 8) else upright
+    return upright[:, ::-1] if tag in (2, 3, 6, 7) else upright
+
+
 def check_size(content: bytes, path: str | Path) -> None:
     """Raise a BadImage where a file states more pixels than any real image has, or more than its bytes can encode."""
     size = stated_frame(content)
     if size is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF")
-    pixels = f"{size[1]}x{size[0]}"
-    if not is_frame(*size):
-        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {pixels}; cut it into tiles")
+    _check_frame(*size, path)
     if not bytes_can_encode(*size, len(content)):
+        pixels = f"{size[1]}x{size[0]}"
         raise BadImage(f"{path}: expected an image of {pixels} pixels, got {len(content)} bytes, which cannot hold it")
+
+
+def _check_frame(height: int, width: int, path: str | Path) -> None:
+    if not is_frame(height, width):
+        size = f"{width}x{height}"
+        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {size}; cut it into tiles")
 
 
 def _decoded(data: np.ndarray, flags: int = 0) -> np.ndarray | None:

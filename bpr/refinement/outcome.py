@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,9 +14,19 @@ from bpr.formats.coco import Record
 
 
 class StageClock:
-    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time."""
+    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time.
+
+    It goes with the images through the network, so it also counts patches and ends the work between two batches.
+
+    Attributes:
+        on_patches: called after each batch with the number of patches that are predicted, and that are cut by then.
+        given_up: asked before each batch; once it returns True, no batch follows, and images without all of theirs are
+            left out.
+    """
 
     def __init__(self) -> None:
+        self.on_patches: Callable[[int, int], None] = lambda predicted, cut: None
+        self.given_up: Callable[[], bool] = lambda: False
         self.seconds: dict[str, float] = {}
         self._lock = threading.Lock()
         self._start = time.perf_counter()

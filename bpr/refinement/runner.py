@@ -18,6 +18,8 @@ from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance, weight_of
 from bpr.refinement.refiner import Refiner
 
+BATCHES_AFTER_STOP = 8
+"""Batches for the image that the network has when a run is stopped: seconds, and enough for nearly every image."""
 LOOK_AHEAD = 16
 """Images that may wait for the network: enough small ones to fill a batch, few enough large ones to fit in memory."""
 
@@ -72,9 +74,12 @@ def refine_images(
     Args:
         groups: the indices of the records of each image (:class:`~bpr.refinement.grouping.RecordsByImage`), drawn when
             they are needed.
-        stopped: once it returns True, images that are being put back are finished, and no others.
+        stopped: once it returns True, the image that the network has and those that are being put back are finished,
+            and no others. The network gets at most :data:`BATCHES_AFTER_STOP` more batches.
     """
     clock = clock or StageClock()
+    batches_left = iter(range(BATCHES_AFTER_STOP))
+    clock.given_up = lambda: stopped() and next(batches_left, None) is None
 
     def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
         return _cut_image(ImageRecords(indices, [records[i] for i in indices]), images, refiner, clock)
