@@ -36,11 +36,6 @@ def run(args: argparse.Namespace) -> int:
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
     images, stems = entries or source.entries, FORMATS[source.format].ids_are_stems
     written, notes = convert(source.records, args.to, out, images, stems)
-    count = len(source.records) + sum(map(len, source.left_out.values()))
-    left_out = [
-        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
-        for kind, positions in source.left_out.items()
-    ]
-    print_problems([*left_out, *notes])
+    print_problems([*source.left_out_lines, *source.notes, *notes])
     print(f"{written} masks ({source.format}) -> {args.out}")
     return 0

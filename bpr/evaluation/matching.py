@@ -26,7 +26,7 @@ from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.evaluation.prepare import Document, counted, listed_classes
-from bpr.formats.coco import INSTANCES, Record, kind_of_annotation
+from bpr.formats.coco import INSTANCES, Record, positions_by_kind
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.image_list import ImageList
@@ -38,6 +38,9 @@ PAIR_SCORE = 0.05
 """A detection of a lower score is in no matched pair."""
 LOWEST_AP_IOU = 0.5
 """The lowest of the ten IoU thresholds of COCO's AP: below it, no detection is a match."""
+
+FEDERATED = {"neg_category_ids", "not_exhaustive_category_ids"}
+"""Keys of LVIS' images that hold category ids."""
 
 ClassOfImage = tuple[Any, Any]
 """An image id and a category id."""
@@ -73,8 +76,9 @@ class GroundTruth:
             if not isinstance(annotation, dict) or not all(is_id(annotation.get(key)) for key in keys):
                 expected = "expected an object with image_id and category_id"
                 raise BPRError(f"annotation {index}: {expected}, got {shown(annotation)}")
-            if kind_of_annotation(annotation, f"annotation {index}") == INSTANCES:
-                self._annotations[self._key(annotation)].append(annotation)
+        for index in positions_by_kind(document["annotations"]).get(INSTANCES, ()):
+            annotation = document["annotations"][index]
+            self._annotations[self._key(annotation)].append(annotation)
         self._masks: dict[ClassOfImage, list[BoxMask]] = {}
 
     def fresh(self) -> GroundTruth:
@@ -274,8 +278,7 @@ def numbered(records: Sequence[Record], document: Document) -> Numbered:
         return {**item, "id": number, "image_id": images[item["image_id"]], "category_id": numbers[item["category_id"]]}
 
     def of_image(image: Record) -> Record:
-        federated = [key for key in ("neg_category_ids", "not_exhaustive_category_ids") if key in image]
-        lists = {key: [numbers[item] for item in image[key] if item in numbers] for key in federated}
+        lists: Record = {key: [numbers[item] for item in image[key] if item in numbers] for key in FEDERATED & image.keys()}
         return {**image, "id": images[image["id"]], **lists}
 
     named = {category["id"]: category for category in document.get("categories") or ()}

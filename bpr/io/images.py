@@ -12,10 +12,14 @@ import cv2
 import numpy as np
 
 from bpr.errors import BadImage, BPRError, shown
-from bpr.io.files import inside, own_file, read_whole
+from bpr.io.files import inside, open_regular, own_file, read_whole
 from bpr.io.image_header import stated_frame
 from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, file_name, names_of
 from bpr.limits import LARGEST_FRAME, bytes_can_encode, is_frame, is_id
+
+HEADER = 2**14
+"""Bytes of a file in which its size usually stands."""
+
 
 class ImageFinder(Protocol):
     """Finds the image of an ``image_id``."""
@@ -141,7 +145,9 @@ class ImageFolder:
 
         In Cityscapes' panoptic files, the listed names hold the id and an ending that no photo has.
         """
-        return self._stems or listed is not None and listed.stem.removesuffix(CITYSCAPES_ENDING).removesuffix("_gtFine") == image_id
+        if listed is None or self._stems:
+            return self._stems
+        return listed.stem.removesuffix(CITYSCAPES_ENDING).removesuffix("_gtFine") == image_id
 
 
 def read_image(path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
@@ -176,6 +182,16 @@ def read_framed(path: str | Path, frame: tuple[int, int]) -> np.ndarray:
         got = f"{image.shape[0]}x{image.shape[1]}"
         raise BadImage(f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels (height x width), got {got}")
     return image
+
+
+def frame_in_header(path: str | Path) -> tuple[int, int] | None:
+    """(H, W) that an image file states, before any rotation; None where it cannot be read or states none."""
+    try:
+        with open_regular(path) as file:
+            head = file.read(HEADER)
+            return stated_frame(head) or stated_frame(head + file.read())
+    except OSError:
+        return None
 
 
 def decode_image(content: bytes, path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
