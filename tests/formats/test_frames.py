@@ -108,11 +108,12 @@ def test_an_rle_decides_where_the_list_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".png", ".tif"])
-def test_the_frame_decides_whatever_the_file(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_the_frame_decides_whatever_the_file(tmp_path: Path, suffix: str, orientation: int) -> None:
     """Written by Pillow, whose EXIF all these formats hold."""
     image = pytest.importorskip("PIL.Image")
     exif = image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     image.fromarray(pixels()).save(tmp_path / f"p{suffix}", exif=exif)
     entries = [{"id": 1, "file_name": f"p{suffix}", **SIZE}]
     photo = read_photo(ImageFolder(tmp_path, entries), 1, [SQUARE])
