@@ -234,7 +234,7 @@ class RefineJob:
         """The masks, and access to their images."""
         if self.crowds not in CROWD_CHOICES:
             raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
-        entries = heading and heading["images"]
+        entries = None if heading is None else heading["images"]
         return open_source(self.results, self.format, self.images, entries, self.crowds == "refine")
 
     def _choice(self, source: Source, heading: dict[str, Any] | None) -> Choice:

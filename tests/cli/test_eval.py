@@ -147,6 +147,7 @@ def test_annotation_files_are_results_without_scores(small_set: SmallSet, capsys
 
 
 def test_neither_results_nor_annotations(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
-    for value, error in (({"info": 1}, "expected a COCO annotation file with an images list, got none"), (7, "got none"), ([[1]], "record 0")):
+    wanted = "expected a COCO annotation file with an images list, got none"
+    for value, error in (({"info": 1}, wanted), (7, wanted), ([[1]], "record 0: expected an object")):
         assert main(["eval", str(small_set.write("odd.json", value)), "--ann", str(small_set.ann)]) == 1
         assert error in capsys.readouterr().err

@@ -143,15 +143,15 @@ def test_two_classes_of_one_name_are_two_rows(tmp_path: Path, capsys: pytest.Cap
     assert [(name, row["pairs"]) for name, row in rows.items()] == [("pothole (1)", 2), ("pothole (2)", 2)]
     assert rows["pothole (1)"]["ap"] > rows["pothole (2)"]["ap"]
     printed = capsys.readouterr().out
-    assert "pothole (1)" in printed and "pothole (2)" in printed
+    assert all(name in printed for name in ("pothole (1)", "pothole (2)"))
 
 
-@pytest.mark.parametrize("size", [{"height": -1, "width": -1}, {"height": None}, {"height": 0, "width": 0}, {"height": 40.0, "width": 60.0}])
-def test_images_without_a_size_have_that_of_their_masks(tmp_path: Path, size: dict[str, Any]) -> None:
+@pytest.mark.parametrize("size", [(-1, -1), (None, 60), (0, 0), (40.0, 60.0)])
+def test_images_without_a_size_have_that_of_their_masks(tmp_path: Path, size: tuple[object, object]) -> None:
     document, records = files([1, 2], [1, 2])
     expected = run(tmp_path, document, records)["rows"]
     for image in document["images"]:
-        image |= size
+        image["height"], image["width"] = size
     assert run(tmp_path, document, records)["rows"] == expected
 
 

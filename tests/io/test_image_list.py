@@ -61,7 +61,16 @@ def test_a_stem_is_a_file_before_it_is_an_id() -> None:
 
 @pytest.mark.parametrize(
     ("height", "width", "frame"),
-    [(120, 160, (120, 160)), (120.0, 160.0, (120, 160)), (-1, -1, None), (0, 0, None), (None, 160, None), (120.5, 160, None), ("120", "160", None), (True, True, None)],
+    [
+        (120, 160, (120, 160)),
+        (120.0, 160.0, (120, 160)),
+        (-1, -1, None),
+        (0, 0, None),
+        (None, 160, None),
+        (120.5, 160, None),
+        ("120", "160", None),
+        (True, True, None),
+    ],
 )
 def test_a_size_that_no_image_has_is_unknown(height: object, width: object, frame: object) -> None:
     assert ImageList([{"id": 1, "file_name": "a.png", "height": height, "width": width}]).frame("1") == frame
@@ -100,8 +109,7 @@ def test_without_a_list_an_id_may_be_a_file_name(tmp_path: Path) -> None:
     for name in ("p.jpg", "p.png", "sub/q.jpg", "my photo.jpg", "deep/p.jpg"):
         assert folder.path(name) == tmp_path / name
     assert folder.path("q.jpg") == folder.path("q") == tmp_path / "sub" / "q.jpg"
-    for unclear in ("p",):
-        with pytest.raises(BadImage, match="it is not clear which one is meant"):
-            folder.path(unclear)
+    with pytest.raises(BadImage, match="it is not clear which one is meant"):
+        folder.path("p")
     with pytest.raises(BadImage, match="not in the annotation file"):
         folder.path("q.png")

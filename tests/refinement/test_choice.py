@@ -49,7 +49,7 @@ def test_classes_by_name_or_id(data: SmallSet, capsys: pytest.CaptureFixture[str
     assert changed(data, *ann, "--only", "7") == [1, 3], "a name comes before an id"
     assert changed(data, *ann, "--only", "disk", "8") == [0, 1, 2, 3]
     assert changed(data, "--only", "7") == [0, 2], "without names"
-    assert changed(data, masks=data.ann, *[]) == [0, 1, 2, 3]
+    assert changed(data, masks=data.ann) == [0, 1, 2, 3]
     assert changed(data, "--only", "disk", masks=data.ann) == [0, 2]
 
 
