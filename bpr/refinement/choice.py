@@ -39,7 +39,8 @@ class Choice:
         """
         if self.min_score is not None and _score(record, index) < self.min_score:
             return False
-        if self.classes is not None and not (is_id(record.get("category_id")) and record["category_id"] in self.classes):
+        category_id = record.get("category_id")
+        if self.classes is not None and not (is_id(category_id) and category_id in self.classes):
             return False
         return self.ids is None or id_text(record, index) in self.ids
 
@@ -88,7 +89,8 @@ def chosen_classes(
             known[_spelled(record["category_id"])].add(record["category_id"])
     unknown = next((text for text in wanted if text not in named and text not in known), None)
     if unknown is not None:
-        raise BPRError(f"--only: expected classes of the masks, {shown(list(named) or list(known))}, got {shown(unknown)}")
+        wanted = f"expected classes of the masks, {shown(list(named) or list(known))}"
+        raise BPRError(f"--only: {wanted}, got {shown(unknown)}")
     return frozenset(key for text in wanted for key in named.get(text) or known[text])
 
 

@@ -179,7 +179,9 @@ def test_nothing_to_look_at_is_one_line(
         main(["analyze"])
 
 
-def test_turned_photos_and_text_ids_give_the_same_pictures(small_set: SmallSet, analyze: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_turned_photos_and_text_ids_give_the_same_pictures(
+    small_set: SmallSet, analyze: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
     analyze("images", tmp_path / "upright")
     for image in small_set.document["images"]:
         upright = small_set.images / image["file_name"]
