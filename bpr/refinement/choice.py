@@ -69,7 +69,7 @@ def _spelled(value: Any) -> str:
 
 
 def chosen_classes(
-    wanted: Sequence[str], categories: Iterable[dict[str, Any]], records: Iterable[Record]
+    wanted: str | Sequence[Any], categories: Iterable[dict[str, Any]], records: Iterable[Record]
 ) -> frozenset[Any]:
     """The category ids of classes that are given by name or id; a name comes before an id of the same text.
 
@@ -87,11 +87,12 @@ def chosen_classes(
     for record in records:
         if is_id(record.get("category_id")):
             known[_spelled(record["category_id"])].add(record["category_id"])
-    unknown = next((text for text in wanted if text not in named and text not in known), None)
+    texts = list(map(_spelled, [wanted] if isinstance(wanted, str) else wanted))
+    unknown = next((text for text in texts if text not in named and text not in known), None)
     if unknown is not None:
-        wanted = f"expected classes of the masks, {shown(list(named) or list(known))}"
-        raise BPRError(f"--only: {wanted}, got {shown(unknown)}")
-    return frozenset(key for text in wanted for key in named.get(text) or known[text])
+        expected = f"expected classes of the masks, {shown(list(named) or list(known))}"
+        raise BPRError(f"--only: {expected}, got {shown(unknown)}")
+    return frozenset(key for text in texts for key in named.get(text) or known[text])
 
 
 def chosen_ids(path: str | Path, records: Iterable[Record]) -> frozenset[str]:
