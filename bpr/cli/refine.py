@@ -13,6 +13,7 @@ from bpr.cli.options import add_refine_options, add_workers, finite, print_probl
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 from bpr.formats.registry import FORMATS
+from bpr.refinement.choice import CROWD_CHOICES
 
 EXAMPLE = """\
 bpr refine mask.png --img-dir photo.jpg --out refined.png  # one photo
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, instead of --model and --backend")
     add("--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
+    only = "refine only these classes, given by name or id; records of others stay unchanged"
+    add("--only", nargs="+", default=[], metavar="CLASS", help=only)
+    ids = "refine only the records whose ids (or positions, where they have none) this file lists, one on a line"
+    add("--ids", type=InputPath, metavar="FILE", help=ids)
+    crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"
+    add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
     add_refine_options(parser.add_argument_group("patches"))
     add_sharing(parser.add_argument_group("sharing"))
     expert = parser.add_argument_group("expert")
@@ -62,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
         preset=args.preset,
         options=refine_options(args),
         min_score=args.min_score,
+        only=args.only,
+        ids=args.ids,
+        crowds=args.crowds,
         strict=args.strict,
         workers=args.workers,
     )
