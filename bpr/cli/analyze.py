@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.options import progress_bar, versions_of
+from bpr.cli.options import print_problems, progress_bar, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
 
 if TYPE_CHECKING:
+    from bpr.evaluation.prepare import Detections
     from bpr.evaluation.subjects import Truth
     from bpr.io.images import ImageFinder
     from bpr.report.analyses.gallery import Gallery
@@ -117,7 +118,7 @@ def upper_bound(args: argparse.Namespace) -> None:
     from bpr.report.analyses.upper_bound import markdown, upper_bounds
 
     truth, images = _read(args)
-    coarse, document, protocol = truth.detections(args.results), truth.document, truth.protocol
+    coarse, document, protocol = _detections(truth, args.results), truth.document, truth.protocol
     with progress_bar("bounding", len(coarse.records) * len(args.reach)) as advance:
         before, bounds = upper_bounds(coarse, document, images, protocol, args.reach, DEFAULT_WORKERS, advance)
     _write(args, {"before": before, "bounds": [asdict(item) for item in bounds]}, markdown(before, bounds))
@@ -191,7 +192,7 @@ def timing(args: argparse.Namespace) -> None:
     from bpr.report.analyses.timing import markdown, time_stages
 
     truth, images = _read(args)
-    coarse = truth.detections(args.results)
+    coarse = _detections(truth, args.results)
     ids = {image["id"] for image in truth.document["images"][:TIMED_IMAGES]}
     records = [record for record in coarse.records if record["image_id"] in ids]
     with progress_bar("timing", len(records)) as advance:
@@ -235,7 +236,15 @@ def _read(args: argparse.Namespace) -> tuple[Truth, ImageFinder]:
     if truth.panoptic:
         expected = "expected COCO annotations or a gtFine folder"
         raise BPRError(f"{args.ann}: {expected}, got panoptic JSON, which only bpr eval reads")
+    print_problems(truth.problems)
     return truth, ImageFolder(args.img_dir, truth.document["images"])
+
+
+def _detections(truth: Truth, results: str) -> Detections:
+    """The detections of a results file; its problems are printed."""
+    detections = truth.detections(results)
+    print_problems(detections.problems)
+    return detections
 
 
 def _gallery(args: argparse.Namespace) -> Gallery:
@@ -243,7 +252,7 @@ def _gallery(args: argparse.Namespace) -> Gallery:
     from bpr.report.analyses.gallery import Gallery
 
     truth, images = _read(args)
-    coarse, refined = truth.detections(args.before), truth.detections(args.results)
+    coarse, refined = _detections(truth, args.before), _detections(truth, args.results)
     return Gallery(compare(coarse, refined, truth.document, truth.protocol), images)
 
 

@@ -40,12 +40,8 @@ def run(args: argparse.Namespace) -> int:
         count = f"{len(source.document['annotations'])} annotations of {len(source.document['images'])} images"
         print(f"{count} ({source.format}) -> {args.out}")
         return 0
-    written, notes = convert(source.records, args.to, out, entries or source.entries or [])
-    count = len(source.records) + sum(map(len, source.left_out.values()))
-    left_out = [
-        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
-        for kind, positions in source.left_out.items()
-    ]
-    print_problems([*left_out, *notes])
+    images, stems = entries or source.entries, FORMATS[source.format].ids_are_stems
+    written, notes = convert(source.records, args.to, out, images, stems)
+    print_problems([*source.left_out_lines, *source.notes, *notes])
     print(f"{written} masks ({source.format}) -> {args.out}")
     return 0

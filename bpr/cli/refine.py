@@ -13,28 +13,43 @@ from bpr.cli.options import add_refine_options, add_workers, finite, print_probl
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 from bpr.formats.registry import FORMATS
+from bpr.refinement.choice import CROWD_CHOICES
 
-EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
+EXAMPLE = """\
+bpr refine mask.png --img-dir photo.jpg --out refined.png  # one photo
+bpr refine results.segm.json --img-dir images --ann instances.json --out refined.segm.json  # COCO results
+bpr refine labels --img-dir images --out refined  # YOLO labels"""
+
+
+STOPPING = "finishing this image; again to stop at once"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    add = parser.add_argument_group("everyday").add_argument
     add("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
-    add("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
     images = "folder of the images, or the one image (default: the images that the format names)"
     add("--img-dir", type=InputPath, help=images)
     ann = "COCO file whose images list names the files; without it, an id is the stem of a file"
     add("--ann", type=InputPath, help=ann)
+    add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
     add("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, instead of --model and --backend")
     add("--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
-    add("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
-    add("--backend", choices=names(), default="auto", help="software that runs the network (default: an exact one)")
-    add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
-    add_refine_options(parser)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
+    only = "refine only these classes, given by name or id; records of others stay unchanged"
+    add("--only", nargs="+", default=[], metavar="CLASS", help=only)
+    ids = "refine only the records whose ids (or positions, where they have none) this file lists, one on a line"
+    add("--ids", type=InputPath, metavar="FILE", help=ids)
+    crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"
+    add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
+    add_refine_options(parser.add_argument_group("patches"))
+    add_sharing(parser.add_argument_group("sharing"))
+    expert = parser.add_argument_group("expert")
+    add = expert.add_argument
+    add("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
+    add("--backend", choices=names(), default="auto", help="software that runs the network (default: an exact one)")
+    add("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
-    add_workers(parser)
-    add_sharing(parser)
+    add_workers(expert)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,17 +69,23 @@ def run(args: argparse.Namespace) -> int:
         preset=args.preset,
         options=refine_options(args),
         min_score=args.min_score,
+        only=args.only,
+        ids=args.ids,
+        crowds=args.crowds,
         strict=args.strict,
         workers=args.workers,
     )
     is_follower = worker.role == "follower"
-    with job.begin(worker, resume=is_resumed(args)) as begun, Stop() as stopped:
+    with job.begin(worker, resume=is_resumed(args)) as begun, Stop("" if is_follower else STOPPING) as stopped:
         if worker.role == "leader":
             print_problems(begun.assumptions)
-        bar = nullcontext(lambda done: None) if is_follower else progress_bar("refining", begun.records)
+        one_image = begun.images == 1  # its records are all done at once, its patches are not
+        title, total = ("patches", 0) if one_image else ("refining", begun.records)
+        bar = nullcontext(_show_nothing) if is_follower else progress_bar(title, total)
         try:
-            with bar as on_progress:
-                report = begun.finish(on_progress, stopped)
+            with bar as advance:
+                by_record, by_patch = (_show_nothing, advance) if one_image else (advance, _show_nothing)
+                report = begun.finish(by_record, stopped, by_patch)
         except Unfinished as error:
             kept = f"{args.out}: {error.why}; finished images are kept"
             print(f"bpr refine: {kept}; continue with: {resume_command(args)}", file=sys.stderr)
@@ -77,3 +98,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{shard} is finished; once all are: {merge}")
             return 0
         return int(report.failed)
+
+
+def _show_nothing(done: int, total: int | None = None) -> None:
+    """Progress that nobody sees: of a rank that is not the first, or of the other unit."""

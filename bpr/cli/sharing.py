@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bpr.refinement.sharing.workers import Worker
 
 
-def add_sharing(parser: argparse.ArgumentParser) -> None:
+def add_sharing(parser: argparse._ActionsContainer) -> None:
     launcher = "launcher that started these processes, which share the work"
     parser.add_argument("--resume", action="store_true", help="continue the same command after an interruption")
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="refine only part I of N (docs/scale.md)")
@@ -75,5 +75,5 @@ def resume_command(args: argparse.Namespace) -> str:
 def print_report(report: RunReport, out: str) -> None:
     """Print where the time went, what could not be refined, and last how many records were refined."""
     print(report.timing)
-    print_problems(report.problems)
+    print_problems([*report.notes, *report.problems])
     print(f"{report.summary} -> {out}")

@@ -24,7 +24,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
-from bpr.io.images import CITYSCAPES_ENDING
+from bpr.io.image_list import CITYSCAPES_ENDING
 from bpr.io.png import read_labels, write_png
 from bpr.io.record_file import Record
 
@@ -188,7 +188,7 @@ class CityscapesTruth(Source):
                 annotations.append({"image_id": stem, "category_id": _label(number), **shape, **what})
         categories = [{"id": label, "name": name} for label, name in INSTANCE_CLASSES.items()]
         self.document = {"images": images, "annotations": annotations, "categories": categories}
-        self.entries = images
+        self.entries, self.categories = images, categories
         crowds = [position for position, item in enumerate(annotations) if item["iscrowd"]]
         self.left_out = {"crowds": crowds} if crowds else {}
         self.records: list[Record] = [item for item in annotations if not item["iscrowd"]]
@@ -246,6 +246,7 @@ CITYSCAPES = Format(
     signature="Cityscapes lists (*_pred.txt)",
     recognises=lambda candidate: bool(list_files(candidate.path)),
     precedence=2,  # the folder also holds PNGs and text files
+    ids_are_stems=True,
     read=lambda candidate, images: CityscapesFolder(candidate.path),
     target=Target(_write_new, score="needed"),
 )
@@ -258,5 +259,6 @@ CITYSCAPES_TRUTH = Format(
     precedence=2,  # the folder also holds label PNGs
     read=lambda candidate, images: CityscapesTruth(candidate.path),
     exclusive=True,
+    ids_are_stems=True,
     certain_without_score=True,
 )

@@ -12,12 +12,13 @@ from typing import Any
 
 from bpr.errors import BadImage, BadMask, BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.photos import read_photo
 from bpr.formats.source import Source, in_groups
 from bpr.geometry.contours import outline
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
-from bpr.io.images import ImageFinder, read_image
+from bpr.io.images import ImageFinder
 from bpr.io.record_file import Record
 
 
@@ -71,10 +72,9 @@ class YoloFolder(Source):
 def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
     """(H, W) of an image; None where it cannot be read, which the run reports when it comes to this image."""
     try:
-        height, width, _ = read_image(images.path(image_id)).shape
+        return read_photo(images, image_id, ()).frame
     except BadImage:
         return None
-    return height, width
 
 
 def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:
@@ -146,6 +146,7 @@ YOLO = Format(
     recognises=lambda candidate: any(candidate.path.rglob("*.txt")),
     read=lambda candidate, images: YoloFolder(candidate.path, images()),
     images_beside=_images_beside,
+    ids_are_stems=True,
     certain_without_score=True,
     target=Target(_write_new, score="possible", empty=False),
 )

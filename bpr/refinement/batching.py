@@ -83,26 +83,30 @@ def predict_images(
     """Every image with its probabilities, in order.
 
     Every batch but the last has exactly ``predictor.batch_size`` patches, so the content of a batch depends only on the
-    order of the images.
+    order of the images. The clock may end it early (:attr:`StageClock.given_up`).
     """
     clock = clock or StageClock()
     size, window = predictor.batch_size, predictor.spec.window
     waiting: deque[_Waiting[Token]] = deque()
-    pending = 0
+    seen = pending = 0
     for cut in cuts:
         waiting.append(_Waiting(PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))))
         pending += len(cut.batch)
-        while pending >= size:
+        seen += len(cut.batch)
+        while pending >= size and not clock.given_up():
             with clock.stage("forward"):
                 _predict_next(predictor, waiting, size)
             pending -= size
+            clock.on_patches(seen - pending, seen)
         while waiting and not waiting[0].left:
             yield waiting.popleft().image
-    if pending:
+        if pending >= size:
+            return
+    if pending and not clock.given_up():
         with clock.stage("forward"):
             _predict_next(predictor, waiting, pending)
-    for item in waiting:
-        yield item.image
+        clock.on_patches(seen, seen)
+    yield from (item.image for item in waiting if not item.left)
 
 
 def _predict_next(predictor: Predictor, waiting: Iterable[_Waiting[Any]], count: int) -> None:

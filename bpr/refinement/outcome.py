@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,9 +14,19 @@ from bpr.formats.coco import Record
 
 
 class StageClock:
-    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time."""
+    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time.
+
+    It goes with the images through the network, so it also counts patches and ends the work between two batches.
+
+    Attributes:
+        on_patches: called after each batch with the number of patches that are predicted, and that are cut by then.
+        given_up: asked before each batch; once it returns True, no batch follows, and images without all of theirs are
+            left out.
+    """
 
     def __init__(self) -> None:
+        self.on_patches: Callable[[int, int], None] = lambda predicted, cut: None
+        self.given_up: Callable[[], bool] = lambda: False
         self.seconds: dict[str, float] = {}
         self._lock = threading.Lock()
         self._start = time.perf_counter()
@@ -79,7 +89,8 @@ class RunReport:
         images: how many images are finished.
         patches, left_out: how many patches went through the network, and how many the budget left out.
         refined: how many records were refined.
-        skipped: how many records were not selected because their score is too low.
+        skipped: how many records were not chosen; ``skipped_by`` names the options that left them out.
+        unread: how many items of the file are no records, such as crowds; ``notes`` has a line about each kind.
         kept: how many records could not be refined, by reason.
         problems: a line for the user about each :class:`Kept`.
         strict: the run fails if any record could not be refined.
@@ -92,6 +103,9 @@ class RunReport:
     left_out: int = 0
     refined: int = 0
     skipped: int = 0
+    skipped_by: str = "--min-score"
+    unread: int = 0
+    notes: list[str] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
@@ -104,15 +118,18 @@ class RunReport:
 
     @property
     def failed(self) -> bool:
-        """Whether no record was refined although some have a mask; if ``strict``, whether any could not be refined."""
-        none_refined = not self.refined and self.kept.total() > self.kept["empty mask"]
+        """Whether nothing was refined although there are masks; if ``strict``, whether any record could not be."""
+        none_refined = not self.refined and (
+            self.kept.total() > self.kept["empty mask"] or (self.unread > 0 and not self.skipped)
+        )
         return none_refined or (self.strict and self.kept.total() > 0)
 
     @property
     def summary(self) -> str:
         """One line: how many records were refined, and why the others were not."""
         kept = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept.items())) or "none"
-        skipped = f"; {self.skipped} below --min-score" if self.skipped else ""
+        below = "below" if self.skipped_by == "--min-score" else "not chosen by"
+        skipped = f"; {self.skipped} {below} {self.skipped_by}" if self.skipped else ""
         return f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
 
     @property

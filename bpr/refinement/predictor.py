@@ -89,6 +89,9 @@ class IdentityPredictor:
     def __init__(self, spec: PatchSpec | None = None, batch_size: int = 256) -> None:
         self.spec, self.recommended, self.batch_size = spec or PatchSpec(), RefineOptions(), batch_size
 
+    def __repr__(self) -> str:
+        return "identity"
+
     def predict(self, batch: PatchBatch) -> np.ndarray:
         return batch.patches[..., self.spec.channel_of("mask")].astype(np.float32) / 255
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 
+from bpr.errors import BadImage, BadInput
 from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
@@ -18,13 +19,17 @@ from bpr.geometry.options import RefineOptions
 from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
-from bpr.io.images import read_image
+from bpr.io.images import Picture, decode_image, decode_picture, is_picture, read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+from bpr.refinement.turns import Turns
 
-Image = np.ndarray | str | Path
+Image = np.ndarray | str | Path | bytes | Picture
+Masks = TypeVar("Masks")
+CALLS_AT_ONCE = 2
+"""Calls of a refiner that hold images and patches at one time: one cuts while the network has the other's patches."""
 
 
 class Refinement(NamedTuple):
@@ -51,7 +56,7 @@ class _Call(NamedTuple):
 
 
 class Refiner:
-    """Refines masks with a predictor. It keeps no state between calls, so threads may share it.
+    """Refines masks with a predictor. It keeps no state between calls, so threads may share it; a few have their turn.
 
     Args:
         predictor: the network.
@@ -61,6 +66,8 @@ class Refiner:
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
     >>> masks[0, 20:70, 30:90] = True
     >>> refiner = Refiner(IdentityPredictor())
+    >>> refiner
+    Refiner(identity)
     >>> np.array_equal(refiner(image, masks), masks)
     True
     >>> [int(refined.sum()) for refined in refiner.stream([(image, masks), (image, masks[:0])])]
@@ -70,6 +77,46 @@ class Refiner:
     def __init__(self, predictor: Predictor, options: RefineOptions | None = None) -> None:
         self.predictor, self.options = predictor, options or predictor.recommended
         self.options.check_fits(predictor.spec)
+        self._turns = Turns(CALLS_AT_ONCE)
+
+    def __repr__(self) -> str:
+        return f"Refiner({self.predictor!r})"
+
+    @overload
+    def __call__(
+        self,
+        image: Image,
+        masks: list[Any],
+        *,
+        return_probability: Literal[False] = False,
+        return_patches: Literal[False] = False,
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    def __call__(
+        self,
+        image: Image,
+        masks: Masks,
+        *,
+        return_probability: Literal[False] = False,
+        return_patches: Literal[False] = False,
+    ) -> Masks: ...
+
+    @overload
+    def __call__(
+        self, image: Image, masks: Any, *, return_probability: Literal[True], return_patches: bool = False
+    ) -> Refinement: ...
+
+    @overload
+    def __call__(
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: Literal[True]
+    ) -> Refinement: ...
+
+    @overload
+    def __call__(self, image: Image, masks: Any, *, return_probability: bool, return_patches: bool = False) -> Any: ...
+
+    @overload
+    def __call__(self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool) -> Any: ...
 
     def __call__(
         self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False
@@ -77,7 +124,7 @@ class Refiner:
         """Refine the masks of one image.
 
         Args:
-            image: (H, W, 3) uint8 RGB, or a file.
+            image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value) or probabilities
                 (foreground > 0.5); a list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another
                 library in docs/neighbours.md for one image.
@@ -91,11 +138,49 @@ class Refiner:
             ``return_patches``: a :class:`Refinement`.
 
         Raises:
-            ValueError: shapes, types or values that do not fit.
-            BPRError: an image file or an RLE that cannot be read.
+            BadInput: shapes, types or values that do not fit, or an image or an RLE that cannot be read.
         """
         pairs = [(image, masks)]
-        return next(self.stream(pairs, return_probability=return_probability, return_patches=return_patches))
+        with self._turns:
+            return next(self.stream(pairs, return_probability=return_probability, return_patches=return_patches))
+
+    @overload
+    def stream(
+        self,
+        pairs: Iterable[tuple[Image, list[Any]]],
+        *,
+        return_probability: Literal[False] = False,
+        return_patches: Literal[False] = False,
+    ) -> Iterator[list[dict[str, Any]]]: ...
+
+    @overload
+    def stream(
+        self,
+        pairs: Iterable[tuple[Image, Masks]],
+        *,
+        return_probability: Literal[False] = False,
+        return_patches: Literal[False] = False,
+    ) -> Iterator[Masks]: ...
+
+    @overload
+    def stream(
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: Literal[True], return_patches: bool = False
+    ) -> Iterator[Refinement]: ...
+
+    @overload
+    def stream(
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: Literal[True]
+    ) -> Iterator[Refinement]: ...
+
+    @overload
+    def stream(
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool, return_patches: bool = False
+    ) -> Iterator[Any]: ...
+
+    @overload
+    def stream(
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool
+    ) -> Iterator[Any]: ...
 
     def stream(
         self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False
@@ -175,11 +260,17 @@ class Refiner:
 
 
 def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, 3) uint8 RGB; the orientation tag of a file is ignored where its masks ignore it."""
+    """(H, W, 3) uint8 RGB; the orientation tag of a photo is ignored where its masks ignore it."""
     if isinstance(image, (str, Path)):
         return read_image(image, frame)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return decode_image(bytes(image), "image", frame)
+    if is_picture(image):
+        return decode_picture(image, "image", frame)
+    if image is None:
+        raise BadImage("image: expected (H, W, 3) uint8 RGB or a file, got no image (None); was the file found?")
     pixels = np.asarray(image)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         got = f"{pixels.shape} {pixels.dtype}"
-        raise ValueError(f"image: expected (H, W, 3) uint8 RGB, got {got}; convert it, or pass its file")
+        raise BadInput(f"image: expected (H, W, 3) uint8 RGB, got {got}; convert it, or pass its file")
     return pixels

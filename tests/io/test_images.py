@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bpr.errors import BadImage, BPRError
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.images import ImageFolder, decode_image, decode_picture, read_image
 
 
 def test_pixels_come_as_rgb(tmp_path: Path) -> None:
@@ -100,3 +100,79 @@ def test_lvis_addresses_with_and_without_their_split(tmp_path: Path) -> None:
     (tmp_path / "val2017").mkdir()
     (tmp_path / "val2017" / "000000000007.jpg").touch()
     assert ImageFolder(tmp_path, entries).path(7) == tmp_path / "val2017" / "000000000007.jpg"
+
+
+# PIL images.
+
+
+def photo_of(orientation: int, ending: str, folder: Path) -> Path:
+    """A photo whose EXIF tag says how to turn it."""
+    pictures = pytest.importorskip("PIL.Image")
+    photo = pictures.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8))
+    photo.getexif()[0x0112] = orientation
+    path = folder / f"photo{ending}"
+    photo.save(path, exif=photo.getexif())
+    return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp"])
+def test_a_photo_in_memory_is_turned_like_pillow_turns_it(tmp_path: Path, orientation: int, ending: str) -> None:
+    from PIL import Image, ImageOps
+
+    path = photo_of(orientation, ending, tmp_path)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    assert expected.shape == ((40, 30, 3) if orientation > 4 else (30, 40, 3))
+    assert np.array_equal(decode_picture(Image.open(path), "photo"), expected)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_photo_in_memory_is_turned_like_its_file(tmp_path: Path, orientation: int) -> None:
+    from PIL import Image
+
+    path = photo_of(orientation, ".jpg", tmp_path)
+    for frame in (None, (30, 40), (40, 30), (7, 9)):
+        expected = read_image(path, frame)
+        assert np.array_equal(decode_image(path.read_bytes(), "photo", frame), expected)
+        found = decode_picture(Image.open(path), "photo", frame)
+        assert found.shape == expected.shape
+        assert np.abs(found.astype(int) - expected).max() <= 8, "two decoders of JPEG"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "I;16B"])
+def test_pictures_of_any_mode_become_rgb(mode: str) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    grey = np.repeat(np.repeat(np.array([[0, 255], [255, 0]], np.uint8), 8, axis=0), 8, axis=1)
+    if mode.startswith("I;16"):
+        stored = (grey.astype(np.uint16) * 256 + 99).astype(">u2" if mode.endswith("B") else "<u2")
+        picture = pictures.frombytes(mode, grey.shape[::-1], stored.tobytes())
+    else:
+        picture = pictures.fromarray(grey).convert("RGB").convert(mode)
+    assert np.array_equal(decode_picture(picture, "photo"), np.repeat(grey[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_pictures_of_other_values_are_refused(mode: str) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    with pytest.raises(BadImage, match="photo: expected a PIL image of 8 or 16 bits"):
+        decode_picture(pictures.new(mode, (4, 4)), "photo")
+
+
+def test_a_picture_of_a_damaged_file(tmp_path: Path) -> None:
+    path = photo_of(1, ".jpg", tmp_path)
+    path.write_bytes(path.read_bytes()[:-300])
+    from PIL import Image
+
+    with pytest.raises(BadImage, match="photo: not an image that Pillow can decode"):
+        decode_picture(Image.open(path), "photo")
+
+
+def test_a_closed_picture(tmp_path: Path) -> None:
+    path = photo_of(1, ".png", tmp_path)
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        picture.load()
+    picture.close()
+    with pytest.raises(BadImage, match="photo: not an image that Pillow can decode"):
+        decode_picture(picture, "photo")

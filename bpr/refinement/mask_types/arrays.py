@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
@@ -20,14 +21,14 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
     """The instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value) or probabilities (foreground > 0.5).
 
     Raises:
-        ValueError: another shape than the image's, integers of several values, floats outside [0, 1].
+        BadInput: another shape than the image's, integers of several values, floats outside [0, 1].
     """
     stack = masks[None] if masks.ndim == 2 else masks
     if stack.ndim != 3 or stack.shape[1:] != tuple(frame):
         expected = f"(N, {frame[0]}, {frame[1]}) as the image"
-        raise ValueError(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
+        raise BadInput(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
     if stack.dtype.kind not in "buif":
-        raise ValueError(f"masks: expected bool, integers or floats, got {masks.dtype}")
+        raise BadInput(f"masks: expected bool, integers or floats, got {masks.dtype}")
     if stack.dtype.kind != "f":
         return [Instance(_foreground(mask, index), index) for index, mask in enumerate(stack)]
     for index, soft in enumerate(stack):
@@ -35,7 +36,7 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
         if soft.size and not (soft.min() >= 0 and soft.max() <= 1):
             span = f"{soft.min()}..{soft.max()}"
             remedy = "apply a sigmoid or divide by 255"
-            raise ValueError(f"masks: mask {index}: expected probabilities in [0, 1], got {span}; {remedy}")
+            raise BadInput(f"masks: mask {index}: expected probabilities in [0, 1], got {span}; {remedy}")
     return [Instance(BoxMask.from_frame(soft > 0.5), index, soft) for index, soft in enumerate(stack)]
 
 
@@ -47,7 +48,7 @@ def _foreground(mask: np.ndarray, index: int) -> BoxMask:
     if values.size and not (values[0] > 0 and (values == values[0]).all()):
         span = f"{values.min()}..{values.max()}"
         remedy = "for a label map pass labels == value, one mask per object, for grey values mask > 127"
-        raise ValueError(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
+        raise BadInput(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
     return foreground
 
 

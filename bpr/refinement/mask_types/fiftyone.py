@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.boxes import Box, intersect
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
@@ -22,7 +23,7 @@ def _read(labels: Any, frame: Frame) -> list[Instance]:
 def _placed(detection: Any, frame: Frame, index: int) -> BoxMask:
     """A detection's mask, resized to its box in pixels and cut at the frame."""
     if detection.mask is None:
-        raise ValueError(f"detection {index}: expected a mask, got None; read its mask_path, or leave boxes out")
+        raise BadInput(f"detection {index}: expected a mask, got None; read its mask_path, or leave boxes out")
     box = _pixels(detection.bounding_box, frame)
     size = max(box[2] - box[0], 1), max(box[3] - box[1], 1)
     mask = cv2.resize((np.asarray(detection.mask) > 0).view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(bool)

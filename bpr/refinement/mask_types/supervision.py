@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.arrays import follow, holder
 
 
 def _masks(detections: Any) -> np.ndarray | None:
     if detections.mask is None and len(detections.xyxy):
-        raise ValueError("Detections: expected masks, got mask=None; use a model that segments instances")
+        raise BadInput("Detections: expected masks, got mask=None; use a model that segments instances")
     return None if detections.mask is None else np.asarray(detections.mask)
 
 

@@ -25,6 +25,7 @@ from bpr.evaluation.comparison import UNCHANGED
 from bpr.formats.coco import read_annotations
 from bpr.geometry.options import from_config
 from bpr.io.files import atomic_open, check_writable, sha256_of, write_json
+from bpr.io.image_list import ImageList
 from bpr.refinement.refiner import Refiner
 from bpr.training.checkpoints import load_into, read_state_dict, write_state_dict
 from bpr.training.conversion import fit_state_dict
@@ -186,7 +187,8 @@ def split_by_image(document: dict[str, Any], name: str) -> dict[str, dict[str, A
         BPRError: fewer than two images have annotations.
     """
     instances = [item for item in document["annotations"] if isinstance(item, dict) and not item.get("iscrowd")]
-    annotated = {image_of(item) for item in instances}
+    images = ImageList(document["images"])
+    annotated = {image_of(item, images) for item in instances}
     ids = [image["id"] for image in document["images"] if image["id"] in annotated]
     if len(ids) < 2:
         expected = "expected at least 2 images with annotated instances, one to train on and one to measure on"
@@ -197,7 +199,7 @@ def split_by_image(document: dict[str, Any], name: str) -> dict[str, dict[str, A
         part: {
             **document,
             "images": [image for image in document["images"] if image["id"] in chosen],
-            "annotations": [item for item in document["annotations"] if image_of(item) in chosen],
+            "annotations": [item for item in document["annotations"] if image_of(item, images) in chosen],
         }
         for part, chosen in parts.items()
     }

@@ -15,10 +15,11 @@ from bpr.evaluation.comparison import PROTOCOLS, Evaluation, shares
 from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFolder
-from bpr.limits import is_id
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
+from bpr.training.data.image_dataset import check_frames
 from bpr.training.data.synthetic_masks import synthesize
 
 F_LABEL, IOU_LABEL = PAIR_METRICS[2].label, PAIR_METRICS[0].label
@@ -56,24 +57,27 @@ class HeldOut:
     ) -> None:
         document = read_annotations(annotations)
         self.finder = ImageFolder(images, document["images"])
-        annotated = {image_of(item) for item in document["annotations"]}
+        listed = ImageList(document["images"])
+        annotated = {image_of(item, listed) for item in document["annotations"]}
         ids = [image["id"] for image in document["images"]]
         self.image_ids = spread([image for image in ids if image in annotated] or ids, max_images)
         kept = {*self.image_ids, None}  # prepare_annotations names what is malformed
-        used = [item for item in document["annotations"] if image_of(item) in kept]
+        used = [item for item in document["annotations"] if image_of(item, listed) in kept]
         prepared = prepare_annotations({**document, "annotations": used}, annotations)
         name = results or f"coarse masks made from {annotations}"
         records = read_results(results) if results else synthesize(prepared)
         self.coarse = _matched(records, prepared, set(self.image_ids), min_score, name)
-        self._check_images()
+        self._check_images(annotations)
         self.before = self.coarse.scores(self.coarse.pairs)
 
-    def _check_images(self) -> None:
-        """Raise a BPRError for a missing image now, before the first iteration, and not at the first validation."""
-        for image_id in {pair.image_id: None for pair in self.coarse.pairs}:
-            path = self.finder.path(image_id)
+    def _check_images(self, ann: str) -> None:
+        """Raise a BPRError for images that are missing or do not fit before the first iteration, not at a validation."""
+        frames = {pair.image_id: pair.annotation["segmentation"]["size"] for pair in self.coarse.pairs}
+        paths = {image_id: self.finder.path(image_id) for image_id in frames}
+        for image_id, path in paths.items():
             if not path.is_file():
                 raise BPRError(f"{path}: no such image; expected image {image_id!r} of the held-out set there")
+        check_frames([(paths[image_id], (height, width)) for image_id, (height, width) in frames.items()], ann)
 
     def refine(
         self, refiner: Refiner, workers: int = 2, image_ids: Collection[Any] | None = None
@@ -148,17 +152,18 @@ def spread(items: list[Any], most: int | None) -> list[Any]:
     return [items[index * len(items) // most] for index in range(most)]
 
 
-def image_of(annotation: Any) -> Any:
-    """The image id of an annotation; None where it has no valid one."""
-    image_id = annotation.get("image_id") if isinstance(annotation, dict) else None
-    return image_id if is_id(image_id) else None
+def image_of(annotation: Any, images: ImageList) -> Any:
+    """The listed id of an annotation's image; None where the list does not hold it."""
+    return images.id_of(annotation.get("image_id")) if isinstance(annotation, dict) else None
 
 
 def _matched(
     records: Sequence[Record], document: dict[str, Any], ids: set[Any], min_score: float, name: str
 ) -> Evaluation:
     """The detections in the images ``ids``, which match some of their annotations."""
-    detections = prepare_detections([record for record in records if record["image_id"] in ids], document, name)
+    images = ImageList(document["images"])
+    chosen = [record for record in records if images.id_of(record["image_id"]) in ids]
+    detections = prepare_detections(chosen, document, name)
     kept = [record for record in detections.records if record["score"] >= min_score]
     coarse = Evaluation(Detections(kept, name), document)
     if not coarse.pairs:
