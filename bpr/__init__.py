@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bpr.refinement.outcome import RunReport
     from bpr.refinement.refiner import Refiner
     from bpr.version import __version__ as __version__
 
-__all__ = ["BPRError", "Refiner", "load", "refine_file"]
+__all__ = ["BPRError", "Refiner", "load", "read_mask", "refine_file"]
 
 
 def load(
@@ -42,6 +44,20 @@ def load(
     from bpr.backends import load_refiner
 
     return load_refiner(model, config, backend, preset, **options)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP).
+
+    The object is what is opaque where the transparency varies; else what is lighter than half grey, or has the one
+    colour or number that is not black or 0. A mask that is empty or covers the whole picture is warned about.
+
+    Raises:
+        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+    """
+    from bpr.io.mask_picture import read_mask
+
+    return read_mask(path)
 
 
 def refine_file(

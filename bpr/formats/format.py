@@ -15,9 +15,10 @@ from typing import Any, Literal, TypeVar
 from bpr.errors import BPRError, shown
 from bpr.formats.source import Source
 from bpr.io.files import json_errors, open_regular, read_json
-from bpr.io.images import CITYSCAPES_ENDING, ImageFinder
+from bpr.io.images import CITYSCAPES_ENDING, SUFFIXES, ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.record_file import Record
+from bpr.limits import LONGEST_ROW
 
 Found = TypeVar("Found")
 
@@ -30,13 +31,13 @@ class PathKind(Enum):
 
     JSON_FILE = "a JSON file"
     FOLDER = "a folder"
-    PNGS = "a PNG or a folder of PNGs"
+    PICTURES = "a picture or a folder of pictures"
 
     def includes(self, path: Path) -> bool:
-        """Whether ``path`` is of this kind. A file with any other ending than ``.png`` counts as JSON."""
+        """Whether ``path`` is of this kind. A file without the ending of a picture counts as JSON."""
         if path.is_dir():
             return self is not PathKind.JSON_FILE
-        return self is (PathKind.PNGS if path.suffix.lower() == ".png" else PathKind.JSON_FILE)
+        return self is (PathKind.PICTURES if path.suffix.lower() in SUFFIXES else PathKind.JSON_FILE)
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,15 @@ class Candidate:
         return self.document if not self.is_json_list and isinstance(self.document, dict) else {}
 
     @cached_property
-    def pngs(self) -> list[Path]:
-        """The PNG that the path names, or all PNGs in the folder and below, sorted."""
-        return [self.path] if self.path.is_file() else sorted(self.path.rglob("*.png"))
+    def pictures(self) -> list[Path]:
+        """:func:`pictures` of the path."""
+        return pictures(self.path)
+
+    @cached_property
+    def pictures_have_labels(self) -> bool:
+        """Whether text files of numbers have the stems of pictures, which then are photos: YOLO labels and their images."""
+        texts = {path.stem: path for path in self.path.rglob("*.txt")} if self.path.is_dir() else {}
+        return any(_starts_with_numbers(texts[path.stem]) for path in self.pictures if path.stem in texts)
 
     def once(self, look: Callable[[Candidate], Found]) -> Found:
         """``look(self)``, computed at the first call and remembered for later ones."""
@@ -75,6 +82,20 @@ class Candidate:
     @cached_property
     def _remembered(self) -> dict[Any, Any]:
         return {}
+
+
+def pictures(path: Path) -> list[Path]:
+    """The picture that ``path`` names, or the PNGs in the folder and below; all other pictures where there is no PNG."""
+    if path.is_file():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    return [file for file in found if file.suffix.lower() == ".png"] or found
+
+
+def _starts_with_numbers(path: Path) -> bool:
+    with path.open("rb") as file:
+        words = file.readline(LONGEST_ROW).decode("utf-8-sig", "replace").split()
+    return bool(words) and all(word.strip("+-").replace(".", "", 1)[:1].isdigit() for word in words)
 
 
 @dataclass(frozen=True)

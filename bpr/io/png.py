@@ -79,6 +79,20 @@ def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
     return _decode(whole, cv2.IMREAD_COLOR_RGB, path)
 
 
+def decode_planes(content: bytes, path: str | Path) -> np.ndarray:
+    """The channels of a PNG in its own depth: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA.
+
+    Raises:
+        BPRError: the bytes are not a PNG, or damaged.
+    """
+    chunks = _chunks(content, path)
+    stored = [(name, chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT") if name in chunks]
+    pixels = _decode(_assemble([*stored, (b"IEND", b"")]), cv2.IMREAD_UNCHANGED, path)
+    if pixels.ndim == 2:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
 def is_coloured(content: bytes, path: str | Path) -> bool:
     """Whether a PNG stores a colour for every pixel, and not one number.
 
