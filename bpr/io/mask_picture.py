@@ -45,6 +45,7 @@ MOST_COLOURS = 8
 """A picture with more different colours than this is taken for a photo."""
 FEW_COLOURS = 0.8
 """The share of a picture's pixels that have one of its main colours, unless it is a photo."""
+KERNEL = np.ones((3, 3), np.uint8)
 ENDS = 32
 """Values of 8 bits at most this far from 0 or 255 are black or white."""
 
@@ -155,8 +156,8 @@ def is_soft(numbers: np.ndarray) -> bool:
         return False
     if len(found) == 3 and found[0] == 0 and found[2] == full and abs(found[1] - full / 2) < 1.5 and _never_meet(numbers):
         return True
-    pixels, kernel = numbers.astype(np.uint16), np.ones((3, 3), np.uint8)
-    lowest, highest = cv2.erode(pixels, kernel), cv2.dilate(pixels, kernel)
+    pixels = numbers.astype(np.uint16)
+    lowest, highest = cv2.erode(pixels, KERNEL), cv2.dilate(pixels, KERNEL)
     borders = (lowest < highest) & (pixels != 0) & (pixels != full)
     slopes = (lowest < pixels) & (pixels < highest)
     return bool(np.count_nonzero(slopes) > SLOPE * np.count_nonzero(borders))
@@ -165,7 +166,7 @@ def is_soft(numbers: np.ndarray) -> bool:
 def _never_meet(numbers: np.ndarray) -> bool:
     """Whether no pixel of the largest number has a neighbour of 0."""
     largest = (numbers == numbers.max()).view(np.uint8)
-    return bool(numbers[cv2.dilate(largest, np.ones((3, 3), np.uint8)).view(bool)].all())
+    return bool(numbers[cv2.dilate(largest, KERNEL).view(bool)].all())
 
 
 def _full(numbers: np.ndarray) -> int:
@@ -241,7 +242,7 @@ def _palette_as_shown(numbers: np.ndarray, palette: Palette) -> tuple[np.ndarray
         grey[found] = shades
         if len(found) == 2 or is_soft(grey[numbers]):
             mask = grey[numbers] > 127
-    if mask is None or np.array_equal(mask, numbers > 0) and len(found) == 2:
+    if mask is None or (np.array_equal(mask, numbers > 0) and len(found) == 2):
         return numbers, palette
     return _as_number(mask), None
 
@@ -265,7 +266,9 @@ def _opaque_object(colours: np.ndarray, opacity: np.ndarray, path: str | Path) -
         BadMask: they have several flat colours.
     """
     opaque = _upper(opacity)
-    painted = colours[opacity > 0.9 * opacity.max()]  # edges may be mixed with what lies behind them
+    # At edges of the paint its colour may be mixed with what lies behind it.
+    inside = opaque & (cv2.erode(opacity, KERNEL) == cv2.dilate(opacity, KERNEL))
+    painted = colours[inside if inside.any() else opaque]
     grey = painted.max(axis=1)
     is_grey = grey - painted.min(axis=1) <= NEAR // 3
     dark, light = is_grey & (grey <= ENDS), is_grey & (grey >= 255 - ENDS)
@@ -288,11 +291,10 @@ def _coloured_object(colours: np.ndarray, lossy: bool, path: str | Path) -> np.n
         BadMask: there are several colours, or none of them is black.
     """
     pixels = _eight_bits(colours)
-    kernel = np.ones((3, 3), np.uint8)
-    flat = (cv2.dilate(pixels, kernel) - cv2.erode(pixels, kernel)).max(axis=2) <= NEAR
+    flat = (cv2.dilate(pixels, KERNEL) - cv2.erode(pixels, KERNEL)).max(axis=2) <= NEAR
     inside = pixels[flat] if flat.any() else pixels.reshape(-1, 3)
     coarse = (inside >> 3).astype(np.uint16) @ np.array([1, 32, 1024], np.uint16)
-    bins, first, counts = np.unique(coarse, return_index=True, return_counts=True)
+    _, first, counts = np.unique(coarse, return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] >= (max(len(inside) / 1000, 9) if lossy else min(9, counts.max()))]
     main = _different(inside[first[order]])

@@ -167,7 +167,9 @@ def test_no_images_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "expected --img-dir with the folder of the images" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("panoptic", "a JSON file"), ("yolo", "a folder"), ("masks", "a picture or a folder of pictures")])
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("panoptic", "a JSON file"), ("yolo", "a folder"), ("masks", "a picture or a folder of pictures")]
+)
 def test_a_format_that_the_path_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, wanted: str) -> None:
     source = layouts.detectron2(tmp_path) if name == "panoptic" else layouts.coco_results(tmp_path)
     assert refine(source, tmp_path / "out", "--format", name, "--img-dir", str(tmp_path)) == 1
