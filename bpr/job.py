@@ -246,7 +246,7 @@ class RefineJob:
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
         """One line per assumption that, if it is wrong, would refine the wrong data without an error."""
-        lines = list(source.remarks)
+        lines = list(source.notes)
         if FORMATS[source.format].guessed and not self.format:
             lines.append(f"format: {source.format}, by the numbers in the PNGs; --format says which")
         if source.format == "coco" and not self.ann and len(by_image) and isinstance(images, ImageFolder):

@@ -40,6 +40,6 @@ def run(args: argparse.Namespace) -> int:
         f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
         for kind, positions in source.left_out.items()
     ]
-    print_problems([*source.remarks, *left_out, *notes])
+    print_problems([*source.notes, *left_out, *notes])
     print(f"{written} masks ({source.format}) -> {args.out}")
     return 0

@@ -104,7 +104,7 @@ class MaskPngs(LabelPngs):
         super().__init__(path)
         if self._whole:
             count = f"{len(self._whole)} of {len(self._files)} masks cover their whole image"
-            self.remarks = [f"{count} (first: {self._whole[0]}); is it a mask, with a background of 0?"]
+            self.notes = [f"{count} (first: {self._whole[0]}); is it a mask, with a background of 0?"]
 
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
         return read_mask_picture(file)

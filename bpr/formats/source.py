@@ -20,14 +20,14 @@ class Source(ABC):
         records: one record per mask, in COCO's form: image_id, category_id, segmentation, score, and the format's own
             keys. A record may be read from the file each time it is asked for.
         left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
-        remarks: one line about each oddity of the masks that would be refined wrongly without an error.
+        notes: lines for the user about what is unusual in the file.
         entries: the format's own images list (id, file_name, ...); None where it has none.
     """
 
     format: str
     records: Sequence[Record]
     left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
-    remarks: Sequence[str] = ()
+    notes: Sequence[str] = ()
     entries: list[dict[str, Any]] | None = None
 
     def folder(self, out: Path) -> Path | None:
