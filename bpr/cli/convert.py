@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
         check_paths(args, also_written=[target.folder_beside(out)])
     entries = read_images(args.ann) if args.ann else None
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
-    written, notes = convert(source.records, args.to, out, entries or source.entries or [])
+    images, stems = entries or source.entries, FORMATS[source.format].ids_are_stems
+    written, notes = convert(source.records, args.to, out, images, stems)
     count = len(source.records) + sum(map(len, source.left_out.values()))
     left_out = [
         f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_aligned
-from bpr.evaluation.prepare import Detections, Document, prepare_annotations, prepare_detections, unlisted
+from bpr.evaluation.prepare import Detections, Document, check_some_fit, left_out, prepare_annotations, prepare_detections, unlisted
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.coco import check_annotations, read_results
 from bpr.formats.panoptic import PanopticFile, is_panoptic
 from bpr.io.files import read_json
+from bpr.io.image_list import ImageList
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,16 @@ class CityscapesFolders:
 
 @dataclass(frozen=True, eq=False)
 class PanopticPair:
-    """Panoptic results and ground truth; ``things`` tells by category id whether a class is countable."""
+    """Panoptic results and ground truth.
+
+    Attributes:
+        images: the images of the ground truth.
+        things: whether a class is countable, by the ids of the categories; empty without a list of them.
+    """
 
     results: PanopticFile
     truth: PanopticFile
+    images: ImageList
     things: dict[Any, bool]
 
 
@@ -59,7 +66,7 @@ class Truth:
             self._things = {category["id"]: bool(category.get("isthing", 1)) for category in categories}
         else:
             self.document = prepare_annotations(check_annotations(content, path), str(path))
-            self.problems = unlisted(content["annotations"], self.document, "annotations")
+            self.problems = left_out(content)
         if protocol is None:
             has_frequency = any("frequency" in category for category in categories)
             protocol = "cityscapes" if self.is_folder else "lvis" if has_frequency else "coco"
@@ -68,13 +75,15 @@ class Truth:
     def subjects(
         self, results: str | Path, before: str | Path | None
     ) -> tuple[Subjects, Subjects | None, dict[str, Detections]]:
-        """The subjects of ``results`` and of ``before``, and the detections of both by role, except panoptic ones.
+        """The subjects of ``results`` and of ``before``, and the detections of both by role.
 
         Raises:
             BPRError: the files do not fit the ground truth or each other.
         """
         if self.panoptic:
-            return self._panoptic(results, self.panoptic), self._panoptic(before, self.panoptic) if before else None, {}
+            after, found = self._panoptic(results, self.panoptic)
+            old, earlier = self._panoptic(before, self.panoptic) if before else (None, None)
+            return after, old, {"results": found, "before": earlier} if earlier else {"results": found}
         refined = self._detections(results)
         if before is None:
             return self._offered(results, Evaluation(refined, self.document, self.protocol)), None, {"results": refined}
@@ -94,6 +103,12 @@ class Truth:
         records = CityscapesFolder(Path(path)).records if self.is_folder else read_results(path)
         return prepare_detections(records, self.document, str(path))
 
-    def _panoptic(self, path: str | Path, truth: PanopticFile) -> Subjects:
+    def _panoptic(self, path: str | Path, truth: PanopticFile) -> tuple[Subjects, Detections]:
         results = PanopticFile(read_json(path, "panoptic JSON"), Path(path))
-        return {PanopticPair: PanopticPair(results, truth, self._things)}
+        images = ImageList({"id": image["image_id"], "file_name": image["file_name"]} for image in truth.images)
+        classes = set(self._things) or {record["category_id"] for record in truth.records}
+        check_some_fit(results.records, images, classes, str(path))
+        problems = unlisted(results.records, images, classes, "segments")
+        return {PanopticPair: PanopticPair(results, truth, images, self._things)}, Detections(
+            results.records, str(path), problems=problems
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask, encode_mask, has_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
 from bpr.io.json_stream import JsonStream
 from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
@@ -21,6 +21,8 @@ ANNOTATIONS = "a COCO annotation file"
 """How an error message names such a file."""
 INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"
 """Kinds of annotations; only instances are refined. The names are shown to the user."""
+CROWD_FLAGS = {None: False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
+"""What ``iscrowd`` may be, by its lower-case text or number; JSON's true and false are 1 and 0 in Python."""
 ENTRY = ("id", "file_name", "height", "width")
 """The keys of an entry of an images list that this package uses."""
 
@@ -111,6 +113,49 @@ def check_image(image: Any, path: str | Path) -> None:
         raise BPRError(f"{path}: images: expected an id that is a number or a string, got {shown(image['id'])}")
 
 
+def is_crowd(annotation: Record, where: str) -> bool:
+    """Whether an annotation is flagged as a crowd: a region of many objects, which is neither refined nor a miss.
+
+    Args:
+        where: names the annotation in errors.
+
+    Raises:
+        BPRError: ``iscrowd`` is neither 0 nor 1, as a number, a bool or a text.
+    """
+    flag = annotation.get("iscrowd")
+    key = flag.lower() if isinstance(flag, str) else flag
+    if not isinstance(key, Hashable) or key not in CROWD_FLAGS:
+        raise BPRError(f"{where}: iscrowd: expected 0 or 1, got {shown(flag)}")
+    return CROWD_FLAGS[key]
+
+
+def kind_of_annotation(annotation: Record, where: str, crowds: bool = False) -> str:
+    """INSTANCES, CROWDS or MASKLESS.
+
+    Args:
+        where: names the annotation in errors.
+        crowds: a crowd counts as an instance.
+
+    Raises:
+        BPRError: as for :func:`is_crowd`.
+    """
+    if is_crowd(annotation, where) and not crowds:
+        return CROWDS
+    return INSTANCES if has_mask(annotation.get("segmentation")) else MASKLESS
+
+
+def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int) -> list[str]:
+    """A line for each kind of annotation that is left out, of ``count`` in all.
+
+    >>> left_out_lines({CROWDS: [3, 5]}, 9)
+    ['left out: 2 of 9 annotations, crowds (first: annotation 3)']
+    """
+    return [
+        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
+        for kind, positions in left_out.items()
+    ]
+
+
 def with_mask(record: Record, mask: BoxMask) -> Record:
     """A copy of ``record`` with ``mask`` as its segmentation; ``bbox`` and ``area`` are updated where it has them."""
     changed = {**record, "segmentation": encode_mask(mask)}
@@ -143,15 +188,18 @@ class AnnotationFile(Source):
 
     format = "annotations"
 
-    def __init__(self, document: Any, path: Path) -> None:
+    def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
         self._document = check_annotations(document, path)
-        self.entries = document["images"]
+        self.entries, self.categories = document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
                 wanted = "expected an object with image_id"
                 raise BPRError(f"{path}: annotation {index}: {wanted}, got {shown(annotation)}")
-        positions = _positions_by_kind(annotations)
+        positions: dict[str, list[int]] = {}
+        for index, annotation in enumerate(annotations):
+            kind = kind_of_annotation(annotation, f"{path}: annotation {index}", crowds)
+            positions.setdefault(kind, []).append(index)
         self._positions = positions.pop(INSTANCES, [])
         self.left_out = positions
         self.records: list[Record] = [annotations[index] for index in self._positions]
@@ -163,15 +211,6 @@ class AnnotationFile(Source):
             if not _same_mask(annotations[position], record):
                 annotations[position] = record
         write_json(out, {**self._document, "annotations": annotations})
-
-
-def _positions_by_kind(annotations: Sequence[Record]) -> dict[str, list[int]]:
-    """The positions of instances, crowds and annotations without a mask."""
-    positions: dict[str, list[int]] = {}
-    for position, annotation in enumerate(annotations):
-        kind = CROWDS if annotation.get("iscrowd") else INSTANCES if annotation.get("segmentation") else MASKLESS
-        positions.setdefault(kind, []).append(position)
-    return positions
 
 
 def _same_mask(record: Record, refined: Record) -> bool:

@@ -22,7 +22,7 @@ from bpr.io.files import inside, own_file, write_json
 from bpr.io.folders import atomic_folder
 from bpr.io.png import read_colours, write_png
 from bpr.io.record_file import Record
-from bpr.limits import check_categories
+from bpr.limits import check_categories, is_id, whole
 
 VOID = 0
 """The id of pixels that belong to no segment."""
@@ -78,8 +78,8 @@ class PanopticFile(Source):
     def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
         """Check that the segments are well formed and account for every id of the PNG."""
         for segment in segments:
-            complete = isinstance(segment, dict) and {"id", "category_id"} <= segment.keys()
-            if not complete or type(segment["id"]) is not int:
+            complete = isinstance(segment, dict) and is_id(segment.get("category_id"))
+            if not complete or whole(segment.get("id")) is None:
                 raise BPRError(f"{where}: expected segments with id and category_id, got {shown(segment)}")
         listed = [segment["id"] for segment in segments]
         if len(set(listed)) < len(listed):

@@ -10,6 +10,7 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import ANY_MASKS, Candidate, Format, PathKind
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
+from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
 
 PICKLES = {".pkl", ".pickle", ".pth", ".pt"}
@@ -49,12 +50,12 @@ def open_source(
 
     def images(listed: list[dict[str, Any]] | None) -> ImageFinder:
         if img_dir and Path(img_dir).is_file():
-            return OneImage(Path(img_dir))
+            return OneImage(Path(img_dir), None if listed is None else ImageList(listed, row.ids_are_stems))
         folder = img_dir or (row.images_beside(path) if row.images_beside else None)
         if not folder:
             wanted = "expected --img-dir with the folder of the images, got none"
             raise BPRError(f"{path}: {wanted}; the {row.name} format does not name it")
-        return ImageFolder(folder, listed)
+        return ImageFolder(folder, listed, row.ids_are_stems)
 
     source = row.read(candidate, lambda: images(entries))
     return source, lambda: images(source.entries if entries is None else entries)

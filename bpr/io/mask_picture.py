@@ -22,7 +22,8 @@ import numpy as np
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.io.files import atomic_open, read_whole
-from bpr.io.images import SUFFIXES, check_size
+from bpr.io.image_list import SUFFIXES
+from bpr.io.images import check_size
 from bpr.io.png import SIGNATURE, Palette, decode_labels, decode_planes, is_coloured, write_png
 
 EMPTY = "is empty"

@@ -9,8 +9,8 @@ import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
-from bpr.geometry.rle import decode_mask, frame_of
-from bpr.io.images import ImageFinder, read_image
+from bpr.formats.photos import read_photo
+from bpr.io.images import ImageFinder
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
@@ -111,10 +111,10 @@ class ImageRecords(NamedTuple):
 
 def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
-    first = group.records[0]
     try:
         with clock.stage("read"):
-            image = read_image(images.path(first["image_id"]), frame_of(first["segmentation"]))
+            masks = [record["segmentation"] for record in group.records]
+            photo = read_photo(images, group.records[0]["image_id"], masks)
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
         return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=group._replace(kept=[missing]))
@@ -122,7 +122,7 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
     with clock.stage("decode masks"):
         for index, record in zip(group.indices, group.records, strict=True):
             try:
-                mask = decode_mask(record["segmentation"], image.shape[:2])
+                mask = photo.mask(record["segmentation"])
             except BadMask as error:
                 kept.append(Kept("bad mask", [index], str(error)))
                 continue
@@ -131,4 +131,4 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(image, instances, token=group._replace(kept=kept))
+        return refiner.cut(photo.pixels, instances, token=group._replace(kept=kept))

@@ -13,7 +13,7 @@ import numpy as np
 from bpr.errors import BadMask, BPRError
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.evaluation.comparison import Comparison, PairRow, Size, check_aligned, compare, size_of
-from bpr.evaluation.prepare import Detections, Document, Frames, prepare_annotations, prepare_detections, unlisted
+from bpr.evaluation.prepare import Detections, Document, Frames, left_out, prepare_annotations, prepare_detections
 from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
@@ -100,7 +100,7 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
         masks = comparison.masks(index)
         instances.append(Instance(row.image_id, row.category, row.score, masks.coarse, masks.refined, masks.truth, row))
     problems = {
-        name: unlisted(document["annotations"], document, "annotations"),
+        name: left_out(document),
         coarse.name: coarse.problems,
         refined.name: refined.problems,
     }

@@ -123,14 +123,17 @@ def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator
 
 
 def synthesize(document: dict[str, Any], copies: int = 1, seed: int = 0, way: str = MIXED) -> list[Record]:
-    """``copies`` coarse masks of every annotated instance as COCO results, in file order; crowds are left out."""
-    frames = {image["id"]: (image["height"], image["width"]) for image in document["images"]}
+    """``copies`` coarse masks of every annotated instance as COCO results, in file order; crowds are left out.
+
+    Args:
+        document: prepared annotations (:func:`bpr.evaluation.prepare.prepare_annotations`).
+    """
     rng = np.random.default_rng(seed)
     records = []
     for annotation in document["annotations"]:
-        if annotation.get("iscrowd"):
+        if annotation["iscrowd"]:
             continue
-        mask = decode_mask(annotation["segmentation"], frames[annotation["image_id"]])
+        mask = decode_mask(annotation["segmentation"])
         for _ in range(copies if mask.area else 0):
             coarse = coarsen(mask, rng, way)
             identity = {key: annotation[key] for key in ("image_id", "category_id")}
