@@ -93,6 +93,11 @@ def pictures(path: Path) -> list[Path]:
     return [file for file in found if file.suffix.lower() == ".png"] or found
 
 
+def str_last(number: Any) -> tuple[bool, Any]:
+    """The key that sorts numbers before texts."""
+    return isinstance(number, str), number
+
+
 def _starts_with_numbers(path: Path) -> bool:
     with path.open("rb") as file:
         words = file.readline(LONGEST_ROW).decode("utf-8-sig", "replace").split()
@@ -107,11 +112,24 @@ class RecordSet:
         records: in the order of the input.
         images: the images list; None where there is none.
         ids_are_stems: as in :class:`Format`, of the format that the records come from.
+        image_ids: the ids of all images where there is no list, as far as the input names images without records.
+        categories: the classes (id, name, ...); None where the input does not list them.
+        find_images: gives access to the images; it raises a BPRError where no folder of images is known.
     """
 
     records: Sequence[Record]
     images: ImageList | None = None
     ids_are_stems: bool = False
+    image_ids: Sequence[str] = ()
+    categories: Sequence[Mapping[str, Any]] | None = None
+    find_images: Callable[[], ImageFinder] | None = None
+
+    @cached_property
+    def classes(self) -> dict[Any, str]:
+        """The name of every class by its id, in the order of the list; classes that are not listed follow."""
+        listed = {category["id"]: str(category.get("name", category["id"])) for category in self.categories or ()}
+        used = {record["category_id"] for record in self.records if "category_id" in record}
+        return listed | {number: str(number) for number in sorted(used - listed.keys(), key=str_last)}
 
     @cached_property
     def stems(self) -> dict[Any, str]:
@@ -130,6 +148,8 @@ class RecordSet:
         """
         owners: dict[str, Any] = {}
         images: dict[str, list[Record]] = {stem: [] for stem in self.stems.values()}
+        if not self.images:
+            images |= {stem: [] for stem in self.image_ids}
         for index, record in enumerate(self.records):
             image_id = self._listed_id(record["image_id"])
             stem = self.stems.get(image_id)

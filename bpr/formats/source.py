@@ -20,15 +20,19 @@ class Source(ABC):
         records: one record per mask, in COCO's form: image_id, category_id, segmentation, score, and the format's own
             keys. A record may be read from the file each time it is asked for.
         left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
-        notes: lines for the user about what is unusual in the file.
         entries: the format's own images list (id, file_name, ...); None where it has none.
+        categories: the format's own list of classes (id, name, ...); None where it has none.
+        notes: lines for the user about what is unusual in the file.
+        image_ids: the ids of all images of a format without an images list, also of those without records.
     """
 
     format: str
     records: Sequence[Record]
     left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
-    notes: Sequence[str] = ()
     entries: list[dict[str, Any]] | None = None
+    categories: list[dict[str, Any]] | None = None
+    notes: Sequence[str] = ()
+    image_ids: Sequence[str] = ()
 
     def folder(self, out: Path) -> Path | None:
         """The folder that :meth:`write` replaces, so that it can be checked before hours of work; None for a file."""
