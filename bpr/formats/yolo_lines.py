@@ -85,7 +85,8 @@ def read_fields(line: str, tails: Tails, where: str) -> Fields:
         raise BPRError(f"{where}: expected a class and numbers, got {shown(line)}") from None
     score = track = None
     if len(values) % 2:
-        if values[-1] > 1 + BEYOND and values[-1].is_integer() or (tails.id and words[-1].isdecimal()):
+        is_id = values[-1] > 1 + BEYOND and values[-1].is_integer()
+        if is_id or (tails.id and words[-1].isdecimal()):
             track = int(values.pop())
         else:
             score = values.pop()
