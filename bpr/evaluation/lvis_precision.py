@@ -9,8 +9,8 @@ from typing import Any
 
 from bpr.errors import BPRError
 from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.old_numpy import old_numpy
 from bpr.evaluation.matching import Numbered, numbered
+from bpr.evaluation.old_numpy import old_numpy
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 

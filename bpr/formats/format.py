@@ -5,7 +5,7 @@ A new format is one such module and one entry of :data:`bpr.formats.registry.FOR
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -31,6 +31,7 @@ class PathKind(Enum):
     """The kind of path that holds the masks of a format; its value is its name in error messages."""
 
     JSON_FILE = "a JSON file"
+    JSONS = "a JSON file or a folder of JSON files"
     FOLDER = "a folder"
     PICTURES = "a picture or a folder of pictures"
 
@@ -38,7 +39,8 @@ class PathKind(Enum):
         """Whether ``path`` is of this kind. A file without the ending of a picture counts as JSON."""
         if path.is_dir():
             return self is not PathKind.JSON_FILE
-        return self is (PathKind.PICTURES if path.suffix.lower() in SUFFIXES else PathKind.JSON_FILE)
+        kinds = (PathKind.PICTURES,) if path.suffix.lower() in SUFFIXES else (PathKind.JSON_FILE, PathKind.JSONS)
+        return self in kinds
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,14 @@ class Candidate:
         """Whether the JSON is a list, by its first character: a list of results may be too large to be parsed."""
         with json_errors(self.path, ANY_MASKS), open_regular(self.path) as file:
             return JsonStream(file, self.path).peek() == "["
+
+    @cached_property
+    def first_of_list(self) -> Any:
+        """The first element of the JSON list; None where the JSON is something else, or empty."""
+        if not self.is_json_list:
+            return None
+        with json_errors(self.path, ANY_MASKS), open_regular(self.path) as file:
+            return next(JsonStream(file, self.path).elements(), None)
 
     @cached_property
     def document(self) -> Any:
@@ -69,10 +79,20 @@ class Candidate:
         return pictures(self.path)
 
     @cached_property
+    def has_label_files(self) -> bool:
+        """Whether the folder holds files that may be labels of its pictures: JSON or texts."""
+        return bool(self._label_files)
+
+    @cached_property
     def pictures_have_labels(self) -> bool:
-        """Whether text files of numbers have the stems of pictures, which then are photos: YOLO labels and their images."""
-        texts = {path.stem: path for path in self.path.rglob("*.txt")} if self.path.is_dir() else {}
-        return any(_starts_with_numbers(texts[path.stem]) for path in self.pictures if path.stem in texts)
+        """Whether files of labels, JSON or numbers, have the stems of pictures, which then are the labelled photos."""
+        stems = {path.stem for path in self.pictures}
+        return any(path.stem in stems and _holds_labels(path) for path in self._label_files)
+
+    @cached_property
+    def _label_files(self) -> list[Path]:
+        below = self.path.rglob("*") if self.path.is_dir() else []
+        return [path for path in below if path.suffix.lower() in (".json", ".txt")]
 
     def once(self, look: Callable[[Candidate], Found]) -> Found:
         """``look(self)``, computed at the first call and remembered for later ones."""
@@ -98,10 +118,13 @@ def str_last(number: Any) -> tuple[bool, Any]:
     return isinstance(number, str), number
 
 
-def _starts_with_numbers(path: Path) -> bool:
+def _holds_labels(path: Path) -> bool:
+    """Whether a file is JSON, or a text that is empty or begins with numbers."""
+    if path.suffix.lower() == ".json":
+        return True
     with path.open("rb") as file:
         words = file.readline(LONGEST_ROW).decode("utf-8-sig", "replace").split()
-    return bool(words) and all(word.strip("+-").replace(".", "", 1)[:1].isdigit() for word in words)
+    return all(word.strip("+-").replace(".", "", 1)[:1].isdigit() for word in words)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from bpr.errors import BPRError, shown
+from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target, pictures
 from bpr.formats.source import Source, in_groups
 from bpr.geometry.masks import BoxMask
@@ -147,7 +147,12 @@ def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | 
         return None
     unclear = None
     for picture in candidate.pictures:
-        numbers = set(np.unique(read_mask_picture(picture)[0]).tolist())
+        try:
+            numbers = set(np.unique(read_mask_picture(picture)[0]).tolist())
+        except BadMask:
+            if candidate.has_label_files:
+                return None
+            raise
         format_name = _format_of_numbers(numbers)
         if format_name == "semantic":
             return format_name

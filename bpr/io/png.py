@@ -93,6 +93,19 @@ def decode_planes(content: bytes, path: str | Path) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
+def read_numbers(path: str | Path) -> tuple[np.ndarray, bool] | None:
+    """The (H, W) numbers of a grey or palette PNG, and whether it is grey; None for a PNG that stores colours.
+
+    Raises:
+        BPRError: the file is missing, not a PNG, or damaged.
+    """
+    content = _bytes(path)
+    if is_coloured(content, path):
+        return None
+    numbers, palette = decode_labels(content, path)
+    return numbers, palette is None
+
+
 def is_coloured(content: bytes, path: str | Path) -> bool:
     """Whether a PNG stores a colour for every pixel, and not one number.
 

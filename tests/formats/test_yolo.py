@@ -158,7 +158,8 @@ def test_an_empty_label_file_is_an_image_without_objects(tmp_path: Path) -> None
 
 def test_labels_beside_png_photos_are_labels(tmp_path: Path) -> None:
     labels = folder(tmp_path, SQUARE)
-    for place, pixels in (("colour", np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)), ("grey", np.eye(120, 160, dtype=np.uint8))):
+    colours = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    for place, pixels in (("colours", colours), ("grey", np.eye(120, 160, dtype=np.uint8))):
         mixed = tmp_path / place
         write_png(mixed / "p.png", pixels)
         (mixed / "p.txt").write_text((labels / "p.txt").read_text())

@@ -197,3 +197,8 @@ def test_a_batch_gives_what_each_mask_gives_alone() -> None:
     assert compress_all(given, frames) == alone
     assert alone.count(None) == 8
     assert compress_all([], []) == []
+
+
+def test_a_flat_polygon_is_named() -> None:
+    with pytest.raises(BadMask, match=r"expected a list of polygons \[\[x, y, ...\], ...\], got one flat polygon \[10, 10, 60"):
+        decode_mask([10, 10, 60, 10, 60, 50.5], (90, 130))
