@@ -37,11 +37,6 @@ def run(args: argparse.Namespace) -> int:
     images, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
     classes = listed.get("categories") or source.categories
     written, notes = convert(source.records, args.to, out, images, stems, source.image_ids, classes, find_images)
-    count = len(source.records) + sum(map(len, source.left_out.values()))
-    left_out = [
-        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
-        for kind, positions in source.left_out.items()
-    ]
-    print_problems([*source.notes, *left_out, *notes])
+    print_problems([*source.left_out_lines, *source.notes, *notes])
     print(f"{written} masks ({source.format}) -> {args.out}")
     return 0

@@ -9,13 +9,13 @@ from typing import Any
 
 from bpr.errors import BPRError
 from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.matching import Numbered, numbered
+from bpr.evaluation.matching import FEDERATED, Numbered, numbered
 from bpr.evaluation.old_numpy import old_numpy
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
-FEDERATED = {"images": {"neg_category_ids", "not_exhaustive_category_ids"}, "categories": {"frequency"}}
+NEEDED = {"images": FEDERATED, "categories": {"frequency"}}
 """The keys that LVIS adds to those of COCO."""
 
 
@@ -35,7 +35,7 @@ def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, f
     except ImportError as error:
         remedy = "pip install --no-deps lvis"
         raise BPRError(f"metric lvis-ap: expected the lvis package, got none ({remedy}): {error.name}") from error
-    for part, needed in FEDERATED.items():
+    for part, needed in NEEDED.items():
         for item in document.get(part, []):
             if missing := ", ".join(sorted(needed - item.keys())):
                 raise BPRError(f"metric lvis-ap: expected LVIS annotations, got {part} without {missing}")

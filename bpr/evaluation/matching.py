@@ -26,11 +26,11 @@ from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.evaluation.prepare import Document, counted, listed_classes
-from bpr.formats.coco import INSTANCES, Record, kind_of_annotation
+from bpr.formats.coco import INSTANCES, Record, positions_by_kind
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask, encode_mask, frame_of
 from bpr.io.image_list import ImageList
-from bpr.limits import is_id
+from bpr.limits import frame_from, is_id
 
 PAIR_IOU = 0.5
 """A matched pair has at least this IoU."""
@@ -38,6 +38,9 @@ PAIR_SCORE = 0.05
 """A detection of a lower score is in no matched pair."""
 LOWEST_AP_IOU = 0.5
 """The lowest of the ten IoU thresholds of COCO's AP: below it, no detection is a match."""
+
+FEDERATED = {"neg_category_ids", "not_exhaustive_category_ids"}
+"""Keys of LVIS' images that hold category ids."""
 
 ClassOfImage = tuple[Any, Any]
 """An image id and a category id."""
@@ -73,8 +76,9 @@ class GroundTruth:
             if not isinstance(annotation, dict) or not all(is_id(annotation.get(key)) for key in keys):
                 expected = "expected an object with image_id and category_id"
                 raise BPRError(f"annotation {index}: {expected}, got {shown(annotation)}")
-            if kind_of_annotation(annotation, f"annotation {index}") == INSTANCES:
-                self._annotations[self._key(annotation)].append(annotation)
+        for index in positions_by_kind(document["annotations"]).get(INSTANCES, ()):
+            annotation = document["annotations"][index]
+            self._annotations[self._key(annotation)].append(annotation)
         self._masks: dict[ClassOfImage, list[BoxMask]] = {}
 
     def fresh(self) -> GroundTruth:
@@ -92,17 +96,20 @@ class GroundTruth:
         """The annotations of one class in one image, in file order, without crowds and those that have no mask."""
         return self._annotations.get((image_id, category_id), [])
 
-    def masks(self, image_id: Any, category_id: Any) -> list[BoxMask]:
+    def masks(self, image_id: Any, category_id: Any, frame: tuple[int, int] | None = None) -> list[BoxMask]:
         """The masks of :meth:`annotations`.
+
+        Args:
+            frame: (H, W) of the image where the images list states none.
 
         Raises:
             BPRError: a mask that cannot be read.
         """
         key = image_id, category_id
         if key not in self._masks:
-            frame, annotations = self._images.frame(image_id), self.annotations(*key)
+            size, annotations = self._images.frame(image_id) or frame, self.annotations(*key)
             try:
-                self._masks[key] = [decode_mask(item.get("segmentation"), frame) for item in annotations]
+                self._masks[key] = [decode_mask(item.get("segmentation"), size) for item in annotations]
             except BadMask as error:
                 raise BPRError(f"annotation of image {shown(image_id)}: {error}") from None
         return self._masks[key]
@@ -126,13 +133,15 @@ class GroundTruth:
                 groups[self._key(record)].append(index)
         best = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
         for key, indices in groups.items():
-            truths = self.masks(*key)
+            sizes = (frame_of(records[index]["segmentation"]) for index in indices)
+            frame = self._images.frame(key[0]) or next((frame_from(*size) for size in sizes if size), None)
+            truths = self.masks(*key, frame)
             if not truths:
                 continue
             masks: dict[int, BoxMask] = {}
             for index in indices:
                 with contextlib.suppress(BadMask):
-                    masks[index] = decode_mask(records[index]["segmentation"], self._images.frame(key[0]))
+                    masks[index] = decode_mask(records[index]["segmentation"], frame)
             for index, row in zip(masks, mask_iou(list(masks.values()), truths), strict=True):
                 best[index] = key, int(row.argmax()), float(row.max())
         return best
@@ -274,8 +283,7 @@ def numbered(records: Sequence[Record], document: Document) -> Numbered:
         return {**item, "id": number, "image_id": images[item["image_id"]], "category_id": numbers[item["category_id"]]}
 
     def of_image(image: Record) -> Record:
-        federated = [key for key in ("neg_category_ids", "not_exhaustive_category_ids") if key in image]
-        lists = {key: [numbers[item] for item in image[key] if item in numbers] for key in federated}
+        lists: Record = {key: [numbers[item] for item in image[key] if item in numbers] for key in FEDERATED & image.keys()}
         return {**image, "id": images[image["id"]], **lists}
 
     named = {category["id"]: category for category in document.get("categories") or ()}

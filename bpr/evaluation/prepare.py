@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bpr.errors import BadMask, BPRError, shown
-from bpr.formats.coco import INSTANCES, Record, is_crowd, kind_of_annotation, left_out_lines
+from bpr.formats.coco import INSTANCES, Record, is_crowd, positions_by_kind
+from bpr.formats.source import left_out_lines
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import compress, encode_mask, frame_of, has_mask
 from bpr.geometry.rle_batch import compress_all
@@ -89,7 +89,7 @@ def prepare_annotations(document: Document, name: str) -> Document:
         try:
             segmentation, area = compress(annotation["segmentation"], frames[image_id])
         except BadMask as error:
-            remedy = "" if frames[image_id] else "; give the height and width of image {shown(image_id)} in the images list"
+            remedy = "" if frames[image_id] else f"; give the size of image {shown(image_id)} in the images list"
             raise BPRError(f"{where}: {error}{remedy}") from error
         frames[image_id] = frames[image_id] or tuple(segmentation["size"])
         known = {key: value for key, value in annotation.items() if value is not None}
@@ -107,12 +107,14 @@ def left_out(document: Document) -> list[str]:
     >>> left_out({"images": [{"id": 1}], "annotations": [{"image_id": 1, "category_id": 1, "segmentation": []}]})
     ['left out: 1 of 1 annotations, without a mask (first: annotation 0)']
     """
-    annotations, kinds = document["annotations"], defaultdict[str, list[int]](list)
-    for index, annotation in enumerate(annotations):
-        kinds[kind_of_annotation(annotation, f"annotation {index}")].append(index)
-    kinds.pop(INSTANCES, None)
-    images, classes = ImageList(document["images"]), listed_classes(document)
-    return [*unlisted(annotations, images, classes, "annotations"), *left_out_lines(kinds, len(annotations))]
+    annotations, images, classes = document["annotations"], ImageList(document["images"]), listed_classes(document)
+    return [*unlisted(annotations, images, classes, "annotations"), *no_instances(annotations)]
+
+
+def no_instances(annotations: Sequence[Record]) -> list[str]:
+    """A line for each kind of annotation that is no instance."""
+    others = {kind: found for kind, found in positions_by_kind(annotations).items() if kind != INSTANCES}
+    return left_out_lines(others, len(annotations))
 
 
 def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind: str) -> list[str]:

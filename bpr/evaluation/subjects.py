@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_aligned
 from bpr.evaluation.prepare import Detections, Document, check_some_fit, left_out, prepare_annotations, prepare_detections, unlisted
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
-from bpr.formats.coco import check_annotations, read_results
+from bpr.formats.coco import AnnotationFile, certain, check_annotations, read_results
+from bpr.formats.format import Candidate
 from bpr.formats.panoptic import PanopticFile, is_panoptic
 from bpr.io.files import read_json
 from bpr.io.image_list import ImageList
@@ -81,9 +82,11 @@ class Truth:
             BPRError: the files do not fit the ground truth or each other.
         """
         if self.panoptic:
-            after, found = self._panoptic(results, self.panoptic)
-            old, earlier = self._panoptic(before, self.panoptic) if before else (None, None)
-            return after, old, {"results": found, "before": earlier} if earlier else {"results": found}
+            subjects, found = self._panoptic(results, self.panoptic)
+            if before is None:
+                return subjects, None, {"results": found}
+            earlier_subjects, earlier = self._panoptic(before, self.panoptic)
+            return subjects, earlier_subjects, {"results": found, "before": earlier}
         refined = self._detections(results)
         if before is None:
             return self._offered(results, Evaluation(refined, self.document, self.protocol)), None, {"results": refined}
@@ -100,8 +103,14 @@ class Truth:
         return subjects
 
     def _detections(self, path: str | Path) -> Detections:
-        records = CityscapesFolder(Path(path)).records if self.is_folder else read_results(path)
-        return prepare_detections(records, self.document, str(path))
+        if self.is_folder:
+            return prepare_detections(CityscapesFolder(Path(path)).records, self.document, str(path))
+        candidate = Candidate(Path(path))
+        if candidate.is_json_list:
+            return prepare_detections(read_results(path), self.document, str(path))
+        source = AnnotationFile(candidate.document, candidate.path)
+        detections = prepare_detections(map(certain, source.records), self.document, str(path))
+        return replace(detections, problems=[*source.left_out_lines, *detections.problems])
 
     def _panoptic(self, path: str | Path, truth: PanopticFile) -> tuple[Subjects, Detections]:
         results = PanopticFile(read_json(path, "panoptic JSON"), Path(path))

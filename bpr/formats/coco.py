@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,12 @@ INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"
 """Kinds of annotations; only instances are refined. The names are shown to the user."""
 CROWD_FLAGS = {None: False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
 """What ``iscrowd`` may be, by its lower-case text or number; JSON's true and false are 1 and 0 in Python."""
+CERTAIN = 1.0
+"""The score of a record that has none and needs one: annotated instances certainly exist."""
+ALL_FLAGGED = (
+    "every RLE is flagged as a crowd, as CVAT flags single masks; if they are single objects: bpr refine --crowds refine"
+)
+"""What the user is told about such a file: COCO flags regions of many objects, CVAT all masks that are no polygons."""
 ENTRY = ("id", "file_name", "height", "width")
 """The keys of an entry of an images list that this package uses."""
 
@@ -49,7 +55,13 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
 
 
 def read_images(path: str | Path) -> list[dict[str, Any]]:
-    """The images list of a COCO annotation file, with the keys that this package uses.
+    """The images list of a COCO annotation file, as :func:`read_heading` reads it."""
+    images: list[dict[str, Any]] = read_heading(path)["images"]
+    return images
+
+
+def read_heading(path: str | Path) -> dict[str, Any]:
+    """A COCO annotation file without annotations: ``images``, with the keys that this package uses, and ``categories``.
 
     The annotations, which may take gigabytes, are skipped one by one.
 
@@ -124,6 +136,11 @@ def check_image(image: Any, path: str | Path) -> None:
         raise BPRError(f"{path}: images: expected an id that is a number or a string, got {shown(image['id'])}")
 
 
+def certain(record: Record) -> Record:
+    """The record, with the score CERTAIN if it has none."""
+    return record if "score" in record else {**record, "score": CERTAIN}
+
+
 def is_crowd(annotation: Record, where: str) -> bool:
     """Whether an annotation is flagged as a crowd: a region of many objects, which is neither refined nor a miss.
 
@@ -140,31 +157,22 @@ def is_crowd(annotation: Record, where: str) -> bool:
     return CROWD_FLAGS[key]
 
 
-def kind_of_annotation(annotation: Record, where: str, crowds: bool = False) -> str:
-    """INSTANCES, CROWDS or MASKLESS.
+def positions_by_kind(annotations: Sequence[Record], name: str = "", crowds: bool = False) -> dict[str, list[int]]:
+    """The positions of INSTANCES, CROWDS and MASKLESS annotations; kinds that do not occur are left out.
 
     Args:
-        where: names the annotation in errors.
-        crowds: a crowd counts as an instance.
+        name: precedes the number of an annotation in errors.
+        crowds: crowds count as instances.
 
     Raises:
         BPRError: as for :func:`is_crowd`.
     """
-    if is_crowd(annotation, where) and not crowds:
-        return CROWDS
-    return INSTANCES if has_mask(annotation.get("segmentation")) else MASKLESS
-
-
-def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int) -> list[str]:
-    """A line for each kind of annotation that is left out, of ``count`` in all.
-
-    >>> left_out_lines({CROWDS: [3, 5]}, 9)
-    ['left out: 2 of 9 annotations, crowds (first: annotation 3)']
-    """
-    return [
-        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
-        for kind, positions in left_out.items()
-    ]
+    positions: dict[str, list[int]] = {}
+    for index, annotation in enumerate(annotations):
+        is_instance = crowds or not is_crowd(annotation, f"{name}annotation {index}")
+        kind = CROWDS if not is_instance else INSTANCES if has_mask(annotation.get("segmentation")) else MASKLESS
+        positions.setdefault(kind, []).append(index)
+    return positions
 
 
 def with_mask(record: Record, mask: BoxMask) -> Record:
@@ -193,6 +201,9 @@ class ResultsFile(Source):
 class AnnotationFile(Source):
     """The annotations of a data set (COCO, LVIS). Everything except the masks of instances stays as it is.
 
+    Args:
+        crowds: crowds count as instances.
+
     A mask that did not change keeps its form, polygons or RLE. A changed one is written as RLE, which represents holes
     and separate parts exactly.
     """
@@ -207,13 +218,13 @@ class AnnotationFile(Source):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
                 wanted = "expected an object with image_id"
                 raise BPRError(f"{path}: annotation {index}: {wanted}, got {shown(annotation)}")
-        positions: dict[str, list[int]] = {}
-        for index, annotation in enumerate(annotations):
-            kind = kind_of_annotation(annotation, f"{path}: annotation {index}", crowds)
-            positions.setdefault(kind, []).append(index)
+        positions = positions_by_kind(annotations, f"{path}: ", crowds)
         self._positions = positions.pop(INSTANCES, [])
         self.left_out = positions
         self.records: list[Record] = [annotations[index] for index in self._positions]
+        flagged = [annotations[index] for index in positions.get(CROWDS, ())]
+        if any(map(_is_rle, flagged)) and not any(map(_is_rle, self.records)):
+            self.notes = [ALL_FLAGGED]
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the document with the changed annotations in place of the old ones."""
@@ -222,6 +233,10 @@ class AnnotationFile(Source):
             if not _same_mask(annotations[position], record):
                 annotations[position] = record
         write_json(out, {**self._document, "annotations": annotations})
+
+
+def _is_rle(annotation: Record) -> bool:
+    return isinstance(annotation.get("segmentation"), dict)
 
 
 def _same_mask(record: Record, refined: Record) -> bool:
@@ -295,7 +310,8 @@ COCO_ANNOTATIONS = Format(
     path_kind=PathKind.JSON_FILE,
     signature="a COCO annotation file (an object with images and annotations)",
     recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
-    read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path),
+    read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path, candidate.crowds),
     images_beside=lambda path: path.parent,
+    certain_without_score=True,
     target=Target(_write_annotations),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bpr.errors import BadMask, BPRError, shown
-from bpr.formats.coco import with_mask
+from bpr.formats.coco import CERTAIN, with_mask
 from bpr.formats.format import RecordSet, Target
 from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
@@ -15,9 +15,6 @@ from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFinder
 from bpr.io.record_file import Record
 from bpr.limits import is_id, is_score
-
-CERTAIN = 1.0
-"""The score given to a record without one where the format needs a score: annotated instances certainly exist."""
 
 
 class Converted(NamedTuple):

@@ -45,9 +45,14 @@ class PathKind(Enum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A path whose format is to be recognised; content that several formats look at is read only once."""
+    """A path whose format is to be recognised; content that several formats look at is read only once.
+
+    Attributes:
+        crowds: crowds of an annotation file count as instances.
+    """
 
     path: Path
+    crowds: bool = False
 
     @cached_property
     def is_json_list(self) -> bool:

@@ -51,7 +51,7 @@ class PanopticFile(Source):
             found = f"a JSON {type(document).__name__}"
             raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got {found}")
         check_categories(document, path)
-        self._document, self.images = document, images
+        self._document, self.images, self.categories = document, images, document.get("categories")
         self.entries = check_annotations(document, path)["images"] if "images" in document else None
         self._folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
         self._frames: list[tuple[tuple[int, int], np.dtype[Any] | None]] = []

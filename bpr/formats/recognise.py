@@ -22,6 +22,7 @@ def open_source(
     format_name: str | None = None,
     img_dir: str | Path | None = None,
     entries: list[dict[str, Any]] | None = None,
+    crowds: bool = False,
 ) -> tuple[Source, Callable[[], ImageFinder]]:
     """Read the masks of ``path``.
 
@@ -29,6 +30,7 @@ def open_source(
         format_name: a key of :data:`bpr.formats.registry.FORMATS`; by default the format is recognised by the content.
         img_dir: folder of the images, or one image; by default where users of the format keep them.
         entries: the images list of an annotation file; by default that of the format, if it has one.
+        crowds: crowds of an annotation file count as instances.
 
     Returns:
         The masks (``format`` names the format that was recognised), and a function that gives access to their images.
@@ -43,7 +45,7 @@ def open_source(
             f"{path}: expected JSON, got a pickle, which may run code; let MMDetection write JSON with "
             "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"
         )
-    candidate = Candidate(path)
+    candidate = Candidate(path, crowds)
     row = FORMATS[format_name] if format_name else recognise(candidate)
     if not row.path_kind.includes(path):
         raise BPRError(f"{path}: expected {row.path_kind.value} for --format {row.name}, got something else")

@@ -34,6 +34,11 @@ class Source(ABC):
     notes: Sequence[str] = ()
     image_ids: Sequence[str] = ()
 
+    @property
+    def left_out_lines(self) -> list[str]:
+        """A line for each kind of item that is not among the records."""
+        return left_out_lines(self.left_out, len(self.records) + sum(map(len, self.left_out.values())))
+
     def folder(self, out: Path) -> Path | None:
         """The folder that :meth:`write` replaces, so that it can be checked before hours of work; None for a file."""
         return None
@@ -45,6 +50,18 @@ class Source(ABC):
         Args:
             refined: the records in their order, with their new masks; they are iterated once.
         """
+
+
+def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int) -> list[str]:
+    """A line for each kind of annotation that is left out, of ``count`` in all.
+
+    >>> left_out_lines({"crowds": [3, 5]}, 9)
+    ['left out: 2 of 9 annotations, crowds (first: annotation 3)']
+    """
+    return [
+        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
+        for kind, positions in left_out.items()
+    ]
 
 
 def in_groups(records: Iterable[Record], sizes: Iterable[int]) -> Iterator[list[Record]]:

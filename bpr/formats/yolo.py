@@ -11,6 +11,7 @@ from typing import Any
 
 from bpr.errors import BadImage, BadMask, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.photos import read_photo
 from bpr.formats.source import Source, in_groups
 from bpr.formats.yolo_lines import Tails, read_fields, tails_of
 from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
@@ -18,7 +19,7 @@ from bpr.geometry.contours import outline
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
-from bpr.io.images import ImageFinder, read_image
+from bpr.io.images import ImageFinder
 from bpr.io.record_file import Record
 
 
@@ -87,10 +88,9 @@ def _records(
 def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
     """(H, W) of an image; None where it cannot be read, which the run reports when it comes to this image."""
     try:
-        height, width, _ = read_image(images.path(image_id)).shape
+        return read_photo(images, image_id, ()).frame
     except BadImage:
         return None
-    return height, width
 
 
 def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:

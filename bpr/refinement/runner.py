@@ -12,6 +12,7 @@ from bpr.formats.coco import Record, with_mask
 from bpr.formats.photos import read_photo
 from bpr.io.images import ImageFinder
 from bpr.refinement.batching import CutImage, PredictedImage
+from bpr.refinement.choice import Choice
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 from bpr.refinement.pipeline import ordered_map
@@ -43,7 +44,7 @@ def refine_records(
     Returns:
         All records in their order, and the report.
     """
-    by_image = group_by_image(records, min_score)
+    by_image = group_by_image(records, Choice(min_score))
     report = RunReport(by_image.records, skipped=by_image.records - len(by_image.indices))
     output = list(records)
     for image in refine_images(output, by_image, images, refiner, workers, exclusive, report.clock):
