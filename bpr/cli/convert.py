@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.coco import read_lists
+    from bpr.formats.coco import read_heading
     from bpr.formats.convert import convert
     from bpr.formats.recognise import open_source
 
     target, out = FORMATS[args.to].target, Path(args.out)
     if target and target.folder_beside and out.name:
         check_paths(args, also_written=[target.folder_beside(out)])
-    listed = read_lists(args.ann) if args.ann else {}
+    listed = read_heading(args.ann) if args.ann else {}
     source, find_images = open_source(args.masks, args.format, args.img_dir, listed.get("images"))
     images, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
     classes = listed.get("categories") or source.categories

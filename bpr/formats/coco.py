@@ -68,16 +68,6 @@ def read_heading(path: str | Path) -> dict[str, Any]:
     Raises:
         BPRError: as for :func:`read_annotations`.
     """
-    images: list[dict[str, Any]] = read_lists(path)["images"]
-    return images
-
-
-def read_lists(path: str | Path) -> dict[str, Any]:
-    """A COCO annotation file of which only ``images``, with the keys that this package uses, and ``categories`` are read.
-
-    Raises:
-        BPRError: as for :func:`read_annotations`.
-    """
     with json_errors(path, ANNOTATIONS), open_regular(path) as file:
         document = _without_annotations(JsonStream(file, path), path)
     return check_annotations(document, path)

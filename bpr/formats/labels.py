@@ -42,6 +42,8 @@ class LabelPngs(Source):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._files = pictures(path)
+        if not self._files and not path.is_dir():
+            raise BPRError(f"{path}: no such file; expected a mask or a label map")
         if not self._files:
             raise BPRError(f"{path}: expected label PNGs, got a folder without any")
         of_files = [self._read(file) for file in self._files]

@@ -23,7 +23,7 @@ import numpy as np
 from bpr.errors import BadMask, BPRError, shown
 from bpr.io.files import atomic_open, read_whole
 from bpr.io.image_list import SUFFIXES
-from bpr.io.images import check_size
+from bpr.io.images import check_size, read_framed
 from bpr.io.png import SIGNATURE, Palette, decode_labels, decode_planes, is_coloured, write_png
 
 EMPTY = "is empty"
@@ -135,6 +135,20 @@ def write_mask_picture(path: Path, numbers: np.ndarray, palette: Palette | None 
         return
     with atomic_open(path, "wb") as file:
         file.write(cv2.imencode(".tif", numbers)[1].tobytes())
+
+
+def write_cutout(path: str | Path, photo: str | Path, mask: str | Path) -> None:
+    """Write a photo that is transparent where its mask is background, as a PNG or, where the name says so, a TIFF.
+
+    Raises:
+        BPRError: a file cannot be read or written, or they differ in size.
+    """
+    opaque = read_mask_picture(mask)[0] != 0
+    pixels = read_framed(photo, (opaque.shape[0], opaque.shape[1]))
+    layer = cv2.cvtColor(np.dstack([pixels, _as_number(opaque)]), cv2.COLOR_RGBA2BGRA)
+    ending = ".tif" if Path(path).suffix.lower() in TIFF else ".png"
+    with atomic_open(path, "wb") as file:
+        file.write(cv2.imencode(ending, layer)[1].tobytes())
 
 
 def hardened(numbers: np.ndarray) -> np.ndarray:
@@ -330,8 +344,8 @@ def _different(colours: np.ndarray) -> np.ndarray:
 def _several(main: np.ndarray, where: str, path: str | Path) -> BadMask:
     """The question which of several colours is the object."""
     if not 0 < len(main) <= MOST_COLOURS:
-        got = "a picture of many colours, which looks like a photo"
-        return BadMask(f"{path}: expected a mask, got {got}; give an object that is white on black")
+        got = "a picture of many colours"
+        return BadMask(f"{path}: expected a mask, got {got}; is it the photo? give an object that is white on black")
     names = [_name(colour) for colour in main.tolist()]
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     got = " ".join(filter(None, [f"{len(main)} colours, {listed}", where]))

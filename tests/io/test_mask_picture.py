@@ -157,8 +157,8 @@ REFUSED = {
         r"got 2 colours, white \(255, 255, 255\) and red \(255, 0, 0\)",
     ),
     "two shades of red": (file(SHADES), r"got 3 colours, black \(0, 0, 0\), red \(255, 0, 0\) and red \(128, 0, 0\)"),
-    "a photo": (file(PHOTO), "expected a mask, got a picture of many colours, which looks like a photo"),
-    "a photo as JPEG": (file(cv2.GaussianBlur(PHOTO, (0, 0), 2) * 3, "JPEG"), "which looks like a photo"),
+    "a photo": (file(PHOTO), "expected a mask, got a picture of many colours; is it the photo"),
+    "a photo as JPEG": (file(cv2.GaussianBlur(PHOTO, (0, 0), 2) * 3, "JPEG"), "is it the photo"),
     "no picture": (b"hello", "not an image that OpenCV can decode"),
     "large floats": (file(SOFT.astype(np.float32), "TIFF"), r"expected a mask of whole numbers, or floats in \[0, 1\], got float32"),
 }  # fmt: skip
