@@ -18,7 +18,8 @@ from bpr.io.folders import MARK
 from tests.formats import layouts
 
 Layout = Callable[[Path], Path]
-FOLDERS = [layouts.mmdetection, layouts.detectron2, layouts.polytransform, layouts.segfix, layouts.semantic, layouts.masks, layouts.yolo]
+FOLDERS = [layouts.mmdetection, layouts.detectron2, layouts.polytransform, layouts.segfix]
+FOLDERS += [layouts.semantic, layouts.masks, layouts.yolo, layouts.sam_lists]
 JSON = [layouts.coco_results, layouts.annotations, layouts.panoptic_deeplab, layouts.coco_panoptic, layouts.cityscapes_panoptic]
 
 
