@@ -17,6 +17,8 @@ from bpr.limits import is_id, is_score
 
 OBJECT = 1
 """The class of all masks, for formats that need one."""
+PROMPTS = {"predicted_iou", "stability_score", "point_coords", "crop_box"}
+"""Keys by which the masks of the generator differ from results that lack their image's id."""
 MASK_KEYS = ("segmentation", "area", "bbox")
 WANTED = "expected masks of Segment Anything (a list of objects with segmentation, or an object with image and annotations)"
 
@@ -111,7 +113,7 @@ def _recognises(candidate: Candidate) -> bool:
         return file is not None and _recognises(Candidate(file))
     if candidate.is_json_list:
         first = candidate.first_of_list
-        return isinstance(first, dict) and "segmentation" in first and "image_id" not in first
+        return isinstance(first, dict) and "image_id" not in first and not PROMPTS.isdisjoint(first)
     document = candidate.json_object
     return isinstance(document.get("annotations"), list) and _is_image(document.get("image"))
 

@@ -14,7 +14,7 @@ Legend: H W picture, K colours.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -42,6 +42,8 @@ VARIES = 1 / 8
 """The smallest difference, as a share of the largest value, at which transparency varies."""
 NEAR, APART = 24, 56
 """Colours of 8 bits that differ by at most NEAR in every channel count as equal, by more than APART as different."""
+MOST_COUNTED = 2**20
+"""About so many pixels are looked at to find the common colours of paint."""
 MOST_COLOURS = 8
 """A picture with more different colours than this is taken for a photo."""
 FEW_COLOURS = 0.8
@@ -290,11 +292,13 @@ def _opaque_object(colours: np.ndarray, opacity: np.ndarray, path: str | Path) -
     few = len(painted) / 1000
     if np.count_nonzero(dark) > few < np.count_nonzero(light) and np.count_nonzero(dark | light) > 0.95 * len(painted):
         return opaque & (colours.max(axis=2) > 127)
-    packed, counts = np.unique(painted.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32), return_counts=True)
-    common = packed[counts > 0.01 * len(painted)]
+    some = painted[:: 1 + len(painted) // MOST_COUNTED]
+    packed, counts = np.unique(some.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32), return_counts=True)
+    is_common = counts > 0.01 * len(some)
+    common = packed[is_common]
     flat = (common[:, None] >> np.array([0, 8, 16], np.uint32) & 255).astype(np.uint8)
     main = _different(flat)
-    if 1 < len(main) <= MOST_COLOURS and counts[counts > 0.01 * len(painted)].sum() > 0.95 * len(painted):
+    if 1 < len(main) <= MOST_COLOURS and counts[is_common].sum() > 0.95 * len(some):
         raise _several(main, "on a transparent ground", path)
     return opaque
 
@@ -308,18 +312,20 @@ def _coloured_object(colours: np.ndarray, lossy: bool, path: str | Path) -> np.n
     pixels = _eight_bits(colours)
     flat = (cv2.dilate(pixels, KERNEL) - cv2.erode(pixels, KERNEL)).max(axis=2) <= NEAR
     inside = pixels[flat] if flat.any() else pixels.reshape(-1, 3)
-    coarse = (inside >> 3).astype(np.uint16) @ np.array([1, 32, 1024], np.uint16)
-    _, first, counts = np.unique(coarse, return_index=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    order = order[counts[order] >= (max(len(inside) / 1000, 9) if lossy else min(9, counts.max()))]
-    main = _different(inside[first[order]])
+    red, green, blue = (inside >> 3).astype(np.uint16).T
+    coarse = red + green * 32 + blue * 1024
+    counts = np.bincount(coarse, minlength=2**15)
+    bins = np.argsort(-counts, kind="stable")
+    bins = bins[counts[bins] >= (max(len(inside) / 1000, 9) if lossy else min(9, counts.max()))]
+    main = _different(inside[np.argmax(coarse == number)] for number in bins[counts[bins] > 0])
     shades = _shades(main)
     if shades is not None and shades.min() <= ENDS:
         brightest = main[np.argmax(shades)]
         strongest = pixels[..., int(brightest.argmax())]
         two_ends = all(min(shade, 255 - shade) <= 2 * ENDS for shade in shades.tolist())
         if two_ends or is_soft(np.clip(strongest * (255 / brightest.max()), 0, 255).astype(np.uint8)):
-            return pixels.astype(np.float32) @ brightest.astype(np.float32) > brightest @ brightest / 2
+            # 255 times the share of the brightest colour in every pixel.
+            return cv2.transform(pixels, brightest[None] * (255 / (brightest @ brightest))) > 127
     near = np.zeros(flat.shape, bool)
     for colour in main:
         near |= np.abs(pixels.astype(np.int16) - colour).max(axis=2) <= NEAR
@@ -330,10 +336,11 @@ def _coloured_object(colours: np.ndarray, lossy: bool, path: str | Path) -> np.n
     raise _several(main, "", path)
 
 
-def _different(colours: np.ndarray) -> np.ndarray:
+def _different(colours: Iterable[np.ndarray]) -> np.ndarray:
     """The (K, 3) colours among those given that differ clearly from all before them; at most one over the limit."""
     main: list[np.ndarray] = []
-    for colour in colours.astype(int):
+    for given in colours:
+        colour = given.astype(int)
         if all(np.abs(colour - other).max() > APART for other in main):
             main.append(colour)
         if len(main) > MOST_COLOURS:
