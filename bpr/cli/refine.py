@@ -22,7 +22,7 @@ from bpr.io.mask_picture import EXACT, check_mask_name, write_cutout
 from bpr.refinement.choice import CROWD_CHOICES
 
 EXAMPLE = """\
-bpr refine mask.png --img-dir photo.jpg --out refined.png  # one photo
+bpr refine photo.jpg mask.png --out refined.png  # one photo
 bpr refine results.segm.json --img-dir images --ann instances.json --out refined.segm.json  # COCO results
 bpr refine labels --img-dir images --out refined  # YOLO labels"""
 
