@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bpr.errors import BadImage, BadInput, BadMask, BadUsage, BPRError
     from bpr.job import Unfinished
     from bpr.refinement.outcome import RunReport
@@ -27,6 +29,7 @@ __all__ = [
     "Refiner",
     "Unfinished",
     "load",
+    "read_mask",
     "refine_file",
 ]
 _HOMES = {
@@ -71,6 +74,20 @@ def load(
     from bpr.backends import load_refiner
 
     return load_refiner(model, config, backend, preset, threads, batch_size, **options)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP).
+
+    The object is what is opaque where the transparency varies; else what is lighter than half grey, or has the one
+    colour or number that is not black or 0. A mask that is empty or covers the whole picture is warned about.
+
+    Raises:
+        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+    """
+    from bpr.io.mask_picture import read_mask
+
+    return read_mask(path)
 
 
 def refine_file(

@@ -24,6 +24,7 @@ class Source(ABC):
         document: the masks as a COCO annotation file, where they are ground truth in a format of its own; else None.
         categories: the format's own list of classes (id, name, ...); None where it has none.
         notes: lines for the user about what is unusual in the file.
+        image_ids: the ids of all images of a format without an images list, also of those without records.
     """
 
     format: str
@@ -33,6 +34,7 @@ class Source(ABC):
     document: dict[str, Any] | None = None
     categories: list[dict[str, Any]] | None = None
     notes: Sequence[str] = ()
+    image_ids: Sequence[str] = ()
 
     @property
     def left_out_lines(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
@@ -205,13 +206,15 @@ def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
 
 
 def read_rows(path: Path) -> list[str]:
-    """The lines of a label file, which is text in UTF-8.
+    """The lines of a label file, which is text in UTF-8, or in UTF-16 with a byte order mark.
 
     Raises:
         BPRError: it cannot be read as text, or a line is longer than any real one.
     """
     try:
-        rows = read_whole(path, LARGEST_TEXT).decode("utf-8").splitlines()
+        content = read_whole(path, LARGEST_TEXT)
+        marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        rows = content.decode("utf-16" if marked else "utf-8-sig").splitlines()
     except OSError as error:
         raise BPRError(f"{path}: cannot read the labels ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
+from unicodedata import normalize
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -116,7 +119,7 @@ class ImageFolder:
         for path in sorted(images, key=lambda path: (len(path.parts), path)):
             names = names_of(path.relative_to(self.folder).as_posix())
             numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
-            for name in names | numbers:
+            for name in {normalize("NFC", name) for name in names} | numbers:
                 files = found.setdefault(name, [])
                 if not files or path.parent == self.folder or files[0].parent != self.folder:
                     files.append(path)
@@ -130,7 +133,10 @@ class ImageFolder:
         """
         path = self._find(image_id) if is_id(image_id) else None
         if path is None:
-            raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}")
+            missing = f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}"
+            raise BadImage(f"{missing}{self._links}")
+        if path.is_symlink() and not path.exists():
+            raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
         try:
             return own_file(self.folder, path)
         except BPRError as error:
@@ -147,7 +153,8 @@ class ImageFolder:
             return listed
         if self.images and not self._is_stem(image_id, listed):
             return listed
-        files = self._files.get(image_id, [])
+        names = spellings(image_id) if isinstance(image_id, str) else [image_id]
+        files = next((self._files[name] for name in names if name in self._files), [])
         if len(files) > 1:
             wanted = f"expected one file of that name, got {files[0]} and {files[1]}"
             raise BadImage(f"image_id {shown(image_id)}: {wanted}; it is not clear which one is meant")
@@ -155,9 +162,30 @@ class ImageFolder:
 
     def _listed(self, entry: dict[str, Any]) -> Path:
         """The file that an entry of the list names, whether it exists or not."""
-        listed = inside(self.folder, file_name(entry), "images list")
+        name = file_name(entry)
+        listed = inside(self.folder, name, "images list")
+        for spelling in spellings(name):
+            if not listed.is_file() and (other := self._below(spelling)) and other.is_file():
+                listed = other
         bare = "file_name" not in entry and not listed.is_file()
         return self.folder / listed.name if bare else listed
+
+    def _below(self, name: str) -> Path | None:
+        """The path of a name that does not lead out of the folder."""
+        try:
+            return inside(self.folder, name, "images list")
+        except BPRError:
+            return None
+
+    @cached_property
+    def _links(self) -> str:
+        """The end of a message about a missing image, where links may be the reason."""
+        for root, folders, _ in os.walk(self.folder):
+            for name in sorted(folders):
+                link = Path(root, name)
+                if link.is_symlink():
+                    return f"; {link} is a link to a folder, which is not followed: name the folder or copy it"
+        return ""
 
     def _is_stem(self, image_id: Any, listed: Path | None) -> bool:
         """Whether an id is the stem of its file, although the list does not name an existing one.
@@ -167,6 +195,18 @@ class ImageFolder:
         if listed is None or self._stems:
             return self._stems
         return listed.stem.removesuffix(CITYSCAPES_ENDING).removesuffix("_gtFine") == image_id
+
+
+def spellings(name: str) -> list[str]:
+    """How a file may be called if not as it is written: with the separators of Windows, with escapes of an address, and
+    with accents as code points of their own or not.
+
+    >>> spellings("set\\\\my%20photo.jpg")
+    ['set\\\\my%20photo.jpg', 'set/my%20photo.jpg', 'set\\\\my photo.jpg', 'set/my photo.jpg']
+    """
+    plain = [name, name.replace("\\", "/")]
+    plain += [unquote(one) for one in plain]
+    return list(dict.fromkeys([*plain, *(normalize(form, one) for form in ("NFC", "NFD") for one in plain)]))
 
 
 def read_image(path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:

@@ -22,6 +22,7 @@ from bpr.geometry.reassembly import mean_probability, reassemble
 from bpr.io.images import Picture, decode_image, decode_picture, is_picture, read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
 from bpr.refinement.mask_types import Adapter, adapter_for
+from bpr.refinement.mask_types.arrays import is_mask_file, read_mask_files
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
 from bpr.refinement.turns import Turns
@@ -125,17 +126,17 @@ class Refiner:
 
         Args:
             image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed.
-            masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value) or probabilities
-                (foreground > 0.5); a list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another
-                library in docs/neighbours.md for one image.
+            masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value, or grey) or probabilities
+                (foreground above half); the file of a mask or a list of files, which :func:`bpr.read_mask` reads; a
+                list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another library in
+                docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
 
         Returns:
             The refined masks in the form of ``masks``: the same type, dtype and device, integers with their foreground
-            value, floats as 0 and 1, polygons as RLE. A mask that would vanish stays as it was. With
-            ``return_probability`` or
-            ``return_patches``: a :class:`Refinement`.
+            value, floats as 0 and 1, files as bool arrays, polygons as RLE. A mask that would vanish stays as it was.
+            With ``return_probability`` or ``return_patches``: a :class:`Refinement`.
 
         Raises:
             BadInput: shapes, types or values that do not fit, or an image or an RLE that cannot be read.
@@ -253,6 +254,8 @@ class Refiner:
         ]
 
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
+        if is_mask_file(masks):
+            masks = read_mask_files(masks)
         adapter = adapter_for(masks)
         pixels = _checked_image(image, adapter.frame_of(masks))
         frame = pixels.shape[0], pixels.shape[1]

@@ -27,6 +27,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "semantic": layouts.semantic,
     "masks": layouts.masks,
     "yolo": layouts.yolo,
+    "sam": layouts.sam_lists,
 }
 
 

@@ -176,3 +176,54 @@ def test_a_closed_picture(tmp_path: Path) -> None:
     picture.close()
     with pytest.raises(BadImage, match="photo: not an image that Pillow can decode"):
         decode_picture(picture, "photo")
+NAMES = [
+    ("sub/a.png", "sub\\a.png"),
+    ("my photo.png", "my%20photo.png"),
+    ("sub/caf\u00e9.png", "sub/cafe\u0301.png"),
+    ("sub/cafe\u0301.png", "sub/caf\u00e9.png"),
+    ("sub/cafe\u0301 1.png", "sub\\caf%C3%A9%201.png"),
+]
+
+
+@pytest.mark.parametrize(("stored", "written"), NAMES)
+def test_a_name_may_be_spelled_otherwise(tmp_path: Path, stored: str, written: str) -> None:
+    path = tmp_path / stored
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert ImageFolder(tmp_path, [{"id": 1, "file_name": written}]).path(1) == path
+    stem = written.removesuffix(".png")
+    assert ImageFolder(tmp_path).path(stem) == path
+    if "/" in stored:
+        assert ImageFolder(tmp_path).path(stem.replace("\\", "/").split("/")[1]) == path
+
+
+def test_a_name_as_it_is_written_comes_first(tmp_path: Path) -> None:
+    for name in ("my%20photo.png", "my photo.png"):
+        (tmp_path / name).touch()
+    assert ImageFolder(tmp_path, [{"id": 1, "file_name": "my%20photo.png"}]).path(1).name == "my%20photo.png"
+    assert ImageFolder(tmp_path).path("my%20photo").name == "my%20photo.png"
+
+
+@pytest.mark.parametrize("name", ["%2e%2e/secret.png", "..%2Fsecret.png", "a%2F..%2F..%2Fsecret.png"])
+def test_no_spelling_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.png").touch()
+    (tmp_path / "images").mkdir()
+    path = ImageFolder(tmp_path / "images", [{"id": 1, "file_name": name}]).path(1)
+    assert path.parts[: len(tmp_path.parts) + 1] == (tmp_path / "images").parts
+    assert not path.is_file()
+
+
+def test_links_are_named_as_the_reason(tmp_path: Path) -> None:
+    images, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
+    images.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "a.png").touch()
+    (images / "val").symlink_to(elsewhere)
+    with pytest.raises(BadImage, match=r"image_id 'a': not in .*val is a link to a folder, which is not followed: name the folder"):
+        ImageFolder(images).path("a")
+    with pytest.raises(BadImage, match=r"val/a\.png: expected a file inside its folder, got a link out of it; copy the file"):
+        ImageFolder(images, [{"id": 1, "file_name": "val/a.png"}]).path(1)
+    (images / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    for folder, image_id in ((ImageFolder(images), "gone"), (ImageFolder(images, [{"id": 1, "file_name": "gone.png"}]), 1)):
+        with pytest.raises(BadImage, match=r"gone\.png: expected an image, got a link to a missing file; mend the link"):
+            folder.path(image_id)

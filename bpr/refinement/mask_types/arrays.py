@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
+from bpr.io.mask_picture import hardened, is_soft, read_mask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 
 
 def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
-    """The instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value) or probabilities (foreground > 0.5).
+    """The instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value, or a soft mask of which the foreground
+    is above half of 255 or 65535) or probabilities (foreground > 0.5).
 
     Raises:
         BadInput: another shape than the image's, integers of several values, floats outside [0, 1].
@@ -41,7 +44,9 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
 
 
 def _foreground(mask: np.ndarray, index: int) -> BoxMask:
-    """The foreground of bools or integers. Several values may be a label map or grey, and are refused."""
+    """The foreground of bools or integers: above half in a soft mask; a label map of several values is refused."""
+    if mask.dtype != bool and is_soft(mask):
+        return BoxMask.from_frame(hardened(mask))
     foreground = BoxMask.from_frame(mask)
     left, top, right, bottom = foreground.box
     values = mask[top:bottom, left:right][foreground.pixels]
@@ -105,6 +110,27 @@ def write_stack(given: Any, refined: Sequence[BoxMask]) -> Any:
 def read_stack(stack: Any, frame: Frame) -> list[Instance]:
     """:func:`read_array` for arrays and tensors."""
     return read_array(to_array(stack), frame)
+
+
+def is_mask_file(masks: Any) -> bool:
+    """Whether the masks are the path of a picture, or a list of such paths."""
+    listed = masks if isinstance(masks, list) else [masks]
+    return bool(listed) and all(isinstance(one, (str, Path)) for one in listed)
+
+
+def read_mask_files(masks: Any) -> np.ndarray:
+    """The bool masks in pictures: (H, W) of a path, (N, H, W) of a list of paths.
+
+    Raises:
+        ValueError: the pictures differ in size.
+    """
+    if not isinstance(masks, list):
+        return read_mask(masks)
+    stack = [read_mask(path) for path in masks]
+    if len({mask.shape for mask in stack}) > 1:
+        sizes = ", ".join(f"{path}: {mask.shape}" for path, mask in zip(masks, stack, strict=True))
+        raise ValueError(f"masks: expected pictures of one size, got {sizes}; resize them")
+    return np.stack(stack)
 
 
 STACKS = Adapter(is_stack, last_two, read_stack, write_stack, like_stack)
