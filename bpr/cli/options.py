@@ -12,7 +12,7 @@ from typing import Any
 
 import bpr
 from bpr.errors import BPRError, install_hint
-from bpr.geometry.options import command_options
+from bpr.geometry.options import AUTO, command_options
 
 MOST_PROBLEMS_SHOWN = 10
 
@@ -43,6 +43,11 @@ def finite(text: str) -> float:
     return value
 
 
+def caution(text: str) -> float | str:
+    """The ``type`` of ``--caution``: a number, or ``auto``."""
+    return text if text == AUTO else finite(text)
+
+
 def add_workers(parser: argparse.ArgumentParser) -> None:
     from bpr.refinement.pipeline import DEFAULT_WORKERS
 
@@ -56,7 +61,8 @@ def add_refine_options(parser: argparse.ArgumentParser) -> None:
         help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))
         shape = {"choices": list(choices)} if choices else {"metavar": metavar}
         name = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(name, type=type(field.default), help=f"{help} (default: the model's)", **shape)
+        kind = caution if field.name == "caution" else type(field.default)
+        parser.add_argument(name, type=kind, help=f"{help} (default: the model's)", **shape)
 
 
 def refine_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -27,6 +27,10 @@ Rule = tuple[str, bool, str]
 """A field's name, whether its value is allowed, and a description of the allowed values."""
 Options = TypeVar("Options", bound="_Checked")
 
+AUTO: Final = "auto"
+"""The caution that leaves the choice to the verdict."""
+CAUTIONS = (0.0, 0.1, 0.2, 0.3, 0.4)
+"""The cautions among which the verdict chooses; or it keeps the mask."""
 LARGEST_WINDOW = 4096
 """The largest window side in pixels (the paper uses at most 512): larger ones would fill the memory."""
 RETIRED = {"wide": (0,), "passes": (1,), "withdrawn": None}
@@ -182,7 +186,8 @@ class RefineOptions(Placement):
             more the farther a pixel lies from its border, because near the border the network sees less of the
             surroundings.
         caution: the mean probability of a pixel is moved by this much towards its coarse mask before it is compared
-            with one half, so that a pixel changes only if its probability is farther than this from one half.
+            with one half, so that a pixel changes only if its probability is farther than this from one half. With
+            ``auto``, the verdict of the model decides for every mask how much of the change to take.
         keep: the share of an image's patches that is used, rounded up: those where boundaries look worst.
         max_patches: use at most this many patches per image; if both budgets are set, the smaller one applies.
         signal: how the budget finds the worst boundaries: a name of :data:`bpr.geometry.budget.SIGNALS`.
@@ -195,10 +200,12 @@ class RefineOptions(Placement):
         default="mean",
         metadata=_about("where patches overlap: take their mean, or give the middle of a patch more weight"),
     )
-    caution: float = field(
+    caution: float | Literal["auto"] = field(
         default=0.0,
         metadata=_about(
-            "change a pixel only if its probability is more than P away from one half: less harm, less gain", "P"
+            "auto: decide for every mask how much of the change to take; a number: change a pixel only if its probability "
+            "is more than P away from one half",
+            "P",
         ),
     )
     keep: float = field(
@@ -212,7 +219,8 @@ class RefineOptions(Placement):
         yield from super()._rules()
         yield "blend", *_choice(self.blend, get_args(Blend))
         yield "signal", *_choice(self.signal, SIGNALS)
-        yield "caution", _number(self.caution) and 0 <= self.caution < 0.5, "a probability in [0, 0.5)"
+        in_range = _number(self.caution) and 0 <= float(self.caution) < 0.5
+        yield "caution", self.caution == AUTO or in_range, "auto, or a probability in [0, 0.5)"
         yield "keep", _number(self.keep) and 0 < self.keep <= 1, "a share in (0, 1]"
         allowed = self.max_patches is None or _whole(self.max_patches, 1)
         yield "max_patches", allowed, "a whole number of 1 or more"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bpr.formats.coco import Record
+from bpr.refinement.verdict.model import TAKEN
 
 
 class StageClock:
@@ -61,6 +63,7 @@ class FinishedImage(NamedTuple):
         patches: how many patches went through the network.
         left_out: how many patches the budget left out.
         kept: the records that could not be refined.
+        taken: how many verdicts there are of each kind (:class:`~bpr.refinement.verdict.model.Verdict`).
     """
 
     indices: Sequence[int]
@@ -68,6 +71,7 @@ class FinishedImage(NamedTuple):
     patches: int
     left_out: int
     kept: Sequence[Kept]
+    taken: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass
@@ -81,6 +85,7 @@ class RunReport:
         refined: how many records were refined.
         skipped: how many records were not selected because their score is too low.
         kept: how many records could not be refined, by reason.
+        taken: how many verdicts there are of each kind.
         problems: a line for the user about each :class:`Kept`.
         strict: the run fails if any record could not be refined.
         backend: the backend that ran the network; None if no network ran or the run was merged from journals.
@@ -93,6 +98,7 @@ class RunReport:
     refined: int = 0
     skipped: int = 0
     kept: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
     strict: bool = False
@@ -113,7 +119,10 @@ class RunReport:
         """One line: how many records were refined, and why the others were not."""
         kept = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept.items())) or "none"
         skipped = f"; {self.skipped} below --min-score" if self.skipped else ""
-        return f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+        line = f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+        if self.taken:
+            line += "; verdict: " + ", ".join(f"{name} of the change taken: {self.taken[name]}" for name in TAKEN)
+        return line
 
     @property
     def timing(self) -> str:
@@ -131,6 +140,7 @@ class RunReport:
         self.patches += image.patches
         self.left_out += image.left_out
         self.refined += len(image.indices)
+        self.taken.update(image.taken)
         for kept in image.kept:
             count, first = len(kept.indices), kept.indices[0]
             self.refined -= count

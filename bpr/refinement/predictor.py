@@ -18,6 +18,7 @@ from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_mask, crop_window
+from bpr.refinement.verdict.model import VerdictModel
 
 LARGEST_WEIGHT = 1e6
 """Larger than the scores of any detector, and far smaller than the largest float32."""
@@ -72,11 +73,13 @@ class Predictor(Protocol):
         spec: how patches are to be cut.
         recommended: the options to refine with when the user chooses none.
         batch_size: how many patches come at once; the last batch may be smaller.
+        verdict: decides how much of the change of a mask to take; None: this network has no verdict.
     """
 
     spec: PatchSpec
     recommended: RefineOptions
     batch_size: int
+    verdict: VerdictModel | None
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         """(K, S, S) float32 P(foreground). The batch must not be written to: a user may ask to see it."""
@@ -85,6 +88,8 @@ class Predictor(Protocol):
 
 class IdentityPredictor:
     """Answers with the coarse mask, so that refined masks equal coarse ones bit for bit: the test of the whole path."""
+
+    verdict = None
 
     def __init__(self, spec: PatchSpec | None = None, batch_size: int = 256) -> None:
         self.spec, self.recommended, self.batch_size = spec or PatchSpec(), RefineOptions(), batch_size
@@ -101,6 +106,8 @@ class OraclePredictor:
         reach: correct only pixels within this Euclidean distance of a coarse boundary pixel; None: whole patches.
         spec: how patches are cut.
     """
+
+    verdict = None
 
     def __init__(self, truths: Mapping[Any, BoxMask], reach: int | None = None, spec: PatchSpec | None = None) -> None:
         self.truths, self.reach, self.spec, self.batch_size = truths, reach, spec or PatchSpec(), 256

@@ -6,6 +6,7 @@ Legend: N instances of one image, H W image.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +15,17 @@ import numpy as np
 from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import RefineOptions
+from bpr.geometry.options import AUTO, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
-from bpr.geometry.patches import crop_patches, patch_boxes
-from bpr.geometry.reassembly import mean_probability, reassemble
+from bpr.geometry.patches import crop_patches, paste_colours, patch_boxes
+from bpr.geometry.reassembly import Blended
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+from bpr.refinement.verdict.features import describe
+from bpr.refinement.verdict.model import Verdict
 
 Image = np.ndarray | str | Path
 
@@ -35,11 +38,43 @@ class Refinement(NamedTuple):
         probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
             a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
+        verdicts: one :class:`~bpr.refinement.verdict.model.Verdict` per instance.
     """
 
     masks: Any
     probability: Any = None
     patches: list[InstancePatches] | None = None
+    verdicts: list[Verdict] | None = None
+
+
+class Settled(NamedTuple):
+    """One instance at the end.
+
+    Attributes:
+        mask: the refined mask.
+        verdict: None without a verdict: all of the change was taken that the caution allows.
+    """
+
+    mask: BoxMask
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Decision:
+    """The patches of one instance, and how much of their change is taken; a caution of None keeps the mask."""
+
+    blended: Blended
+    caution: float | None
+    verdict: Verdict | None
+
+    def refined(self) -> BoxMask:
+        return self.blended.mask if self.caution is None else self.blended.refined(self.caution)
+
+    def probability(self, box: Box) -> np.ndarray:
+        """(h, w) float32: the mean probability in a box, as far as it is taken."""
+        if self.caution is None:
+            return self.blended.mask.window(box).astype(np.float32)
+        return self.blended.within(box, self.caution)
 
 
 class _Call(NamedTuple):
@@ -70,9 +105,12 @@ class Refiner:
     def __init__(self, predictor: Predictor, options: RefineOptions | None = None) -> None:
         self.predictor, self.options = predictor, options or predictor.recommended
         self.options.check_fits(predictor.spec)
+        if self.options.caution == AUTO and predictor.verdict is None:
+            raise ValueError("caution: expected a number, got auto; this model has no verdict (tools/fit_verdict.py adds one)")
 
     def __call__(
-        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False,
+        return_verdict: bool = False,
     ) -> Any:
         """Refine the masks of one image.
 
@@ -83,22 +121,25 @@ class Refiner:
                 library in docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
+            return_verdict: also return what was decided for every mask. It needs the caution ``auto``.
 
         Returns:
             The refined masks in the form of ``masks``: the same type, dtype and device, integers with their foreground
             value, floats as 0 and 1, polygons as RLE. A mask that would vanish stays as it was. With
-            ``return_probability`` or
-            ``return_patches``: a :class:`Refinement`.
+            ``return_probability``,
+            ``return_patches`` or ``return_verdict``: a :class:`Refinement`.
 
         Raises:
             ValueError: shapes, types or values that do not fit.
             BPRError: an image file or an RLE that cannot be read.
         """
         pairs = [(image, masks)]
-        return next(self.stream(pairs, return_probability=return_probability, return_patches=return_patches))
+        wanted = {"return_probability": return_probability, "return_patches": return_patches, "return_verdict": return_verdict}
+        return next(self.stream(pairs, **wanted))
 
     def stream(
-        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False,
+        return_verdict: bool = False,
     ) -> Iterator[Any]:
         """Refine many images: the result of :meth:`__call__` for every (image, masks) pair, in order.
 
@@ -108,16 +149,20 @@ class Refiner:
         """
         for predicted in predict_images(self.predictor, (self._cut_call(*pair) for pair in pairs)):
             masks, adapter, frame = predicted.cut.token
-            refined = adapter.write(masks, self.put_back(predicted, adapter.exclusive))
-            if not (return_probability or return_patches):
+            decisions = self._decisions(predicted)
+            settled = self._settled(decisions, adapter.exclusive)
+            refined = adapter.write(masks, [one.mask for one in settled])
+            if not (return_probability or return_patches or return_verdict):
                 yield refined
                 continue
             probability = None
             if return_probability:
-                maps = self._probabilities(predicted, [(0, 0, frame[1], frame[0])] * len(predicted.cut.instances))
+                maps = [decision.probability((0, 0, frame[1], frame[0])) for decision in decisions]
                 stack = np.array(maps, np.float32).reshape(-1, *frame)
                 probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
-            yield Refinement(refined, probability, predicted.by_instance() if return_patches else None)
+            patches = predicted.by_instance() if return_patches else None
+            verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
+            yield Refinement(refined, probability, patches, verdicts)
 
     def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Token) -> CutImage[Token]:
         """Cut the patches of an image's instances that the budget allows.
@@ -145,27 +190,38 @@ class Refiner:
         """Every image with its probabilities, in order."""
         return predict_images(self.predictor, cuts, clock)
 
-    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[BoxMask]:
-        """The N refined masks of an image; a mask that would vanish stays as it was.
+    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[Settled]:
+        """The N refined masks of an image, and the verdicts; a mask that would vanish stays as it was.
 
         Args:
             exclusive: the coarse masks do not overlap, and neither may the refined ones.
         """
-        masks, spec = [instance.mask for instance in predicted.cut.instances], self.predictor.spec
-        pairs = zip(masks, predicted.by_instance(), strict=True)
-        refined = [reassemble(mask, of.boxes, of.probabilities, spec, self.options) for mask, of in pairs]
-        if not exclusive:
-            return refined
-        return without_overlaps(masks, refined, self._probabilities(predicted, [mask.box for mask in refined]))
+        return self._settled(self._decisions(predicted), exclusive)
 
-    def _probabilities(self, predicted: PredictedImage[Any], boxes: Sequence[Box]) -> list[np.ndarray]:
-        """The mean probability of every instance in its box."""
-        parts = zip(predicted.cut.instances, predicted.by_instance(), boxes, strict=True)
-        spec, options = self.predictor.spec, self.options
-        return [
-            mean_probability(instance.mask, of.boxes, of.probabilities, spec, options, box)
-            for instance, of, box in parts
-        ]
+    def _settled(self, decisions: Sequence[_Decision], exclusive: bool) -> list[Settled]:
+        refined = [decision.refined() for decision in decisions]
+        if exclusive:
+            probabilities = [one.probability(mask.box) for one, mask in zip(decisions, refined, strict=True)]
+            refined = without_overlaps([one.blended.mask for one in decisions], refined, probabilities)
+        return [Settled(mask, one.verdict) for mask, one in zip(refined, decisions, strict=True)]
+
+    def _decisions(self, predicted: PredictedImage[Any]) -> list[_Decision]:
+        spec, options, model = self.predictor.spec, self.options, self.predictor.verdict
+        pairs = list(zip(predicted.cut.instances, predicted.by_instance(), strict=True))
+        blended = [Blended.of(one.mask, of.boxes, of.probabilities, spec, options.blend) for one, of in pairs]
+        if isinstance(options.caution, float | int):
+            return [_Decision(one, options.caution, None) for one in blended]
+        assert model is not None  # checked at the beginning
+        judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
+        descriptions = []
+        for i in judged:
+            one, of = blended[i], pairs[i][1]
+            colours = paste_colours(of.patches, of.boxes, spec, one.box)
+            descriptions.append(describe(one.mask.window(one.box), one.probability(), one.covered, colours))
+        decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
+        for i, (caution, verdict) in zip(judged, model(descriptions), strict=True):
+            decisions[i] = _Decision(blended[i], caution, verdict)
+        return decisions
 
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
         adapter = adapter_for(masks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
+from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.images import ImageFinder, read_image
 from bpr.refinement.batching import CutImage, PredictedImage
@@ -16,7 +18,7 @@ from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.predictor import Instance, weight_of
-from bpr.refinement.refiner import Refiner
+from bpr.refinement.refiner import Refiner, Settled
 
 LOOK_AHEAD = 16
 """Images that may wait for the network: enough small ones to fill a batch, few enough large ones to fit in memory."""
@@ -81,13 +83,15 @@ def refine_images(
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
-            masks = refiner.put_back(predicted, exclusive=exclusive)
+            settled = refiner.put_back(predicted, exclusive=exclusive)
         with clock.stage("encode"):
             image, group = predicted.cut, predicted.cut.token
-            refined = {instance.key: mask for instance, mask in zip(image.instances, masks, strict=True)}
+            refined = {instance.key: one for instance, one in zip(image.instances, settled, strict=True)}
+            coarse = {instance.key: instance.mask for instance in image.instances}
             pairs = zip(group.indices, group.records, strict=True)
-            after = [with_mask(record, refined[i]) if i in refined else record for i, record in pairs]
-            return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept)
+            after = [_refined_record(record, coarse[i], refined[i]) if i in refined else record for i, record in pairs]
+            taken = Counter(one.verdict.taken for one in settled if one.verdict)
+            return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept, taken)
 
     predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
@@ -96,6 +100,14 @@ def refine_images(
             yield image
 
     yield from ordered_map(finish, until_stopped(), workers)
+
+
+def _refined_record(record: Record, coarse: BoxMask, settled: Settled) -> Record:
+    """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
+    if settled.verdict is None:
+        return with_mask(record, settled.mask)
+    changed = record if settled.mask is coarse else with_mask(record, settled.mask)
+    return {**changed, "bpr": settled.verdict.as_key}
 
 
 class ImageRecords(NamedTuple):

@@ -31,6 +31,7 @@ class SegmentorPredictor:
     """
 
     backend = "torch"
+    verdict = None  # it is fitted to an exported file
 
     def __init__(
         self,

@@ -251,7 +251,7 @@ def cut_region(image: np.ndarray, truth: BoxMask, coarse: BoxMask, margin: int, 
     x0, y0, x1, y1 = box = grow(enclosing(np.array([truth.box, coarse.box])), margin, truth.frame)
     size = max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor))
     resized = cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    return Region(resized, *(_resized_mask(mask.window(box), size) for mask in (truth, coarse)))
+    return Region(resized, *(resized_mask(mask.window(box), size) for mask in (truth, coarse)))
 
 
 def moved_towards(truth: BoxMask, coarse: BoxMask, share: float) -> BoxMask:
@@ -261,6 +261,6 @@ def moved_towards(truth: BoxMask, coarse: BoxMask, share: float) -> BoxMask:
     return BoxMask(distance < 0, box[0], box[1], truth.frame).trimmed()
 
 
-def _resized_mask(pixels: np.ndarray, size: tuple[int, int]) -> BoxMask:
+def resized_mask(pixels: np.ndarray, size: tuple[int, int]) -> BoxMask:
     interpolation = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_LINEAR
     return BoxMask.from_frame(cv2.resize(pixels.astype(np.float32), size, interpolation=interpolation) > 0.5)
