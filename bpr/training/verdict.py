@@ -5,7 +5,7 @@ Legend: N masks, I inputs of the verdict, C cautions, B ranges of the change of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,10 +72,12 @@ class Samples:
         return Samples(*(getattr(self, name)[chosen] for name in ("inputs", "gains", "sources", "makers", "images")))
 
 
-class _Asked(NamedTuple):
+class Known(NamedTuple):
+    """What is known of the masks of an image: their maker, the number of the image, the ground truth of each mask."""
+
     maker: str
     image: int
-    truths: list[BoxMask]
+    truths: Sequence[BoxMask]
 
 
 def collect(
@@ -100,30 +102,36 @@ def collect(
     paths = sorted(by_image)
     if images is not None and images < len(paths):
         paths = [paths[place * len(paths) // images] for place in range(images)]
-    rows: list[tuple[np.ndarray, list[list[float]], _Asked]] = []
 
-    def cuts() -> Iterator[CutImage[_Asked]]:
+    def cuts() -> Iterator[CutImage[Known]]:
         for number, path in enumerate(paths):
-            yield from _cut(refiner, path, by_image[path][:MOST_MASKS], number, makers, scale, np.random.default_rng([seed, number]))
+            rng = np.random.default_rng([seed, number])
+            yield from _cut(refiner, path, by_image[path][:MOST_MASKS], number, makers, scale, rng)
 
-    for predicted in refiner.predict(cuts()):
-        found = _outcomes(refiner, predicted)
-        if found[0]:
-            rows.append((inputs_of(found[0]), found[1], predicted.cut.token))
-    counts = [len(row[0]) for row in rows]
+    return outcomes(refiner, cuts(), name)
+
+
+def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Samples:
+    """Refine masks whose ground truth is known, at every caution. The arguments are as for :func:`collect`."""
+    rows = []
+    for predicted in refiner.predict(cuts):
+        descriptions, gains = _outcomes_of_image(refiner, predicted)
+        if descriptions:
+            rows.append((inputs_of(descriptions), np.array(gains, np.float32), predicted.cut.token))
+    counts = [len(inputs) for inputs, _, _ in rows]
     return Samples(
-        np.concatenate([row[0] for row in rows]),
-        np.array([gains for row in rows for gains in row[1]], np.float32),
+        np.concatenate([inputs for inputs, _, _ in rows]),
+        np.concatenate([gains for _, gains, _ in rows]),
         np.full(sum(counts), name),
-        np.repeat([row[2].maker for row in rows], counts),
-        np.repeat([row[2].image for row in rows], counts),
+        np.repeat([known.maker for _, _, known in rows], counts),
+        np.repeat([known.image for _, _, known in rows], counts),
     )
 
 
 def _cut(
     refiner: Refiner, path: Path, instances: Sequence[TrainingInstance], number: int, makers: int, scale: float,
     rng: np.random.Generator,
-) -> Iterator[CutImage[_Asked]]:  # fmt: skip
+) -> Iterator[CutImage[Known]]:  # fmt: skip
     """The image once per maker, with the masks that would be matched to their objects."""
     image = read_image(path)
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
@@ -148,14 +156,14 @@ def _cut(
                 masks.append(Instance(coarse))
                 kept.append(truth)
         if masks:
-            yield refiner.cut(image, masks, _Asked(maker, number, kept))
+            yield refiner.cut(image, masks, Known(maker, number, kept))
 
 
 def _scaled(mask: BoxMask, size: tuple[int, int], scale: float) -> BoxMask:
     return mask if scale == 1 else resized_mask(mask.to_frame(), size)
 
 
-def _outcomes(refiner: Refiner, predicted: PredictedImage[_Asked]) -> tuple[list[Description], list[list[float]]]:
+def _outcomes_of_image(refiner: Refiner, predicted: PredictedImage[Known]) -> tuple[list[Description], list[list[float]]]:
     """The description of every mask that has patches, and its change of IoU at every caution."""
     spec, descriptions, gains = refiner.predictor.spec, [], []
     parts = zip(predicted.cut.instances, predicted.by_instance(), predicted.cut.token.truths, strict=True)

@@ -11,9 +11,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from bpr.geometry.coarse_grid import signed_distance
-from bpr.geometry.options import CAUTIONS
-
 FEATURES = 81
 """F."""
 REACH = 12
@@ -25,6 +22,9 @@ PROBABILITY_BINS = (-12, -6, -3.5, -2, -1, 0, 1, 2, 3.5, 6, 12)
 GRADIENT_BINS = (-6, -3.5, -2, -1, 0, 1, 2, 3.5, 6)
 BLURS = (3, 7, 13)
 """Sides in pixels of the box blurs that tell how much fine detail an outline has."""
+TENTHS = 10
+"""Steps of probability; the cautions are multiples of one."""
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 FURTHEST = 20
 """Pixels at which a shift of the boundary is cut off."""
 
@@ -56,56 +56,89 @@ def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, c
     near = np.s_[max(top - REACH, 0) : top + height + REACH, max(left - REACH, 0) : left + width + REACH]
     coarse, probability, covered, colours = (np.ascontiguousarray(of[near]) for of in (coarse, probability, covered, colours))
     area, refined = np.count_nonzero(coarse), probability > 0.5
-    distance = signed_distance(coarse)
-    moved = signed_distance(refined) if refined.any() else distance
-    outline, new_outline = ((there > -1.01) & (there < 0) for there in (distance, moved))
+    distance, outline = _signed_distance(coarse)
+    moved, new_outline = _signed_distance(refined) if refined.any() else (distance, outline)
     length, new_length = (max(np.count_nonzero(there), 1) for there in (outline, new_outline))
     gradient = _gradient(colours)
-    values = [np.log(np.sqrt(area)), length / np.sqrt(area), np.log(new_length / length)]
-    values += _profiles(distance, probability, covered)
     changes, moved_px = _changes(coarse, probability, area, length)
+    values = [np.log(np.sqrt(area)), length / np.sqrt(area), np.log(new_length / length)]
+    values += _profiles(distance, probability, gradient, covered) + _gradient_profile(moved, gradient, covered)
     values += changes
     values += _shifts(moved[outline]) + _shifts(distance[new_outline])
-    values += _lost_detail(coarse, length) + _lost_detail(refined, new_length)
-    for there in (distance, moved):
-        values += _gradient_profile(there, gradient, covered)
-    values += _straightness(coarse)
+    values += _lost_detail(coarse, length) + _lost_detail(refined, new_length) + _straightness(coarse)
     return Description(np.array(values, np.float32), length, moved_px)
 
 
-def _profiles(distance: np.ndarray, probability: np.ndarray, covered: np.ndarray) -> list[float]:
-    """Across the coarse boundary: the mean of P, and of P (1 - P), which is high where the network is unsure."""
+def _signed_distance(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) float32 distance to the outline, negative inside, and (h, w) bool: the innermost pixels of the outline."""
+    pixels = mask.view(np.uint8)
+    inner = pixels - cv2.erode(pixels, CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    if not inner.any():  # the mask fills its frame
+        return np.full(mask.shape, -np.inf, np.float32), inner.view(bool)
+    to_inner = cv2.distanceTransform(1 - inner, cv2.DIST_L2, 3)
+    return to_inner * (1 - 2 * pixels.astype(np.float32)) - np.float32(0.5), inner.view(bool)
+
+
+def _profiles(
+    distance: np.ndarray, probability: np.ndarray, gradient: np.ndarray, covered: np.ndarray
+) -> list[float]:
+    """Across the coarse boundary: the mean of P, of P (1 - P), which is high where the network is unsure, and the gradient."""
     near = np.flatnonzero(covered & (np.abs(distance) < REACH))
-    p = probability.ravel()[near]
-    bins = _fine_bins(distance.ravel()[near])
+    bins, p = _fine_bins(distance.ravel()[near]), probability.ravel()[near]
     counts, sums, doubts = (_binned(bins, weights, PROBABILITY_BINS) for weights in (None, p, p * (1 - p)))
     inside = np.array(PROBABILITY_BINS[:-1]) < 0
-    return [*((sums + inside) / (counts + 1)), *(doubts / (counts + 1))]
+    profile = [*((sums + inside) / (counts + 1)), *(doubts / (counts + 1))]
+    return profile + _relative(bins, gradient.ravel()[near])
+
+
+def _gradient_profile(distance: np.ndarray, gradient: np.ndarray, covered: np.ndarray) -> list[float]:
+    """The gradient across a boundary."""
+    near = np.flatnonzero(covered & (np.abs(distance) < GRADIENT_BINS[-1]))
+    return _relative(_fine_bins(distance.ravel()[near]), gradient.ravel()[near])
+
+
+def _relative(bins: np.ndarray, gradient: np.ndarray) -> list[float]:
+    """The gradient at some distances, relative to its mean over them, and the logarithm of that mean."""
+    counts, sums = (_binned(bins, weights, GRADIENT_BINS) for weights in (None, gradient))
+    mean = float(sums.sum()) / max(float(counts.sum()), 1) + 1
+    return [*((sums + mean) / (counts + 1) / mean), np.log(mean)]
 
 
 def _changes(
     coarse: np.ndarray, probability: np.ndarray, area: int, length: int
 ) -> tuple[list[float], list[float]]:
     """At every caution: pixels changed and pixels gained, and the change of IoU if P were right; and how far it moves."""
-    inside, outside = probability[coarse], probability[~coarse]
-    outside = outside[outside > 0]
-    total = float(inside.sum() + outside.sum())
-    before = float(inside.sum()) / max(area + float(outside.sum()), 1)
+    wrong = cv2.absdiff(probability, coarse.astype(np.float32)).ravel()
+    doubtful = np.flatnonzero(wrong > 1 / TENTHS)
+    of_mask = coarse.ravel()[doubtful]
+    lost, gained = (_tail(wrong[doubtful[those]]) for those in (of_mask, ~of_mask))
+    inside, outside = area - lost[2], gained[2]
+    before = inside / max(area + outside, 1)
     values, moved_px = [], []
-    for caution in CAUTIONS:
-        lost, gained = inside <= 0.5 - caution, outside > 0.5 + caution
-        n_lost, n_gained = np.count_nonzero(lost), np.count_nonzero(gained)
-        common = float(inside.sum() - inside[lost].sum() + outside[gained].sum())
-        after = common / max(area - n_lost + n_gained + total - common, 1)
-        changed = n_lost + n_gained
-        moved_px.append(changed / length)
-        values += [moved_px[-1], (n_gained - n_lost) / length, np.log1p(changed) - np.log(area), 100 * (after - before)]
+    for n_lost, n_gained, wrong_lost, wrong_gained in zip(lost[0], gained[0], lost[1], gained[1], strict=True):
+        common = inside - (n_lost - wrong_lost) + wrong_gained
+        after = common / max(area - n_lost + n_gained + inside + outside - common, 1)
+        moved_px.append(float(n_lost + n_gained) / length)
+        ratio = np.log1p(n_lost + n_gained) - np.log(area)
+        values += [moved_px[-1], (n_gained - n_lost) / length, ratio, 100 * (after - before)]
     return values, moved_px
+
+
+def _tail(wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Of pixels with the probability that their coarse value is wrong: those that change at every caution.
+
+    Returns:
+        (C,) how many, (C,) the sum of their probabilities, and the sum over all pixels.
+    """
+    steps = np.minimum((wrong * TENTHS).astype(np.int32), TENTHS - 1)
+    counts, sums = np.bincount(steps, minlength=TENTHS), np.bincount(steps, wrong, TENTHS)
+    tails = [np.cumsum(of[::-1])[::-1][TENTHS // 2 :] for of in (counts, sums)]
+    return tails[0], tails[1], float(sums.sum())
 
 
 def _shifts(signed: np.ndarray) -> list[float]:
     """How far, and how evenly, one boundary lies from another, given its pixels' distances to it."""
-    shifts = np.clip(signed + 0.5, -FURTHEST, FURTHEST) if signed.size else np.zeros(1)
+    shifts = np.clip(signed + 0.5, -FURTHEST, FURTHEST) if signed.size else np.zeros(1, np.float32)
     sizes = np.abs(shifts)
     within = [np.count_nonzero(sizes <= limit) / sizes.size for limit in (1, 2, 4)]
     return [shifts.mean(), sizes.mean(), shifts.std(), *within]
@@ -118,18 +151,9 @@ def _lost_detail(mask: np.ndarray, length: int) -> list[float]:
 
 
 def _gradient(colours: np.ndarray) -> np.ndarray:
-    """(h, w) float32: how strongly the brightness changes."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), (0, 0), 1)
-    return cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-
-
-def _gradient_profile(distance: np.ndarray, gradient: np.ndarray, covered: np.ndarray) -> list[float]:
-    """The gradient across a boundary, relative to its mean there, and the logarithm of that mean."""
-    near = np.flatnonzero(covered & (np.abs(distance) < GRADIENT_BINS[-1]))
-    strength, bins = gradient.ravel()[near], _fine_bins(distance.ravel()[near])
-    mean = (float(strength.mean()) if near.size else 0.0) + 1
-    counts, sums = (_binned(bins, weights, GRADIENT_BINS) for weights in (None, strength))
-    return [*((sums + mean) / (counts + 1) / mean), np.log(mean)]
+    """(h, w) uint8: how strongly the brightness changes."""
+    grey = cv2.GaussianBlur(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), (5, 5), 1)
+    return cv2.add(*(cv2.convertScaleAbs(cv2.Sobel(grey, cv2.CV_16S, 1 - axis, axis)) for axis in (0, 1)))
 
 
 def _straightness(mask: np.ndarray) -> list[float]:
