@@ -29,8 +29,14 @@ Options = TypeVar("Options", bound="_Checked")
 
 AUTO: Final = "auto"
 """The caution that leaves the choice to the verdict."""
-CAUTIONS = (0.0, 0.1, 0.2, 0.3, 0.4)
-"""The cautions among which the verdict chooses; or it keeps the mask."""
+Leaning = tuple[float, float]
+"""What is added to the mean probability of a pixel before it is compared with one half: inside the coarse mask, outside."""
+LEANINGS: tuple[Leaning, ...] = (
+    *((caution, -caution) for caution in (0.0, 0.1, 0.2, 0.3, 0.4)),  # towards the coarse mask
+    *((-boldness, boldness) for boldness in (0.1, 0.2)),  # away from it: most masks of a poor maker are wrong
+    *((bias, bias) for bias in (-0.2, -0.1, 0.1, 0.2)),  # towards a smaller or a larger mask
+)
+"""The leanings among which the verdict chooses; or it keeps the mask."""
 LARGEST_WINDOW = 4096
 """The largest window side in pixels (the paper uses at most 512): larger ones would fill the memory."""
 RETIRED = {"wide": (0,), "passes": (1,), "withdrawn": None}

@@ -13,10 +13,11 @@ import numpy as np
 from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import Blend, PatchSpec, RefineOptions
+from bpr.geometry.options import Blend, Leaning, PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_window
 from bpr.geometry.resizing import interpolate
 
+EVEN: Leaning = (0.0, 0.0)
 ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
 
 
@@ -44,7 +45,7 @@ def reassemble(
            [0, 0, 0, 1]])
     """
     options = options or RefineOptions()
-    return Blended.of(mask, boxes, probabilities, spec, options.blend).refined(_number(options))
+    return Blended.of(mask, boxes, probabilities, spec, options.blend).refined(_leaning(options))
 
 
 def mean_probability(
@@ -60,13 +61,13 @@ def mean_probability(
     >>> mean_probability(mask, boxes, probabilities, spec, RefineOptions(), (8, 9, 12, 10))
     array([[0.75, 0.75, 0.  , 0.  ]], dtype=float32)
     """
-    return Blended.of(mask, boxes, probabilities, spec, options.blend).within(box, _number(options))
+    return Blended.of(mask, boxes, probabilities, spec, options.blend).within(box, _leaning(options))
 
 
-def _number(options: RefineOptions) -> float:
+def _leaning(options: RefineOptions) -> Leaning:
     if isinstance(options.caution, str):
         raise ValueError(f"caution: expected a number, got {options.caution}; only a refiner has verdicts")
-    return options.caution
+    return options.caution, -options.caution
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +112,11 @@ class Blended:
         """(h, w) float32: the sum of the weights that the patches have on every pixel."""
         return _weight_on(self.boxes, self.box, self.blend)
 
-    def refined(self, caution: float = 0.0) -> BoxMask:
+    def refined(self, leaning: Leaning = EVEN) -> BoxMask:
         """The refined mask; the coarse one where it would vanish."""
         if not len(self.boxes):
             return self.mask
-        excess, coarse = self._cautious(caution), self.mask.window(self.box)
+        excess, coarse = self._leaning(leaning), self.mask.window(self.box)
         if compiled := kernels():
             pixels, left, top = compiled.settled(excess, self.covered, coarse)
             x0, y0 = (self.box[0] + left, self.box[1] + top) if pixels.size else (0, 0)
@@ -125,9 +126,9 @@ class Blended:
             refined = BoxMask(foreground, self.box[0], self.box[1], self.mask.frame).trimmed()
         return refined if refined.pixels.size else self.mask
 
-    def probability(self, caution: float = 0.0) -> np.ndarray:
+    def probability(self, leaning: Leaning = EVEN) -> np.ndarray:
         """(h, w) float32 in ``box``: :func:`mean_probability`."""
-        excess, coarse = self._cautious(caution), self.mask.window(self.box)
+        excess, coarse = self._leaning(leaning), self.mask.window(self.box)
         foreground = np.where(self.covered, excess > 0, coarse)
         if not foreground.any():
             return coarse.astype(np.float32)
@@ -136,22 +137,22 @@ class Blended:
         mean = np.where(foreground, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
         return np.where(self.covered, np.clip(mean, 0, 1), coarse).astype(np.float32)
 
-    def within(self, box: Box, caution: float = 0.0) -> np.ndarray:
+    def within(self, box: Box, leaning: Leaning = EVEN) -> np.ndarray:
         """(h, w) float32 in another box: :func:`mean_probability`."""
         result = self.mask.window(box).astype(np.float32)
         left, top, right, bottom = intersect(box, self.box)
         if left < right and top < bottom:
             inner = np.s_[top - self.box[1] : bottom - self.box[1], left - self.box[0] : right - self.box[0]]
             outer = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-            result[outer] = self.probability(caution)[inner]
+            result[outer] = self.probability(leaning)[inner]
         return result
 
-    def _cautious(self, caution: float) -> np.ndarray:
-        """The excess, with the caution added towards the coarse mask."""
-        if not caution:
+    def _leaning(self, leaning: Leaning) -> np.ndarray:
+        """The excess with the leaning added."""
+        if leaning == EVEN:
             return self.excess
-        towards = np.where(self.mask.window(self.box), np.float32(caution), np.float32(-caution))
-        return self.excess + towards * self.weights
+        inside, outside = (np.float32(value) for value in leaning)
+        return self.excess + np.where(self.mask.window(self.box), inside, outside) * self.weights
 
     def _add_squares(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
         """Patches that were cut as they are."""

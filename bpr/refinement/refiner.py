@@ -15,7 +15,7 @@ import numpy as np
 from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import AUTO, RefineOptions
+from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.patches import crop_patches, paste_colours, patch_boxes
 from bpr.geometry.reassembly import Blended
@@ -61,20 +61,20 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Decision:
-    """The patches of one instance, and how much of their change is taken; a caution of None keeps the mask."""
+    """The patches of one instance, and how much of their change is taken; a leaning of None keeps the mask."""
 
     blended: Blended
-    caution: float | None
+    leaning: Leaning | None
     verdict: Verdict | None
 
     def refined(self) -> BoxMask:
-        return self.blended.mask if self.caution is None else self.blended.refined(self.caution)
+        return self.blended.mask if self.leaning is None else self.blended.refined(self.leaning)
 
     def probability(self, box: Box) -> np.ndarray:
         """(h, w) float32: the mean probability in a box, as far as it is taken."""
-        if self.caution is None:
+        if self.leaning is None:
             return self.blended.mask.window(box).astype(np.float32)
-        return self.blended.within(box, self.caution)
+        return self.blended.within(box, self.leaning)
 
 
 class _Call(NamedTuple):
@@ -210,7 +210,7 @@ class Refiner:
         pairs = list(zip(predicted.cut.instances, predicted.by_instance(), strict=True))
         blended = [Blended.of(one.mask, of.boxes, of.probabilities, spec, options.blend) for one, of in pairs]
         if isinstance(options.caution, float | int):
-            return [_Decision(one, options.caution, None) for one in blended]
+            return [_Decision(one, (options.caution, -options.caution), None) for one in blended]
         assert model is not None  # checked at the beginning
         judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
         descriptions = []
@@ -219,8 +219,8 @@ class Refiner:
             colours = paste_colours(of.patches, of.boxes, spec, one.box)
             descriptions.append(describe(one.mask.window(one.box), one.probability(), one.covered, colours))
         decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
-        for i, (caution, verdict) in zip(judged, model(descriptions), strict=True):
-            decisions[i] = _Decision(blended[i], caution, verdict)
+        for i, (leaning, verdict) in zip(judged, model(descriptions), strict=True):
+            decisions[i] = _Decision(blended[i], leaning, verdict)
         return decisions
 
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:

@@ -1,6 +1,6 @@
 """Fit a verdict to a model: refine masks of many makers whose ground truth is known, and learn what became of them.
 
-Legend: N masks, I inputs of the verdict, C cautions, B ranges of the change of IoU.
+Legend: N masks, I inputs of the verdict, C leanings, B ranges of the change of IoU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import nn
 
 from bpr.evaluation.matching import mask_iou
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import CAUTIONS
+from bpr.geometry.options import LEANINGS
 from bpr.geometry.patches import paste_colours
 from bpr.geometry.reassembly import Blended
 from bpr.geometry.rle import decode_mask
@@ -49,7 +49,7 @@ class Samples:
 
     Attributes:
         inputs: (N, I) float32.
-        gains: (N, C) float32, the change of IoU at every caution, in points.
+        gains: (N, C) float32, the change of IoU at every leaning, in points.
         sources, makers, images: (N,) names, and the number of the image.
     """
 
@@ -112,7 +112,7 @@ def collect(
 
 
 def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Samples:
-    """Refine masks whose ground truth is known, at every caution. The arguments are as for :func:`collect`."""
+    """Refine masks whose ground truth is known, at every leaning. The arguments are as for :func:`collect`."""
     rows = []
     for predicted in refiner.predict(cuts):
         descriptions, gains = _outcomes_of_image(refiner, predicted)
@@ -164,7 +164,7 @@ def _scaled(mask: BoxMask, size: tuple[int, int], scale: float) -> BoxMask:
 
 
 def _outcomes_of_image(refiner: Refiner, predicted: PredictedImage[Known]) -> tuple[list[Description], list[list[float]]]:
-    """The description of every mask that has patches, and its change of IoU at every caution."""
+    """The description of every mask that has patches, and its change of IoU at every leaning."""
     spec, descriptions, gains = refiner.predictor.spec, [], []
     parts = zip(predicted.cut.instances, predicted.by_instance(), predicted.cut.token.truths, strict=True)
     for instance, of, truth in parts:
@@ -173,7 +173,7 @@ def _outcomes_of_image(refiner: Refiner, predicted: PredictedImage[Known]) -> tu
             colours = paste_colours(of.patches, of.boxes, spec, blended.box)
             coarse = instance.mask.window(blended.box)
             descriptions.append(describe(coarse, blended.probability(), blended.covered, colours))
-            masks = [instance.mask, *(blended.refined(caution) for caution in CAUTIONS)]
+            masks = [instance.mask, *(blended.refined(leaning) for leaning in LEANINGS)]
             ious = mask_iou(masks, [truth])[:, 0]
             gains.append((100 * (ious[1:] - ious[0])).tolist())
     return descriptions, gains
@@ -183,11 +183,11 @@ class _Network(nn.Module):
     def __init__(self, inputs: int) -> None:
         super().__init__()
         self.first, self.second = nn.Linear(inputs, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
-        self.last = nn.Linear(HIDDEN, len(CAUTIONS) * (len(EDGES) + 1))
+        self.last = nn.Linear(HIDDEN, len(LEANINGS) * (len(EDGES) + 1))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         hidden = nn.functional.dropout(nn.functional.silu(self.first(inputs)), DROPOUT, self.training)
-        return self.last(nn.functional.silu(self.second(hidden))).view(len(inputs), len(CAUTIONS), -1)
+        return self.last(nn.functional.silu(self.second(hidden))).view(len(inputs), len(LEANINGS), -1)
 
 
 def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> VerdictModel:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from bpr.geometry.options import LEANINGS
+
 FEATURES = 81
 """F."""
 REACH = 12
@@ -23,7 +25,7 @@ GRADIENT_BINS = (-6, -3.5, -2, -1, 0, 1, 2, 3.5, 6)
 BLURS = (3, 7, 13)
 """Sides in pixels of the box blurs that tell how much fine detail an outline has."""
 TENTHS = 10
-"""Steps of probability; the cautions are multiples of one."""
+"""Steps of probability; leanings are multiples of one."""
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 FURTHEST = 20
 """Pixels at which a shift of the boundary is cut off."""
@@ -35,7 +37,7 @@ class Description(NamedTuple):
     Attributes:
         values: (F,) float32 features.
         length: pixels of the coarse boundary.
-        moved_px: for each of CAUTIONS, changed pixels per pixel of boundary, which is how far the boundary would move.
+        moved_px: for each of LEANINGS, changed pixels per pixel of boundary, which is how far the boundary would move.
     """
 
     values: np.ndarray
@@ -72,10 +74,11 @@ def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, c
 def _signed_distance(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(h, w) float32 distance to the outline, negative inside, and (h, w) bool: the innermost pixels of the outline."""
     pixels = mask.view(np.uint8)
-    inner = pixels - cv2.erode(pixels, CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    inner: np.ndarray = pixels - cv2.erode(pixels, CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=1)
     if not inner.any():  # the mask fills its frame
         return np.full(mask.shape, -np.inf, np.float32), inner.view(bool)
-    to_inner = cv2.distanceTransform(1 - inner, cv2.DIST_L2, 3)
+    outer = np.uint8(1) - inner
+    to_inner = cv2.distanceTransform(outer, cv2.DIST_L2, 3)
     return to_inner * (1 - 2 * pixels.astype(np.float32)) - np.float32(0.5), inner.view(bool)
 
 
@@ -107,7 +110,7 @@ def _relative(bins: np.ndarray, gradient: np.ndarray) -> list[float]:
 def _changes(
     coarse: np.ndarray, probability: np.ndarray, area: int, length: int
 ) -> tuple[list[float], list[float]]:
-    """At every caution: pixels changed and pixels gained, and the change of IoU if P were right; and how far it moves."""
+    """At every caution: pixels changed and gained, and the change of IoU if P were right; and how far all leanings move."""
     wrong = cv2.absdiff(probability, coarse.astype(np.float32)).ravel()
     doubtful = np.flatnonzero(wrong > 1 / TENTHS)
     of_mask = coarse.ravel()[doubtful]
@@ -115,24 +118,27 @@ def _changes(
     inside, outside = area - lost[2], gained[2]
     before = inside / max(area + outside, 1)
     values, moved_px = [], []
-    for n_lost, n_gained, wrong_lost, wrong_gained in zip(lost[0], gained[0], lost[1], gained[1], strict=True):
-        common = inside - (n_lost - wrong_lost) + wrong_gained
-        after = common / max(area - n_lost + n_gained + inside + outside - common, 1)
+    for mine, other in LEANINGS:
+        step_in, step_out = round((0.5 + mine) * TENTHS), round((0.5 - other) * TENTHS)
+        n_lost, n_gained = lost[0][step_in], gained[0][step_out]
         moved_px.append(float(n_lost + n_gained) / length)
-        ratio = np.log1p(n_lost + n_gained) - np.log(area)
-        values += [moved_px[-1], (n_gained - n_lost) / length, ratio, 100 * (after - before)]
+        if mine == -other and mine >= 0:
+            common = inside - (n_lost - lost[1][step_in]) + gained[1][step_out]
+            after = common / max(area - n_lost + n_gained + inside + outside - common, 1)
+            ratio = np.log1p(n_lost + n_gained) - np.log(area)
+            values += [moved_px[-1], (n_gained - n_lost) / length, ratio, 100 * (after - before)]
     return values, moved_px
 
 
 def _tail(wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Of pixels with the probability that their coarse value is wrong: those that change at every caution.
+    """Of pixels with the probability that their coarse value is wrong: those above each tenth.
 
     Returns:
-        (C,) how many, (C,) the sum of their probabilities, and the sum over all pixels.
+        (10,) how many, (10,) the sum of their probabilities, and the sum over all pixels.
     """
     steps = np.minimum((wrong * TENTHS).astype(np.int32), TENTHS - 1)
     counts, sums = np.bincount(steps, minlength=TENTHS), np.bincount(steps, wrong, TENTHS)
-    tails = [np.cumsum(of[::-1])[::-1][TENTHS // 2 :] for of in (counts, sums)]
+    tails = [np.cumsum(of[::-1])[::-1] for of in (counts, sums)]
     return tails[0], tails[1], float(sums.sum())
 
 
@@ -153,7 +159,8 @@ def _lost_detail(mask: np.ndarray, length: int) -> list[float]:
 def _gradient(colours: np.ndarray) -> np.ndarray:
     """(h, w) uint8: how strongly the brightness changes."""
     grey = cv2.GaussianBlur(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), (5, 5), 1)
-    return cv2.add(*(cv2.convertScaleAbs(cv2.Sobel(grey, cv2.CV_16S, 1 - axis, axis)) for axis in (0, 1)))
+    across, down = (cv2.convertScaleAbs(cv2.Sobel(grey, cv2.CV_16S, 1 - axis, axis)) for axis in (0, 1))
+    return cv2.add(across, down)
 
 
 def _straightness(mask: np.ndarray) -> list[float]:

@@ -1,9 +1,9 @@
 """Decide for every mask of an image how much of its change to take. A small network predicts the change of IoU.
 
 The masks of an image usually come from one maker, so each of them is judged by its own features and by their mean over
-the image. For every caution the network gives the probabilities of some ranges of the change of IoU.
+the image. For every leaning the network gives the probabilities of some ranges of the change of IoU.
 
-Legend: N masks of an image, F features, I inputs of the network, E members of an ensemble, C cautions, B ranges.
+Legend: N masks of an image, F features, I inputs of the network, E members of an ensemble, C leanings, B ranges.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bpr.geometry.options import CAUTIONS
+from bpr.geometry.options import LEANINGS, Leaning
 from bpr.refinement.verdict.features import FEATURES, Description
 
 HARM = -1.0
@@ -77,31 +77,31 @@ class VerdictModel:
             [inputs + 1, self.first.shape[2] + 1, self.second.shape[2] + 1] == [layer.shape[1] for layer in layers]
         )
         fitting = self.centre.shape == self.spread.shape == (inputs,) and self.edges.shape == (ranges - 1,)
-        if not (chained and fitting and self.last.shape[2] == len(CAUTIONS) * ranges):
+        if not (chained and fitting and self.last.shape[2] == len(LEANINGS) * ranges):
             raise ValueError("verdict: expected the layers of one network, got shapes that do not fit")
 
-    def __call__(self, masks: Sequence[Description]) -> list[tuple[float | None, Verdict]]:
-        """For each of the N masks of an image: its caution (None: keep the mask) and the verdict."""
+    def __call__(self, masks: Sequence[Description]) -> list[tuple[Leaning | None, Verdict]]:
+        """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict."""
         if not masks:
             return []
         gains, risks = self.predict(inputs_of(masks))
         values = gains - self.aversion * risks
-        decisions: list[tuple[float | None, Verdict]] = []
+        decisions: list[tuple[Leaning | None, Verdict]] = []
         for mask, value, gain in zip(masks, values, gains, strict=True):
             best = int(value.argmax())
             if value[best] <= self.least or not mask.moved_px[best]:
                 decisions.append((None, Verdict("nothing", 0.0, 0.0)))
                 continue
-            caution = CAUTIONS[best]
-            taken = "part" if caution else "all"
-            decisions.append((caution, Verdict(taken, round(float(gain[best]), 2), round(mask.moved_px[best], 2))))
+            leaning = LEANINGS[best]
+            taken = "part" if leaning[0] > 0 > leaning[1] else "all"
+            decisions.append((leaning, Verdict(taken, round(float(gain[best]), 2), round(mask.moved_px[best], 2))))
         return decisions
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Expected change of IoU in points, and the probability of a harm, (N, C) each, of (N, I) inputs."""
         scaled = np.clip((inputs - self.centre) / self.spread, -LARGEST_INPUT, LARGEST_INPUT)
         hidden = _silu(_layer(_silu(_layer(scaled, self.first)), self.second))
-        logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(CAUTIONS), -1)
+        logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
         odds = np.exp(logits - logits.max(-1, keepdims=True))
         shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
         return shares @ self.outcomes, shares[..., : self._harmful].sum(-1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bpr
-from bpr.geometry.options import AUTO, CAUTIONS, RefineOptions
+from bpr.geometry.options import AUTO, LEANINGS, RefineOptions
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.verdict.features import FEATURES, Description, describe
@@ -18,7 +18,7 @@ from bpr.refinement.verdict.model import Verdict, VerdictModel, inputs_of
 
 def always(choice: int | None, gain: float = 2.0) -> VerdictModel:
     """A verdict that expects ``gain`` at one caution, and that every other change harms."""
-    bias = np.zeros((len(CAUTIONS), 2))
+    bias = np.zeros((len(LEANINGS), 2))
     bias[:, 0], bias[:, 1] = 20, -20
     if choice is not None:
         bias[choice] = -20, 20
@@ -108,7 +108,7 @@ def test_a_damaged_model_is_refused(name: str) -> None:
 
 def test_masks_of_an_image_are_judged_together_in_any_order() -> None:
     rng = np.random.default_rng(0)
-    masks = [Description(rng.normal(size=FEATURES).astype(np.float32), length, [1.0] * 5) for length in (10, 200, 40)]
+    masks = [Description(rng.normal(size=FEATURES).astype(np.float32), length, [1.0] * len(LEANINGS)) for length in (10, 200, 40)]
     rows, turned = inputs_of(masks), inputs_of(masks[::-1])
     assert np.allclose(rows[::-1], turned, atol=1e-6)
     assert np.allclose(rows[:, FEATURES:], rows[0, FEATURES:], atol=1e-6)  # the mean over the image, and its masks
@@ -121,7 +121,7 @@ def test_features_tell_a_sharp_edge_from_a_shifted_one() -> None:
     off = describe(shifted, mask.astype(np.float32), np.ones_like(mask), image)
     assert len(on.values) == len(off.values) == FEATURES
     assert np.isfinite(on.values).all()
-    assert on.moved_px == [0.0] * len(CAUTIONS)
+    assert on.moved_px == [0.0] * len(LEANINGS)
     assert off.moved_px[0] == pytest.approx(240 / off.length)
 
 
