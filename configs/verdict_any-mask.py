@@ -4,8 +4,8 @@ sources = [
     dict(name=name, ann=f'data/starter/{name}_{part}.instances.json', results=f'data/starter/{name}_{part}.segm.json',
          img_dir=f'data/starter/images/{name}', images=images, makers=makers, scale=scale)
     for name, part, images, makers, scale in (
-        ('coco', 'choose', None, 13, 1.0), ('coco', 'learn', 100, 5, 1.0),
-        ('davis', 'choose', None, 13, 1.0), ('davis', 'choose', None, 8, 0.4), ('davis', 'learn', 75, 7, 1.0),
-        ('davis16', 'choose', None, 9, 1.0), ('davis16', 'learn', 75, 5, 0.4),
-        ('crisp', 'choose', None, 9, 1.0), ('crisp', 'choose', None, 6, 0.3), ('crisp', 'learn', 150, 5, 1.0))]
+        ('coco', 'choose', None, 10, 1.0), ('coco', 'learn', 80, 4, 1.0),
+        ('davis', 'choose', None, 11, 1.0), ('davis', 'choose', None, 7, 0.4), ('davis', 'learn', 50, 5, 1.0),
+        ('davis16', 'choose', None, 7, 1.0), ('davis16', 'learn', 60, 5, 0.4),
+        ('crisp', 'choose', None, 7, 1.0), ('crisp', 'choose', None, 5, 0.3), ('crisp', 'learn', 80, 4, 1.0))]
 verdict = dict(aversion=3.0, least=0.05)

@@ -39,8 +39,8 @@ LEAST_AREA = 20
 """Pixels of an object, below which its masks say little."""
 MOST_MASKS = 40
 """Masks of an image that are used, at most."""
-HIDDEN, MEMBERS, STEPS, BATCH = 48, 2, 1500, 256
-RATE, DECAY, DROPOUT = 6e-3, 5e-2, 0.1
+HIDDEN, MEMBERS, STEPS, BATCH = 48, 3, 1500, 256
+RATE, DECAY, DROPOUT = 6e-3, 5e-2, 0.25
 
 
 @dataclass(frozen=True)

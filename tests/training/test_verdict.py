@@ -47,19 +47,22 @@ def test_equal_seeds_give_equal_verdicts() -> None:
     assert np.array_equal(one.last, other.last)
 
 
-def test_the_script_adds_a_verdict_that_the_model_uses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_script_adds_a_verdict_that_the_model_uses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     images, annotations = [], []
     for number in range(4):
-        scene = paint_scene(number, (120, 160))
+        scene = paint_scene(number, (90, 120))
         name = f"{number}.png"
         cv2.imwrite(str(tmp_path / name), scene.image[..., ::-1])
-        images.append({"id": number, "file_name": name, "height": 120, "width": 160})
+        images.append({"id": number, "file_name": name, "height": 90, "width": 120})
         for mask in scene.masks:
             record = {"id": len(annotations) + 1, "image_id": number, "category_id": 1, "segmentation": encode_mask(mask)}
             annotations.append({**record, "area": mask.area, "bbox": mask.bbox, "iscrowd": 0})
+    monkeypatch.setattr(verdict, "STEPS", 50)
     document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "thing"}]}
     (tmp_path / "ann.json").write_text(json.dumps(document))
-    source = {"name": "painted", "ann": str(tmp_path / "ann.json"), "img_dir": str(tmp_path), "makers": 3}
+    source = {"name": "painted", "ann": str(tmp_path / "ann.json"), "img_dir": str(tmp_path), "makers": 2}
     config = tmp_path / "verdict.py"
     config.write_text(f"sources = [{source!r}]\nverdict = dict(aversion=3.0, least=0.05)\n")
     out = tmp_path / "judged.onnx"
