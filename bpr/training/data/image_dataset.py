@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,6 +88,7 @@ class ImagePatchDataset(Dataset):
         synthetic: what the synthetic masks imitate: ``detectors``, whose masks are rather too large, or ``all`` makers
             of :mod:`bpr.training.data.makers`, whose masks are biased towards neither side and sometimes right. With
             ``all``, some of the real masks are moved in or out, too.
+        perfect: with ``all``: the probability that a synthetic mask is perfect or nearly so.
         native: probability that the region is not resized: resampled masks have other outlines than masks of users.
 
     Raises:
@@ -105,10 +106,12 @@ class ImagePatchDataset(Dataset):
         scale: tuple[float, float] = (0.7, 1.4),
         cached_images: int = 0,
         synthetic: Literal["detectors", "all"] = "detectors",
+        perfect: float = 0.3,
         native: float = 0.0,
     ) -> None:
         self.spec, self.patches = PatchSpec(**patch), patches
         self.real, self.refined, self.synthetic, self.native = real, refined, synthetic, native
+        self._make = coarsen if synthetic == "detectors" else partial(coarse_mask, perfect_share=perfect)
         files = [
             {key: value for key, value in source.items() if key not in ("share", "scale")} for source in sources
         ]
@@ -152,8 +155,7 @@ class ImagePatchDataset(Dataset):
         margin = round((self.spec.window + MARGIN) / factor)
         region = cut_region(self._read(instance.path), truth, coarse, margin, factor)
         # Synthetic masks are made at the final scale: their faults do not grow with the factor.
-        make = coarsen if self.synthetic == "detectors" else coarse_mask
-        coarse = region.coarse if real else _matching_synthetic(region.truth, make, rng)
+        coarse = region.coarse if real else _matching_synthetic(region.truth, self._make, rng)
         if real and self.synthetic == "all" and rng.random() < REBIASED:
             coarse = _rebiased(coarse, rng)
         if rng.random() < self.refined:
