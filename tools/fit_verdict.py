@@ -1,6 +1,6 @@
 """Fit a verdict to an exported model: it decides for every mask how much of the change to take.
 
-    python tools/fit_verdict.py configs/verdict_any-mask.py starter.onnx --out starter-auto.onnx
+    python tools/fit_verdict.py configs/_base_/datasets/verdict_any_masks.py starter.onnx --out starter-auto.onnx
 
 The config names annotation files, images and, if there are any, results files; masks of many makers are made from them
 and refined. First the verdict is fitted four times without a quarter of the images and judged on that quarter, which is

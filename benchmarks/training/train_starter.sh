@@ -38,6 +38,6 @@ done
 publish ${any}-2800_any-mask-128x128 work_dirs/${any}-2800_any-mask-128x128/iter_2800.pth starter
 publish ${any}-1500_any-mask-64x64 work_dirs/${any}-1500_any-mask-64x64/iter_1500.pth starter-fast
 for name in starter starter-fast; do
-    python tools/fit_verdict.py configs/verdict_any-mask.py bpr/assets/$name.onnx --out data/starter/$name.onnx
+    python tools/fit_verdict.py configs/_base_/datasets/verdict_any_masks.py bpr/assets/$name.onnx --out data/starter/$name.onnx
     mv data/starter/$name.onnx bpr/assets/$name.onnx
 done
