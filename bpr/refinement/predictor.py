@@ -32,12 +32,14 @@ class Instance:
         key: the caller's name for the instance, such as the index of its record.
         soft: (H, W) the detector's probability of every pixel, where there is one.
         score: the detector's score.
+        level: how often the image was halved before the mask and the patches were made. ``soft`` is never halved.
     """
 
     mask: BoxMask
     key: Any = None
     soft: np.ndarray | None = None
     score: float = 1.0
+    level: int = 0
 
 
 def weight_of(score: Any) -> float:
@@ -55,7 +57,10 @@ def weight_of(score: Any) -> float:
 
 @dataclass(frozen=True)
 class PatchBatch:
-    """K patches of any instances of any images: ``patches`` (K, S, S, C) uint8, ``boxes`` (K, 4) without padding."""
+    """K patches of any instances of any images: ``patches`` (K, S, S, C) uint8, ``boxes`` (K, 4) without padding.
+
+    Boxes are in pixels of the halved image where the level of an instance is not 0.
+    """
 
     patches: np.ndarray
     boxes: np.ndarray
@@ -104,7 +109,9 @@ class OraclePredictor:
 
     def __init__(self, truths: Mapping[Any, BoxMask], reach: int | None = None, spec: PatchSpec | None = None) -> None:
         self.truths, self.reach, self.spec, self.batch_size = truths, reach, spec or PatchSpec(), 256
-        self.recommended = RefineOptions(cover_margin=max(RefineOptions.cover_margin, (reach or 0) + 1))
+        # The oracle knows objects of any size.
+        margin = max(RefineOptions.cover_margin, (reach or 0) + 1)
+        self.recommended = RefineOptions(cover_margin=margin, object_size=None)
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         answers = [self._answer(instance, box) for instance, box in zip(batch.instances, batch.boxes.tolist(), strict=True)]

@@ -6,6 +6,7 @@ Legend: N instances of one image, H W image.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import mean_probability, reassemble
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
+from bpr.refinement.levels import Photo
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
@@ -119,17 +121,43 @@ class Refiner:
                 probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
             yield Refinement(refined, probability, predicted.by_instance() if return_patches else None)
 
-    def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Token) -> CutImage[Token]:
-        """Cut the patches of an image's instances that the budget allows.
+    def start(
+        self, image: np.ndarray, instances: Sequence[Instance], token: Token, exclusive: bool = False
+    ) -> CutImage[Token]:
+        """Cut an image at its coarsest level: the halved copy in which its largest object has a size that the network
+        knows. :meth:`predict` goes on from there, level by level, to the image's own scale. Images without large objects
+        have no other level than that.
+
+        Arguments as for :meth:`cut` and :meth:`put_back`.
+        """
+        photo = Photo.of(image, instances, self.options, exclusive, token)
+        return self._cut_at(max(photo.levels, default=0), photo)
+
+    def _cut_at(self, level: int, photo: Photo[Token]) -> CutImage[Token]:
+        most = photo.budget(level, self.options.max_patches)
+        cut = self.cut(photo.scales.at(level), photo.at(level), photo.token, most)
+
+        def finer(predicted: PredictedImage[Token]) -> CutImage[Token]:
+            return self._cut_at(level - 1, photo.after(level, predicted, self.put_back(predicted)))
+
+        left_out = photo.left_out + cut.left_out
+        return replace(cut, left_out=left_out, earlier=photo.patches, finer=finer if level else None)
+
+    def cut(
+        self, image: np.ndarray, instances: Sequence[Instance], token: Token, most: int | None = None
+    ) -> CutImage[Token]:
+        """Cut the patches of an image's instances that the budget allows, at the image's own scale alone.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             token: kept with the result.
+            most: cut at most so many patches, even if the budget allows more.
         """
         spec, options = self.predictor.spec, self.options
         masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]
         placed = [patch_boxes(mask, spec, options) for mask in masks]
         budget = options.budget(sum(map(len, placed)))
+        budget = budget if most is None else min(budget, most)
         boxes = select_boxes(image, masks, scores, placed, budget, options.signal)
         counts = [len(those) for those in boxes]
         patches = np.empty((sum(counts), spec.window, spec.window, spec.channels), np.uint8)
@@ -142,7 +170,7 @@ class Refiner:
     def predict(
         self, cuts: Iterable[CutImage[Token]], clock: StageClock | None = None
     ) -> Iterator[PredictedImage[Token]]:
-        """Every image with its probabilities, in order."""
+        """Every image with its probabilities at its own scale, in order."""
         return predict_images(self.predictor, cuts, clock)
 
     def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[BoxMask]:
@@ -171,7 +199,7 @@ class Refiner:
         adapter = adapter_for(masks)
         pixels = _checked_image(image, adapter.frame_of(masks))
         frame = pixels.shape[0], pixels.shape[1]
-        return self.cut(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame))
+        return self.start(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame), adapter.exclusive)
 
 
 def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:

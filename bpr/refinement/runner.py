@@ -77,7 +77,8 @@ def refine_images(
     clock = clock or StageClock()
 
     def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
-        return _cut_image(ImageRecords(indices, [records[i] for i in indices]), images, refiner, clock)
+        group = ImageRecords(indices, [records[i] for i in indices])
+        return _cut_image(group, images, refiner, exclusive, clock)
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
@@ -87,7 +88,8 @@ def refine_images(
             refined = {instance.key: mask for instance, mask in zip(image.instances, masks, strict=True)}
             pairs = zip(group.indices, group.records, strict=True)
             after = [with_mask(record, refined[i]) if i in refined else record for i, record in pairs]
-            return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept)
+            patches = image.earlier + len(image.batch)
+            return FinishedImage(group.indices, after, patches, image.left_out, group.kept)
 
     predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
@@ -109,7 +111,9 @@ class ImageRecords(NamedTuple):
     kept: Sequence[Kept] = ()
 
 
-def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[ImageRecords]:
+def _cut_image(
+    group: ImageRecords, images: ImageFinder, refiner: Refiner, exclusive: bool, clock: StageClock
+) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
     first = group.records[0]
     try:
@@ -117,7 +121,7 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             image = read_image(images.path(first["image_id"]), frame_of(first["segmentation"]))
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
-        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=group._replace(kept=[missing]))
+        return refiner.start(np.empty((0, 0, 3), np.uint8), [], group._replace(kept=[missing]))
     instances, kept = [], []
     with clock.stage("decode masks"):
         for index, record in zip(group.indices, group.records, strict=True):
@@ -131,4 +135,4 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(image, instances, token=group._replace(kept=kept))
+        return refiner.start(image, instances, group._replace(kept=kept), exclusive)
