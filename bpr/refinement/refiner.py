@@ -37,6 +37,9 @@ class Refinement(NamedTuple):
         probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
             a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
+
+    Of an object that is refined from coarse to fine (``RefineOptions.object_size``), both are those of the last level, the
+    image's own scale; the coarse mask is then what the levels before made of it.
     """
 
     masks: Any
