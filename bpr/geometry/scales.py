@@ -18,9 +18,12 @@ from bpr.geometry.boxes import enclosing, grow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_mask
 
-LEAST_CHANGE = 2
-"""A change at a level counts where it is this many cells wide in both directions: a single cell more or less along a
-boundary is the grain of the level."""
+LEAST_CHANGE = 3
+"""A change at a level counts where it is this many cells wide in both directions: a cell or two more or less along a
+boundary are the grain of the level."""
+STEP = 2
+"""How many levels finer the next one is. A patch sees far beyond the cells of the level before; more levels cost time, and
+each adds errors of its own to good masks."""
 
 
 def coarse_levels(mask: BoxMask, object_size: int | None) -> int:
@@ -88,9 +91,9 @@ def carried(mask: BoxMask, before: BoxMask, after: BoxMask, level: int) -> BoxMa
         after: what it became there.
 
     >>> mask = BoxMask.from_frame(np.repeat([[1] * 9 + [0] * 7], 8, axis=0))
-    >>> thin, wide = (BoxMask.from_frame(np.repeat([[1] * n + [0] * (8 - n)], 4, axis=0)) for n in (5, 6))
+    >>> thin, wide = (BoxMask.from_frame(np.repeat([[1] * n + [0] * (8 - n)], 4, axis=0)) for n in (6, 7))
     >>> [carried(mask, shrunk(mask, 1), after, 1).bbox[2] for after in (thin, wide)]
-    [9.0, 12.0]
+    [9.0, 14.0]
     """
     cell, (height, width) = 2**level, mask.frame
     cells = grow(enclosing(np.array([before.box, after.box])), 1, before.frame)

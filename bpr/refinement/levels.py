@@ -15,7 +15,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import RefineOptions
 from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.placement import SCHEMES
-from bpr.geometry.scales import Scales, carried, coarse_levels, shrunk
+from bpr.geometry.scales import STEP, Scales, carried, coarse_levels, shrunk
 from bpr.refinement.batching import PredictedImage, Token
 from bpr.refinement.predictor import Instance
 
@@ -48,6 +48,10 @@ class Photo(Generic[Token]):
         size = None if SCHEMES[options.scheme].any_size else options.object_size
         levels = [coarse_levels(instance.mask, size) for instance in instances]
         return cls(Scales(image), instances, levels, exclusive, token)
+
+    def below(self, level: int) -> int:
+        """The next finer level at which an instance is refined."""
+        return next((finer for finer in range(level - 1, 0, -1) if self._refined_at(finer)), 0)
 
     def at(self, level: int) -> list[Instance]:
         """The instances that are refined at a level, with their masks at it."""
@@ -82,4 +86,5 @@ class Photo(Generic[Token]):
         return replace(self, instances=instances, patches=patches, left_out=cut.left_out)
 
     def _refined_at(self, level: int) -> list[int]:
-        return [index for index, coarsest in enumerate(self.levels) if coarsest >= level]
+        """The indices of the instances that are refined at a coarse level: each at its coarsest and every STEP below."""
+        return [i for i, coarsest in enumerate(self.levels) if coarsest >= level and (coarsest - level) % STEP == 0]

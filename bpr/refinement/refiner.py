@@ -141,7 +141,7 @@ class Refiner:
         cut = self.cut(photo.scales.at(level), photo.at(level), photo.token, most)
 
         def finer(predicted: PredictedImage[Token]) -> CutImage[Token]:
-            return self._cut_at(level - 1, photo.after(level, predicted, self.put_back(predicted)))
+            return self._cut_at(photo.below(level), photo.after(level, predicted, self.put_back(predicted)))
 
         left_out = photo.left_out + cut.left_out
         return replace(cut, left_out=left_out, earlier=photo.patches, finer=finer if level else None)
