@@ -16,18 +16,13 @@ DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
 
 def ordered_map(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    workers: int,
-    ahead: int | None = None,
-    full: Callable[[], bool] = lambda: False,
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int | None = None
 ) -> Iterator[Result]:
     """The results of ``function`` for all ``items``, in their order.
 
     Args:
         workers: the number of threads; 0 runs in the calling thread.
         ahead: how many items may be in work or wait for the consumer (default: 2 per thread).
-        full: while it returns True, as many items go to the consumer as are taken up.
 
     >>> list(ordered_map(lambda x: x * x, range(5), workers=2))
     [0, 1, 4, 9, 16]
@@ -41,7 +36,7 @@ def ordered_map(
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) >= window or full():
+                if len(waiting) >= window:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

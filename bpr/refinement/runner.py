@@ -20,8 +20,6 @@ from bpr.refinement.refiner import Refiner
 
 LOOK_AHEAD = 16
 """Images that may wait for the network: enough small ones to fill a batch, few enough large ones to fit in memory."""
-MOST_HELD = 2**28
-"""Bytes of photos that may wait with all their pixels for a finer level, before fewer images are read ahead."""
 
 
 def refine_records(
@@ -76,11 +74,11 @@ def refine_images(
             they are needed.
         stopped: once it returns True, images that are being put back are finished, and no others.
     """
-    clock, held = clock or StageClock(), _Held()
+    clock = clock or StageClock()
 
     def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
         group = ImageRecords(indices, [records[i] for i in indices])
-        return held.counted(_cut_image(group, images, refiner, exclusive, clock))
+        return _cut_image(group, images, refiner, exclusive, clock)
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
@@ -93,33 +91,13 @@ def refine_images(
             patches = image.earlier + len(image.batch)
             return FinishedImage(group.indices, after, patches, image.left_out, group.kept)
 
-    predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD, held.full), clock)
+    predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
     def until_stopped() -> Iterator[PredictedImage[ImageRecords]]:
         while not stopped() and (image := next(predicted, None)) is not None:
-            held.release(image.cut)
             yield image
 
     yield from ordered_map(finish, until_stopped(), workers)
-
-
-class _Held:
-    """The bytes of the photos that wait for a finer level."""
-
-    def __init__(self) -> None:
-        self._bytes: dict[int, int] = {}
-
-    def counted(self, cut: CutImage[ImageRecords]) -> CutImage[ImageRecords]:
-        if cut.finer is not None:
-            height, width = cut.instances[0].mask.frame
-            self._bytes[cut.token.indices[0]] = 3 * height * width * 4**cut.instances[0].level
-        return cut
-
-    def release(self, cut: CutImage[ImageRecords]) -> None:
-        self._bytes.pop(cut.token.indices[0], None)
-
-    def full(self) -> bool:
-        return sum(list(self._bytes.values())) > MOST_HELD
 
 
 class ImageRecords(NamedTuple):

@@ -38,12 +38,3 @@ def test_an_error_reaches_the_consumer() -> None:
 
     with pytest.raises(RuntimeError, match="three"):
         list(ordered_map(fail, range(10), workers=2))
-
-
-def test_less_is_read_ahead_while_the_consumer_has_its_hands_full() -> None:
-    taken: list[int] = []
-    results = ordered_map(lambda x: taken.append(x) or x, range(100), workers=2, ahead=10, full=lambda: True)
-    for expected in range(100):
-        assert next(results) == expected
-        assert len(taken) <= expected + 1
-    assert list(results) == []
