@@ -39,6 +39,8 @@ LEANINGS: tuple[Leaning, ...] = (
 """The leanings among which the verdict chooses; or it keeps the mask."""
 LARGEST_WINDOW = 4096
 """The largest window side in pixels (the paper uses at most 512): larger ones would fill the memory."""
+SMALLEST_OBJECT = 32
+"""The smallest ``object_size``: in smaller copies nothing of an object can be seen."""
 RETIRED = {"wide": (0,), "passes": (1,), "withdrawn": None}
 """Names in files of earlier versions, and their values that have no effect (None: any value)."""
 
@@ -194,9 +196,13 @@ class RefineOptions(Placement):
         caution: the mean probability of a pixel is moved by this much towards its coarse mask before it is compared
             with one half, so that a pixel changes only if its probability is farther than this from one half. With
             ``auto``, the verdict of the model decides for every mask how much of the change to take.
-        keep: the share of an image's patches that is used, rounded up: those where boundaries look worst.
-        max_patches: use at most this many patches per image; if both budgets are set, the smaller one applies.
+        keep: the share of an image's patches that is used, rounded up: those where boundaries look worst. In smaller
+            copies of the image it is the share of the patches there.
+        max_patches: use at most this many patches per image, those in its smaller copies included: each of these takes
+            at most half of what is left. If both budgets are set, the smaller one applies.
         signal: how the budget finds the worst boundaries: a name of :data:`bpr.geometry.budget.SIGNALS`.
+        object_size: the largest object that the network knows, as the root of its area in pixels. A larger one is first
+            refined in smaller copies of the image, from the coarsest to the finest; None: never.
 
     Raises:
         ValueError: a value of another type or out of its range.
@@ -220,6 +226,10 @@ class RefineOptions(Placement):
     )
     max_patches: int | None = field(default=None, metadata=_about("use at most this many patches per image"))
     signal: str = field(default="off_edge", metadata=_about("how the budget finds the worst boundaries"))
+    object_size: int | None = field(
+        default=200,
+        metadata=_about("objects with a larger root of the area, in pixels, are first refined in smaller copies of the image"),
+    )
 
     def _rules(self) -> Iterator[Rule]:
         yield from super()._rules()
@@ -230,6 +240,8 @@ class RefineOptions(Placement):
         yield "keep", _number(self.keep) and 0 < self.keep <= 1, "a share in (0, 1]"
         allowed = self.max_patches is None or _whole(self.max_patches, 1)
         yield "max_patches", allowed, "a whole number of 1 or more"
+        known = self.object_size is None or _whole(self.object_size, SMALLEST_OBJECT)
+        yield "object_size", known, f"a whole number of {SMALLEST_OBJECT} or more pixels"
 
     @property
     def placement(self) -> Placement:

@@ -6,7 +6,7 @@ Legend: N instances of one image, H W image.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +21,10 @@ from bpr.geometry.patches import crop_patches, paste_colours, patch_boxes
 from bpr.geometry.reassembly import Blended
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
+from bpr.refinement.levels import Photo
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.outcome import StageClock
-from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+from bpr.refinement.predictor import Instance, PatchBatch, Predictor, Settled
 from bpr.refinement.verdict.features import describe
 from bpr.refinement.verdict.model import Verdict
 
@@ -39,24 +40,15 @@ class Refinement(NamedTuple):
             a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
         verdicts: one :class:`~bpr.refinement.verdict.model.Verdict` per instance.
+
+    Of an object that is refined from coarse to fine (``RefineOptions.object_size``), probability and patches are those of the last level, the
+    image's own scale; the coarse mask is then what the levels before made of it.
     """
 
     masks: Any
     probability: Any = None
     patches: list[InstancePatches] | None = None
     verdicts: list[Verdict] | None = None
-
-
-class Settled(NamedTuple):
-    """One instance at the end.
-
-    Attributes:
-        mask: the refined mask.
-        verdict: None without a verdict: all of the change was taken that the caution allows.
-    """
-
-    mask: BoxMask
-    verdict: Verdict | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,17 +156,43 @@ class Refiner:
             verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
             yield Refinement(refined, probability, patches, verdicts)
 
-    def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Token) -> CutImage[Token]:
-        """Cut the patches of an image's instances that the budget allows.
+    def start(
+        self, image: np.ndarray, instances: Sequence[Instance], token: Token, exclusive: bool = False
+    ) -> CutImage[Token]:
+        """Cut an image at its coarsest level: the halved copy in which its largest object has a size that the network
+        knows. :meth:`predict` goes on from there, level by level, to the image's own scale. Images without large objects
+        have no other level than that.
+
+        Arguments as for :meth:`cut` and :meth:`put_back`.
+        """
+        photo = Photo.of(image, instances, self.options, exclusive, token)
+        return self._cut_at(max(photo.levels, default=0), photo)
+
+    def _cut_at(self, level: int, photo: Photo[Token]) -> CutImage[Token]:
+        most = photo.budget(level, self.options.max_patches)
+        cut = self.cut(photo.scales.at(level), photo.at(level), photo.token, most)
+
+        def finer(predicted: PredictedImage[Token]) -> CutImage[Token]:
+            return self._cut_at(photo.below(level), photo.after(level, predicted, self.put_back(predicted)))
+
+        left_out = photo.left_out + cut.left_out
+        return replace(cut, left_out=left_out, earlier=photo.patches, finer=finer if level else None)
+
+    def cut(
+        self, image: np.ndarray, instances: Sequence[Instance], token: Token, most: int | None = None
+    ) -> CutImage[Token]:
+        """Cut the patches of an image's instances that the budget allows, at the image's own scale alone.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             token: kept with the result.
+            most: cut at most so many patches, even if the budget allows more.
         """
         spec, options = self.predictor.spec, self.options
         masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]
         placed = [patch_boxes(mask, spec, options) for mask in masks]
         budget = options.budget(sum(map(len, placed)))
+        budget = budget if most is None else min(budget, most)
         boxes = select_boxes(image, masks, scores, placed, budget, options.signal)
         counts = [len(those) for those in boxes]
         patches = np.empty((sum(counts), spec.window, spec.window, spec.channels), np.uint8)
@@ -187,7 +205,7 @@ class Refiner:
     def predict(
         self, cuts: Iterable[CutImage[Token]], clock: StageClock | None = None
     ) -> Iterator[PredictedImage[Token]]:
-        """Every image with its probabilities, in order."""
+        """Every image with its probabilities at its own scale, in order."""
         return predict_images(self.predictor, cuts, clock)
 
     def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[Settled]:
@@ -206,11 +224,12 @@ class Refiner:
         return [Settled(mask, one.verdict) for mask, one in zip(refined, decisions, strict=True)]
 
     def _decisions(self, predicted: PredictedImage[Any]) -> list[_Decision]:
-        spec, options, model = self.predictor.spec, self.options, self.predictor.verdict
+        spec, options = self.predictor.spec, self.options
         pairs = list(zip(predicted.cut.instances, predicted.by_instance(), strict=True))
         blended = [Blended.of(one.mask, of.boxes, of.probabilities, spec, options.blend) for one, of in pairs]
         if isinstance(options.caution, float | int):
             return [_Decision(one, (options.caution, -options.caution), None) for one in blended]
+        model = self.predictor.verdict
         assert model is not None  # checked at the beginning
         judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
         descriptions = []
@@ -221,13 +240,17 @@ class Refiner:
         decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
         for i, (leaning, verdict) in zip(judged, model(descriptions), strict=True):
             decisions[i] = _Decision(blended[i], leaning, verdict)
-        return decisions
+        earlier = [instance.earlier for instance, _ in pairs]
+        return [
+            one if before is None or one.verdict is None else replace(one, verdict=before.followed_by(one.verdict))
+            for one, before in zip(decisions, earlier, strict=True)
+        ]
 
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
         adapter = adapter_for(masks)
         pixels = _checked_image(image, adapter.frame_of(masks))
         frame = pixels.shape[0], pixels.shape[1]
-        return self.cut(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame))
+        return self.start(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame), adapter.exclusive)
 
 
 def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:

@@ -17,8 +17,8 @@ from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 from bpr.refinement.pipeline import ordered_map
-from bpr.refinement.predictor import Instance, weight_of
-from bpr.refinement.refiner import Refiner, Settled
+from bpr.refinement.predictor import Instance, Settled, weight_of
+from bpr.refinement.refiner import Refiner
 
 LOOK_AHEAD = 16
 """Images that may wait for the network: enough small ones to fill a batch, few enough large ones to fit in memory."""
@@ -79,7 +79,8 @@ def refine_images(
     clock = clock or StageClock()
 
     def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
-        return _cut_image(ImageRecords(indices, [records[i] for i in indices]), images, refiner, clock)
+        group = ImageRecords(indices, [records[i] for i in indices])
+        return _cut_image(group, images, refiner, exclusive, clock)
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
@@ -91,7 +92,8 @@ def refine_images(
             pairs = zip(group.indices, group.records, strict=True)
             after = [_refined_record(record, coarse[i], refined[i]) if i in refined else record for i, record in pairs]
             taken = Counter(one.verdict.taken for one in settled if one.verdict)
-            return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept, taken)
+            patches = image.earlier + len(image.batch)
+            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken)
 
     predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
@@ -106,7 +108,8 @@ def _refined_record(record: Record, coarse: BoxMask, settled: Settled) -> Record
     """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
     if settled.verdict is None:
         return with_mask(record, settled.mask)
-    changed = record if settled.mask is coarse else with_mask(record, settled.mask)
+    kept = settled.mask is coarse and settled.verdict.taken == "nothing"
+    changed = record if kept else with_mask(record, settled.mask)
     return {**changed, "bpr": settled.verdict.as_key}
 
 
@@ -121,7 +124,9 @@ class ImageRecords(NamedTuple):
     kept: Sequence[Kept] = ()
 
 
-def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[ImageRecords]:
+def _cut_image(
+    group: ImageRecords, images: ImageFinder, refiner: Refiner, exclusive: bool, clock: StageClock
+) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
     first = group.records[0]
     try:
@@ -129,7 +134,7 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             image = read_image(images.path(first["image_id"]), frame_of(first["segmentation"]))
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
-        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=group._replace(kept=[missing]))
+        return refiner.start(np.empty((0, 0, 3), np.uint8), [], group._replace(kept=[missing]))
     instances, kept = [], []
     with clock.stage("decode masks"):
         for index, record in zip(group.indices, group.records, strict=True):
@@ -143,4 +148,4 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(image, instances, token=group._replace(kept=kept))
+        return refiner.start(image, instances, group._replace(kept=kept), exclusive)

@@ -40,6 +40,21 @@ class Verdict(NamedTuple):
     expected_gain: float
     moved_px: float
 
+    def enlarged(self, factor: int) -> Verdict:
+        """The verdict on a mask of a smaller copy of the image, for the image."""
+        return self._replace(moved_px=round(self.moved_px * factor, 2))
+
+    def followed_by(self, later: Verdict) -> Verdict:
+        """The verdict on both of two changes.
+
+        >>> Verdict("all", 2.0, 3.0).followed_by(Verdict("part", 0.5, 1.0))
+        Verdict(taken='part', expected_gain=2.5, moved_px=4.0)
+        """
+        kinds = {self.taken, later.taken} - {"nothing"}
+        taken = "nothing" if not kinds else kinds.pop() if len(kinds) == 1 else "part"
+        gain, moved = self.expected_gain + later.expected_gain, self.moved_px + later.moved_px
+        return Verdict(taken, round(gain, 2), round(moved, 2))
+
     @property
     def as_key(self) -> dict[str, Any]:
         """The value of a record's key ``bpr``."""
