@@ -62,7 +62,10 @@ def load_refiner(
         from bpr.backends.presets import load_preset
 
         predictor = load_preset(preset, threads, batch_size)
-    return Refiner(predictor, changed_options(predictor.recommended, options))
+    try:
+        return Refiner(predictor, changed_options(predictor.recommended, options))
+    except ValueError as error:  # an option that the model cannot serve
+        raise BPRError(str(error)) from error
 
 
 def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> RefineOptions:
@@ -137,7 +140,8 @@ class LoadedPredictor:
             self._network = self._load()
         except ValueError as error:
             raise BPRError(f"model {model}: {error}") from error
-        self.spec, self.recommended = self._network.spec, self._network.recommended
+        network = self._network
+        self.spec, self.recommended, self.verdict = network.spec, network.recommended, network.verdict
         self._one_caller, self._process = Turns(1), os.getpid()
         _LOG.info("loaded %r", self)
 

@@ -50,7 +50,7 @@ class OnnxPredictor:
         if (started := self._session.get_providers()[0]) != provider:
             raise BPRError(f"{path}: expected ONNX Runtime to start {provider}, got {started}; check its libraries, or --backend auto")
         self.metadata = read_metadata(path, lambda: self._session.get_modelmeta().custom_metadata_map)
-        self.spec, self.recommended = options_of(path, self.metadata)
+        self.spec, self.recommended, self.verdict = options_of(path, self.metadata)
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:

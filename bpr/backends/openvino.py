@@ -46,7 +46,7 @@ class OpenVinoPredictor:
         try:
             model = _core().read_model(path)
             self.metadata = read_metadata(path, lambda: _properties(model))
-            self.spec, self.recommended = options_of(path, self.metadata)
+            self.spec, self.recommended, self.verdict = options_of(path, self.metadata)
             self._chunk = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, -(-batch_size // streams)))
             model.reshape({"patches": [self._chunk, self.spec.window, self.spec.window, self.spec.channels]})
             self._requests = openvino.AsyncInferQueue(_core().compile_model(model, "CPU", settings), streams)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import bpr
 from bpr.errors import BPRError, install_hint
+from bpr.geometry.options import AUTO, command_options
 
 MOST_PROBLEMS_SHOWN = 10
 
@@ -42,6 +43,11 @@ def finite(text: str) -> float:
     return value
 
 
+def caution(text: str) -> float | str:
+    """The ``type`` of ``--caution``: a number, or ``auto``."""
+    return text if text == AUTO else finite(text)
+
+
 def add_workers(parser: argparse._ActionsContainer) -> None:
     from bpr.refinement.pipeline import DEFAULT_WORKERS
 
@@ -51,18 +57,17 @@ def add_workers(parser: argparse._ActionsContainer) -> None:
 
 def add_refine_options(parser: argparse._ActionsContainer) -> None:
     """The options to refine with; by default the model decides."""
-    from bpr.geometry.options import command_options
 
     for field in command_options():
         help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))
         shape = {"choices": list(choices)} if choices else {"metavar": metavar}
         name = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(name, type=type(field.default), help=f"{help} (default: the model's)", **shape)
+        kind = caution if field.name == "caution" else type(field.default)
+        parser.add_argument(name, type=kind, help=f"{help} (default: the model's)", **shape)
 
 
 def refine_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options to refine with that were given; None for the others."""
-    from bpr.geometry.options import command_options
 
     return {field.name: getattr(args, field.name) for field in command_options()}
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bpr.formats.coco import Record
+from bpr.refinement.verdict.model import TAKEN
 
 
 class StageClock:
@@ -71,6 +73,7 @@ class FinishedImage(NamedTuple):
         patches: how many patches went through the network.
         left_out: how many patches the budget left out.
         kept: the records that could not be refined.
+        taken: how many verdicts there are of each kind (:class:`~bpr.refinement.verdict.model.Verdict`).
     """
 
     indices: Sequence[int]
@@ -78,6 +81,7 @@ class FinishedImage(NamedTuple):
     patches: int
     left_out: int
     kept: Sequence[Kept]
+    taken: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass
@@ -92,6 +96,7 @@ class RunReport:
         skipped: how many records were not chosen; ``skipped_by`` names the options that left them out.
         unread: how many items of the file are no records, such as crowds; ``notes`` has a line about each kind.
         kept: how many records could not be refined, by reason.
+        taken: how many verdicts there are of each kind.
         problems: a line for the user about each :class:`Kept`.
         strict: the run fails if any record could not be refined.
         backend: the backend that ran the network; None if no network ran or the run was merged from journals.
@@ -107,6 +112,7 @@ class RunReport:
     unread: int = 0
     notes: list[str] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
     strict: bool = False
@@ -130,7 +136,10 @@ class RunReport:
         kept = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept.items())) or "none"
         below = "below" if self.skipped_by == "--min-score" else "not chosen by"
         skipped = f"; {self.skipped} {below} {self.skipped_by}" if self.skipped else ""
-        return f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+        line = f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+        if self.taken:
+            line += "; verdict: " + ", ".join(f"{name} of the change taken: {self.taken[name]}" for name in TAKEN)
+        return line
 
     @property
     def timing(self) -> str:
@@ -148,6 +157,7 @@ class RunReport:
         self.patches += image.patches
         self.left_out += image.left_out
         self.refined += len(image.indices)
+        self.taken.update(image.taken)
         for kept in image.kept:
             count, first = len(kept.indices), kept.indices[0]
             self.refined -= count

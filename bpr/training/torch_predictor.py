@@ -18,6 +18,7 @@ from bpr.cores import limited_cores
 from bpr.errors import BPRError
 from bpr.geometry.options import PatchSpec, RefineOptions, from_config
 from bpr.refinement.predictor import PatchBatch
+from bpr.refinement.verdict.model import VerdictModel
 from bpr.training.network.segmentor import PatchSegmentor, load_segmentor
 
 WARM_UPS = 3
@@ -30,6 +31,9 @@ class SegmentorPredictor:
     Args:
         bf16: convolutions in bfloat16, everything else in float32. False: everything in float32, without TF32.
     """
+
+    backend = "torch"
+    verdict: VerdictModel | None = None  # it is fitted to an exported file
 
     def __init__(
         self,

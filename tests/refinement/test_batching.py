@@ -39,7 +39,7 @@ def test_batches_fill_across_images_and_answers_go_home() -> None:
     assert sum(predictor.sizes) == sum(len(cut.batch) for cut in cuts)
     for one in predicted:
         assert np.array_equal(one.probabilities, one.cut.batch.patches[..., 3] / np.float32(255))
-        assert all(a.equals(i.mask) for a, i in zip(refiner.put_back(one), one.cut.instances, strict=True))
+        assert all(a.mask.equals(i.mask) for a, i in zip(refiner.put_back(one), one.cut.instances, strict=True))
 
 
 def test_no_images_and_no_patches() -> None:
