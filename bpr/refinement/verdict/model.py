@@ -99,10 +99,9 @@ class VerdictModel:
         """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict."""
         if not masks:
             return []
-        gains, risks = self.predict(inputs_of(masks))
-        values = gains - self.aversion * risks
+        expected, values = self.predict(inputs_of(masks))
         decisions: list[tuple[Leaning | None, Verdict]] = []
-        for mask, value, gain in zip(masks, values, gains, strict=True):
+        for mask, value, gain in zip(masks, values, expected, strict=True):
             best = int(value.argmax())
             if value[best] <= self.least or not mask.moved_px[best]:
                 decisions.append((None, Verdict("nothing", 0.0, 0.0)))
@@ -113,13 +112,21 @@ class VerdictModel:
         return decisions
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Expected change of IoU in points, and the probability of a harm, (N, C) each, of (N, I) inputs."""
+        """For each of N masks and each leaning: the expected change of IoU, and what the change is worth, in points.
+
+        A change is worth its expectation less the aversion to its probability of a harm, as the most pessimistic member
+        of the ensemble sees it: members that learned from different sources disagree about masks that none has seen.
+
+        Args:
+            inputs: (N, I) float32.
+        """
         scaled = np.clip((inputs - self.centre) / self.spread, -LARGEST_INPUT, LARGEST_INPUT)
         hidden = _silu(_layer(_silu(_layer(scaled, self.first)), self.second))
         logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
         odds = np.exp(logits - logits.max(-1, keepdims=True))
-        shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
-        return shares @ self.outcomes, shares[..., : self._harmful].sum(-1)
+        shares = odds / odds.sum(-1, keepdims=True)
+        gains, risks = shares @ self.outcomes, shares[..., : self._harmful].sum(-1)
+        return gains.mean(0), (gains - self.aversion * risks).min(0)
 
     @cached_property
     def _harmful(self) -> int:
