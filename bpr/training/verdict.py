@@ -117,7 +117,7 @@ def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Sa
     for predicted in refiner.predict(cuts):
         descriptions, gains = _outcomes_of_image(refiner, predicted)
         if descriptions:
-            rows.append((inputs_of(descriptions), np.array(gains, np.float32), predicted.cut.token))
+            rows.append((inputs_of(descriptions, [1.0] * len(descriptions)), np.array(gains, np.float32), predicted.cut.token))
     counts = [len(inputs) for inputs, _, _ in rows]
     return Samples(
         np.concatenate([inputs for inputs, _, _ in rows]),

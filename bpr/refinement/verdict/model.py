@@ -23,6 +23,8 @@ HARM = -1.0
 """Points of IoU: a change below this is a harm."""
 TAKEN = ("all", "part", "nothing")
 """How much of a change a verdict takes."""
+LEAST_SCORE = 0.01
+"""A detection of a lower score counts as one of this score."""
 LARGEST_INPUT = 4.0
 """Inputs are cut off at so many spreads from their centre."""
 
@@ -95,11 +97,15 @@ class VerdictModel:
         if not (chained and fitting and self.last.shape[2] == len(LEANINGS) * ranges):
             raise ValueError("verdict: expected the layers of one network, got shapes that do not fit")
 
-    def __call__(self, masks: Sequence[Description]) -> list[tuple[Leaning | None, Verdict]]:
-        """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict."""
+    def __call__(self, masks: Sequence[Description], scores: Sequence[float]) -> list[tuple[Leaning | None, Verdict]]:
+        """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict.
+
+        Args:
+            scores: of the detections; unlikely ones say little about the maker of the masks.
+        """
         if not masks:
             return []
-        expected, values = self.predict(inputs_of(masks))
+        expected, values = self.predict(inputs_of(masks, scores))
         decisions: list[tuple[Leaning | None, Verdict]] = []
         for mask, value, gain in zip(masks, values, expected, strict=True):
             best = int(value.argmax())
@@ -150,12 +156,15 @@ class VerdictModel:
         return cls(**{name: _unpacked(values[name]) for name in names})
 
 
-def inputs_of(masks: Sequence[Description]) -> np.ndarray:
-    """(N, I) float32: the features of every mask, their mean over the image, and how many masks the image has."""
+def inputs_of(masks: Sequence[Description], scores: Sequence[float]) -> np.ndarray:
+    """(N, I) float32: the features of every mask, their mean over the image, and how many objects the image has.
+
+    Long boundaries and likely detections count more.
+    """
     own = np.array([mask.values for mask in masks])
-    lengths = np.array([mask.length for mask in masks], np.float32)
-    mean = np.average(own, axis=0, weights=lengths)
-    joined = np.concatenate([own, np.broadcast_to(mean, own.shape), np.full((len(own), 1), len(own))], axis=1)
+    likely = np.clip(scores, LEAST_SCORE, 1) ** 2
+    mean = np.average(own, axis=0, weights=likely * [mask.length for mask in masks])
+    joined = np.concatenate([own, np.broadcast_to(mean, own.shape), np.full((len(own), 1), likely.sum())], axis=1)
     return (np.sign(joined) * np.log1p(np.abs(joined))).astype(np.float32)
 
 
