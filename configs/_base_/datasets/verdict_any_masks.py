@@ -9,4 +9,4 @@ sources = [
         ('davis', 'choose', None, 11, 1.0), ('davis', 'choose', None, 7, 0.4), ('davis', 'learn', 50, 5, 1.0),
         ('davis16', 'choose', None, 7, 1.0), ('davis16', 'learn', 60, 5, 0.4),
         ('crisp', 'learn', 150, 5, 1.0), ('crisp', 'learn', 100, 5, 0.3))]
-verdict = dict(aversion=3.0, least=0.05)
+verdict = dict(aversion=6.0, least=0.05)
