@@ -19,6 +19,7 @@ from bpr.backends import changed_options, load_refiner
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_images
+from bpr.formats.polygons import PolygonWriter
 from bpr.formats.recognise import open_source
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
@@ -75,6 +76,8 @@ class RefineJob:
         preset: a bundle of model, backend and budget, instead of these.
         options: how to refine, by the names that :func:`bpr.load` takes; None leaves the model's.
         min_score: keep records with a lower score unchanged; None: refine all.
+        polygons: write polygons, with this tolerance in pixels (0: exact) or, with True, with the default tolerance.
+            None: masks that came as polygons are written as polygons at the default tolerance, RLEs as RLEs.
         strict: the run fails if any record could not be refined (:attr:`RunReport.failed`).
         workers: threads that read, cut and put back; the result does not depend on their number.
 
@@ -91,6 +94,7 @@ class RefineJob:
     preset: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     min_score: float | None = None
+    polygons: float | bool | None = None
     strict: bool = False
     workers: int = DEFAULT_WORKERS
 
@@ -146,8 +150,7 @@ class RefineJob:
         """
         worker = worker or Shard()
         entries, document = self._read_annotations()
-        source, find_images = open_source(self.results, self.format, self.images, entries)
-        self._check_output(source)
+        source, find_images = self._open(entries)
         by_image, images = group_by_image(source.records, self.min_score), find_images()
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
@@ -175,13 +178,12 @@ class RefineJob:
         with folder.locked(alone=True):
             folder.check({"results": _digest(self.results), "ann": self.ann and _digest(self.ann)})
             entries = read_images(self.ann) if self.ann else None
-            source, _ = open_source(self.results, self.format, self.images, entries)
-            self._check_output(source)
+            source, _ = self._open(entries)
             by_image = group_by_image(source.records, self.min_score)
             journals = folder.read_journals(by_image.records)
             write_merged(folder, by_image, journals, source, clock)
         report = journals.report(by_image, clock)
-        report.strict = self.strict
+        report.strict, report.notes = self.strict, source.polygons.notes
         return report
 
     def fingerprint(self, refiner: Refiner) -> dict[str, Any]:
@@ -219,6 +221,14 @@ class RefineJob:
             return read_images(self.ann), None
         document = read_annotations(self.ann)
         return document["images"], document
+
+    def _open(self, entries: list[dict[str, Any]] | None) -> tuple[Source, Callable[[], ImageFinder]]:
+        """The masks, and access to their images. The output and ``polygons`` are checked against the format."""
+        source, find_images = open_source(self.results, self.format, self.images, entries)
+        source.polygons = PolygonWriter(self.polygons)
+        source.polygons.check(FORMATS[source.format].polygons, source.format)
+        self._check_output(source)
+        return source, find_images
 
     def _check_output(self, source: Source) -> None:
         """Raise a BPRError if the result could not be written, or would replace an input."""
@@ -295,6 +305,7 @@ class Run:
                 raise Unfinished(self.job.out, f"interrupted; {done}")
             if role == "leader":
                 write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock)
+                report.notes = self.source.polygons.notes
             return report
         except (OSError, BPRError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bpr.cli.options import print_problems
+from bpr.cli.options import add_polygons, print_problems
 from bpr.cli.paths import InputPath, OutputPath, check_paths
 from bpr.formats.registry import FORMATS
 
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--to", required=True, choices=targets, help="format to write")
     add("--ann", type=InputPath, help="COCO file whose images list names the images and tells their sizes")
     add("--img-dir", type=InputPath, help="folder of the images; only YOLO labels need them")
+    add_polygons(parser)
     add("--out", type=OutputPath, required=True, help="file (coco, panoptic) or folder to write")
 
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         check_paths(args, also_written=[target.folder_beside(out)])
     entries = read_images(args.ann) if args.ann else None
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
-    written, notes = convert(source.records, args.to, out, entries or source.entries or [])
+    written, notes = convert(source.records, args.to, out, entries or source.entries or [], args.polygons)
     count = len(source.records) + sum(map(len, source.left_out.values()))
     left_out = [
         f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"

@@ -43,6 +43,19 @@ def finite(text: str) -> float:
     return value
 
 
+def tolerance(text: str) -> float:
+    """The ``type`` of an argument that is a number of pixels, 0 or more."""
+    value = finite(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more pixels, got {text!r}")
+    return value
+
+
+def add_polygons(parser: argparse.ArgumentParser) -> None:
+    help = "write polygons, also where masks came as RLE; PX: tolerance in pixels, 0 is exact (default: at most 1)"
+    parser.add_argument("--polygons", nargs="?", type=tolerance, const=True, metavar="PX", help=help)
+
+
 def add_workers(parser: argparse.ArgumentParser) -> None:
     from bpr.refinement.pipeline import DEFAULT_WORKERS
 

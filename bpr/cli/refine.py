@@ -9,7 +9,15 @@ from contextlib import nullcontext
 
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
-from bpr.cli.options import add_refine_options, add_workers, finite, print_problems, progress_bar, refine_options
+from bpr.cli.options import (
+    add_polygons,
+    add_refine_options,
+    add_workers,
+    finite,
+    print_problems,
+    progress_bar,
+    refine_options,
+)
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 from bpr.formats.registry import FORMATS
@@ -30,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
     add("--backend", choices=names(), default="auto", help="software that runs the network (default: an exact one)")
     add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
+    add_polygons(parser)
     add_refine_options(parser)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
@@ -54,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         preset=args.preset,
         options=refine_options(args),
         min_score=args.min_score,
+        polygons=args.polygons,
         strict=args.strict,
         workers=args.workers,
     )

@@ -76,4 +76,6 @@ def print_report(report: RunReport, out: str) -> None:
     """Print where the time went, what could not be refined, and last how many records were refined."""
     print(report.timing)
     print_problems(report.problems)
+    for note in report.notes:
+        print(note)
     print(f"{report.summary} -> {out}")

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BPRError, shown
+from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.polygons import PolygonWriter, with_polygons
 from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
 from bpr.io.json_stream import JsonStream
+from bpr.io.kept_text import Changes, KeptText
 from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
 from bpr.limits import check_categories, is_id
 
@@ -21,6 +23,8 @@ ANNOTATIONS = "a COCO annotation file"
 """How an error message names such a file."""
 INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"
 """Kinds of annotations; only instances are refined. The names are shown to the user."""
+MASK_KEYS = ("segmentation", "bbox", "area")
+"""The keys of an annotation that a new mask changes."""
 ENTRY = ("id", "file_name", "height", "width")
 """The keys of an entry of an images list that this package uses."""
 
@@ -131,20 +135,23 @@ class ResultsFile(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the refined records to the JSON file ``out``, one by one."""
-        write_json_list(out, refined)
+        write_json_list(out, map(self._polygonal, refined) if self.polygons.wanted else refined)
+
+    def _polygonal(self, record: Record) -> Record:
+        return as_polygons(record, record, self.polygons)
 
 
 class AnnotationFile(Source):
     """The annotations of a data set (COCO, LVIS). Everything except the masks of instances stays as it is.
 
-    A mask that did not change keeps its form, polygons or RLE. A changed one is written as RLE, which represents holes
-    and separate parts exactly.
+    A mask that did not change stays as it is, byte for byte. A changed one keeps its form: polygons come back as
+    polygons, an RLE as an RLE, which holds every mask exactly.
     """
 
     format = "annotations"
 
     def __init__(self, document: Any, path: Path) -> None:
-        self._document = check_annotations(document, path)
+        self._document, self._text = check_annotations(document, path), KeptText(path)
         self.entries = document["images"]
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
@@ -158,11 +165,20 @@ class AnnotationFile(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the document with the changed annotations in place of the old ones."""
-        annotations = list(self._document["annotations"])
+        changes = Changes()
         for position, record in zip(self._positions, refined, strict=True):
-            if not _same_mask(annotations[position], record):
-                annotations[position] = record
-        write_json(out, {**self._document, "annotations": annotations})
+            old = self._document["annotations"][position]
+            new = self._changed(old, record)
+            if new is not old:
+                changes[position] = Changes((key, new[key]) for key in MASK_KEYS if key in old)
+        self._text.write_json(Changes(annotations=changes) if changes else changes, out)
+
+    def _changed(self, old: Record, refined: Record) -> Record:
+        """The annotation with its new mask; ``old`` where it is to stay."""
+        is_polygon = isinstance(old["segmentation"], list)
+        if _same_mask(old, refined) and (is_polygon or not self.polygons.wanted):
+            return old
+        return as_polygons(old, refined, self.polygons) if is_polygon or self.polygons.wanted else refined
 
 
 def _positions_by_kind(annotations: Sequence[Record]) -> dict[str, list[int]]:
@@ -182,9 +198,20 @@ def _same_mask(record: Record, refined: Record) -> bool:
     return decode_mask(record["segmentation"], mask.frame).equals(mask)
 
 
+def as_polygons(old: Record, refined: Record, writer: PolygonWriter) -> Record:
+    """The refined record with polygons; ``old`` where its mask cannot be read or is empty."""
+    try:
+        mask = decode_mask(refined["segmentation"])
+    except BadMask:
+        return old
+    parts = writer.parts(mask)
+    return with_polygons(refined, parts, mask.frame) if parts else old
+
+
 def _write_new(record_set: RecordSet, out: Path) -> None:
-    """Write the records as COCO results."""
-    write_json(out, record_set.with_listed_ids())
+    """Write the records as COCO results, with polygons where these are wanted."""
+    records, writer = record_set.with_listed_ids(), record_set.polygons
+    write_json(out, [as_polygons(record, record, writer) for record in records] if writer.wanted else records)
 
 
 COCO = Format(
@@ -194,6 +221,7 @@ COCO = Format(
     signature="COCO results (a JSON list of records)",
     recognises=lambda candidate: candidate.is_json_list,
     read=lambda candidate, images: ResultsFile(candidate.path),
+    polygons=True,
     target=Target(_write_new, category="number or text", score="needed"),
 )
 COCO_ANNOTATIONS = Format(
@@ -204,4 +232,5 @@ COCO_ANNOTATIONS = Format(
     recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
     read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path),
     images_beside=lambda path: path.parent,
+    polygons=True,
 )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.coco import with_mask
 from bpr.formats.format import RecordSet, Target
+from bpr.formats.polygons import PolygonWriter
 from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import file_name
@@ -27,7 +28,11 @@ class Converted(NamedTuple):
 
 
 def convert(
-    records: Sequence[Record], target_name: str, out: Path, entries: Sequence[dict[str, Any]] = ()
+    records: Sequence[Record],
+    target_name: str,
+    out: Path,
+    entries: Sequence[dict[str, Any]] = (),
+    polygons: float | bool | None = None,
 ) -> Converted:
     """Write ``records`` in another format.
 
@@ -35,14 +40,17 @@ def convert(
         target_name: a format of :data:`bpr.formats.registry.FORMATS` that has a ``target``.
         entries: the images list of an annotation file, with the names, ids and sizes of the images. Listed images
             without records are written too. Without a list an image's id is its name.
+        polygons: the setting of a :class:`~bpr.formats.polygons.PolygonWriter`.
 
     Raises:
-        BPRError: a record's image id, class, score or mask cannot be written, two images have the same name, or masks
-            overlap where the format forbids it. Nothing is written then.
+        BPRError: the format holds no ``polygons``, a record's image id, class, score or mask cannot be written, two
+            images have the same name, or masks overlap where the format forbids it. Nothing is written then.
     """
     target = FORMATS[target_name].target
     if target is None:
         raise ValueError(f"target_name: expected a format that can be written, got {target_name}")
+    writer = PolygonWriter(polygons)
+    writer.check(FORMATS[target_name].polygons, target_name)
     for index, record in enumerate(records):
         _check_record(record, target, f"record {index}")
     sizes = {entry["id"]: (entry.get("height"), entry.get("width")) for entry in entries}
@@ -59,8 +67,8 @@ def convert(
     names = {entry["id"]: Path(str(file_name(entry))) for entry in entries}
     # A folder names an image by its file name without the ending.
     stems = {key: path.with_suffix("").as_posix() if path.name else "" for key, path in names.items()}
-    target.write(RecordSet(prepared, stems), out)
-    notes = []
+    target.write(RecordSet(prepared, stems, writer), out)
+    notes = writer.notes
     for positions, problem in (
         (unscored, f"have no score and got {CERTAIN}"),
         (empty, f"are empty masks, which {target_name} cannot hold, and were left out"),

@@ -6,13 +6,14 @@ A new format is one such module and one entry of :data:`bpr.formats.registry.FOR
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bpr.errors import BPRError, shown
+from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source
 from bpr.io.files import json_errors, open_regular, read_json
 from bpr.io.images import CITYSCAPES_ENDING, ImageFinder
@@ -29,14 +30,17 @@ class PathKind(Enum):
     """The kind of path that holds the masks of a format; its value is its name in error messages."""
 
     JSON_FILE = "a JSON file"
+    JSONS = "a JSON file or a folder of JSON files"
+    XML_FILE = "an XML file"
     FOLDER = "a folder"
     PNGS = "a PNG or a folder of PNGs"
 
     def includes(self, path: Path) -> bool:
-        """Whether ``path`` is of this kind. A file with any other ending than ``.png`` counts as JSON."""
+        """Whether ``path`` is of this kind. A file with any other ending than ``.png`` and ``.xml`` counts as JSON."""
         if path.is_dir():
-            return self is not PathKind.JSON_FILE
-        return self is (PathKind.PNGS if path.suffix.lower() == ".png" else PathKind.JSON_FILE)
+            return self in (PathKind.FOLDER, PathKind.PNGS, PathKind.JSONS)
+        kinds = {".png": (PathKind.PNGS,), ".xml": (PathKind.XML_FILE,)}
+        return self in kinds.get(path.suffix.lower(), (PathKind.JSON_FILE, PathKind.JSONS))
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,12 @@ class RecordSet:
     Attributes:
         records: in the order of the input.
         stems: file names without their ending, by image id, of all images of the images list; empty without a list.
+        polygons: writes the masks of formats that hold polygons.
     """
 
     records: Sequence[Record]
     stems: Mapping[Any, str]
+    polygons: PolygonWriter = field(default_factory=PolygonWriter)
 
     def by_stem(self) -> dict[str, list[Record]]:
         """The records of every image that is listed or has a record, by its stem; an unlisted image's id is its stem.
@@ -165,6 +171,7 @@ class Format:
             None where the path does not tell.
         exclusive: the masks of an image do not overlap, and must not after refinement.
         guessed: the format is only inferred from the masks themselves, so the user is told which one was chosen.
+        polygons: masks can be written as polygons, so that ``--polygons`` has a meaning.
         certain_without_score: ``bpr report`` takes a record without a score as certain; else it refuses the record.
         target: how ``bpr convert`` writes the format; None if it cannot.
     """
@@ -179,5 +186,6 @@ class Format:
     images_beside: Callable[[Path], Path | None] | None = None
     exclusive: bool = False
     guessed: bool = False
+    polygons: bool = False
     certain_without_score: bool = False
     target: Target | None = None

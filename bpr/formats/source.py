@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bpr.formats.polygons import PolygonWriter
 from bpr.io.record_file import Record
 
 
@@ -21,12 +23,17 @@ class Source(ABC):
             keys. A record may be read from the file each time it is asked for.
         left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
         entries: the format's own images list (id, file_name, ...); None where it has none.
+        polygons: writes the masks that become polygons; whoever opens the source may put another one here.
     """
 
     format: str
     records: Sequence[Record]
     left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
     entries: list[dict[str, Any]] | None = None
+
+    @cached_property
+    def polygons(self) -> PolygonWriter:
+        return PolygonWriter()
 
     def folder(self, out: Path) -> Path | None:
         """The folder that :meth:`write` replaces, so that it can be checked before hours of work; None for a file."""

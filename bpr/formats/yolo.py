@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BadImage, BadMask, BPRError, shown
+from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.polygons import PolygonWriter, polygon_rle
 from bpr.formats.source import Source, in_groups
-from bpr.geometry.contours import outline
-from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder, read_image
+from bpr.io.kept_text import KeptText, Span
 from bpr.io.record_file import Record
 
 
@@ -35,11 +37,12 @@ class YoloFolder(Source):
         self._files = sorted(folder.rglob("*.txt")) if folder.is_dir() else []
         if not self._files:
             raise BPRError(f"{folder}: expected a folder of YOLO label files (*.txt), got none")
-        self._lines: list[list[str]] = []
+        self._texts = [KeptText(own_file(folder, file)) for file in self._files]
+        self._counts: list[int] = []
         self.records: list[Record] = []
         for file in self._files:
-            lines = [line for line in read_rows(own_file(folder, file)) if line.strip()]
-            self._lines.append(lines)
+            lines = [line for line in read_rows(file) if line.strip()]
+            self._counts.append(len(lines))
             self.records += self._read(file, lines, images)
 
     def _read(self, file: Path, lines: list[str], images: ImageFinder) -> Iterator[Record]:
@@ -58,14 +61,30 @@ class YoloFolder(Source):
 
         A changed mask is one polygon, on which further parts and holes hang by bridges of zero width.
         """
-        counts = [len(lines) for lines in self._lines]
-        before, after = in_groups(self.records, counts), in_groups(refined, counts)
         with atomic_folder(out, "bpr refine") as folder:
-            for file, lines, old, new in zip(self._files, self._lines, before, after, strict=True):
-                with atomic_open(folder / file.relative_to(self._folder)) as text:
-                    for line, old_record, record in zip(lines, old, new, strict=True):
-                        unchanged = old_record["segmentation"] == record["segmentation"]
-                        text.write(f"{line if unchanged else _line(record)}\n")
+            self.write_files(refined, folder)
+
+    def write_files(self, refined: Iterable[Record], folder: Path) -> None:
+        """Write the label files into a folder that is being made, with the changed lines in place of the old ones."""
+        before, after = in_groups(self.records, self._counts), in_groups(refined, self._counts)
+        for file, text, old, new in zip(self._files, self._texts, before, after, strict=True):
+            lines = {
+                row: _line(record, self.polygons)
+                for row, (was, record) in enumerate(zip(old, new, strict=True))
+                if was["segmentation"] != record["segmentation"]
+            }
+            text.write(partial(_row_spans, lines=lines), folder / file.relative_to(self._folder))
+
+
+def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:
+    """The rows of a label file that get other text; rows without any are not counted. An empty text changes nothing."""
+    start, filled = 0, 0
+    for row in content.decode("utf-8").splitlines(keepends=True):
+        if row.strip():
+            if line := lines.get(filled):
+                yield Span(start, start + len(row.rstrip().encode()), line)
+            filled += 1
+        start += len(row.encode())
 
 
 def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
@@ -78,17 +97,10 @@ def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
 
 
 def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:
-    """The RLE of a polygon given in fractions of the image; None without an image.
-
-    A polygon that is not a valid mask stays a polygon, in pixels, so that decoding it later gives the error.
-    """
+    """The RLE of a polygon given in fractions of the image; None without an image."""
     if frame is None:
         return None
-    scaled = [value * frame[1 - index % 2] for index, value in enumerate(ring)]
-    try:
-        return encode_mask(decode_mask([scaled], frame))
-    except BadMask:
-        return [scaled]
+    return polygon_rle([value * frame[1 - index % 2] for index, value in enumerate(ring)], frame)
 
 
 def _fields(line: str, where: str) -> tuple[int, float | None, list[float]]:
@@ -106,10 +118,13 @@ def _fields(line: str, where: str) -> tuple[int, float | None, list[float]]:
     return category, score, values
 
 
-def _line(record: Record) -> str:
+def _line(record: Record, writer: PolygonWriter) -> str:
+    """The line of a record; empty where its mask is."""
     mask = decode_mask(record["segmentation"])
     height, width = mask.frame
-    points = " ".join(f"{x / width:.6f} {y / height:.6f}" for x, y in outline(mask).tolist())
+    points = " ".join(f"{x / width:.6f} {y / height:.6f}" for x, y in writer.ring(mask).tolist())
+    if not points:
+        return ""
     return f"{record['category_id']} {points}" + (f" {record['score']}" if "score" in record else "")
 
 
@@ -122,7 +137,8 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
     with atomic_folder(out, "bpr convert") as folder:
         for stem, records in images.items():
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
-                file.writelines(f"{_line(record)}\n" for record in records if decode_mask(record["segmentation"]).area)
+                filled = [record for record in records if decode_mask(record["segmentation"]).area]
+                file.writelines(f"{_line(record, record_set.polygons)}\n" for record in filled)
 
 
 def _images_beside(path: Path) -> Path | None:
@@ -146,6 +162,7 @@ YOLO = Format(
     recognises=lambda candidate: any(candidate.path.rglob("*.txt")),
     read=lambda candidate, images: YoloFolder(candidate.path, images()),
     images_beside=_images_beside,
+    polygons=True,
     certain_without_score=True,
     target=Target(_write_new, score="possible", empty=False),
 )

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -134,6 +135,16 @@ def write_json_list(path: str | Path, items: Iterable[Any]) -> None:
         for index, item in enumerate(items):
             file.write(f"{', ' if index else ''}{json.dumps(item)}")
         file.write("]")
+
+
+def link_or_copy(file: Path, target: Path) -> None:
+    """Give a file another name, which costs no space; across disks it is copied."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    real = os.path.realpath(file)
+    try:
+        os.link(real, target)
+    except OSError:
+        shutil.copyfile(real, target)
 
 
 # Names that come from a file.

@@ -82,6 +82,7 @@ class RunReport:
         skipped: how many records were not selected because their score is too low.
         kept: how many records could not be refined, by reason.
         problems: a line for the user about each :class:`Kept`.
+        notes: lines for the user about what was written.
         strict: the run fails if any record could not be refined.
         backend: the backend that ran the network; None if no network ran or the run was merged from journals.
     """
@@ -94,6 +95,7 @@ class RunReport:
     skipped: int = 0
     kept: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
     strict: bool = False
     backend: str | None = None
