@@ -132,6 +132,9 @@ class Workload:
     def path(self, image_id: Any) -> Path:
         return self.files[image_id]
 
+    def frame(self, image_id: Any) -> None:
+        """Photos are read as their masks say."""
+
     def refine(self, predictor: Predictor, workers: int = 2) -> None:
         """Refine from files to a file."""
         refined, _ = refine_records(read_results(self.results), self, Refiner(predictor), workers)

@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from bpr.backends import changed_options, load_refiner
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
-from bpr.formats.coco import Record, read_annotations, read_images
+from bpr.formats.coco import Record, read_annotations, read_heading
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.recognise import open_source
 from bpr.formats.registry import FORMATS
@@ -27,6 +27,7 @@ from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, sha256_of
 from bpr.io.folders import check_replaceable, would_replace
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
+from bpr.refinement.choice import CROWD_CHOICES, Choice, chosen_classes, chosen_ids
 from bpr.refinement.grouping import RecordsByImage, group_by_image
 from bpr.refinement.outcome import RunReport, StageClock
 from bpr.refinement.pipeline import DEFAULT_WORKERS
@@ -76,6 +77,11 @@ class RefineJob:
         preset: a bundle of model, backend and budget, instead of these.
         options: how to refine, by the names that :func:`bpr.load` takes; None leaves the model's.
         min_score: keep records with a lower score unchanged; None: refine all.
+        only: names or ids of the classes to refine; empty: all. Records of other classes are kept unchanged.
+        ids: a file of the ids of the records to refine, one on a line; None: all. The id of a record is its ``id``, or
+            its position in the file, counted from 0, where it has none. Other records are kept unchanged.
+        crowds: what to do with the crowds of an annotation file: ``keep`` them unchanged, or ``refine`` them as if each
+            was a single object, for tools that flag single masks as crowds.
         polygons: write polygons, with this tolerance in pixels (0: exact) or, with True, with the default tolerance.
             None: masks that came as polygons are written as polygons at the default tolerance, RLEs as RLEs.
         strict: the run fails if any record could not be refined (:attr:`RunReport.failed`).
@@ -94,6 +100,9 @@ class RefineJob:
     preset: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     min_score: float | None = None
+    only: Sequence[str] = ()
+    ids: str | Path | None = None
+    crowds: Literal["keep", "refine"] = "keep"
     polygons: float | bool | None = None
     strict: bool = False
     workers: int = DEFAULT_WORKERS
@@ -149,9 +158,10 @@ class RefineJob:
             BPRError: as for :meth:`run`.
         """
         worker = worker or Shard()
-        entries, document = self._read_annotations()
-        source, find_images = self._open(entries)
-        by_image, images = group_by_image(source.records, self.min_score), find_images()
+        heading, document = self._read_annotations()
+        source, find_images = self._open(heading)
+        choice = self._choice(source, heading)
+        by_image, images = group_by_image(source.records, choice), find_images()
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
@@ -165,7 +175,7 @@ class RefineJob:
             state = {"fingerprint": self.fingerprint(refiner), "job": self._to_dict()}
         with shared.folder.joined(worker, state, resume):
             assumptions = self._assumptions(source, images, by_image)
-            yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(refiner))
+            yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(refiner), choice)
 
     def merge(self) -> RunReport:
         """Write the result of a run whose shards are finished.
@@ -176,14 +186,16 @@ class RefineJob:
         clock, folder = StageClock(), RunFolder(Path(self.out))
         folder.state()  # before the lock, which would make the folder
         with folder.locked(alone=True):
-            folder.check({"results": _digest(self.results), "ann": self.ann and _digest(self.ann)})
-            entries = read_images(self.ann) if self.ann else None
-            source, _ = self._open(entries)
-            by_image = group_by_image(source.records, self.min_score)
+            given = {"results": self.results, "ann": self.ann} | ({"ids": self.ids} if self.ids else {})
+            folder.check({name: path and _digest(path) for name, path in given.items()})
+            heading = read_heading(self.ann) if self.ann else None
+            source, _ = self._open(heading)
+            choice = self._choice(source, heading)
+            by_image = group_by_image(source.records, choice)
             journals = folder.read_journals(by_image.records)
             write_merged(folder, by_image, journals, source, clock)
-        report = journals.report(by_image, clock)
-        report.strict, report.notes = self.strict, source.polygons.notes
+        report = self.completed(journals.report(by_image, clock), source, choice)
+        report.notes += source.polygons.notes
         return report
 
     def fingerprint(self, refiner: Refiner) -> dict[str, Any]:
@@ -208,27 +220,47 @@ class RefineJob:
 
     def _inputs(self) -> dict[str, str | Path]:
         """The files and folders that the job reads, by field. A model or config that is not a file is a name."""
-        paths = {"results": self.results, "images": self.images, "ann": self.ann}
+        paths = {"results": self.results, "images": self.images, "ann": self.ann, "ids": self.ids}
         files = {"model": self.model, "config": self.config}
         paths |= {name: path for name, path in files.items() if path and os.path.isfile(path)}
         return {name: path for name, path in paths.items() if path}
 
-    def _read_annotations(self) -> tuple[list[dict[str, Any]] | None, dict[str, Any] | None]:
-        """The images list of ``ann``, and for the oracle the whole document, which in large data sets is gigabytes."""
+    def _read_annotations(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """The heading of ``ann``, and for the oracle the whole document, which in large data sets is gigabytes."""
         if not self.ann:
             return None, None
         if self.model != "oracle":
-            return read_images(self.ann), None
+            return read_heading(self.ann), None
         document = read_annotations(self.ann)
-        return document["images"], document
+        return document, document
 
-    def _open(self, entries: list[dict[str, Any]] | None) -> tuple[Source, Callable[[], ImageFinder]]:
-        """The masks, and access to their images. The output and ``polygons`` are checked against the format."""
-        source, find_images = open_source(self.results, self.format, self.images, entries)
+    def _open(self, heading: dict[str, Any] | None) -> tuple[Source, Callable[[], ImageFinder]]:
+        """The masks, and access to their images. The output and the options are checked against the format."""
+        if self.crowds not in CROWD_CHOICES:
+            raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
+        entries = heading and heading["images"]
+        source, find_images = open_source(self.results, self.format, self.images, entries, self.crowds == "refine")
         source.polygons = PolygonWriter(self.polygons)
         source.polygons.check(FORMATS[source.format].polygons, source.format)
         self._check_output(source)
         return source, find_images
+
+    def _choice(self, source: Source, heading: dict[str, Any] | None) -> Choice:
+        """Which records are to be refined.
+
+        Raises:
+            BPRError: a class or an id is not in the masks.
+        """
+        categories = source.categories or (heading or {}).get("categories") or ()
+        classes = chosen_classes(self.only, categories, source.records) if self.only else None
+        ids = chosen_ids(self.ids, source.records) if self.ids else None
+        return Choice(self.min_score, classes, ids)
+
+    def completed(self, report: RunReport, source: Source, choice: Choice) -> RunReport:
+        """``report`` with what this job knows about its input."""
+        report.strict, report.skipped_by = self.strict, choice.options
+        report.notes, report.unread = source.left_out_lines, sum(map(len, source.left_out.values()))
+        return report
 
     def _check_output(self, source: Source) -> None:
         """Raise a BPRError if the result could not be written, or would replace an input."""
@@ -256,14 +288,18 @@ class RefineJob:
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
         """One line per assumption that, if it is wrong, would refine the wrong data without an error."""
-        lines = []
+        lines = list(source.notes)
         if FORMATS[source.format].guessed and not self.format:
             lines.append(f"format: {source.format}, by the numbers in the PNGs; --format says which")
-        if source.format == "coco" and not self.ann and len(by_image) and isinstance(images, ImageFolder):
-            image_id = source.records[by_image[0][0]]["image_id"]
+        if not len(by_image) or not isinstance(images, ImageFolder) or FORMATS[source.format].ids_are_stems:
+            return lines
+        image_id = source.records[by_image[0][0]]["image_id"]
+        if images.images is None:
             with suppress(BadImage):  # the report will name the problem
                 path = images.path(image_id)
                 lines.append(f"images: by their ids, {shown(image_id)} is {path.name}; --ann can name the files")
+        elif (entry := images.images.find(image_id)) and entry["id"] != image_id:
+            lines.append(f"images: {shown(image_id)} is not listed and is taken for {shown(entry['id'])}")
         return lines
 
 
@@ -275,6 +311,7 @@ class Run:
         done: (I,) bool: the images that were finished before the run was resumed.
         assumptions: one line for each assumption about something that the job does not state.
         backend: the backend that runs the network; None if there is no network.
+        choice: which records are to be refined.
     """
 
     job: RefineJob
@@ -283,6 +320,7 @@ class Run:
     done: np.ndarray
     assumptions: Sequence[str]
     backend: str | None
+    choice: Choice
 
     @property
     def records(self) -> int:
@@ -298,14 +336,14 @@ class Run:
         shared, role = self.shared, self.shared.worker.role
         try:
             journals = shared.work(self.done, on_progress, stopped)
-            report = journals.report(shared.by_image, shared.clock)
-            report.strict, report.backend = self.job.strict, self.backend
+            report = self.job.completed(journals.report(shared.by_image, shared.clock), self.source, self.choice)
+            report.backend = self.backend
             if stopped() and role != "follower":
                 done = f"{report.images} of {len(shared.by_image)} images are done"
                 raise Unfinished(self.job.out, f"interrupted; {done}")
             if role == "leader":
                 write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock)
-                report.notes = self.source.polygons.notes
+                report.notes += self.source.polygons.notes
             return report
         except (OSError, BPRError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__

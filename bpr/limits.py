@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from bpr.errors import BPRError, shown
@@ -55,6 +56,27 @@ def is_score(value: object) -> bool:
     [True, True, False, False, False, False, False]
     """
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def whole(value: object) -> int | None:
+    """The whole number that ``value`` is, whatever its type; None for everything else, also for a bool.
+
+    >>> [whole(value) for value in (7, 7.0, 7.5, "7", True, None, float("inf"))]
+    [7, 7, None, None, None, None, None]
+    """
+    if type(value) is int:
+        return value
+    return int(value) if isinstance(value, Real) and type(value) is not bool and float(value).is_integer() else None
+
+
+def frame_from(height: object, width: object) -> tuple[int, int] | None:
+    """(H, W) of two numbers in pixels; None where they are no possible size, as -1, 0 and null are.
+
+    >>> frame_from(480.0, 640), frame_from(-1, -1), frame_from(None, 640)
+    ((480, 640), None, None)
+    """
+    rows, columns = whole(height), whole(width)
+    return (rows, columns) if rows is not None and columns is not None and is_frame(rows, columns) else None
 
 
 def is_frame(height: int, width: int) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from bpr.cli.main import main
 from bpr.evaluation.matching import GroundTruth
+from bpr.formats import photos
 from bpr.formats.coco import with_mask
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
@@ -125,7 +126,7 @@ def test_defect_11_truth_is_matched_without_decoding_frames() -> None:
 
 def test_defect_7_9_one_decode_an_image_and_full_batches(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded, sizes = [], []
-    monkeypatch.setattr(runner, "read_image", lambda path, frame: decoded.append(path) or read_image(path, frame))
+    monkeypatch.setattr(photos, "read_image", lambda path, *frames: decoded.append(path) or read_image(path, *frames))
     predictor = IdentityPredictor(batch_size=8)
     monkeypatch.setattr(predictor, "predict", lambda batch: sizes.append(len(batch)) or IdentityPredictor.predict(predictor, batch))
     images = ImageFolder(small_set.images, small_set.document["images"])

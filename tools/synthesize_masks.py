@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    from bpr.evaluation.prepare import prepare_annotations, unlisted
+    from bpr.evaluation.prepare import left_out, prepare_annotations
     from bpr.formats.coco import read_annotations
     from bpr.io.files import check_writable, write_json
     from bpr.training.data.synthetic_masks import synthesize
@@ -37,14 +37,14 @@ def run(args: argparse.Namespace) -> None:
     checked = prepare_annotations(document, args.ann)
     records = synthesize(checked, args.copies, args.seed, args.way)
     write_json(args.out, records)
-    print_problems(unlisted(document["annotations"], document, "annotations"))
+    print_problems(left_out(document))
 
     # No coarse mask is made of crowds and empty masks.
-    crowds = sum(bool(annotation["iscrowd"]) for annotation in checked["annotations"])
+    crowds = sum(annotation["iscrowd"] for annotation in checked["annotations"])
     empty = len(checked["annotations"]) - crowds - len(records) // args.copies
     counts = {"crowds": crowds, "empty masks": empty}
-    left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    print(f"{len(records)} coarse masks{f' ({left_out} left out)' if left_out else ''} in {args.out}")
+    missing = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    print(f"{len(records)} coarse masks{f' ({missing} left out)' if missing else ''} in {args.out}")
 
 
 if __name__ == "__main__":

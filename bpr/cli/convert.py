@@ -35,12 +35,8 @@ def run(args: argparse.Namespace) -> int:
         check_paths(args, also_written=[target.folder_beside(out)])
     entries = read_images(args.ann) if args.ann else None
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
-    written, notes = convert(source.records, args.to, out, entries or source.entries or [], args.polygons)
-    count = len(source.records) + sum(map(len, source.left_out.values()))
-    left_out = [
-        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
-        for kind, positions in source.left_out.items()
-    ]
-    print_problems([*left_out, *notes])
+    images, stems = entries or source.entries, FORMATS[source.format].ids_are_stems
+    written, notes = convert(source.records, args.to, out, images, stems, args.polygons)
+    print_problems([*source.left_out_lines, *source.notes, *notes])
     print(f"{written} masks ({source.format}) -> {args.out}")
     return 0

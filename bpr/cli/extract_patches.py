@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpr.cli.options import add_workers
+from bpr.cli.options import add_workers, print_problems
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, shard_of
 from bpr.configs import find_config
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.evaluation.matching import GroundTruth
+    from bpr.evaluation.prepare import no_instances
     from bpr.formats.coco import read_annotations, read_results
     from bpr.io.files import sha256_of
     from bpr.io.images import ImageFolder
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     files = {"results": args.results, "annotations": args.ann}
     source = {role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in files.items()}
     inputs = read_results(args.results), GroundTruth(document), images, *_cut_with(args.config)
+    print_problems(no_instances(document["annotations"]))
     if shard != (1, 1):
         out = out / f"{shard[0]}-of-{shard[1]}"
     counts = extract_patches(*inputs, out, source, args.workers, is_resumed(args), shard)

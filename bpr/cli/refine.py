@@ -21,6 +21,7 @@ from bpr.cli.options import (
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 from bpr.formats.registry import FORMATS
+from bpr.refinement.choice import CROWD_CHOICES
 
 EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
 
@@ -41,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_polygons(parser)
     add_refine_options(parser)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
+    only = "refine only these classes, given by name or id; records of others stay unchanged"
+    add("--only", nargs="+", default=[], metavar="CLASS", help=only)
+    ids = "refine only the records whose ids (or positions, where they have none) this file lists, one on a line"
+    add("--ids", type=InputPath, metavar="FILE", help=ids)
+    crowds = "crowds of an annotation file: keep them unchanged, or refine them as single objects (default: %(default)s)"
+    add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)
     add_sharing(parser)
@@ -63,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
         preset=args.preset,
         options=refine_options(args),
         min_score=args.min_score,
+        only=args.only,
+        ids=args.ids,
+        crowds=args.crowds,
         polygons=args.polygons,
         strict=args.strict,
         workers=args.workers,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,26 +60,35 @@ def run(args: argparse.Namespace) -> int:
 
 def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Collection, ImageFinder]:
     """The content of the report, and its images."""
-    from bpr.evaluation.prepare import Detections, image_frames
+    from bpr.evaluation.comparison import category_names
+    from bpr.evaluation.prepare import Detections
     from bpr.formats.recognise import open_source
     from bpr.report.html.collect import collect_changes, collect_pairs
 
     entries = document["images"] if document else None
-    before, find_images = open_source(args.before, args.format, args.img_dir, entries)
-    after, _ = open_source(args.results, args.format, args.img_dir, entries)
+    before, find_images = open_source(args.before, args.format, args.img_dir, entries, crowds=True)
+    after, _ = open_source(args.results, args.format, args.img_dir, entries, crowds=True)
     coarse, refined = Detections(_scored(before), args.before), Detections(_scored(after), args.results)
+    if before.format == after.format == "annotations" and len(coarse.records) == len(refined.records):
+        changed = [pair for pair in zip(coarse.records, refined.records, strict=True) if not _is_unchanged_crowd(*pair)]
+        coarse, refined = (replace(side, records=[pair[n] for pair in changed]) for n, side in enumerate((coarse, refined)))
+    categories = (document or {}).get("categories") or after.categories or before.categories or []
     if document and document["annotations"]:
-        return collect_pairs(coarse, refined, document, args.ann), find_images()
-    named = (category for category in (document or {}).get("categories", []) if {"id", "name"} <= category.keys())
-    sized = [entry for entry in before.entries or entries or [] if {"height", "width"} <= entry.keys()]
-    names = {category["id"]: str(category["name"]) for category in named}
-    return collect_changes(coarse, refined, image_frames({"images": sized}), names), find_images()
+        return collect_pairs(coarse, refined, {**document, "categories": categories}, args.ann), find_images()
+    images = find_images()
+    return collect_changes(coarse, refined, images, category_names(categories)), images
+
+
+def _is_unchanged_crowd(old: Record, new: Record) -> bool:
+    """Whether an annotation of both files is a crowd that was left as it was, which a report does not show."""
+    from bpr.formats.coco import is_crowd
+
+    return old["segmentation"] == new["segmentation"] and is_crowd(old, "annotation")
 
 
 def _scored(source: Source) -> list[Record]:
     """The records. If the format allows records without a score, those get the score CERTAIN."""
-    from bpr.formats.convert import CERTAIN
+    from bpr.formats.coco import certain
     from bpr.formats.registry import FORMATS
 
-    certain = FORMATS[source.format].certain_without_score
-    return [{"score": CERTAIN, **record} if certain else record for record in source.records]
+    return [*map(certain, source.records)] if FORMATS[source.format].certain_without_score else [*source.records]

@@ -75,7 +75,5 @@ def resume_command(args: argparse.Namespace) -> str:
 def print_report(report: RunReport, out: str) -> None:
     """Print where the time went, what could not be refined, and last how many records were refined."""
     print(report.timing)
-    print_problems(report.problems)
-    for note in report.notes:
-        print(note)
+    print_problems([*report.notes, *report.problems])
     print(f"{report.summary} -> {out}")

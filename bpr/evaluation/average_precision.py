@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BPRError, install_hint
 from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.matching import coco_index, silently
+from bpr.evaluation.matching import coco_index, numbered, silently
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 
@@ -99,8 +99,8 @@ def average_precisions(evaluation: COCOeval) -> dict[str, AveragePrecision]:
     return {name: AveragePrecision(sets.get(name, curves[0]), images) for name in NAMES}
 
 
-def class_average_precision(evaluation: COCOeval) -> dict[Any, float]:
-    """AP by class id, for annotated classes."""
+def class_average_precision(evaluation: COCOeval) -> dict[int, float]:
+    """AP by the number of the class (:func:`bpr.evaluation.matching.numbered`), for annotated classes."""
     images = len(evaluation.params.imgIds)
     return {key: AveragePrecision([curve], images).value for key, curve in _curves(evaluation, 0)}
 
@@ -123,7 +123,7 @@ def fast_precision(
     except ImportError as error:
         hint = install_hint("fast-eval")
         raise BPRError(f"--fast: expected the faster-coco-eval package, got none; {hint}") from error
-    truths, detections = coco_index(records, document, package.COCO)
+    truths, detections = coco_index(numbered(records, document), package.COCO)
     quiet: Any = lambda *words: None  # noqa: E731
     evaluation = package.COCOeval_faster(truths, detections, kind, print_function=quiet, boundary_dilation_ratio=ratio)
     silently(evaluation, "evaluate", "accumulate", "summarize")

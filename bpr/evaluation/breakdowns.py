@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from bpr.evaluation.average_precision import class_average_precision
 from bpr.evaluation.comparison import Comparison, Evaluation, Shares, category_names, shares, size_of
 from bpr.evaluation.pair_metrics import PAIR_METRICS
 
@@ -48,7 +47,7 @@ def breakdowns(evaluation: Evaluation, comparison: Comparison | None, with_ap: b
         comparison: with the coarse masks, None without them.
         with_ap: add the AP of every annotated class.
     """
-    names = category_names(evaluation.document)
+    names = category_names(evaluation.document.get("categories"))
     scores = [evaluation.records[pair.record]["score"] for pair in evaluation.pairs]
     annotations = [pair.annotation for pair in evaluation.pairs]
     keys = {
@@ -94,8 +93,8 @@ def _means(evaluation: Evaluation, rows: np.ndarray) -> Means:
 
 def _with_ap(parts: Breakdown, evaluation: Evaluation, comparison: Comparison | None) -> Breakdown:
     """The annotated classes with their AP, whether they have a pair or not."""
-    names, after = category_names(evaluation.document), class_average_precision(evaluation.mask_matching)
-    before = class_average_precision(comparison.coarse.mask_matching) if comparison else {}
+    names, after = category_names(evaluation.document.get("categories")), evaluation.class_average_precisions
+    before = comparison.coarse.class_average_precisions if comparison else {}
     classes = {names.get(key, str(key)): key for key in after}
     kept = {name: parts.get(name, Part(0)) for name in classes}
     return {name: replace(kept[name], ap=after[key], ap_before=before.get(key)) for name, key in classes.items()}

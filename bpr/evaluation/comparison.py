@@ -8,7 +8,8 @@ Legend: N matched pairs, in the order of :func:`bpr.evaluation.matching.match_pa
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +19,12 @@ import numpy as np
 from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BPRError
-from bpr.evaluation.average_precision import AveragePrecision, average_precisions
+from bpr.evaluation.average_precision import AveragePrecision, average_precisions, class_average_precision
 from bpr.evaluation.bootstrap import Ratios, interval
-from bpr.evaluation.matching import Pair, match_by_boundaries, match_by_masks, match_pairs
+from bpr.evaluation.matching import Pair, in_order, match_by_boundaries, match_by_masks, match_pairs
 from bpr.evaluation.pair_metrics import PAIR_METRICS, MaskPair, MaskPairs, PairMetric
-from bpr.evaluation.prepare import Detections, Document
+from bpr.evaluation.prepare import Detections, Document, listed_classes
+from bpr.formats.coco import Record
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open
@@ -90,9 +92,7 @@ class Evaluation:
         self._coarse = coarse
         self._mask_pairs = MaskPairs(self.records, document["annotations"], protocol.ratio)
         self._columns: dict[PairMetric, np.ndarray] = {}
-        # Ids may be numbers or strings. If all have one type, the order is that of pycocotools.
-        ids = [image["id"] for image in document["images"]]
-        ids.sort(key=lambda image_id: (isinstance(image_id, str), image_id))
+        ids = in_order(image["id"] for image in document["images"])
         self.image_count = len(ids)
         self._image_index = {image_id: index for index, image_id in enumerate(ids)}
 
@@ -118,6 +118,12 @@ class Evaluation:
     def average_precisions(self) -> dict[str, AveragePrecision]:
         """COCO's mask AP by name."""
         return average_precisions(self.mask_matching)
+
+    @property
+    def class_average_precisions(self) -> dict[Any, float]:
+        """COCO's mask AP by class id, for annotated classes."""
+        classes = in_order(listed_classes(self.document))
+        return {classes[number - 1]: value for number, value in class_average_precision(self.mask_matching).items()}
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -297,7 +303,7 @@ class Comparison:
     @cached_property
     def rows(self) -> list[PairRow]:
         """The pairs one by one."""
-        names = category_names(self.coarse.document)
+        names = category_names(self.coarse.document.get("categories"))
         sides = [{m.name: side.column(m).tolist() for m in PAIR_METRICS} for side in (self.coarse, self.refined)]
         rows = []
         for index, pair in enumerate(self.pairs):
@@ -361,9 +367,15 @@ def check_aligned(before: Detections, after: Detections) -> None:
                 )
 
 
-def category_names(document: Document) -> dict[Any, str]:
-    """Names of the classes by id; a class without a name is called by its id."""
-    return {category["id"]: str(category.get("name", category["id"])) for category in document.get("categories", [])}
+def category_names(categories: Iterable[Record] | None) -> dict[Any, str]:
+    """Names of the classes by id. A class without a name is called by its id, which also tells classes of one name.
+
+    >>> category_names([{"id": 1, "name": "pothole"}, {"id": 2, "name": "pothole"}, {"id": 3}])
+    {1: 'pothole (1)', 2: 'pothole (2)', 3: '3'}
+    """
+    names = {category["id"]: str(category.get("name", category["id"])) for category in categories or ()}
+    counts = Counter(names.values())
+    return {key: f"{name} ({key})" if counts[name] > 1 else name for key, name in names.items()}
 
 
 def size_of(area: float) -> Size:

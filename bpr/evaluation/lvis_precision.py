@@ -9,12 +9,13 @@ from typing import Any
 
 from bpr.errors import BPRError
 from bpr.evaluation.bootstrap import NOTHING
+from bpr.evaluation.matching import FEDERATED, Numbered, numbered
 from bpr.evaluation.old_numpy import old_numpy
-from bpr.evaluation.prepare import Document, image_frames
+from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
-FEDERATED = {"images": {"neg_category_ids", "not_exhaustive_category_ids"}, "categories": {"frequency"}}
+NEEDED = {"images": FEDERATED, "categories": {"frequency"}}
 """The keys that LVIS adds to those of COCO."""
 
 
@@ -34,31 +35,27 @@ def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, f
     except ImportError as error:
         remedy = "pip install --no-deps lvis"
         raise BPRError(f"metric lvis-ap: expected the lvis package, got none ({remedy}): {error.name}") from error
-    for part, needed in FEDERATED.items():
+    for part, needed in NEEDED.items():
         for item in document.get(part, []):
             if missing := ", ".join(sorted(needed - item.keys())):
                 raise BPRError(f"metric lvis-ap: expected LVIS annotations, got {part} without {missing}")
-    frames = image_frames(document)
+    numbers = numbered(records, document)
     keys = ("image_id", "category_id", "score", "segmentation")
-    detections = [{key: record[key] for key in keys} for record in records if record["image_id"] in frames]
+    detections = [{key: record[key] for key in keys} for record in numbers.detections]
     if not detections:  # the package fails without a first one
         return dict.fromkeys(NAMES, 0.0 if document["annotations"] else NOTHING)
     logging.getLogger("lvis").setLevel(logging.ERROR)
     with old_numpy(evaluator):
-        evaluation = evaluator.LVISEval(_truth(evaluator, document), detections, "segm")
+        evaluation = evaluator.LVISEval(_truth(evaluator, numbers), detections, "segm")
         evaluation.run()
     return {name: float(evaluation.results[name]) for name in NAMES}
 
 
-def _truth(evaluator: Any, document: Document) -> Any:
-    """The document as the package's index.
-
-    The package numbers detections from 1 but takes the ids of annotations as they are.
-    """
+def _truth(evaluator: Any, numbers: Numbered) -> Any:
+    """The document as the package's index."""
 
     class Truth(evaluator.LVIS):
         def _load_json(self, path: Any) -> Any:
             return path
 
-    numbered = [{**annotation, "id": number} for number, annotation in enumerate(document["annotations"], 1)]
-    return Truth({**document, "annotations": numbered})
+    return Truth(numbers.document)

@@ -15,7 +15,7 @@ import contextlib
 import copy
 import io
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BadMask, BPRError, shown
-from bpr.evaluation.prepare import Document, image_frames
-from bpr.formats.coco import Record
+from bpr.evaluation.prepare import Document, counted, listed_classes
+from bpr.formats.coco import INSTANCES, Record, positions_by_kind
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.image_list import ImageList
 from bpr.limits import is_id
 
 PAIR_IOU = 0.5
@@ -37,6 +38,9 @@ PAIR_SCORE = 0.05
 """A detection of a lower score is in no matched pair."""
 LOWEST_AP_IOU = 0.5
 """The lowest of the ten IoU thresholds of COCO's AP: below it, no detection is a match."""
+
+FEDERATED = {"neg_category_ids", "not_exhaustive_category_ids"}
+"""Keys of LVIS' images that hold category ids."""
 
 ClassOfImage = tuple[Any, Any]
 """An image id and a category id."""
@@ -56,25 +60,25 @@ def _rle_iou(first: Sequence[Any], second: Sequence[Any]) -> np.ndarray:
 
 
 class GroundTruth:
-    """The instances of an annotation file by image and class, without crowds.
+    """The instances of an annotation file by image and class, without crowds and annotations without a mask.
 
     Each mask is decoded when it is first used.
 
     Raises:
-        BPRError: an annotation without an image or a class.
+        BPRError: an annotation without an image or a class, or with an invalid ``iscrowd``.
     """
 
     def __init__(self, document: Document) -> None:
-        sizes = {image["id"]: (image.get("height"), image.get("width")) for image in document["images"]}
-        self._frames = {key: size for key, size in sizes.items() if None not in size}
+        self._images = ImageList(document["images"])
         self._annotations: dict[ClassOfImage, list[Record]] = defaultdict(list)
         for index, annotation in enumerate(document["annotations"]):
             keys = ("image_id", "category_id")
             if not isinstance(annotation, dict) or not all(is_id(annotation.get(key)) for key in keys):
                 expected = "expected an object with image_id and category_id"
                 raise BPRError(f"annotation {index}: {expected}, got {shown(annotation)}")
-            if not annotation.get("iscrowd"):
-                self._annotations[annotation["image_id"], annotation["category_id"]].append(annotation)
+        for index in positions_by_kind(document["annotations"]).get(INSTANCES, ()):
+            annotation = document["annotations"][index]
+            self._annotations[self._key(annotation)].append(annotation)
         self._masks: dict[ClassOfImage, list[BoxMask]] = {}
 
     def fresh(self) -> GroundTruth:
@@ -83,8 +87,13 @@ class GroundTruth:
         other._masks = {}
         return other
 
+    def _key(self, item: Record) -> ClassOfImage:
+        """The image, under its listed id, and the class of a record or an annotation."""
+        image = self._images.find(item["image_id"])
+        return item["image_id"] if image is None else image["id"], item.get("category_id")
+
     def annotations(self, image_id: Any, category_id: Any) -> list[Record]:
-        """The annotations of one class in one image, in file order, without crowds."""
+        """The annotations of one class in one image, in file order, without crowds and those that have no mask."""
         return self._annotations.get((image_id, category_id), [])
 
     def masks(self, image_id: Any, category_id: Any) -> list[BoxMask]:
@@ -95,7 +104,7 @@ class GroundTruth:
         """
         key = image_id, category_id
         if key not in self._masks:
-            frame, annotations = self._frames.get(image_id), self.annotations(*key)
+            frame, annotations = self._images.frame(image_id), self.annotations(*key)
             try:
                 self._masks[key] = [decode_mask(item.get("segmentation"), frame) for item in annotations]
             except BadMask as error:
@@ -118,7 +127,7 @@ class GroundTruth:
         groups: dict[ClassOfImage, list[int]] = defaultdict(list)
         for index, record in enumerate(records):
             if is_id(record["image_id"]) and is_id(record.get("category_id")):
-                groups[record["image_id"], record["category_id"]].append(index)
+                groups[self._key(record)].append(index)
         best = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
         for key, indices in groups.items():
             truths = self.masks(*key)
@@ -127,7 +136,7 @@ class GroundTruth:
             masks: dict[int, BoxMask] = {}
             for index in indices:
                 with contextlib.suppress(BadMask):
-                    masks[index] = decode_mask(records[index]["segmentation"], self._frames.get(key[0]))
+                    masks[index] = decode_mask(records[index]["segmentation"], self._images.frame(key[0]))
             for index, row in zip(masks, mask_iou(list(masks.values()), truths), strict=True):
                 best[index] = key, int(row.argmax()), float(row.max())
         return best
@@ -164,14 +173,13 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
         records: prepared detections.
         document: prepared annotations.
     """
-    frames = image_frames(document)
     detections: dict[ClassOfImage, list[int]] = defaultdict(list)
     for index, record in enumerate(records):
         if record["score"] >= PAIR_SCORE:
             detections[record["image_id"], record["category_id"]].append(index)
     instances: dict[ClassOfImage, list[int]] = defaultdict(list)
     for index, annotation in enumerate(document["annotations"]):
-        if annotation["image_id"] in frames and not annotation.get("iscrowd"):
+        if not annotation["iscrowd"]:
             instances[annotation["image_id"], annotation["category_id"]].append(index)
     pairs = []
     for key, annotation_indices in instances.items():
@@ -196,7 +204,7 @@ def match_by_masks(records: Sequence[Record], document: Document) -> COCOeval:
         records: prepared detections.
         document: prepared annotations.
     """
-    return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate")
+    return silently(COCOeval(*coco_index(numbered(records, document)), "segm"), "evaluate")
 
 
 def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
@@ -232,22 +240,64 @@ def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
     return boundaries
 
 
-def coco_index(records: Sequence[Record], document: Document, index: Any = COCO) -> tuple[Any, Any]:
-    """Annotations and detections as ``index`` objects: pycocotools' COCO or a class like it.
+@dataclass(frozen=True)
+class Numbered:
+    """Annotations and detections whose images, classes and items are numbered from 1.
 
-    An item's id is its place in the list, counted from 1, because pycocotools writes 0 for "no match". Detections in
-    images that the document does not list are left out.
+    pycocotools, faster-coco-eval and lvis sort ids, compute with them, and take 0 for "none"; ids of users are texts
+    or numbers of any size.
+
+    Attributes:
+        document: prepared annotations; an annotation's id is its place in the list.
+        detections: those of listed images and classes; an id is the place among all records.
+        classes: the category ids, in the order of their numbers.
     """
-    frames = image_frames(document)
-    truths = [{**item, "id": number} for number, item in enumerate(document["annotations"], 1)]
-    listed = [(number, item) for number, item in enumerate(records, 1) if item["image_id"] in frames]
-    detections = [{**item, "iscrowd": 0, "id": number} for number, item in listed]
-    used = dict.fromkeys(item["category_id"] for item in truths)
-    categories = document.get("categories") or [{"id": key} for key in used]
+
+    document: Document
+    detections: list[Record]
+    classes: list[Any]
+
+
+def in_order(ids: Iterable[Any]) -> list[Any]:
+    """Ids without repetition, numbers before texts; where all have one type, the order is that of pycocotools."""
+    return sorted(dict.fromkeys(ids), key=lambda key: (isinstance(key, str), key))
+
+
+def numbered(records: Sequence[Record], document: Document) -> Numbered:
+    """Number what the evaluators read.
+
+    Args:
+        records: prepared detections.
+        document: prepared annotations.
+    """
+    classes = in_order(listed_classes(document))
+    images = {key: number for number, key in enumerate(in_order(image["id"] for image in document["images"]), 1)}
+    numbers = {key: number for number, key in enumerate(classes, 1)}
+
+    def renamed(item: Record, number: int) -> Record:
+        return {**item, "id": number, "image_id": images[item["image_id"]], "category_id": numbers[item["category_id"]]}
+
+    def of_image(image: Record) -> Record:
+        lists: Record = {key: [numbers[item] for item in image[key] if item in numbers] for key in FEDERATED & image.keys()}
+        return {**image, "id": images[image["id"]], **lists}
+
+    named = {category["id"]: category for category in document.get("categories") or ()}
+    content = {
+        "images": [of_image(image) for image in document["images"]],
+        "categories": [{**named.get(key, {}), "id": number} for key, number in numbers.items()],
+        "annotations": [renamed(item, number) for number, item in enumerate(document["annotations"], 1)],
+    }
+    found = [renamed(records[index], index + 1) for index in counted(records, document)]
+    return Numbered({**document, **content}, found, classes)
+
+
+def coco_index(numbers: Numbered, index: Any = COCO) -> tuple[Any, Any]:
+    """Annotations and detections as ``index`` objects: pycocotools' COCO or a class like it."""
+    detections = [{**item, "iscrowd": 0} for item in numbers.detections]
     indices = []
-    for items in (truths, detections):
+    for items in (numbers.document["annotations"], detections):
         filled = index()
-        filled.dataset = {"images": document["images"], "categories": categories, "annotations": items}
+        filled.dataset = {**numbers.document, "annotations": items}
         indices.append(silently(filled, "createIndex"))
     return indices[0], indices[1]
 

@@ -6,7 +6,7 @@ The name of a number consists of the metric, its tolerance and its protocol: ``F
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from bpr.evaluation.pair_metrics import PAIR_METRICS, TOLERANCES
 from bpr.evaluation.panoptic_quality import panoptic_counts
 from bpr.evaluation.semantic import semantic_scores
 from bpr.evaluation.subjects import CityscapesFolders, PanopticPair
+from bpr.formats.coco import Record
 
 Numbers = dict[str, Number]
 
@@ -118,7 +119,7 @@ def cityscapes_ap(folders: CityscapesFolders) -> Numbers:
 
 def panoptic(pair: PanopticPair) -> Numbers:
     """PQ, SQ and RQ: means over all classes, over things and over stuff that occur."""
-    results = {image["image_id"]: image for image in pair.results.images}
+    results = {pair.images.id_of(image["image_id"]): image for image in pair.results.images}
     rows = []
     for index, image in enumerate(pair.truth.images):
         if image["image_id"] not in results:
@@ -126,7 +127,8 @@ def panoptic(pair: PanopticPair) -> Numbers:
         predicted = results[image["image_id"]]
         try:
             truth_ids, ids = pair.truth.ids(image), pair.results.ids(predicted)
-            counts = panoptic_counts(truth_ids, image["segments_info"], ids, predicted["segments_info"])
+            segments, found = (_of_listed_classes(side["segments_info"], pair) for side in (image, predicted))
+            counts = panoptic_counts(truth_ids, segments, ids, found)
         except ValueError as error:
             raise BPRError(f"metric pq: image_id {image['image_id']!r}: {error}") from error
         rows += [(index, category_id, count) for category_id, count in counts.items()]
@@ -141,6 +143,11 @@ def panoptic(pair: PanopticPair) -> Numbers:
         for name, numerators, denominators in (("PQ", iou, weight), ("SQ", iou, matches), ("RQ", matches, weight)):
             numbers[f"{name}/panoptic{group}"] = Ratios(numerators, denominators, images, count, classes, weight)
     return numbers
+
+
+def _of_listed_classes(segments: Sequence[Record], pair: PanopticPair) -> list[Record]:
+    """The segments whose class the ground truth lists; all of them where it lists no class."""
+    return [segment for segment in segments if not pair.things or segment["category_id"] in pair.things]
 
 
 @dataclass(frozen=True)

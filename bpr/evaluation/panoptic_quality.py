@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bpr.formats.coco import is_crowd
 from bpr.formats.panoptic import VOID
 
 Segment = dict[str, Any]
@@ -50,9 +51,11 @@ def panoptic_counts(
 
     Raises:
         ValueError: images of different sizes.
+        BPRError: ``iscrowd`` is neither 0 nor 1.
     """
     if truth_ids.shape != predicted_ids.shape:
         raise ValueError(f"panoptic ids: expected one size, got {truth_ids.shape} and {predicted_ids.shape}")
+    truth = [{**segment, "iscrowd": is_crowd(segment, f"segment {segment['id']}")} for segment in truth]
     shared, truth_areas, predicted_areas = _areas(truth_ids, predicted_ids)
     truths, predictions = ({segment["id"]: segment for segment in side} for side in (truth, predicted))
     matches = _matches(shared, truth_areas, predicted_areas, truths, predictions)
@@ -61,9 +64,9 @@ def panoptic_counts(
         counts[truths[truth_id]["category_id"]] += PanopticCounts(iou, 1)
     matched_ids = [{pair[side] for pair in matches} for side in (0, 1)]
     for segment in truth:
-        if segment["id"] not in matched_ids[0] and not segment.get("iscrowd"):
+        if segment["id"] not in matched_ids[0] and not segment["iscrowd"]:
             counts[segment["category_id"]] += PanopticCounts(false_negative=1)
-    crowds = {segment["category_id"]: segment["id"] for segment in truth if segment.get("iscrowd")}
+    crowds = {segment["category_id"]: segment["id"] for segment in truth if segment["iscrowd"]}
     for segment in predicted:
         if segment["id"] in matched_ids[1] or not predicted_areas.get(segment["id"]):
             continue
@@ -96,7 +99,7 @@ def _matches(
     matches = {}
     for (truth_id, predicted_id), pixels in shared.items():
         truth, predicted = truths.get(truth_id), predictions.get(predicted_id)
-        if not truth or not predicted or truth.get("iscrowd") or truth["category_id"] != predicted["category_id"]:
+        if not truth or not predicted or truth["iscrowd"] or truth["category_id"] != predicted["category_id"]:
             continue
         union = truth_areas[truth_id] + predicted_areas[predicted_id] - pixels - shared.get((VOID, predicted_id), 0)
         if pixels / union > MATCH_IOU:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpr.errors import BadMask, BPRError, shown
-from bpr.formats.coco import Record
+from bpr.formats.coco import INSTANCES, Record, is_crowd, positions_by_kind
+from bpr.formats.source import left_out_lines
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import compress, encode_mask
+from bpr.geometry.rle import compress, encode_mask, frame_of, has_mask
 from bpr.geometry.rle_batch import compress_all
-from bpr.limits import is_id, is_score
+from bpr.io.image_list import ImageList
+from bpr.limits import frame_from, is_id, is_score
 
 Document = dict[str, Any]
-Frames = dict[Any, tuple[int, int]]
+Frame = tuple[int, int]
+Frames = dict[Any, Frame | None]
 MOST_UNREADABLE_LISTED = 3
 """A problem line describes this many unreadable masks and counts the rest."""
 
@@ -37,83 +40,132 @@ class Detections:
 
 
 def image_frames(document: Document) -> Frames:
-    """(H, W) by image id.
+    """(H, W) by image id; None where the images list states no size that an image can have."""
+    return {image["id"]: frame_from(image.get("height"), image.get("width")) for image in document["images"]}
 
-    Raises:
-        BPRError: an image without a size.
-    """
-    frames = {image["id"]: (image.get("height"), image.get("width")) for image in document["images"]}
-    for image_id, size in frames.items():
-        if not all(type(side) is int for side in size):
-            raise BPRError(f"annotations: image {image_id!r}: expected height and width in pixels, got {size}")
-    return frames
+
+def listed_classes(document: Document) -> set[Any]:
+    """The ids of the categories; without a list of them, those of the annotations."""
+    listed = {category["id"] for category in document.get("categories") or ()}
+    used = (item.get("category_id") for item in document["annotations"] if isinstance(item, dict))
+    return listed or {key for key in used if is_id(key)}
+
+
+def counted(records: Sequence[Record], document: Document) -> list[int]:
+    """The indices of the prepared records that count: those of listed images and classes."""
+    images, classes = {image["id"] for image in document["images"]}, listed_classes(document)
+    pairs = enumerate(records)
+    return [index for index, item in pairs if item["image_id"] in images and item["category_id"] in classes]
 
 
 def prepare_annotations(document: Document, name: str) -> Document:
     """A copy of an annotation file for the metrics; ``document`` is not changed.
 
-    Annotations of images that the file does not list are left out (:func:`unlisted` reports them). The others get a
-    compressed RLE, ``area`` and ``iscrowd``.
+    Annotations without a mask, of unlisted images, and of unlisted classes are left out (:func:`left_out` reports
+    them). The others get the listed id of their image, a compressed RLE, ``area``, and ``iscrowd`` as a number. Images
+    get the size of their masks where the list states none.
 
     Args:
         name: the name of the file in error messages.
 
     Raises:
         BPRError: an annotation without an image, a class or a readable mask, or with an invalid ``area`` or
-        ``iscrowd``;
-            an image without a size.
+            ``iscrowd``; no annotation fits the images list, or none the categories.
     """
-    frames, prepared = image_frames(document), []
-    for index, annotation in enumerate(document["annotations"]):
+    images, classes, frames = ImageList(document["images"]), listed_classes(document), image_frames(document)
+    given, prepared = document["annotations"], []
+    for index, annotation in enumerate(given):
         where = f"{name}: annotation {index}"
-        _check_keys(annotation, ("image_id", "category_id", "segmentation"), where)
+        _check_keys(annotation, ("image_id", "category_id"), where)
         _check_ids(annotation, where)
-        if annotation.get("iscrowd") not in (None, 0, 1):
-            raise BPRError(f"{where}: iscrowd: expected 0 or 1, got {shown(annotation['iscrowd'])}")
+        crowd, image_id = is_crowd(annotation, where), images.id_of(annotation["image_id"])
         if annotation.get("area") is not None and not is_score(annotation["area"]):
             raise BPRError(
                 f"{where}: area: expected a number of pixels, got {shown(annotation['area'])}; "
                 "correct it or leave it out"
             )
-        if annotation["image_id"] not in frames:
+        if image_id is None or annotation["category_id"] not in classes or not has_mask(annotation.get("segmentation")):
             continue
         try:
-            segmentation, area = compress(annotation["segmentation"], frames[annotation["image_id"]])
+            segmentation, area = compress(annotation["segmentation"], frames[image_id])
         except BadMask as error:
-            raise BPRError(f"{where}: {error}") from error
+            remedy = "" if frames[image_id] else f"; give the size of image {shown(image_id)} in the images list"
+            raise BPRError(f"{where}: {error}{remedy}") from error
+        frames[image_id] = frames[image_id] or tuple(segmentation["size"])
         known = {key: value for key, value in annotation.items() if value is not None}
-        prepared.append({"iscrowd": 0, "area": area, **known, "segmentation": segmentation})
-    return {**document, "annotations": prepared}
+        changed = {"image_id": image_id, "segmentation": segmentation, "iscrowd": int(crowd)}
+        prepared.append({"area": area, **known, **changed})
+    check_some_fit(given, images, classes, f"{name}: annotations")
+    sizes = {key: {"height": frame[0], "width": frame[1]} for key, frame in frames.items() if frame}
+    sized = [{**image, **sizes.get(image["id"], {})} for image in document["images"]]
+    return {**document, "images": sized, "annotations": prepared}
 
 
-def unlisted(items: Sequence[Record], document: Document, kind: str) -> list[str]:
-    """A line that reports the items whose image ``document`` does not list; no line if there are none.
+def left_out(document: Document) -> list[str]:
+    """A line for each reason why some annotations of a file do not count, or not as instances.
 
-    >>> unlisted([{"image_id": 1}, {"image_id": 7}, {"image_id": 8}], {"images": [{"id": 1}]}, "records")
-    ['2 records of images that the annotation file does not list (first: record 1, image_id 7); they are ignored']
+    >>> left_out({"images": [{"id": 1}], "annotations": [{"image_id": 1, "category_id": 1, "segmentation": []}]})
+    ['left out: 1 of 1 annotations, without a mask (first: annotation 0)']
     """
-    ids = {image["id"] for image in document["images"]}
-    indices = [index for index, item in enumerate(items) if item["image_id"] not in ids]
-    if not indices:
-        return []
-    first = f"first: {kind.removesuffix('s')} {indices[0]}, image_id {shown(items[indices[0]]['image_id'])}"
-    return [f"{len(indices)} {kind} of images that the annotation file does not list ({first}); they are ignored"]
+    annotations, images, classes = document["annotations"], ImageList(document["images"]), listed_classes(document)
+    return [*unlisted(annotations, images, classes, "annotations"), *no_instances(annotations)]
+
+
+def no_instances(annotations: Sequence[Record]) -> list[str]:
+    """A line for each kind of annotation that is no instance."""
+    others = {kind: found for kind, found in positions_by_kind(annotations).items() if kind != INSTANCES}
+    return left_out_lines(others, len(annotations))
+
+
+def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind: str) -> list[str]:
+    """A line that reports the items of unlisted images, and one for the items of unlisted classes.
+
+    >>> items = [{"image_id": 1, "category_id": 2}, {"image_id": 7, "category_id": 3}, {"image_id": 8, "category_id": 3}]
+    >>> unlisted(items, ImageList([{"id": 1}]), {3}, "records")[0]
+    '2 records of images that the annotation file does not list (first: record 1, image_id 7); they are ignored'
+    >>> unlisted(items, ImageList([{"id": 1}]), {3}, "records")[1]
+    '1 records of classes that the annotation file does not list (first: record 0, category_id 2); they count for nothing'
+    """
+    of_images = [index for index, item in enumerate(items) if images.id_of(item["image_id"]) is None]
+    of_classes = [index for index, item in enumerate(items) if item["category_id"] not in classes]
+    lines = []
+    for indices, key, consequence in (
+        (of_images, "image_id", "they are ignored"),
+        (of_classes, "category_id", "they count for nothing"),
+    ):
+        if indices:
+            first = f"{kind.removesuffix('s')} {indices[0]}, {key} {shown(items[indices[0]][key])}"
+            what = {"image_id": "images", "category_id": "classes"}[key]
+            problem = f"{len(indices)} {kind} of {what} that the annotation file does not list"
+            lines.append(f"{problem} (first: {first}); {consequence}")
+    return lines
+
+
+def check_some_fit(items: Sequence[Record], images: ImageList, classes: set[Any], name: str) -> None:
+    """Raise a BPRError where there are items, and none has a listed image, or none a listed class."""
+    remedy = "pass files of one data set"
+    if items and all(images.id_of(item["image_id"]) is None for item in items):
+        got = f"got none (first: {shown(items[0]['image_id'])})"
+        raise BPRError(f"{name}: expected image_ids of the annotation file, {got}; {remedy}")
+    if items and classes and all(item["category_id"] not in classes for item in items):
+        got = f"got none (first: {shown(items[0]['category_id'])})"
+        raise BPRError(f"{name}: expected category_ids of the annotation file, {got}; {remedy}")
 
 
 def prepare_detections(records: Iterable[Record], document: Document, name: str) -> Detections:
-    """Detections for the metrics, in the order of ``records``.
+    """Detections for the metrics, in the order of ``records``, with the listed ids of their images.
 
-    A mask that cannot be read is replaced by an empty one: it counts as a miss. Detections in images that ``document``
-    does not list stay as they are; the metrics ignore them.
+    A mask that cannot be read is replaced by an empty one: it counts as a miss. Detections of images or classes that
+    ``document`` does not list stay as they are; the metrics ignore them.
 
     Args:
-        document: annotations, of which only the images are read.
+        document: prepared annotations, of which only images and classes are read.
         name: the name of the records in error messages, such as the path of their file.
 
     Raises:
-        BPRError: a record without ``category_id`` or ``score``; no record lies in a listed image.
+        BPRError: a record without ``category_id`` or ``score``; no record has a listed image, or none a listed class.
     """
-    frames = image_frames(document)
+    images, classes, frames = ImageList(document["images"]), listed_classes(document), image_frames(document)
     given = list(records)
     for index, record in enumerate(given):
         where = f"{name}: record {index}"
@@ -121,36 +173,39 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
         if not is_score(record["score"]):
             raise BPRError(f"{where}: score: expected a finite number, got {shown(record['score'])}")
         _check_ids(record, where)
-    listed = [index for index, record in enumerate(given) if record["image_id"] in frames]
-    if given and not listed:
-        first = given[0]["image_id"]
-        raise BPRError(
-            f"{name}: expected image_ids of the annotation file, got none (first: {first!r}); "
-            "pass files of one data set"
-        )
-    sizes = [frames[given[index]["image_id"]] for index in listed]
+    check_some_fit(given, images, classes, name)
+    ids = [images.id_of(record["image_id"]) for record in given]
+    listed = [index for index, image_id in enumerate(ids) if image_id is not None]
+    for index in listed:  # an image without a size has that of its first RLE
+        frames[ids[index]] = frames[ids[index]] or frame_from(*frame_of(given[index].get("segmentation")) or (0, 0))
+    sizes = [frames[ids[index]] for index in listed]
     masks = compress_all([given[index].get("segmentation") for index in listed], sizes)
     prepared = given.copy()
     for index, mask, frame in zip(listed, masks, sizes, strict=True):
-        segmentation, area = mask or (encode_mask(BoxMask.empty(frame)), 0)
-        prepared[index] = {**given[index], "segmentation": segmentation, "area": area}
-    unreadable = [index for index, mask in zip(listed, masks, strict=True) if mask is None]
-    problems = [*unlisted(given, document, "records"), *_unreadable(given, unreadable, frames)]
-    return Detections(prepared, name, len(unreadable), problems)
+        segmentation, area = mask or (encode_mask(BoxMask.empty(frame or (1, 1))), 0)
+        prepared[index] = {**given[index], "image_id": ids[index], "segmentation": segmentation, "area": area}
+    broken = [(index, frame) for index, mask, frame in zip(listed, masks, sizes, strict=True) if mask is None]
+    problems = [*unlisted(given, images, classes, "records"), *_unreadable(given, broken)]
+    return Detections(prepared, name, len(broken), problems)
 
 
-def _unreadable(records: Sequence[Record], indices: Sequence[int], frames: Frames) -> list[str]:
-    """A line that reports the records at ``indices``, whose masks cannot be read, and the first reasons."""
-    if not indices:
+def _unreadable(records: Sequence[Record], broken: Sequence[tuple[int, Frame | None]]) -> list[str]:
+    """A line that reports the records whose masks cannot be read, and the first reasons.
+
+    Args:
+        broken: their indices, and the size of their image.
+    """
+    if not broken:
         return []
-    reasons = [f"record {index}: {_reason(records[index], frames)}" for index in indices[:MOST_UNREADABLE_LISTED]]
-    more = ["..."] if len(indices) > MOST_UNREADABLE_LISTED else []
-    return [f"{len(indices)} unreadable masks count as empty ({'; '.join(reasons + more)})"]
+    first = broken[:MOST_UNREADABLE_LISTED]
+    reasons = [f"record {index}: {_reason(records[index], frame)}" for index, frame in first]
+    more = ["..."] if len(broken) > MOST_UNREADABLE_LISTED else []
+    return [f"{len(broken)} unreadable masks count as empty ({'; '.join(reasons + more)})"]
 
 
-def _reason(record: Record, frames: Frames) -> str:
+def _reason(record: Record, frame: Frame | None) -> str:
     try:
-        compress(record.get("segmentation"), frames[record["image_id"]])
+        compress(record.get("segmentation"), frame)
     except BadMask as error:
         return str(error)
     raise AssertionError("compress_all refused a mask that compress accepts")

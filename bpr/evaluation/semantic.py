@@ -10,7 +10,7 @@ import numpy as np
 
 from bpr.evaluation.boundary_metrics import boundary_counts_at
 from bpr.evaluation.pair_metrics import TOLERANCES
-from bpr.evaluation.prepare import Document, image_frames
+from bpr.evaluation.prepare import Document, counted
 from bpr.formats.coco import Record
 from bpr.geometry.boxes import enclosing
 from bpr.geometry.masks import BoxMask
@@ -30,10 +30,11 @@ def semantic_scores(records: Sequence[Record], document: Document) -> tuple[list
     Returns:
         N image ids and (N, tolerances) F.
     """
-    frames = image_frames(document)
+    found = [records[index] for index in counted(records, document)]
     truths = _by_class(document["annotations"])
-    detections = _by_class(item for item in records if item["score"] >= MERGED_SCORE)
-    keys = [key for key in dict.fromkeys([*truths, *detections]) if key[0] in frames]
+    detections = _by_class(item for item in found if item["score"] >= MERGED_SCORE)
+    frames = {item["image_id"]: tuple(item["segmentation"]["size"]) for item in (*document["annotations"], *found)}
+    keys = list(dict.fromkeys([*truths, *detections]))
     scores = []
     for key in keys:
         truth, detected = (_merged(side.get(key, []), frames[key[0]]) for side in (truths, detections))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_aligned
-from bpr.evaluation.prepare import Detections, Document, prepare_annotations, prepare_detections, unlisted
+from bpr.evaluation.prepare import Detections, Document, check_some_fit, left_out, prepare_annotations, prepare_detections, unlisted
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
-from bpr.formats.coco import check_annotations, read_results
+from bpr.formats.coco import AnnotationFile, certain, check_annotations, read_results
+from bpr.formats.format import Candidate
 from bpr.formats.panoptic import PanopticFile, is_panoptic
 from bpr.io.files import read_json
+from bpr.io.image_list import ImageList
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,16 @@ class CityscapesFolders:
 
 @dataclass(frozen=True, eq=False)
 class PanopticPair:
-    """Panoptic results and ground truth; ``things`` tells by category id whether a class is countable."""
+    """Panoptic results and ground truth.
+
+    Attributes:
+        images: the images of the ground truth.
+        things: whether a class is countable, by the ids of the categories; empty without a list of them.
+    """
 
     results: PanopticFile
     truth: PanopticFile
+    images: ImageList
     things: dict[Any, bool]
 
 
@@ -59,7 +67,7 @@ class Truth:
             self._things = {category["id"]: bool(category.get("isthing", 1)) for category in categories}
         else:
             self.document = prepare_annotations(check_annotations(content, path), str(path))
-            self.problems = unlisted(content["annotations"], self.document, "annotations")
+            self.problems = left_out(content)
         if protocol is None:
             has_frequency = any("frequency" in category for category in categories)
             protocol = "cityscapes" if self.is_folder else "lvis" if has_frequency else "coco"
@@ -68,13 +76,17 @@ class Truth:
     def subjects(
         self, results: str | Path, before: str | Path | None
     ) -> tuple[Subjects, Subjects | None, dict[str, Detections]]:
-        """The subjects of ``results`` and of ``before``, and the detections of both by role, except panoptic ones.
+        """The subjects of ``results`` and of ``before``, and the detections of both by role.
 
         Raises:
             BPRError: the files do not fit the ground truth or each other.
         """
         if self.panoptic:
-            return self._panoptic(results, self.panoptic), self._panoptic(before, self.panoptic) if before else None, {}
+            subjects, found = self._panoptic(results, self.panoptic)
+            if before is None:
+                return subjects, None, {"results": found}
+            earlier_subjects, earlier = self._panoptic(before, self.panoptic)
+            return subjects, earlier_subjects, {"results": found, "before": earlier}
         refined = self._detections(results)
         if before is None:
             return self._offered(results, Evaluation(refined, self.document, self.protocol)), None, {"results": refined}
@@ -91,9 +103,21 @@ class Truth:
         return subjects
 
     def _detections(self, path: str | Path) -> Detections:
-        records = CityscapesFolder(Path(path)).records if self.is_folder else read_results(path)
-        return prepare_detections(records, self.document, str(path))
+        if self.is_folder:
+            return prepare_detections(CityscapesFolder(Path(path)).records, self.document, str(path))
+        candidate = Candidate(Path(path))
+        if candidate.is_json_list:
+            return prepare_detections(read_results(path), self.document, str(path))
+        source = AnnotationFile(candidate.document, candidate.path)
+        detections = prepare_detections(map(certain, source.records), self.document, str(path))
+        return replace(detections, problems=[*source.left_out_lines, *detections.problems])
 
-    def _panoptic(self, path: str | Path, truth: PanopticFile) -> Subjects:
+    def _panoptic(self, path: str | Path, truth: PanopticFile) -> tuple[Subjects, Detections]:
         results = PanopticFile(read_json(path, "panoptic JSON"), Path(path))
-        return {PanopticPair: PanopticPair(results, truth, self._things)}
+        images = ImageList({"id": image["image_id"], "file_name": image["file_name"]} for image in truth.images)
+        classes = set(self._things) or {record["category_id"] for record in truth.records}
+        check_some_fit(results.records, images, classes, str(path))
+        problems = unlisted(results.records, images, classes, "segments")
+        return {PanopticPair: PanopticPair(results, truth, images, self._things)}, Detections(
+            results.records, str(path), problems=problems
+        )

@@ -20,7 +20,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
-from bpr.io.images import CITYSCAPES_ENDING
+from bpr.io.image_list import CITYSCAPES_ENDING
 from bpr.io.png import read_labels, write_png
 from bpr.io.record_file import Record
 
@@ -180,6 +180,7 @@ CITYSCAPES = Format(
     signature="Cityscapes lists (*_pred.txt)",
     recognises=lambda candidate: bool(list_files(candidate.path)),
     precedence=2,  # the folder also holds PNGs and text files
+    ids_are_stems=True,
     read=lambda candidate, images: CityscapesFolder(candidate.path),
     target=Target(_write_new, score="needed"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.polygons import PolygonWriter, with_polygons
 from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask, encode_mask, has_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText
@@ -25,6 +25,14 @@ INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"
 """Kinds of annotations; only instances are refined. The names are shown to the user."""
 MASK_KEYS = ("segmentation", "bbox", "area")
 """The keys of an annotation that a new mask changes."""
+CROWD_FLAGS = {None: False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
+"""What ``iscrowd`` may be, by its lower-case text or number; JSON's true and false are 1 and 0 in Python."""
+CERTAIN = 1.0
+"""The score of a record that has none and needs one: annotated instances certainly exist."""
+ALL_FLAGGED = (
+    "every RLE is flagged as a crowd, as CVAT flags single masks; if they are single objects: bpr refine --crowds refine"
+)
+"""What the user is told about such a file: COCO flags regions of many objects, CVAT all masks that are no polygons."""
 ENTRY = ("id", "file_name", "height", "width")
 """The keys of an entry of an images list that this package uses."""
 
@@ -49,7 +57,13 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
 
 
 def read_images(path: str | Path) -> list[dict[str, Any]]:
-    """The images list of a COCO annotation file, with the keys that this package uses.
+    """The images list of a COCO annotation file, as :func:`read_heading` reads it."""
+    images: list[dict[str, Any]] = read_heading(path)["images"]
+    return images
+
+
+def read_heading(path: str | Path) -> dict[str, Any]:
+    """A COCO annotation file without annotations: ``images``, with the keys that this package uses, and ``categories``.
 
     The annotations, which may take gigabytes, are skipped one by one.
 
@@ -58,8 +72,7 @@ def read_images(path: str | Path) -> list[dict[str, Any]]:
     """
     with json_errors(path, ANNOTATIONS), open_regular(path) as file:
         document = _without_annotations(JsonStream(file, path), path)
-    images: list[dict[str, Any]] = check_annotations(document, path)["images"]
-    return images
+    return check_annotations(document, path)
 
 
 def _without_annotations(stream: JsonStream, path: str | Path) -> Any:
@@ -115,6 +128,45 @@ def check_image(image: Any, path: str | Path) -> None:
         raise BPRError(f"{path}: images: expected an id that is a number or a string, got {shown(image['id'])}")
 
 
+def certain(record: Record) -> Record:
+    """The record, with the score CERTAIN if it has none."""
+    return record if "score" in record else {**record, "score": CERTAIN}
+
+
+def is_crowd(annotation: Record, where: str) -> bool:
+    """Whether an annotation is flagged as a crowd: a region of many objects, which is neither refined nor a miss.
+
+    Args:
+        where: names the annotation in errors.
+
+    Raises:
+        BPRError: ``iscrowd`` is neither 0 nor 1, as a number, a bool or a text.
+    """
+    flag = annotation.get("iscrowd")
+    key = flag.lower() if isinstance(flag, str) else flag
+    if not isinstance(key, Hashable) or key not in CROWD_FLAGS:
+        raise BPRError(f"{where}: iscrowd: expected 0 or 1, got {shown(flag)}")
+    return CROWD_FLAGS[key]
+
+
+def positions_by_kind(annotations: Sequence[Record], name: str = "", crowds: bool = False) -> dict[str, list[int]]:
+    """The positions of INSTANCES, CROWDS and MASKLESS annotations; kinds that do not occur are left out.
+
+    Args:
+        name: precedes the number of an annotation in errors.
+        crowds: crowds count as instances.
+
+    Raises:
+        BPRError: as for :func:`is_crowd`.
+    """
+    positions: dict[str, list[int]] = {}
+    for index, annotation in enumerate(annotations):
+        is_instance = crowds or not is_crowd(annotation, f"{name}annotation {index}")
+        kind = CROWDS if not is_instance else INSTANCES if has_mask(annotation.get("segmentation")) else MASKLESS
+        positions.setdefault(kind, []).append(index)
+    return positions
+
+
 def with_mask(record: Record, mask: BoxMask) -> Record:
     """A copy of ``record`` with ``mask`` as its segmentation; ``bbox`` and ``area`` are updated where it has them."""
     changed = {**record, "segmentation": encode_mask(mask)}
@@ -144,24 +196,30 @@ class ResultsFile(Source):
 class AnnotationFile(Source):
     """The annotations of a data set (COCO, LVIS). Everything except the masks of instances stays as it is.
 
+    Args:
+        crowds: crowds count as instances.
+
     A mask that did not change stays as it is, byte for byte. A changed one keeps its form: polygons come back as
     polygons, an RLE as an RLE, which holds every mask exactly.
     """
 
     format = "annotations"
 
-    def __init__(self, document: Any, path: Path) -> None:
+    def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
         self._document, self._text = check_annotations(document, path), KeptText(path)
-        self.entries = document["images"]
+        self.entries, self.categories = document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
                 wanted = "expected an object with image_id"
                 raise BPRError(f"{path}: annotation {index}: {wanted}, got {shown(annotation)}")
-        positions = _positions_by_kind(annotations)
+        positions = positions_by_kind(annotations, f"{path}: ", crowds)
         self._positions = positions.pop(INSTANCES, [])
         self.left_out = positions
         self.records: list[Record] = [annotations[index] for index in self._positions]
+        flagged = [annotations[index] for index in positions.get(CROWDS, ())]
+        if any(map(_is_rle, flagged)) and not any(map(_is_rle, self.records)):
+            self.notes = [ALL_FLAGGED]
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the document with the changed annotations in place of the old ones."""
@@ -181,13 +239,8 @@ class AnnotationFile(Source):
         return as_polygons(old, refined, self.polygons) if is_polygon or self.polygons.wanted else refined
 
 
-def _positions_by_kind(annotations: Sequence[Record]) -> dict[str, list[int]]:
-    """The positions of instances, crowds and annotations without a mask."""
-    positions: dict[str, list[int]] = {}
-    for position, annotation in enumerate(annotations):
-        kind = CROWDS if annotation.get("iscrowd") else INSTANCES if annotation.get("segmentation") else MASKLESS
-        positions.setdefault(kind, []).append(position)
-    return positions
+def _is_rle(annotation: Record) -> bool:
+    return isinstance(annotation.get("segmentation"), dict)
 
 
 def _same_mask(record: Record, refined: Record) -> bool:
@@ -230,7 +283,8 @@ COCO_ANNOTATIONS = Format(
     path_kind=PathKind.JSON_FILE,
     signature="a COCO annotation file (an object with images and annotations)",
     recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
-    read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path),
+    read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path, candidate.crowds),
     images_beside=lambda path: path.parent,
     polygons=True,
+    certain_without_score=True,
 )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bpr.errors import BadMask, BPRError, shown
-from bpr.formats.coco import with_mask
+from bpr.formats.coco import CERTAIN, with_mask
 from bpr.formats.format import RecordSet, Target
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import file_name
+from bpr.io.image_list import ImageList
 from bpr.io.record_file import Record
 from bpr.limits import is_id, is_score
-
-CERTAIN = 1.0
-"""The score given to a record without one where the format needs a score: annotated instances certainly exist."""
 
 
 class Converted(NamedTuple):
@@ -31,7 +28,8 @@ def convert(
     records: Sequence[Record],
     target_name: str,
     out: Path,
-    entries: Sequence[dict[str, Any]] = (),
+    entries: Sequence[dict[str, Any]] | None = None,
+    ids_are_stems: bool = False,
     polygons: float | bool | None = None,
 ) -> Converted:
     """Write ``records`` in another format.
@@ -40,6 +38,7 @@ def convert(
         target_name: a format of :data:`bpr.formats.registry.FORMATS` that has a ``target``.
         entries: the images list of an annotation file, with the names, ids and sizes of the images. Listed images
             without records are written too. Without a list an image's id is its name.
+        ids_are_stems: the records' image ids are the stems of files (:class:`~bpr.formats.format.Format`).
         polygons: the setting of a :class:`~bpr.formats.polygons.PolygonWriter`.
 
     Raises:
@@ -53,9 +52,8 @@ def convert(
     writer.check(FORMATS[target_name].polygons, target_name)
     for index, record in enumerate(records):
         _check_record(record, target, f"record {index}")
-    sizes = {entry["id"]: (entry.get("height"), entry.get("width")) for entry in entries}
-    frames = {key: (height, width) for key, (height, width) in sizes.items() if type(height) is type(width) is int}
-    prepared = [_prepared(record, frames, index) for index, record in enumerate(records)]
+    images = None if entries is None else ImageList(entries, ids_are_stems)
+    prepared = [_prepared(record, images, index) for index, record in enumerate(records)]
     unscored = []
     if target.score == "needed":
         unscored = [index for index, record in enumerate(prepared) if "score" not in record]
@@ -64,10 +62,7 @@ def convert(
     empty = []
     if not target.empty:
         empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
-    names = {entry["id"]: Path(str(file_name(entry))) for entry in entries}
-    # A folder names an image by its file name without the ending.
-    stems = {key: path.with_suffix("").as_posix() if path.name else "" for key, path in names.items()}
-    target.write(RecordSet(prepared, stems, writer), out)
+    target.write(RecordSet(prepared, images, ids_are_stems, writer), out)
     notes = writer.notes
     for positions, problem in (
         (unscored, f"have no score and got {CERTAIN}"),
@@ -97,9 +92,9 @@ def _check_record(record: Record, target: Target, where: str) -> None:
         raise BPRError(f"{where}: score: expected a finite number, got {got}; correct it or leave it out")
 
 
-def _prepared(record: Record, frames: Mapping[Any, tuple[int, int]], index: int) -> Record:
+def _prepared(record: Record, images: ImageList | None, index: int) -> Record:
     """A copy whose mask is an RLE and whose class, if it is a number, is an integer."""
-    frame = frames.get(record["image_id"])
+    frame = images.frame(record["image_id"]) if images else None
     try:
         mask = decode_mask(record["segmentation"], frame)
     except BadMask as error:

@@ -101,7 +101,8 @@ class CvatFile(Source):
             raise BPRError(f"{path}: not valid XML ({error}); expected {CVAT_FILE}") from None
 
     def _begin_image(self, values: dict[str, str]) -> None:
-        self._image = self._photos.add([values.get("name", "")], values.get("height"), values.get("width"))
+        height, width = (int(side) if side.isdecimal() else 0 for side in (values.get("height", ""), values.get("width", "")))
+        self._image = self._photos.add([values.get("name", "")], height, width)
 
     def _add(self, kind: str, values: dict[str, str], start: int) -> None:
         image_id, frame = self._image
@@ -194,6 +195,7 @@ CVAT = Format(
     recognises=_recognises,
     read=lambda candidate, images: CvatFile(candidate.path, images),
     images_beside=_images_beside,
+    ids_are_stems=True,
     polygons=True,
     certain_without_score=True,
 )

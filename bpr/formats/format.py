@@ -5,7 +5,7 @@ A new format is one such module and one entry of :data:`bpr.formats.registry.FOR
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -16,7 +16,8 @@ from bpr.errors import BPRError, shown
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source
 from bpr.io.files import json_errors, open_regular, read_json
-from bpr.io.images import CITYSCAPES_ENDING, ImageFinder
+from bpr.io.image_list import ImageList, file_name, stem_of
+from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.record_file import Record
 
@@ -45,9 +46,14 @@ class PathKind(Enum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A path whose format is to be recognised; content that several formats look at is read only once."""
+    """A path whose format is to be recognised; content that several formats look at is read only once.
+
+    Attributes:
+        crowds: crowds of an annotation file count as instances.
+    """
 
     path: Path
+    crowds: bool = False
 
     @cached_property
     def is_json_list(self) -> bool:
@@ -87,25 +93,42 @@ class RecordSet:
 
     Attributes:
         records: in the order of the input.
-        stems: file names without their ending, by image id, of all images of the images list; empty without a list.
+        images: the images list; None where there is none.
+        ids_are_stems: as in :class:`Format`, of the format that the records come from.
         polygons: writes the masks of formats that hold polygons.
     """
 
     records: Sequence[Record]
-    stems: Mapping[Any, str]
+    images: ImageList | None = None
+    ids_are_stems: bool = False
     polygons: PolygonWriter = field(default_factory=PolygonWriter)
 
+    @cached_property
+    def stems(self) -> dict[Any, str]:
+        """File names without their ending, by image id, of all listed images."""
+        names = {entry["id"]: Path(str(file_name(entry))) for entry in (self.images.entries if self.images else ())}
+        return {key: path.with_suffix("").as_posix() if path.name else "" for key, path in names.items()}
+
     def by_stem(self) -> dict[str, list[Record]]:
-        """The records of every image that is listed or has a record, by its stem; an unlisted image's id is its stem.
+        """The records of every image that is listed or has a record, by its stem.
+
+        The id of an image without a list is its stem, or its file's name.
 
         Raises:
-            BPRError: two images have the same stem, so that their masks would lie in one file.
+            BPRError: the list does not hold the image of a record, or two images have the same stem, so that their
+                masks would lie in one file.
         """
         owners: dict[str, Any] = {}
         images: dict[str, list[Record]] = {stem: [] for stem in self.stems.values()}
-        for record in self.records:
-            image_id = record["image_id"]
-            stem = self.stems.get(image_id, str(image_id))
+        for index, record in enumerate(self.records):
+            image_id = self._listed_id(record["image_id"])
+            stem = self.stems.get(image_id)
+            if stem is None and self.images and not self.ids_are_stems:
+                remedy = "add the image to it or leave the record out"
+                wanted = "expected an image of the images list"
+                raise BPRError(f"record {index}: image_id: {wanted}, got {shown(image_id)}; {remedy}")
+            if stem is None:
+                stem = str(image_id) if self.ids_are_stems else stem_of(str(image_id))
             if owners.setdefault(stem, image_id) != image_id:
                 wanted = "expected names that differ without their ending"
                 ids = f"{shown(owners[stem])} and {shown(image_id)}"
@@ -114,25 +137,13 @@ class RecordSet:
         return images
 
     def with_listed_ids(self) -> list[Record]:
-        """The records with the ids of the images list, where their image_id is the name of a listed image."""
-        ids = ids_by_name(self.stems)
-        return [{**record, "image_id": ids.get(record["image_id"], record["image_id"])} for record in self.records]
+        """The records with the ids of the images list, where the list holds their image."""
+        return [{**record, "image_id": self._listed_id(record["image_id"])} for record in self.records]
 
-
-def ids_by_name(stems: Mapping[Any, str]) -> dict[str, Any]:
-    """The id of an image by all names that a folder may give it; names that several images share are left out.
-
-    The names are the path, the file name, and the file name without Cityscapes' ending.
-
-    >>> ids_by_name({1: "ulm/a_leftImg8bit", 2: "ulm/0", 3: "bern/0"})
-    {'ulm/a_leftImg8bit': 1, 'a_leftImg8bit': 1, 'a': 1, 'ulm/0': 2, 'bern/0': 3}
-    """
-    owners: dict[str, list[Any]] = {}
-    for image_id, stem in stems.items():
-        file_name = stem.rpartition("/")[2]
-        for name in dict.fromkeys((stem, file_name, file_name.removesuffix(CITYSCAPES_ENDING))):
-            owners.setdefault(name, []).append(image_id)
-    return {name: ids[0] for name, ids in owners.items() if len(ids) == 1}
+    def _listed_id(self, image_id: Any) -> Any:
+        """The listed id of an image; the id itself where the list does not hold it."""
+        entry = self.images.find(image_id) if self.images else None
+        return image_id if entry is None else entry["id"]
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,7 @@ class Format:
             None where the path does not tell.
         exclusive: the masks of an image do not overlap, and must not after refinement.
         guessed: the format is only inferred from the masks themselves, so the user is told which one was chosen.
+        ids_are_stems: the image ids are the stems of files, and not the ids of an images list.
         polygons: masks can be written as polygons, so that ``--polygons`` has a meaning.
         certain_without_score: ``bpr report`` takes a record without a score as certain; else it refuses the record.
         target: how ``bpr convert`` writes the format; None if it cannot.
@@ -186,6 +198,7 @@ class Format:
     images_beside: Callable[[Path], Path | None] | None = None
     exclusive: bool = False
     guessed: bool = False
+    ids_are_stems: bool = False
     polygons: bool = False
     certain_without_score: bool = False
     target: Target | None = None

@@ -20,7 +20,8 @@ from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import json_errors, open_regular, read_json
-from bpr.io.images import SUFFIXES, ImageFinder
+from bpr.io.image_list import SUFFIXES
+from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText
 from bpr.io.record_file import Record
@@ -215,6 +216,7 @@ LABEL_STUDIO = Format(
     precedence=1,  # results are a JSON list too
     read=lambda candidate, images: TaskFile(candidate.path, images),
     images_beside=lambda path: path.parent,
+    ids_are_stems=True,
     polygons=True,
     certain_without_score=True,
 )

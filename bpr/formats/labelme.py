@@ -183,6 +183,7 @@ LABELME_FILES = Format(
     precedence=2,  # the folder may also hold the photos, as PNGs
     read=lambda candidate, images: LabelMeFiles(candidate.path, images),
     images_beside=lambda path: path if path.is_dir() else path.parent,
+    ids_are_stems=True,
     polygons=True,
     certain_without_score=True,
 )

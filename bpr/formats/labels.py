@@ -15,7 +15,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file
 from bpr.io.folders import atomic_folder
-from bpr.io.images import CITYSCAPES_ENDING
+from bpr.io.image_list import CITYSCAPES_ENDING
 from bpr.io.png import read_labels, write_png
 from bpr.io.record_file import Record
 
@@ -193,6 +193,7 @@ MASKS = Format(
     read=lambda candidate, images: MaskPngs(candidate.path),
     exclusive=True,
     guessed=True,
+    ids_are_stems=True,
     certain_without_score=True,
     target=Target(_write_new, category=None, empty=False),
 )
@@ -206,5 +207,6 @@ SEMANTIC = Format(
     read=lambda candidate, images: SemanticPngs(candidate.path),
     exclusive=True,
     guessed=True,
+    ids_are_stems=True,
     certain_without_score=True,
 )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bpr.errors import BadImage
-from bpr.io.images import SUFFIXES, ImageFinder, ImageFolder, read_image
-from bpr.limits import is_frame, is_id
+from bpr.io.image_list import SUFFIXES
+from bpr.io.images import ImageFinder, ImageFolder, read_image
+from bpr.limits import frame_from
 
 Frame = tuple[int, int]
 """(H, W)."""
@@ -42,8 +43,7 @@ class Photos:
                 cannot be, the size is None, and the run reports the photo when it comes to this image.
         """
         file = self._find([_inner_parts(name) for name in names])
-        sides = _side(height), _side(width)
-        frame = sides if is_frame(*sides) else self._read_frame(file)
+        frame = frame_from(height, width) or self._read_frame(file)
         if file not in self._ids:
             stem = Path(file).with_suffix("").as_posix()
             self._ids[file] = file if stem in self._ids.values() else stem
@@ -81,17 +81,6 @@ class Photos:
             if path.suffix.lower() in SUFFIXES:
                 found.setdefault(path.name, []).append(path.relative_to(folder).as_posix())
         return found
-
-
-def _side(value: object) -> int:
-    """A side in pixels; 0 for what is none.
-
-    >>> [_side(value) for value in (640, 640.0, "640", None, True, "wide", 1.5, float("nan"))]
-    [640, 640, 640, 0, 0, 0, 0, 0]
-    """
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
-    return int(value) if isinstance(value, (int, float)) and is_id(value) else 0
 
 
 def _inner_parts(name: str) -> list[str]:

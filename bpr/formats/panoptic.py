@@ -22,7 +22,7 @@ from bpr.io.files import inside, own_file, write_json
 from bpr.io.folders import atomic_folder
 from bpr.io.png import read_colours, write_png
 from bpr.io.record_file import Record
-from bpr.limits import check_categories
+from bpr.limits import check_categories, is_id, whole
 
 VOID = 0
 """The id of pixels that belong to no segment."""
@@ -50,7 +50,7 @@ class PanopticFile(Source):
             found = f"a JSON {type(document).__name__}"
             raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got {found}")
         check_categories(document, path)
-        self._document, self.images = document, images
+        self._document, self.images, self.categories = document, images, document.get("categories")
         self.entries = check_annotations(document, path)["images"] if "images" in document else None
         self._folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
         self._frames: list[tuple[int, int]] = []
@@ -78,8 +78,8 @@ class PanopticFile(Source):
     def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
         """Check that the segments are well formed and account for every id of the PNG."""
         for segment in segments:
-            complete = isinstance(segment, dict) and {"id", "category_id"} <= segment.keys()
-            if not complete or type(segment["id"]) is not int:
+            complete = isinstance(segment, dict) and is_id(segment.get("category_id"))
+            if not complete or whole(segment.get("id")) is None:
                 raise BPRError(f"{where}: expected segments with id and category_id, got {shown(segment)}")
         listed = [segment["id"] for segment in segments]
         if len(set(listed)) < len(listed):

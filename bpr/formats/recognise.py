@@ -10,6 +10,7 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import ANY_MASKS, Candidate, Format, PathKind
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
+from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
 
 PICKLES = {".pkl", ".pickle", ".pth", ".pt"}
@@ -21,6 +22,7 @@ def open_source(
     format_name: str | None = None,
     img_dir: str | Path | None = None,
     entries: list[dict[str, Any]] | None = None,
+    crowds: bool = False,
 ) -> tuple[Source, Callable[[], ImageFinder]]:
     """Read the masks of ``path``.
 
@@ -28,6 +30,7 @@ def open_source(
         format_name: a key of :data:`bpr.formats.registry.FORMATS`; by default the format is recognised by the content.
         img_dir: folder of the images, or one image; by default where users of the format keep them.
         entries: the images list of an annotation file; by default that of the format, if it has one.
+        crowds: crowds of an annotation file count as instances.
 
     Returns:
         The masks (``format`` names the format that was recognised), and a function that gives access to their images.
@@ -42,19 +45,19 @@ def open_source(
             f"{path}: expected JSON, got a pickle, which may run code; let MMDetection write JSON with "
             "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"
         )
-    candidate = Candidate(path)
+    candidate = Candidate(path, crowds)
     row = FORMATS[format_name] if format_name else recognise(candidate)
     if not row.path_kind.includes(path):
         raise BPRError(f"{path}: expected {row.path_kind.value} for --format {row.name}, got something else")
 
     def images(listed: list[dict[str, Any]] | None) -> ImageFinder:
         if img_dir and Path(img_dir).is_file():
-            return OneImage(Path(img_dir))
+            return OneImage(Path(img_dir), None if listed is None else ImageList(listed, row.ids_are_stems))
         folder = img_dir or (row.images_beside(path) if row.images_beside else None)
         if not folder:
             wanted = "expected --img-dir with the folder of the images, got none"
             raise BPRError(f"{path}: {wanted}; the {row.name} format does not name it")
-        return ImageFolder(folder, listed)
+        return ImageFolder(folder, listed, row.ids_are_stems)
 
     source = row.read(candidate, lambda: images(entries))
     return source, lambda: images(source.entries if entries is None else entries)

@@ -23,6 +23,8 @@ class Source(ABC):
             keys. A record may be read from the file each time it is asked for.
         left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
         entries: the format's own images list (id, file_name, ...); None where it has none.
+        categories: the format's own list of classes (id, name, ...); None where it has none.
+        notes: lines for the user about what is unusual in the file.
         polygons: writes the masks that become polygons; whoever opens the source may put another one here.
     """
 
@@ -30,6 +32,13 @@ class Source(ABC):
     records: Sequence[Record]
     left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
     entries: list[dict[str, Any]] | None = None
+    categories: list[dict[str, Any]] | None = None
+    notes: Sequence[str] = ()
+
+    @property
+    def left_out_lines(self) -> list[str]:
+        """A line for each kind of item that is not among the records."""
+        return left_out_lines(self.left_out, len(self.records) + sum(map(len, self.left_out.values())))
 
     @cached_property
     def polygons(self) -> PolygonWriter:
@@ -46,6 +55,18 @@ class Source(ABC):
         Args:
             refined: the records in their order, with their new masks; they are iterated once.
         """
+
+
+def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int) -> list[str]:
+    """A line for each kind of annotation that is left out, of ``count`` in all.
+
+    >>> left_out_lines({"crowds": [3, 5]}, 9)
+    ['left out: 2 of 9 annotations, crowds (first: annotation 3)']
+    """
+    return [
+        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
+        for kind, positions in left_out.items()
+    ]
 
 
 def in_groups(records: Iterable[Record], sizes: Iterable[int]) -> Iterator[list[Record]]:

@@ -162,6 +162,7 @@ YOLO = Format(
     recognises=lambda candidate: any(candidate.path.rglob("*.txt")),
     read=lambda candidate, images: YoloFolder(candidate.path, images()),
     images_beside=_images_beside,
+    ids_are_stems=True,
     polygons=True,
     certain_without_score=True,
     target=Target(_write_new, score="possible", empty=False),

@@ -74,6 +74,7 @@ YOLO_EXPORT = Format(
     precedence=2,  # the folder also holds text files and may hold images that are PNGs
     read=lambda candidate, images: YoloExport(candidate.path),
     images_beside=lambda path: path,
+    ids_are_stems=True,
     polygons=True,
     certain_without_score=True,
 )

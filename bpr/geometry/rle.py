@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from bpr.compiled import kernels
 from bpr.errors import BadMask, shown
 from bpr.geometry.masks import BoxMask
-from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length
+from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length, whole
 
 INCOMPLETE = "RLE counts: expected a complete COCO counts string, got characters outside it or a cut end"
 TOO_LONG = "RLE counts: a run of more than 2^31 pixels"
@@ -50,7 +50,7 @@ def _runs_and_size(segmentation: Any, frame: tuple[int, int] | None) -> tuple[np
 def compress(segmentation: Any, frame: tuple[int, int] | None = None) -> tuple[dict[str, Any], int]:
     """A segmentation as compressed RLE, and its area in pixels; no pixels are painted.
 
-    An RLE that is compressed already is returned unchanged.
+    An RLE that is compressed already, with a size of integers, is returned unchanged.
 
     Raises:
         BadMask: as for :func:`decode_mask`.
@@ -61,7 +61,8 @@ def compress(segmentation: Any, frame: tuple[int, int] | None = None) -> tuple[d
     runs, size = _runs_and_size(segmentation, frame)
     area = int(runs[1::2].sum())
     if isinstance(segmentation, dict) and isinstance(segmentation.get("counts"), str):
-        return segmentation, area
+        given = all(type(side) is int for side in segmentation["size"])
+        return segmentation if given else {**segmentation, "size": list(size)}, area
     return _compressed(runs, size), area
 
 
@@ -137,21 +138,50 @@ def frame_of(segmentation: Any) -> tuple[int, int] | None:
     return (size[0], size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else None
 
 
+def has_mask(segmentation: Any) -> bool:
+    """Whether a segmentation says where an object is; what it says may still be malformed.
+
+    An object with a box alone has none: the segmentation is missing, a list without a polygon of three points, or an
+    RLE without runs or of size 0.
+
+    >>> [has_mask(segmentation) for segmentation in (None, [], [[]], [[9, 9, 20, 20]], {"size": [0, 0], "counts": ""})]
+    [False, False, False, False, False]
+    >>> has_mask([[9, 9, 20, 20], [0, 0, 4, 0, 4, 3]]), has_mask({"size": [3, 3], "counts": "013000"})
+    (True, True)
+    """
+    if isinstance(segmentation, dict) and "counts" in segmentation:
+        return bool(segmentation["counts"]) and 0 not in (frame_of(segmentation) or ())
+    return not isinstance(segmentation, list) or not all(map(_is_too_short, segmentation)) if segmentation else False
+
+
+def _is_too_short(ring: Any) -> bool:
+    """Whether a part of a polygon has fewer than three points, so that nothing lies inside."""
+    return isinstance(ring, list) and len(ring) in (0, 2, 4)
+
+
 def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
     height, width = _checked_size(rle.get("size"), frame)
     counts = rle.get("counts")
     if isinstance(counts, (str, bytes)):
         runs = string_to_runs(counts)
-    elif isinstance(counts, list) and all(type(count) is int for count in counts):
-        try:
-            runs = np.array(counts, np.int64)
-        except OverflowError:
-            raise BadMask("RLE counts: a run of more than 2^63 pixels") from None
+    elif isinstance(counts, list):
+        runs = _listed_runs(counts)
     else:
-        raise BadMask(f"RLE counts: expected a string or a list of integers, got {type(counts).__name__}")
+        raise BadMask(f"RLE counts: expected a string or a list of whole numbers, got {type(counts).__name__}")
     if (runs < 0).any() or (runs > height * width).any() or runs.sum() != height * width:
         raise BadMask(f"RLE counts: expected runs that fill {height}x{width} pixels, got a sum of {runs.sum()}")
     return runs, (height, width)
+
+
+def _listed_runs(counts: list[Any]) -> np.ndarray:
+    """(n,) int64 runs of uncompressed counts."""
+    numbers = counts if all(type(count) is int for count in counts) else list(map(whole, counts))
+    if None in numbers:
+        raise BadMask(f"RLE counts: expected whole numbers, got {shown(counts[numbers.index(None)])}")
+    try:
+        return np.array(numbers, np.int64)
+    except OverflowError:
+        raise BadMask("RLE counts: a run of more than 2^63 pixels") from None
 
 
 def _paint(runs: np.ndarray, height: int, width: int) -> BoxMask:
@@ -205,7 +235,8 @@ def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[
         raise BadMask("polygons: expected the size of their image with them, got none")
     height, width = _checked_size(frame, None)
     rings = []
-    for ring in polygons:
+    # A part of one or two points beside a good one is a stray click.
+    for ring in [ring for ring in polygons if not _is_too_short(ring)] or polygons:
         numbers = isinstance(ring, list) and all(type(value) in (int, float) for value in ring)
         if not numbers or len(ring) < 6 or len(ring) % 2:
             raise BadMask(f"polygon: expected a list of 6 or more numbers x, y, x, y, ..., got {shown(ring)}")
@@ -222,9 +253,10 @@ def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[
 
 
 def _checked_size(size: Any, frame: tuple[int, int] | None) -> tuple[int, int]:
-    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(type(side) is int for side in size):
+    sides = [whole(side) for side in size] if isinstance(size, (list, tuple)) else []
+    if len(sides) != 2 or sides[0] is None or sides[1] is None:
         raise BadMask(f"RLE size: expected [height, width], got {shown(size)}")
-    height, width = size
+    height, width = sides[0], sides[1]
     if not is_frame(height, width):
         limits = f"sides of 1..{LARGEST_SIDE} pixels and at most {LARGEST_FRAME} in all"
         raise BadMask(f"RLE size: expected {limits}, got {shown(height)}x{shown(width)}")

@@ -20,19 +20,19 @@ CHUNK = 512
 Frame = tuple[int, int]
 
 
-def compress_all(segmentations: Sequence[Any], frames: Sequence[Frame]) -> list[tuple[dict[str, Any], int] | None]:
+def compress_all(segmentations: Sequence[Any], frames: Sequence[Frame | None]) -> list[tuple[dict[str, Any], int] | None]:
     """:func:`bpr.geometry.rle.compress` for every segmentation; None for each one that raises a BadMask.
 
     Args:
         segmentations: N segmentations of any kind.
-        frames: (H, W) of the image of each.
+        frames: (H, W) of the image of each; None where it is unknown, which polygons do not allow.
     """
     compressed: list[tuple[dict[str, Any], int] | None] = []
     for start in range(0, len(segmentations), CHUNK):
         part = list(zip(segmentations[start : start + CHUNK], frames[start : start + CHUNK], strict=True))
         is_string = [_is_string(segmentation, frame) for segmentation, frame in part]
         strings = [item for item, flag in zip(part, is_string, strict=True) if flag]
-        pixels = np.array([height * width for _, (height, width) in strings], np.int64)
+        pixels = np.array([frame[0] * frame[1] for _, frame in strings if frame], np.int64)
         areas = iter(string_areas([segmentation["counts"] for segmentation, _ in strings], pixels).tolist())
         for (segmentation, frame), flag in zip(part, is_string, strict=True):
             area = next(areas) if flag else -1
@@ -46,11 +46,12 @@ def compress_all(segmentations: Sequence[Any], frames: Sequence[Frame]) -> list[
     return compressed
 
 
-def _is_string(segmentation: Any, frame: Frame) -> bool:
+def _is_string(segmentation: Any, frame: Frame | None) -> bool:
     """Whether the segmentation is a compressed RLE of an image of this size, which :func:`string_areas` can check."""
-    if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str):
+    if frame is None or not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str):
         return False
-    return segmentation.get("size") == list(frame) and is_frame(*frame)
+    size = segmentation.get("size")
+    return size == list(frame) and all(type(side) is int for side in size) and is_frame(*frame)
 
 
 def string_areas(counts: Sequence[str], pixels: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,18 +12,17 @@ import cv2
 import numpy as np
 
 from bpr.errors import BadImage, BPRError, shown
-from bpr.io.files import inside, own_file, read_whole
+from bpr.io.files import inside, open_regular, own_file, read_whole
 from bpr.io.image_header import stated_frame
+from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, file_name, names_of
 from bpr.limits import LARGEST_FRAME, bytes_can_encode, is_frame, is_id
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-"""Endings of the files that an :class:`ImageFolder` takes for images."""
-CITYSCAPES_ENDING = "_leftImg8bit"
-"""The end of the stem of every Cityscapes image, which other files about the same image do not repeat."""
+HEADER = 2**14
+"""Bytes of a file in which its size usually stands."""
 
 
 class ImageFinder(Protocol):
-    """Finds the image file of an ``image_id``."""
+    """Finds the image of an ``image_id``."""
 
     def path(self, image_id: Any) -> Path:
         """The file of an image.
@@ -32,53 +32,70 @@ class ImageFinder(Protocol):
         """
         ...
 
+    def frame(self, image_id: Any) -> tuple[int, int] | None:
+        """(H, W) of the image for which its polygons were drawn, where an images list states it."""
+        ...
+
 
 @dataclass(frozen=True)
 class OneImage:
-    """The finder of a run on a single image; every id means this image."""
+    """The finder of a run on a single image; every id means this image.
+
+    Attributes:
+        images: the images list, which may state the size of the image; None where there is none.
+    """
 
     file: Path
+    images: ImageList | None = None
 
     def path(self, image_id: Any) -> Path:
         return self.file
+
+    def frame(self, image_id: Any) -> tuple[int, int] | None:
+        return self.images.frame(image_id) if self.images else None
 
 
 class ImageFolder:
     """Finds the file of an ``image_id``.
 
-    With the ``images`` list of an annotation file, the id names an entry of the list, and the entry names the file
-    (``file_name``; in LVIS the end of ``coco_url``).
+    With the ``images`` list of an annotation file, the list alone decides (:class:`~bpr.io.image_list.ImageList`), and
+    its entry names the file (``file_name``; in LVIS the end of ``coco_url``).
 
-    Without a list, or when the listed file is missing and the id is a text, the id is compared with the stems of all
-    image files in the folder and below. It may be the stem itself, the number that the stem spells (``139`` finds
-    ``000000000139.jpg``), the path below the folder (``bear/00000``), or the stem without Cityscapes' ending
-    ``_leftImg8bit``. Where several files match, the one that lies directly in the folder is meant; if none does,
-    or several do, the id is ambiguous.
+    Without a list, the id is compared with the names of all image files in the folder and below. It may be the stem
+    itself, the number that the stem spells (``139`` finds ``000000000139.jpg``), the path below the folder
+    (``bear/00000``), the stem without Cityscapes' ending ``_leftImg8bit``, or one of them with the file's ending. Where
+    several files match, the one that lies directly in the folder is meant; if none does, or several do, the id is
+    ambiguous.
+
+    With a list, such a comparison takes place only where an id is a stem for certain: in formats whose ids are stems,
+    and where the listed file is missing and is called so.
 
     Args:
         entries: the ``images`` list; None where there is none. An empty list means that no number is a known image.
+        stems: the ids are the stems of files.
 
     Raises:
         BPRError: the folder does not exist, or a file name leads out of it.
     """
 
-    def __init__(self, folder: str | Path, entries: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, entries: Iterable[dict[str, Any]] | None = None, stems: bool = False
+    ) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise BPRError(f"{folder}: no such folder; expected the folder of the images (--img-dir)")
-        self._has_list = entries is not None
-        self._entries = {entry["id"]: entry for entry in entries or []}
-        for entry in self._entries.values():
+        self.images = None if entries is None else ImageList(entries, stems)
+        self._stems = stems
+        for entry in self.images.entries if self.images else []:
             inside(self.folder, file_name(entry), "images list")
 
     @cached_property
-    def _stems(self) -> dict[Any, list[Path]]:
+    def _files(self) -> dict[Any, list[Path]]:
         """Image files by everything an id may call them; several files under one name mean that it is ambiguous."""
         found: dict[Any, list[Path]] = {}
         images = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
         for path in sorted(images, key=lambda path: (len(path.parts), path)):
-            below = path.relative_to(self.folder).with_suffix("").as_posix()
-            names = {below, path.stem, path.stem.removesuffix(CITYSCAPES_ENDING)}
+            names = names_of(path.relative_to(self.folder).as_posix())
             numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
             for name in names | numbers:
                 files = found.setdefault(name, [])
@@ -100,42 +117,49 @@ class ImageFolder:
         except BPRError as error:
             raise BadImage(str(error)) from None
 
+    def frame(self, image_id: Any) -> tuple[int, int] | None:
+        return self.images.frame(image_id) if self.images else None
+
     def _find(self, image_id: Any) -> Path | None:
-        """The file that the list names, or else the one that has the id as its stem; None if there is neither."""
-        listed = None
-        if entry := self._entries.get(image_id):
-            listed = inside(self.folder, file_name(entry), "images list")
-            if "file_name" not in entry and not listed.is_file():
-                listed = self.folder / listed.name
+        """The file that the list names, or else the one that has the id as its name; None if there is neither."""
+        entry = self.images.find(image_id) if self.images else None
+        listed = None if entry is None else self._listed(entry)
         if listed is not None and listed.is_file():
             return listed
-        if self._has_list and not isinstance(image_id, str):
+        if self.images and not self._is_stem(image_id, listed):
             return listed
-        files = self._stems.get(image_id, [])
+        files = self._files.get(image_id, [])
         if len(files) > 1:
             wanted = f"expected one file of that name, got {files[0]} and {files[1]}"
             raise BadImage(f"image_id {shown(image_id)}: {wanted}; it is not clear which one is meant")
         return files[0] if files else listed
 
+    def _listed(self, entry: dict[str, Any]) -> Path:
+        """The file that an entry of the list names, whether it exists or not."""
+        listed = inside(self.folder, file_name(entry), "images list")
+        bare = "file_name" not in entry and not listed.is_file()
+        return self.folder / listed.name if bare else listed
 
-def file_name(entry: dict[str, Any]) -> Any:
-    """The file name in an entry of an images list: ``file_name``, or the end of LVIS's ``coco_url``.
+    def _is_stem(self, image_id: Any, listed: Path | None) -> bool:
+        """Whether an id is the stem of its file, although the list does not name an existing one.
 
-    >>> file_name({"id": 1, "coco_url": "http://images.cocodataset.org/val2017/000000397133.jpg"})
-    'val2017/000000397133.jpg'
-    """
-    return entry["file_name"] if "file_name" in entry else "/".join(str(entry["coco_url"]).split("/")[-2:])
+        In Cityscapes' panoptic files, the listed names hold the id and an ending that no photo has.
+        """
+        if listed is None or self._stems:
+            return self._stems
+        return listed.stem.removesuffix(CITYSCAPES_ENDING).removesuffix("_gtFine") == image_id
 
 
-def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:
+def read_image(path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
     """Decode an image file into (H, W, 3) uint8 RGB.
 
     A photo is rotated as its EXIF tag says, as viewers and most detectors do. 16 bits become 8 by
     dividing by 256, grey and CMYK become RGB, transparency is dropped.
 
     Args:
-        frame: (H, W) of the masks of this image. Where the photo has this size only without the EXIF rotation, the
-            masks belong to the photo as it is stored, and it is not rotated.
+        frames: (H, W) of the masks of this image, as far as they are known. Where the first of them that the photo has
+            at all is its size without the EXIF rotation, the masks belong to the photo as it is stored, and it is not
+            rotated.
 
     Raises:
         BadImage: the file is missing, cannot be decoded, or exceeds the limits of :mod:`bpr.limits`.
@@ -144,20 +168,45 @@ def read_image(path: str | Path, frame: tuple[int, int] | None = None) -> np.nda
         content = read_whole(path)
     except OSError as error:
         raise BadImage(f"{path}: cannot read the image ({error.strerror})") from None
-    return decode_image(content, path, frame)
+    return decode_image(content, path, *frames)
 
 
-def decode_image(content: bytes, path: str | Path, frame: tuple[int, int] | None = None) -> np.ndarray:
+def read_framed(path: str | Path, frame: tuple[int, int]) -> np.ndarray:
+    """:func:`read_image` for masks of this ``frame`` (H, W), which the image must have.
+
+    Raises:
+        BadImage: as :func:`read_image`; the image has another size.
+    """
+    image = read_image(path, frame)
+    if image.shape[:2] != tuple(frame):
+        got = f"{image.shape[0]}x{image.shape[1]}"
+        raise BadImage(f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels (height x width), got {got}")
+    return image
+
+
+def frame_in_header(path: str | Path) -> tuple[int, int] | None:
+    """(H, W) that an image file states, before any rotation; None where it cannot be read or states none."""
+    try:
+        with open_regular(path) as file:
+            head = file.read(HEADER)
+            return stated_frame(head) or stated_frame(head + file.read())
+    except OSError:
+        return None
+
+
+def decode_image(content: bytes, path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
     """:func:`read_image` for the bytes of a file; ``path`` names it in errors."""
     check_size(content, path)
     data = np.frombuffer(content, np.uint8)
     image = _decoded(data)
     if image is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode")
-    if frame is not None and image.shape[:2] != tuple(frame) == image.shape[1::-1]:
-        stored = _decoded(data, cv2.IMREAD_IGNORE_ORIENTATION)
-        return stored if stored is not None and stored.shape[:2] == tuple(frame) else image
-    return image
+    turned = image.shape[0], image.shape[1]
+    decisive = next((frame for frame in frames if frame is not None and tuple(frame) in (turned, turned[::-1])), turned)
+    if tuple(decisive) == turned:
+        return image
+    stored = _decoded(data, cv2.IMREAD_IGNORE_ORIENTATION)
+    return stored if stored is not None and stored.shape[:2] == tuple(decisive) else image
 
 
 def check_size(content: bytes, path: str | Path) -> None:

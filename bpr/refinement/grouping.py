@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record
-from bpr.limits import is_score
+from bpr.refinement.choice import EVERYTHING, Choice
 
 IMAGE_COST = 100.0
 """The cost of reading an image, in the unit of :func:`boundary_cost`. Images without a readable mask are read too."""
@@ -59,20 +58,17 @@ class RecordsByImage:
         return np.logical_and.reduceat(finished[self.indices], starts) if len(self) else np.zeros(0, bool)
 
 
-def group_by_image(records: Sequence[Record], min_score: float | None = None) -> RecordsByImage:
-    """Group records by image, in one pass over them.
-
-    Args:
-        min_score: leave out records of a lower score; None takes all.
+def group_by_image(records: Sequence[Record], choice: Choice = EVERYTHING) -> RecordsByImage:
+    """Group the chosen records by image, in one pass over all of them.
 
     Raises:
-        BPRError: ``min_score`` is given and a score is not a number.
+        BPRError: as for :meth:`Choice.includes`.
     """
     images: dict[str, int] = {}
     indices, owners, costs = array("q"), array("q"), array("d")
     count = 0
     for count, record in enumerate(records, start=1):
-        if min_score is not None and _score(record, count - 1) < min_score:
+        if not choice.includes(record, count - 1):
             continue
         image = images.setdefault(repr(record["image_id"]), len(images))
         if image == len(costs):
@@ -98,11 +94,3 @@ def boundary_cost(segmentation: Any) -> float:
     if not isinstance(parts, list):
         return 0.0
     return float(sum(len(part) for part in parts if isinstance(part, (str, bytes, list))))
-
-
-def _score(record: Record, index: int) -> float:
-    score = record.get("score", 1.0)
-    if not is_score(score):
-        expected = "expected a score that is a number, for --min-score"
-        raise BPRError(f"record {index}: {expected}, got {shown(score)}; correct it or leave it out")
-    return score

@@ -79,10 +79,10 @@ class RunReport:
         images: how many images are finished.
         patches, left_out: how many patches went through the network, and how many the budget left out.
         refined: how many records were refined.
-        skipped: how many records were not selected because their score is too low.
+        skipped: how many records were not chosen; ``skipped_by`` names the options that left them out.
+        unread: how many items of the file are no records, such as crowds; ``notes`` has a line about each kind.
         kept: how many records could not be refined, by reason.
         problems: a line for the user about each :class:`Kept`.
-        notes: lines for the user about what was written.
         strict: the run fails if any record could not be refined.
         backend: the backend that ran the network; None if no network ran or the run was merged from journals.
     """
@@ -93,6 +93,8 @@ class RunReport:
     left_out: int = 0
     refined: int = 0
     skipped: int = 0
+    skipped_by: str = "--min-score"
+    unread: int = 0
     kept: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -106,15 +108,18 @@ class RunReport:
 
     @property
     def failed(self) -> bool:
-        """Whether no record was refined although some have a mask; if ``strict``, whether any could not be refined."""
-        none_refined = not self.refined and self.kept.total() > self.kept["empty mask"]
+        """Whether nothing was refined although there are masks; if ``strict``, whether any record could not be."""
+        none_refined = not self.refined and (
+            self.kept.total() > self.kept["empty mask"] or (self.unread > 0 and not self.skipped)
+        )
         return none_refined or (self.strict and self.kept.total() > 0)
 
     @property
     def summary(self) -> str:
         """One line: how many records were refined, and why the others were not."""
         kept = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept.items())) or "none"
-        skipped = f"; {self.skipped} below --min-score" if self.skipped else ""
+        below = "below" if self.skipped_by == "--min-score" else "not chosen by"
+        skipped = f"; {self.skipped} {below} {self.skipped_by}" if self.skipped else ""
         return f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
 
     @property

@@ -9,9 +9,10 @@ import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
-from bpr.geometry.rle import decode_mask, frame_of
-from bpr.io.images import ImageFinder, read_image
+from bpr.formats.photos import read_photo
+from bpr.io.images import ImageFinder
 from bpr.refinement.batching import CutImage, PredictedImage
+from bpr.refinement.choice import Choice
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 from bpr.refinement.pipeline import ordered_map
@@ -43,7 +44,7 @@ def refine_records(
     Returns:
         All records in their order, and the report.
     """
-    by_image = group_by_image(records, min_score)
+    by_image = group_by_image(records, Choice(min_score))
     report = RunReport(by_image.records, skipped=by_image.records - len(by_image.indices))
     output = list(records)
     for image in refine_images(output, by_image, images, refiner, workers, exclusive, report.clock):
@@ -111,10 +112,10 @@ class ImageRecords(NamedTuple):
 
 def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
-    first = group.records[0]
     try:
         with clock.stage("read"):
-            image = read_image(images.path(first["image_id"]), frame_of(first["segmentation"]))
+            masks = [record["segmentation"] for record in group.records]
+            photo = read_photo(images, group.records[0]["image_id"], masks)
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
         return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=group._replace(kept=[missing]))
@@ -122,7 +123,7 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
     with clock.stage("decode masks"):
         for index, record in zip(group.indices, group.records, strict=True):
             try:
-                mask = decode_mask(record["segmentation"], image.shape[:2])
+                mask = photo.mask(record["segmentation"])
             except BadMask as error:
                 kept.append(Kept("bad mask", [index], str(error)))
                 continue
@@ -131,4 +132,4 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(image, instances, token=group._replace(kept=kept))
+        return refiner.cut(photo.pixels, instances, token=group._replace(kept=kept))

@@ -107,7 +107,6 @@ def test_bad_inputs_end_in_one_line(small_set: SmallSet, capsys: pytest.CaptureF
     lost = [{**record, "image_id": 99} for record in small_set.records]
     cases = {
         "no such file": [str(small_set.folder / "nothing.json"), "--ann", ann],
-        "annotation files go to --ann": [ann, "--ann", ann],
         "got no category_id": [str(small_set.write("classless.json", without_class)), "--ann", ann],
         "expected image_ids of the annotation file": [str(small_set.write("lost.json", lost)), "--ann", ann],
         "expected the 4 records": [str(small_set.write("short.json", small_set.records[:2])), "--ann", ann, "--before", results],

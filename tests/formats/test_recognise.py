@@ -16,7 +16,7 @@ from bpr.formats.format import Candidate
 from bpr.formats.recognise import open_source, recognise
 from bpr.formats.registry import FORMATS
 from bpr.io.png import read_labels, write_png
-from tests.formats import layouts
+from tests.formats import layouts, tool_layouts
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "coco": layouts.coco_results,
@@ -26,6 +26,10 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "semantic": layouts.semantic,
     "masks": layouts.masks,
     "yolo": layouts.yolo,
+    "yolo-export": tool_layouts.roboflow,
+    "labelme": tool_layouts.labelme,
+    "cvat": tool_layouts.cvat,
+    "label-studio": tool_layouts.label_studio,
 }
 
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
-import cv2
-import numpy as np
 import pytest
 
-from bpr.cli.main import main
-from bpr.formats.brush_rle import decode_brush
 from bpr.formats.recognise import open_source
-from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from tests.formats import layouts, tool_layouts
 from tests.formats.test_round_trips import Swelling, files, refine

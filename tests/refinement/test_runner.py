@@ -12,6 +12,7 @@ import pytest
 
 from bpr.backends import load_predictor
 from bpr.cli.main import main
+from bpr.formats import photos
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, OneImage, read_image
 from bpr.refinement import runner
@@ -95,7 +96,7 @@ def test_images_come_finished_in_order_and_with_all_their_records(small_set: Sma
 
 def test_who_draws_the_images_sets_the_pace(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    monkeypatch.setattr(runner, "read_image", lambda path, frame: read.append(path) or read_image(path, frame))
+    monkeypatch.setattr(photos, "read_image", lambda path, *frames: read.append(path) or read_image(path, *frames))
     finished = finished_images(small_set, repeated(small_set, 500), workers=2)
     for _ in range(3):
         next(finished)

@@ -14,7 +14,7 @@ from bpr.errors import BPRError
 from bpr.evaluation.comparison import Comparison, PairRow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFinder, read_image
+from bpr.io.images import ImageFinder, read_framed
 
 CACHED_IMAGES = 4
 
@@ -46,7 +46,8 @@ class Gallery:
         self._annotations: dict[Any, list[int]] = defaultdict(list)
         for index, annotation in enumerate(comparison.coarse.document["annotations"]):
             self._annotations[annotation["image_id"]].append(index)
-        self.image = lru_cache(CACHED_IMAGES)(lambda image_id: read_image(images.path(image_id)))
+        frames = {pair.image_id: tuple(pair.annotation["segmentation"]["size"]) for pair in comparison.pairs}
+        self.image = lru_cache(CACHED_IMAGES)(lambda image_id: read_framed(images.path(image_id), frames[image_id]))
 
     def view(self, index: int) -> View:
         """Pair ``index``."""

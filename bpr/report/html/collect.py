@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from bpr.errors import BadMask, BPRError
+from bpr.errors import BadMask, BPRError, shown
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.evaluation.comparison import Comparison, PairRow, Size, check_aligned, compare, size_of
-from bpr.evaluation.prepare import Detections, Document, Frames, prepare_annotations, prepare_detections, unlisted
+from bpr.evaluation.prepare import Detections, Document, left_out, prepare_annotations, prepare_detections
 from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask
+from bpr.geometry.rle import decode_mask, frame_of
+from bpr.io.images import ImageFinder
+from bpr.limits import is_id
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,31 +102,38 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
         masks = comparison.masks(index)
         instances.append(Instance(row.image_id, row.category, row.score, masks.coarse, masks.refined, masks.truth, row))
     problems = {
-        name: unlisted(document["annotations"], document, "annotations"),
-        coarse.name: coarse.problems,
-        refined.name: refined.problems,
+        name: left_out(document),
+        coarse.name: [*before.problems, *coarse.problems],
+        refined.name: [*after.problems, *refined.problems],
     }
     lines = [f"{file}: {line}" for file, found in problems.items() for line in found]
     return Collection(instances, len(before.records), comparison, lines)
 
 
-def collect_changes(before: Detections, after: Detections, frames: Frames, names: dict[Any, str]) -> Collection:
+def collect_changes(
+    before: Detections, after: Detections, images: ImageFinder, names: Mapping[Any, str]
+) -> Collection:
     """Every record whose masks can be read and are not both empty, without a ground truth.
 
     Args:
-        frames: (H, W) by image id, which polygons need; an RLE holds its size.
+        images: they tell the size of polygons where both masks are some; an RLE holds its size.
         names: of the classes by category id.
 
     Raises:
         BPRError: the files do not hold the same detections; no mask can be shown.
     """
     check_aligned(before, after)
-    instances = []
-    for old, new in zip(before.records, after.records, strict=True):
+    instances, unreadable = [], []
+    for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
+        both = [record["segmentation"] for record in (old, new)]
+        frames = [frame for frame in map(frame_of, both) if frame]
         try:
-            frame = frames.get(old["image_id"])
-            coarse, refined = (decode_mask(record["segmentation"], frame) for record in (old, new))
-        except (BadMask, TypeError):  # TypeError: the image_id is not hashable
+            if not is_id(old["image_id"]):
+                raise BadMask(f"image_id: expected a whole number or a string, got {shown(old['image_id'])}")
+            frame = frames[0] if frames else images.frame(old["image_id"])
+            coarse, refined = (decode_mask(segmentation, frame) for segmentation in both)
+        except BadMask as error:
+            unreadable.append(f"record {index}: {error}")
             continue
         if coarse.frame != refined.frame or not (coarse.pixels.size or refined.pixels.size):
             continue
@@ -134,11 +143,14 @@ def collect_changes(before: Detections, after: Detections, frames: Frames, names
         instances.append(Instance(old["image_id"], name, known_score, coarse, refined))
     if not instances:
         raise BPRError(f"{after.name}: expected masks to show, got none that can be read and is not empty")
-    return Collection(instances, len(before.records))
+    problems = [f"{side.name}: {line}" for side in (before, after) for line in side.problems]
+    if unreadable:
+        problems.append(f"{len(unreadable)} records are not shown, because they cannot be read (first: {unreadable[0]})")
+    return Collection(instances, len(before.records), problems=problems)
 
 
-def _class_name(category_id: Any, names: dict[Any, str]) -> str:
+def _class_name(category_id: Any, names: Mapping[Any, str]) -> str:
     if category_id is None:
         return "object"
-    known = names.get(category_id) if isinstance(category_id, Hashable) else None
+    known = names.get(category_id) if is_id(category_id) else None
     return f"class {category_id}" if known is None else known

@@ -15,11 +15,11 @@ import numpy as np
 from bpr.errors import BadImage, BadMask
 from bpr.evaluation.matching import GroundTruth
 from bpr.formats.coco import Record
+from bpr.formats.photos import read_photo
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, crop_window, patch_boxes
-from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.images import ImageFolder
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.sharing.workers import shards
@@ -82,12 +82,13 @@ def extract_patches(
         if not matched:
             return 0, 0, iter(())
         try:
-            image = read_image(images.path(records[indices[0]]["image_id"]))
-            coarse = [decode_mask(records[index]["segmentation"], image.shape[:2]) for index, _ in matched]
+            found = [records[index] for index, _ in matched]
+            photo = read_photo(images, found[0]["image_id"], [record["segmentation"] for record in found])
+            coarse = [photo.mask(record["segmentation"]) for record in found]
         except (BadImage, BadMask):
             return 0, len(matched), iter(())
         rows = [
-            _cut_instance(image, mask, index, target, spec, placement)
+            _cut_instance(photo.pixels, mask, index, target, spec, placement)
             for mask, (index, target) in zip(coarse, matched, strict=True)
         ]
         return len(matched), 0, iter(rows)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,17 +21,18 @@ import numpy as np
 from mmcv.transforms import Compose
 from torch.utils.data import Dataset
 
-from bpr.errors import BPRError
+from bpr.errors import BadImage, BPRError
 from bpr.evaluation.matching import GroundTruth, mask_iou
-from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.formats.coco import INSTANCES, Record, positions_by_kind, read_annotations, read_results
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.boxes import enclosing, grow, squares_inside
 from bpr.geometry.coarse_grid import signed_distance
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec
 from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder, read_image
+from bpr.geometry.rle import decode_mask, frame_of
+from bpr.io.images import ImageFolder, frame_in_header, read_framed, read_image
+from bpr.limits import frame_from
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.makers import LARGEST_BIAS, coarse_mask, largest_bias, moved
 from bpr.training.data.patch_dataset import METAINFO, as_sample
@@ -121,7 +122,7 @@ class ImagePatchDataset(Dataset):
         self.weights = np.concatenate(weights)
         self.pipeline = Compose(pipeline)
         self.metainfo = METAINFO
-        self._read = lru_cache(cached_images)(read_image)
+        self._read = lru_cache(cached_images)(read_framed)
 
     def __len__(self) -> int:
         return len(self.instances)
@@ -150,7 +151,7 @@ class ImagePatchDataset(Dataset):
         native = self.native > 0 and rng.random() < self.native
         factor = 1.0 if native else float(np.exp(rng.uniform(*np.log(scale))))
         margin = round((self.spec.window + MARGIN) / factor)
-        region = cut_region(self._read(instance.path), truth, coarse, margin, factor)
+        region = cut_region(self._read(instance.path, instance.frame), truth, coarse, margin, factor)
         # Synthetic masks are made at the final scale: their faults do not grow with the factor.
         make = coarsen if self.synthetic == "detectors" else coarse_mask
         coarse = region.coarse if real else _matching_synthetic(region.truth, make, rng)
@@ -184,24 +185,23 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
     """The instances of an annotation file without crowds, each with the detections that match it (IoU > 0.5).
 
     Raises:
-        BPRError: a file cannot be read, an image is missing, or there is no instance.
+        BPRError: a file cannot be read, an image is missing or has not the size of its masks, or there is no instance.
     """
     document = read_annotations(ann)
     images = ImageFolder(img_dir, document["images"])
-    frames = {image["id"]: (image["height"], image["width"]) for image in document["images"]}
-    kept = [annotation for annotation in document["annotations"] if not annotation.get("iscrowd")]
+    truth, kinds = GroundTruth(document), positions_by_kind(document["annotations"])
+    kept = [document["annotations"][index] for index in kinds.get(INSTANCES, ())]
     if not kept:
-        raise BPRError(
-            f"{ann}: expected annotated instances, got none; every annotation is a crowd or there is no annotation"
-        )
-    truth = GroundTruth(document)
-    instances = {
-        id(annotation): TrainingInstance(
-            images.path(annotation["image_id"]), annotation, frames[annotation["image_id"]]
-        )
-        for annotation in kept
-    }
-    _check_images({instance.path: None for instance in instances.values()}, ann, img_dir)
+        reason = "every annotation is a crowd or has no mask, or there is no annotation"
+        raise BPRError(f"{ann}: expected annotated instances, got none; {reason}")
+    paths = {id(annotation): images.path(annotation["image_id"]) for annotation in kept}
+    _check_images(dict.fromkeys(paths.values()), ann, img_dir)
+    instances = {}
+    for annotation in kept:
+        path, size = paths[id(annotation)], frame_of(annotation["segmentation"]) or (0, 0)
+        frame = frame_from(*size) or images.frame(annotation["image_id"]) or _frame(path)
+        instances[id(annotation)] = TrainingInstance(path, annotation, frame)
+    _check_frames([(instance.path, instance.frame) for instance in instances.values()], ann)
     for file in [results] if isinstance(results, str) else results:
         records = read_results(file)
         for record, (annotation, iou) in zip(records, truth.matched_annotations(records), strict=True):
@@ -219,6 +219,35 @@ def _check_images(paths: Collection[Path], ann: str, img_dir: str) -> None:
             f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {names}; "
             "add them, or take them out of the annotations"
         )
+
+
+def _frame(path: Path) -> tuple[int, int]:
+    """(H, W) of a photo, turned as its EXIF tag says."""
+    height, width, _ = read_image(path).shape
+    return height, width
+
+
+def _check_frames(instances: Iterable[tuple[Path, tuple[int, int]]], ann: str) -> None:
+    """Raise a BPRError for images of another size than their masks now, by the headers of the files.
+
+    Args:
+        instances: the image file and the (H, W) of each mask.
+    """
+    wrong = []
+    for path, frame in dict.fromkeys(instances):
+        stored = frame_in_header(path)
+        if stored == frame:
+            continue
+        try:  # a turned photo has its size only when it is decoded
+            if stored != frame[::-1]:
+                raise BadImage(f"{path}: another size")
+            read_framed(path, frame)
+        except BadImage:
+            wrong.append(f"{path.name} is {stored[0]}x{stored[1]}, not {frame[0]}x{frame[1]}" if stored else path.name)
+    if wrong:
+        names = ", ".join(wrong[:MOST_NAMED]) + (", ..." if len(wrong) > MOST_NAMED else "")
+        wanted = "expected images of the height and width of their masks"
+        raise BPRError(f"{ann}: {wanted}, got {len(wrong)} others: {names}; correct the images list or the images")
 
 
 def balanced_weights(instances: Sequence[TrainingInstance]) -> np.ndarray:

@@ -11,11 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from bpr.formats.coco import Record
+from bpr.formats.coco import INSTANCES, Record, positions_by_kind
 from bpr.geometry.boxes import grow
 from bpr.geometry.coarse_grid import from_cells, signed_distance, to_cells
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.image_list import ImageList
 
 MARGIN = 48
 MIXED = "mixed"
@@ -124,13 +125,12 @@ def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator
 
 def synthesize(document: dict[str, Any], copies: int = 1, seed: int = 0, way: str = MIXED) -> list[Record]:
     """``copies`` coarse masks of every annotated instance as COCO results, in file order; crowds are left out."""
-    frames = {image["id"]: (image["height"], image["width"]) for image in document["images"]}
+    images = ImageList(document["images"])
     rng = np.random.default_rng(seed)
     records = []
-    for annotation in document["annotations"]:
-        if annotation.get("iscrowd"):
-            continue
-        mask = decode_mask(annotation["segmentation"], frames[annotation["image_id"]])
+    for index in positions_by_kind(document["annotations"]).get(INSTANCES, ()):
+        annotation = document["annotations"][index]
+        mask = decode_mask(annotation["segmentation"], images.frame(annotation["image_id"]))
         for _ in range(copies if mask.area else 0):
             coarse = coarsen(mask, rng, way)
             identity = {key: annotation[key] for key in ("image_id", "category_id")}

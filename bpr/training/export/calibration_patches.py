@@ -11,9 +11,9 @@ import numpy as np
 
 from bpr.errors import BadImage, BadMask, BPRError
 from bpr.formats.coco import Record
+from bpr.formats.photos import read_photo
 from bpr.geometry.options import PatchSpec, RefineOptions
-from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFinder, read_image
+from bpr.io.images import ImageFinder
 from bpr.refinement.predictor import IdentityPredictor, Instance
 from bpr.refinement.refiner import Refiner
 
@@ -47,8 +47,8 @@ def draw_patches(
 def _cut(record: Record, images: ImageFinder, refiner: Refiner) -> np.ndarray:
     """(K, S, S, C) uint8: all patches of one detection, none where its image or mask cannot be read."""
     try:
-        image = read_image(images.path(record["image_id"]))
-        instances = [Instance(decode_mask(record["segmentation"], image.shape[:2]))]
+        photo = read_photo(images, record["image_id"], [record["segmentation"]])
+        image, instances = photo.pixels, [Instance(photo.mask(record["segmentation"]))]
     except (BadImage, BadMask):
         image, instances = np.empty((0, 0, 3), np.uint8), []
     return refiner.cut(image, instances, None).batch.patches

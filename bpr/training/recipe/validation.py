@@ -23,6 +23,7 @@ from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.options import from_config
+from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
@@ -127,7 +128,9 @@ def _spread(items: list[Any], most: int | None) -> list[Any]:
 def _matched(records: Sequence[Record], document: dict[str, Any], ids: set[Any], min_score: float, name: str) -> Evaluation:
     """The detections in the images ``ids``, which match some of their annotations."""
     annotations = [annotation for annotation in document["annotations"] if annotation["image_id"] in ids]
-    detections = prepare_detections([record for record in records if record["image_id"] in ids], document, name)
+    images = ImageList(document["images"])
+    chosen = [record for record in records if images.id_of(record["image_id"]) in ids]
+    detections = prepare_detections(chosen, document, name)
     kept = [record for record in detections.records if record["score"] >= min_score]
     coarse = Evaluation(Detections(kept, name), {**document, "annotations": annotations})
     if not coarse.pairs:

@@ -171,13 +171,15 @@ def test_without_a_truth_unreadable_masks_are_left_out(made: MadeSet) -> None:
     odd = {"image_id": [1], "segmentation": square(0, 0, 9)}
     bare = {"image_id": "a", "segmentation": square(0, 0, 9), "score": "high"}
     records = [broken, odd, bare, {"image_id": 1, "category_id": 5, "segmentation": square(3, 3, 20), "score": 0.5}]
-    found = collect_changes(Detections(records, "before"), Detections(records, "after"), {}, {5: "cup"})
+    found = collect_changes(Detections(records, "before"), Detections(records, "after"), OneImage(Path("photo.png")), {5: "cup"})
     assert [(i.category, i.score, i.agreement, i.change) for i in found.instances] == [
         ("object", None, 1, 0),
         ("cup", 0.5, 1, 0),
     ]
     assert found.records == 4
     assert found.comparison is None
+    (problem,) = found.problems
+    assert problem.startswith("2 records are not shown, because they cannot be read (first: record 0: RLE")
 
 
 def test_groups_lead_to_the_filter_that_shows_them(made: MadeSet) -> None:

@@ -21,7 +21,7 @@ def ellipse(centre: tuple[int, int], axes: tuple[int, int]) -> BoxMask:
 
 
 def annotation(mask: BoxMask, **values: object) -> dict[str, object]:
-    return {"image_id": 1, "category_id": 3, "segmentation": encode_mask(mask), **values}
+    return {"image_id": 1, "category_id": 3, "segmentation": encode_mask(mask)} | values
 
 
 DOCUMENT = {
@@ -80,7 +80,10 @@ def test_what_no_mask_is_made_of_is_said(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"images": [{"id": 1, "file_name": "a"}]}, "expected height and width"),
+        (
+            {"images": [{"id": 1, "file_name": "a"}], "annotations": [annotation(ellipse((9, 9), (4, 4)), segmentation=[[9, 9, 20, 9, 20, 20]])]},
+            "annotation 0: polygons: expected the size of their image with them, got none; give the size of image 1",
+        ),
         ({"annotations": [{"image_id": 1, "segmentation": []}]}, "annotation 0: expected .*got no category_id"),
         ({"annotations": [annotation(ellipse((9, 9), (4, 4)), image_id=[1])]}, "annotation 0: image_id: expected"),
     ],

@@ -1,0 +1,56 @@
+"""The one rule for reading a photo for its masks: in the orientation and the frame that the masks were made in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bpr.errors import BadMask
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, frame_of
+from bpr.io.images import ImageFinder, read_image
+
+Frame = tuple[int, int]
+
+
+class Photo(NamedTuple):
+    """A photo and the frame of its masks.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB.
+        listed: (H, W) of the images list; None where no list states a size.
+    """
+
+    pixels: np.ndarray
+    listed: Frame | None = None
+
+    @property
+    def frame(self) -> Frame:
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    def mask(self, segmentation: Any) -> BoxMask:
+        """The mask of an object in this photo.
+
+        Raises:
+            BadMask: the segmentation is malformed, or was not made for an image of this size.
+        """
+        if self.listed and self.listed != self.frame and isinstance(segmentation, list):
+            height, width = self.frame
+            wanted = f"expected the image of {self.listed[0]}x{self.listed[1]} (height x width) of the images list"
+            raise BadMask(f"polygons: {wanted}, got {height}x{width}; correct the list or give that image")
+        return decode_mask(segmentation, self.frame)
+
+
+def read_photo(images: ImageFinder, image_id: Any, segmentations: Iterable[Any]) -> Photo:
+    """Read the photo of some masks.
+
+    Masks are made for a photo as its EXIF tag turns it, or as it is stored. An RLE states its size; polygons have the
+    size of the images list. The first of these sizes that the photo has in either way decides how it is read.
+
+    Raises:
+        BadImage: the photo cannot be found or read.
+    """
+    listed = images.frame(image_id)
+    return Photo(read_image(images.path(image_id), *map(frame_of, segmentations), listed), listed)
