@@ -124,7 +124,7 @@ class CvatFile(Source):
     def _values(self, kind: str, mask: BoxMask) -> dict[str, str]:
         """The attributes of a shape that its mask decides; none where nothing remains of it."""
         if kind == POLYGON:
-            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in self.polygons.ring(mask).tolist())
+            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in self.polygons.ring(mask))
             return {"points": points} if points else {}
         if not mask.pixels.size:
             self.polygons.empty += 1

@@ -125,9 +125,7 @@ class TaskFile(Source):
         """The new values of a region; none where nothing remains of its mask."""
         if kind == RLE:
             return Changes(rle=encode_brush(mask))
-        height, width = mask.frame
-        ring = self.polygons.ring(mask).tolist()
-        points = [[round(100 * x / width, DECIMALS), round(100 * y / height, DECIMALS)] for x, y in ring]
+        points = self.polygons.scaled_ring(mask, 100, DECIMALS)
         return Changes(points=points) if points else Changes()
 
 

@@ -123,7 +123,7 @@ class LabelMeFiles(Source):
     def _change(self, shape: dict[str, Any], mask: BoxMask) -> Changes:
         """The new values of a shape; none where nothing remains of its mask."""
         if shape.get("shape_type") != MASK:
-            points = self.polygons.ring(mask).tolist()
+            points = self.polygons.ring(mask)
             return Changes(points=points) if points else Changes()
         tight = mask.trimmed()
         if not tight.pixels.size:

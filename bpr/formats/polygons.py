@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadMask, BPRError
-from bpr.geometry.contours import joined, parts_of
+from bpr.geometry.contours import Snap, hundredths, joined, parts_of
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 
@@ -40,17 +40,28 @@ class PolygonWriter:
         if self.wanted and not holds_polygons:
             raise BPRError(f"--polygons: expected a format with polygons, got {format_name}; leave the option out")
 
-    def parts(self, mask: BoxMask) -> list[np.ndarray]:
-        """COCO's form: one (n, 2) ring of x, y in pixels per part; none for an empty mask, whose shape must stay."""
-        parts = parts_of(mask, None if self.setting is True else self.setting)
+    def parts(self, mask: BoxMask, snap: Snap = hundredths) -> list[np.ndarray]:
+        """COCO's form: one (n, 2) ring of x, y in pixels per part; none for an empty mask, whose shape must stay.
+
+        Args:
+            snap: how the format rounds.
+        """
+        parts = parts_of(mask, None if self.setting is True else self.setting, snap)
         self.empty += not parts
         self.polygons += bool(parts)
         self.vertices += sum(map(len, parts))
         return parts
 
-    def ring(self, mask: BoxMask) -> np.ndarray:
+    def ring(self, mask: BoxMask, snap: Snap = hundredths) -> list[list[float]]:
         """The form of formats with one ring per mask, such as YOLO's: parts hang together by bridges without width."""
-        return joined(self.parts(mask))
+        points: list[list[float]] = joined(self.parts(mask, snap)).tolist()
+        return points
+
+    def scaled_ring(self, mask: BoxMask, unit: float, decimals: int) -> list[list[float]]:
+        """:meth:`ring` in units of which ``unit`` are the width and the height of the image."""
+        frame = np.array(mask.frame[::-1])
+        ring = self.ring(mask, lambda vertices: (vertices * unit / frame).round(decimals) * frame / unit)
+        return [[round(x * unit / frame[0], decimals), round(y * unit / frame[1], decimals)] for x, y in ring]
 
     @property
     def notes(self) -> list[str]:

@@ -22,6 +22,9 @@ from bpr.io.images import ImageFinder, read_image
 from bpr.io.kept_text import KeptText, Span
 from bpr.io.record_file import Record
 
+DECIMALS = 6
+"""Decimals of a coordinate: a hundredth of a pixel in an image of 10,000."""
+
 
 class YoloFolder(Source):
     """A folder of label files. An image's id is the path of its label file without the ending.
@@ -121,8 +124,7 @@ def _fields(line: str, where: str) -> tuple[int, float | None, list[float]]:
 def _line(record: Record, writer: PolygonWriter) -> str:
     """The line of a record; empty where its mask is."""
     mask = decode_mask(record["segmentation"])
-    height, width = mask.frame
-    points = " ".join(f"{x / width:.6f} {y / height:.6f}" for x, y in writer.ring(mask).tolist())
+    points = " ".join(f"{x:.{DECIMALS}f} {y:.{DECIMALS}f}" for x, y in writer.scaled_ring(mask, 1, DECIMALS))
     if not points:
         return ""
     return f"{record['category_id']} {points}" + (f" {record['score']}" if "score" in record else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -20,17 +20,22 @@ SHARE_KEPT = 0.5
 """The same at a tolerance that the user chose: a polygon that keeps less is no picture of its mask."""
 STEPS = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.18, 0.0)
 """The shares of the tolerance that are tried one after the other; the last one is exact."""
-DECIMALS = 2
-"""Decimals of a vertex in pixels, as COCO and CVAT write them."""
 FARTHEST = 3.0
 """Pixels by which a vertex may leave the place where its ring was seen to turn: at a blunt corner that is uncertain."""
 SMALLEST_FIT = 8
 """Pixel edges of the shortest ring that is simplified: the outline of two pixels has six."""
 MOST_DISTANCES = 2**20
 """Distances between two rings that are computed at once: 8 MB."""
+Snap = Callable[[np.ndarray], np.ndarray]
+"""(n, 2) vertices in pixels as a reader of the format will see them: rounded as the format writes them."""
 
 
-def parts_of(mask: BoxMask, tolerance: float | None = None) -> list[np.ndarray]:
+def hundredths(vertices: np.ndarray) -> np.ndarray:
+    """Vertices with two decimals, as COCO's and CVAT's files have them."""
+    return vertices.round(2)
+
+
+def parts_of(mask: BoxMask, tolerance: float | None = None, snap: Snap = hundredths) -> list[np.ndarray]:
     """One ring for every part of a mask, each an (n, 2) float array of corners x, y in pixels.
 
     A hole is joined to the ring around it by a bridge without width: two lines in the same place.
@@ -39,6 +44,7 @@ def parts_of(mask: BoxMask, tolerance: float | None = None) -> list[np.ndarray]:
         tolerance: pixels by which the rings may leave the edges of the mask's pixels; 0: the rings fill to exactly the
             mask. None: the default, which is lowered where the rings would fill, by pycocotools' rule, to less than
             LEAST_IOU of the mask. A tolerance of the user is lowered only where less than SHARE_KEPT would remain.
+        snap: how the format rounds; a rounded vertex may fill other pixels.
 
     >>> [part.tolist() for part in parts_of(BoxMask.from_frame(np.array([[0, 1, 1, 0, 1]])), 0)]
     [[[4.0, 0.0], [4.0, 1.0], [5.0, 1.0], [5.0, 0.0]], [[1.0, 0.0], [1.0, 1.0], [3.0, 1.0], [3.0, 0.0]]]
@@ -49,7 +55,7 @@ def parts_of(mask: BoxMask, tolerance: float | None = None) -> list[np.ndarray]:
     target = encode_mask(mask)
     parts: list[np.ndarray] = []
     for step in STEPS:
-        simple = [_simplified(ring, largest * step, mask.frame) for ring, _ in rings]
+        simple = [snap(_simplified(ring, largest * step, mask.frame)) for ring, _ in rings]
         families: dict[int, list[np.ndarray]] = {}
         for index, (ring, (_, outer)) in enumerate(zip(simple, rings, strict=True)):
             families.setdefault(index if outer < 0 else outer, []).append(ring)
@@ -123,8 +129,7 @@ def _simplified(ring: np.ndarray, tolerance: float, frame: tuple[int, int]) -> n
     turns = np.unique(order[np.searchsorted(codes, chosen @ (1, width), sorter=order)])
     if len(turns) < 3:
         return ring.astype(float)
-    vertices = _meeting_points(middles, turns, max(tolerance, FARTHEST))
-    return np.clip(vertices.round(DECIMALS), 0, frame[::-1])
+    return np.clip(_meeting_points(middles, turns, max(tolerance, FARTHEST)), 0, frame[::-1])
 
 
 def _edge_middles(ring: np.ndarray) -> np.ndarray:

@@ -95,9 +95,9 @@ class RunReport:
     skipped: int = 0
     skipped_by: str = "--min-score"
     unread: int = 0
+    notes: list[str] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
     strict: bool = False
     backend: str | None = None

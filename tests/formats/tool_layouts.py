@@ -31,8 +31,8 @@ def labelme(folder: Path) -> Path:
     for stem, instances in MASKS.items():
         shapes: list[dict[str, object]] = []
         for index, (label, _, mask) in enumerate(instances):
-            rest = {"group_id": index or None, "description": "größer", "shape_type": "polygon", "flags": {"cut": False}, "mask": None}
-            shape = {"label": NAMES[label], "points": ring_of(mask), **rest}
+            rest = {"description": "größer", "shape_type": "polygon", "flags": {"cut": False}, "mask": None}
+            shape = {"label": NAMES[label], "points": ring_of(mask), "group_id": index or None, **rest}
             if index == 1:
                 top, left, bottom, right = (int(edge) for edge in _box(mask))
                 png = cv2.imencode(".png", mask[top : bottom + 1, left : right + 1].astype(np.uint8))[1]
@@ -40,9 +40,11 @@ def labelme(folder: Path) -> Path:
                 shape |= {"points": corners, "shape_type": "mask", "mask": base64.b64encode(png).decode()}
             shapes.append(shape)
         for kind in ("rectangle", "circle", "point"):
-            shapes.append({"label": "x", "points": [[1.0, 2], [3e0, 4]][: 1 if kind == "point" else 2], "shape_type": kind, "flags": {}})
+            points = [[1.0, 2], [3e0, 4]][: 1 if kind == "point" else 2]
+            shapes.append({"label": "x", "points": points, "shape_type": kind, "flags": {}})
         size = {"imageHeight": FRAME[0], "imageWidth": FRAME[1]}
-        document = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": f"../{PHOTOS[stem]}", "imageData": None, **size}
+        photo = {"imagePath": f"../{PHOTOS[stem]}", "imageData": None}
+        document = {"version": "5.5.0", "flags": {}, "shapes": shapes, **photo, **size}
         (folder / f"{stem}.json").write_text(json.dumps(document, ensure_ascii=False, indent=2), encoding="utf-8")
     return folder
 
@@ -50,12 +52,15 @@ def labelme(folder: Path) -> Path:
 def x_anylabeling(folder: Path) -> Path:
     """X-AnyLabeling 2.5: more keys in a shape; here beside the photo, which is on Windows."""
     mask = MASKS[STEMS[0]][0][2]
-    keys = {"group_id": 7, "description": "", "difficult": True, "shape_type": "polygon", "flags": {}, "attributes": {"hue": "red"}}
-    shape = {"label": "car", "score": 0.91, "points": ring_of(mask), **keys, "kie_linking": [[0, 1]]}
-    turned = {"label": "car", "score": None, "points": [[1, 1], [9, 1], [9, 9], [1, 9]], "shape_type": "rotation", "direction": 0.5}
+    keys = {"group_id": 7, "description": "", "difficult": True, "shape_type": "polygon", "flags": {}}
+    more = {"attributes": {"hue": "red"}, "kie_linking": [[0, 1]]}
+    shape = {"label": "car", "score": 0.91, "points": ring_of(mask), **keys, **more}
+    corners = [[1, 1], [9, 1], [9, 9], [1, 9]]
+    turned = {"label": "car", "score": None, "points": corners, "shape_type": "rotation", "direction": 0.5}
     size = {"imageHeight": FRAME[0], "imageWidth": FRAME[1]}
     photo = f"C:\\scans\\{Path(PHOTOS[STEMS[0]]).name}"
-    document = {"version": "2.5.4", "flags": {}, "checked": False, "shapes": [turned, shape], "imagePath": photo, "imageData": None}
+    head = {"version": "2.5.4", "flags": {}, "checked": False}
+    document = {**head, "shapes": [turned, shape], "imagePath": photo, "imageData": None}
     path = folder / "x_anylabeling.json"
     path.write_text(json.dumps({**document, **size}, ensure_ascii=False, indent=2), encoding="utf-8")
     return path
@@ -69,8 +74,8 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 def cvat(folder: Path) -> Path:
     """CVAT for images 1.1: numbers of two decimals, runs along the rows of a mask's box, attributes, tags, boxes."""
-    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>", "  <meta>", "    <task>"]
-    lines += ["      <id>7</id>", "      <name>größe &amp; form</name>", "    </task>", "  </meta>"]
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>", "  <meta>"]
+    lines += ["    <task>", "      <id>7</id>", "      <name>größe &amp; form</name>", "    </task>", "  </meta>"]
     for number, (stem, instances) in enumerate(MASKS.items()):
         lines.append(f'  <image id="{number}" name="{PHOTOS[stem]}" width="{FRAME[1]}" height="{FRAME[0]}">')
         for index, (label, _, mask) in enumerate(instances):
@@ -84,9 +89,11 @@ def cvat(folder: Path) -> Path:
                 sides = f'left="{left}" top="{top}" width="{box.shape[1]}" height="{box.shape[0]}"'
                 kind, shape = "mask", f'rle="{str(runs)[1:-1]}" {sides}'
             group = f'group_id="{index}" ' if index else ""
-            lines.append(f'    <{kind} label="{NAMES[label]}" source="manual" occluded="0" {shape} {group}z_order="{index}">')
+            label_of = f'label="{NAMES[label]}" source="manual" occluded="0"'
+            lines.append(f'    <{kind} {label_of} {shape} {group}z_order="{index}">')
             lines += ['      <attribute name="note">5 &gt; 3</attribute>', f"    </{kind}>"]
-        lines += ['    <box label="car" source="manual" occluded="0" xtl="1.00" ytl="2.00" xbr="9.00" ybr="9.00" z_order="0">', "    </box>"]
+        sides = 'xtl="1.00" ytl="2.00" xbr="9.00" ybr="9.00"'
+        lines += [f'    <box label="car" source="manual" occluded="0" {sides} z_order="0">', "    </box>"]
         lines += ['    <tag label="night" source="manual">', "    </tag>", "  </image>"]
     path = folder / "annotations.xml"
     path.write_text("\n".join([*lines, "</annotations>", ""]), encoding="utf-8")
@@ -108,7 +115,8 @@ def cvat_coco(folder: Path) -> Path:
             found.append({**base, "segmentation": segmentation, **rest, "attributes": {"occluded": False, "note": "a"}})
     rest = {"license": 0, "flickr_url": "", "coco_url": "", "date_captured": 0}
     size = {"width": FRAME[1], "height": FRAME[0]}
-    images = [{"id": number + 1, **size, "file_name": PHOTOS[stem].removeprefix("leftImg8bit/val/"), **rest} for number, stem in enumerate(STEMS)]
+    names = [PHOTOS[stem].removeprefix("leftImg8bit/val/") for stem in STEMS]
+    images = [{"id": number, **size, "file_name": name, **rest} for number, name in enumerate(names, start=1)]
     categories = [{"id": number + 1, "name": name, "supercategory": ""} for number, name in enumerate(NAMES.values())]
     document = {"licenses": [{"name": "", "id": 0, "url": ""}], "info": {"contributor": ""}, "categories": categories}
     path = folder / "instances_default.json"
@@ -126,18 +134,23 @@ def label_studio(folder: Path) -> Path:
             base = {**size, "id": f"r{index}", "to_name": "image", "origin": "manual"}
             points = [[100 * x / FRAME[1], 100 * y / FRAME[0]] for x, y in ring_of(mask)]
             if index == 1:
-                value: dict[str, object] = {"format": "rle", "rle": encode_brush(BoxMask.from_frame(mask)), "brushlabels": [NAMES[label]]}
+                rle = encode_brush(BoxMask.from_frame(mask))
+                value: dict[str, object] = {"format": "rle", "rle": rle, "brushlabels": [NAMES[label]]}
                 results.append({**base, "value": value, "from_name": "brush", "type": "brushlabels", "score": score})
             elif index == 2:  # a tag for the shape and one for the label
                 shape = {"points": points, "closed": True}
                 results.append({**base, "value": shape, "from_name": "shape", "type": "polygon"})
-                results.append({**base, "value": {**shape, "labels": [NAMES[label]]}, "from_name": "label", "type": "labels"})
+                value = {**shape, "labels": [NAMES[label]]}
+                results.append({**base, "value": value, "from_name": "label", "type": "labels"})
             else:
                 value = {"points": points, "closed": True, "polygonlabels": [NAMES[label]]}
-                results.append({**base, "value": value, "from_name": "polygon", "type": "polygonlabels", "meta": {"text": ["größer"]}})
+                kind = {"from_name": "polygon", "type": "polygonlabels", "meta": {"text": ["größer"]}}
+                results.append({**base, "value": value, **kind})
         box = {"x": 1.5, "y": 2, "width": 3, "height": 4, "rotation": 0, "rectanglelabels": ["car"]}
-        results.append({**size, "id": "box", "value": box, "from_name": "box", "to_name": "image", "type": "rectanglelabels"})
-        results.append({"id": "choice", "value": {"choices": ["night"]}, "from_name": "light", "to_name": "image", "type": "choices"})
+        kind = {"from_name": "box", "to_name": "image", "type": "rectanglelabels"}
+        results.append({**size, "id": "box", "value": box, **kind})
+        kind = {"from_name": "light", "to_name": "image", "type": "choices"}
+        results.append({"id": "choice", "value": {"choices": ["night"]}, **kind})
         upload = f"0a1b2c{number}d-{Path(PHOTOS[stem]).name}"
         made = {"id": number, "completed_by": 1, "result": results, "was_cancelled": False, "lead_time": 12.5}
         guess = {"id": 50 + number, "model_version": "m", "score": 0.5, "result": results[:1]}
@@ -151,8 +164,10 @@ def label_studio(folder: Path) -> Path:
 def roboflow(folder: Path) -> Path:
     """Roboflow's "YOLOv8 segmentation": train, valid and test beside data.yaml and two READMEs."""
     splits = {"train": STEMS[0], "valid": STEMS[1], "test": STEMS[2]}
-    folder = _export(folder / "roboflow", {split: (f"{split}/images", f"{split}/labels", stem) for split, stem in splits.items()})
-    (folder / "data.yaml").write_text("train: ../train/images\nval: ../valid/images\ntest: ../test/images\n\nnc: 2\nnames: ['car', 'person']\n")
+    folders = {stem: (f"{split}/images", f"{split}/labels") for split, stem in splits.items()}
+    folder = _export(folder / "roboflow", folders)
+    paths = "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n"
+    (folder / "data.yaml").write_text(f"{paths}\nnc: 2\nnames: ['car', 'person']\n")
     (folder / "README.roboflow.txt").write_text("Exported\n")
     (folder / "README.dataset.txt").write_text("Cars\n")
     return folder
@@ -161,13 +176,16 @@ def roboflow(folder: Path) -> Path:
 def ultralytics(folder: Path) -> Path:
     """Ultralytics' own data sets, such as coco8-seg."""
     splits = {"train": STEMS[0], "val": STEMS[1]}
-    folder = _export(folder / "coco8-seg", {split: (f"images/{split}", f"labels/{split}", stem) for split, stem in splits.items()})
-    (folder / "data.yaml").write_text("path: .\ntrain: images/train\nval: images/val\nnames:\n  0: car\n  1: person\n")
+    folders = {stem: (f"images/{split}", f"labels/{split}") for split, stem in splits.items()}
+    folder = _export(folder / "coco8-seg", folders)
+    names = "names:\n  0: car\n  1: person\n"
+    (folder / "data.yaml").write_text(f"path: .\ntrain: images/train\nval: images/val\n{names}")
     return folder
 
 
-def _export(folder: Path, splits: dict[str, tuple[str, str, str]]) -> Path:
-    for images, labels, stem in splits.values():
+def _export(folder: Path, splits: dict[str, tuple[str, str]]) -> Path:
+    """The images and labels of the scenes, in the folders of images and of labels by stem."""
+    for stem, (images, labels) in splits.items():
         pixels = np.random.default_rng(1).integers(0, 90, (*FRAME, 3), dtype=np.uint8)
         lines = []
         for label, _, mask in MASKS[stem]:
