@@ -66,7 +66,7 @@ class RefineJob:
     '405 of 405 records refined; kept as they were: none'
 
     Attributes:
-        results: masks of any format: a JSON file, a PNG or a folder.
+        results: masks of any format: a JSON or XML file, a PNG or a folder.
         out: the file or folder to write, in the format of the masks.
         images: the folder of the images, or the one image; None: where the format names them.
         ann: a COCO file whose images list names the image files; without it an image's id is the stem of its file.
@@ -238,7 +238,7 @@ class RefineJob:
         """The masks, and access to their images. The output and the options are checked against the format."""
         if self.crowds not in CROWD_CHOICES:
             raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
-        entries = heading and heading["images"]
+        entries = None if heading is None else heading["images"]
         source, find_images = open_source(self.results, self.format, self.images, entries, self.crowds == "refine")
         source.polygons = PolygonWriter(self.polygons)
         source.polygons.check(FORMATS[source.format].polygons, source.format)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from bpr.errors import BPRError, shown
@@ -66,7 +66,9 @@ def whole(value: object) -> int | None:
     """
     if type(value) is int:
         return value
-    return int(value) if isinstance(value, Real) and type(value) is not bool and float(value).is_integer() else None
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return int(float(value)) if isinstance(value, Real) and float(value).is_integer() else None
 
 
 def frame_from(height: object, width: object) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.options import progress_bar, versions_of
+from bpr.cli.options import print_problems, progress_bar, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.evaluation.comparison import PROTOCOLS
 
@@ -205,12 +205,14 @@ ANALYSES = {
 
 def _read(args: argparse.Namespace, results: str) -> tuple[Detections, Document, ImageFinder]:
     """The prepared detections and annotations, and the images."""
-    from bpr.evaluation.prepare import prepare_annotations, prepare_detections
+    from bpr.evaluation.prepare import left_out, prepare_annotations, prepare_detections
     from bpr.formats.coco import read_annotations, read_results
     from bpr.io.images import ImageFolder
 
-    document = prepare_annotations(read_annotations(args.ann), args.ann)
+    given = read_annotations(args.ann)
+    document = prepare_annotations(given, args.ann)
     detections = prepare_detections(read_results(results), document, results)
+    print_problems([*left_out(given), *detections.problems])
     return detections, document, ImageFolder(args.img_dir, document["images"])
 
 

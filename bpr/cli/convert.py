@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     targets = [name for name, row in FORMATS.items() if row.target]
     names = "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items())
     add = parser.add_argument
-    add("masks", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
+    add("masks", type=InputPath, help="masks: a JSON or XML file, a PNG or a folder of any format")
     add("--format", choices=FORMATS, help=f"format of the masks (default: recognised by their content). {names}")
     add("--to", required=True, choices=targets, help="format to write")
     add("--ann", type=InputPath, help="COCO file whose images list names the images and tells their sizes")

@@ -28,7 +28,7 @@ EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("results", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
+    add("results", type=InputPath, help="masks: a JSON or XML file, a PNG or a folder of any format")
     add("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
     images = "folder of the images, or the one image (default: the images that the format names)"
     add("--img-dir", type=InputPath, help=images)

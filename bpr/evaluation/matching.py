@@ -28,9 +28,9 @@ from bpr.errors import BadMask, BPRError, shown
 from bpr.evaluation.prepare import Document, counted, listed_classes
 from bpr.formats.coco import INSTANCES, Record, positions_by_kind
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask, encode_mask, frame_of
 from bpr.io.image_list import ImageList
-from bpr.limits import is_id
+from bpr.limits import frame_from, is_id
 
 PAIR_IOU = 0.5
 """A matched pair has at least this IoU."""
@@ -96,17 +96,20 @@ class GroundTruth:
         """The annotations of one class in one image, in file order, without crowds and those that have no mask."""
         return self._annotations.get((image_id, category_id), [])
 
-    def masks(self, image_id: Any, category_id: Any) -> list[BoxMask]:
+    def masks(self, image_id: Any, category_id: Any, frame: tuple[int, int] | None = None) -> list[BoxMask]:
         """The masks of :meth:`annotations`.
+
+        Args:
+            frame: (H, W) of the image where the images list states none.
 
         Raises:
             BPRError: a mask that cannot be read.
         """
         key = image_id, category_id
         if key not in self._masks:
-            frame, annotations = self._images.frame(image_id), self.annotations(*key)
+            size, annotations = self._images.frame(image_id) or frame, self.annotations(*key)
             try:
-                self._masks[key] = [decode_mask(item.get("segmentation"), frame) for item in annotations]
+                self._masks[key] = [decode_mask(item.get("segmentation"), size) for item in annotations]
             except BadMask as error:
                 raise BPRError(f"annotation of image {shown(image_id)}: {error}") from None
         return self._masks[key]
@@ -130,13 +133,15 @@ class GroundTruth:
                 groups[self._key(record)].append(index)
         best = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
         for key, indices in groups.items():
-            truths = self.masks(*key)
+            sizes = (frame_of(records[index]["segmentation"]) for index in indices)
+            frame = self._images.frame(key[0]) or next((frame_from(*size) for size in sizes if size), None)
+            truths = self.masks(*key, frame)
             if not truths:
                 continue
             masks: dict[int, BoxMask] = {}
             for index in indices:
                 with contextlib.suppress(BadMask):
-                    masks[index] = decode_mask(records[index]["segmentation"], self._images.frame(key[0]))
+                    masks[index] = decode_mask(records[index]["segmentation"], frame)
             for index, row in zip(masks, mask_iou(list(masks.values()), truths), strict=True):
                 best[index] = key, int(row.argmax()), float(row.max())
         return best

@@ -23,7 +23,7 @@ from bpr.io.record_file import Record
 
 Found = TypeVar("Found")
 
-ANY_MASKS = "masks in JSON, a PNG, or a folder"
+ANY_MASKS = "masks in JSON or XML, a PNG, or a folder"
 """The name of the input of a command in error messages."""
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
 from bpr.formats.source import Source, in_groups
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
-from bpr.io.images import ImageFinder, read_image
+from bpr.io.images import ImageFinder
 from bpr.io.kept_text import KeptText, Span
 from bpr.io.record_file import Record
 
@@ -93,10 +94,9 @@ def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:
 def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
     """(H, W) of an image; None where it cannot be read, which the run reports when it comes to this image."""
     try:
-        height, width, _ = read_image(images.path(image_id)).shape
+        return read_photo(images, image_id, ()).frame
     except BadImage:
         return None
-    return height, width
 
 
 def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:

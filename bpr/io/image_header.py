@@ -13,10 +13,10 @@ JPEG_NO_SEGMENT = {0x01, *range(0xD0, 0xD9)}
 """JPEG markers that no segment follows."""
 JPEG_NO_MARKER = {0x00, 0xFF}
 """Bytes which, after a byte 0xFF of a JPEG, show that it is stuffing or fill and not the start of a marker."""
-TIFF_WIDTH, TIFF_HEIGHT = 256, 257
-"""The TIFF tags that hold the size."""
+TIFF_WIDTH, TIFF_HEIGHT, TIFF_ORIENTATION = 256, 257, 274
+"""The TIFF tags that hold the size, and how the picture is to be turned: 1 to 8, as in EXIF."""
 TIFF_INTEGERS = {3: "H", 4: "I", 16: "Q"}
-"""The TIFF types that a size may have, as formats of :mod:`struct`."""
+"""The TIFF types that these tags may have, as formats of :mod:`struct`."""
 
 
 def stated_frame(content: bytes) -> Frame | None:
@@ -74,21 +74,37 @@ def _bmp(content: bytes) -> Frame:
     return abs(height), abs(width)
 
 
+def tiff_orientation(content: bytes) -> int:
+    """How a TIFF file asks to be turned, 1 to 8; 1 (not at all) for any other file."""
+    if content[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return 1
+    try:
+        return _tiff_numbers(content)[TIFF_ORIENTATION] or 1
+    except (struct.error, IndexError, OverflowError):
+        return 1
+
+
 def _tiff(content: bytes) -> Frame | None:
-    """The size of the first picture, which is the one that OpenCV reads."""
+    numbers = _tiff_numbers(content)
+    height, width = numbers[TIFF_HEIGHT], numbers[TIFF_WIDTH]
+    return (height, width) if height and width else None
+
+
+def _tiff_numbers(content: bytes) -> dict[int, int]:
+    """The tags of the first picture, which is the one that OpenCV reads; 0 for a tag that is missing."""
     order = "<" if content[0] == ord("I") else ">"
     (version,) = struct.unpack_from(f"{order}H", content, 2)
     big = version == 43
     (start,) = struct.unpack_from(f"{order}Q" if big else f"{order}I", content, 8 if big else 4)
     (count,) = struct.unpack_from(f"{order}Q" if big else f"{order}H", content, start)
     first, entry = (start + 8, 20) if big else (start + 2, 12)
-    sizes = {TIFF_WIDTH: 0, TIFF_HEIGHT: 0}
+    numbers = {TIFF_WIDTH: 0, TIFF_HEIGHT: 0, TIFF_ORIENTATION: 0}
     for position in range(first, min(first + count * entry, len(content)), entry):
         tag, kind = struct.unpack_from(f"{order}HH", content, position)
-        if tag in sizes and kind in TIFF_INTEGERS:
+        if tag in numbers and kind in TIFF_INTEGERS:
             (value,) = struct.unpack_from(order + TIFF_INTEGERS[kind], content, position + entry - (8 if big else 4))
-            sizes[tag] = max(sizes[tag], value)
-    return (sizes[TIFF_HEIGHT], sizes[TIFF_WIDTH]) if all(sizes.values()) else None
+            numbers[tag] = max(numbers[tag], value)
+    return numbers
 
 
 _READERS: tuple[tuple[bytes, int, Callable[[bytes], Frame | None]], ...] = (

@@ -13,7 +13,7 @@ import numpy as np
 
 from bpr.errors import BadImage, BPRError, shown
 from bpr.io.files import inside, open_regular, own_file, read_whole
-from bpr.io.image_header import stated_frame
+from bpr.io.image_header import stated_frame, tiff_orientation
 from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, file_name, names_of
 from bpr.limits import LARGEST_FRAME, bytes_can_encode, is_frame, is_id
 
@@ -206,6 +206,8 @@ def decode_image(content: bytes, path: str | Path, *frames: tuple[int, int] | No
     if tuple(decisive) == turned:
         return image
     stored = _decoded(data, cv2.IMREAD_IGNORE_ORIENTATION)
+    if stored is not None and stored.shape[:2] == turned:  # OpenCV turns a TIFF all the same
+        stored = _turned_back(stored, tiff_orientation(content))
     return stored if stored is not None and stored.shape[:2] == tuple(decisive) else image
 
 
@@ -219,6 +221,13 @@ def check_size(content: bytes, path: str | Path) -> None:
         raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {pixels}; cut it into tiles")
     if not bytes_can_encode(*size, len(content)):
         raise BadImage(f"{path}: expected an image of {pixels} pixels, got {len(content)} bytes, which cannot hold it")
+
+
+def _turned_back(image: np.ndarray, orientation: int) -> np.ndarray:
+    """An image before a rotation by a quarter, given how it was turned; any other image as it is."""
+    ways = {5: lambda a: a, 6: lambda a: a[:, ::-1], 7: lambda a: a[::-1, ::-1], 8: lambda a: a[::-1]}
+    way = ways.get(orientation)
+    return image if way is None else np.ascontiguousarray(way(image).transpose(1, 0, 2))
 
 
 def _decoded(data: np.ndarray, flags: int = 0) -> np.ndarray | None:

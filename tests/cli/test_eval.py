@@ -129,3 +129,25 @@ def test_a_mask_on_the_whole_image(small_set: SmallSet) -> None:
     full = encode_mask(BoxMask.from_frame(np.ones((120, 160), bool)))
     path = small_set.write("full.json", [{**record, "segmentation": full} for record in small_set.records])
     assert main(["eval", str(path), "--ann", str(small_set.ann), "--before", str(small_set.results)]) == 0
+
+
+def test_annotation_files_are_results_without_scores(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    """A data set before and after cleaning, measured on another annotation of it."""
+    coarse = [record["segmentation"] for record in small_set.records]
+    extra = {"id": 9, "image_id": 1, "category_id": 7, "iscrowd": 1, "segmentation": coarse[0]}
+    annotations = [{**a, "segmentation": mask} for a, mask in zip(small_set.document["annotations"], coarse, strict=True)]
+    before = small_set.write("before.json", {**small_set.document, "annotations": [*annotations, extra]})
+    out = small_set.folder / "summary.json"
+    for after, change in ((small_set.ann, True), (before, False), (refined(small_set), True)):
+        assert main(["eval", str(after), "--ann", str(small_set.ann), "--before", str(before), "--out", str(out)]) == 0
+        rows = json.loads(out.read_text())["rows"]
+        assert (rows["IoU/matched"]["value"] == 1) == change
+        assert rows["IoU/matched"]["before"] < 1
+        assert "before: left out: 1 of 5 annotations, crowds (first: annotation 4)" in capsys.readouterr().out
+
+
+def test_neither_results_nor_annotations(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = "expected a COCO annotation file with an images list, got none"
+    for value, error in (({"info": 1}, wanted), (7, wanted), ([[1]], "record 0: expected an object")):
+        assert main(["eval", str(small_set.write("odd.json", value)), "--ann", str(small_set.ann)]) == 1
+        assert error in capsys.readouterr().err

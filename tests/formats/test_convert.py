@@ -213,3 +213,67 @@ def test_images_of_one_name_do_not_share_a_file(tmp_path: Path, capsys: pytest.C
     ann.write_text(json.dumps({"images": [{"id": stem, "file_name": name} for stem, name in names.items()]}))
     assert convert(source, "yolo", tmp_path / "out", "--ann", str(ann)) == 1
     assert "expected names that differ without their ending, got 'a' twice" in capsys.readouterr().err
+
+
+def results_of(folder: Path, *image_ids: object) -> Path:
+    mask = encode_mask(BoxMask.from_frame(layouts.disk(40, 40, 20)))
+    records = [{"image_id": key, "category_id": 1, "score": 0.5, "segmentation": mask} for key in image_ids]
+    (folder / "results.json").write_text(json.dumps(records))
+    return folder / "results.json"
+
+
+def lines_by_file(folder: Path) -> dict[str, int]:
+    found = sorted(folder.rglob("*.txt"))
+    return {path.relative_to(folder).as_posix(): len(path.read_text().splitlines()) for path in found}
+
+
+def listed(folder: Path, **more: object) -> str:
+    """Images 0 and 1, whose files are called by the next number."""
+    entries = [{"id": key, "file_name": f"{key + 1}.png", "height": 90, "width": 130, **more} for key in (0, 1)]
+    (folder / "ann.json").write_text(json.dumps({"images": entries}))
+    return str(folder / "ann.json")
+
+
+@pytest.mark.parametrize("image_id", [1, 1.0, "1", "2.png"])
+def test_a_listed_image_gives_its_masks_its_name(tmp_path: Path, image_id: object) -> None:
+    assert convert(results_of(tmp_path, image_id), "yolo", tmp_path / "out", "--ann", listed(tmp_path)) == 0
+    assert lines_by_file(tmp_path / "out") == {"1.txt": 0, "2.txt": 1}
+    assert convert(results_of(tmp_path, image_id), "coco", tmp_path / "out.json", "--ann", listed(tmp_path)) == 0
+    assert [record["image_id"] for record in json.loads((tmp_path / "out.json").read_text())] == [1]
+
+
+@pytest.mark.parametrize("target", ["yolo", "cityscapes", "masks", "panoptic"])
+@pytest.mark.parametrize("image_id", ["2", 2, 7, "one"])
+def test_an_unlisted_image_is_refused_where_names_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, image_id: object
+) -> None:
+    assert convert(results_of(tmp_path, 0, image_id), target, tmp_path / "out.json", "--ann", listed(tmp_path)) == 1
+    assert f"record 1: image_id: expected an image of the images list, got {image_id!r}" in capsys.readouterr().err
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_folders_name_images_by_stems_whatever_the_list_says(tmp_path: Path) -> None:
+    assert convert(results_of(tmp_path, "1", "x"), "masks", tmp_path / "masks") == 0
+    assert convert(tmp_path / "masks", "coco", tmp_path / "out.json", "--format", "masks", "--ann", listed(tmp_path)) == 0
+    assert [record["image_id"] for record in json.loads((tmp_path / "out.json").read_text())] == [0, "x"]
+    assert convert(tmp_path / "masks", "yolo", tmp_path / "yolo", "--format", "masks", "--ann", listed(tmp_path)) == 0
+    assert lines_by_file(tmp_path / "yolo") == {"1.txt": 1, "2.txt": 0, "x.txt": 1}
+
+
+def test_a_file_name_as_an_id_loses_its_ending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(results_of(tmp_path, "p.jpg", "sub/q.PNG", "frame.0001"), "yolo", tmp_path / "out") == 0
+    assert lines_by_file(tmp_path / "out") == {"p.txt": 1, "sub/q.txt": 1, "frame.0001.txt": 1}
+    assert convert(results_of(tmp_path, "p.jpg", "p.png"), "yolo", tmp_path / "both") == 1
+    assert "expected names that differ without their ending, got 'p' twice" in capsys.readouterr().err
+
+
+def test_sizes_may_be_floats(tmp_path: Path) -> None:
+    source = layouts.annotations(tmp_path)
+    document = json.loads(source.read_text())
+    assert convert(source, "yolo", tmp_path / "out") == 0
+    for image in document["images"]:
+        image |= {"height": 90.0, "width": 130.0}
+    source.write_text(json.dumps(document))
+    assert convert(source, "yolo", tmp_path / "floats") == 0
+    for path in (tmp_path / "out").rglob("*.txt"):
+        assert path.read_text() == (tmp_path / "floats" / path.relative_to(tmp_path / "out")).read_text()

@@ -65,7 +65,7 @@ def test_two_formats_of_the_same_precedence_are_not_chosen_between(tmp_path: Pat
 
 
 def test_a_missing_png_is_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(BPRError, match=r"mask\.png: no such file; expected masks in JSON, a PNG, or a folder"):
+    with pytest.raises(BPRError, match=r"mask\.png: no such file; expected masks in JSON or XML, a PNG, or a folder"):
         open_source(tmp_path / "mask.png")
 
 

@@ -226,6 +226,12 @@ def test_tags_of_any_spelling_keep_it(tmp_path: Path, photographs: Path) -> None
     assert len(open_source(out, None, photographs)[0].records) == 4
 
 
+def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "task.zip").write_bytes(b"PK")
+    with pytest.raises(BPRError, match="got an archive; unpack it"):
+        open_source(tmp_path / "task.zip")
+
+
 VIDEO = '<annotations><track id="0" label="car"><polygon frame="0" points="1,1;9,1;9,9"/></track></annotations>'
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotations><image name="&b;"/></annotations>'
 
@@ -263,8 +269,8 @@ def test_other_shapes_are_counted(tmp_path: Path, photographs: Path, capsys: pyt
     assert "left out: 3 of 10 annotations, shapes of type box" in capsys.readouterr().err
     refined(tool_layouts.label_studio(tmp_path), photographs, tmp_path)
     printed = capsys.readouterr().err
-    assert "left out: 4 of 14 annotations, regions of type rectanglelabels" in printed
-    assert "left out: 3 of 14 annotations, regions of type choices" in printed
+    assert "left out: 4 of 13 annotations, regions of type rectanglelabels" in printed
+    assert "left out: 3 of 13 annotations, regions of type choices" in printed
 
 
 @pytest.mark.usefixtures("swelling")
@@ -336,7 +342,7 @@ def test_label_studio_lines_and_turned_regions_are_left_out(tmp_path: Path, phot
     tasks[0]["annotations"][0]["result"][1]["image_rotation"] = 90
     source.write_text(json.dumps(tasks))
     found = open_source(source, None, photographs)[0]
-    assert len(found.records) == 3
+    assert len(found.records) == 4
     assert {"regions of type polygonlabels", "regions of type brushlabels on turned images"} <= found.left_out.keys()
 
 

@@ -123,7 +123,7 @@ MALFORMED = {
     "no size": {"counts": [20]},
     "size of one number": {"size": [20], "counts": [20]},
     "size of text": {"size": "45", "counts": [20]},
-    "size of fractions": {"size": [4.0, 5.0], "counts": [20]},
+    "size of fractions": {"size": [4.5, 5.0], "counts": [20]},
     "size of zero": {"size": [0, 5], "counts": []},
     "negative size": {"size": [-4, -5], "counts": [20]},
     "absurd size": {"size": [10**9, 10**9], "counts": [10**18]},
@@ -197,3 +197,41 @@ def test_a_batch_gives_what_each_mask_gives_alone() -> None:
     assert compress_all(given, frames) == alone
     assert alone.count(None) == 8
     assert compress_all([], []) == []
+
+
+@pytest.mark.parametrize("size", [[3.0, 3.0], [np.int64(3), np.int32(3)], (np.float32(3), 3), [3, 3.0]])
+def test_whole_numbers_are_sizes_whatever_their_type(size: Any) -> None:
+    for counts in ("013000", b"013000", [0, 1, 3, 1, 3, 1], [0.0, 1.0, 3.0, 1.0, 3.0, 1.0], [np.int64(0), 1, 3, 1.0, 3, 1]):
+        rle = {"size": size, "counts": counts}
+        assert decode_mask(rle, (3, 3)).equals(BoxMask.from_frame(np.eye(3, dtype=bool)))
+        compressed, area = compress(rle, (3, 3))
+        assert (area, compressed["size"], [type(side) for side in compressed["size"]]) == (3, [3, 3], [int, int])
+        ((batched, batched_area),) = compress_all([rle], [(3, 3)])
+        assert (batched, batched_area) == (compressed, area)
+
+
+@pytest.mark.parametrize("rle", [
+    {"size": [3.5, 3], "counts": "013000"},
+    {"size": [True, 9], "counts": [0, 9]},
+    {"size": ["3", "3"], "counts": "013000"},
+    {"size": [None, 3], "counts": "013000"},
+    {"size": [float("nan"), 3], "counts": "013000"},
+    {"size": [float("inf"), 3], "counts": "013000"},
+    {"size": [3, 3], "counts": [0, 1.5, 2.5, 1, 3, 1]},
+    {"size": [3, 3], "counts": [0, True, 3, 1, 3, 1]},
+    {"size": [3, 3], "counts": [0, "1", 3, 1, 3, 1]},
+    {"size": [3, 3], "counts": [float("nan"), 9]},
+    {"size": [3, 3], "counts": [1e30, 9]},
+])  # fmt: skip
+def test_other_numbers_are_refused(rle: Any) -> None:
+    with pytest.raises(BadMask, match=r"RLE (size|counts): "):
+        decode_mask(rle)
+    assert compress_all([rle], [(3, 3)]) == [None]
+
+
+def test_polygons_without_three_points_are_malformed_alone() -> None:
+    for polygons in ([[]], [[1, 1, 5, 5]], [[], [1, 1]]):
+        with pytest.raises(BadMask, match="polygon: expected a list of 6 or more numbers"):
+            decode_mask(polygons, (9, 9))
+    with pytest.raises(BadMask):
+        decode_mask([[1, 1, 5, 1, 5, 5], [1, 1, 5, 1, 5]], (9, 9))

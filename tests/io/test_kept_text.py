@@ -65,5 +65,5 @@ def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BPRError, match="gone.json: cannot read it"):
+    with pytest.raises(BPRError, match=r"gone\.json: cannot read it"):
         KeptText(tmp_path / "gone.json")

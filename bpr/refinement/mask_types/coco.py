@@ -34,4 +34,4 @@ def like_segmentation(old: Any, mask: BoxMask) -> dict[str, Any]:
     return {**rle, "counts": string_to_runs(rle["counts"]).tolist()} if isinstance(counts, list) else rle
 
 
-SEGMENTATIONS = Adapter(_is_segmentations, lambda masks: frame_of(masks[0]) if masks else None, _read, _write)
+SEGMENTATIONS = Adapter(_is_segmentations, lambda masks: next(filter(None, map(frame_of, masks)), None), _read, _write)

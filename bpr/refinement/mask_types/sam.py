@@ -28,8 +28,9 @@ def _is_generated(masks: Any) -> bool:
 
 
 def _frame(given: list[dict[str, Any]]) -> Frame | None:
-    first = given[0]["segmentation"]
-    return last_two(first) if is_stack(first) else frame_of(first)
+    """The size of the first mask that states one, which polygons do not."""
+    masks = [one["segmentation"] for one in given]
+    return next(filter(None, (last_two(mask) if is_stack(mask) else frame_of(mask) for mask in masks)), None)
 
 
 def _read(given: list[dict[str, Any]], frame: Frame) -> list[Instance]:

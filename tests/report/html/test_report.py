@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import importlib.util
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from bpr.errors import BPRError, install_hint
 from bpr.evaluation.prepare import Detections
 from bpr.formats.convert import convert
 from bpr.geometry.rle import decode_mask
+from bpr.io.images import OneImage
 from bpr.report.html.collect import collect_changes, collect_pairs
 from bpr.report.html.groups import by_class, by_score, by_size
 from bpr.report.html.pictures import LARGEST_CROP, crop_box, pictures_of
@@ -284,3 +287,41 @@ def test_a_missing_library_is_one_line(
         capsys.readouterr().err
         == f"bpr report: a report needs the [report] extra: {install_hint('report')} (Jinja2 missing)\n"
     )
+
+
+def annotation_file(made: MadeSet, name: str, records: list[dict[str, Any]], **more: Any) -> Path:
+    """The records as annotations, without scores."""
+    annotations = [{key: value for key, value in record.items() if key != "score"} for record in records]
+    return made.write(name, {**made.document, "annotations": [{"id": n, **one} for n, one in enumerate(annotations)], **more})
+
+
+@pytest.mark.parametrize("with_truth", [False, True])
+def test_annotation_files_need_no_scores_and_name_their_classes(made: MadeSet, with_truth: bool) -> None:
+    before, after = (annotation_file(made, f"{name}.json", side) for name, side in zip(("old", "new"), made.records, strict=True))
+    out = made.folder / "annotations"
+    truth = ["--ann", str(made.ann)] if with_truth else []
+    assert main(["report", str(after), "--before", str(before), "--img-dir", str(made.images), "--out", str(out), *truth]) == 0
+    instances = read_data(out)["instances"]
+    assert {row["class"] for row in instances} == {"square", HOSTILE_CLASS}
+    assert {row["score"] for row in instances} == {1.0}
+    shutil.rmtree(out)
+
+
+def test_classes_of_one_name_stay_apart(made: MadeSet) -> None:
+    named = {"categories": [{"id": 1, "name": "pothole"}, {"id": 2, "name": "pothole"}]}
+    before, after = (annotation_file(made, f"{name}.json", side, **named) for name, side in zip(("old", "new"), made.records, strict=True))
+    out = made.folder / "potholes"
+    assert main(["report", str(after), "--before", str(before), "--img-dir", str(made.images), "--out", str(out)]) == 0
+    assert {row["class"] for row in read_data(out)["instances"]} == {"pothole (1)", "pothole (2)"}
+    shutil.rmtree(out)
+
+
+def test_unchanged_crowds_are_not_shown(made: MadeSet, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = ([{**record, "iscrowd": n % 2} for n, record in enumerate(side)] for side in made.records)
+    new[1] = old[1]
+    before, after = annotation_file(made, "old.json", old), annotation_file(made, "new.json", new)
+    out = made.folder / "crowds"
+    assert main(["report", str(after), "--before", str(before), "--img-dir", str(made.images), "--out", str(out)]) == 0
+    unchanged = sum(a["segmentation"] == b["segmentation"] for a, b in list(zip(old, new, strict=True))[1::2])
+    assert capsys.readouterr().out.startswith(f"{len(old) - unchanged} masks")
+    shutil.rmtree(out)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from bpr.errors import BPRError
 from bpr.geometry.rle import decode_mask
 from bpr.training.data.patch_store import PatchStore, stores_in
 from tests.conftest import SmallSet
+from tests.test_errors import turned_photo
 
 FILES = ("patches.npy", "targets.npy", "origins.npy", "manifest.json")
 
@@ -198,3 +200,22 @@ def test_a_launcher_says_which_shard(small_set: SmallSet, tmp_path: Path, monkey
         monkeypatch.setenv(name, value)
     assert extract(small_set, tmp_path / "store", "--launcher", "slurm") == 0
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["2-of-2"]
+
+
+def test_text_ids_and_turned_photos_give_the_same_store(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert extract(small_set, tmp_path / "store") == 0
+    for image, name in zip(small_set.document["images"], ("a.jpg", "b.jpg"), strict=True):
+        turned_photo(small_set.images / name, cv2.imread(str(small_set.images / image["file_name"])))
+        (small_set.images / image["file_name"]).unlink()
+        image["file_name"] = name
+    extra = {**small_set.document["annotations"][0], "segmentation": []}
+    for record in (*small_set.records, *small_set.document["annotations"]):
+        record["image_id"] = str(record["image_id"])
+    small_set.document["annotations"].append(extra)
+    small_set.write("instances.json", small_set.document)
+    assert extract(small_set, tmp_path / "turned", results=small_set.write("texts.json", small_set.records)) == 0
+    assert "left out: 1 of 5 annotations, without a mask (first: annotation 4)" in capsys.readouterr().err
+    first, second = PatchStore(tmp_path / "store"), PatchStore(tmp_path / "turned")
+    assert np.array_equal(first.targets, second.targets)
+    assert np.array_equal(first.patches[..., 3], second.patches[..., 3])
+    assert np.abs(first.patches[..., :3].astype(int) - second.patches[..., :3]).mean() < 30, "but for JPEG"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ pytest.importorskip("torch")
 
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 from bpr.training.data.image_dataset import (
     ImagePatchDataset,
     TrainingInstance,
@@ -21,6 +23,7 @@ from bpr.training.data.image_dataset import (
 )
 from bpr.training.data.sampling import BalancedSampler, collate_instances
 from tests.conftest import SmallSet
+from tests.test_errors import turned_photo
 
 SCHEME = {"side": 32, "inputs": ["rgb", "mask", "evidence"]}
 
@@ -167,3 +170,66 @@ def test_a_share_of_the_regions_keeps_its_scale(small_set: SmallSet) -> None:
     kept = np.isclose(areas, truth)
     assert 0.25 < kept.mean() < 0.75
     assert np.allclose(np.array(areas)[~kept], 4 * truth, rtol=0.1)
+
+
+def changed_list(data: SmallSet, **more: Any) -> str:
+    for image in data.document["images"]:
+        image |= more
+    return str(data.write("changed.json", data.document))
+
+
+@pytest.mark.parametrize("size", [{"height": 121}, {"width": 320, "height": 240}, {"width": 120, "height": 160}])
+def test_photos_of_another_size_are_named_before_training(small_set: SmallSet, size: dict[str, int]) -> None:
+    for annotation in small_set.document["annotations"]:
+        annotation["segmentation"] = [[20, 20, 70, 20, 70, 70, 20, 70]]
+    height, width = size.get("height", 120), size.get("width", 160)
+    message = f"expected images of the height and width of their masks, got 2 others: 000001.png is 120x160, not {height}x{width}"
+    with pytest.raises(BPRError, match=message):
+        load_instances(changed_list(small_set, **size), str(small_set.images))
+
+
+@pytest.mark.parametrize("size", [{"height": -1, "width": -1}, {"height": None}, {"height": 120.0, "width": 160.0}])
+def test_unknown_and_float_sizes_are_no_obstacle(small_set: SmallSet, size: dict[str, Any]) -> None:
+    small_set.document["annotations"][0]["segmentation"] = [[20, 20, 70, 20, 70, 70, 20, 70]]
+    instances = load_instances(changed_list(small_set, **size), str(small_set.images), str(small_set.results))
+    assert [instance.frame for instance in instances] == [(120, 160)] * 4
+    assert sum(len(instance.detections) for instance in instances[1:]) == 3
+
+
+def test_a_turned_photo_is_read_as_its_masks_are(small_set: SmallSet) -> None:
+    path = small_set.images / "000001.png"
+    turned_photo(small_set.images / "phone.jpg", cv2.imread(str(path)))
+    small_set.document["images"][0]["file_name"] = "phone.jpg"
+    for annotation in small_set.document["annotations"]:
+        annotation["segmentation"] = outlined(annotation["segmentation"])
+    small_set.ann = small_set.write("turned.json", small_set.document)
+    seed_worker(0)
+    data = dataset(small_set, results=False, native=1.0)
+    for index in range(4):
+        for sample in data[index]:
+            colours, truth = sample["inputs"][:3].numpy().mean(axis=0), sample["truth"].numpy() > 0
+            if truth.any() and not truth.all():
+                assert colours[truth].mean() > colours[~truth].mean() + 80, "the disks are bright"
+
+
+def outlined(rle: dict[str, Any]) -> list[list[float]]:
+    mask = decode_mask(rle).to_frame().astype(np.uint8)
+    (contour, *_), _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return [contour.ravel().astype(float).tolist()]
+
+
+@pytest.mark.parametrize("segmentation", [None, [], [[]], [[1, 1, 9, 9]]])
+def test_objects_without_a_mask_are_not_trained_on(small_set: SmallSet, segmentation: Any) -> None:
+    small_set.document["annotations"][1]["segmentation"] = segmentation
+    small_set.document["annotations"][2]["iscrowd"] = "1"
+    assert len(load_instances(changed_list(small_set), str(small_set.images), str(small_set.results))) == 2
+
+
+def test_text_ids_mean_the_listed_images(small_set: SmallSet) -> None:
+    for record in (*small_set.records, *small_set.document["annotations"]):
+        record["image_id"] = str(record["image_id"])
+    results = str(small_set.write("texts.json", small_set.records))
+    instances = load_instances(changed_list(small_set), str(small_set.images), results)
+    assert [(instance.path.name, len(instance.detections)) for instance in instances] == [
+        ("000001.png", 1), ("000001.png", 1), ("000002.png", 1), ("000002.png", 1)
+    ]  # fmt: skip

@@ -21,9 +21,10 @@ def ellipse(centre: tuple[int, int], axes: tuple[int, int]) -> BoxMask:
 
 
 def annotation(mask: BoxMask, **values: object) -> dict[str, object]:
-    return {"image_id": 1, "category_id": 3, "segmentation": encode_mask(mask)} | values
+    return {"image_id": 1, "category_id": 3, "segmentation": encode_mask(mask), **values}
 
 
+POLYGON = {"image_id": 1, "category_id": 3, "segmentation": [[9, 9, 20, 9, 20, 20]]}
 DOCUMENT = {
     "images": [{"id": 1, "file_name": "a.png", "height": FRAME[0], "width": FRAME[1]}],
     "annotations": [
@@ -81,7 +82,7 @@ def test_what_no_mask_is_made_of_is_said(tmp_path: Path, capsys: pytest.CaptureF
     ("change", "message"),
     [
         (
-            {"images": [{"id": 1, "file_name": "a"}], "annotations": [annotation(ellipse((9, 9), (4, 4)), segmentation=[[9, 9, 20, 9, 20, 20]])]},
+            {"images": [{"id": 1, "file_name": "a"}], "annotations": [POLYGON]},
             "annotation 0: polygons: expected the size of their image with them, got none; give the size of image 1",
         ),
         ({"annotations": [{"image_id": 1, "segmentation": []}]}, "annotation 0: expected .*got no category_id"),
