@@ -36,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     entries = read_images(args.ann) if args.ann else None
     source, _ = open_source(args.masks, args.format, args.img_dir, entries)
     images, stems = entries or source.entries, FORMATS[source.format].ids_are_stems
-    written, notes = convert(source.records, args.to, out, images, stems, args.polygons)
+    written, notes, vertices = convert(source.records, args.to, out, images, stems, args.polygons)
     print_problems([*source.left_out_lines, *source.notes, *notes])
-    print(f"{written} masks ({source.format}) -> {args.out}")
+    count = f", {vertices} vertices" if vertices else ""
+    print(f"{written} masks ({source.format}){count} -> {args.out}")
     return 0

@@ -18,10 +18,14 @@ from bpr.limits import is_id, is_score
 
 
 class Converted(NamedTuple):
-    """How many masks were written, and one line for each kind of record that was completed or left out."""
+    """How many masks were written, one line for each kind of record that was completed or left out, and the vertices.
+
+    Masks that are not written as polygons have none.
+    """
 
     written: int
     notes: list[str]
+    vertices: int
 
 
 def convert(
@@ -63,14 +67,14 @@ def convert(
     if not target.empty:
         empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
     target.write(RecordSet(prepared, images, ids_are_stems, writer), out)
-    notes = writer.notes
+    notes = []
     for positions, problem in (
         (unscored, f"have no score and got {CERTAIN}"),
         (empty, f"are empty masks, which {target_name} cannot hold, and were left out"),
     ):
         if positions:
             notes.append(f"{len(positions)} of {len(records)} records {problem} (first: record {positions[0]})")
-    return Converted(len(records) - len(empty), notes)
+    return Converted(len(records) - len(empty), notes, writer.vertices)
 
 
 def _check_record(record: Record, target: Target, where: str) -> None:

@@ -151,11 +151,10 @@ def test_ground_truth_becomes_yolo_without_scores(tmp_path: Path, layout: Callab
 def test_crowds_and_annotations_without_masks_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(layouts.annotations(tmp_path), "yolo", tmp_path / "out") == 0
     printed = capsys.readouterr()
-    assert printed.out == f"3 masks (annotations) -> {tmp_path / 'out'}\n"
+    assert printed.out == f"3 masks (annotations), 80 vertices -> {tmp_path / 'out'}\n"
     assert printed.err.splitlines() == [
         "left out: 1 of 5 annotations, crowds (first: annotation 1)",
         "left out: 1 of 5 annotations, without a mask (first: annotation 4)",
-        "polygons: 3 written, 45 vertices",
     ]
 
 

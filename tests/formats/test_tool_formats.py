@@ -411,7 +411,7 @@ def test_labelme_reads_it(tmp_path: Path, photographs: Path) -> None:
     source = tool_layouts.labelme(tmp_path)
     out = refined(source, photographs, tmp_path, "--polygons", "0", model="starter-fast")
     for path in sorted(out.glob("*.json")):
-        wanted = [record for record in open_source(path, None, photographs)[0].records]
+        wanted = open_source(path, None, photographs)[0].records
         shapes = [file._load_shape_json_obj(each) for each in json.loads(path.read_text(encoding="utf-8"))["shapes"]]
         shapes = [each for each in shapes if each["shape_type"] in ("polygon", "mask")]
         for each, record in zip(shapes, wanted, strict=True):
