@@ -439,7 +439,7 @@ def test_label_studio_reads_it(tmp_path: Path, photographs: Path) -> None:
     ]
     assert len(rles) == 1
     drawn = brush.decode_rle(rles[0]).reshape(*layouts.FRAME, 4)[..., 3] > 0
-    assert np.array_equal(drawn, decode_mask(records[2]["segmentation"]).to_frame())
+    assert np.array_equal(drawn, decode_mask(records[1]["segmentation"]).to_frame())
 
 
 def test_datumaro_reads_it(tmp_path: Path, photographs: Path) -> None:
