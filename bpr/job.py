@@ -100,7 +100,7 @@ class RefineJob:
     preset: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     min_score: float | None = None
-    only: Sequence[str] = ()
+    only: str | Sequence[Any] = ()
     ids: str | Path | None = None
     crowds: Literal["keep", "refine"] = "keep"
     polygons: float | bool | None = None

@@ -66,9 +66,11 @@ def whole(value: object) -> int | None:
     """
     if type(value) is int:
         return value
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    if isinstance(value, Integral):
         return int(value)
-    return int(float(value)) if isinstance(value, Real) and float(value).is_integer() else None
+    return int(float(value)) if float(value).is_integer() else None
 
 
 def frame_from(height: object, width: object) -> tuple[int, int] | None:

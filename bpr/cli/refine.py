@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--only", nargs="+", default=[], metavar="CLASS", help=only)
     ids = "refine only the records whose ids (or positions, where they have none) this file lists, one on a line"
     add("--ids", type=InputPath, metavar="FILE", help=ids)
-    crowds = "crowds of an annotation file: keep them unchanged, or refine them as single objects (default: %(default)s)"
+    crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"
     add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(parser)

@@ -70,8 +70,9 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     after, _ = open_source(args.results, args.format, args.img_dir, entries, crowds=True)
     coarse, refined = Detections(_scored(before), args.before), Detections(_scored(after), args.results)
     if before.format == after.format == "annotations" and len(coarse.records) == len(refined.records):
-        changed = [pair for pair in zip(coarse.records, refined.records, strict=True) if not _is_unchanged_crowd(*pair)]
-        coarse, refined = (replace(side, records=[pair[n] for pair in changed]) for n, side in enumerate((coarse, refined)))
+        pairs = [pair for pair in zip(coarse.records, refined.records, strict=True) if not _is_unchanged_crowd(*pair)]
+        coarse = replace(coarse, records=[old for old, _ in pairs])
+        refined = replace(refined, records=[new for _, new in pairs])
     categories = (document or {}).get("categories") or after.categories or before.categories or []
     if document and document["annotations"]:
         return collect_pairs(coarse, refined, {**document, "categories": categories}, args.ann), find_images()

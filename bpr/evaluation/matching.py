@@ -283,7 +283,8 @@ def numbered(records: Sequence[Record], document: Document) -> Numbered:
         return {**item, "id": number, "image_id": images[item["image_id"]], "category_id": numbers[item["category_id"]]}
 
     def of_image(image: Record) -> Record:
-        lists: Record = {key: [numbers[item] for item in image[key] if item in numbers] for key in FEDERATED & image.keys()}
+        keys = FEDERATED & image.keys()
+        lists: Record = {key: [numbers[item] for item in image[key] if item in numbers] for key in keys}
         return {**image, "id": images[image["id"]], **lists}
 
     named = {category["id"]: category for category in document.get("categories") or ()}

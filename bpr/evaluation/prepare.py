@@ -84,13 +84,16 @@ def prepare_annotations(document: Document, name: str) -> Document:
                 f"{where}: area: expected a number of pixels, got {shown(annotation['area'])}; "
                 "correct it or leave it out"
             )
-        if image_id is None or annotation["category_id"] not in classes or not has_mask(annotation.get("segmentation")):
+        is_listed = image_id is not None and annotation["category_id"] in classes
+        if not is_listed or not has_mask(annotation.get("segmentation")):
             continue
         try:
             segmentation, area = compress(annotation["segmentation"], frames[image_id])
         except BadMask as error:
-            remedy = "" if frames[image_id] else f"; give the size of image {shown(image_id)} in the images list"
-            raise BPRError(f"{where}: {error}{remedy}") from error
+            if frames[image_id]:
+                raise BPRError(f"{where}: {error}") from error
+            remedy = f"give the size of image {shown(image_id)} in the images list"
+            raise BPRError(f"{where}: {error}; {remedy}") from error
         frames[image_id] = frames[image_id] or tuple(segmentation["size"])
         known = {key: value for key, value in annotation.items() if value is not None}
         changed = {"image_id": image_id, "segmentation": segmentation, "iscrowd": int(crowd)}
@@ -120,11 +123,10 @@ def no_instances(annotations: Sequence[Record]) -> list[str]:
 def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind: str) -> list[str]:
     """A line that reports the items of unlisted images, and one for the items of unlisted classes.
 
-    >>> items = [{"image_id": 1, "category_id": 2}, {"image_id": 7, "category_id": 3}, {"image_id": 8, "category_id": 3}]
-    >>> unlisted(items, ImageList([{"id": 1}]), {3}, "records")[0]
-    '2 records of images that the annotation file does not list (first: record 1, image_id 7); they are ignored'
-    >>> unlisted(items, ImageList([{"id": 1}]), {3}, "records")[1]
-    '1 records of classes that the annotation file does not list (first: record 0, category_id 2); they count for nothing'
+    >>> items = [{"image_id": 1, "category_id": 2}, {"image_id": 7, "category_id": 3}]
+    >>> print(*unlisted(items, ImageList([{"id": 1}]), {3}, "items"), sep="\n")
+    1 items of images that the annotation file does not list (first: item 1, image_id 7); they are ignored
+    1 items of classes that the annotation file does not list (first: item 0, category_id 2); they count for nothing
     """
     of_images = [index for index, item in enumerate(items) if images.id_of(item["image_id"]) is None]
     of_classes = [index for index, item in enumerate(items) if item["category_id"] not in classes]

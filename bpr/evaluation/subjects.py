@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_aligned
-from bpr.evaluation.prepare import Detections, Document, check_some_fit, left_out, prepare_annotations, prepare_detections, unlisted
+from bpr.evaluation.prepare import (
+    Detections,
+    Document,
+    check_some_fit,
+    left_out,
+    prepare_annotations,
+    prepare_detections,
+    unlisted,
+)
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.coco import AnnotationFile, certain, check_annotations, read_results
 from bpr.formats.format import Candidate

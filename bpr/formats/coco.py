@@ -30,7 +30,8 @@ CROWD_FLAGS = {None: False, 0: False, 1: True, "0": False, "1": True, "false": F
 CERTAIN = 1.0
 """The score of a record that has none and needs one: annotated instances certainly exist."""
 ALL_FLAGGED = (
-    "every RLE is flagged as a crowd, as CVAT flags single masks; if they are single objects: bpr refine --crowds refine"
+    "every RLE is flagged as a crowd, as CVAT flags single masks; "
+    "if they are single objects: bpr refine --crowds refine"
 )
 """What the user is told about such a file: COCO flags regions of many objects, CVAT all masks that are no polygons."""
 ENTRY = ("id", "file_name", "height", "width")

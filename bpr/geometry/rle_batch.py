@@ -20,7 +20,9 @@ CHUNK = 512
 Frame = tuple[int, int]
 
 
-def compress_all(segmentations: Sequence[Any], frames: Sequence[Frame | None]) -> list[tuple[dict[str, Any], int] | None]:
+def compress_all(
+    segmentations: Sequence[Any], frames: Sequence[Frame | None]
+) -> list[tuple[dict[str, Any], int] | None]:
     """:func:`bpr.geometry.rle.compress` for every segmentation; None for each one that raises a BadMask.
 
     Args:

@@ -39,7 +39,8 @@ class Choice:
         """
         if self.min_score is not None and _score(record, index) < self.min_score:
             return False
-        if self.classes is not None and not (is_id(record.get("category_id")) and record["category_id"] in self.classes):
+        category_id = record.get("category_id")
+        if self.classes is not None and not (is_id(category_id) and category_id in self.classes):
             return False
         return self.ids is None or id_text(record, index) in self.ids
 
@@ -68,7 +69,7 @@ def _spelled(value: Any) -> str:
 
 
 def chosen_classes(
-    wanted: Sequence[str], categories: Iterable[dict[str, Any]], records: Iterable[Record]
+    wanted: str | Sequence[Any], categories: Iterable[dict[str, Any]], records: Iterable[Record]
 ) -> frozenset[Any]:
     """The category ids of classes that are given by name or id; a name comes before an id of the same text.
 
@@ -86,10 +87,12 @@ def chosen_classes(
     for record in records:
         if is_id(record.get("category_id")):
             known[_spelled(record["category_id"])].add(record["category_id"])
-    unknown = next((text for text in wanted if text not in named and text not in known), None)
+    texts = list(map(_spelled, [wanted] if isinstance(wanted, str) else wanted))
+    unknown = next((text for text in texts if text not in named and text not in known), None)
     if unknown is not None:
-        raise BPRError(f"--only: expected classes of the masks, {shown(list(named) or list(known))}, got {shown(unknown)}")
-    return frozenset(key for text in wanted for key in named.get(text) or known[text])
+        expected = f"expected classes of the masks, {shown(list(named) or list(known))}"
+        raise BPRError(f"--only: {expected}, got {shown(unknown)}")
+    return frozenset(key for text in texts for key in named.get(text) or known[text])
 
 
 def chosen_ids(path: str | Path, records: Iterable[Record]) -> frozenset[str]:

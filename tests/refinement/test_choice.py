@@ -108,3 +108,4 @@ def test_another_choice_does_not_go_on(data: SmallSet) -> None:
         with pytest.raises(Exception, match=r"began with other"):
             job(**other).run(resume=True)
     assert job(only=["disk"]).run(resume=True).refined == 2
+    assert job(only="disk").run().refined == job(only=[8]).run().refined == 2

@@ -201,7 +201,7 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
         path, size = paths[id(annotation)], frame_of(annotation["segmentation"]) or (0, 0)
         frame = frame_from(*size) or images.frame(annotation["image_id"]) or _frame(path)
         instances[id(annotation)] = TrainingInstance(path, annotation, frame)
-    _check_frames([(instance.path, instance.frame) for instance in instances.values()], ann)
+    check_frames([(instance.path, instance.frame) for instance in instances.values()], ann)
     for file in [results] if isinstance(results, str) else results:
         records = read_results(file)
         for record, (annotation, iou) in zip(records, truth.matched_annotations(records), strict=True):
@@ -227,14 +227,15 @@ def _frame(path: Path) -> tuple[int, int]:
     return height, width
 
 
-def _check_frames(instances: Iterable[tuple[Path, tuple[int, int]]], ann: str) -> None:
-    """Raise a BPRError for images of another size than their masks now, by the headers of the files.
+def check_frames(masks: Iterable[tuple[Path, tuple[int, int]]], ann: str) -> None:
+    """Raise a BPRError for images of another size than their masks before a training begins, by the files' headers.
 
     Args:
-        instances: the image file and the (H, W) of each mask.
+        masks: the image file and the (H, W) of each mask.
+        ann: names the annotation file.
     """
     wrong = []
-    for path, frame in dict.fromkeys(instances):
+    for path, frame in dict.fromkeys(masks):
         stored = frame_in_header(path)
         if stored == frame:
             continue

@@ -27,6 +27,7 @@ from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
+from bpr.training.data.image_dataset import check_frames
 from bpr.training.network.segmentor import PatchSegmentor
 from bpr.training.registry import LOOPS
 from bpr.training.torch_predictor import SegmentorPredictor
@@ -73,7 +74,7 @@ class RefinementValLoop(BaseLoop):
         super().__init__(runner, ids)
         self.finder = ImageFolder(images, document["images"])
         self.coarse = _matched(read_results(results), prepared, set(ids), min_score, results)
-        _check_images(self.finder, self.coarse)
+        _check_images(self.finder, self.coarse, annotations)
         self.before = self.coarse.scores(self.coarse.pairs)
         self.workers = workers
 
@@ -139,11 +140,13 @@ def _matched(records: Sequence[Record], document: dict[str, Any], ids: set[Any],
     return coarse
 
 
-def _check_images(finder: ImageFolder, coarse: Evaluation) -> None:
-    """Raise a BPRError for a missing image now, before the first iteration, and not at the first validation."""
-    for image_id in {pair.image_id: None for pair in coarse.pairs}:
+def _check_images(finder: ImageFolder, coarse: Evaluation, ann: str) -> None:
+    """Raise a BPRError for images that are missing or do not fit before the first iteration, not at the validation."""
+    frames = {pair.image_id: pair.annotation["segmentation"]["size"] for pair in coarse.pairs}
+    for image_id in frames:
         if not finder.path(image_id).is_file():
             raise BPRError(f"{finder.path(image_id)}: no such image; expected image {image_id!r} of the held-out set there")
+    check_frames([(finder.path(image_id), (height, width)) for image_id, (height, width) in frames.items()], ann)
 
 
 def _metrics(before: np.ndarray, after: np.ndarray) -> dict[str, float]:

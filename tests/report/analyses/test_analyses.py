@@ -20,6 +20,7 @@ from bpr.report.analyses.failures import far_share, leak_share, reason
 from bpr.report.analyses.gains import gains
 from bpr.report.analyses.gallery import View
 from tests.conftest import SmallSet
+from tests.test_errors import turned_photo
 
 FRAME = (120, 160)
 
@@ -176,3 +177,31 @@ def test_nothing_to_look_at_is_one_line(
     assert not (tmp_path / "f.png").exists()
     with pytest.raises(SystemExit):
         main(["analyze"])
+
+
+def test_turned_photos_and_text_ids_give_the_same_pictures(
+    small_set: SmallSet, analyze: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    analyze("images", tmp_path / "upright")
+    for image in small_set.document["images"]:
+        upright = small_set.images / image["file_name"]
+        image["file_name"] = f"{image['id']}.jpg"
+        turned_photo(small_set.images / image["file_name"], cv2.imread(str(upright)))
+    small_set.write("instances.json", small_set.document)
+    for record in small_set.records:
+        record["image_id"] = str(record["image_id"])
+    small_set.write("results.json", small_set.records)
+    analyze("images", tmp_path / "turned")
+    for name in ("1.png", "2.png"):
+        first, second = (cv2.imread(str(tmp_path / folder / name)).astype(int) for folder in ("upright", "turned"))
+        assert first.shape == second.shape
+        assert np.abs(first - second).mean() < 15, "but for JPEG"
+
+
+def test_a_photo_that_does_not_fit_is_one_line(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = small_set.images / "000001.png"
+    cv2.imwrite(str(photo), cv2.resize(cv2.imread(str(photo)), (320, 240)))
+    files = [str(harmed(small_set)), "--before", str(small_set.results), "--ann", str(small_set.ann), "--img-dir", str(small_set.images)]
+    assert main(["analyze", "patches", *files, "--out", str(tmp_path / "patches.png")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "000001.png: expected the masks' 120x160 pixels (height x width), got 240x320" in line

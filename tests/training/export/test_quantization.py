@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -22,6 +23,7 @@ from bpr.training.export.to_onnx import export_onnx
 from bpr.training.network.preprocessor import PatchPreprocessor
 from tests.conftest import SmallSet
 from tests.scripts import run_tool
+from tests.test_errors import turned_photo
 
 CUT = PatchSpec(side=16, padding=4), RefineOptions()
 
@@ -162,3 +164,14 @@ def test_a_relu6_becomes_part_of_the_rounding(small_set: SmallSet, tmp_path: Pat
     quantize_onnx(model, drawn(small_set), out, {})
     graphs = [onnx.load(str(path)).graph for path in (model, out)]
     assert [sum(node.op_type == "Clip" for node in graph.node) for graph in graphs] == [1, 0]
+
+
+def test_patches_of_a_turned_photo_are_those_of_the_upright_one(small_set: SmallSet) -> None:
+    upright = drawn(small_set, 20)
+    for image in small_set.document["images"]:
+        file = small_set.images / image["file_name"]
+        image["file_name"] = f"{image['id']}.jpg"
+        turned_photo(small_set.images / image["file_name"], cv2.imread(str(file)))
+    turned = drawn(small_set, 20)
+    assert np.array_equal(turned[..., 3], upright[..., 3])
+    assert np.abs(turned[..., :3].astype(int) - upright[..., :3]).mean() < 30, "but for JPEG"

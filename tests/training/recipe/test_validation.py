@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from bpr.cli.main import main
@@ -67,3 +69,10 @@ def test_a_held_out_set_that_says_nothing_is_refused(
     assert "expected detections that match annotations in 2 images, got none" in capsys.readouterr().err
     assert main(["train", config, "--work-dir", str(tmp_path), "--cfg-options", f"val_cfg.images={tmp_path}"]) == 1
     assert "000001.png: no such image; expected image 1 of the held-out set there" in capsys.readouterr().err
+    small = tmp_path / "small"
+    small.mkdir()
+    for file in validated[0].images.iterdir():
+        cv2.imwrite(str(small / file.name), np.zeros((60, 80, 3), np.uint8))
+    assert main(["train", config, "--work-dir", str(tmp_path), "--cfg-options", f"val_cfg.images={small}"]) == 1
+    expected = "expected images of the height and width of their masks, got 2 others: 000001.png is 60x80, not 120x160"
+    assert expected in capsys.readouterr().err
