@@ -59,7 +59,7 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "numpy>=1.26",
-        "opencv-python-headless>=4.11",
+        "opencv-python-headless>=4.11",  # any other build does as well: they share the folder cv2 (bpr doctor)
         "pycocotools>=2.0.7",
         "onnxruntime>=1.18",
         "rich>=13.0",

@@ -11,19 +11,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from bpr.errors import BadImage, BadInput, BadMask, BadUsage, BPRError
+    from bpr.job import Unfinished
     from bpr.refinement.outcome import RunReport
-    from bpr.refinement.refiner import Refiner
+    from bpr.refinement.refiner import Refinement, Refiner
     from bpr.version import __version__ as __version__
 
-__all__ = ["BPRError", "Refiner", "load", "refine_file"]
+__all__ = [
+    "BPRError",
+    "BadImage",
+    "BadInput",
+    "BadMask",
+    "BadUsage",
+    "Refinement",
+    "Refiner",
+    "Unfinished",
+    "load",
+    "read_mask",
+    "refine_file",
+]
+_HOMES = {
+    **dict.fromkeys(("BPRError", "BadImage", "BadInput", "BadMask", "BadUsage"), "bpr.errors"),
+    **dict.fromkeys(("Refinement", "Refiner"), "bpr.refinement.refiner"),
+    "Unfinished": "bpr.job",
+    "__version__": "bpr.version",
+}
+"""The modules of names that are imported when they are used, so that ``import bpr`` costs nothing."""
 
 
 def load(
-    model: str | None = None,
-    config: str | None = None,
+    model: str | Path | None = None,
+    config: str | Path | None = None,
     *,
     backend: str = "auto",
     preset: str | None = None,
+    threads: int | None = None,
+    batch_size: int | None = None,
     **options: Any,
 ) -> Refiner:
     """A refiner for a model by name, an exported ``.onnx`` or a training ``.pth``: ``refined = refiner(image, masks)``.
@@ -33,15 +58,36 @@ def load(
         config: config of a ``.pth`` (default: the one in its folder).
         backend: the software that runs the network, as for ``bpr refine --backend``; ``auto`` never reduces precision.
         preset: ``accurate``, ``balanced`` or ``fast``, instead of model, config and backend (docs/speed.md).
+        threads: of the network on the CPU. Default: all cores that the process may use, by its affinity and by the CPU
+            quota of its container.
+        batch_size: patches that the network gets at once; its memory grows with them. No other results on a CPU.
         options: ``scheme``, ``nms_iou``, ``blend``, ``caution``, ``keep``, ``max_patches``: the fields of
             :class:`~bpr.geometry.options.RefineOptions`. By default the model decides.
+
+    The refiner says in its ``repr`` what it runs on, and the logger ``bpr`` does so at INFO. Threads may share it: their
+    batches queue for one network with one memory. It is pickled by its name and its options, so another process loads
+    the model anew.
 
     Raises:
         BPRError: no such model or backend, its file cannot be used, or an option is invalid.
     """
     from bpr.backends import load_refiner
 
-    return load_refiner(model, config, backend, preset, **options)
+    return load_refiner(model, config, backend, preset, threads, batch_size, **options)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP).
+
+    The object is what is opaque where the transparency varies; else what is lighter than half grey, or has the one
+    colour or number that is not black or 0. A mask that is empty or covers the whole picture is warned about.
+
+    Raises:
+        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+    """
+    from bpr.io.mask_picture import read_mask
+
+    return read_mask(path)
 
 
 def refine_file(
@@ -78,16 +124,8 @@ def refine_file(
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Refiner":
-        from bpr.refinement.refiner import Refiner
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bpr' has no attribute {name!r}")
+    from importlib import import_module
 
-        return Refiner
-    if name == "BPRError":
-        from bpr.errors import BPRError
-
-        return BPRError
-    if name == "__version__":
-        from bpr.version import __version__
-
-        return __version__
-    raise AttributeError(f"module 'bpr' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

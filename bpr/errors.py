@@ -28,11 +28,18 @@ class BadUsage(BPRError):
     """Arguments of a command that do not fit together; nothing was read or written. The command exits with 2."""
 
 
-class BadMask(BPRError):
+class BadInput(BPRError, ValueError):
+    """What a caller passed for one image cannot be used: the image, its masks or an argument.
+
+    A service answers with a status of 4xx; any other error is a matter of the service itself.
+    """
+
+
+class BadMask(BadInput):
     """One mask that cannot be read. A run keeps such a record unchanged and counts it."""
 
 
-class BadImage(BPRError):
+class BadImage(BadInput):
     """One image that cannot be found or read. A run keeps its records unchanged and counts them."""
 
 

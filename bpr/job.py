@@ -53,7 +53,10 @@ class Unfinished(BPRError):
 
     def __init__(self, out: str | Path, why: str) -> None:
         super().__init__(f"{out}: {why}; finished images are kept; continue with resume=True")
-        self.why = why
+        self.out, self.why = out, why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Unfinished, (self.out, self.why)
 
 
 @dataclass(frozen=True)
@@ -327,13 +330,27 @@ class Run:
         """How many records are to be refined."""
         return len(self.shared.by_image.indices)
 
-    def finish(self, on_progress: Callable[[int], None], stopped: Callable[[], bool]) -> RunReport:
-        """Refine this worker's part and, as the leader, write the result; arguments as for :meth:`RefineJob.run`.
+    @property
+    def images(self) -> int:
+        """How many images they are on."""
+        return len(self.shared.by_image)
+
+    def finish(
+        self,
+        on_progress: Callable[[int], None],
+        stopped: Callable[[], bool],
+        on_patches: Callable[[int, int], None] = lambda predicted, cut: None,
+    ) -> RunReport:
+        """Refine this worker's part and, as the leader, write the result; other arguments as for :meth:`RefineJob.run`.
+
+        Args:
+            on_patches: called with the number of patches that the network has done, and that are cut by then.
 
         Raises:
             Unfinished: ``stopped`` returned True, or the disk is full or fails.
         """
         shared, role = self.shared, self.shared.worker.role
+        shared.clock.on_patches = on_patches
         try:
             journals = shared.work(self.done, on_progress, stopped)
             report = self.job.completed(journals.report(shared.by_image, shared.clock), self.source, self.choice)

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 PAGE = ROOT / "docs" / "errors.md"
 MARKER = "<!-- generated from here on: python -m tests.error_table -->\n"
 """What precedes it on the page is written by hand."""
-KINDS = ("BPRError", "BadUsage", "BadMask", "BadImage", "ValueError", "ArgumentTypeError")
+KINDS = ("BPRError", "BadUsage", "BadInput", "BadMask", "BadImage", "ValueError", "ArgumentTypeError")
 ROOMS = {
     "io": "Files, folders and images",
     "formats": "Formats",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -15,7 +17,7 @@ import pytest
 
 import bpr
 from bpr.cli.main import main
-from bpr.errors import BadImage, BPRError, install_hint
+from bpr.errors import BadImage, BadInput, BadMask, BPRError, install_hint
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.images import read_image
@@ -41,6 +43,48 @@ def refine(data: SmallSet, *options: str, ann: Path | None = None, results: Path
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     (line,) = capsys.readouterr().err.strip().splitlines()
     return line
+
+
+NO_INPUTS = {
+    "no image": (None, MASK, BadImage, r"image: expected .*, got no image \(None\); was the file found\?"),
+    "no masks": (IMAGE, None, BadInput, r"masks: expected the masks of the image, got None; was their file found\?"),
+    "a file that is not there": ("nowhere.png", MASK, BadImage, "nowhere.png: cannot read the image"),
+    "bytes of another kind": (b"GIF89a", MASK, BadImage, "image: not an image that OpenCV can decode; expected PNG, JPEG"),
+    "no bytes": (b"", MASK, BadImage, "image: not an image that OpenCV can decode; expected PNG, JPEG"),
+    "pixels of another kind": (IMAGE / 255, MASK, BadInput, "image: expected"),
+    "masks of another size": (IMAGE, MASK.T, BadInput, "masks: expected"),
+    "a text": (IMAGE, "mask", BadInput, "masks: expected"),
+    "an RLE that is damaged": (IMAGE, [{"size": [60, 80], "counts": "~"}], BadMask, "RLE counts"),
+    "a result without masks": (IMAGE, SimpleNamespace(xyxy=np.zeros((1, 4)), mask=None), BadInput, "Detections: expected masks"),
+}
+
+
+@pytest.mark.parametrize("case", NO_INPUTS)
+def test_what_a_caller_passes_wrongly_is_one_kind_of_error(refiner: Refiner, case: str) -> None:
+    image, masks, kind, line = NO_INPUTS[case]
+    with pytest.raises(bpr.BadInput, match=line) as caught:
+        refiner(image, masks)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, (bpr.BPRError, ValueError))
+
+
+def test_what_is_no_fault_of_the_caller_is_another() -> None:
+    with pytest.raises(BPRError, match="nonsense") as caught:
+        bpr.load("nonsense")
+    assert not isinstance(caught.value, bpr.BadInput)
+
+
+@pytest.mark.parametrize("name", ["BPRError", "BadImage", "BadInput", "BadMask", "BadUsage", "Unfinished"])
+def test_errors_come_from_the_package(name: str) -> None:
+    assert issubclass(getattr(bpr, name), bpr.BPRError)
+    assert name in bpr.__all__
+
+
+@pytest.mark.parametrize("error", [BadImage("photo.png: no"), bpr.Unfinished("out.json", "interrupted")], ids=repr)
+def test_an_error_reaches_another_process(error: BPRError) -> None:
+    """A pool pickles what its workers raise; a copy is made of the same parts."""
+    again = copy.copy(error)
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 # Arrays.

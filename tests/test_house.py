@@ -16,6 +16,7 @@ PACKAGE = "bpr itself"
 FLOORS = {
     "errors": 0,
     "version": 0,
+    "cores": 1,
     "limits": 1,
     "configs": 1,
     "compiled": 1,

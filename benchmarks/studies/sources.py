@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,15 +51,17 @@ class Source:
     images: str
     annotations: str
     detections: str | None = None
-    tenth: bool = False
-    """Only the photographs that were kept apart."""
+    only: Callable[[Any, int, int], bool] = lambda image, place, count: True
+    """Whether an image counts, by its entry, its place and the number of images."""
 
 
 SETS = {
     "davis_val": Source(
         "DAVIS val", "davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"
     ),
-    "crisp": Source("crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", tenth=True),
+    "crisp": Source(
+        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", TRAINING_SETS["crisp"][2]
+    ),
     "coco_val": Source(
         "COCO val", "coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"
     ),
@@ -81,10 +83,8 @@ class Images:
 
     def __init__(self, data: Path, source: Source, limit: int | None) -> None:
         document = prepare_annotations(read_annotations(data / source.annotations), source.annotations)
-        images = document["images"]
-        if source.tenth:
-            held_out = TRAINING_SETS["crisp"][2]
-            images = [image for place, image in enumerate(images) if held_out(image, place, len(images))]
+        every = document["images"]
+        images = [image for place, image in enumerate(every) if source.only(image, place, len(every))]
         if limit is not None and limit < len(images):
             images = [images[place * len(images) // limit] for place in range(limit)]
         self.paths = {image["id"]: data / source.images / image["file_name"] for image in images}

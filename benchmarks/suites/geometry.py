@@ -73,7 +73,7 @@ def refine_by_boxes(
     refiner: Refiner, image: np.ndarray, masks: Sequence[BoxMask], answers: np.ndarray
 ) -> list[BoxMask]:
     cut = refiner.cut(image, [Instance(mask) for mask in masks], None)
-    return refiner.put_back(PredictedImage(cut, answers))
+    return [settled.mask for settled in refiner.put_back(PredictedImage(cut, answers))]
 
 
 def mask_channel(patches: np.ndarray) -> np.ndarray:

@@ -107,9 +107,9 @@ def in_memory(photos: Sequence[Photo], images: Sequence[np.ndarray], refiner: Re
     for photo, image in zip(photos, images, strict=True):
         instances = [Instance(decode_mask(record["segmentation"])) for record in photo.records]
         cut = refiner.cut(image, instances, None)
-        masks = refiner.put_back(PredictedImage(cut, refiner.predictor.predict(cut.batch)))
-        for record, mask in zip(photo.records, masks, strict=True):
-            with_mask(record, mask)
+        settled = refiner.put_back(PredictedImage(cut, refiner.predictor.predict(cut.batch)))
+        for record, one in zip(photo.records, settled, strict=True):
+            with_mask(record, one.mask)
 
 
 def eager_network() -> old_procedure.Network:

@@ -79,8 +79,9 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local
 
     @app.post("/mask")
     def check_mask() -> Response:
-        numbers = read_mask(*_uploaded("mask"), most_pixels).numbers
-        return jsonify(width=numbers.shape[1], height=numbers.shape[0], counts=_counts(numbers))
+        mask = read_mask(*_uploaded("mask"), most_pixels)
+        height, width = mask.numbers.shape
+        return jsonify(width=width, height=height, counts=_counts(mask.numbers), remark=mask.remark)
 
     @app.post("/refine")
     def refine_mask() -> Response:

@@ -6,20 +6,19 @@ Legend: H W photo, K patches.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.io.image_header import stated_frame
 from bpr.io.images import check_size, decode_image
-from bpr.io.png import Palette, decode_colours, decode_labels, is_coloured
+from bpr.io.mask_picture import EMPTY, decode_mask_picture, extent, one_object
+from bpr.io.png import Palette
 from bpr.refinement.refiner import Refiner
 
 MOST_PIXELS = 25_000_000
 """The largest photo or mask by default: a photo of a 24-megapixel camera fits."""
-WHITE = 255
-"""The foreground value for a mask in colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +29,13 @@ class GivenMask:
         name: of its file.
         numbers: (H, W) uint8 or uint16; 0 is background.
         palette: of its file, None if that had none.
+        remark: one line about what is odd about it.
     """
 
     name: str
     numbers: np.ndarray
     palette: Palette | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,20 +66,19 @@ def read_photo(content: bytes, name: str, most: int = MOST_PIXELS) -> np.ndarray
 
 
 def read_mask(content: bytes, name: str, most: int = MOST_PIXELS) -> GivenMask:
-    """A PNG of any kind: of numbers (grey or palette), or of colours, where black is background.
+    """A picture of one object, read as :func:`bpr.read_mask` reads a file.
 
     Raises:
-        BPRError: not a PNG, a damaged one, one with more than ``most`` pixels, or one without a foreground.
+        BPRError: not a picture, a damaged one, one with more than ``most`` pixels, one without a foreground, or one of
+            several objects.
     """
     _check_pixels(content, name, most)
-    if is_coloured(content, name):
-        mask = GivenMask(name, np.where(decode_colours(content, name).any(axis=2), WHITE, 0).astype(np.uint8))
-    else:
-        mask = GivenMask(name, *decode_labels(content, name))
-    if not mask.numbers.any():
+    mask = GivenMask(name, *decode_mask_picture(content, name))
+    remark = extent(one_object(mask.numbers, name))
+    if remark == EMPTY:
         expected = "expected a mask with a foreground"
         raise BadMask(f"{name}: {expected}, got one that is 0 everywhere; draw or choose another")
-    return mask
+    return replace(mask, remark=f"{name}: the mask {remark}; is it the right file?" if remark else "")
 
 
 def refine(refiner: Refiner, photo: np.ndarray, mask: GivenMask) -> RefinedMask:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bpr.backends.exported import check_exists
 from bpr.backends.gates import on_record, record_beside
-from bpr.backends.registry import AUTO, BACKENDS, CONFIGURED, choose
+from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, Settings, choose
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import RefineOptions
-from bpr.refinement.predictor import IdentityPredictor, Predictor
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
+from bpr.refinement.turns import Turns
 
 DEFAULT_MODEL = "starter"
+_LOG = logging.getLogger(__name__)
 
 
 def named_models() -> dict[str, Path]:
@@ -29,6 +36,8 @@ def load_refiner(
     config: str | Path | None = None,
     backend: str = AUTO,
     preset: str | None = None,
+    threads: int | None = None,
+    batch_size: int | None = None,
     **options: Any,
 ) -> Refiner:
     """The refiner of a model or a preset.
@@ -38,20 +47,25 @@ def load_refiner(
         config: as for :func:`load_predictor`.
         backend: as for :func:`load_predictor`.
         preset: a name of :data:`~bpr.backends.presets.PRESETS`, instead of model, config and backend.
+        threads: as for :func:`load_predictor`.
+        batch_size: as for :func:`load_predictor`.
         options: fields of :class:`~bpr.geometry.options.RefineOptions`; None keeps the recommendation of the model.
 
     Raises:
         BPRError: as for :func:`load_predictor`, no such preset, or an option that does not exist or is not possible.
     """
     if preset is None:
-        predictor = load_predictor(model or DEFAULT_MODEL, config, backend)
+        predictor = load_predictor(model or DEFAULT_MODEL, config, backend, threads, batch_size)
     elif model is not None or config is not None or backend != AUTO:
         raise BPRError(f"preset {preset!r}: expected no model, config or backend with it; leave them out, it sets them")
     else:
         from bpr.backends.presets import load_preset
 
-        predictor = load_preset(preset)
-    return Refiner(predictor, changed_options(predictor.recommended, options))
+        predictor = load_preset(preset, threads, batch_size)
+    try:
+        return Refiner(predictor, changed_options(predictor.recommended, options))
+    except ValueError as error:  # an option that the model cannot serve
+        raise BPRError(str(error)) from error
 
 
 def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> RefineOptions:
@@ -69,32 +83,85 @@ def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> R
         raise BPRError(str(error)) from error
 
 
-def load_predictor(model: str | Path, config: str | Path | None = None, backend: str = AUTO) -> Predictor:
+def load_predictor(
+    model: str | Path,
+    config: str | Path | None = None,
+    backend: str = AUTO,
+    threads: int | None = None,
+    batch_size: int | None = None,
+) -> Predictor:
     """The predictor of ``model``: ``identity``, a name of :func:`named_models`, a ``.onnx`` or a ``.pth`` file.
 
     Args:
         config: of a ``.pth`` file; by default the only one in its folder.
         backend: the backend that runs it, a name of :func:`~bpr.backends.registry.names`.
+        threads: of the network on the CPU; None takes all cores that the process may use.
+        batch_size: patches that the network gets at once.
 
     Raises:
-        BPRError: no such model or backend, its file cannot be used, or a config conflicts with it.
+        BPRError: no such model or backend, its file cannot be used, or a setting is not possible.
     """
+    for name, value in (("threads", threads), ("batch_size", batch_size)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise BPRError(f"{name}: expected a whole number of 1 or more, got {shown(value)}")
     if config is not None and Path(model).suffix != CONFIGURED:
         remedy = f"only a {CONFIGURED} file needs one, leave it out"
         raise BPRError(f"model {model}: expected no config with it, got {config}; {remedy}")
     if str(model) == "identity":
-        return IdentityPredictor()
+        return IdentityPredictor(batch_size=batch_size or BATCH_SIZE)
     path = model_file(model)
     if str(model) in named_models() and not on_record(path):  # damaged weights would refine worse
         expected = f"expected a file that is on record in {record_beside(path)}"
         raise BPRError(f"model {model}: {expected}, got another; install bpr again")
-    chosen = choose(path, backend)
-    try:
-        predictor = chosen.load(path, config)
-    except ValueError as error:
-        raise BPRError(f"model {model}: {error}") from error
-    predictor.backend = chosen.name
-    return predictor
+    return LoadedPredictor(model, path, backend, Settings(config, threads, batch_size or BATCH_SIZE))
+
+
+class LoadedPredictor:
+    """The network of a model that was loaded by name, for all threads of the process.
+
+    Threads share one session with its memory: their batches queue. It is pickled as its name and its settings,
+    without weights. In a forked process it is loaded anew, because the threads of a runtime do not survive a fork.
+
+    Attributes:
+        model: the name of the model, or the absolute path of its file.
+        backend: the backend that runs it.
+    """
+
+    def __init__(self, model: str | Path, path: Path, backend: str, settings: Settings) -> None:
+        chosen = choose(path, backend)
+        self.model = str(model) if str(model) in named_models() else os.path.abspath(path)
+        self.backend, self.batch_size = chosen.name, settings.batch_size
+        config = settings.config
+        if config is not None and os.path.isfile(config):
+            config = os.path.abspath(config)
+        self._asked = self.model, config, backend, settings.threads, settings.batch_size
+        self._load = partial(chosen.load, path.absolute(), replace(settings, config=config))
+        try:
+            self._network = self._load()
+        except ValueError as error:
+            raise BPRError(f"model {model}: {error}") from error
+        network = self._network
+        self.spec, self.recommended, self.verdict = network.spec, network.recommended, network.verdict
+        self._one_caller, self._process = Turns(1), os.getpid()
+        _LOG.info("loaded %r", self)
+
+    def __repr__(self) -> str:
+        threads, provider = self._network.threads or "default", self._network.provider
+        return f"{self.model} on {self.backend}, {provider}, threads: {threads}, batch size: {self.batch_size}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load_predictor, self._asked, {"recommended": self.recommended}
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        with self._one_caller:
+            if self._process != os.getpid():
+                _OF_PARENTS.append(self._network)
+                self._network, self._process = self._load(), os.getpid()
+            return self._network.predict(batch)
+
+
+_OF_PARENTS: list[object] = []
+"""Sessions of the process that this one was forked from. To free one would wait for its threads, which are not here."""
 
 
 def model_file(model: str | Path) -> Path:

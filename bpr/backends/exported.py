@@ -14,6 +14,7 @@ from typing import Any
 
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import PatchSpec, RefineOptions, from_dict
+from bpr.refinement.verdict.model import VerdictModel
 
 METADATA_KEY = "bpr"
 METADATA_VERSION = 1
@@ -62,13 +63,14 @@ def read_metadata(path: Path, properties: Callable[[], Mapping[str, str]]) -> di
     return metadata
 
 
-def options_of(path: Path, metadata: dict[str, Any]) -> tuple[PatchSpec, RefineOptions]:
-    """How the model's patches are cut, and the options that it recommends.
+def options_of(path: Path, metadata: dict[str, Any]) -> tuple[PatchSpec, RefineOptions, VerdictModel | None]:
+    """How the model's patches are cut, the options that it recommends, and its verdict, if it has one.
 
     Raises:
         BPRError: the metadata holds values that are not allowed.
     """
     try:
-        return from_dict(metadata["scheme"])
+        verdict = VerdictModel.from_dict(metadata["verdict"]) if "verdict" in metadata else None
+        return *from_dict(metadata["scheme"]), verdict
     except ValueError as error:
         raise BPRError(f"{path}: {error}; export again with this BPR") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +9,8 @@ import numpy as np
 import onnxruntime
 
 from bpr.backends.exported import cannot_load, check_exists, options_of, read_metadata
+from bpr.backends.registry import BATCH_SIZE
+from bpr.cores import limited_cores
 from bpr.errors import BPRError
 from bpr.refinement.predictor import PatchBatch
 
@@ -26,22 +27,21 @@ class OnnxPredictor:
     Args:
         path: a file written by ``bpr export``.
         batch_size: patches per call.
-        threads: of the network on the CPU; None takes all cores.
+        threads: of the network on the CPU; None takes all cores that the process may use.
         provider: an execution provider of ONNX Runtime; operators that it does not support run on the CPU.
 
     Raises:
         BPRError: no such file, not ONNX, not exported by BPR; or the provider does not start.
     """
 
-    backend = "onnxruntime"
-
     def __init__(
-        self, path: str | Path, batch_size: int = 64, threads: int | None = None, provider: Provider = "CPUExecutionProvider"
+        self, path: str | Path, batch_size: int = BATCH_SIZE, threads: int | None = None, provider: Provider = "CPUExecutionProvider"
     ) -> None:
         path = check_exists(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = threads or _bound_to()
+        self.provider, self.threads = provider, threads or limited_cores()
+        options.intra_op_num_threads = self.threads or 0  # 0: a thread for each physical core
         providers = [(name, OPTIONS.get(name, {})) for name in dict.fromkeys([provider, "CPUExecutionProvider"])]
         try:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
@@ -50,14 +50,8 @@ class OnnxPredictor:
         if (started := self._session.get_providers()[0]) != provider:
             raise BPRError(f"{path}: expected ONNX Runtime to start {provider}, got {started}; check its libraries, or --backend auto")
         self.metadata = read_metadata(path, lambda: self._session.get_modelmeta().custom_metadata_map)
-        self.spec, self.recommended = options_of(path, self.metadata)
+        self.spec, self.recommended, self.verdict = options_of(path, self.metadata)
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         return self._session.run(["probability"], {"patches": batch.patches})[0]
-
-
-def _bound_to() -> int:
-    """How many cores this process is bound to, as one of several processes may be; 0, the runtime's choice, if to none."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-    return cores if cores < (os.cpu_count() or 1) else 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +9,8 @@ import numpy as np
 import openvino
 
 from bpr.backends.exported import METADATA_KEY, cannot_load, check_exists, options_of, read_metadata
+from bpr.backends.registry import BATCH_SIZE
+from bpr.cores import usable_cores
 from bpr.refinement.predictor import PatchBatch
 
 LEAST_AT_ONCE, MOST_AT_ONCE = 4, 16
@@ -21,45 +21,46 @@ class OpenVinoPredictor:
     """A :class:`~bpr.refinement.predictor.Predictor` from an exported file.
 
     A batch is cut into chunks of one fixed size, the last one filled up, and every core works on a chunk at a time. Fixed
-    shapes and cores that do not wait for each other are faster, and a patch has the same bits in every batch.
+    shapes and cores that do not wait for each other are faster, and a patch has the same bits in every batch. One
+    thread at a time may predict.
 
     Args:
         path: a file written by ``bpr export``.
         batch_size: patches per call.
         bf16: compute in bfloat16 on a CPU that supports it. False: compute in float32, even on such a CPU.
-        threads: of the network; None takes all cores.
+        threads: of the network; None takes all cores that the process may use.
 
     Raises:
         BPRError: no such file, not ONNX, not exported by BPR.
     """
 
-    backend = "openvino"
+    provider = "CPU"
 
-    def __init__(self, path: str | Path, batch_size: int = 64, bf16: bool = False, threads: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, batch_size: int = BATCH_SIZE, bf16: bool = False, threads: int | None = None
+    ) -> None:
         path = check_exists(path)
-        streams = threads or _cores()
+        self.threads = streams = threads or usable_cores()
         precision = "bf16" if bf16 else "f32"
         settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
         try:
             model = _core().read_model(path)
             self.metadata = read_metadata(path, lambda: _properties(model))
-            self.spec, self.recommended = options_of(path, self.metadata)
+            self.spec, self.recommended, self.verdict = options_of(path, self.metadata)
             self._chunk = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, -(-batch_size // streams)))
             model.reshape({"patches": [self._chunk, self.spec.window, self.spec.window, self.spec.channels]})
             self._requests = openvino.AsyncInferQueue(_core().compile_model(model, "CPU", settings), streams)
         except RuntimeError as error:
             raise cannot_load(path, "OpenVINO", error) from error
         self._requests.set_callback(_keep)
-        self._one_caller = threading.Lock()
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         answers = np.empty((len(batch), self.spec.window, self.spec.window), np.float32)
-        with self._one_caller:
-            for start in range(0, len(batch), self._chunk):
-                part = slice(start, start + self._chunk)
-                self._requests.start_async({"patches": _filled_up(batch.patches[part], self._chunk)}, answers[part])
-            self._requests.wait_all()
+        for start in range(0, len(batch), self._chunk):
+            part = slice(start, start + self._chunk)
+            self._requests.start_async({"patches": _filled_up(batch.patches[part], self._chunk)}, answers[part])
+        self._requests.wait_all()
         return answers
 
 
@@ -71,11 +72,6 @@ def _core() -> openvino.Core:
     another thread released the last predictor, the next signal killed the process.
     """
     return openvino.Core()
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _keep(request: openvino.InferRequest, answers: np.ndarray) -> None:

@@ -40,8 +40,12 @@ PRESETS = {
 }
 
 
-def load_preset(name: str) -> Predictor:
+def load_preset(name: str, threads: int | None = None, batch_size: int | None = None) -> Predictor:
     """The predictor of a preset; its recommended options hold the preset's share of patches.
+
+    Args:
+        threads: as for :func:`~bpr.backends.load_predictor`.
+        batch_size: as for :func:`~bpr.backends.load_predictor`.
 
     Raises:
         BPRError: no such preset.
@@ -52,7 +56,7 @@ def load_preset(name: str) -> Predictor:
     runs_int8 = multiplies_bytes() and not BACKENDS[INT8_BACKEND].missing()
     int8 = preset.int8 and runs_int8 and passed(model_file(f"{preset.model}.int8"), INT8_BACKEND)
     model, backend = (f"{preset.model}.int8", INT8_BACKEND) if int8 else (preset.model, AUTO)
-    predictor = load_predictor(model, backend=backend)
+    predictor = load_predictor(model, backend=backend, threads=threads, batch_size=batch_size)
     predictor.recommended = predictor.recommended.changed(keep=preset.keep)
     return predictor
 

@@ -17,16 +17,41 @@ if TYPE_CHECKING:
     from bpr.backends.onnx_runtime import Provider
 
 AUTO = "auto"
-Config = str | Path | None
+BATCH_SIZE = 64
+"""Patches that the network gets at once."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is loaded.
+
+    Attributes:
+        config: of a ``.pth`` file; None: the one in its folder.
+        threads: of the network on the CPU; None: all cores that the process may use.
+        batch_size: patches that the network gets at once; its memory grows with them.
+    """
+
+    config: str | Path | None = None
+    threads: int | None = None
+    batch_size: int = BATCH_SIZE
 
 
 class NetworkPredictor(Predictor, Protocol):
-    """A predictor that runs a network; ``backend`` is the name of the row."""
+    """A predictor that runs a network.
 
-    backend: str
+    Attributes:
+        provider: the device, or the part of the runtime, that computes.
+        threads: of the network on the CPU; None: the runtime chose their number.
+    """
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def threads(self) -> int | None: ...
 
 
-Loader = Callable[[Path, Config], NetworkPredictor]
+Loader = Callable[[Path, Settings], NetworkPredictor]
 
 
 @dataclass(frozen=True)
@@ -35,7 +60,7 @@ class Backend:
 
     Attributes:
         suffix: of the files that it reads.
-        load: makes its predictor from a file and, for a ``.pth``, its config.
+        load: makes its predictor from a file.
         needs: modules that must be installed, and how to install them.
         speed: of the backends that are allowed for ``auto``, it takes the one with the highest number.
         provider: an execution provider that the build of ONNX Runtime must have.
@@ -64,27 +89,28 @@ class Backend:
 
 
 def _onnxruntime(provider: Provider) -> Loader:
-    def load(path: Path, config: Config) -> NetworkPredictor:
+    def load(path: Path, settings: Settings) -> NetworkPredictor:
         from bpr.backends.onnx_runtime import OnnxPredictor
 
-        return OnnxPredictor(path, provider=provider)
+        return OnnxPredictor(path, settings.batch_size, settings.threads, provider)
 
     return load
 
 
 def _openvino(bf16: bool) -> Loader:
-    def load(path: Path, config: Config) -> NetworkPredictor:
+    def load(path: Path, settings: Settings) -> NetworkPredictor:
         from bpr.backends.openvino import OpenVinoPredictor
 
-        return OpenVinoPredictor(path, bf16=bf16)
+        return OpenVinoPredictor(path, settings.batch_size, bf16, settings.threads)
 
     return load
 
 
 def _torch(bf16: bool) -> Loader:
-    def load(path: Path, config: Config) -> NetworkPredictor:
+    def load(path: Path, settings: Settings) -> NetworkPredictor:
         module, _, name = TORCH_PREDICTOR.partition(":")
-        predictor: NetworkPredictor = getattr(importlib.import_module(module), name)(path, config, bf16=bf16)
+        kind = getattr(importlib.import_module(module), name)
+        predictor: NetworkPredictor = kind(path, settings.config, settings.batch_size, bf16, settings.threads)
         return predictor
 
     return load

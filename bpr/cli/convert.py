@@ -19,24 +19,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("masks", type=InputPath, help="masks: a JSON or XML file, a PNG or a folder of any format")
     add("--format", choices=FORMATS, help=f"format of the masks (default: recognised by their content). {names}")
     add("--to", required=True, choices=targets, help="format to write")
-    add("--ann", type=InputPath, help="COCO file whose images list names the images and tells their sizes")
-    add("--img-dir", type=InputPath, help="folder of the images; only YOLO labels need them")
+    add("--ann", type=InputPath, help="COCO file whose lists name the images, with their sizes, and the classes")
+    add("--img-dir", type=InputPath, help="folder of the images, which YOLO labels and --to annotations need")
     add_polygons(parser)
-    add("--out", type=OutputPath, required=True, help="file (coco, panoptic) or folder to write")
+    add("--out", type=OutputPath, required=True, help="file (coco, annotations, panoptic) or folder to write")
 
 
 def run(args: argparse.Namespace) -> int:
-    from bpr.formats.coco import read_images
+    from bpr.formats.coco import read_heading
     from bpr.formats.convert import convert
     from bpr.formats.recognise import open_source
 
     target, out = FORMATS[args.to].target, Path(args.out)
     if target and target.folder_beside and out.name:
         check_paths(args, also_written=[target.folder_beside(out)])
-    entries = read_images(args.ann) if args.ann else None
-    source, _ = open_source(args.masks, args.format, args.img_dir, entries)
-    images, stems = entries or source.entries, FORMATS[source.format].ids_are_stems
-    written, notes, vertices = convert(source.records, args.to, out, images, stems, args.polygons)
+    listed = read_heading(args.ann) if args.ann else {}
+    source, find_images = open_source(args.masks, args.format, args.img_dir, listed.get("images"))
+    images, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
+    classes = listed.get("categories") or source.categories
+    written, notes, vertices = convert(
+        source.records, args.to, out, images, stems, source.image_ids, classes, find_images, args.polygons
+    )
     print_problems([*source.left_out_lines, *source.notes, *notes])
     count = f", {vertices} vertices" if vertices else ""
     print(f"{written} masks ({source.format}){count} -> {args.out}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Container, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Any, NoReturn
 
 import bpr
 from bpr.cli.streams import Stream, guarded_streams
@@ -23,6 +24,7 @@ GROUPS = {
         "demo": "refine painted scenes, print before and after, draw them",
         "app": "serve a page to try the refiner on a photo and a mask",
         "report": "write an HTML report of what refinement changed",
+        "doctor": "say what is installed, what runs it, and what conflicts",
     },
     "measure": {
         "eval": "score masks against ground truth, before and after",
@@ -44,10 +46,44 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviated options: a new option could make an abbreviation ambiguous."""
+    """A parser whose errors are one line and a hint.
+
+    It takes no abbreviated options, because a new option could make an abbreviation ambiguous.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+        self.set_defaults(parser=self)  # the parser of the command whose words they are
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, others = self.parse_known_args(args, namespace)
+        if others:
+            parsed.parser.refuse(others[0])
+        return parsed
+
+    def refuse(self, word: str) -> NoReturn:
+        """End with the error that ``word`` is none of this parser's."""
+        kind = "an option of the command" if word.startswith("-") else "no further argument"
+        self.error(f"expected {kind}, got {word}{_did_you_mean(word, self._option_string_actions)}")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}\n{self.prog} --help shows what it takes, with an example\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = list(map(str, action.choices))
+            guess = _did_you_mean(str(value), names)
+            raise argparse.ArgumentError(action, f"expected one of {', '.join(names)}, got {value!r}{guess}")
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The name that a user may have meant.
+
+    >>> _did_you_mean("--backnd", ["--out", "--backend"]), _did_you_mean("7", ["--out"])
+    ('; did you mean --backend?', '')
+    """
+    near = difflib.get_close_matches(word.partition("=")[0], list(known), 1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def build_parser(words: Container[str] = COMMANDS) -> Parser:
@@ -57,7 +93,7 @@ def build_parser(words: Container[str] = COMMANDS) -> Parser:
     parser.add_argument("--version", action="version", version=f"bpr {bpr.__version__}")
     parser.add_argument("--debug", action="store_true", help=DEBUG)
     hint = "one of the above; bpr COMMAND --help shows its options and an example"
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=hint)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", help=hint)
     for name, line in COMMANDS.items():
         command = subparsers.add_parser(name, description=line, formatter_class=layout)
         if name in words:
@@ -66,8 +102,17 @@ def build_parser(words: Container[str] = COMMANDS) -> Parser:
             # Without a default: a default would replace the value of a --debug before the command.
             command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG)
             command.set_defaults(run=module.run)
-            command.epilog = f"example:\n  {module.EXAMPLE}"
+            command.usage = _usage(command)
+            examples = module.EXAMPLE.splitlines()
+            command.epilog = "\n  ".join(["example:" if len(examples) == 1 else "examples:", *examples])
     return parser
+
+
+def _usage(parser: argparse.ArgumentParser) -> str:
+    """What a command needs; its other options stand below in the help."""
+    words = [action for action in parser._actions if action.required]
+    named = [[*action.option_strings[:1], str(action.metavar or action.dest).upper()] for action in words]
+    return " ".join([parser.prog, *(word for words in named for word in words), "[options]"])
 
 
 def _overview() -> str:
@@ -97,6 +142,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if importlib.util.find_spec("argcomplete"):
                 importlib.import_module("argcomplete").autocomplete(parser)
             args = parser.parse_args(given)
+            if args.command is None:
+                parser.print_help(sys.stderr)
+                return USAGE
         except (ImportError, KeyboardInterrupt) as error:
             return _report_failure("bpr", error)
         return run_parsed(f"bpr {args.command}", args, out)
@@ -159,4 +207,5 @@ def _line(error: BaseException) -> str:
     """The text for the user. Any error that is not a BPRError is a bug in BPR or in a library."""
     if isinstance(error, BPRError):
         return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())}; --debug shows where"
+    remedy = "bpr doctor shows what is installed" if isinstance(error, ImportError) else "--debug shows where"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}; {remedy}"

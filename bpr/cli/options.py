@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol
 
 import bpr
 from bpr.errors import BPRError, install_hint
-from bpr.geometry.options import command_options
+from bpr.geometry.options import AUTO, command_options
 
 MOST_PROBLEMS_SHOWN = 10
 
@@ -51,29 +51,37 @@ def tolerance(text: str) -> float:
     return value
 
 
-def add_polygons(parser: argparse.ArgumentParser) -> None:
+def caution(text: str) -> float | str:
+    """The ``type`` of ``--caution``: a number, or ``auto``."""
+    return text if text == AUTO else finite(text)
+
+
+def add_polygons(parser: argparse._ActionsContainer) -> None:
     help = "write polygons, also where masks came as RLE; PX: tolerance in pixels, 0 is exact (default: at most 1)"
     parser.add_argument("--polygons", nargs="?", type=tolerance, const=True, metavar="PX", help=help)
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
+def add_workers(parser: argparse._ActionsContainer) -> None:
     from bpr.refinement.pipeline import DEFAULT_WORKERS
 
     workers = "threads that read images and cut patches; results do not depend on their number"
     parser.add_argument("--workers", type=at_least(1), default=DEFAULT_WORKERS, help=workers)
 
 
-def add_refine_options(parser: argparse.ArgumentParser) -> None:
+def add_refine_options(parser: argparse._ActionsContainer) -> None:
     """The options to refine with; by default the model decides."""
+
     for field in command_options():
         help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))
         shape = {"choices": list(choices)} if choices else {"metavar": metavar}
         name = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(name, type=type(field.default), help=f"{help} (default: the model's)", **shape)
+        kind = caution if field.name == "caution" else type(field.default)
+        parser.add_argument(name, type=kind, help=f"{help} (default: the model's)", **shape)
 
 
 def refine_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options to refine with that were given; None for the others."""
+
     return {field.name: getattr(args, field.name) for field in command_options()}
 
 
@@ -108,9 +116,15 @@ def import_detection() -> None:
         raise BPRError(f"this needs the [mmdet] extra: {install_hint('mmdet')} ({error.name} is missing)") from error
 
 
+class Advance(Protocol):
+    """Shows how much is done, and from then on another total, if there is one."""
+
+    def __call__(self, done: int, total: int | None = None) -> None: ...
+
+
 @contextmanager
-def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield ``advance(done)``: it draws a bar on a terminal and prints a line per tenth of ``total`` elsewhere."""
+def progress_bar(title: str, total: int) -> Iterator[Advance]:
+    """Yield an :class:`Advance`: it draws a bar on a terminal and prints a line per tenth of ``total`` elsewhere."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -120,15 +134,17 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task(title, total=total, rate="")
 
-            def move(done: int) -> None:
-                progress.update(task, completed=done, rate=f"{progress.tasks[task].speed or 0:.0f}/s")
+            def move(done: int, total: int | None = None) -> None:
+                rate = f"{progress.tasks[task].speed or 0:.0f}/s"
+                progress.update(task, completed=done, total=total, rate=rate)
 
             yield move
         return
-    shown = 0
+    shown, known = 0, total
 
-    def plain(done: int) -> None:
-        nonlocal shown
+    def plain(done: int, total: int | None = None) -> None:
+        nonlocal shown, known
+        total = known = total or known
         if total and done * 10 // total > shown:
             shown = done * 10 // total
             print(f"{title}: {done}/{total}", file=sys.stderr, flush=True)

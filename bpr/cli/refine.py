@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
@@ -20,27 +22,37 @@ from bpr.cli.options import (
 )
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
+from bpr.errors import BadUsage, BPRError
+from bpr.formats.format import PathKind
 from bpr.formats.registry import FORMATS
+from bpr.io.files import check_writable
+from bpr.io.mask_picture import EXACT, check_mask_name, write_cutout
 from bpr.refinement.choice import CROWD_CHOICES
 
-EXAMPLE = "bpr refine results.segm.json --img-dir images --ann instances.json --model starter --out refined.segm.json"
+EXAMPLE = """\
+bpr refine photo.jpg mask.png --out refined.png  # one photo
+bpr refine results.segm.json --img-dir images --ann instances.json --out refined.segm.json  # COCO results
+bpr refine labels --img-dir images --out refined  # YOLO labels"""
+
+
+STOPPING = "finishing this image; again to stop at once"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("results", type=InputPath, help="masks: a JSON or XML file, a PNG or a folder of any format")
-    add("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
+    everyday = parser.add_argument_group("everyday")
+    add = everyday.add_argument
+    what = "masks: a JSON or XML file, a picture or a folder of any format; or two pictures, a photo and its mask"
+    add("results", type=InputPath, nargs="+", metavar="MASKS", help=what)
     images = "folder of the images, or the one image (default: the images that the format names)"
-    add("--img-dir", type=InputPath, help=images)
+    add("--img-dir", "--image", type=InputPath, help=images)
     ann = "COCO file whose images list names the files; without it, an id is the stem of a file"
     add("--ann", type=InputPath, help=ann)
+    add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
     add("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, instead of --model and --backend")
     add("--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
-    add("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
-    add("--backend", choices=names(), default="auto", help="software that runs the network (default: an exact one)")
-    add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
-    add_polygons(parser)
-    add_refine_options(parser)
+    add_polygons(everyday)
+    cutout = "also write the photo of the one mask cut out: a PNG or TIFF, transparent outside of the refined mask"
+    add("--cutout", type=OutputPath, metavar="FILE", help=cutout)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
     only = "refine only these classes, given by name or id; records of others stay unchanged"
     add("--only", nargs="+", default=[], metavar="CLASS", help=only)
@@ -48,22 +60,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ids", type=InputPath, metavar="FILE", help=ids)
     crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"
     add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
+    add_refine_options(parser.add_argument_group("patches"))
+    add_sharing(parser.add_argument_group("sharing"))
+    expert = parser.add_argument_group("expert")
+    add = expert.add_argument
+    add("--format", choices=FORMATS, help="format of the masks (default: recognised by their content)")
+    add("--backend", choices=names(), default="auto", help="software that runs the network (default: an exact one)")
+    add("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
-    add_workers(parser)
-    add_sharing(parser)
+    add_workers(expert)
 
 
 def run(args: argparse.Namespace) -> int:
     from bpr.job import RefineJob, Unfinished
     from bpr.refinement.sharing.stopping import Stop
 
+    photo, masks = _photo_and_masks(args)
+    out = _file_in(args.out, masks)
+    _check_cutout(args, photo, masks, out)
     worker = worker_of(args)
     job = RefineJob(
-        args.results,
-        args.out,
-        images=args.img_dir,
+        masks,
+        out,
+        images=photo,
         ann=args.ann,
-        format=args.format,
+        format=args.format or ("masks" if len(args.results) == 2 else None),
         model=args.model,
         config=args.config,
         backend=args.backend,
@@ -78,22 +99,74 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
     )
     is_follower = worker.role == "follower"
-    with job.begin(worker, resume=is_resumed(args)) as begun, Stop() as stopped:
+    with job.begin(worker, resume=is_resumed(args)) as begun, Stop("" if is_follower else STOPPING) as stopped:
         if worker.role == "leader":
             print_problems(begun.assumptions)
-        bar = nullcontext(lambda done: None) if is_follower else progress_bar("refining", begun.records)
+        one_image = begun.images == 1  # its records are all done at once, its patches are not
+        title, total = ("patches", 0) if one_image else ("refining", begun.records)
+        bar = nullcontext(_show_nothing) if is_follower else progress_bar(title, total)
         try:
-            with bar as on_progress:
-                report = begun.finish(on_progress, stopped)
+            with bar as advance:
+                by_record, by_patch = (_show_nothing, advance) if one_image else (advance, _show_nothing)
+                report = begun.finish(by_record, stopped, by_patch)
         except Unfinished as error:
-            kept = f"{args.out}: {error.why}; finished images are kept"
+            kept = f"{out}: {error.why}; finished images are kept"
             print(f"bpr refine: {kept}; continue with: {resume_command(args)}", file=sys.stderr)
             return 1
         if is_follower:
             return int(stopped())
-        print_report(report, args.out)
+        print_report(report, out)
         if worker.role == "shard":  # its records are judged by the merge, which sees all of them
-            shard, merge = f"shard {worker.number}/{worker.count}", f"bpr merge {shlex.quote(args.out)}"
+            shard, merge = f"shard {worker.number}/{worker.count}", f"bpr merge {shlex.quote(out)}"
             print(f"{shard} is finished; once all are: {merge}")
             return 0
+        if args.cutout:
+            write_cutout(args.cutout, photo or "", out)
         return int(report.failed)
+
+
+def _show_nothing(done: int, total: int | None = None) -> None:
+    """Progress that nobody sees: of a rank that is not the first, or of the other unit."""
+
+
+def _photo_and_masks(args: argparse.Namespace) -> tuple[str | None, str]:
+    """The image or the folder of the images, if it is named, and the masks.
+
+    Raises:
+        BadUsage: several paths that are not a photo and its mask.
+    """
+    *photos, masks = args.results
+    if not photos:
+        return args.img_dir, masks
+    if args.img_dir:
+        raise BadUsage(f"expected the photo once, got {photos[0]} before the mask and {args.img_dir} as --img-dir; leave one out")
+    if len(photos) > 1 or not all(_is_picture(path) for path in args.results):
+        got = " and ".join(args.results[:3])
+        raise BadUsage(f"expected masks, or one photo and one mask, got {got}; name a folder of images by --img-dir")
+    if not os.path.isfile(photos[0]):
+        raise BPRError(f"{photos[0]}: no such file; expected a photo")
+    return photos[0], masks
+
+
+def _is_picture(path: str) -> bool:
+    return not os.path.isdir(path) and PathKind.PICTURES.includes(Path(path))
+
+
+def _file_in(out: str, masks: str) -> str:
+    """The file to write: for one picture and a folder, which ends in a slash, a file of the picture's name in it."""
+    if not _is_picture(masks) or not out.endswith(("/", os.sep)):
+        return out
+    name = Path(masks)
+    return os.path.join(out, name.name if name.suffix.lower() in EXACT else f"{name.stem}.png")
+
+
+def _check_cutout(args: argparse.Namespace, photo: str | None, masks: str, out: str) -> None:
+    """Raise an error before the work if there is nothing to cut out, or it cannot be written."""
+    if not args.cutout:
+        return
+    if not _is_picture(masks) or not photo or os.path.isdir(photo):
+        raise BadUsage("--cutout: expected one photo and one mask to cut out, got others; leave --cutout out")
+    if os.path.abspath(args.cutout) == os.path.abspath(out):
+        raise BadUsage(f"--cutout: expected another file than --out, got {args.cutout} twice")
+    check_mask_name(args.cutout)
+    check_writable(args.cutout)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bpr.refinement.sharing.workers import Worker
 
 
-def add_sharing(parser: argparse.ArgumentParser) -> None:
+def add_sharing(parser: argparse._ActionsContainer) -> None:
     launcher = "launcher that started these processes, which share the work"
     parser.add_argument("--resume", action="store_true", help="continue the same command after an interruption")
     parser.add_argument("--shard", type=_shard, metavar="I/N", help="refine only part I of N (docs/scale.md)")

@@ -14,6 +14,8 @@ from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, has_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
+from bpr.io.image_list import ImageList
+from bpr.io.images import ImageFolder, read_image
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText
 from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
@@ -23,8 +25,6 @@ ANNOTATIONS = "a COCO annotation file"
 """How an error message names such a file."""
 INSTANCES, CROWDS, MASKLESS = "instances", "crowds", "without a mask"
 """Kinds of annotations; only instances are refined. The names are shown to the user."""
-MASK_KEYS = ("segmentation", "bbox", "area")
-"""The keys of an annotation that a new mask changes."""
 CROWD_FLAGS = {None: False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
 """What ``iscrowd`` may be, by its lower-case text or number; JSON's true and false are 1 and 0 in Python."""
 CERTAIN = 1.0
@@ -197,6 +197,8 @@ class ResultsFile(Source):
 class AnnotationFile(Source):
     """The annotations of a data set (COCO, LVIS). Everything except the masks of instances stays as it is.
 
+    A changed annotation gets the verdict, where there is one.
+
     Args:
         crowds: crowds count as instances.
 
@@ -229,7 +231,7 @@ class AnnotationFile(Source):
             old = self._document["annotations"][position]
             new = self._changed(old, record)
             if new is not old:
-                changes[position] = Changes((key, new[key]) for key in MASK_KEYS if key in old)
+                changes[position] = Changes((key, value) for key, value in new.items() if value != old.get(key))
         self._text.write_json(Changes(annotations=changes) if changes else changes, out)
 
     def _changed(self, old: Record, refined: Record) -> Record:
@@ -268,6 +270,50 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
     write_json(out, [as_polygons(record, record, writer) for record in records] if writer.wanted else records)
 
 
+def _write_annotations(record_set: RecordSet, out: Path) -> None:
+    """Write the records as a whole annotation file: images, annotations and categories."""
+    images = record_set.images.entries if record_set.images else _new_entries(record_set)
+    listed = ImageList(images, stems=record_set.images is None or record_set.ids_are_stems)
+    ids = [record.get("id") for record in record_set.records]
+    are_ids = all(type(number) is int for number in ids) and len(set(ids)) == len(ids)
+    annotations, writer = [], record_set.polygons
+    for index, record in enumerate(record_set.records):
+        image_id = listed.id_of(record["image_id"])
+        if image_id is None:
+            wanted, remedy = "expected an image of the images list", "add the image to it or leave the record out"
+            raise BPRError(f"record {index}: image_id: {wanted}, got {shown(record['image_id'])}; {remedy}")
+        number = record["id"] if are_ids else index + 1
+        whole_record = {"iscrowd": 0, **record, "area": 0, "bbox": [], "id": number, "image_id": image_id}
+        annotation = with_mask(whole_record, decode_mask(record["segmentation"]))
+        annotations.append(as_polygons(annotation, annotation, writer) if writer.wanted else annotation)
+    named = {category["id"]: category for category in record_set.categories or ()}
+    categories = [{**named.get(number, {}), "id": number, "name": name} for number, name in record_set.classes.items()]
+    write_json(out, {"images": images, "annotations": annotations, "categories": categories})
+
+
+def _new_entries(record_set: RecordSet) -> list[dict[str, Any]]:
+    """An images list for records without one. Images get numbers, except where all their ids are numbers.
+
+    Raises:
+        BPRError: no folder of images is known, or an image is not in it.
+    """
+    frames: dict[Any, tuple[int, int] | None] = dict.fromkeys(record_set.image_ids)
+    for record in record_set.records:
+        height, width = record["segmentation"]["size"]
+        frames[record["image_id"]] = height, width
+    find = record_set.find_images and record_set.find_images()
+    if find is None:
+        raise BPRError("expected --img-dir with the images, which the new file names, got none")
+    numbered = all(type(image_id) is int for image_id in frames)
+    entries = []
+    for number, (image_id, frame) in enumerate(frames.items(), start=1):
+        path = find.path(image_id)
+        height, width = frame or read_image(path).shape[:2]
+        name = path.relative_to(find.folder).as_posix() if isinstance(find, ImageFolder) else path.name
+        entries.append({"id": image_id if numbered else number, "file_name": name, "height": height, "width": width})
+    return entries
+
+
 COCO = Format(
     name=ResultsFile.format,
     description="COCO and LVIS results",
@@ -288,4 +334,5 @@ COCO_ANNOTATIONS = Format(
     images_beside=lambda path: path.parent,
     polygons=True,
     certain_without_score=True,
+    target=Target(_write_annotations),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from bpr.formats.polygons import PolygonWriter
 from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_list import ImageList
+from bpr.io.images import ImageFinder
 from bpr.io.record_file import Record
 from bpr.limits import is_id, is_score
 
@@ -34,6 +35,9 @@ def convert(
     out: Path,
     entries: Sequence[dict[str, Any]] | None = None,
     ids_are_stems: bool = False,
+    image_ids: Sequence[str] = (),
+    categories: Sequence[Mapping[str, Any]] | None = None,
+    find_images: Callable[[], ImageFinder] | None = None,
     polygons: float | bool | None = None,
 ) -> Converted:
     """Write ``records`` in another format.
@@ -43,6 +47,7 @@ def convert(
         entries: the images list of an annotation file, with the names, ids and sizes of the images. Listed images
             without records are written too. Without a list an image's id is its name.
         ids_are_stems: the records' image ids are the stems of files (:class:`~bpr.formats.format.Format`).
+        image_ids, categories, find_images: as in :class:`~bpr.formats.format.RecordSet`.
         polygons: the setting of a :class:`~bpr.formats.polygons.PolygonWriter`.
 
     Raises:
@@ -66,7 +71,7 @@ def convert(
     empty = []
     if not target.empty:
         empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
-    target.write(RecordSet(prepared, images, ids_are_stems, writer), out)
+    target.write(RecordSet(prepared, images, ids_are_stems, image_ids, categories, find_images, writer), out)
     notes = []
     for positions, problem in (
         (unscored, f"have no score and got {CERTAIN}"),

@@ -146,7 +146,7 @@ def _new_tag(content: bytes, start: int, values: dict[str, str]) -> Span:
     tag = found[0]
     for name, value in values.items():
         tag = re.sub(ATTRIBUTE % name, rf'\g<before>"{value}"', tag, count=1)
-    return Span(start, start + len(found[0]), tag)
+    return Span(start, start + len(found[0]), tag.encode("latin-1"))
 
 
 def _polygon(values: dict[str, str], frame: Frame | None) -> Any:

@@ -5,7 +5,7 @@ A new format is one such module and one entry of :data:`bpr.formats.registry.FOR
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -16,10 +16,11 @@ from bpr.errors import BPRError, shown
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source
 from bpr.io.files import json_errors, open_regular, read_json
-from bpr.io.image_list import ImageList, file_name, stem_of
+from bpr.io.image_list import SUFFIXES, ImageList, file_name, stem_of
 from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.record_file import Record
+from bpr.limits import LONGEST_ROW
 
 Found = TypeVar("Found")
 
@@ -34,14 +35,16 @@ class PathKind(Enum):
     JSONS = "a JSON file or a folder of JSON files"
     XML_FILE = "an XML file"
     FOLDER = "a folder"
-    PNGS = "a PNG or a folder of PNGs"
+    PICTURES = "a picture or a folder of pictures"
 
     def includes(self, path: Path) -> bool:
-        """Whether ``path`` is of this kind. A file with any other ending than ``.png`` and ``.xml`` counts as JSON."""
+        """Whether ``path`` is of this kind. A file without the ending of a picture or of XML counts as JSON."""
         if path.is_dir():
-            return self in (PathKind.FOLDER, PathKind.PNGS, PathKind.JSONS)
-        kinds = {".png": (PathKind.PNGS,), ".xml": (PathKind.XML_FILE,)}
-        return self in kinds.get(path.suffix.lower(), (PathKind.JSON_FILE, PathKind.JSONS))
+            return self in (PathKind.FOLDER, PathKind.PICTURES, PathKind.JSONS)
+        suffix = path.suffix.lower()
+        if suffix in SUFFIXES:
+            return self is PathKind.PICTURES
+        return self is PathKind.XML_FILE if suffix == ".xml" else self in (PathKind.JSON_FILE, PathKind.JSONS)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,14 @@ class Candidate:
             return JsonStream(file, self.path).peek() == "["
 
     @cached_property
+    def first_of_list(self) -> Any:
+        """The first element of the JSON list; None where the JSON is something else, or empty."""
+        if not self.is_json_list:
+            return None
+        with json_errors(self.path, ANY_MASKS), open_regular(self.path) as file:
+            return next(JsonStream(file, self.path).elements(), None)
+
+    @cached_property
     def document(self) -> Any:
         """The parsed JSON."""
         return read_json(self.path, ANY_MASKS)
@@ -72,9 +83,25 @@ class Candidate:
         return self.document if not self.is_json_list and isinstance(self.document, dict) else {}
 
     @cached_property
-    def pngs(self) -> list[Path]:
-        """The PNG that the path names, or all PNGs in the folder and below, sorted."""
-        return [self.path] if self.path.is_file() else sorted(self.path.rglob("*.png"))
+    def pictures(self) -> list[Path]:
+        """:func:`pictures` of the path."""
+        return pictures(self.path)
+
+    @cached_property
+    def has_label_files(self) -> bool:
+        """Whether the folder holds files that may be labels of its pictures: JSON or texts."""
+        return bool(self._label_files)
+
+    @cached_property
+    def pictures_have_labels(self) -> bool:
+        """Whether files of labels, JSON or numbers, have the stems of pictures, which then are the labelled photos."""
+        stems = {path.stem for path in self.pictures}
+        return any(path.stem in stems and _holds_labels(path) for path in self._label_files)
+
+    @cached_property
+    def _label_files(self) -> list[Path]:
+        below = self.path.rglob("*") if self.path.is_dir() else []
+        return [path for path in below if path.suffix.lower() in (".json", ".txt")]
 
     def once(self, look: Callable[[Candidate], Found]) -> Found:
         """``look(self)``, computed at the first call and remembered for later ones."""
@@ -87,6 +114,28 @@ class Candidate:
         return {}
 
 
+def pictures(path: Path) -> list[Path]:
+    """The picture that ``path`` names, or the PNGs in the folder and below; all other pictures where there is no PNG."""
+    if path.is_file():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    return [file for file in found if file.suffix.lower() == ".png"] or found
+
+
+def str_last(number: Any) -> tuple[bool, Any]:
+    """The key that sorts numbers before texts."""
+    return isinstance(number, str), number
+
+
+def _holds_labels(path: Path) -> bool:
+    """Whether a file is JSON, or a text that is empty or begins with numbers."""
+    if path.suffix.lower() == ".json":
+        return True
+    with path.open("rb") as file:
+        words = file.readline(LONGEST_ROW).decode("utf-8-sig", "replace").split()
+    return all(word.strip("+-").replace(".", "", 1)[:1].isdigit() for word in words)
+
+
 @dataclass(frozen=True)
 class RecordSet:
     """The records that ``bpr convert`` writes in another format, with RLE masks and checked classes and scores.
@@ -95,13 +144,26 @@ class RecordSet:
         records: in the order of the input.
         images: the images list; None where there is none.
         ids_are_stems: as in :class:`Format`, of the format that the records come from.
+        image_ids: the ids of all images where there is no list, as far as the input names images without records.
+        categories: the classes (id, name, ...); None where the input does not list them.
+        find_images: gives access to the images; it raises a BPRError where no folder of images is known.
         polygons: writes the masks of formats that hold polygons.
     """
 
     records: Sequence[Record]
     images: ImageList | None = None
     ids_are_stems: bool = False
+    image_ids: Sequence[str] = ()
+    categories: Sequence[Mapping[str, Any]] | None = None
+    find_images: Callable[[], ImageFinder] | None = None
     polygons: PolygonWriter = field(default_factory=PolygonWriter)
+
+    @cached_property
+    def classes(self) -> dict[Any, str]:
+        """The name of every class by its id, in the order of the list; classes that are not listed follow."""
+        listed = {category["id"]: str(category.get("name", category["id"])) for category in self.categories or ()}
+        used = {record["category_id"] for record in self.records if "category_id" in record}
+        return listed | {number: str(number) for number in sorted(used - listed.keys(), key=str_last)}
 
     @cached_property
     def stems(self) -> dict[Any, str]:
@@ -120,6 +182,8 @@ class RecordSet:
         """
         owners: dict[str, Any] = {}
         images: dict[str, list[Record]] = {stem: [] for stem in self.stems.values()}
+        if not self.images:
+            images |= {stem: [] for stem in self.image_ids}
         for index, record in enumerate(self.records):
             image_id = self._listed_id(record["image_id"])
             stem = self.stems.get(image_id)

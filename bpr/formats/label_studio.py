@@ -19,10 +19,9 @@ from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import json_errors, open_regular, read_json
+from bpr.io.files import read_json
 from bpr.io.image_list import SUFFIXES
 from bpr.io.images import ImageFinder
-from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText
 from bpr.io.record_file import Record
 from bpr.limits import is_score
@@ -198,10 +197,7 @@ def _names_in(address: str) -> Iterator[str]:
 
 def _recognises(candidate: Candidate) -> bool:
     """Whether the first element of a JSON list is a task; the rest of the list is not read."""
-    if not candidate.is_json_list:
-        return False
-    with json_errors(candidate.path, TASKS), open_regular(candidate.path) as file:
-        first = next(JsonStream(file, candidate.path).elements(), None)
+    first = candidate.first_of_list
     return isinstance(first, dict) and isinstance(first.get("data"), dict) and bool(set(MADE_BY) & first.keys())
 
 

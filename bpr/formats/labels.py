@@ -1,40 +1,49 @@
-"""Label PNGs: grey or palette PNGs whose numbers are the classes, the objects or the single mask of an image."""
+"""Label PNGs: grey or palette PNGs whose numbers are the classes, the objects or the single mask of an image.
+
+The single mask of an image may be any picture of :mod:`bpr.io.mask_picture`.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from bpr.errors import BPRError, shown
-from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target
+from bpr.errors import BadMask, BPRError, shown
+from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target, pictures
 from bpr.formats.source import Source, in_groups
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file
 from bpr.io.folders import atomic_folder
 from bpr.io.image_list import CITYSCAPES_ENDING
-from bpr.io.png import read_labels, write_png
+from bpr.io.mask_picture import EXACT, check_mask_name, extent, is_soft, read_mask_picture, write_mask_picture
+from bpr.io.png import Palette, read_labels, write_png
 from bpr.io.record_file import Record
 
 BACKGROUND, IGNORED = 0, 255
+MOST_CLASSES = 64
+"""Classes of one image beyond which a label map that looks like a soft mask is taken for one."""
 ENDINGS = ("_labelIds", "_labelTrainIds", "_gtFine", "_pred", "_mask", CITYSCAPES_ENDING)
 """Ends of the stem of a label PNG that its image's stem lacks; they are removed in this order."""
 
 
 class LabelPngs(Source):
-    """A PNG, or a folder of PNGs, in which every number except ``void`` is one record's mask.
+    """A picture, or a folder of pictures, in which every number except ``void`` is one record's mask.
 
-    A record's class is its number. Its image id is the path of the PNG below the folder without the usual endings.
+    A record's class is its number. Its image id is the path of the picture below the folder without the usual endings.
     """
 
     void: int
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
+        self._files = pictures(path)
+        if not self._files and not path.is_dir():
+            raise BPRError(f"{path}: no such file; expected a mask or a label map")
         if not self._files:
             raise BPRError(f"{path}: expected label PNGs, got a folder without any")
         of_files = [self._read(file) for file in self._files]
@@ -42,11 +51,15 @@ class LabelPngs(Source):
         self._counts = [len(records) for records in of_files]
 
     def _read(self, file: Path) -> list[Record]:
-        labels, _ = read_labels(own_file(self._path, file) if file != self._path else file)
+        labels, _ = self._numbers(own_file(self._path, file) if file != self._path else file)
         image_id = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
         for ending in ENDINGS:
             image_id = image_id.removesuffix(ending)
         return self._records(labels, image_id)
+
+    @abstractmethod
+    def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
+        """The (H, W) numbers of a picture, and its palette."""
 
     def _records(self, labels: np.ndarray, image_id: str) -> list[Record]:
         """The records of an (H, W) label map."""
@@ -54,35 +67,56 @@ class LabelPngs(Source):
         return [_record(image_id, number, BoxMask.from_frame(labels == number)) for number in numbers]
 
     def folder(self, out: Path) -> Path | None:
-        return out if self._path.is_dir() else None
+        if self._path.is_dir():
+            return out
+        check_mask_name(out)
+        return None
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write a PNG for a PNG, and a folder of the same names for a folder; number types and palettes stay."""
+        """Write a picture for a picture, and a folder of the same names for a folder; number types and palettes stay.
+
+        In a folder a picture of a format that does not hold masks exactly, such as JPEG, becomes a PNG.
+        """
         if self._path.is_dir():
             with atomic_folder(out, "bpr refine") as folder:
-                self._write_all(refined, [folder / file.relative_to(self._path) for file in self._files])
+                names = [file.relative_to(self._path) for file in self._files]
+                exact = [name if name.suffix.lower() in EXACT else name.with_suffix(".png") for name in names]
+                self._write_all(refined, [folder / name for name in exact])
         else:
             self._write_all(refined, [out])
 
     def _write_all(self, refined: Iterable[Record], targets: Sequence[Path]) -> None:
         groups = in_groups(refined, self._counts)
         for file, target, records in zip(self._files, targets, groups, strict=True):
-            labels, palette = read_labels(file)
+            labels, palette = self._numbers(file)
             painted = np.full_like(labels, self.void)
             for record in records:
                 painted[decode_mask(record["segmentation"]).to_frame()] = record["category_id"]
-            write_png(target, painted, palette)
+            write_mask_picture(target, painted, palette)
 
 
 class MaskPngs(LabelPngs):
-    """Label PNGs of objects on a background of 0; a PNG of background alone is one empty mask."""
+    """Label maps of objects on a background of 0, or masks; a picture of background alone is one empty mask."""
 
     format = "masks"
     void = BACKGROUND
 
+    def __init__(self, path: Path) -> None:
+        self._whole: list[str] = []
+        super().__init__(path)
+        if self._whole:
+            count = f"{len(self._whole)} of {len(self._files)} masks cover their whole image"
+            self.notes = [f"{count} (first: {self._whole[0]}); is it a mask, with a background of 0?"]
+
+    def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
+        return read_mask_picture(file)
+
     def _records(self, labels: np.ndarray, image_id: str) -> list[Record]:
         height, width = labels.shape
-        return super()._records(labels, image_id) or [_record(image_id, BACKGROUND, BoxMask.empty((height, width)))]
+        records = super()._records(labels, image_id)
+        if len(records) == 1 and extent(labels != BACKGROUND):
+            self._whole.append(image_id)
+        return records or [_record(image_id, BACKGROUND, BoxMask.empty((height, width)))]
 
 
 class SemanticPngs(LabelPngs):
@@ -91,30 +125,42 @@ class SemanticPngs(LabelPngs):
     format = "semantic"
     void = IGNORED
 
+    def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
+        labels, palette = read_labels(file)
+        if len(np.unique(labels)) > MOST_CLASSES and is_soft(labels):
+            got = f"a soft mask of {len(np.unique(labels))} grey values"
+            raise BPRError(f"{file}: expected a label map, got {got}; say --format masks")
+        return labels, palette
+
 
 def _record(image_id: str, number: int, mask: BoxMask) -> Record:
     return {"image_id": image_id, "category_id": number, "segmentation": encode_mask(mask)}
 
 
-def _format_of_pngs(candidate: Candidate) -> Literal["masks", "semantic"] | None:
-    """The format of label PNGs by their numbers; None where there are no PNGs.
+def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | None:
+    """The format of label maps and masks by their numbers; None where there are no pictures, or photos with labels.
 
-    One PNG that can only be a label map decides for all of them.
+    One picture that can only be a label map decides for all of them.
 
     Raises:
-        BPRError: a PNG may be either, and no other PNG decides.
+        BPRError: a picture may be either, and no other picture decides, or it cannot be a mask.
     """
-    if not candidate.pngs:
+    if not candidate.pictures or candidate.pictures_have_labels:
         return None
     unclear = None
-    for png in candidate.pngs:
-        numbers = set(np.unique(read_labels(png)[0]).tolist())
+    for picture in candidate.pictures:
+        try:
+            numbers = set(np.unique(read_mask_picture(picture)[0]).tolist())
+        except BadMask:
+            if candidate.has_label_files:
+                return None
+            raise
         format_name = _format_of_numbers(numbers)
         if format_name == "semantic":
             return format_name
         if format_name is None and unclear is None:
             got = f"a PNG of {shown(sorted(numbers))}, which may be either"
-            unclear = f"{png}: expected masks or a label map, got {got}"
+            unclear = f"{picture}: expected masks or a label map, got {got}"
     if unclear:
         remedy = "say --format masks (0 is background) or --format semantic (0 is a class, 255 is none)"
         raise BPRError(f"{unclear}; {remedy}")
@@ -137,6 +183,8 @@ def _format_of_numbers(numbers: set[int]) -> Literal["masks", "semantic"] | None
     objects = numbers - {BACKGROUND}
     if len(objects) <= 1:
         return "masks" if BACKGROUND in numbers or objects <= {1, IGNORED} else None
+    if len(objects) > MOST_CLASSES:
+        return None
     return None if BACKGROUND in numbers and IGNORED not in numbers else "semantic"
 
 
@@ -186,9 +234,9 @@ def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
 MASKS = Format(
     name=MaskPngs.format,
     description="mask PNGs, one number per object, 0 is background",
-    path_kind=PathKind.PNGS,
+    path_kind=PathKind.PICTURES,
     signature="label PNGs",
-    recognises=lambda candidate: candidate.once(_format_of_pngs) == "masks",
+    recognises=lambda candidate: candidate.once(_format_of_pictures) == "masks",
     precedence=1,  # the folder may also hold text files
     read=lambda candidate, images: MaskPngs(candidate.path),
     exclusive=True,
@@ -200,9 +248,9 @@ MASKS = Format(
 SEMANTIC = Format(
     name=SemanticPngs.format,
     description="label PNGs, one number per class, 255 is no class",
-    path_kind=PathKind.PNGS,
+    path_kind=PathKind.PICTURES,
     signature="label PNGs",
-    recognises=lambda candidate: candidate.once(_format_of_pngs) == "semantic",
+    recognises=lambda candidate: candidate.once(_format_of_pictures) == "semantic",
     precedence=1,  # the folder may also hold text files
     read=lambda candidate, images: SemanticPngs(candidate.path),
     exclusive=True,

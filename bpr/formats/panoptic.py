@@ -1,6 +1,7 @@
 """Panoptic results of COCO and Cityscapes: a JSON file of segments and one PNG per image.
 
-The colour of a pixel is the id of its segment: id = R + 256 G + 65536 B, with 0 for pixels without a segment.
+The colour of a pixel is the id of its segment: id = R + 256 G + 65536 B, with 0 for pixels without a segment. In a grey
+PNG the number of a pixel is the id.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file, write_json
 from bpr.io.folders import atomic_folder
-from bpr.io.png import read_colours, write_png
+from bpr.io.png import read_colours, read_numbers, write_png
 from bpr.io.record_file import Record
 from bpr.limits import check_categories, is_id, whole
 
@@ -53,7 +54,7 @@ class PanopticFile(Source):
         self._document, self.images, self.categories = document, images, document.get("categories")
         self.entries = check_annotations(document, path)["images"] if "images" in document else None
         self._folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
-        self._frames: list[tuple[int, int]] = []
+        self._frames: list[tuple[tuple[int, int], np.dtype[Any] | None]] = []
         self.records: list[Record] = []
         for index, image in enumerate(images):
             self.records += self._read(image, f"{path}: annotation {index}")
@@ -62,8 +63,8 @@ class PanopticFile(Source):
         segments = image.get("segments_info") if isinstance(image, dict) else None
         if not isinstance(segments, list) or not {"image_id", "file_name"} <= image.keys():
             raise BPRError(f"{where}: expected image_id, file_name and segments_info, got {shown(image)}")
-        ids = self.ids(image, where)
-        self._frames.append(ids.shape)
+        ids, grey = self._ids(image, where)
+        self._frames.append((ids.shape, grey))
         self._check(segments, ids, f"{where} ({image['file_name']})")
         base = {"image_id": image["image_id"]}
         masks = [encode_mask(BoxMask.from_frame(ids == segment["id"])) for segment in segments]
@@ -71,8 +72,21 @@ class PanopticFile(Source):
 
     def ids(self, image: Image, where: str = "panoptic") -> np.ndarray:
         """(H, W) uint32: the segment id of every pixel of one of :attr:`images`, VOID for pixels without a segment."""
-        colours = read_colours(own_file(self._folder, inside(self._folder, image["file_name"], where)))
-        return (colours.astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
+        return self._ids(image, where)[0]
+
+    def _ids(self, image: Image, where: str) -> tuple[np.ndarray, np.dtype[Any] | None]:
+        """The ids of an image, and the dtype of its PNG where that is grey and its numbers are the ids.
+
+        A program that makes PNGs smaller may store colours as grey or with a palette, so the listed ids decide.
+        """
+        path = own_file(self._folder, inside(self._folder, image["file_name"], where))
+        stored = read_numbers(path)
+        if stored is not None:
+            numbers, is_grey = stored
+            listed = {VOID, *(segment.get("id") for segment in image["segments_info"] if isinstance(segment, dict))}
+            if _all_in(numbers, listed) and (is_grey or not _all_in(_of_colours(path), listed)):
+                return numbers.astype(np.uint32), numbers.dtype
+        return _of_colours(path), None
 
     @staticmethod
     def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
@@ -96,14 +110,23 @@ class PanopticFile(Source):
         groups = in_groups(refined, [len(image["segments_info"]) for image in self.images])
         images = []
         with atomic_folder(png_folder(out), "bpr refine") as folder:
-            for image, frame, records in zip(self.images, self._frames, groups, strict=True):
+            for image, (frame, grey), records in zip(self.images, self._frames, groups, strict=True):
                 ids = np.full(frame, VOID, np.uint32)
                 for record in records:
                     ids[decode_mask(record["segmentation"]).to_frame()] = record["id"]
-                write_png(folder / image["file_name"], _to_colours(ids))
+                write_png(folder / image["file_name"], _to_colours(ids) if grey is None else ids.astype(grey))
                 pairs = zip(image["segments_info"], records, strict=True)
                 images.append({**image, "segments_info": [_updated(segment, record) for segment, record in pairs]})
         write_json(out, {**self._document, "annotations": images})
+
+
+def _all_in(ids: np.ndarray, listed: set[Any]) -> bool:
+    return set(np.unique(ids).tolist()) <= listed
+
+
+def _of_colours(path: Path) -> np.ndarray:
+    """(H, W) uint32 ids of the colours of a PNG."""
+    return (read_colours(path).astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
 
 
 def _to_colours(ids: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ class Source(ABC):
         entries: the format's own images list (id, file_name, ...); None where it has none.
         categories: the format's own list of classes (id, name, ...); None where it has none.
         notes: lines for the user about what is unusual in the file.
+        image_ids: the ids of all images of a format without an images list, also of those without records.
         polygons: writes the masks that become polygons; whoever opens the source may put another one here.
     """
 
@@ -34,6 +35,7 @@ class Source(ABC):
     entries: list[dict[str, Any]] | None = None
     categories: list[dict[str, Any]] | None = None
     notes: Sequence[str] = ()
+    image_ids: Sequence[str] = ()
 
     @property
     def left_out_lines(self) -> list[str]:

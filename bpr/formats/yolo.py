@@ -5,19 +5,20 @@ Coordinates are fractions of the image's width and height, so reading needs the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BadImage, BPRError, shown
+from bpr.errors import BadImage, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
 from bpr.formats.source import Source, in_groups
+from bpr.formats.yolo_lines import Tails, read_fields, tails_of
+from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
 from bpr.geometry.rle import decode_mask
-from bpr.io.files import atomic_open, inside, own_file, read_rows
+from bpr.io.files import atomic_open, decode_text, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder
 from bpr.io.kept_text import KeptText, Span
@@ -30,32 +31,32 @@ DECIMALS = 6
 class YoloFolder(Source):
     """A folder of label files. An image's id is the path of its label file without the ending.
 
-    A line with an even count of numbers, the class included, ends with a score. A line whose mask did not change is
-    written back as it was.
+    A line may end with a score, the id of a track, or both. A line whose mask did not change is written back as it was.
+    ``data.yaml`` and ``classes.txt`` in the folder name the classes.
     """
 
     format = "yolo"
 
     def __init__(self, folder: Path, images: ImageFinder) -> None:
         self._folder = folder
-        self._files = sorted(folder.rglob("*.txt")) if folder.is_dir() else []
+        texts = sorted(folder.rglob("*.txt")) if folder.is_dir() else []
+        self._others = [file for file in texts if is_named_text(own_file(folder, file))]
+        self._others += [folder / DATA] if (folder / DATA).is_file() else []
+        self._files = [file for file in texts if file not in self._others]
         if not self._files:
             raise BPRError(f"{folder}: expected a folder of YOLO label files (*.txt), got none")
         self._texts = [KeptText(own_file(folder, file)) for file in self._files]
-        self._counts: list[int] = []
-        self.records: list[Record] = []
-        for file in self._files:
-            lines = [line for line in read_rows(file) if line.strip()]
-            self._counts.append(len(lines))
-            self.records += self._read(file, lines, images)
-
-    def _read(self, file: Path, lines: list[str], images: ImageFinder) -> Iterator[Record]:
-        image_id = file.relative_to(self._folder).with_suffix("").as_posix()
-        frame = _frame(images, image_id) if lines else None
-        for number, line in enumerate(lines, start=1):
-            label, score, ring = _fields(line, f"{file}: instance {number}")
-            scored = {} if score is None else {"score": score}
-            yield {"image_id": image_id, "category_id": label, **scored, "segmentation": _segmentation(ring, frame)}
+        all_lines = [[line for line in read_rows(file) if line.strip()] for file in self._files]
+        self._counts = [len(lines) for lines in all_lines]
+        self.image_ids = [file.relative_to(folder).with_suffix("").as_posix() for file in self._files]
+        tails = tails_of(line for lines in all_lines for line in lines)
+        parts = zip(self.image_ids, self._files, all_lines, strict=True)
+        self.records: list[Record] = [
+            record for image_id, file, lines in parts for record in _records(image_id, file, lines, tails, images)
+        ]
+        names = class_names(folder)
+        highest = max([*names, *(record["category_id"] for record in self.records)], default=-1)
+        self.categories = [{"id": number, "name": names.get(number, str(number))} for number in range(highest + 1)]
 
     def folder(self, out: Path) -> Path | None:
         return out
@@ -67,13 +68,16 @@ class YoloFolder(Source):
         """
         with atomic_folder(out, "bpr refine") as folder:
             self.write_files(refined, folder)
+            for file in self._others:
+                with atomic_open(folder / file.relative_to(self._folder), "wb") as copy:
+                    copy.write(own_file(self._folder, file).read_bytes())
 
     def write_files(self, refined: Iterable[Record], folder: Path) -> None:
         """Write the label files into a folder that is being made, with the changed lines in place of the old ones."""
         before, after = in_groups(self.records, self._counts), in_groups(refined, self._counts)
         for file, text, old, new in zip(self._files, self._texts, before, after, strict=True):
             lines = {
-                row: _line(record, self.polygons)
+                row: _tracked_line(record, self.polygons)
                 for row, (was, record) in enumerate(zip(old, new, strict=True))
                 if was["segmentation"] != record["segmentation"]
             }
@@ -82,13 +86,26 @@ class YoloFolder(Source):
 
 def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:
     """The rows of a label file that get other text; rows without any are not counted. An empty text changes nothing."""
-    start, filled = 0, 0
-    for row in content.decode("utf-8").splitlines(keepends=True):
+    text, encoding = decode_text(content)
+    filled, start = 0, len(content) - len(text.encode(encoding))  # a byte order mark may precede the text
+    for row in text.splitlines(keepends=True):
         if row.strip():
             if line := lines.get(filled):
-                yield Span(start, start + len(row.rstrip().encode()), line)
+                yield Span(start, start + len(row.rstrip().encode(encoding)), line.encode(encoding))
             filled += 1
-        start += len(row.encode())
+        start += len(row.encode(encoding))
+
+
+def _records(
+    image_id: str, file: Path, lines: list[str], tails: Tails, images: ImageFinder
+) -> Iterator[Record]:
+    frame = _frame(images, image_id) if lines else None
+    for number, line in enumerate(lines, start=1):
+        fields = read_fields(line, tails, f"{file}: instance {number}")
+        ends = {"score": fields.score, "track_id": fields.track}
+        known = {key: value for key, value in ends.items() if value is not None}
+        segmentation = _segmentation(fields.ring, frame)
+        yield {"image_id": image_id, "category_id": fields.category, **known, "segmentation": segmentation}
 
 
 def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
@@ -106,23 +123,13 @@ def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:
     return polygon_rle([value * frame[1 - index % 2] for index, value in enumerate(ring)], frame)
 
 
-def _fields(line: str, where: str) -> tuple[int, float | None, list[float]]:
-    """The class, the score (None where the line has none) and the polygon's coordinates."""
-    try:
-        label, *numbers = line.split()
-        category, values = int(label), [float(number) for number in numbers]
-    except ValueError:
-        raise BPRError(f"{where}: expected a class and numbers, got {shown(line)}") from None
-    finite = all(map(math.isfinite, values))
-    score = values.pop() if len(values) % 2 else None
-    if len(values) < 6 or not finite:
-        wanted = "expected a class and 3 or more points x y in fractions of the image"
-        raise BPRError(f"{where}: {wanted}, got {shown(line)}")
-    return category, score, values
+def _tracked_line(record: Record, writer: PolygonWriter) -> str:
+    line = _line(record, writer)
+    return f"{line} {record['track_id']}" if line and "track_id" in record else line
 
 
 def _line(record: Record, writer: PolygonWriter) -> str:
-    """The line of a record; empty where its mask is."""
+    """The line of a record without the id of a track; empty where its mask is."""
     mask = decode_mask(record["segmentation"])
     points = " ".join(f"{x:.{DECIMALS}f} {y:.{DECIMALS}f}" for x, y in writer.scaled_ring(mask, 1, DECIMALS))
     if not points:
@@ -131,16 +138,20 @@ def _line(record: Record, writer: PolygonWriter) -> str:
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:
-    """Write a folder of label files; the classes are the category ids of the records.
+    """Write a folder of label files and ``data.yaml``, which names the classes; they are numbered from 0.
 
     A record's score, if it has one, ends its line. An empty mask has no polygon and gets no line.
     """
-    images = record_set.by_stem()
+    images, classes = record_set.by_stem(), record_set.classes
+    numbers = {category_id: number for number, category_id in enumerate(classes)}
     with atomic_folder(out, "bpr convert") as folder:
+        write_names(folder / DATA, dict(enumerate(classes.values())))
         for stem, records in images.items():
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
-                filled = [record for record in records if decode_mask(record["segmentation"]).area]
-                file.writelines(f"{_line(record, record_set.polygons)}\n" for record in filled)
+                for record in records:
+                    numbered = {**record, "category_id": numbers[record["category_id"]]}
+                    if line := _line(numbered, record_set.polygons):
+                        file.write(f"{line}\n")
 
 
 def _images_beside(path: Path) -> Path | None:

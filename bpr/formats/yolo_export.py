@@ -39,11 +39,19 @@ class YoloExport(Source):
             raise BPRError(f"{folder}: expected folders {LABELS} beside folders {IMAGES} for the splits, got none")
         self._splits = [YoloFolder(path, ImageFolder(path.with_name(IMAGES))) for path in found]
         self._names = [path.relative_to(folder) for path in found]
+        above = [name.with_name(IMAGES).as_posix() for name in self._names]
         self.records: list[Record] = [
-            {**record, "image_id": f"{name.with_name(IMAGES).as_posix()}/{record['image_id']}"}
-            for name, split in zip(self._names, self._splits, strict=True)
+            {**record, "image_id": f"{images}/{record['image_id']}"}
+            for images, split in zip(above, self._splits, strict=True)
             for record in split.records
         ]
+        self.image_ids = [
+            f"{images}/{image_id}"
+            for images, split in zip(above, self._splits, strict=True)
+            for image_id in split.image_ids
+        ]
+        # The splits have the same names, but the highest numbers may be only in one.
+        self.categories = max((split.categories or [] for split in self._splits), key=len)
 
     def folder(self, out: Path) -> Path | None:
         return out

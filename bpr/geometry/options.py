@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -27,8 +27,20 @@ Rule = tuple[str, bool, str]
 """A field's name, whether its value is allowed, and a description of the allowed values."""
 Options = TypeVar("Options", bound="_Checked")
 
+AUTO: Final = "auto"
+"""The caution that leaves the choice to the verdict."""
+Leaning = tuple[float, float]
+"""What is added to the mean probability of a pixel before it is compared with one half: inside the coarse mask, outside."""
+LEANINGS: tuple[Leaning, ...] = (
+    *((caution, -caution) for caution in (0.0, 0.1, 0.2, 0.3, 0.4)),  # towards the coarse mask
+    *((-boldness, boldness) for boldness in (0.1, 0.2)),  # away from it: most masks of a poor maker are wrong
+    *((bias, bias) for bias in (-0.2, -0.1, 0.1, 0.2)),  # towards a smaller or a larger mask
+)
+"""The leanings among which the verdict chooses; or it keeps the mask."""
 LARGEST_WINDOW = 4096
 """The largest window side in pixels (the paper uses at most 512): larger ones would fill the memory."""
+SMALLEST_OBJECT = 32
+"""The smallest ``object_size``: in smaller copies nothing of an object can be seen."""
 RETIRED = {"wide": (0,), "passes": (1,), "withdrawn": None}
 """Names in files of earlier versions, and their values that have no effect (None: any value)."""
 
@@ -182,10 +194,15 @@ class RefineOptions(Placement):
             more the farther a pixel lies from its border, because near the border the network sees less of the
             surroundings.
         caution: the mean probability of a pixel is moved by this much towards its coarse mask before it is compared
-            with one half, so that a pixel changes only if its probability is farther than this from one half.
-        keep: the share of an image's patches that is used, rounded up: those where boundaries look worst.
-        max_patches: use at most this many patches per image; if both budgets are set, the smaller one applies.
+            with one half, so that a pixel changes only if its probability is farther than this from one half. With
+            ``auto``, the verdict of the model decides for every mask how much of the change to take.
+        keep: the share of an image's patches that is used, rounded up: those where boundaries look worst. In smaller
+            copies of the image it is the share of the patches there.
+        max_patches: use at most this many patches per image, those in its smaller copies included: each of these takes
+            at most half of what is left. If both budgets are set, the smaller one applies.
         signal: how the budget finds the worst boundaries: a name of :data:`bpr.geometry.budget.SIGNALS`.
+        object_size: the largest object that the network knows, as the root of its area in pixels. A larger one is first
+            refined in smaller copies of the image, from the coarsest to the finest; None: never.
 
     Raises:
         ValueError: a value of another type or out of its range.
@@ -195,10 +212,12 @@ class RefineOptions(Placement):
         default="mean",
         metadata=_about("where patches overlap: take their mean, or give the middle of a patch more weight"),
     )
-    caution: float = field(
+    caution: float | Literal["auto"] = field(
         default=0.0,
         metadata=_about(
-            "change a pixel only if its probability is more than P away from one half: less harm, less gain", "P"
+            "auto: decide for every mask how much of the change to take; a number: change a pixel only if its probability "
+            "is more than P away from one half",
+            "P",
         ),
     )
     keep: float = field(
@@ -207,15 +226,22 @@ class RefineOptions(Placement):
     )
     max_patches: int | None = field(default=None, metadata=_about("use at most this many patches per image"))
     signal: str = field(default="off_edge", metadata=_about("how the budget finds the worst boundaries"))
+    object_size: int | None = field(
+        default=200,
+        metadata=_about("objects with a larger root of the area, in pixels, are first refined in smaller copies of the image"),
+    )
 
     def _rules(self) -> Iterator[Rule]:
         yield from super()._rules()
         yield "blend", *_choice(self.blend, get_args(Blend))
         yield "signal", *_choice(self.signal, SIGNALS)
-        yield "caution", _number(self.caution) and 0 <= self.caution < 0.5, "a probability in [0, 0.5)"
+        in_range = _number(self.caution) and 0 <= float(self.caution) < 0.5
+        yield "caution", self.caution == AUTO or in_range, "auto, or a probability in [0, 0.5)"
         yield "keep", _number(self.keep) and 0 < self.keep <= 1, "a share in (0, 1]"
         allowed = self.max_patches is None or _whole(self.max_patches, 1)
         yield "max_patches", allowed, "a whole number of 1 or more"
+        known = self.object_size is None or _whole(self.object_size, SMALLEST_OBJECT)
+        yield "object_size", known, f"a whole number of {SMALLEST_OBJECT} or more pixels"
 
     @property
     def placement(self) -> Placement:

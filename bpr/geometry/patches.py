@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from bpr.compiled import kernels
-from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.channels import Part, Whole, draw_channels
 from bpr.geometry.masks import BoxMask, check_image
 from bpr.geometry.options import PatchSpec, Placement
@@ -78,6 +78,25 @@ def crop_patches(
     for patch, (x, y) in zip(patches, corners.tolist(), strict=True):
         patch[:] = canvas[y : y + side, x : x + side]
     return patches
+
+
+def paste_colours(patches: np.ndarray, boxes: np.ndarray, spec: PatchSpec, box: Box) -> np.ndarray:
+    """(h, w, 3) uint8: the colours of an image in ``box`` as far as its patches show them, black elsewhere.
+
+    Args:
+        patches: (K, S, S, C) uint8.
+        boxes: (K, 4) patch boxes without padding, all inside ``box`` or cut by the frame at its border.
+    """
+    colours = np.zeros((box[3] - box[1], box[2] - box[0], 3), np.uint8)
+    for patch, (x0, y0, x1, y1) in zip(patches, boxes.tolist(), strict=True):
+        part = patch[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding, :3]
+        if x1 - x0 != spec.side:
+            part = cv2.resize(np.ascontiguousarray(part), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+        left, top, right, bottom = intersect((x0, y0, x1, y1), box)
+        colours[top - box[1] : bottom - box[1], left - box[0] : right - box[0]] = part[
+            top - y0 : bottom - y0, left - x0 : right - x0
+        ]
+    return colours
 
 
 def crop_window(mask: BoxMask, box: Box, spec: PatchSpec) -> np.ndarray:

@@ -113,14 +113,16 @@ class Scheme:
         boxes: makes the (K, 4) int32 boxes of an instance from its mask, the patch side, the largest IoU of two boxes and
             the cover margin. All boxes have one size.
         title: its title in pictures.
+        any_size: its patches grow with the instance, and the network sees them resized.
     """
 
     boxes: Callable[[BoxMask, int, float, int], np.ndarray]
     title: str
+    any_size: bool = False
 
 
 SCHEMES = {
     "dense": Scheme(dense_boxes, "dense + NMS"),
     "grid": Scheme(grid_boxes, "pre-defined grid"),
-    "instance": Scheme(instance_boxes, "instance-level"),
+    "instance": Scheme(instance_boxes, "instance-level", any_size=True),
 }

@@ -6,17 +6,18 @@ Legend: K patches, S window side (patch and padding), H W frame, h w box around 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import Blend, PatchSpec, RefineOptions
+from bpr.geometry.options import Blend, Leaning, PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_window
 from bpr.geometry.resizing import interpolate
 
+EVEN: Leaning = (0.0, 0.0)
 ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
 
 
@@ -43,10 +44,8 @@ def reassemble(
            [0, 0, 1, 0],
            [0, 0, 0, 1]])
     """
-    if not len(boxes):
-        return mask
-    refined = _Blended.of(mask, boxes, probabilities, spec, options or RefineOptions()).refined()
-    return refined if refined.pixels.size else mask
+    options = options or RefineOptions()
+    return Blended.of(mask, boxes, probabilities, spec, options.blend).refined(_leaning(options))
 
 
 def mean_probability(
@@ -62,68 +61,98 @@ def mean_probability(
     >>> mean_probability(mask, boxes, probabilities, spec, RefineOptions(), (8, 9, 12, 10))
     array([[0.75, 0.75, 0.  , 0.  ]], dtype=float32)
     """
-    result = mask.window(box).astype(np.float32)
-    blended = _Blended.of(mask, boxes, probabilities, spec, options) if len(boxes) else None
-    if blended is None or not blended.foreground().any():
-        return result
-    left, top, right, bottom = part = intersect(box, blended.box)
-    if left < right and top < bottom:
-        inner = np.s_[top - blended.box[1] : bottom - blended.box[1], left - blended.box[0] : right - blended.box[0]]
-        outer = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-        covered = blended.covered[inner]
-        mean = 0.5 + blended.excess[inner] / np.where(covered, _weight_on(boxes, part, options.blend), 1)
-        # Rounding may turn a mean slightly above one half into one half: the mask decides which side it is on.
-        foreground = blended.foreground()[inner]
-        mean = np.where(foreground, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
-        result[outer] = np.where(covered, np.clip(mean, 0, 1), result[outer])
-    return result
+    return Blended.of(mask, boxes, probabilities, spec, options.blend).within(box, _leaning(options))
+
+
+def _leaning(options: RefineOptions) -> Leaning:
+    if isinstance(options.caution, str):
+        raise ValueError(f"caution: expected a number, got {options.caution}; only a refiner has verdicts")
+    return options.caution, -options.caution
 
 
 @dataclass(frozen=True, eq=False)
-class _Blended:
+class Blended:
     """The patches of an instance, added up.
 
-    The mean of P exceeds 1/2 where the weighted sum of P - 1/2 is positive, so no sum of weights is needed.
+    The mean of P exceeds 1/2 where the weighted sum of P - 1/2 is positive, so no sum of weights is needed for that.
 
     Attributes:
+        mask: the coarse mask.
+        boxes: (K, 4) patch boxes.
+        blend: how patches are weighted.
         box: around the mask and the patches.
-        excess: (h, w) float32 weighted sum of P - 1/2, with the caution added towards the coarse mask.
+        excess: (h, w) float32 weighted sum of P - 1/2.
         covered: (h, w) bool: where patches lie.
     """
 
     mask: BoxMask
+    boxes: np.ndarray
+    blend: Blend
     box: Box
     excess: np.ndarray
     covered: np.ndarray
 
     @classmethod
-    def of(
-        cls, mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, options: RefineOptions
-    ) -> _Blended:
-        if probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1]):
+    def of(cls, mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> Blended:
+        """Add the patches up; arguments as for :func:`reassemble`."""
+        if len(boxes) and (probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1])):
             expected = f"one square for each of {len(boxes)} boxes"
             raise ValueError(f"probabilities: expected {expected}, got {probabilities.shape}")
-        box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame)
+        box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame) if len(boxes) else mask.box
         excess = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
-        blended = cls(mask, box, excess, np.zeros(excess.shape, bool))
-        as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * spec.padding
-        add = blended._add_squares if as_cut else blended._add_resized
-        add(boxes, probabilities, spec, options.blend)
-        if options.caution:
-            towards = np.where(mask.window(box), np.float32(options.caution), np.float32(-options.caution))
-            excess += towards * _weight_on(boxes, box, options.blend)
+        blended = cls(mask, boxes, blend, box, excess, np.zeros(excess.shape, bool))
+        if len(boxes):
+            as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * spec.padding
+            add = blended._add_squares if as_cut else blended._add_resized
+            add(boxes, probabilities, spec, blend)
         return blended
 
-    def foreground(self) -> np.ndarray:
-        """(h, w) bool."""
-        return np.where(self.covered, self.excess > 0, self.mask.window(self.box))
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(h, w) float32: the sum of the weights that the patches have on every pixel."""
+        return _weight_on(self.boxes, self.box, self.blend)
 
-    def refined(self) -> BoxMask:
+    def refined(self, leaning: Leaning = EVEN) -> BoxMask:
+        """The refined mask; the coarse one where it would vanish."""
+        if not len(self.boxes):
+            return self.mask
+        excess, coarse = self._leaning(leaning), self.mask.window(self.box)
         if compiled := kernels():
-            pixels, left, top = compiled.settled(self.excess, self.covered, self.mask.window(self.box))
+            pixels, left, top = compiled.settled(excess, self.covered, coarse)
             x0, y0 = (self.box[0] + left, self.box[1] + top) if pixels.size else (0, 0)
-            return BoxMask(pixels, x0, y0, self.mask.frame)
-        return BoxMask(self.foreground(), self.box[0], self.box[1], self.mask.frame).trimmed()
+            refined = BoxMask(pixels, x0, y0, self.mask.frame)
+        else:
+            foreground = np.where(self.covered, excess > 0, coarse)
+            refined = BoxMask(foreground, self.box[0], self.box[1], self.mask.frame).trimmed()
+        return refined if refined.pixels.size else self.mask
+
+    def probability(self, leaning: Leaning = EVEN) -> np.ndarray:
+        """(h, w) float32 in ``box``: :func:`mean_probability`."""
+        excess, coarse = self._leaning(leaning), self.mask.window(self.box)
+        foreground = np.where(self.covered, excess > 0, coarse)
+        if not foreground.any():
+            return coarse.astype(np.float32)
+        mean = 0.5 + excess / np.where(self.covered, self.weights, 1)
+        # Rounding may turn a mean slightly above one half into one half: the mask decides which side it is on.
+        mean = np.where(foreground, np.maximum(mean, ABOVE_HALF), np.minimum(mean, np.float32(0.5)))
+        return np.where(self.covered, np.clip(mean, 0, 1), coarse).astype(np.float32)
+
+    def within(self, box: Box, leaning: Leaning = EVEN) -> np.ndarray:
+        """(h, w) float32 in another box: :func:`mean_probability`."""
+        result = self.mask.window(box).astype(np.float32)
+        left, top, right, bottom = intersect(box, self.box)
+        if left < right and top < bottom:
+            inner = np.s_[top - self.box[1] : bottom - self.box[1], left - self.box[0] : right - self.box[0]]
+            outer = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+            result[outer] = self.probability(leaning)[inner]
+        return result
+
+    def _leaning(self, leaning: Leaning) -> np.ndarray:
+        """The excess with the leaning added."""
+        if leaning == EVEN:
+            return self.excess
+        inside, outside = (np.float32(value) for value in leaning)
+        return self.excess + np.where(self.mask.window(self.box), inside, outside) * self.weights
 
     def _add_squares(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
         """Patches that were cut as they are."""

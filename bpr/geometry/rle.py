@@ -233,6 +233,9 @@ def _runs_of(mask: BoxMask) -> np.ndarray:
 def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
     if frame is None:
         raise BadMask("polygons: expected the size of their image with them, got none")
+    if polygons and all(type(value) in (int, float) for value in polygons):
+        got = f"one flat polygon {shown(polygons)}"
+        raise BadMask(f"polygons: expected a list of polygons [[x, y, ...], ...], got {got}; put it into a list")
     height, width = _checked_size(frame, None)
     rings = []
     # A part of one or two points beside a good one is a stray click.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
@@ -215,14 +216,23 @@ def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
         return file.read()
 
 
+def decode_text(content: bytes) -> tuple[str, str]:
+    """Text in UTF-8, or in UTF-16 with a byte order mark: the text without a mark, and its encoding without one."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if content.startswith(mark):
+            return content.removeprefix(mark).decode(encoding), encoding
+    return content.decode("utf-8-sig"), "utf-8"
+
+
 def read_rows(path: Path) -> list[str]:
-    """The lines of a label file, which is text in UTF-8.
+    """The lines of a label file, which is text in UTF-8, or in UTF-16 with a byte order mark.
 
     Raises:
         BPRError: it cannot be read as text, or a line is longer than any real one.
     """
     try:
-        rows = read_whole(path, LARGEST_TEXT).decode("utf-8").splitlines()
+        content = read_whole(path, LARGEST_TEXT)
+        rows = decode_text(content)[0].splitlines()
     except OSError as error:
         raise BPRError(f"{path}: cannot read the labels ({error.strerror})") from None
     except UnicodeDecodeError as error:

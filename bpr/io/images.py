@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
+from unicodedata import normalize
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from bpr.errors import BadImage, BPRError, shown
 from bpr.io.files import inside, open_regular, own_file, read_whole
@@ -19,6 +23,24 @@ from bpr.limits import LARGEST_FRAME, bytes_can_encode, is_frame, is_id
 
 HEADER = 2**14
 """Bytes of a file in which its size usually stands."""
+
+
+ORIENTATION = 0x0112
+"""The EXIF tag that says how a photo is turned; 1 is upright."""
+
+
+class Picture(Protocol):
+    """A PIL image. It is recognised by its members, because Pillow is not needed otherwise."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
+    def mode(self) -> str: ...
+
+    def convert(self, mode: str) -> Any: ...
+
+    def getexif(self) -> Any: ...
 
 
 class ImageFinder(Protocol):
@@ -97,7 +119,7 @@ class ImageFolder:
         for path in sorted(images, key=lambda path: (len(path.parts), path)):
             names = names_of(path.relative_to(self.folder).as_posix())
             numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
-            for name in names | numbers:
+            for name in {normalize("NFC", name) for name in names} | numbers:
                 files = found.setdefault(name, [])
                 if not files or path.parent == self.folder or files[0].parent != self.folder:
                     files.append(path)
@@ -111,7 +133,10 @@ class ImageFolder:
         """
         path = self._find(image_id) if is_id(image_id) else None
         if path is None:
-            raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}")
+            missing = f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}"
+            raise BadImage(f"{missing}{self._links}")
+        if path.is_symlink() and not path.exists():
+            raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
         try:
             return own_file(self.folder, path)
         except BPRError as error:
@@ -128,7 +153,8 @@ class ImageFolder:
             return listed
         if self.images and not self._is_stem(image_id, listed):
             return listed
-        files = self._files.get(image_id, [])
+        names = spellings(image_id) if isinstance(image_id, str) else [image_id]
+        files = next((self._files[name] for name in names if name in self._files), [])
         if len(files) > 1:
             wanted = f"expected one file of that name, got {files[0]} and {files[1]}"
             raise BadImage(f"image_id {shown(image_id)}: {wanted}; it is not clear which one is meant")
@@ -136,9 +162,30 @@ class ImageFolder:
 
     def _listed(self, entry: dict[str, Any]) -> Path:
         """The file that an entry of the list names, whether it exists or not."""
-        listed = inside(self.folder, file_name(entry), "images list")
+        name = file_name(entry)
+        listed = inside(self.folder, name, "images list")
+        for spelling in spellings(name):
+            if not listed.is_file() and (other := self._below(spelling)) and other.is_file():
+                listed = other
         bare = "file_name" not in entry and not listed.is_file()
         return self.folder / listed.name if bare else listed
+
+    def _below(self, name: str) -> Path | None:
+        """The path of a name that does not lead out of the folder."""
+        try:
+            return inside(self.folder, name, "images list")
+        except BPRError:
+            return None
+
+    @cached_property
+    def _links(self) -> str:
+        """The end of a message about a missing image, where links may be the reason."""
+        for root, folders, _ in os.walk(self.folder):
+            for name in sorted(folders):
+                link = Path(root, name)
+                if link.is_symlink():
+                    return f"; {link} is a link to a folder, which is not followed: name the folder or copy it"
+        return ""
 
     def _is_stem(self, image_id: Any, listed: Path | None) -> bool:
         """Whether an id is the stem of its file, although the list does not name an existing one.
@@ -148,6 +195,18 @@ class ImageFolder:
         if listed is None or self._stems:
             return self._stems
         return listed.stem.removesuffix(CITYSCAPES_ENDING).removesuffix("_gtFine") == image_id
+
+
+def spellings(name: str) -> list[str]:
+    """How a file may be called if not as it is written: with the separators of Windows, with escapes of an address, and
+    with accents as code points of their own or not.
+
+    >>> spellings("set\\\\my%20photo.jpg")
+    ['set\\\\my%20photo.jpg', 'set/my%20photo.jpg', 'set\\\\my photo.jpg', 'set/my photo.jpg']
+    """
+    plain = [name, name.replace("\\", "/")]
+    plain += [unquote(one) for one in plain]
+    return list(dict.fromkeys([*plain, *(normalize(form, one) for form in ("NFC", "NFD") for one in plain)]))
 
 
 def read_image(path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
@@ -211,16 +270,56 @@ def decode_image(content: bytes, path: str | Path, *frames: tuple[int, int] | No
     return stored if stored is not None and stored.shape[:2] == tuple(decisive) else image
 
 
+def is_picture(value: object) -> TypeGuard[Picture]:
+    """Whether a value is a PIL image."""
+    return all(hasattr(value, name) for name in ("size", "mode", "convert", "getexif"))
+
+
+def decode_picture(picture: Picture, name: str, frame: tuple[int, int] | None = None) -> np.ndarray:
+    """:func:`read_image` for a PIL image, with the same treatment of EXIF, 16 bits, grey and transparency.
+
+    Raises:
+        BadImage: its file is damaged, its values are not whole numbers of 8 or 16 bits, or it is too large.
+    """
+    width, height = picture.size
+    _check_frame(height, width, name)
+    if picture.mode in ("I", "F"):
+        raise BadImage(f"{name}: expected a PIL image of 8 or 16 bits, got mode {picture.mode}; convert it to RGB")
+    try:
+        if picture.mode.startswith("I;16"):
+            stored = np.repeat((np.asarray(picture) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+        else:
+            stored = np.array(picture.convert("RGB"))
+        tag = picture.getexif().get(ORIENTATION, 1)  # once it is decoded: Pillow itself turns a TIFF then
+    except Exception as error:  # every format of Pillow has its own exceptions
+        raise BadImage(f"{name}: not an image that Pillow can decode ({error})") from error
+    turned = _turned(stored, tag)
+    belongs_to_stored = frame is not None and stored.shape[:2] == tuple(frame) != turned.shape[:2]
+    return stored if belongs_to_stored else np.ascontiguousarray(turned)
+
+
+def _turned(pixels: NDArray[np.uint8], tag: int) -> NDArray[np.uint8]:
+    """The pixels as an orientation tag demands: 2..4 mirrored or upside down, 5..8 also with exchanged sides."""
+    upright = pixels.swapaxes(0, 1) if tag in (5, 6, 7, 8) else pixels
+    upright = upright[::-1] if tag in (3, 4, 7, 8) else upright
+    return upright[:, ::-1] if tag in (2, 3, 6, 7) else upright
+
+
 def check_size(content: bytes, path: str | Path) -> None:
     """Raise a BadImage where a file states more pixels than any real image has, or more than its bytes can encode."""
     size = stated_frame(content)
     if size is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF")
-    pixels = f"{size[1]}x{size[0]}"
-    if not is_frame(*size):
-        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {pixels}; cut it into tiles")
+    _check_frame(*size, path)
     if not bytes_can_encode(*size, len(content)):
+        pixels = f"{size[1]}x{size[0]}"
         raise BadImage(f"{path}: expected an image of {pixels} pixels, got {len(content)} bytes, which cannot hold it")
+
+
+def _check_frame(height: int, width: int, path: str | Path) -> None:
+    if not is_frame(height, width):
+        size = f"{width}x{height}"
+        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {size}; cut it into tiles")
 
 
 def _turned_back(image: np.ndarray, orientation: int) -> np.ndarray:

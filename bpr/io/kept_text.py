@@ -18,17 +18,17 @@ SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class Span(NamedTuple):
-    """The bytes from ``start`` to ``stop`` of a file, and the ASCII text that replaces them."""
+    """The bytes from ``start`` to ``stop`` of a file, and those that replace them."""
 
     start: int
     stop: int
-    text: str
+    new: bytes
 
 
 class Changes(dict[Any, Any]):
     """New values in a JSON document, by key or index; Changes as a value go one level deeper.
 
-    A key that the document does not have is not added.
+    A key that an object does not have is added at its end.
 
     >>> changes = Changes(shapes=Changes({0: Changes(points=[[1, 2]])}))
     """
@@ -49,7 +49,7 @@ class KeptText:
         return status.st_size, status.st_mtime_ns
 
     def write(self, spans_of: Callable[[bytes], Iterable[Span]], out: Path) -> None:
-        """Write the file to ``out`` with other text in some places.
+        """Write the file to ``out`` with other bytes in some places.
 
         Args:
             spans_of: the places to replace, which do not overlap, in the content of the file.
@@ -62,9 +62,9 @@ class KeptText:
         with open_regular(self.path) as source:
             content, written = source.read(), 0
         with atomic_open(out, "wb") as file:
-            for start, stop, text in sorted(spans_of(content)):
+            for start, stop, new in sorted(spans_of(content)):
                 file.write(content[written:start])
-                file.write(text.encode("ascii"))
+                file.write(new)
                 written = stop
             file.write(content[written:])
 
@@ -87,23 +87,31 @@ def _json_spans(content: bytes, changes: Changes) -> list[Span]:
 def _inner_spans(text: str, start: int, changes: Changes) -> tuple[list[Span], int]:
     """The places to replace in the object or list at ``start``, and where that one ends."""
     is_object = text[start] == "{"
-    position, index = _after_space(text, start + 1), 0
+    position, index, stop = _after_space(text, start + 1), 0, start + 1
+    gap, colon = "", ": "  # the text before the last key, and that between it and its value
     spans: dict[Any, list[Span]] = {}  # of a key that stands twice the last one is valid
+    keys: set[Any] = set()
     while text[position] not in "}]":
         key: Any = index
         if is_object:
-            key, position = DECODER.raw_decode(text, position)
-            position = _after_space(text, _after_space(text, position) + 1)  # the colon
+            gap = text[text.rfind(text[start] if not index else ",", 0, position) + 1 : position]
+            key, after_key = DECODER.raw_decode(text, position)
+            position = _after_space(text, _after_space(text, after_key) + 1)
+            colon = text[after_key:position]
+        keys.add(key)
         change = changes.get(key)
         if isinstance(change, Changes):
             spans[key], stop = _inner_spans(text, position, change)
         else:
             stop = DECODER.raw_decode(text, position)[1]
             if key in changes:
-                spans[key] = [Span(position, stop, _in_style(change, text, position, stop))]
+                spans[key] = [Span(position, stop, _in_style(change, text, position, stop).encode("ascii"))]
         position, index = _after_space(text, stop), index + 1
         if text[position] == ",":
             position = _after_space(text, position + 1)
+    for key in changes.keys() - keys if is_object else ():
+        new = f"{json.dumps(key)}{colon}{_in_style(changes[key], text, start, stop, deeper=True)}"
+        spans[key] = [Span(stop, stop, f"{',' if keys else ''}{gap}{new}".encode("ascii"))]
     return [span for found in spans.values() for span in found], position + 1
 
 
@@ -112,14 +120,19 @@ def _after_space(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _in_style(value: Any, text: str, start: int, stop: int) -> str:
-    """``value`` as JSON in the style of the value at ``start``: on indented lines, or on one with or without spaces."""
+def _in_style(value: Any, text: str, start: int, stop: int, deeper: bool = False) -> str:
+    """``value`` as JSON in the style of the value at ``start``: on indented lines, or on one with or without spaces.
+
+    Args:
+        deeper: ``value`` is to stand inside the one at ``start``, and not in its place.
+    """
     old = text[start:stop]
-    lines = old.splitlines()
+    lines = old.split("\n")
     if len(lines) < 2:
         return json.dumps(value, separators=(",", ":") if "," in old and ", " not in old else None)
     margin, inner = _indent(text[text.rfind("\n", 0, start) + 1 : start]), _indent(lines[1])
-    return json.dumps(value, indent=inner.removeprefix(margin) or 1).replace("\n", f"\n{margin}")
+    new = json.dumps(value, indent=inner.removeprefix(margin) or 1)
+    return new.replace("\n", f"\n{inner if deeper else margin}")
 
 
 def _indent(line: str) -> str:

@@ -79,6 +79,33 @@ def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
     return _decode(whole, cv2.IMREAD_COLOR_RGB, path)
 
 
+def decode_planes(content: bytes, path: str | Path) -> np.ndarray:
+    """The channels of a PNG in its own depth: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA.
+
+    Raises:
+        BPRError: the bytes are not a PNG, or damaged.
+    """
+    chunks = _chunks(content, path)
+    stored = [(name, chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT") if name in chunks]
+    pixels = _decode(_assemble([*stored, (b"IEND", b"")]), cv2.IMREAD_UNCHANGED, path)
+    if pixels.ndim == 2:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def read_numbers(path: str | Path) -> tuple[np.ndarray, bool] | None:
+    """The (H, W) numbers of a grey or palette PNG, and whether it is grey; None for a PNG that stores colours.
+
+    Raises:
+        BPRError: the file is missing, not a PNG, or damaged.
+    """
+    content = _bytes(path)
+    if is_coloured(content, path):
+        return None
+    numbers, palette = decode_labels(content, path)
+    return numbers, palette is None
+
+
 def is_coloured(content: bytes, path: str | Path) -> bool:
     """Whether a PNG stores a colour for every pixel, and not one number.
 

@@ -6,7 +6,7 @@ Legend: K patches of an image, S window side.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -41,8 +41,10 @@ class CutImage(Generic[Token]):
         instances: of the image.
         counts: how many patches each of them has.
         batch: the patches of all instances.
-        left_out: how many patches the budget did not allow.
+        left_out: how many patches the budget did not allow, here and at coarser levels.
         token: data of the caller that is kept with the image.
+        earlier: how many patches of the image were predicted at coarser levels.
+        finer: cuts the same image at the next finer level, once it is predicted at this one; None at its own scale.
     """
 
     instances: Sequence[Instance]
@@ -50,6 +52,8 @@ class CutImage(Generic[Token]):
     batch: PatchBatch
     left_out: int
     token: Token
+    earlier: int = 0
+    finer: Callable[[PredictedImage[Token]], CutImage[Token]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ class PredictedImage(Generic[Token]):
 
 @dataclass
 class _Waiting(Generic[Token]):
-    """An image of whose patches ``predicted`` went through the network."""
+    """An image at the level that it has reached, of whose patches ``predicted`` went through the network."""
 
     image: PredictedImage[Token]
     predicted: int = 0
@@ -76,39 +80,66 @@ class _Waiting(Generic[Token]):
     def left(self) -> int:
         return len(self.image.cut.batch) - self.predicted
 
+    @property
+    def done(self) -> bool:
+        return not self.left and self.image.cut.finer is None
+
 
 def predict_images(
     predictor: Predictor, cuts: Iterable[CutImage[Token]], clock: StageClock | None = None
 ) -> Iterator[PredictedImage[Token]]:
-    """Every image with its probabilities, in order.
+    """Every image with its probabilities at its own scale, in order.
 
-    Every batch but the last has exactly ``predictor.batch_size`` patches, so the content of a batch depends only on the
-    order of the images.
+    Images and levels share the batches. Until the last image is drawn, every batch has exactly ``predictor.batch_size``
+    patches. The content of a batch depends only on the order of the images. The clock may end it early
+    (:attr:`StageClock.given_up`).
     """
     clock = clock or StageClock()
     size, window = predictor.batch_size, predictor.spec.window
-    waiting: deque[_Waiting[Token]] = deque()
-    pending = 0
-    for cut in cuts:
-        waiting.append(_Waiting(PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))))
-        pending += len(cut.batch)
-        while pending >= size:
-            with clock.stage("forward"):
-                _predict_next(predictor, waiting, size)
-            pending -= size
-        while waiting and not waiting[0].left:
-            yield waiting.popleft().image
-    if pending:
+    images: deque[_Waiting[Token]] = deque()  # in the order of the cuts
+    queue: deque[_Waiting[Token]] = deque()  # in the order in which their patches are predicted
+    seen = done = 0
+
+    def unanswered(cut: CutImage[Token]) -> PredictedImage[Token]:
+        nonlocal seen
+        seen += len(cut.batch)
+        return PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))
+
+    def pending() -> int:
+        """How many patches wait, after the images that were predicted at a coarse level were cut at the next one."""
+        while queue and not queue[0].left:
+            item = queue.popleft()
+            if item.image.cut.finer is not None:
+                with clock.stage("next level"):
+                    item.image, item.predicted = unanswered(item.image.cut.finer(item.image)), 0
+                queue.append(item)
+        return sum(item.left for item in queue)
+
+    def predict(count: int) -> None:
+        nonlocal done
         with clock.stage("forward"):
-            _predict_next(predictor, waiting, pending)
-    for item in waiting:
-        yield item.image
+            _predict_next(predictor, queue, count)
+        done += count
+        clock.on_patches(done, seen)
+
+    for cut in cuts:
+        images.append(_Waiting(unanswered(cut)))
+        queue.append(images[-1])
+        while pending() >= size and not clock.given_up():
+            predict(size)
+        while images and images[0].done:
+            yield images.popleft().image
+        if pending() >= size:
+            return
+    while (left := pending()) and not clock.given_up():
+        predict(min(left, size))
+    yield from (item.image for item in images if item.done)
 
 
-def _predict_next(predictor: Predictor, waiting: Iterable[_Waiting[Any]], count: int) -> None:
+def _predict_next(predictor: Predictor, queue: Iterable[_Waiting[Any]], count: int) -> None:
     """Predict the next ``count`` patches, and write their probabilities to the images they are from."""
     parts: list[tuple[PatchBatch, np.ndarray]] = []
-    for item in waiting:
+    for item in queue:
         if count and item.left:
             part = slice(item.predicted, item.predicted + min(count, item.left))
             item.predicted = part.stop

@@ -5,18 +5,30 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bpr.formats.coco import Record
+from bpr.refinement.verdict.model import TAKEN
 
 
 class StageClock:
-    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time."""
+    """Seconds by stage, summed over all threads. Threads overlap, so the sum can exceed the wall time.
+
+    It goes with the images through the network, so it also counts patches and ends the work between two batches.
+
+    Attributes:
+        on_patches: called after each batch with the number of patches that are predicted, and that are cut by then.
+        given_up: asked before each batch; once it returns True, no batch follows, and images without all of theirs are
+            left out.
+    """
 
     def __init__(self) -> None:
+        self.on_patches: Callable[[int, int], None] = lambda predicted, cut: None
+        self.given_up: Callable[[], bool] = lambda: False
         self.seconds: dict[str, float] = {}
         self._lock = threading.Lock()
         self._start = time.perf_counter()
@@ -61,6 +73,7 @@ class FinishedImage(NamedTuple):
         patches: how many patches went through the network.
         left_out: how many patches the budget left out.
         kept: the records that could not be refined.
+        taken: how many verdicts there are of each kind (:class:`~bpr.refinement.verdict.model.Verdict`).
     """
 
     indices: Sequence[int]
@@ -68,6 +81,7 @@ class FinishedImage(NamedTuple):
     patches: int
     left_out: int
     kept: Sequence[Kept]
+    taken: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass
@@ -82,6 +96,7 @@ class RunReport:
         skipped: how many records were not chosen; ``skipped_by`` names the options that left them out.
         unread: how many items of the file are no records, such as crowds; ``notes`` has a line about each kind.
         kept: how many records could not be refined, by reason.
+        taken: how many verdicts there are of each kind.
         problems: a line for the user about each :class:`Kept`.
         strict: the run fails if any record could not be refined.
         backend: the backend that ran the network; None if no network ran or the run was merged from journals.
@@ -97,6 +112,7 @@ class RunReport:
     unread: int = 0
     notes: list[str] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
     strict: bool = False
@@ -120,7 +136,10 @@ class RunReport:
         kept = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept.items())) or "none"
         below = "below" if self.skipped_by == "--min-score" else "not chosen by"
         skipped = f"; {self.skipped} {below} {self.skipped_by}" if self.skipped else ""
-        return f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+        line = f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+        if self.taken:
+            line += "; verdict: " + ", ".join(f"{name} of the change taken: {self.taken[name]}" for name in TAKEN)
+        return line
 
     @property
     def timing(self) -> str:
@@ -138,6 +157,7 @@ class RunReport:
         self.patches += image.patches
         self.left_out += image.left_out
         self.refined += len(image.indices)
+        self.taken.update(image.taken)
         for kept in image.kept:
             count, first = len(kept.indices), kept.indices[0]
             self.refined -= count

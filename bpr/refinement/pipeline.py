@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from bpr.cores import usable_cores
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
+DEFAULT_WORKERS = min(4, usable_cores())
 """Threads that read images and cut patches while the network runs."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_mask, crop_window
+from bpr.refinement.verdict.model import Verdict, VerdictModel
 
 LARGEST_WEIGHT = 1e6
 """Larger than the scores of any detector, and far smaller than the largest float32."""
@@ -32,12 +33,28 @@ class Instance:
         key: the caller's name for the instance, such as the index of its record.
         soft: (H, W) the detector's probability of every pixel, where there is one.
         score: the detector's score.
+        level: how often the image was halved before the mask and the patches were made. ``soft`` is never halved.
+        earlier: the verdict on what coarser levels changed, if they changed the mask.
     """
 
     mask: BoxMask
     key: Any = None
     soft: np.ndarray | None = None
     score: float = 1.0
+    level: int = 0
+    earlier: Verdict | None = None
+
+
+class Settled(NamedTuple):
+    """One instance at the end.
+
+    Attributes:
+        mask: the refined mask.
+        verdict: None without a verdict: all of the change was taken that the caution allows.
+    """
+
+    mask: BoxMask
+    verdict: Verdict | None
 
 
 def weight_of(score: Any) -> float:
@@ -55,7 +72,10 @@ def weight_of(score: Any) -> float:
 
 @dataclass(frozen=True)
 class PatchBatch:
-    """K patches of any instances of any images: ``patches`` (K, S, S, C) uint8, ``boxes`` (K, 4) without padding."""
+    """K patches of any instances of any images: ``patches`` (K, S, S, C) uint8, ``boxes`` (K, 4) without padding.
+
+    Boxes are in pixels of the halved image where the level of an instance is not 0.
+    """
 
     patches: np.ndarray
     boxes: np.ndarray
@@ -72,11 +92,13 @@ class Predictor(Protocol):
         spec: how patches are to be cut.
         recommended: the options to refine with when the user chooses none.
         batch_size: how many patches come at once; the last batch may be smaller.
+        verdict: decides how much of the change of a mask to take; None: this network has no verdict.
     """
 
     spec: PatchSpec
     recommended: RefineOptions
     batch_size: int
+    verdict: VerdictModel | None
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         """(K, S, S) float32 P(foreground). The batch must not be written to: a user may ask to see it."""
@@ -86,8 +108,13 @@ class Predictor(Protocol):
 class IdentityPredictor:
     """Answers with the coarse mask, so that refined masks equal coarse ones bit for bit: the test of the whole path."""
 
+    verdict: VerdictModel | None = None
+
     def __init__(self, spec: PatchSpec | None = None, batch_size: int = 256) -> None:
         self.spec, self.recommended, self.batch_size = spec or PatchSpec(), RefineOptions(), batch_size
+
+    def __repr__(self) -> str:
+        return "identity"
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         return batch.patches[..., self.spec.channel_of("mask")].astype(np.float32) / 255
@@ -102,9 +129,13 @@ class OraclePredictor:
         spec: how patches are cut.
     """
 
+    verdict: VerdictModel | None = None
+
     def __init__(self, truths: Mapping[Any, BoxMask], reach: int | None = None, spec: PatchSpec | None = None) -> None:
         self.truths, self.reach, self.spec, self.batch_size = truths, reach, spec or PatchSpec(), 256
-        self.recommended = RefineOptions(cover_margin=max(RefineOptions.cover_margin, (reach or 0) + 1))
+        # The oracle knows objects of any size.
+        margin = max(RefineOptions.cover_margin, (reach or 0) + 1)
+        self.recommended = RefineOptions(cover_margin=margin, object_size=None)
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         answers = [self._answer(instance, box) for instance, box in zip(batch.instances, batch.boxes.tolist(), strict=True)]

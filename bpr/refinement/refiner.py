@@ -6,25 +6,35 @@ Legend: N instances of one image, H W image.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
+from bpr.errors import BadImage, BadInput
 from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import RefineOptions
+from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
-from bpr.geometry.patches import crop_patches, patch_boxes
-from bpr.geometry.reassembly import mean_probability, reassemble
-from bpr.io.images import read_image
+from bpr.geometry.patches import crop_patches, paste_colours, patch_boxes
+from bpr.geometry.reassembly import Blended
+from bpr.io.images import Picture, decode_image, decode_picture, is_picture, read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
+from bpr.refinement.levels import Photo
 from bpr.refinement.mask_types import Adapter, adapter_for
+from bpr.refinement.mask_types.arrays import is_mask_file, read_mask_files
 from bpr.refinement.outcome import StageClock
-from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+from bpr.refinement.predictor import Instance, PatchBatch, Predictor, Settled
+from bpr.refinement.turns import Turns
+from bpr.refinement.verdict.features import describe
+from bpr.refinement.verdict.model import Verdict
 
-Image = np.ndarray | str | Path
+Image = np.ndarray | str | Path | bytes | Picture
+Masks = TypeVar("Masks")
+CALLS_AT_ONCE = 2
+"""Calls of a refiner that hold images and patches at one time: one cuts while the network has the other's patches."""
 
 
 class Refinement(NamedTuple):
@@ -35,11 +45,34 @@ class Refinement(NamedTuple):
         probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
             a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
+        verdicts: one :class:`~bpr.refinement.verdict.model.Verdict` per instance.
+
+    Of an object that is refined from coarse to fine (``RefineOptions.object_size``), probability and patches are those
+    of the last level, the image's own scale; the coarse mask is then what the levels before made of it.
     """
 
     masks: Any
     probability: Any = None
     patches: list[InstancePatches] | None = None
+    verdicts: list[Verdict] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Decision:
+    """The patches of one instance, and how much of their change is taken; a leaning of None keeps the mask."""
+
+    blended: Blended
+    leaning: Leaning | None
+    verdict: Verdict | None
+
+    def refined(self) -> BoxMask:
+        return self.blended.mask if self.leaning is None else self.blended.refined(self.leaning)
+
+    def probability(self, box: Box) -> np.ndarray:
+        """(h, w) float32: the mean probability in a box, as far as it is taken."""
+        if self.leaning is None:
+            return self.blended.mask.window(box).astype(np.float32)
+        return self.blended.within(box, self.leaning)
 
 
 class _Call(NamedTuple):
@@ -51,7 +84,7 @@ class _Call(NamedTuple):
 
 
 class Refiner:
-    """Refines masks with a predictor. It keeps no state between calls, so threads may share it.
+    """Refines masks with a predictor. It keeps no state between calls, so threads may share it; a few have their turn.
 
     Args:
         predictor: the network.
@@ -61,6 +94,8 @@ class Refiner:
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
     >>> masks[0, 20:70, 30:90] = True
     >>> refiner = Refiner(IdentityPredictor())
+    >>> refiner
+    Refiner(identity)
     >>> np.array_equal(refiner(image, masks), masks)
     True
     >>> [int(refined.sum()) for refined in refiner.stream([(image, masks), (image, masks[:0])])]
@@ -70,35 +105,79 @@ class Refiner:
     def __init__(self, predictor: Predictor, options: RefineOptions | None = None) -> None:
         self.predictor, self.options = predictor, options or predictor.recommended
         self.options.check_fits(predictor.spec)
+        if self.options.caution == AUTO and predictor.verdict is None:
+            raise ValueError("caution: expected a number, got auto; this model has no verdict, tools/fit_verdict.py adds one")
+        self._turns = Turns(CALLS_AT_ONCE)
+
+    def __repr__(self) -> str:
+        return f"Refiner({self.predictor!r})"
+
+    @overload
+    def __call__(self, image: Image, masks: list[Any]) -> list[dict[str, Any]]: ...
+
+    @overload
+    def __call__(self, image: Image, masks: Masks) -> Masks: ...
+
+    @overload
+    def __call__(
+        self,
+        image: Image,
+        masks: Any,
+        *,
+        return_probability: bool = False,
+        return_patches: bool = False,
+        return_verdict: bool = False,
+    ) -> Refinement: ...
+
 
     def __call__(
-        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False,
+        return_verdict: bool = False,
     ) -> Any:
         """Refine the masks of one image.
 
         Args:
-            image: (H, W, 3) uint8 RGB, or a file.
-            masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value) or probabilities
-                (foreground > 0.5); a list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another
-                library in docs/neighbours.md for one image.
+            image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed.
+            masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value, or grey) or probabilities
+                (foreground above half); the file of a mask or a list of files, which :func:`bpr.read_mask` reads; a
+                list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another library in
+                docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
+            return_verdict: also return what was decided for every mask. It needs the caution ``auto``.
 
         Returns:
             The refined masks in the form of ``masks``: the same type, dtype and device, integers with their foreground
-            value, floats as 0 and 1, polygons as RLE. A mask that would vanish stays as it was. With
-            ``return_probability`` or
-            ``return_patches``: a :class:`Refinement`.
+            value, floats as 0 and 1, files as bool arrays, polygons as RLE. A mask that would vanish stays as it was.
+            With ``return_probability``, ``return_patches`` or ``return_verdict``: a :class:`Refinement`.
 
         Raises:
-            ValueError: shapes, types or values that do not fit.
-            BPRError: an image file or an RLE that cannot be read.
+            BadInput: shapes, types or values that do not fit, or an image or an RLE that cannot be read.
         """
         pairs = [(image, masks)]
-        return next(self.stream(pairs, return_probability=return_probability, return_patches=return_patches))
+        wanted = {"return_probability": return_probability, "return_patches": return_patches, "return_verdict": return_verdict}
+        with self._turns:
+            return next(self.stream(pairs, **wanted))
+
+    @overload
+    def stream(self, pairs: Iterable[tuple[Image, list[Any]]]) -> Iterator[list[dict[str, Any]]]: ...
+
+    @overload
+    def stream(self, pairs: Iterable[tuple[Image, Masks]]) -> Iterator[Masks]: ...
+
+    @overload
+    def stream(
+        self,
+        pairs: Iterable[tuple[Image, Any]],
+        *,
+        return_probability: bool = False,
+        return_patches: bool = False,
+        return_verdict: bool = False,
+    ) -> Iterator[Refinement]: ...
 
     def stream(
-        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False,
+        return_verdict: bool = False,
     ) -> Iterator[Any]:
         """Refine many images: the result of :meth:`__call__` for every (image, masks) pair, in order.
 
@@ -108,28 +187,58 @@ class Refiner:
         """
         for predicted in predict_images(self.predictor, (self._cut_call(*pair) for pair in pairs)):
             masks, adapter, frame = predicted.cut.token
-            refined = adapter.write(masks, self.put_back(predicted, adapter.exclusive))
-            if not (return_probability or return_patches):
+            decisions = self._decisions(predicted)
+            settled = self._settled(decisions, adapter.exclusive)
+            refined = adapter.write(masks, [one.mask for one in settled])
+            if not (return_probability or return_patches or return_verdict):
                 yield refined
                 continue
             probability = None
             if return_probability:
-                maps = self._probabilities(predicted, [(0, 0, frame[1], frame[0])] * len(predicted.cut.instances))
+                maps = [decision.probability((0, 0, frame[1], frame[0])) for decision in decisions]
                 stack = np.array(maps, np.float32).reshape(-1, *frame)
                 probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
-            yield Refinement(refined, probability, predicted.by_instance() if return_patches else None)
+            patches = predicted.by_instance() if return_patches else None
+            verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
+            yield Refinement(refined, probability, patches, verdicts)
 
-    def cut(self, image: np.ndarray, instances: Sequence[Instance], token: Token) -> CutImage[Token]:
-        """Cut the patches of an image's instances that the budget allows.
+    def start(
+        self, image: np.ndarray, instances: Sequence[Instance], token: Token, exclusive: bool = False
+    ) -> CutImage[Token]:
+        """Cut an image at its coarsest level: the halved copy in which its largest object has a size that the network
+        knows. :meth:`predict` goes on from there, level by level, to the image's own scale. Images without large objects
+        have no other level than that.
+
+        Arguments as for :meth:`cut` and :meth:`put_back`.
+        """
+        photo = Photo.of(image, instances, self.options, exclusive, token)
+        return self._cut_at(max(photo.levels, default=0), photo)
+
+    def _cut_at(self, level: int, photo: Photo[Token]) -> CutImage[Token]:
+        most = photo.budget(level, self.options.max_patches)
+        cut = self.cut(photo.scales.at(level), photo.at(level), photo.token, most)
+
+        def finer(predicted: PredictedImage[Token]) -> CutImage[Token]:
+            return self._cut_at(photo.below(level), photo.after(level, predicted, self.put_back(predicted)))
+
+        left_out = photo.left_out + cut.left_out
+        return replace(cut, left_out=left_out, earlier=photo.patches, finer=finer if level else None)
+
+    def cut(
+        self, image: np.ndarray, instances: Sequence[Instance], token: Token, most: int | None = None
+    ) -> CutImage[Token]:
+        """Cut the patches of an image's instances that the budget allows, at the image's own scale alone.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             token: kept with the result.
+            most: cut at most so many patches, even if the budget allows more.
         """
         spec, options = self.predictor.spec, self.options
         masks, scores = [instance.mask for instance in instances], [instance.score for instance in instances]
         placed = [patch_boxes(mask, spec, options) for mask in masks]
         budget = options.budget(sum(map(len, placed)))
+        budget = budget if most is None else min(budget, most)
         boxes = select_boxes(image, masks, scores, placed, budget, options.signal)
         counts = [len(those) for those in boxes]
         patches = np.empty((sum(counts), spec.window, spec.window, spec.channels), np.uint8)
@@ -142,44 +251,68 @@ class Refiner:
     def predict(
         self, cuts: Iterable[CutImage[Token]], clock: StageClock | None = None
     ) -> Iterator[PredictedImage[Token]]:
-        """Every image with its probabilities, in order."""
+        """Every image with its probabilities at its own scale, in order."""
         return predict_images(self.predictor, cuts, clock)
 
-    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[BoxMask]:
-        """The N refined masks of an image; a mask that would vanish stays as it was.
+    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[Settled]:
+        """The N refined masks of an image, and the verdicts; a mask that would vanish stays as it was.
 
         Args:
             exclusive: the coarse masks do not overlap, and neither may the refined ones.
         """
-        masks, spec = [instance.mask for instance in predicted.cut.instances], self.predictor.spec
-        pairs = zip(masks, predicted.by_instance(), strict=True)
-        refined = [reassemble(mask, of.boxes, of.probabilities, spec, self.options) for mask, of in pairs]
-        if not exclusive:
-            return refined
-        return without_overlaps(masks, refined, self._probabilities(predicted, [mask.box for mask in refined]))
+        return self._settled(self._decisions(predicted), exclusive)
 
-    def _probabilities(self, predicted: PredictedImage[Any], boxes: Sequence[Box]) -> list[np.ndarray]:
-        """The mean probability of every instance in its box."""
-        parts = zip(predicted.cut.instances, predicted.by_instance(), boxes, strict=True)
+    def _settled(self, decisions: Sequence[_Decision], exclusive: bool) -> list[Settled]:
+        refined = [decision.refined() for decision in decisions]
+        if exclusive:
+            probabilities = [one.probability(mask.box) for one, mask in zip(decisions, refined, strict=True)]
+            refined = without_overlaps([one.blended.mask for one in decisions], refined, probabilities)
+        return [Settled(mask, one.verdict) for mask, one in zip(refined, decisions, strict=True)]
+
+    def _decisions(self, predicted: PredictedImage[Any]) -> list[_Decision]:
         spec, options = self.predictor.spec, self.options
+        pairs = list(zip(predicted.cut.instances, predicted.by_instance(), strict=True))
+        blended = [Blended.of(one.mask, of.boxes, of.probabilities, spec, options.blend) for one, of in pairs]
+        if isinstance(options.caution, float | int):
+            return [_Decision(one, (options.caution, -options.caution), None) for one in blended]
+        model = self.predictor.verdict
+        assert model is not None  # checked at the beginning
+        judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
+        descriptions = []
+        for i in judged:
+            one, of = blended[i], pairs[i][1]
+            colours = paste_colours(of.patches, of.boxes, spec, one.box)
+            descriptions.append(describe(one.mask.window(one.box), one.probability(), one.covered, colours))
+        decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
+        for i, (leaning, verdict) in zip(judged, model(descriptions), strict=True):
+            decisions[i] = _Decision(blended[i], leaning, verdict)
+        earlier = [instance.earlier for instance, _ in pairs]
         return [
-            mean_probability(instance.mask, of.boxes, of.probabilities, spec, options, box)
-            for instance, of, box in parts
+            one if before is None or one.verdict is None else replace(one, verdict=before.followed_by(one.verdict))
+            for one, before in zip(decisions, earlier, strict=True)
         ]
 
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
+        if is_mask_file(masks):
+            masks = read_mask_files(masks)
         adapter = adapter_for(masks)
         pixels = _checked_image(image, adapter.frame_of(masks))
         frame = pixels.shape[0], pixels.shape[1]
-        return self.cut(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame))
+        return self.start(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame), adapter.exclusive)
 
 
 def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, 3) uint8 RGB; the orientation tag of a file is ignored where its masks ignore it."""
+    """(H, W, 3) uint8 RGB; the orientation tag of a photo is ignored where its masks ignore it."""
     if isinstance(image, (str, Path)):
         return read_image(image, frame)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return decode_image(bytes(image), "image", frame)
+    if is_picture(image):
+        return decode_picture(image, "image", frame)
+    if image is None:
+        raise BadImage("image: expected (H, W, 3) uint8 RGB or a file, got no image (None); was the file found?")
     pixels = np.asarray(image)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         got = f"{pixels.shape} {pixels.dtype}"
-        raise ValueError(f"image: expected (H, W, 3) uint8 RGB, got {got}; convert it, or pass its file")
+        raise BadInput(f"image: expected (H, W, 3) uint8 RGB, got {got}; convert it, or pass its file")
     return pixels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,15 +11,18 @@ import numpy as np
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
 from bpr.formats.photos import read_photo
+from bpr.geometry.masks import BoxMask
 from bpr.io.images import ImageFinder
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.choice import Choice
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 from bpr.refinement.pipeline import ordered_map
-from bpr.refinement.predictor import Instance, weight_of
+from bpr.refinement.predictor import Instance, Settled, weight_of
 from bpr.refinement.refiner import Refiner
 
+BATCHES_AFTER_STOP = 8
+"""Batches for the image that the network has when a run is stopped: seconds, and enough for nearly every image."""
 LOOK_AHEAD = 16
 """Images that may wait for the network: enough small ones to fill a batch, few enough large ones to fit in memory."""
 
@@ -73,22 +77,29 @@ def refine_images(
     Args:
         groups: the indices of the records of each image (:class:`~bpr.refinement.grouping.RecordsByImage`), drawn when
             they are needed.
-        stopped: once it returns True, images that are being put back are finished, and no others.
+        stopped: once it returns True, the image that the network has and those that are being put back are finished,
+            and no others. The network gets at most :data:`BATCHES_AFTER_STOP` more batches.
     """
     clock = clock or StageClock()
+    batches_left = iter(range(BATCHES_AFTER_STOP))
+    clock.given_up = lambda: stopped() and next(batches_left, None) is None
 
     def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
-        return _cut_image(ImageRecords(indices, [records[i] for i in indices]), images, refiner, clock)
+        group = ImageRecords(indices, [records[i] for i in indices])
+        return _cut_image(group, images, refiner, exclusive, clock)
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
-            masks = refiner.put_back(predicted, exclusive=exclusive)
+            settled = refiner.put_back(predicted, exclusive=exclusive)
         with clock.stage("encode"):
             image, group = predicted.cut, predicted.cut.token
-            refined = {instance.key: mask for instance, mask in zip(image.instances, masks, strict=True)}
+            refined = {instance.key: one for instance, one in zip(image.instances, settled, strict=True)}
+            coarse = {instance.key: instance.mask for instance in image.instances}
             pairs = zip(group.indices, group.records, strict=True)
-            after = [with_mask(record, refined[i]) if i in refined else record for i, record in pairs]
-            return FinishedImage(group.indices, after, len(image.batch), image.left_out, group.kept)
+            after = [_refined_record(record, coarse[i], refined[i]) if i in refined else record for i, record in pairs]
+            taken = Counter(one.verdict.taken for one in settled if one.verdict)
+            patches = image.earlier + len(image.batch)
+            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken)
 
     predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
@@ -97,6 +108,15 @@ def refine_images(
             yield image
 
     yield from ordered_map(finish, until_stopped(), workers)
+
+
+def _refined_record(record: Record, coarse: BoxMask, settled: Settled) -> Record:
+    """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
+    if settled.verdict is None:
+        return with_mask(record, settled.mask)
+    kept = settled.mask is coarse and settled.verdict.taken == "nothing"
+    changed = record if kept else with_mask(record, settled.mask)
+    return {**changed, "bpr": settled.verdict.as_key}
 
 
 class ImageRecords(NamedTuple):
@@ -110,7 +130,9 @@ class ImageRecords(NamedTuple):
     kept: Sequence[Kept] = ()
 
 
-def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock: StageClock) -> CutImage[ImageRecords]:
+def _cut_image(
+    group: ImageRecords, images: ImageFinder, refiner: Refiner, exclusive: bool, clock: StageClock
+) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
     try:
         with clock.stage("read"):
@@ -118,7 +140,7 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             photo = read_photo(images, group.records[0]["image_id"], masks)
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
-        return refiner.cut(np.empty((0, 0, 3), np.uint8), [], token=group._replace(kept=[missing]))
+        return refiner.start(np.empty((0, 0, 3), np.uint8), [], group._replace(kept=[missing]))
     instances, kept = [], []
     with clock.stage("decode masks"):
         for index, record in zip(group.indices, group.records, strict=True):
@@ -132,4 +154,4 @@ def _cut_image(group: ImageRecords, images: ImageFinder, refiner: Refiner, clock
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.cut(photo.pixels, instances, token=group._replace(kept=kept))
+        return refiner.start(photo.pixels, instances, group._replace(kept=kept), exclusive)

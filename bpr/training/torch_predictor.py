@@ -5,7 +5,6 @@ Legend: K patches, S window side, C channels.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,12 @@ import numpy as np
 import torch
 
 from bpr.backends.exported import check_exists
+from bpr.backends.registry import BATCH_SIZE
+from bpr.cores import limited_cores
 from bpr.errors import BPRError
 from bpr.geometry.options import PatchSpec, RefineOptions, from_config
 from bpr.refinement.predictor import PatchBatch
+from bpr.refinement.verdict.model import VerdictModel
 from bpr.training.network.segmentor import PatchSegmentor, load_segmentor
 
 WARM_UPS = 3
@@ -31,18 +33,20 @@ class SegmentorPredictor:
     """
 
     backend = "torch"
+    verdict: VerdictModel | None = None  # it is fitted to an exported file
 
     def __init__(
         self,
         model: PatchSegmentor,
         spec: PatchSpec,
         recommended: RefineOptions,
-        batch_size: int = 64,
+        batch_size: int = BATCH_SIZE,
         bf16: bool = False,
     ) -> None:
         self.model, self.spec, self.recommended = model, spec, recommended
         self.batch_size, self._bf16 = batch_size, bf16
         self._device = next(model.parameters()).device
+        self.provider, self.threads = self._device.type, torch.get_num_threads()
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         with torch.inference_mode():
@@ -81,7 +85,6 @@ class CudaGraph:
     def __init__(self, network: Callable[[torch.Tensor], torch.Tensor], shape: tuple[int, ...]) -> None:
         self._pinned = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         self._patches = torch.zeros(shape, dtype=torch.uint8, device="cuda")
-        self._lock = threading.Lock()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.inference_mode(), torch.cuda.stream(stream):
@@ -93,8 +96,8 @@ class CudaGraph:
             self._probabilities = network(self._patches)
 
     def __call__(self, patches: np.ndarray) -> np.ndarray:
-        """Copy in, replay, copy out (which waits for both). The buffers are shared, so one caller runs at a time."""
-        with self._lock, torch.inference_mode():
+        """Copy in, replay, copy out (which waits for both). The buffers are shared: one caller at a time."""
+        with torch.inference_mode():
             self._pinned.copy_(torch.from_numpy(patches))
             self._patches.copy_(self._pinned, non_blocking=True)
             self._graph.replay()
@@ -106,6 +109,7 @@ class MMSegPredictor(GraphedPredictor):
 
     Args:
         checkpoint: a ``.pth`` that ``bpr train`` wrote; only tensors and plain values are read from it.
+        threads: of all networks of torch in this process; None takes all cores that the process may use.
         config: its config; by default the only ``.py`` file in the checkpoint's folder, where training writes it.
 
     Raises:
@@ -113,8 +117,15 @@ class MMSegPredictor(GraphedPredictor):
     """
 
     def __init__(
-        self, checkpoint: str | Path, config: str | Path | None = None, batch_size: int = 64, bf16: bool = False
+        self,
+        checkpoint: str | Path,
+        config: str | Path | None = None,
+        batch_size: int = BATCH_SIZE,
+        bf16: bool = False,
+        threads: int | None = None,
     ) -> None:
+        if count := threads or limited_cores():
+            torch.set_num_threads(count)
         checkpoint = check_exists(checkpoint)
         cfg, model = load_segmentor(config or _config_beside(checkpoint), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"

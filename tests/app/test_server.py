@@ -42,6 +42,7 @@ TRUTH = cv2.circle(np.zeros(FRAME, np.uint8), (82, 62), 38, 1, -1)
 DISK = cv2.circle(np.zeros(FRAME, np.uint8), (80, 60), 40, 1, -1)
 PIXELS = np.random.default_rng(0).integers(0, 80, (*FRAME, 3), np.uint8) + 150 * TRUTH[..., None]
 PHOTO = encode_png(PIXELS)
+SOFT = cv2.blur(DISK * np.uint8(255), (5, 5))
 PALETTE = Palette(bytes(range(30)))
 
 
@@ -88,6 +89,9 @@ MASKS = {
     "16 bits": (encode_png(DISK * np.uint16(300)), DISK * np.uint16(300)),
     "palette": (encode_png(DISK * 7, PALETTE), DISK * 7),
     "colours": (png(DISK[..., None] * np.array([9, 0, 200], np.uint8)), DISK * 255),
+    "JPEG": (cv2.imencode(".jpg", DISK * 255)[1].tobytes(), DISK * 255),
+    "paint on a transparent layer": (png(np.dstack([DISK * 0 + 200] * 3 + [DISK * 255])), DISK * 255),
+    "soft": (encode_png(SOFT), np.where(SOFT > 127, 255, 0).astype(np.uint8)),
     "colours and alpha": (png(np.dstack([DISK * 255] * 3 + [np.full(FRAME, 255, np.uint8)])), DISK * 255),
 }
 
@@ -97,12 +101,18 @@ def test_a_mask_comes_back_as_it_was_given(client: FlaskClient, kind: str) -> No
     content, expected = MASKS[kind]
     _, seen = ask(client, {"mask": (content, "mask.png")}, "/mask")
     assert (seen["width"], seen["height"]) == (160, 120)
-    assert np.array_equal(decode_mask({"size": FRAME, "counts": seen["counts"]}).to_frame(), DISK > 0)
+    assert np.array_equal(decode_mask({"size": FRAME, "counts": seen["counts"]}).to_frame(), expected > 0)
+    assert seen["remark"] == ""
     _, answer = ask(client, pair(mask=content))
     numbers, palette = decode_labels(base64.b64decode(answer["png"]), "png")
     assert numbers.dtype == expected.dtype
     assert np.array_equal(numbers, expected)
     assert palette == (PALETTE if kind == "palette" else None)
+
+
+def test_a_mask_of_the_whole_image_is_remarked(client: FlaskClient) -> None:
+    _, seen = ask(client, {"mask": (encode_png(np.full(FRAME, 255, np.uint8)), "mask.png")}, "/mask")
+    assert seen["remark"] == "mask.png: the mask covers the whole image; is it the right file?"
 
 
 def bomb() -> bytes:
@@ -117,9 +127,14 @@ REFUSED: dict[str, tuple[Callable[[], Files], str]] = {
         lambda: pair(mask=encode_png(DISK[:90])),
         "mask.png: expected 160x120 pixels (width x height) as the photo, got 160x90; save it at the photo's size",
     ),
-    "a mask that is no PNG": (
-        lambda: pair(mask=cv2.imencode(".jpg", DISK * 255)[1].tobytes()),
-        "mask.png: expected a PNG, got another file",
+    "a mask that is no picture": (
+        lambda: pair(mask=b"hello"),
+        "mask.png: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF",
+    ),
+    "a mask of several objects": (
+        lambda: pair(mask=encode_png(np.repeat(np.arange(4, dtype=np.uint8), 30)[:, None].repeat(160, axis=1))),
+        "mask.png: expected one object, got a label map of the numbers [0, 1, 2, 3]; give one picture for each object, "
+        "or refine all as label PNGs with bpr refine --format masks",
     ),
     "a mask that is cut off": (
         lambda: pair(mask=encode_png(DISK)[:-20]),

@@ -1,6 +1,7 @@
 """Presets: a bundle of model, precision and share of the patches."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def test_fast_spends_fewer_patches_and_an_option_goes_before_it() -> None:
 
 def test_int8_only_where_the_processor_multiplies_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
-    def load_predictor(model: str, backend: str) -> IdentityPredictor:
+    def load_predictor(model: str, backend: str, **settings: Any) -> IdentityPredictor:
         loaded.append((model, backend))
         return IdentityPredictor()
 

@@ -126,7 +126,7 @@ def test_refine_says_what_ran(small_set: SmallSet, capsys: pytest.CaptureFixture
 class Dark(IdentityPredictor):
     """Answers with background everywhere but in the first column of a patch."""
 
-    backend = "dark"
+    provider, threads = "night", None
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         answers = np.zeros(batch.patches.shape[:3], np.float32)
@@ -135,7 +135,7 @@ class Dark(IdentityPredictor):
 
 
 def test_a_new_backend_is_one_row(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    row = Backend("dark", ".dark", lambda path, config: Dark(), (("numpy",), "install it"), speed=1, reference=True)
+    row = Backend("dark", ".dark", lambda path, settings: Dark(), (("numpy",), "install it"), speed=1, reference=True)
     monkeypatch.setitem(BACKENDS, "dark", row)
     model = small_set.folder / "model.dark"
     model.write_bytes(b"anything")

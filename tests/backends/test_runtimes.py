@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from bpr.backends import named_models
+from bpr.backends import load_predictor, named_models
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
 from bpr.refinement.predictor import PatchBatch, Predictor
@@ -103,11 +103,13 @@ def test_a_patch_has_its_answer_in_any_batch(openvino: OpenVinoPredictor, patche
         assert np.array_equal(np.concatenate(parts), together)
 
 
-def test_threads_may_share_openvino(openvino: OpenVinoPredictor, patches: np.ndarray) -> None:
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_threads_may_share_a_loaded_network(backend: str, patches: np.ndarray) -> None:
+    loaded = load_predictor("starter-fast", backend=backend)
     many = [patches[start : start + 4] for start in range(0, len(patches), 4)] * 2
-    alone = [probabilities(openvino, part) for part in many]
+    alone = [probabilities(loaded, part) for part in many]
     with ThreadPoolExecutor(4) as pool:
-        shared = list(pool.map(lambda part: probabilities(openvino, part), many))
+        shared = list(pool.map(lambda part: probabilities(loaded, part), many))
     assert all(np.array_equal(one, other) for one, other in zip(alone, shared, strict=True))
 
 

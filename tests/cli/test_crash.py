@@ -115,8 +115,9 @@ def test_a_signal_ends_a_run_with_the_command_that_goes_on(
 ) -> None:
     out = tmp_path / "out put.json"
     process = start(slow, *words(scenes, out))
-    last = interrupt(process, number, images=3).strip().splitlines()[-1]
+    *lines, last = interrupt(process, number, images=3).strip().splitlines()
     assert process.returncode == 1
+    assert "finishing this image; again to stop at once" in lines
     assert f"{out}: interrupted; " in last
     assert f" of {IMAGES} images are done; finished images are kept; continue with: " in last
     command = shlex.split(last.split("continue with: ")[1])

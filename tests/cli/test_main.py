@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 import bpr
 from bpr.cli.main import COMMANDS, GROUPS, build_parser, main
 from tests.conftest import ROOT, SmallSet
+
+FILES = ["refine", "results.json", "--out", "out.json"]
 
 
 def stopped_with(*arguments: str) -> int:
@@ -27,7 +30,7 @@ def module_of(command: str) -> SimpleNamespace:
     return importlib.import_module(f"bpr.cli.{command.replace('-', '_')}")
 
 
-def test_help_lists_at_most_twelve_commands_by_group_with_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_at_most_thirteen_commands_by_group_with_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with("--help") == 0
     printed = capsys.readouterr().out
     for title, commands in GROUPS.items():
@@ -35,7 +38,7 @@ def test_help_lists_at_most_twelve_commands_by_group_with_their_lines(capsys: py
         assert [line.split(maxsplit=1) for line in section.splitlines()] == [list(item) for item in commands.items()]
         assert max(map(len, section.splitlines())) <= 80
     assert list(GROUPS) == ["refine and look", "measure", "train"]
-    assert len(COMMANDS) <= 12
+    assert len(COMMANDS) <= 13
 
 
 def test_help_and_version_load_no_command_and_no_library() -> None:
@@ -58,11 +61,58 @@ def test_a_command_loads_no_other_command() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with(command, "--help") == 0
-    example = module_of(command).EXAMPLE
-    assert capsys.readouterr().out.endswith(f"example:\n  {example}\n")
-    program, *arguments = shlex.split(example)
-    assert (program, arguments[0]) == ("bpr", command)
-    build_parser().parse_args(arguments)
+    examples = module_of(command).EXAMPLE.splitlines()
+    title = "examples:" if len(examples) > 1 else "example:"
+    assert capsys.readouterr().out.endswith("\n  ".join(["", title, *examples])[3:] + "\n")
+    for example in examples:
+        program, *arguments = shlex.split(example, comments=True)
+        assert (program, arguments[0]) == ("bpr", command)
+        build_parser().parse_args(arguments)
+
+
+def test_the_help_of_refine_has_its_options_in_groups_and_three_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stopped_with("refine", "--help") == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0] == "usage: bpr refine RESULTS --out OUT [options]"
+    found = {}
+    for section in printed.split("\n\n")[2:]:
+        title, *lines = section.splitlines()
+        found[title] = [line.split()[0].strip(",") for line in lines if line[2] != " "]
+    assert found["everyday:"] == ["results", "--img-dir", "--ann", "--out", "--preset", "--model", "--min-score"]
+    assert found["patches:"] == ["--scheme", "--caution", "--keep"]
+    assert found["sharing:"] == ["--resume", "--shard", "--launcher"]
+    assert found["expert:"] == ["--format", "--backend", "--config", "--strict", "--workers"]
+    assert [line.split("# ")[1] for line in section.splitlines()[1:]] == ["one photo", "COCO results", "YOLO labels"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--debug"]])
+def test_bpr_alone_shows_the_commands(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert all(f"  {name:16} {line}" in printed for name, line in COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["refine"], "bpr refine: the following arguments are required: results, --out"),
+        (["refin"], r"bpr: argument COMMAND: expected one of refine, .*, got 'refin'; did you mean refine\?"),
+        ([*FILES, "--backnd", "auto"], r"bpr refine: expected an option of the command, got --backnd; did you mean --backend\?"),
+        ([*FILES, "--schem=grid"], r"bpr refine: expected an option of the command, got --schem=grid; did you mean --scheme\?"),
+        ([*FILES, "--scheme", "grd"], r"bpr refine: argument --scheme: expected one of .*, got 'grd'; did you mean grid\?"),
+        ([*FILES, "more.json"], "bpr refine: expected no further argument, got more.json"),
+        (["analyze", "schemes", "--se", "1"], "bpr analyze schemes: expected an option of the command, got --se"),
+        (["analyze"], "bpr analyze: the following arguments are required: ANALYSIS"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_the_line_that_matters_and_one_hint(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stopped_with(*arguments) == 2
+    problem, hint = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(line, problem)
+    assert hint == f"{problem.partition(':')[0]} --help shows what it takes, with an example"
 
 
 def test_bpr_runs_as_a_module() -> None:
@@ -77,13 +127,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"bpr {bpr.__version__}\n"
 
 
-FILES = ["refine", "results.json", "--out", "out.json"]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([], ["nonsense"], ["visualize"], ["refine"], ["app", "--port", "many"], ["analyze", "dreams"]),
+        *(["nonsense"], ["visualize"], ["refine"], ["app", "--port", "many"], ["analyze", "dreams"]),
         *([*FILES, "--pass", "2"], [*FILES, "--work", "2"], ["analyze", "schemes", "--se", "1"]),
         *([*FILES, "--workers", text] for text in ("0", "-1", "1.5", "two")),
         *([*FILES, "--min-score", text] for text in ("nan", "inf", "high")),
@@ -92,7 +139,7 @@ FILES = ["refine", "results.json", "--out", "out.json"]
 )
 def test_wrong_usage_is_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with(*arguments) == 2
-    assert "usage: bpr" in capsys.readouterr().err
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def refine(data: SmallSet, *options: str) -> int:
@@ -117,6 +164,21 @@ def test_done_is_zero_and_failed_is_one(small_set: SmallSet, capsys: pytest.Capt
 def test_debug_shows_the_traceback(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     assert refine(small_set, "--model", "nonsense", "--debug") == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_progress_is_in_patches_where_there_is_one_image(
+    small_set: SmallSet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpr.backends.BATCH_SIZE", 2)
+    assert refine(small_set, "--model", "identity") == 0
+    assert "refining: 4/4\n" in capsys.readouterr().err
+    small_set.write("results.json", [record for record in small_set.records if record["image_id"] == 1])
+    assert refine(small_set, "--model", "identity") == 0
+    shown = re.findall(r"^patches: (\d+)/(\d+)$", capsys.readouterr().err, re.MULTILINE)
+    assert len(shown) > 3
+    assert len({total for _, total in shown}) == 1
+    assert shown[-1][0] == shown[-1][1]
+    assert sorted(int(done) for done, _ in shown) == [int(done) for done, _ in shown]
 
 
 @pytest.mark.parametrize("kind", ["grid", "instance"])

@@ -21,8 +21,8 @@ def test_a_number_below_the_least_is_a_wrong_command_line(
     with pytest.raises(SystemExit) as left:
         main([*command, value])
     assert left.value.code == 2
-    line = capsys.readouterr().err.splitlines()[-1]
+    line, _ = capsys.readouterr().err.splitlines()
     assert (
         line
-        == f"bpr {command[0]}: error: argument {command[-1]}: expected a whole number of {least} or more, got '{value}'"
+        == f"bpr {command[0]}: argument {command[-1]}: expected a whole number of {least} or more, got '{value}'"
     )

@@ -157,6 +157,37 @@ def yolo(folder: Path) -> Path:
     return folder
 
 
+def _sam_masks(stem: str) -> list[dict[str, object]]:
+    found = []
+    for _, score, mask in MASKS[stem]:
+        box = BoxMask.from_frame(mask)
+        x, y, width, height = box.bbox
+        prompts = {"predicted_iou": score, "point_coords": [[x, y]], "stability_score": 0.97, "crop_box": [0, 0, 130, 90]}
+        # Segment Anything's boxes are one pixel narrower than COCO's.
+        sizes = {"area": box.area, "bbox": [int(x), int(y), int(width) - 1, int(height) - 1]}
+        found.append({"segmentation": encode_mask(box), **sizes, **prompts})
+    return found
+
+
+def sam_lists(folder: Path) -> Path:
+    """The generator's script with RLE: a JSON list per image, called like the image."""
+    folder = _new(folder / "sam")
+    for stem in STEMS:
+        _json(folder / f"{stem}_leftImg8bit.json", _sam_masks(stem))
+    return folder
+
+
+def sa_1b(folder: Path) -> Path:
+    """Files of SA-1B, which name their images."""
+    folder = _new(folder / "sa1b")
+    for number, stem in enumerate(STEMS, start=7):
+        name = f"{stem.split('_')[0]}/{stem}_leftImg8bit.png"
+        image = {"image_id": number, "width": 130, "height": 90, "file_name": name}
+        masks = [{**mask, "id": 100 * number + index} for index, mask in enumerate(_sam_masks(stem))]
+        _json(folder / f"sa_{number}.json", {"image": image, "annotations": masks})
+    return folder
+
+
 def annotations(folder: Path) -> Path:
     """An annotation file with RLE, a polygon, a crowd, and unknown keys."""
     instances = [(stem, label, mask) for stem in STEMS for label, _, mask in MASKS[stem]]

@@ -72,7 +72,7 @@ def counted(folder: Path) -> Path:
 
 
 def coloured(folder: Path) -> Path:
-    cv2.imwrite(str(folder / "mask.png"), np.zeros((4, 4, 3), np.uint8))
+    cv2.imwrite(str(folder / "mask.png"), np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
     return folder / "mask.png"
 
 
@@ -103,7 +103,7 @@ def empty(folder: Path) -> Path:
 
 ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a path that is not there": (absent, "no such file"),
-    "an empty folder": (empty, "expected Cityscapes lists (*_pred.txt), label PNGs, YOLO labels (*.txt), an export"),
+    "an empty folder": (empty, "expected Cityscapes lists (*_pred.txt), label PNGs, JSON of Segment Anything"),
     "a .pkl or .pth of results": (text("results.pkl", "x"), "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"),
     "truncated JSON": (text("cut.json", "[{"), "not valid JSON"),
     "results: a record that is none": (text("r.json", '[{"image_id": 1}]'), "record 0: expected an object with image_id and segmentation"),
@@ -136,7 +136,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "panoptic: pixels of an unlisted id": (panoptic(lambda image: image["segments_info"].pop()), "26002 in the PNG alone"),
     "label PNG: cut or damaged": (cut_png, "expected a whole PNG, got one that is cut or damaged"),
     "label PNGs that may be masks or semantic": (counted, "say --format masks (0 is background) or --format semantic"),
-    "label PNG: colours instead of numbers": (coloured, "expected a PNG of one channel or with a palette"),
+    "mask PNG: several colours": (coloured, "expected a mask, got a picture of many colours"),
     "YOLO: fewer than three points": (text("labels/a.txt", "0 0.1 0.1 0.2 0.2\n"), "expected a class and 3 or more points"),
     "YOLO: words": (text("labels/a.txt", "dog 0.1\n"), "expected a class and numbers"),
     "YOLO: NaN": (text("labels/a.txt", "0 nan 0.1 0.2 0.2 0.3 0.3\n"), "expected a class and 3 or more points"),
@@ -167,7 +167,9 @@ def test_no_images_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "expected --img-dir with the folder of the images" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("panoptic", "a JSON file"), ("yolo", "a folder"), ("masks", "a PNG or a folder of PNGs")])
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("panoptic", "a JSON file"), ("yolo", "a folder"), ("masks", "a picture or a folder of pictures")]
+)
 def test_a_format_that_the_path_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, wanted: str) -> None:
     source = layouts.detectron2(tmp_path) if name == "panoptic" else layouts.coco_results(tmp_path)
     assert refine(source, tmp_path / "out", "--format", name, "--img-dir", str(tmp_path)) == 1

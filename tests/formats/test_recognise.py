@@ -26,6 +26,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "semantic": layouts.semantic,
     "masks": layouts.masks,
     "yolo": layouts.yolo,
+    "sam": layouts.sam_lists,
     "yolo-export": tool_layouts.roboflow,
     "labelme": tool_layouts.labelme,
     "cvat": tool_layouts.cvat,

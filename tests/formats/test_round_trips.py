@@ -18,7 +18,8 @@ from bpr.io.folders import MARK
 from tests.formats import layouts
 
 Layout = Callable[[Path], Path]
-FOLDERS = [layouts.mmdetection, layouts.detectron2, layouts.polytransform, layouts.segfix, layouts.semantic, layouts.masks, layouts.yolo]
+FOLDERS = [layouts.mmdetection, layouts.detectron2, layouts.polytransform, layouts.segfix]
+FOLDERS += [layouts.semantic, layouts.masks, layouts.yolo, layouts.sam_lists]
 JSON = [layouts.coco_results, layouts.annotations, layouts.panoptic_deeplab, layouts.coco_panoptic, layouts.cityscapes_panoptic]
 
 
@@ -220,3 +221,42 @@ def test_a_changed_yolo_line_is_the_refined_mask(tmp_path: Path, photographs: Pa
     refined = json.loads(refine(tmp_path / "in.json", photographs, tmp_path / "expected.json").read_text())
     again = json.loads((tmp_path / "again.json").read_text())
     assert [record["segmentation"] for record in again] == [record["segmentation"] for record in refined]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_panoptic_ids_may_be_the_numbers_of_grey_pngs(tmp_path: Path, photographs: Path, dtype: type) -> None:
+    source = layouts.panoptic_deeplab(tmp_path)
+    document = json.loads(source.read_text())
+    for image in document["annotations"]:
+        path = source.with_suffix("") / image["file_name"]
+        blue, green, red = (plane.astype(np.uint32) for plane in cv2.split(cv2.imread(str(path))))
+        ids = red + 256 * green + 65536 * blue
+        for number, segment in enumerate(image["segments_info"], start=1):
+            if dtype is np.uint8:  # 24001 does not fit
+                ids[ids == segment["id"]] = segment["id"] = number
+        cv2.imwrite(str(path), ids.astype(dtype))
+    source.write_text(json.dumps(document))
+    out = refine(source, photographs, tmp_path / "out.json")
+    assert json.loads(out.read_text()) == document
+    for image in document["annotations"]:
+        before, after = (cv2.imread(str(path.with_suffix("") / image["file_name"]), -1) for path in (source, out))
+        assert after.dtype == dtype
+        assert np.array_equal(before, after)
+
+
+def test_panoptic_colours_that_a_program_stored_as_grey_or_palette(tmp_path: Path, photographs: Path) -> None:
+    images = pytest.importorskip("PIL.Image")
+    source = layouts.panoptic_deeplab(tmp_path)
+    expected = {path.name: cv2.imread(str(path)) for path in source.with_suffix("").iterdir()}
+    for path in source.with_suffix("").iterdir():
+        picture = images.open(path)
+        colours = [colour for _, colour in picture.getcolors()]
+        numbers = np.zeros(picture.size[::-1], np.uint8)
+        for number, colour in enumerate(colours):
+            numbers[(np.array(picture) == colour).all(axis=2)] = number
+        small = images.fromarray(numbers)
+        small.putpalette([value for colour in colours for value in colour])
+        small.save(path)
+    out = refine(source, photographs, tmp_path / "out.json")
+    for name, pixels in expected.items():
+        assert np.array_equal(cv2.imread(str(out.with_suffix("") / name)), pixels)

@@ -22,6 +22,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from tests.formats import layouts, tool_layouts
 from tests.formats.test_round_trips import Swelling, files, refine
+from tests.refinement.verdict.test_verdict import Grower, always
 
 Layout = Callable[[Path], Path]
 FILES: dict[Layout, str] = {
@@ -81,6 +82,31 @@ def test_it_comes_back_byte_for_byte(tmp_path: Path, photographs: Path, layout: 
         assert files(out) == files(source)
     else:
         assert out.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("layout", ALL)
+def test_a_mask_that_the_verdict_keeps_stays_byte_for_byte(
+    tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], layout: Layout
+) -> None:
+    monkeypatch.setattr("bpr.backends.load_predictor", lambda *_, **__: Grower(always(None)))
+    source = layout(tmp_path)
+    out = refined(source, photographs, tmp_path, "--strict", model="starter")
+    assert "nothing" in capsys.readouterr().out
+    assert files(out) == files(source) if source.is_dir() else out.read_bytes() == source.read_bytes()
+
+
+def test_the_verdict_of_a_changed_mask_stands_in_annotations_alone(
+    tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpr.backends.load_predictor", lambda *_, **__: Grower(always(0)))
+    out = refined(tool_layouts.cvat_coco(tmp_path), photographs, tmp_path, model="starter")
+    verdicts = {each["iscrowd"]: each.get("bpr", {}).get("verdict") for each in json.loads(out.read_text())["annotations"]}
+    assert verdicts == {0: "all", 1: None}
+    for layout in (tool_layouts.x_anylabeling, tool_layouts.cvat, tool_layouts.label_studio):
+        source = layout(tmp_path)
+        out = refined(source, photographs, tmp_path, model="starter")
+        assert out.read_bytes() != source.read_bytes()
+        assert b"verdict" not in out.read_bytes()
 
 
 def rle_records(records: Any, entries: Any) -> list[dict[str, Any]]:
@@ -224,6 +250,15 @@ def test_tags_of_any_spelling_keep_it(tmp_path: Path, photographs: Path) -> None
     assert text.count("<polygon\n  note='a > \"b\"'\tlabel = \"car\"") == 2
     assert text != source.read_text(encoding="utf-8")
     assert len(open_source(out, None, photographs)[0].records) == 4
+
+
+@pytest.mark.usefixtures("swelling")
+def test_cvat_labels_may_have_any_letters(tmp_path: Path, photographs: Path) -> None:
+    source = edited(tool_layouts.cvat(tmp_path), ('label="car"', 'label="größer 猫"'))
+    out = refined(source, photographs, tmp_path, model="starter")
+    before, after = (path.read_text(encoding="utf-8") for path in (source, out))
+    assert after != before
+    assert after.count('label="größer 猫"') == before.count('label="größer 猫"') > 2
 
 
 def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
@@ -400,6 +435,28 @@ def test_a_line_that_does_not_change_keeps_its_bytes(tmp_path: Path, photographs
     assert [len(row) > 9 for row in after] == [True, False, True, True]
     assert after[0].decode() != lines[0]
     assert not after[3].endswith(b"\n")
+
+
+@pytest.mark.usefixtures("swelling")
+def test_lines_of_an_export_keep_scores_and_tracks(tmp_path: Path, photographs: Path) -> None:
+    source = tool_layouts.roboflow(tmp_path)
+    label = source / "train" / "labels" / f"{layouts.STEMS[0]}.txt"
+    label.write_text("".join(f"{line} 0.5 {number}\n" for number, line in enumerate(label.read_text().splitlines(), start=7)))
+    out = refined(source, photographs, tmp_path, model="starter")
+    before, after = ((folder / label.relative_to(source)).read_text().splitlines() for folder in (source, out))
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    assert [line.split()[-2:] for line in after] == [line.split()[-2:] for line in before]
+
+
+def test_an_export_becomes_annotations_with_its_names_and_all_its_images(tmp_path: Path) -> None:
+    source = tool_layouts.roboflow(tmp_path)
+    empty = source / "test" / "labels" / f"{layouts.STEMS[2]}.txt"
+    assert not empty.read_text()
+    assert main(["convert", str(source), "--to", "annotations", "--polygons", "--out", str(tmp_path / "out.json")]) == 0
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert [category["name"] for category in document["categories"]] == ["car", "person"]
+    assert len(document["images"]) == 3
+    assert all(isinstance(each["segmentation"], list) for each in document["annotations"])
 
 
 # Readers of the tools themselves.

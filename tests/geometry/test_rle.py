@@ -199,6 +199,11 @@ def test_a_batch_gives_what_each_mask_gives_alone() -> None:
     assert compress_all([], []) == []
 
 
+def test_a_flat_polygon_is_named() -> None:
+    with pytest.raises(BadMask, match=r"expected a list of polygons \[\[x, y, ...\], ...\], got one flat polygon \[10, 10, 60"):
+        decode_mask([10, 10, 60, 10, 60, 50.5], (90, 130))
+
+
 @pytest.mark.parametrize("size", [[3.0, 3.0], [np.int64(3), np.int32(3)], (np.float32(3), 3), [3, 3.0]])
 def test_whole_numbers_are_sizes_whatever_their_type(size: Any) -> None:
     for counts in ("013000", b"013000", [0, 1, 3, 1, 3, 1], [0.0, 1.0, 3.0, 1.0, 3.0, 1.0], [np.int64(0), 1, 3, 1.0, 3, 1]):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bpr.errors import BadImage, BPRError
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.images import ImageFolder, decode_image, decode_picture, read_image
 
 
 def test_pixels_come_as_rgb(tmp_path: Path) -> None:
@@ -100,3 +100,130 @@ def test_lvis_addresses_with_and_without_their_split(tmp_path: Path) -> None:
     (tmp_path / "val2017").mkdir()
     (tmp_path / "val2017" / "000000000007.jpg").touch()
     assert ImageFolder(tmp_path, entries).path(7) == tmp_path / "val2017" / "000000000007.jpg"
+
+
+# PIL images.
+
+
+def photo_of(orientation: int, ending: str, folder: Path) -> Path:
+    """A photo whose EXIF tag says how to turn it."""
+    pictures = pytest.importorskip("PIL.Image")
+    photo = pictures.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8))
+    photo.getexif()[0x0112] = orientation
+    path = folder / f"photo{ending}"
+    photo.save(path, exif=photo.getexif())
+    return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp"])
+def test_a_photo_in_memory_is_turned_like_pillow_turns_it(tmp_path: Path, orientation: int, ending: str) -> None:
+    from PIL import Image, ImageOps
+
+    path = photo_of(orientation, ending, tmp_path)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    assert expected.shape == ((40, 30, 3) if orientation > 4 else (30, 40, 3))
+    assert np.array_equal(decode_picture(Image.open(path), "photo"), expected)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_photo_in_memory_is_turned_like_its_file(tmp_path: Path, orientation: int) -> None:
+    from PIL import Image
+
+    path = photo_of(orientation, ".jpg", tmp_path)
+    for frame in (None, (30, 40), (40, 30), (7, 9)):
+        expected = read_image(path, frame)
+        assert np.array_equal(decode_image(path.read_bytes(), "photo", frame), expected)
+        found = decode_picture(Image.open(path), "photo", frame)
+        assert found.shape == expected.shape
+        assert np.abs(found.astype(int) - expected).max() <= 8, "two decoders of JPEG"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "I;16B"])
+def test_pictures_of_any_mode_become_rgb(mode: str) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    grey = np.repeat(np.repeat(np.array([[0, 255], [255, 0]], np.uint8), 8, axis=0), 8, axis=1)
+    if mode.startswith("I;16"):
+        stored = (grey.astype(np.uint16) * 256 + 99).astype(">u2" if mode.endswith("B") else "<u2")
+        picture = pictures.frombytes(mode, grey.shape[::-1], stored.tobytes())
+    else:
+        picture = pictures.fromarray(grey).convert("RGB").convert(mode)
+    assert np.array_equal(decode_picture(picture, "photo"), np.repeat(grey[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_pictures_of_other_values_are_refused(mode: str) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    with pytest.raises(BadImage, match="photo: expected a PIL image of 8 or 16 bits"):
+        decode_picture(pictures.new(mode, (4, 4)), "photo")
+
+
+def test_a_picture_of_a_damaged_file(tmp_path: Path) -> None:
+    path = photo_of(1, ".jpg", tmp_path)
+    path.write_bytes(path.read_bytes()[:-300])
+    from PIL import Image
+
+    with pytest.raises(BadImage, match="photo: not an image that Pillow can decode"):
+        decode_picture(Image.open(path), "photo")
+
+
+def test_a_closed_picture(tmp_path: Path) -> None:
+    path = photo_of(1, ".png", tmp_path)
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        picture.load()
+    picture.close()
+    with pytest.raises(BadImage, match="photo: not an image that Pillow can decode"):
+        decode_picture(picture, "photo")
+NAMES = [
+    ("sub/a.png", "sub\\a.png"),
+    ("my photo.png", "my%20photo.png"),
+    ("sub/caf\u00e9.png", "sub/cafe\u0301.png"),
+    ("sub/cafe\u0301.png", "sub/caf\u00e9.png"),
+    ("sub/cafe\u0301 1.png", "sub\\caf%C3%A9%201.png"),
+]
+
+
+@pytest.mark.parametrize(("stored", "written"), NAMES)
+def test_a_name_may_be_spelled_otherwise(tmp_path: Path, stored: str, written: str) -> None:
+    path = tmp_path / stored
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert ImageFolder(tmp_path, [{"id": 1, "file_name": written}]).path(1) == path
+    stem = written.removesuffix(".png")
+    assert ImageFolder(tmp_path).path(stem) == path
+    if "/" in stored:
+        assert ImageFolder(tmp_path).path(stem.replace("\\", "/").split("/")[1]) == path
+
+
+def test_a_name_as_it_is_written_comes_first(tmp_path: Path) -> None:
+    for name in ("my%20photo.png", "my photo.png"):
+        (tmp_path / name).touch()
+    assert ImageFolder(tmp_path, [{"id": 1, "file_name": "my%20photo.png"}]).path(1).name == "my%20photo.png"
+    assert ImageFolder(tmp_path).path("my%20photo").name == "my%20photo.png"
+
+
+@pytest.mark.parametrize("name", ["%2e%2e/secret.png", "..%2Fsecret.png", "a%2F..%2F..%2Fsecret.png"])
+def test_no_spelling_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.png").touch()
+    (tmp_path / "images").mkdir()
+    path = ImageFolder(tmp_path / "images", [{"id": 1, "file_name": name}]).path(1)
+    assert path.parts[: len(tmp_path.parts) + 1] == (tmp_path / "images").parts
+    assert not path.is_file()
+
+
+def test_links_are_named_as_the_reason(tmp_path: Path) -> None:
+    images, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
+    images.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "a.png").touch()
+    (images / "val").symlink_to(elsewhere)
+    with pytest.raises(BadImage, match=r"image_id 'a': not in .*val is a link to a folder, which is not followed: name the folder"):
+        ImageFolder(images).path("a")
+    with pytest.raises(BadImage, match=r"val/a\.png: expected a file inside its folder, got a link out of it; copy the file"):
+        ImageFolder(images, [{"id": 1, "file_name": "val/a.png"}]).path(1)
+    (images / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    for folder, image_id in ((ImageFolder(images), "gone"), (ImageFolder(images, [{"id": 1, "file_name": "gone.png"}]), 1)):
+        with pytest.raises(BadImage, match=r"gone\.png: expected an image, got a link to a missing file; mend the link"):
+            folder.path(image_id)

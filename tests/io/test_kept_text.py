@@ -10,7 +10,7 @@ import pytest
 from bpr.errors import BPRError
 from bpr.io.kept_text import Changes, KeptText, Span
 
-CHANGES = Changes(shapes=Changes({1: Changes(points=[[1.5, 2], [3, 4]], absent=5)}))
+CHANGES = Changes(shapes=Changes({1: Changes(points=[[1.5, 2], [3, 4]])}))
 
 
 def changed(folder: Path, content: bytes, changes: Changes = CHANGES) -> bytes:
@@ -37,6 +37,23 @@ def test_only_the_value_is_written_anew_and_in_the_style_of_the_old_one(tmp_path
     assert changed(tmp_path, before.encode()) == before.replace(old, after).encode()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('[{"a": 1, "b": 2}]', '[{"a": 1, "b": 2, "new": {"c": [3, 4]}}]'),
+        ('[{"a":1,"b":2 }]', '[{"a":1,"b":2,"new":{"c":[3,4]} }]'),
+        ('[{"\u00c5": "\u00c5, x"}]', '[{"\u00c5": "\u00c5, x","new": {"c": [3, 4]}}]'),
+        ("[{}]", '[{"new": {"c": [3, 4]}}]'),
+        (
+            '[\r\n  {\r\n    "a": 1,\r\n    "b": [2, 3]\r\n  }\r\n]',
+            '[\r\n  {\r\n    "a": 1,\r\n    "b": [2, 3],\r\n    "new": {\n      "c": [\n        3,\n        4\n      ]\n    }\r\n  }\r\n]',
+        ),
+    ],
+)
+def test_a_key_that_an_object_lacks_is_added_at_its_end(tmp_path: Path, before: str, after: str) -> None:
+    assert changed(tmp_path, before.encode(), Changes({0: Changes(new={"c": [3, 4]})})) == after.encode()
+
+
 def test_a_document_is_what_json_says(tmp_path: Path) -> None:
     document = {"a": [{"b": [1, [2, {}], []], "c": {"d": None}}, "e]}", {"f": "\\\"[{"}], "g": [[[]]]}
     changes = Changes(a=Changes({0: Changes(b=Changes({1: Changes({1: "new"})})), 2: 9}), g=Changes({0: []}))
@@ -51,7 +68,7 @@ def test_without_changes_the_bytes_are_copied(tmp_path: Path) -> None:
 
 def test_spans_of_any_order_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_bytes("ä one two".encode())
-    KeptText(tmp_path / "in.txt").write(lambda _: [Span(7, 10, "2"), Span(3, 6, "1")], tmp_path / "out.txt")
+    KeptText(tmp_path / "in.txt").write(lambda _: [Span(7, 10, b"2"), Span(3, 6, b"1")], tmp_path / "out.txt")
     assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "ä 1 2"
 
 

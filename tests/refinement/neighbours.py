@@ -89,6 +89,7 @@ class Detection:
     bounding_box: list[float]
     mask: np.ndarray | None
     confidence: float | None = None
+    mask_path: str | None = None
 
 
 @dataclass

@@ -3,6 +3,7 @@ import numpy as np
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.refinement.batching import predict_images
+from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch
 from bpr.refinement.refiner import Refiner
 
@@ -38,7 +39,7 @@ def test_batches_fill_across_images_and_answers_go_home() -> None:
     assert sum(predictor.sizes) == sum(len(cut.batch) for cut in cuts)
     for one in predicted:
         assert np.array_equal(one.probabilities, one.cut.batch.patches[..., 3] / np.float32(255))
-        assert all(a.equals(i.mask) for a, i in zip(refiner.put_back(one), one.cut.instances, strict=True))
+        assert all(a.mask.equals(i.mask) for a, i in zip(refiner.put_back(one), one.cut.instances, strict=True))
 
 
 def test_no_images_and_no_patches() -> None:
@@ -48,3 +49,24 @@ def test_no_images_and_no_patches() -> None:
     (only,) = predict_images(predictor, [Refiner(predictor).cut(np.zeros((20, 20, 3), np.uint8), [full], None)])
     assert only.probabilities.shape == (0, 16, 16)
     assert predictor.sizes == []
+
+
+def test_progress_counts_patches_that_are_predicted_and_cut() -> None:
+    predictor, clock, seen = Recorder(batch_size=7), StageClock(), []
+    clock.on_patches = lambda predicted, cut: seen.append((predicted, cut))
+    refiner = Refiner(predictor)
+    cuts = [refiner.cut(np.zeros((80, 90, 3), np.uint8), disks(seed, 3), None) for seed in range(2)]
+    list(predict_images(predictor, cuts, clock))
+    first, both = len(cuts[0].batch), sum(len(cut.batch) for cut in cuts)
+    assert [done for done, _ in seen] == [*range(7, both, 7), both]
+    assert [known for _, known in seen] == [first if done <= first - first % 7 else both for done, _ in seen]
+
+
+def test_work_that_is_given_up_ends_between_two_batches() -> None:
+    predictor, clock = Recorder(batch_size=9), StageClock()
+    clock.given_up = lambda: len(predictor.sizes) == 2
+    refiner = Refiner(predictor)
+    small, large = (refiner.cut(np.zeros((80, 90, 3), np.uint8), disks(seed, count), None) for seed, count in ((0, 1), (1, 9)))
+    assert len(small.batch) < 18 < len(large.batch)
+    assert [one.cut for one in predict_images(predictor, [small, large], clock)] == [small]
+    assert predictor.sizes == [9, 9]

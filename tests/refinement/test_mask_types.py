@@ -115,6 +115,21 @@ def test_detections_of_supervision(refiner: Refiner) -> None:
     assert len(refiner(IMAGE, supervision.Detections.empty())) == 0
 
 
+def test_compact_masks_of_supervision_come_back_as_such(refiner: Refiner) -> None:
+    supervision = pytest.importorskip("supervision")
+    compact = pytest.importorskip("supervision.detection.compact_mask").CompactMask
+    boxes = np.array([[0, 0, FRAME[1] - 1, FRAME[0] - 1]] * 2, np.float32)
+    given = supervision.Detections(xyxy=boxes, mask=compact.from_dense(COARSE, boxes, FRAME), class_id=np.array([3, 4]))
+    refined = refiner(IMAGE, given)
+    assert isinstance(refined.mask, compact)
+    dense = refiner(IMAGE, supervision.Detections(xyxy=boxes, mask=COARSE))
+    assert np.array_equal(refined.mask.to_dense(), dense.mask)
+    assert refined.xyxy.tolist() == dense.xyxy.tolist() == TRUE_BOXES
+    assert refined[1:].class_id.tolist() == [4]
+    empty = supervision.Detections(xyxy=boxes[:0], mask=compact.from_dense(COARSE[:0], boxes[:0], FRAME))
+    assert len(refiner(IMAGE, empty)) == 0
+
+
 def test_an_empty_mask_keeps_its_box(refiner: Refiner) -> None:
     given = SupervisionDetections(xyxy=np.array([[1.0, 2, 3, 4]]), mask=np.zeros((1, *FRAME), bool))
     assert refiner(IMAGE, given).xyxy.tolist() == [[1, 2, 3, 4]]
@@ -146,7 +161,8 @@ def test_one_adapter_accepts_what_comes_in_whatever_their_order(masks: Any) -> N
     assert sum(bool(adapter.accepts(masks)) for adapter in ADAPTERS) == 1
 
 
-OTHERS = [("mask.png", "got str"), ([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got NoneType")]
+OTHERS = [("mask.png", "got str"), ([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got None; was their file found")]
+OTHERS = [([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got NoneType")]
 
 
 @pytest.mark.parametrize(("masks", "message"), OTHERS)

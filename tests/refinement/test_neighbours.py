@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import RefineOptions
 from bpr.geometry.rle import decode_mask
+from bpr.io.png import write_png
 from bpr.refinement.predictor import IdentityPredictor, OraclePredictor
 from bpr.refinement.refiner import Refiner
 from tests.refinement import neighbours
@@ -235,8 +238,23 @@ def test_labels_beyond_the_image_and_without_a_mask(refiner: Refiner) -> None:
     (one,) = refiner(IMAGE, neighbours.Detections([beyond])).detections
     assert one.mask.dtype == np.uint8
     assert one.bounding_box[0] + one.bounding_box[2] <= 1
-    with pytest.raises(ValueError, match="detection 0: expected a mask, got None; read its mask_path, or leave boxes out"):
+    with pytest.raises(ValueError, match="detection 0: expected a mask, got None; leave boxes out"):
         refiner(IMAGE, neighbours.Detections([neighbours.Detection("a", [0, 0, 1, 1], None)]))
+
+
+def test_a_label_whose_mask_lies_in_a_file(refiner: Refiner, tmp_path: Path) -> None:
+    label = neighbours.fiftyone_label(neighbours.Detection, COARSE[0], "a")
+    (in_memory,) = refiner(IMAGE, neighbours.Detections([label])).detections
+    path = tmp_path / "mask.png"
+    write_png(path, label.mask * np.uint8(255))
+    label.mask, label.mask_path = None, str(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the mask fills its box, as many do
+        (one,) = refiner(IMAGE, neighbours.Detections([label])).detections
+    assert np.array_equal(one.mask, in_memory.mask)
+    assert one.bounding_box == in_memory.bounding_box
+    assert one.mask_path is None
+    assert label.mask_path == str(path), "what came in must stay as it was"
 
 
 # Scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,22 @@ def test_images_may_be_files(pairs: list[Pair], tmp_path: Path) -> None:
     for name in (path, str(path)):
         asked = bpr.load("identity")(name, masks, return_patches=True)
         assert np.array_equal(asked.patches[0].patches, bpr.load("identity")(image, masks, return_patches=True).patches[0].patches)
+
+
+def test_images_may_be_in_memory(pairs: list[Pair]) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    image, masks = pairs[0]
+    content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+    refiner = bpr.load("starter-fast")
+    expected = refiner(image, masks)
+    for photo in (content, bytearray(content), memoryview(content), pictures.fromarray(image), pictures.open(io.BytesIO(content))):
+        assert np.array_equal(refiner(photo, masks), expected)
+
+
+def test_the_repr_says_who_predicts() -> None:
+    assert repr(bpr.load("identity")) == "Refiner(identity)"
+    own = Constant()
+    assert repr(Refiner(own)) == f"Refiner({own!r})"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bpr.backends import load_predictor
 from bpr.cli.main import main
 from bpr.formats import photos
+from bpr.geometry.options import RefineOptions
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFolder, OneImage, read_image
 from bpr.refinement import runner
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage
-from bpr.refinement.predictor import IdentityPredictor
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from bpr.refinement.refiner import Refiner
 from tests.conftest import SmallSet
 
@@ -102,6 +104,25 @@ def test_who_draws_the_images_sets_the_pace(small_set: SmallSet, monkeypatch: py
         next(finished)
     finished.close()
     assert len(read) < 100
+
+
+@pytest.mark.parametrize(("patches", "finished"), [(runner.BATCHES_AFTER_STOP, 1), (runner.BATCHES_AFTER_STOP + 2, 0)])
+def test_after_a_stop_the_image_in_the_network_is_finished_unless_it_is_long(
+    small_set: SmallSet, patches: int, finished: int
+) -> None:
+    """The stop comes with the first batch, of one patch."""
+    seen: list[int] = []
+
+    class Counts(IdentityPredictor):
+        def predict(self, batch: PatchBatch) -> np.ndarray:
+            seen.append(len(batch))
+            return super().predict(batch)
+
+    refiner = Refiner(Counts(batch_size=1), RefineOptions(max_patches=patches))
+    records, image = repeated(small_set, 5), OneImage(small_set.images / "000001.png")
+    images = runner.refine_images(records, group_by_image(records), image, refiner, 1, stopped=lambda: bool(seen))
+    assert len(list(images)) == finished
+    assert len(seen) == min(patches, 1 + runner.BATCHES_AFTER_STOP)
 
 
 def test_memory_does_not_grow_with_the_number_of_images(small_set: SmallSet) -> None:

@@ -31,6 +31,9 @@ from tests.test_readme import python_block, refined_well, write_photo
 RESULTS = ROOT / "docs" / "results" / "release.json"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 LOWEST = "3.10, lowest versions"
+BESIDE = "3.11, beside others"
+NEIGHBOURS = ("ultralytics", "supervision", "albumentations", "label-studio-sdk")
+"""Libraries that users have in the same environment; some of them bring another build of OpenCV."""
 UNWANTED = {"torch", "mmengine", "mmcv", "mmcv-lite", "mmsegmentation", "mmdet", "opencv-python"}
 CORE = ("numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "rich")
 ALONE = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -99,7 +102,8 @@ def lowest() -> list[str]:
 class Trial:
     """The steps that must work in one environment, by the names that the results use."""
 
-    def __init__(self, commands: Path, folder: Path) -> None:
+    def __init__(self, commands: Path, folder: Path, beside_others: bool = False) -> None:
+        self.beside_others = beside_others
         self.bpr, self.python, self.folder = commands / "bpr", commands / "python", folder
         self.coarse = write_photo(folder)
         self.results: dict[str, Any] = {}
@@ -111,14 +115,22 @@ class Trial:
             "six lines": self.six_lines,
             "refine": self.refine,
             "types": self.types,
+            "doctor": self.doctor,
         }
 
+    def doctor(self) -> None:
+        printed = output_of(self.bpr, "doctor", cwd=self.folder)
+        if "\nthe core works\n" not in printed:
+            raise RuntimeError(f"bpr doctor: {printed}")
+        self.results["conflicts"] = re.findall("^conflict: (.*)$", printed, re.MULTILINE)
+
     def packages(self) -> None:
+        """All requirements are met, and alone the core brings nothing heavy."""
         output_of(self.python, "-m", "pip", "check", cwd=self.folder)
         listed = json.loads(output_of(self.python, "-m", "pip", "list", "--format", "json", cwd=self.folder))
         versions = {one["name"].lower(): one["version"] for one in listed}
         self.results["versions"] = {name: versions[name] for name in CORE}
-        if unwanted := UNWANTED & versions.keys():
+        if not self.beside_others and (unwanted := UNWANTED & versions.keys()):
             raise RuntimeError(f"the core installed {', '.join(sorted(unwanted))}")
 
     def demo(self) -> None:
@@ -156,7 +168,7 @@ def try_environment(interpreter: str, folder: Path, install: Sequence[str | Path
         commands = environment(interpreter, folder, *install)
     except RuntimeError as error:
         return {**results, "steps": {"install": str(error)}}
-    trial = Trial(commands, folder)
+    trial = Trial(commands, folder, beside_others=NEIGHBOURS[0] in install)
     outcomes = {name: _outcome(step) for name, step in trial.steps().items()}
     return {**results, **trial.results, "steps": {"install": "passed", **outcomes}}
 
@@ -171,9 +183,10 @@ def _outcome(step: Callable[[], None]) -> str:
 
 def trials(wheel: Path, folder: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """The results of every environment by name; None where this machine does not have its Python."""
-    for name in (*PYTHONS, LOWEST):
+    others = {LOWEST: lowest(), BESIDE: NEIGHBOURS}
+    for name in (*PYTHONS, *others):
         interpreter = interpreter_of(name.partition(",")[0])
-        install = [wheel, *(lowest() if name == LOWEST else ())]
+        install = [wheel, *others.get(name, ())]
         yield name, try_environment(interpreter, folder / name, install) if interpreter else None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,36 @@ def refine_all(pairs: list[tuple[str, NDArray[np.bool_]]]) -> Iterator[NDArray[n
     yield from bpr.load(preset="fast").stream(pairs)
 
 
+def with_extras(photo: Path | bytes, masks: NDArray[np.uint8]) -> bpr.Refinement:
+    return bpr.load(Path("own.onnx"), Path("own.py"))(photo, masks, return_probability=True)
+
+
+def if_asked(image: NDArray[np.uint8], masks: NDArray[np.uint8], asked: bool) -> object:
+    return bpr.load()(image, masks, return_patches=asked)
+
+
+def polygons(photo: str, outlines: list[list[list[float]]]) -> list[dict[str, Any]]:
+    return bpr.load()(photo, outlines)
+
+
+class Detections:
+    """A result of another library."""
+
+
+def same_type(image: NDArray[np.uint8], found: Detections) -> Detections:
+    return bpr.load()(image, found)
+
+
+def status(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> int:
+    try:
+        bpr.load()(image, masks)
+    except bpr.BadInput as error:
+        return 422 if str(error) else 400
+    except bpr.BPRError:
+        return 500
+    return 200
+
+
 def window() -> int:
     return PatchSpec(side=64, padding=8).window
 
@@ -30,3 +62,14 @@ def wrong() -> None:
     bpr.load(backend=None)  # type: ignore[arg-type]
     bpr.load(preset=3)  # type: ignore[arg-type]
     bpr.load().refine_all()  # type: ignore[attr-defined]
+
+
+def wrong_types(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> None:
+    a: str = bpr.load()(image, masks)  # type: ignore[assignment]
+    b: NDArray[np.bool_] = bpr.load()(image, masks, return_patches=True)  # type: ignore[assignment]
+    c: list[str] = bpr.load()("photo.jpg", [{"size": [1, 1], "counts": "1"}])  # type: ignore[assignment]
+    streamed = bpr.load().stream([(image, masks)])
+    d: Iterator[str] = streamed  # type: ignore[assignment]
+    bpr.load()(None, masks)  # type: ignore[call-overload]
+    bpr.load()(7, masks)  # type: ignore[call-overload]
+    print(a, b, c, d)

@@ -21,6 +21,7 @@ QUANTIZE = "quantize starter --results r.json --ann a.json --img-dir images --ou
         ("quantize m.onnx --results r.json --ann a.json --img-dir i --out m.onnx", "m.onnx"),
         ("convert_checkpoint c.py w.pth --out c.py", "c.py"),
         ("average_checkpoints c.py w.pth w2.pth --out w2.pth", "w2.pth"),
+        ("fit_verdict c.py m.onnx --out m.onnx", "m.onnx"),
     ],
 )
 def test_an_output_where_an_input_lies_is_wrong_usage(
@@ -63,7 +64,7 @@ def test_an_error_is_one_line_and_debug_shows_where(tmp_path: Path, capsys: pyte
 
 
 def test_a_script_runs_by_itself_and_shows_an_example() -> None:
-    for name in ("average_checkpoints", "convert_checkpoint", "quantize", "synthesize_masks"):
+    for name in ("average_checkpoints", "convert_checkpoint", "fit_verdict", "quantize", "synthesize_masks"):
         line = [sys.executable, str(ROOT / "tools" / f"{name}.py"), "--help"]
         process = subprocess.run(line, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT), "PATH": ""})
         assert process.returncode == 0, process.stderr

@@ -69,6 +69,7 @@
       const answer = await ask("mask", { mask: file });
       join({ file, ...answer });
       edit();
+      showError(answer.remark);
     },
   };
 

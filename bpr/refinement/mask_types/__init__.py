@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bpr.errors import BadInput
 from bpr.refinement.mask_types.adapter import Adapter
 from bpr.refinement.mask_types.arrays import STACKS
 from bpr.refinement.mask_types.coco import SEGMENTATIONS
@@ -47,13 +48,15 @@ def adapter_for(masks: Any) -> Adapter:
     ([[1.0, 1.0, 4.0, 3.0]], [3])
 
     Raises:
-        ValueError: masks of no known kind.
+        BadInput: masks of no known kind.
     """
     for adapter in ADAPTERS:
         if adapter.accepts(masks):
             return adapter
+    if masks is None:
+        raise BadInput("masks: expected the masks of the image, got None; was their file found?")
     inside = f" of {type(masks[0]).__name__}" if isinstance(masks, (list, tuple)) and masks else ""
-    raise ValueError(
+    raise BadInput(
         "masks: expected an (N, H, W) or (H, W) array or torch tensor, a list of COCO RLEs or polygons, or a result "
         f"of a library in docs/neighbours.md for one image, got {type(masks).__name__}{inside}; "
         "numpy.stack combines arrays"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.predictor import Instance, weight_of
 
@@ -43,11 +44,11 @@ class Adapter:
         """The instances of the masks, with their scores.
 
         Raises:
-            ValueError: not as many scores as masks.
+            BadInput: not as many scores as masks.
         """
         instances, known = self.read(given, frame), self.scores_of(given)
         scores = [None] * len(instances) if known is None else list(known)
         if len(scores) != len(instances):
             expected = f"one for each of {len(instances)} masks"
-            raise ValueError(f"scores: expected {expected}, got {len(scores)}; leave them out or complete them")
+            raise BadInput(f"scores: expected {expected}, got {len(scores)}; leave them out or complete them")
         return [replace(one, score=weight_of(score)) for one, score in zip(instances, scores, strict=True)]

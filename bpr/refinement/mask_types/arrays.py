@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
+from bpr.io.mask_picture import hardened, is_soft, read_mask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 
 
 def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
-    """The instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value) or probabilities (foreground > 0.5).
+    """The instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value, or a soft mask of which the foreground
+    is above half of 255 or 65535) or probabilities (foreground > 0.5).
 
     Raises:
-        ValueError: another shape than the image's, integers of several values, floats outside [0, 1].
+        BadInput: another shape than the image's, integers of several values, floats outside [0, 1].
     """
     stack = masks[None] if masks.ndim == 2 else masks
     if stack.ndim != 3 or stack.shape[1:] != tuple(frame):
         expected = f"(N, {frame[0]}, {frame[1]}) as the image"
-        raise ValueError(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
+        raise BadInput(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
     if stack.dtype.kind not in "buif":
-        raise ValueError(f"masks: expected bool, integers or floats, got {masks.dtype}")
+        raise BadInput(f"masks: expected bool, integers or floats, got {masks.dtype}")
     if stack.dtype.kind != "f":
         return [Instance(_foreground(mask, index), index) for index, mask in enumerate(stack)]
     for index, soft in enumerate(stack):
@@ -35,19 +39,21 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
         if soft.size and not (soft.min() >= 0 and soft.max() <= 1):
             span = f"{soft.min()}..{soft.max()}"
             remedy = "apply a sigmoid or divide by 255"
-            raise ValueError(f"masks: mask {index}: expected probabilities in [0, 1], got {span}; {remedy}")
+            raise BadInput(f"masks: mask {index}: expected probabilities in [0, 1], got {span}; {remedy}")
     return [Instance(BoxMask.from_frame(soft > 0.5), index, soft) for index, soft in enumerate(stack)]
 
 
 def _foreground(mask: np.ndarray, index: int) -> BoxMask:
-    """The foreground of bools or integers. Several values may be a label map or grey, and are refused."""
+    """The foreground of bools or integers: above half in a soft mask; a label map of several values is refused."""
+    if mask.dtype != bool and is_soft(mask):
+        return BoxMask.from_frame(hardened(mask))
     foreground = BoxMask.from_frame(mask)
     left, top, right, bottom = foreground.box
     values = mask[top:bottom, left:right][foreground.pixels]
     if values.size and not (values[0] > 0 and (values == values[0]).all()):
         span = f"{values.min()}..{values.max()}"
         remedy = "for a label map pass labels == value, one mask per object, for grey values mask > 127"
-        raise ValueError(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
+        raise BadInput(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
     return foreground
 
 
@@ -104,6 +110,27 @@ def write_stack(given: Any, refined: Sequence[BoxMask]) -> Any:
 def read_stack(stack: Any, frame: Frame) -> list[Instance]:
     """:func:`read_array` for arrays and tensors."""
     return read_array(to_array(stack), frame)
+
+
+def is_mask_file(masks: Any) -> bool:
+    """Whether the masks are the path of a picture, or a list of such paths."""
+    listed = masks if isinstance(masks, list) else [masks]
+    return bool(listed) and all(isinstance(one, (str, Path)) for one in listed)
+
+
+def read_mask_files(masks: Any) -> np.ndarray:
+    """The bool masks in pictures: (H, W) of a path, (N, H, W) of a list of paths.
+
+    Raises:
+        ValueError: the pictures differ in size.
+    """
+    if not isinstance(masks, list):
+        return read_mask(masks)
+    stack = [read_mask(path) for path in masks]
+    if len({mask.shape for mask in stack}) > 1:
+        sizes = ", ".join(f"{path}: {mask.shape}" for path, mask in zip(masks, stack, strict=True))
+        raise ValueError(f"masks: expected pictures of one size, got {sizes}; resize them")
+    return np.stack(stack)
 
 
 STACKS = Adapter(is_stack, last_two, read_stack, write_stack, like_stack)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.arrays import follow, holder
 
 
 def _masks(instances: Any) -> Any:
     if not instances.has("pred_masks"):
-        raise ValueError("Instances: expected pred_masks, got none; use a model that segments instances")
+        raise BadInput("Instances: expected pred_masks, got none; use a model that segments instances")
     return instances.pred_masks
 
 

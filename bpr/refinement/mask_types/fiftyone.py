@@ -9,8 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.boxes import Box, intersect
 from bpr.geometry.masks import BoxMask
+from bpr.io.mask_picture import one_object, read_mask_picture
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 
@@ -21,11 +23,14 @@ def _read(labels: Any, frame: Frame) -> list[Instance]:
 
 def _placed(detection: Any, frame: Frame, index: int) -> BoxMask:
     """A detection's mask, resized to its box in pixels and cut at the frame."""
-    if detection.mask is None:
-        raise ValueError(f"detection {index}: expected a mask, got None; read its mask_path, or leave boxes out")
+    stored = detection.mask
+    if stored is None and getattr(detection, "mask_path", None):
+        stored = one_object(read_mask_picture(detection.mask_path)[0], detection.mask_path)
+    if stored is None:
+        raise BadInput(f"detection {index}: expected a mask, got None; leave boxes out")
     box = _pixels(detection.bounding_box, frame)
     size = max(box[2] - box[0], 1), max(box[3] - box[1], 1)
-    mask = cv2.resize((np.asarray(detection.mask) > 0).view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(bool)
+    mask = cv2.resize((np.asarray(stored) > 0).view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(bool)
     x0, y0, x1, y1 = intersect((box[0], box[1], box[0] + size[0], box[1] + size[1]), (0, 0, frame[1], frame[0]))
     inside = mask[y0 - box[1] : max(y1, y0) - box[1], x0 - box[0] : max(x1, x0) - box[0]]
     return BoxMask(inside, x0, y0, frame).trimmed()
@@ -38,7 +43,10 @@ def _pixels(share: Sequence[float], frame: Frame) -> Box:
 
 
 def _write(given: Any, refined: Sequence[BoxMask]) -> Any:
-    """A copy whose detections have new ``mask`` and ``bounding_box``; an empty mask stays as it was."""
+    """A copy whose detections have new ``mask`` and ``bounding_box``; an empty mask stays as it was.
+
+    A mask in a file becomes one in memory, as nothing but the sample may say where its files lie.
+    """
     changed = copy.deepcopy(given)
     for detection, mask in zip(changed.detections, refined, strict=True):
         if mask.pixels.size:
@@ -47,8 +55,11 @@ def _write(given: Any, refined: Sequence[BoxMask]) -> Any:
 
 
 def _set(detection: Any, mask: BoxMask) -> None:
-    old = np.asarray(detection.mask)
-    detection.mask = mask.pixels if old.dtype == bool else mask.pixels.astype(old.dtype) * old.max()
+    if detection.mask is None:
+        detection.mask, detection.mask_path = mask.pixels, None
+    else:
+        old = np.asarray(detection.mask)
+        detection.mask = mask.pixels if old.dtype == bool else mask.pixels.astype(old.dtype) * old.max()
     (height, width), (left, top, across, down) = mask.frame, mask.bbox
     detection.bounding_box = [left / width, top / height, across / width, down / height]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_array, to_array
@@ -61,7 +62,7 @@ def _stack(given: dict[str, Any]) -> Any:
     segmentation = given["segmentation"]
     if segmentation is not None and not is_stack(segmentation):
         kind = type(segmentation).__name__
-        raise ValueError(f"segmentation: expected a map or binary maps, got {kind}; leave return_coco_annotation out")
+        raise BadInput(f"segmentation: expected a map or binary maps, got {kind}; leave return_coco_annotation out")
     return segmentation
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.mask_types.arrays import follow, like_stack, of_type, read_array, to_array
@@ -22,7 +23,7 @@ from bpr.refinement.predictor import Instance
 def _read(results: Any, frame: Frame) -> list[Instance]:
     if results.masks is None:
         if results.boxes is not None and len(results.boxes.data):
-            raise ValueError("Results: expected masks, got none; use a -seg model")
+            raise BadInput("Results: expected masks, got none; use a -seg model")
         return []
     return read_array(unpadded(to_array(results.masks.data), frame), frame)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from contextlib import suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -13,14 +16,18 @@ class Stop:
 
     Calling the object tells whether a signal has come. A second signal ends the process.
 
-    >>> with Stop() as stopped:
+    Args:
+        notice: a line for stderr when the first signal comes; empty: none.
+
+    >>> with Stop("") as stopped:
     ...     signal.raise_signal(signal.SIGTERM)
     >>> stopped(), stopped.signal
     (True, 'SIGTERM')
     """
 
-    def __init__(self) -> None:
+    def __init__(self, notice: str) -> None:
         self.signal: str | None = None
+        self._notice = notice
 
     def __call__(self) -> bool:
         return self.signal is not None
@@ -37,3 +44,8 @@ class Stop:
         self.signal = signal.Signals(number).name
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
+        if self._notice and sys.__stderr__ is not None:
+            # Unbuffered, because the signal may have come in the middle of a print; a terminal has shown ^C before it.
+            start = "\n" if sys.__stderr__.isatty() else ""
+            with suppress(OSError, ValueError):
+                os.write(sys.__stderr__.fileno(), f"{start}{self._notice}\n".encode())

@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,6 +89,7 @@ class ImagePatchDataset(Dataset):
         synthetic: what the synthetic masks imitate: ``detectors``, whose masks are rather too large, or ``all`` makers
             of :mod:`bpr.training.data.makers`, whose masks are biased towards neither side and sometimes right. With
             ``all``, some of the real masks are moved in or out, too.
+        perfect: with ``all``: the probability that a synthetic mask is perfect or nearly so.
         native: probability that the region is not resized: resampled masks have other outlines than masks of users.
 
     Raises:
@@ -106,10 +107,12 @@ class ImagePatchDataset(Dataset):
         scale: tuple[float, float] = (0.7, 1.4),
         cached_images: int = 0,
         synthetic: Literal["detectors", "all"] = "detectors",
+        perfect: float = 0.3,
         native: float = 0.0,
     ) -> None:
         self.spec, self.patches = PatchSpec(**patch), patches
         self.real, self.refined, self.synthetic, self.native = real, refined, synthetic, native
+        self._make = coarsen if synthetic == "detectors" else partial(coarse_mask, perfect_share=perfect)
         files = [
             {key: value for key, value in source.items() if key not in ("share", "scale")} for source in sources
         ]
@@ -153,8 +156,7 @@ class ImagePatchDataset(Dataset):
         margin = round((self.spec.window + MARGIN) / factor)
         region = cut_region(self._read(instance.path, instance.frame), truth, coarse, margin, factor)
         # Synthetic masks are made at the final scale: their faults do not grow with the factor.
-        make = coarsen if self.synthetic == "detectors" else coarse_mask
-        coarse = region.coarse if real else _matching_synthetic(region.truth, make, rng)
+        coarse = region.coarse if real else _matching_synthetic(region.truth, self._make, rng)
         if real and self.synthetic == "all" and rng.random() < REBIASED:
             coarse = _rebiased(coarse, rng)
         if rng.random() < self.refined:
@@ -281,7 +283,7 @@ def cut_region(image: np.ndarray, truth: BoxMask, coarse: BoxMask, margin: int, 
     x0, y0, x1, y1 = box = grow(enclosing(np.array([truth.box, coarse.box])), margin, truth.frame)
     size = max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor))
     resized = cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    return Region(resized, *(_resized_mask(mask.window(box), size) for mask in (truth, coarse)))
+    return Region(resized, *(resized_mask(mask.window(box), size) for mask in (truth, coarse)))
 
 
 def moved_towards(truth: BoxMask, coarse: BoxMask, share: float) -> BoxMask:
@@ -291,6 +293,6 @@ def moved_towards(truth: BoxMask, coarse: BoxMask, share: float) -> BoxMask:
     return BoxMask(distance < 0, box[0], box[1], truth.frame).trimmed()
 
 
-def _resized_mask(pixels: np.ndarray, size: tuple[int, int]) -> BoxMask:
+def resized_mask(pixels: np.ndarray, size: tuple[int, int]) -> BoxMask:
     interpolation = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_LINEAR
     return BoxMask.from_frame(cv2.resize(pixels.astype(np.float32), size, interpolation=interpolation) > 0.5)

@@ -40,10 +40,16 @@ class Maker:
     make: Make
 
 
-def coarse_mask(truth: BoxMask, rng: np.random.Generator, maker: Maker | None = None) -> BoxMask:
-    """A coarse version of ``truth`` by ``maker``, or by one drawn from :data:`MAKERS` with their shares."""
+def coarse_mask(
+    truth: BoxMask, rng: np.random.Generator, maker: Maker | None = None, perfect_share: float = 0.3
+) -> BoxMask:
+    """A coarse version of ``truth`` by ``maker``.
+
+    Without ``maker`` it is drawn: the one of perfect masks with a probability of ``perfect_share``, the others of
+    :data:`MAKERS` with their shares of the rest.
+    """
     if maker is None:
-        maker = MAKERS[rng.choice(len(MAKERS), p=PROBABILITIES)]
+        maker = MAKERS[0] if rng.random() < perfect_share else MAKERS[1 + rng.choice(len(MAKERS) - 1, p=SHARES)]
     box = grow(truth.box, MARGIN, truth.frame)
     return BoxMask(maker.make(truth.window(box), rng), box[0], box[1], truth.frame).trimmed()
 
@@ -174,7 +180,7 @@ def brush_strokes(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 MAKERS = (
-    Maker("perfect", 0.30, perfect),
+    Maker("perfect", 0.0, perfect),
     Maker("mask-head", 0.10, mask_head),
     Maker("low-resolution", 0.08, low_resolution),
     Maker("prototype", 0.07, prototype),
@@ -188,9 +194,9 @@ MAKERS = (
     Maker("leaks-and-bites", 0.04, leaks_and_bites),
     Maker("brush-strokes", 0.02, brush_strokes),
 )
-"""The registry: a maker is one row. Shares count relative to their sum."""
+"""The registry: a maker is one row. The first one makes perfect masks; shares of the others count relative to their sum."""
 
-PROBABILITIES = np.array([maker.share for maker in MAKERS]) / sum(maker.share for maker in MAKERS)
+SHARES = np.array([maker.share for maker in MAKERS[1:]]) / sum(maker.share for maker in MAKERS[1:])
 
 
 def moved(mask: np.ndarray, offset: float | np.ndarray) -> np.ndarray:

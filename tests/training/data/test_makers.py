@@ -83,11 +83,6 @@ def test_half_of_the_perfect_masks_are_the_truth_and_the_others_nearly_so() -> N
     assert min(overlap(mask, disc(40)).iou for mask in masks) > 0.97
 
 
-def test_a_fifth_of_all_masks_are_perfect_or_nearly() -> None:
-    """Half of the masks are real where the object was detected, so a fifth of all are about a third of these."""
-    assert 0.25 < dict(zip(BY_NAME, makers.PROBABILITIES, strict=True))["perfect"] < 0.35
-
-
 def test_a_mask_head_puts_nothing_beyond_its_box() -> None:
     box = drawn(*["." * 30] * 5, *["." * 5 + "#" * 20 + "." * 5] * 20, *["." * 30] * 5)
     for mask in made("mask-head", box):
@@ -203,7 +198,7 @@ def test_tiny_objects_and_one_that_fills_its_frame_are_survived(
 
 
 def test_makers_are_drawn_by_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = {"rare": 0, "often": 0}
+    calls = {"perfect": 0, "rare": 0, "often": 0}
 
     def counting(name: str) -> makers.Make:
         def make(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -213,8 +208,9 @@ def test_makers_are_drawn_by_their_shares(monkeypatch: pytest.MonkeyPatch) -> No
         return make
 
     monkeypatch.setattr(makers, "MAKERS", tuple(Maker(name, 0.0, counting(name)) for name in calls))
-    monkeypatch.setattr(makers, "PROBABILITIES", np.array([0.2, 0.8]))
+    monkeypatch.setattr(makers, "SHARES", np.array([0.2, 0.8]))
     rng = np.random.default_rng(0)
-    for _ in range(200):
-        coarse_mask(BoxMask.from_frame(disc(5)), rng)
+    for _ in range(400):
+        coarse_mask(BoxMask.from_frame(disc(5)), rng, perfect_share=0.5)
+    assert 160 < calls["perfect"] < 240
     assert 20 < calls["rare"] < 60

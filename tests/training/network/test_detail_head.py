@@ -17,7 +17,7 @@ from bpr.training.export.to_onnx import export_onnx
 from bpr.training.network import PatchSegmentor, build_segmentor
 from bpr.training.network.detail_head import DetailHead
 
-CONFIG = "bpr_mobilenet-v2-detail_1xb32-16000_any-mask-64x64.py"
+CONFIG = "bpr_mobilenet-v2-detail_1xb32-6000_any-mask-64x64.py"
 PLAIN = "bpr_mobilenet-v2_1xb32-320_starter-64x64.py"
 
 

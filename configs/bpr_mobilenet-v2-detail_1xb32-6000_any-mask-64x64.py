@@ -9,7 +9,7 @@ load_from = 'data/starter/start-64.pth'
 refinement = dict(test=dict(blend='centred'))
 custom_hooks = _base_.custom_hooks + [dict(type='bpr.CalibrateNormHook', batches=16)]
 optim_wrapper = dict(optimizer=dict(lr=6e-4))
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=16000)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=6000)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=200, by_epoch=False),
     dict(type='CosineAnnealingLR', eta_min=2e-4, begin=200, end=16000, by_epoch=False)]

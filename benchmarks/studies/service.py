@@ -1,0 +1,135 @@
+"""Latency and memory of a service: one process with few and many callers, against several processes.
+
+    python -m benchmarks.studies.service
+
+Every caller sends the same painted photo with its masks, one request after the other. A row is a program of its own
+per process, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import bpr
+from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, script_parser, write_report
+from bpr.backends import DEFAULT_MODEL
+from bpr.scenes import coarse_masks, paint_scene
+
+FRAME = (480, 640)
+SEED = 1
+OUT = RESULTS / "service.json"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to serve: processes, callers of each, and arguments of :func:`bpr.load`."""
+
+    processes: int
+    callers: int
+    backend: str = "onnxruntime"
+    threads: int | None = None
+    batch_size: int | None = None
+
+
+SETTINGS = (
+    Setting(1, 1),
+    Setting(1, 8),
+    Setting(1, 1, batch_size=16),
+    Setting(1, 8, batch_size=16),
+    Setting(1, 8, backend="openvino"),
+    Setting(2, 4, threads=1, batch_size=16),
+)
+
+
+def serve(setting: Setting, requests: int) -> dict[str, Any]:
+    """In this process: the seconds of every request, from when it was sent, and the peak memory in MiB."""
+    scene = paint_scene(SEED, FRAME)
+    masks = np.stack([mask.to_frame() for mask in coarse_masks(scene, "mask_head", SEED)])
+    refiner = bpr.load(backend=setting.backend, threads=setting.threads, batch_size=setting.batch_size)
+    refiner(scene.image, masks)
+
+    def caller(number: int) -> list[float]:
+        spent = []
+        for _ in range(requests):
+            start = time.perf_counter()
+            refiner(scene.image, masks)
+            spent.append(time.perf_counter() - start)
+        return spent
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(setting.callers) as pool:
+        seconds = [each for spent in pool.map(caller, range(setting.callers)) for each in spent]
+    wall = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "wall": wall, "peak_mib": peak, "masks": len(masks)}
+
+
+def measure(setting: Setting, requests: int) -> dict[str, Any]:
+    """A row: all processes of a setting at once."""
+    words = [sys.executable, "-m", "benchmarks.studies.service", "--serve", json.dumps(vars(setting))]
+    words += ["--requests", str(requests)]
+    running = [subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(setting.processes)]
+    found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
+    seconds = [each for one in found for each in one["seconds"]]
+    median, slow = np.percentile(seconds, [50, 95]).tolist()
+    return {
+        **vars(setting),
+        "median_seconds": median,
+        "p95_seconds": slow,
+        "per_second": sum(len(one["seconds"]) / one["wall"] for one in found),
+        "peak_mib": sum(one["peak_mib"] for one in found),
+        "masks": found[0]["masks"],
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    origin = report["provenance"]
+    note = (
+        f"`{report['command']}`, {origin['date']}, {origin['cores']} cores of {origin['processor']}: "
+        f"`{DEFAULT_MODEL}`, {FRAME[1]}x{FRAME[0]} pixels, {report['rows'][0]['masks']} masks a request. Processes of "
+        f"others that wanted a core at the start: {report['load']:.1f}."
+    )
+    head = ["processes x callers", "backend", "threads", "batch size", "median s", "95 % s", "requests/s", "peak MiB"]
+    rows = [
+        [
+            f"{row['processes']} x {row['callers']}",
+            row["backend"],
+            str(row["threads"] or "all"),
+            str(row["batch_size"] or "default"),
+            f"{row['median_seconds']:.2f}",
+            f"{row['p95_seconds']:.2f}",
+            f"{row['per_second']:.2f}",
+            f"{row['peak_mib']:.0f}",
+        ]
+        for row in report["rows"]
+    ]
+    return f"{note}\n\n{markdown_table(head, rows, left=2)}\n"
+
+
+def main() -> None:
+    parser = script_parser(__doc__, OUT)
+    parser.add_argument("--requests", type=int, default=5, help="of every caller (default: %(default)s)")
+    parser.add_argument("--serve", help="the setting of one process, as JSON; for this script's own processes")
+    args = parser.parse_args()
+    if args.serve:
+        print(json.dumps(serve(Setting(**json.loads(args.serve)), args.requests)))
+        return
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    rows = [measure(setting, args.requests) for setting in SETTINGS]
+    command = "python -m benchmarks.studies.service"
+    report = {"command": command, "provenance": provenance(), "requests": args.requests, "load": load, "rows": rows}
+    write_report(args.out, report, table(report))
+
+
+if __name__ == "__main__":
+    main()

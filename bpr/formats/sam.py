@@ -1,0 +1,132 @@
+"""The JSON of Segment Anything: lists of its automatic generator, and the files of SA-1B, one per image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bpr.errors import BadMask, BPRError, shown
+from bpr.formats.format import Candidate, Format, PathKind
+from bpr.formats.source import Source, in_groups
+from bpr.geometry.rle import decode_mask
+from bpr.io.files import own_file, read_json, write_json
+from bpr.io.folders import atomic_folder
+from bpr.io.record_file import Record
+from bpr.limits import is_id, is_score
+
+OBJECT = 1
+"""The class of all masks, for formats that need one."""
+PROMPTS = {"predicted_iou", "stability_score", "point_coords", "crop_box"}
+"""Keys by which the masks of the generator differ from results that lack their image's id."""
+MASK_KEYS = ("segmentation", "area", "bbox")
+WANTED = "expected masks of Segment Anything (a list of objects with segmentation, or an object with image and annotations)"
+
+
+class SamFiles(Source):
+    """A JSON file, or a folder of such files. Everything except the masks, their area and their box stays as it is.
+
+    The image of a list is called like its file; a file of SA-1B names its image. The records' scores are those that
+    the model predicts (``predicted_iou``).
+    """
+
+    format = "sam"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+        if not self._files:
+            raise BPRError(f"{path}: {WANTED}, got a folder without JSON")
+        self._documents = [self._read(file) for file in self._files]
+        named = [document["image"] for document in self._documents if isinstance(document, dict)]
+        self.entries = [{**image, "id": image["image_id"]} for image in named] or None
+        self.categories = [{"id": OBJECT, "name": "object"}]
+        ids = [self._image_id(file, document) for file, document in zip(self._files, self._documents, strict=True)]
+        repeated = next((image_id for index, image_id in enumerate(ids) if image_id in ids[:index]), None)
+        if repeated is not None:
+            raise BPRError(f"{path}: expected every image once, got {shown(repeated)} twice")
+        self.image_ids = [] if self.entries else ids
+        self.records: list[Record] = [
+            {"category_id": OBJECT, **_score(mask), **mask, "image_id": image_id}
+            for image_id, document in zip(ids, self._documents, strict=True)
+            for mask in _masks(document)
+        ]
+
+    def _read(self, file: Path) -> Any:
+        document = read_json(own_file(self._path, file) if file != self._path else file, "JSON of Segment Anything")
+        masks = _masks(document)
+        whole = isinstance(masks, list) and all(isinstance(mask, dict) and "segmentation" in mask for mask in masks)
+        if not whole or (isinstance(document, dict) and not _is_image(document.get("image"))):
+            raise BPRError(f"{file}: {WANTED}, got {shown(document)}")
+        return document
+
+    def _image_id(self, file: Path, document: Any) -> Any:
+        if isinstance(document, dict):
+            return document["image"]["image_id"]
+        return file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
+
+    def folder(self, out: Path) -> Path | None:
+        return out if self._path.is_dir() else None
+
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write a file for a file, and a folder of the same names for a folder."""
+        groups = in_groups(refined, [len(_masks(document)) for document in self._documents])
+        if not self._path.is_dir():
+            write_json(out, _changed(self._documents[0], next(groups)))
+            return
+        with atomic_folder(out, "bpr refine") as folder:
+            for file, document, records in zip(self._files, self._documents, groups, strict=True):
+                write_json(folder / file.relative_to(self._path), _changed(document, records))
+
+
+def _masks(document: Any) -> Any:
+    return document.get("annotations") if isinstance(document, dict) else document
+
+
+def _is_image(image: Any) -> bool:
+    return isinstance(image, dict) and is_id(image.get("image_id")) and isinstance(image.get("file_name"), str)
+
+
+def _score(mask: Record) -> Record:
+    predicted = mask.get("predicted_iou")
+    return {"score": predicted} if is_score(predicted) else {}
+
+
+def _changed(document: Any, records: list[Record]) -> Any:
+    masks = [_with_mask(mask, record) for mask, record in zip(_masks(document), records, strict=True)]
+    return {**document, "annotations": masks} if isinstance(document, dict) else masks
+
+
+def _with_mask(mask: Record, record: Record) -> Record:
+    """A mask as it was, or with what is new in its record."""
+    try:
+        new = decode_mask(record["segmentation"])
+        same = decode_mask(mask["segmentation"], new.frame).equals(new)
+    except BadMask:
+        same = True
+    return mask if same else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
+
+
+def _recognises(candidate: Candidate) -> bool:
+    if candidate.path.is_dir():
+        file = min(candidate.path.rglob("*.json"), default=None)
+        return file is not None and _recognises(Candidate(file))
+    if candidate.is_json_list:
+        first = candidate.first_of_list
+        return isinstance(first, dict) and "image_id" not in first and not PROMPTS.isdisjoint(first)
+    document = candidate.json_object
+    return isinstance(document.get("annotations"), list) and _is_image(document.get("image"))
+
+
+SAM = Format(
+    name=SamFiles.format,
+    description="JSON of Segment Anything: lists of its generator, files of SA-1B",
+    path_kind=PathKind.JSONS,
+    signature="JSON of Segment Anything (masks without image_id)",
+    recognises=_recognises,
+    precedence=1,  # the JSON is also a list, or an object with annotations
+    read=lambda candidate, images: SamFiles(candidate.path),
+    images_beside=lambda path: path if path.is_dir() else path.parent,
+    ids_are_stems=True,
+    certain_without_score=True,
+)

@@ -1,0 +1,104 @@
+"""The lines of YOLO label files: ``class x y x y ...``, then possibly a score, a track's id, or a score and an id.
+
+Whether a line ends with an id is decided by all lines of a folder, since the id 1 alone could be a coordinate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from bpr.errors import BPRError, shown
+
+BEYOND = 0.5
+"""How far outside of 0..1 a coordinate may lie: exporters round, and objects reach out of the image."""
+FEWEST = 2
+"""So many lines that all end with the id 1 are needed to take it for one."""
+
+
+class Fields(NamedTuple):
+    """One line: ``ring`` is x, y, x, y, ... in fractions of the image."""
+
+    category: int
+    ring: list[float]
+    score: float | None = None
+    track: int | None = None
+
+
+class Tails(NamedTuple):
+    """What follows the points in the lines of a folder.
+
+    Attributes:
+        score_and_id: lines of an even count of numbers, without the class, end with a score and an id.
+        id: lines of an odd count that end with a whole number end with an id.
+    """
+
+    score_and_id: bool
+    id: bool
+
+
+def tails_of(lines: Iterable[str]) -> Tails:
+    """What follows the points in the lines of a folder.
+
+    >>> tails_of(["0 .1 .1 .9 .1 .9 .9 0.87 3"]), tails_of(["0 .1 .1 .9 .1 .9 .9 3"])
+    (Tails(score_and_id=True, id=False), Tails(score_and_id=False, id=True))
+    """
+    ids = {0: 0, 1: 0}
+    ones = pairs = 0
+    for line in lines:
+        words = line.split()[1:]
+        odd = len(words) % 2
+        if _ends_with_id(words):
+            ids[odd] += 1
+        if not odd and len(words) >= 8:
+            pairs += 1
+            ones += words[-1] == "1"
+    return Tails(bool(ids[0]) or pairs == ones >= FEWEST, bool(ids[1]))
+
+
+def _ends_with_id(words: list[str]) -> bool:
+    """Whether the last number can only be an id: a whole number well beyond 1 after numbers that are not."""
+    try:
+        *values, last = map(float, words)
+    except ValueError:
+        return False
+    return last > 1 + BEYOND and last.is_integer() and all(map(_is_fraction, values))
+
+
+def _is_fraction(value: float) -> bool:
+    return -BEYOND <= value <= 1 + BEYOND
+
+
+def read_fields(line: str, tails: Tails, where: str) -> Fields:
+    """The fields of a line.
+
+    Raises:
+        BPRError: the line holds other words, too few points, or coordinates that are no fractions.
+    """
+    try:
+        label, *words = line.split()
+        category, values = float(label), [float(word) for word in words]
+        if not category.is_integer():
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise BPRError(f"{where}: expected a class and numbers, got {shown(line)}") from None
+    score = track = None
+    if len(values) % 2:
+        is_id = values[-1] > 1 + BEYOND and values[-1].is_integer()
+        if is_id or (tails.id and words[-1].isdecimal()):
+            track = int(values.pop())
+        else:
+            score = values.pop()
+    elif tails.score_and_id and len(values) >= 8 and values[-1].is_integer():
+        track, score = int(values.pop()), values.pop()
+    if len(values) < 6 or not all(map(math.isfinite, (*values, score or 0))):
+        wanted = "expected a class and 3 or more points x y in fractions of the image"
+        raise BPRError(f"{where}: {wanted}, got {shown(line)}")
+    outside = next((value for value in values if not _is_fraction(value)), None)
+    if outside is None and score is not None and not _is_fraction(score):
+        outside = score
+    if outside is not None:
+        remedy = "divide pixels by the image's width and height"
+        raise BPRError(f"{where}: expected points in fractions of the image, got {outside:g}; {remedy}")
+    return Fields(int(category), values, score, track)

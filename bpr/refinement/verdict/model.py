@@ -1,0 +1,177 @@
+"""Decide for every mask of an image how much of its change to take. A small network predicts the change of IoU.
+
+The masks of an image usually come from one maker, so each of them is judged by its own features and by their mean over
+the image. For every leaning the network gives the probabilities of some ranges of the change of IoU.
+
+Legend: N masks of an image, F features, I inputs of the network, E members of an ensemble, C leanings, B ranges.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bpr.geometry.options import LEANINGS, Leaning
+from bpr.refinement.verdict.features import FEATURES, Description
+
+HARM = -1.0
+"""Points of IoU: a change below this is a harm."""
+TAKEN = ("all", "part", "nothing")
+"""How much of a change a verdict takes."""
+LARGEST_INPUT = 4.0
+"""Inputs are cut off at so many spreads from their centre."""
+
+
+class Verdict(NamedTuple):
+    """The decision on one mask.
+
+    Attributes:
+        taken: ``all`` of the change that the network proposes, ``part`` of it, or ``nothing``: the mask stays as it was.
+        expected_gain: predicted change of IoU by what is taken, in points (hundredths).
+        moved_px: the mean distance in pixels between the coarse and the refined boundary.
+    """
+
+    taken: str
+    expected_gain: float
+    moved_px: float
+
+    def enlarged(self, factor: int) -> Verdict:
+        """The verdict on a mask of a smaller copy of the image, for the image."""
+        return self._replace(moved_px=round(self.moved_px * factor, 2))
+
+    def followed_by(self, later: Verdict) -> Verdict:
+        """The verdict on both of two changes.
+
+        >>> Verdict("all", 2.0, 3.0).followed_by(Verdict("part", 0.5, 1.0))
+        Verdict(taken='part', expected_gain=2.5, moved_px=4.0)
+        """
+        kinds = {self.taken, later.taken} - {"nothing"}
+        taken = "nothing" if not kinds else kinds.pop() if len(kinds) == 1 else "part"
+        gain, moved = self.expected_gain + later.expected_gain, self.moved_px + later.moved_px
+        return Verdict(taken, round(gain, 2), round(moved, 2))
+
+    @property
+    def as_key(self) -> dict[str, Any]:
+        """The value of a record's key ``bpr``."""
+        return {"verdict": self.taken, "expected_gain": self.expected_gain, "moved_px": self.moved_px}
+
+
+@dataclass(frozen=True, eq=False)
+class VerdictModel:
+    """The network of the verdict, fitted to one model (``tools/fit_verdict.py``).
+
+    Attributes:
+        centre: (I,) float32, the value that becomes 0.
+        spread: (I,) float32, the difference from the centre that becomes 1.
+        first, second, last: (E, ., .) float32 weights of three layers; the row below the last holds the biases.
+        edges: (B - 1,) float32, changes of IoU in points between which the ranges lie.
+        outcomes: (B,) float32, the mean change in each range.
+        aversion: points of IoU that a harm counts in addition.
+        least: the smallest value of a change that is taken, in points.
+    """
+
+    centre: np.ndarray
+    spread: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    last: np.ndarray
+    edges: np.ndarray
+    outcomes: np.ndarray
+    aversion: np.ndarray
+    least: np.ndarray
+
+    def __post_init__(self) -> None:
+        inputs, ranges = 2 * FEATURES + 1, self.outcomes.size
+        layers = (self.first, self.second, self.last)
+        chained = all(layer.ndim == 3 for layer in layers) and (
+            [inputs + 1, self.first.shape[2] + 1, self.second.shape[2] + 1] == [layer.shape[1] for layer in layers]
+        )
+        fitting = self.centre.shape == self.spread.shape == (inputs,) and self.edges.shape == (ranges - 1,)
+        if not (chained and fitting and self.last.shape[2] == len(LEANINGS) * ranges):
+            raise ValueError("verdict: expected the layers of one network, got shapes that do not fit")
+
+    def __call__(self, masks: Sequence[Description]) -> list[tuple[Leaning | None, Verdict]]:
+        """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict."""
+        if not masks:
+            return []
+        gains, risks = self.predict(inputs_of(masks))
+        values = gains - self.aversion * risks
+        decisions: list[tuple[Leaning | None, Verdict]] = []
+        for mask, value, gain in zip(masks, values, gains, strict=True):
+            best = int(value.argmax())
+            if value[best] <= self.least or not mask.moved_px[best]:
+                decisions.append((None, Verdict("nothing", 0.0, 0.0)))
+                continue
+            leaning = LEANINGS[best]
+            taken = "part" if leaning[0] > 0 > leaning[1] else "all"
+            decisions.append((leaning, Verdict(taken, round(float(gain[best]), 2), round(mask.moved_px[best], 2))))
+        return decisions
+
+    def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Expected change of IoU in points, and the probability of a harm, (N, C) each, of (N, I) inputs."""
+        scaled = np.clip((inputs - self.centre) / self.spread, -LARGEST_INPUT, LARGEST_INPUT)
+        hidden = _silu(_layer(_silu(_layer(scaled, self.first)), self.second))
+        logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
+        odds = np.exp(logits - logits.max(-1, keepdims=True))
+        shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
+        return shares @ self.outcomes, shares[..., : self._harmful].sum(-1)
+
+    @cached_property
+    def _harmful(self) -> int:
+        """How many of the ranges lie below HARM."""
+        return int(np.count_nonzero(self.edges <= HARM))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values of JSON for the metadata of a model file."""
+        return {item.name: _packed(getattr(self, item.name)) for item in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> VerdictModel:
+        """Read :meth:`to_dict`.
+
+        Raises:
+            ValueError: something else.
+        """
+        names = [item.name for item in fields(cls)]
+        if not isinstance(values, Mapping) or sorted(values) != sorted(names):
+            raise ValueError(f"verdict: expected {', '.join(names)}")
+        return cls(**{name: _unpacked(values[name]) for name in names})
+
+
+def inputs_of(masks: Sequence[Description]) -> np.ndarray:
+    """(N, I) float32: the features of every mask, their mean over the image, and how many masks the image has."""
+    own = np.array([mask.values for mask in masks])
+    lengths = np.array([mask.length for mask in masks], np.float32)
+    mean = np.average(own, axis=0, weights=lengths)
+    joined = np.concatenate([own, np.broadcast_to(mean, own.shape), np.full((len(own), 1), len(own))], axis=1)
+    return (np.sign(joined) * np.log1p(np.abs(joined))).astype(np.float32)
+
+
+def _layer(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return values @ weights[:, :-1] + weights[:, -1:]
+
+
+def _silu(values: np.ndarray) -> np.ndarray:
+    return values / (1 + np.exp(-values))
+
+
+def _packed(array: np.ndarray) -> dict[str, Any]:
+    text = base64.b64encode(np.ascontiguousarray(array, "<f4" if array.ndim < 2 else "<f2").tobytes()).decode()
+    return {"shape": list(array.shape), "data": text}
+
+
+def _unpacked(value: Any) -> np.ndarray:
+    try:
+        shape = tuple(map(int, value["shape"]))
+        data = base64.b64decode(value["data"], validate=True)
+        array = np.frombuffer(data, "<f4" if len(shape) < 2 else "<f2").reshape(shape).astype(np.float32)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"verdict: expected packed numbers ({error})") from None
+    if not np.isfinite(array).all():
+        raise ValueError("verdict: expected finite numbers")
+    return array

@@ -1,0 +1,251 @@
+"""Fit a verdict to a model: refine masks of many makers whose ground truth is known, and learn what became of them.
+
+Legend: N masks, I inputs of the verdict, C leanings, B ranges of the change of IoU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from bpr.evaluation.matching import mask_iou
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import LEANINGS
+from bpr.geometry.patches import paste_colours
+from bpr.geometry.reassembly import Blended
+from bpr.geometry.rle import decode_mask
+from bpr.io.images import read_image
+from bpr.refinement.batching import CutImage, PredictedImage
+from bpr.refinement.predictor import Instance
+from bpr.refinement.refiner import Refiner
+from bpr.refinement.verdict.features import Description, describe
+from bpr.refinement.verdict.model import LARGEST_INPUT, VerdictModel, inputs_of
+from bpr.training.data.extraction import MATCH_IOU
+from bpr.training.data.image_dataset import TrainingInstance, load_instances, resized_mask
+from bpr.training.data.makers import MAKERS, coarse_mask
+
+EDGES = (-8, -4, -2, -1, -0.4, -0.1, 0.1, 0.4, 1, 2, 4, 8)
+"""Changes of IoU, in points, between which the ranges lie."""
+REAL, MIXED, PERFECT = "real", "mixed", "perfect"
+COUNTED_TWICE = (REAL, PERFECT)
+"""Makers whose masks count twice: those that users have most, and those that must not be harmed."""
+LEAST_AREA = 20
+"""Pixels of an object, below which its masks say little."""
+MOST_MASKS = 40
+"""Masks of an image that are used, at most."""
+HIDDEN, MEMBERS, STEPS, BATCH = 48, 3, 1500, 256
+RATE, DECAY, DROPOUT = 6e-3, 5e-2, 0.25
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What became of N masks.
+
+    Attributes:
+        inputs: (N, I) float32.
+        gains: (N, C) float32, the change of IoU at every leaning, in points.
+        sources, makers, images: (N,) names, and the number of the image.
+    """
+
+    inputs: np.ndarray
+    gains: np.ndarray
+    sources: np.ndarray
+    makers: np.ndarray
+    images: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """All samples, with the images of each part numbered on."""
+        offsets = np.cumsum([0, *(int(part.images.max(initial=-1)) + 1 for part in parts)])[:-1]
+        values = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("inputs", "gains", "sources", "makers")}
+        images = np.concatenate([part.images + offset for part, offset in zip(parts, offsets, strict=True)])
+        return cls(**values, images=images)
+
+    def of(self, chosen: np.ndarray) -> Samples:
+        """Those that are chosen by (N,) bool."""
+        return Samples(*(getattr(self, name)[chosen] for name in ("inputs", "gains", "sources", "makers", "images")))
+
+
+class Known(NamedTuple):
+    """What is known of the masks of an image: their maker, the number of the image, the ground truth of each mask."""
+
+    maker: str
+    image: int
+    truths: Sequence[BoxMask]
+
+
+def collect(
+    refiner: Refiner, name: str, ann: str, img_dir: str, results: str | None = None,
+    images: int | None = None, makers: int = 6, scale: float = 1.0, seed: int = 0,
+) -> Samples:  # fmt: skip
+    """Refine masks of many makers for the objects of an annotation file.
+
+    All objects of an image get masks of one maker at a time, as in the files of users: of the detector, if ``results``
+    are given, perfect ones, and those of some other makers; once each object has its own maker.
+
+    Args:
+        refiner: with a caution of 0.
+        name: of the source.
+        images: at most so many, evenly spread.
+        makers: how many makers of :mod:`bpr.training.data.makers` an image meets.
+        scale: images are resized by this factor.
+    """
+    by_image: dict[Path, list[TrainingInstance]] = {}
+    for instance in load_instances(ann, img_dir, results or ()):
+        by_image.setdefault(instance.path, []).append(instance)
+    paths = sorted(by_image)
+    if images is not None and images < len(paths):
+        paths = [paths[place * len(paths) // images] for place in range(images)]
+
+    def cuts() -> Iterator[CutImage[Known]]:
+        for number, path in enumerate(paths):
+            rng = np.random.default_rng([seed, number])
+            yield from _cut(refiner, path, by_image[path][:MOST_MASKS], number, makers, scale, rng)
+
+    return outcomes(refiner, cuts(), name)
+
+
+def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Samples:
+    """Refine masks whose ground truth is known, at every leaning. The arguments are as for :func:`collect`."""
+    rows = []
+    for predicted in refiner.predict(cuts):
+        descriptions, gains = _outcomes_of_image(refiner, predicted)
+        if descriptions:
+            rows.append((inputs_of(descriptions), np.array(gains, np.float32), predicted.cut.token))
+    counts = [len(inputs) for inputs, _, _ in rows]
+    return Samples(
+        np.concatenate([inputs for inputs, _, _ in rows]),
+        np.concatenate([gains for _, gains, _ in rows]),
+        np.full(sum(counts), name),
+        np.repeat([known.maker for _, _, known in rows], counts),
+        np.repeat([known.image for _, _, known in rows], counts),
+    )
+
+
+def _cut(
+    refiner: Refiner, path: Path, instances: Sequence[TrainingInstance], number: int, makers: int, scale: float,
+    rng: np.random.Generator,
+) -> Iterator[CutImage[Known]]:  # fmt: skip
+    """The image once per maker, with the masks that would be matched to their objects."""
+    image = read_image(path)
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    if scale != 1:
+        import cv2
+
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    truths = [_scaled(decode_mask(one.annotation["segmentation"], one.frame), (width, height), scale) for one in instances]
+    others = rng.choice(np.arange(1, len(MAKERS)), size=min(makers, len(MAKERS)) - 1, replace=False)
+    for maker in (REAL, MIXED, PERFECT, *(MAKERS[other].name for other in others)):
+        masks, kept = [], []
+        for one, truth in zip(instances, truths, strict=True):
+            if truth.area < LEAST_AREA or (maker == REAL and not one.detections):
+                continue
+            if maker == REAL:
+                best = max(one.detections, key=lambda detection: float(detection.get("score", 0)))
+                coarse = _scaled(decode_mask(best["segmentation"], one.frame), (width, height), scale)
+            else:
+                row = None if maker == MIXED else next(row for row in MAKERS if row.name == maker)
+                coarse = coarse_mask(truth, rng, row)
+            if coarse.area and mask_iou([coarse], [truth])[0, 0] > MATCH_IOU:
+                masks.append(Instance(coarse))
+                kept.append(truth)
+        if masks:
+            yield refiner.cut(image, masks, Known(maker, number, kept))
+
+
+def _scaled(mask: BoxMask, size: tuple[int, int], scale: float) -> BoxMask:
+    return mask if scale == 1 else resized_mask(mask.to_frame(), size)
+
+
+def _outcomes_of_image(refiner: Refiner, predicted: PredictedImage[Known]) -> tuple[list[Description], list[list[float]]]:
+    """The description of every mask that has patches, and its change of IoU at every leaning."""
+    spec, descriptions, gains = refiner.predictor.spec, [], []
+    parts = zip(predicted.cut.instances, predicted.by_instance(), predicted.cut.token.truths, strict=True)
+    for instance, of, truth in parts:
+        if len(of.boxes):
+            blended = Blended.of(instance.mask, of.boxes, of.probabilities, spec, refiner.options.blend)
+            colours = paste_colours(of.patches, of.boxes, spec, blended.box)
+            coarse = instance.mask.window(blended.box)
+            descriptions.append(describe(coarse, blended.probability(), blended.covered, colours))
+            masks = [instance.mask, *(blended.refined(leaning) for leaning in LEANINGS)]
+            ious = mask_iou(masks, [truth])[:, 0]
+            gains.append((100 * (ious[1:] - ious[0])).tolist())
+    return descriptions, gains
+
+
+class _Network(nn.Module):
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(inputs, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
+        self.last = nn.Linear(HIDDEN, len(LEANINGS) * (len(EDGES) + 1))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        hidden = nn.functional.dropout(nn.functional.silu(self.first(inputs)), DROPOUT, self.training)
+        return self.last(nn.functional.silu(self.second(hidden))).view(len(inputs), len(LEANINGS), -1)
+
+
+def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> VerdictModel:
+    """A verdict that predicts the samples' changes of IoU.
+
+    Args:
+        aversion, least: fields of :class:`~bpr.refinement.verdict.model.VerdictModel`.
+    """
+    centre, spread = samples.inputs.mean(0), samples.inputs.std(0) + 1e-3
+    scaled = np.clip((samples.inputs - centre) / spread, -LARGEST_INPUT, LARGEST_INPUT).astype(np.float32)
+    ranges = np.digitize(samples.gains, EDGES)
+    groups, counts = np.unique(np.char.add(samples.sources, samples.makers), return_inverse=True, return_counts=True)[1:]
+    weights = (1 + np.isin(samples.makers, COUNTED_TWICE)) / np.sqrt(counts[groups])
+    inputs, targets, shares = torch.tensor(scaled), torch.tensor(ranges), torch.tensor(weights / weights.sum())
+    members = []
+    for member in range(MEMBERS):
+        torch.manual_seed(seed * MEMBERS + member)
+        network = _Network(inputs.shape[1])
+        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=DECAY)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS)
+        for _ in range(STEPS):
+            drawn = torch.multinomial(shares, BATCH, replacement=True)
+            logits = network(inputs[drawn])
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets[drawn].flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        members.append(network)
+    layers = {name: _stacked([getattr(member, name) for member in members]) for name in ("first", "second", "last")}
+    middles = np.convolve([2 * EDGES[0], *EDGES, 2 * EDGES[-1]], [0.5, 0.5], "valid")
+    outcomes = [samples.gains[ranges == k].mean() if (ranges == k).any() else middle for k, middle in enumerate(middles)]
+    numbers = {"edges": EDGES, "outcomes": outcomes, "aversion": aversion, "least": least}
+    return VerdictModel(centre=centre, spread=spread, **layers, **{name: np.float32(value) for name, value in numbers.items()})
+
+
+def _stacked(layers: Sequence[nn.Linear]) -> np.ndarray:
+    """(E, inputs + 1, outputs): weights with the biases below."""
+    return np.stack([torch.cat([one.weight.T, one.bias[None]]).detach().numpy() for one in layers])
+
+
+def judged(model: VerdictModel, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """For each sample the change of IoU by the verdict, and the change that it expects, in points."""
+    gains, risks = model.predict(samples.inputs)
+    values = gains - model.aversion * risks
+    best, rows = values.argmax(1), np.arange(len(values))
+    taken = values[rows, best] > model.least
+    return np.where(taken, samples.gains[rows, best], 0), np.where(taken, gains[rows, best], 0)
+
+
+def summary(samples: Samples, got: np.ndarray) -> list[dict[str, Any]]:
+    """By source and maker: masks, the mean change without and with the verdict, and how many are harmed by a point."""
+    rows = []
+    for source in dict.fromkeys(samples.sources.tolist()):
+        for maker in dict.fromkeys(samples.makers[samples.sources == source].tolist()):
+            chosen = (samples.sources == source) & (samples.makers == maker)
+            plain, after, best = samples.gains[chosen, 0], got[chosen], np.maximum(samples.gains[chosen].max(1), 0)
+            change = {"all": plain.mean(), "verdict": after.mean(), "best": best.mean()}
+            harmed = {"all": (plain < -1).mean(), "verdict": (after < -1).mean()}
+            rows.append({"source": source, "maker": maker, "masks": int(chosen.sum()), "change": change, "harmed": harmed})
+    return rows

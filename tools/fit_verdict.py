@@ -1,0 +1,79 @@
+"""Fit a verdict to an exported model: it decides for every mask how much of the change to take.
+
+    python tools/fit_verdict.py configs/_base_/datasets/verdict_any_masks.py starter.onnx --out starter-auto.onnx
+
+The config names annotation files, images and, if there are any, results files; masks of many makers are made from them
+and refined. First the verdict is fitted four times without a quarter of the images and judged on that quarter, which is
+the table that is printed, then once on all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bpr.cli.main import Parser, run_script
+from bpr.cli.options import import_training
+from bpr.cli.paths import InputName, InputPath, OutputPath
+
+FOLDS = 4
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=InputPath, help="a config that holds sources")
+    parser.add_argument("model", type=InputName, help="a model's name, or a .onnx file of bpr export")
+    parser.add_argument("--out", type=OutputPath, required=True, help="ONNX file to write")
+    return run_script(parser, run, argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    import_training()
+    import onnx
+    from mmengine.config import Config
+
+    from bpr.backends import load_refiner, model_file
+    from bpr.backends.exported import METADATA_KEY
+    from bpr.geometry.options import AUTO
+    from bpr.io.files import atomic_open
+    from bpr.training.verdict import Samples, collect, fit, judged, summary
+
+    cfg = Config.fromfile(args.config)
+    refiner = load_refiner(args.model, caution=0.0)
+    parts = []
+    for source in cfg.sources:
+        parts.append(collect(refiner, **source))
+        print(f"{source['name']}: {len(parts[-1].inputs)} masks", flush=True)
+    samples = Samples.joined(parts)
+    got = np.zeros(len(samples.inputs))
+    for fold in range(FOLDS):
+        out = samples.images % FOLDS == fold
+        got[out] = judged(fit(samples.of(~out), **cfg.verdict), samples.of(out))[0]
+    print_table(summary(samples, got))
+    model = onnx.load(model_file(args.model))
+    entry = next(item for item in model.metadata_props if item.key == METADATA_KEY)
+    metadata = json.loads(entry.value)
+    metadata["scheme"]["caution"] = AUTO
+    metadata["verdict"] = fit(samples, **cfg.verdict).to_dict()
+    entry.value = json.dumps(metadata)
+    with atomic_open(Path(args.out), "wb") as file:
+        file.write(model.SerializeToString())
+    print(f"{args.out}: {args.model} with a verdict")
+
+
+def print_table(rows: Sequence[dict]) -> None:
+    print("| source | maker | masks | change of IoU, points: all taken | by verdict | best | harmed > 1: all taken | by verdict |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        change, harmed = row["change"], row["harmed"]
+        cells = [row["source"], row["maker"], str(row["masks"]), *(f"{change[name]:+.2f}" for name in ("all", "verdict", "best"))]
+        print(f"| {' | '.join(cells)} | {100 * harmed['all']:.0f} % | {100 * harmed['verdict']:.1f} % |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
