@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from bpr.errors import BPRError
@@ -11,10 +12,10 @@ FOLDER = "configs"
 
 
 def find_config(name: str | Path) -> Path:
-    """The file ``name`` if there is one, else BPR's config of that name: ``configs/NAME.py``, or ``NAME.py`` for short.
+    """The file ``name`` if there is one, else BPR's config of that name: ``configs/NAME.py``, or ``NAME`` for short.
 
-    >>> find_config("bpr_hrnet-w18s_1xb32-3000_own-64x64.py").stem
-    'bpr_hrnet-w18s_1xb32-3000_own-64x64'
+    >>> find_config("bpr_hrnet-w18s_1xb32-3000_own-64x64").name
+    'bpr_hrnet-w18s_1xb32-3000_own-64x64.py'
 
     Raises:
         BPRError: there is no such file.
@@ -22,9 +23,13 @@ def find_config(name: str | Path) -> Path:
     path = Path(name)
     packaged = packaged_configs() / (path.relative_to(FOLDER) if path.parts[:1] == (FOLDER,) else path)
     for candidate in (path, packaged):
-        if candidate.is_file():
-            return candidate
-    raise BPRError(f"{name}: no such config; expected a .py file, or one of those in {packaged_configs()}")
+        for file in (candidate, Path(f"{candidate}.py")):
+            if file.is_file():
+                return file
+    known = sorted(config.stem for config in packaged_configs().glob("*.py"))
+    near = get_close_matches(path.name.removesuffix(".py"), known)
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"bpr's own are in {packaged_configs()}"
+    raise BPRError(f"{name}: no such config; expected a .py file, or the name of one that comes with BPR; {remedy}")
 
 
 def packaged_configs() -> Path:

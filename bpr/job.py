@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
@@ -24,7 +23,7 @@ from bpr.formats.recognise import open_source
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
 from bpr.geometry.options import to_dict
-from bpr.io.files import check_writable, sha256_of
+from bpr.io.files import check_writable, digest_of
 from bpr.io.folders import check_replaceable, would_replace
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
 from bpr.refinement.choice import CROWD_CHOICES, Choice, chosen_classes, chosen_ids
@@ -190,7 +189,7 @@ class RefineJob:
         folder.state()  # before the lock, which would make the folder
         with folder.locked(alone=True):
             given = {"results": self.results, "ann": self.ann} | ({"ids": self.ids} if self.ids else {})
-            folder.check({name: path and _digest(path) for name, path in given.items()})
+            folder.check({name: path and digest_of(path) for name, path in given.items()})
             heading = read_heading(self.ann) if self.ann else None
             source, _ = self._open(heading)
             choice = self._choice(source, heading)
@@ -209,7 +208,7 @@ class RefineJob:
         """
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in NOT_COMPARED}
         for name, path in self._inputs().items():  # to read all images would take too long: only their path is compared
-            values[name] = os.path.abspath(path) if name == "images" else _digest(path)
+            values[name] = os.path.abspath(path) if name == "images" else digest_of(path)
         options = to_dict(refiner.predictor.spec, refiner.options)
         values |= {"version": __version__, "backend": _backend(refiner), "options": options}
         return dict(json.loads(json.dumps(values, default=str)))
@@ -387,13 +386,3 @@ def write_merged(
 def _backend(refiner: Refiner) -> str | None:
     """The backend that runs the network; None for identity and oracle."""
     return getattr(refiner.predictor, "backend", None)
-
-
-def _digest(path: str | Path) -> str:
-    """The SHA-256 of a file, or of the names and contents of all files in a folder."""
-    path = Path(path)
-    if not path.is_dir():
-        return sha256_of(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    lines = [f"{file.relative_to(path).as_posix()}\t{sha256_of(file)}\n" for file in files]
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -2,10 +2,7 @@
 _base_ = ['./bpr_hrnet-w18s_1xb32-320_starter-64x64.py']
 model = dict(data_preprocessor=dict(input_side=128))
 load_from = 'data/starter/predecessor.pth'
-custom_hooks = [
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002, update_buffers=True),
-    dict(type='bpr.CalibrateNormHook'),
-]
+custom_hooks = _base_.custom_hooks + [dict(type='bpr.CalibrateNormHook')]
 optim_wrapper = dict(optimizer=dict(lr=6e-4))
 train_cfg = dict(max_iters=2400)
 param_scheduler = [

@@ -2,7 +2,7 @@
 # are averaged.
 _base_ = ['./bpr_mobilenet-v2_2xb16-3000_starter-128x128.py']
 custom_hooks = [
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.004, interval=4, update_buffers=True),
+    dict(type='EMAHook', ema_type='bpr.WarmedUpAverage', momentum=0.004, interval=4, update_buffers=True),
     dict(type='bpr.CalibrateNormHook'),
 ]
 sources = [dict(source, share=share) for source, share in zip(_base_.sources, (0.35, 0.3, 0.35))]

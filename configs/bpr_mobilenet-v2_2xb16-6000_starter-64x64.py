@@ -2,10 +2,6 @@
 # because step 2 continues.
 _base_ = ['./bpr_mobilenet-v2_1xb32-320_starter-64x64.py']
 refinement = dict(test=dict(blend='centred'))
-custom_hooks = [
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002, update_buffers=True),
-    dict(type='bpr.CalibrateNormHook'),
-]
 train_dataloader = dict(batch_size=4)
 train_cfg = dict(max_iters=6000)
 param_scheduler = [

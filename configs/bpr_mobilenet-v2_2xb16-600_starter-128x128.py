@@ -2,7 +2,7 @@
 _base_ = ['./bpr_mobilenet-v2_2xb16-3000_starter-128x128.py']
 load_from = 'data/starter/averaged.pth'
 custom_hooks = [
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.005, update_buffers=True),
+    dict(type='EMAHook', ema_type='bpr.WarmedUpAverage', momentum=0.005, update_buffers=True),
     dict(type='bpr.CalibrateNormHook'),
 ]
 optim_wrapper = dict(optimizer=dict(lr=2e-4))

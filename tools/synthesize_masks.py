@@ -17,7 +17,7 @@ from bpr.training.data.synthetic_masks import WAYS
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ann", type=InputPath, help="COCO annotation file")
+    parser.add_argument("ann", type=InputPath, help="COCO annotation file or a gtFine folder")
     parser.add_argument("--out", type=OutputPath, required=True, help="COCO results JSON to write")
     parser.add_argument("--copies", type=at_least(1), default=1, help="coarse masks per annotated instance")
     way = "how the masks are made coarse (default: %(default)s, which draws one of the others for every mask)"

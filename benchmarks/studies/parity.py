@@ -3,7 +3,7 @@
     python -m benchmarks.studies.parity DATA [--models starter starter-fast ...]
 
 Every installed backend refines the detections of the matched pairs. An exact backend must give equal masks; one of
-reduced precision may change F@2px by 0.2 points; a quantized file (NAME.int8) is compared with the file that it was
+reduced precision may cost 0.2 points of F@2px; a quantized file (NAME.int8) is compared with the file that it was
 made from. Failures stay in the record, and ``--backend auto`` avoids them. Numbers of other files and backends stay.
 """
 

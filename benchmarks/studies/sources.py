@@ -179,13 +179,13 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _earlier(path: Path, identity: dict[str, Any]) -> dict[str, Any]:
-    """What an earlier run found for the same model and options."""
+def _earlier(path: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int | None]]:
+    """What an earlier run found for the same model and options, and how many images of each set it used at most."""
     if path.is_file():
         found = json.loads(path.read_text())
         if all(found.get(name) == value for name, value in identity.items()):
-            return found["sets"]
-    return {}
+            return found["sets"], found["images"]
+    return {}, {}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -201,16 +201,21 @@ def main(words: Sequence[str] | None = None) -> int:
     sets = {name: Images(args.data, SETS[name], args.images) for name in args.sets}
     for model in args.models:
         digest = sha256_of(model_file(model))
-        identity = {"model": Path(model).stem, "sha256": digest, "caution": args.caution, "images": args.images}
+        identity = {"model": Path(model).stem, "sha256": digest, "caution": args.caution}
         name = ".".join([Path(model).stem, *([f"caution-{args.caution:g}"] if args.caution is not None else [])])
         path = args.out / f"{name}.json"
-        found, refiner = _earlier(path, identity), bpr.load(model, caution=args.caution)
+        found, limits = _earlier(path, identity)
+        refiner = bpr.load(model, caution=args.caution)
         for key, images in sets.items():
+            if limits.get(key) != args.images:
+                found.pop(key, None)
+            limits[key] = args.images
             for maker in args.makers or images.makers():
                 pairs = images.pairs(maker) if maker in images.makers() else []
                 if pairs:
                     found.setdefault(key, {})[maker] = measure(images, pairs, refiner)
-                    result = {**identity, "date": time.strftime("%Y-%m-%d"), "version": bpr.__version__, "sets": found}
+                    made_by = {"date": time.strftime("%Y-%m-%d"), "version": bpr.__version__}
+                    result = {**identity, **made_by, "images": limits, "sets": found}
                     write_json(path, result, indent=1)
                     path.with_suffix(".md").write_text(table(result) + "\n")
                     print(table({"sets": {key: {maker: found[key][maker]}}}).splitlines()[-1], flush=True)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.options import print_problems, progress_bar, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.evaluation.comparison import PROTOCOLS
 
 if TYPE_CHECKING:
-    from bpr.evaluation.prepare import Detections, Document
+    from bpr.evaluation.prepare import Detections
+    from bpr.evaluation.subjects import Truth
     from bpr.io.images import ImageFinder
     from bpr.report.analyses.gallery import Gallery
 
@@ -46,19 +46,39 @@ def run(args: argparse.Namespace) -> int:
 
 def _add_files(parser: argparse.ArgumentParser, out: str) -> None:
     """Options of an analysis that needs ground truth; ``out`` is the kind of its output: json, png or folder."""
-    parser.add_argument("results", type=InputPath, help="COCO results JSON")
-    parser.add_argument("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
+    parser.add_argument("results", type=InputPath, help="COCO results JSON or a Cityscapes folder")
+    ann = "ground truth: COCO annotations or a gtFine folder"
+    parser.add_argument("--ann", type=InputPath, required=True, help=ann)
     parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
-    kind = NumbersPath if out == "json" else OutputPath
+    kind = {"json": NumbersPath, "png": PicturePath, "folder": OutputPath}[out]
     parser.add_argument("--out", type=kind, required=True, metavar=out.upper(), help=f"{out} to write")
 
 
-class NumbersPath(OutputPath):
+class _NamedPath(OutputPath):
+    """A file whose name ends in one of ``endings``."""
+
+    endings: tuple[str, ...]
+
+    def __new__(cls, text: str) -> _NamedPath:
+        path = super().__new__(cls, text)
+        if Path(path).suffix.lower() not in cls.endings:
+            raise argparse.ArgumentTypeError(f"expected a file that ends in {' or '.join(cls.endings)}, got {text!r}")
+        return path
+
+
+class PicturePath(_NamedPath):
+    """A picture."""
+
+    endings = (".png", ".jpg", ".jpeg")
+
+
+class NumbersPath(_NamedPath):
     """A JSON file of numbers. A table and a picture with the same stem are written to the same folder."""
 
+    endings = (".json",)
+
     def written(self) -> list[Path]:
-        path = Path(self)
-        return [path.with_suffix(suffix) for suffix in (".json", ".md", ".png")] if path.name else [path]
+        return [Path(self).with_suffix(suffix) for suffix in (".json", ".md", ".png")]
 
 
 def _add_pair_of_files(out: str) -> Callable[[argparse.ArgumentParser], None]:
@@ -66,7 +86,7 @@ def _add_pair_of_files(out: str) -> Callable[[argparse.ArgumentParser], None]:
 
     def add(parser: argparse.ArgumentParser) -> None:
         _add_files(parser, out)
-        before = "the results JSON that was refined"
+        before = "the results that were refined"
         parser.add_argument("--before", type=InputPath, required=True, metavar="COARSE", help=before)
 
     return add
@@ -89,16 +109,18 @@ def _add_timing(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_schemes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=OutputPath, default="schemes.png", help="picture to write (default: %(default)s)")
+    picture = "picture to write (default: %(default)s)"
+    parser.add_argument("--out", type=PicturePath, default="schemes.png", help=picture)
 
 
 def upper_bound(args: argparse.Namespace) -> None:
     from bpr.refinement.pipeline import DEFAULT_WORKERS
     from bpr.report.analyses.upper_bound import markdown, upper_bounds
 
-    coarse, document, images = _read(args, args.results)
+    truth, images = _read(args)
+    coarse, document, protocol = _detections(truth, args.results), truth.document, truth.protocol
     with progress_bar("bounding", len(coarse.records) * len(args.reach)) as advance:
-        before, bounds = upper_bounds(coarse, document, images, PROTOCOLS["coco"], args.reach, DEFAULT_WORKERS, advance)
+        before, bounds = upper_bounds(coarse, document, images, protocol, args.reach, DEFAULT_WORKERS, advance)
     _write(args, {"before": before, "bounds": [asdict(item) for item in bounds]}, markdown(before, bounds))
 
 
@@ -169,8 +191,9 @@ def timing(args: argparse.Namespace) -> None:
     from bpr.refinement.refiner import Refiner
     from bpr.report.analyses.timing import markdown, time_stages
 
-    coarse, document, images = _read(args, args.results)
-    ids = {image["id"] for image in document["images"][:TIMED_IMAGES]}
+    truth, images = _read(args)
+    coarse = _detections(truth, args.results)
+    ids = {image["id"] for image in truth.document["images"][:TIMED_IMAGES]}
     records = [record for record in coarse.records if record["image_id"] in ids]
     with progress_bar("timing", len(records)) as advance:
         durations = time_stages(records, images, Refiner(load_predictor(args.model)), advance)
@@ -203,28 +226,34 @@ ANALYSES = {
 }
 
 
-def _read(args: argparse.Namespace, results: str) -> tuple[Detections, Document, ImageFinder]:
-    """The prepared detections and annotations, and the images."""
-    from bpr.evaluation.prepare import left_out, prepare_annotations, prepare_detections
-    from bpr.formats.coco import read_annotations, read_results
+def _read(args: argparse.Namespace) -> tuple[Truth, ImageFinder]:
+    """The ground truth and the images."""
+    from bpr.errors import BPRError
+    from bpr.evaluation.subjects import Truth
     from bpr.io.images import ImageFolder
 
-    given = read_annotations(args.ann)
-    document = prepare_annotations(given, args.ann)
-    detections = prepare_detections(read_results(results), document, results)
-    print_problems([*left_out(given), *detections.problems])
-    return detections, document, ImageFolder(args.img_dir, document["images"])
+    truth = Truth(args.ann)
+    if truth.panoptic:
+        expected = "expected COCO annotations or a gtFine folder"
+        raise BPRError(f"{args.ann}: {expected}, got panoptic JSON, which only bpr eval reads")
+    print_problems(truth.problems)
+    return truth, ImageFolder(args.img_dir, truth.document["images"])
+
+
+def _detections(truth: Truth, results: str) -> Detections:
+    """The detections of a results file; its problems are printed."""
+    detections = truth.detections(results)
+    print_problems(detections.problems)
+    return detections
 
 
 def _gallery(args: argparse.Namespace) -> Gallery:
     from bpr.evaluation.comparison import compare
-    from bpr.evaluation.prepare import prepare_detections
-    from bpr.formats.coco import read_results
     from bpr.report.analyses.gallery import Gallery
 
-    coarse, document, images = _read(args, args.before)
-    refined = prepare_detections(read_results(args.results), document, args.results)
-    return Gallery(compare(coarse, refined, document), images)
+    truth, images = _read(args)
+    coarse, refined = _detections(truth, args.before), _detections(truth, args.results)
+    return Gallery(compare(coarse, refined, truth.document, truth.protocol), images)
 
 
 def _write(args: argparse.Namespace, numbers: dict[str, Any], table: str) -> None:

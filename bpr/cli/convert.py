@@ -29,12 +29,18 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_heading
     from bpr.formats.convert import convert
     from bpr.formats.recognise import open_source
+    from bpr.io.files import write_json
 
     target, out = FORMATS[args.to].target, Path(args.out)
     if target and target.folder_beside and out.name:
         check_paths(args, also_written=[target.folder_beside(out)])
     listed = read_heading(args.ann) if args.ann else {}
     source, find_images = open_source(args.masks, args.format, args.img_dir, listed.get("images"))
+    if source.document is not None and args.to == "coco":
+        write_json(out, source.document)
+        count = f"{len(source.document['annotations'])} annotations of {len(source.document['images'])} images"
+        print(f"{count} ({source.format}) -> {args.out}")
+        return 0
     images, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
     classes = listed.get("categories") or source.categories
     written, notes, vertices = convert(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bpr.cli.options import import_training, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
+from bpr.errors import BPRError
 
 EXAMPLE = "bpr export CONFIG.py work_dirs/run/iter_4500.pth --out model.onnx"
 PACKAGES = ("bpr", "torch", "mmengine", "mmsegmentation", "onnx", "onnxscript")
@@ -39,4 +43,23 @@ def run(args: argparse.Namespace) -> int:
         f"largest difference from torch on random patches: {parity.graph:.1e}; "
         f"with weights in half precision {parity.stored:.1e}"
     )
+    _measure(args.out, cfg)
     return 0
+
+
+def _measure(out: str, cfg: Mapping[str, Any]) -> None:
+    """Print what the file does to a few instances that the config names, and warn where it harms them."""
+    from bpr.training.export.measuring import measure_export
+
+    try:
+        measured = measure_export(out, cfg)
+    except BPRError as error:
+        print(f"not measured, because the data of the config cannot be read: {error}")
+        return
+    if measured is None:
+        print("not measured, because the config names no masks")
+        return
+    print(measured)
+    if measured.harms:
+        remedy = "do not use this file; train longer, or start from trained weights (load_from)"
+        print(f"warning: {out} makes masks worse: {measured}; {remedy}", file=sys.stderr)

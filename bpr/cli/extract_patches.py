@@ -20,8 +20,8 @@ EXAMPLE = "bpr extract-patches results.segm.json --ann instances.json --img-dir 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("results", type=InputPath, help="COCO results JSON of a detector")
-    add("--ann", type=InputPath, required=True, help="COCO annotation file with the ground truth")
+    add("results", type=InputPath, help="results of a detector: COCO JSON or a Cityscapes folder")
+    add("--ann", type=InputPath, required=True, help="ground truth: COCO annotations or a gtFine folder")
     add("--img-dir", type=InputPath, required=True, help="folder of the images")
     add("--out", type=OutputPath, required=True, help="folder of the new patch store")
     add("--config", type=InputName, help="config whose refinement.patch and refinement.train say how patches are cut")
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.evaluation.matching import GroundTruth
     from bpr.evaluation.prepare import no_instances
     from bpr.formats.coco import read_annotations, read_results
-    from bpr.io.files import sha256_of
+    from bpr.io.files import digest_of
     from bpr.io.images import ImageFolder
     from bpr.training.data.extraction import extract_patches
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     document = read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
     files = {"results": args.results, "annotations": args.ann}
-    source = {role: {"file": Path(path).name, "sha256": sha256_of(path)} for role, path in files.items()}
+    source = {role: {"file": Path(path).name, "sha256": digest_of(path)} for role, path in files.items()}
     inputs = read_results(args.results), GroundTruth(document), images, *_cut_with(args.config)
     print_problems(no_instances(document["annotations"]))
     if shard != (1, 1):

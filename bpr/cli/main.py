@@ -31,7 +31,7 @@ GROUPS = {
         "analyze": "the paper's analyses: upper bound, failures, timing, ...",
     },
     "train": {
-        "train": "train a refinement network from a config",
+        "train": "fine-tune a model on your images, or train from a config",
         "extract-patches": "cut training patches from detections and ground truth",
         "export": "export a trained checkpoint to ONNX, which needs no torch",
         "detect": "detect with a model of MMDetection, then refine",

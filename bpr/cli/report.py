@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, help="format of both inputs (default: recognised by content)")
     images = "folder of the images, or the one image (default: the images that the format names)"
     add("--img-dir", type=InputPath, help=images)
-    ann = "COCO annotation file with the ground truth; without it the report shows changes, not gains"
+    ann = "ground truth: COCO annotations or a gtFine folder; without it the report shows changes, not gains"
     add("--ann", type=InputPath, help=ann)
     add("--out", type=OutputPath, default="report", help="folder to write (default: %(default)s)")
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Collection, ImageFinder]:
     """The content of the report, and its images."""
-    from bpr.evaluation.comparison import category_names
+    from bpr.evaluation.comparison import PROTOCOLS, category_names
     from bpr.evaluation.prepare import Detections
     from bpr.formats.recognise import open_source
     from bpr.report.html.collect import collect_changes, collect_pairs
@@ -75,7 +75,9 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
         refined = replace(refined, records=[new for _, new in pairs])
     categories = (document or {}).get("categories") or after.categories or before.categories or []
     if document and document["annotations"]:
-        return collect_pairs(coarse, refined, {**document, "categories": categories}, args.ann), find_images()
+        protocol = PROTOCOLS["cityscapes" if args.ann and Path(args.ann).is_dir() else "coco"]
+        known = {**document, "categories": categories}
+        return collect_pairs(coarse, refined, known, args.ann, protocol), find_images()
     images = find_images()
     return collect_changes(coarse, refined, images, category_names(categories)), images
 

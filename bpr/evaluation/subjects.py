@@ -17,7 +17,7 @@ from bpr.evaluation.prepare import (
     prepare_detections,
     unlisted,
 )
-from bpr.formats.cityscapes import CityscapesFolder, read_truth
+from bpr.formats.cityscapes import read_truth
 from bpr.formats.coco import AnnotationFile, certain, check_annotations, read_results
 from bpr.formats.format import Candidate
 from bpr.formats.panoptic import PanopticFile, is_panoptic
@@ -95,10 +95,10 @@ class Truth:
                 return subjects, None, {"results": found}
             earlier_subjects, earlier = self._panoptic(before, self.panoptic)
             return subjects, earlier_subjects, {"results": found, "before": earlier}
-        refined = self._detections(results)
+        refined = self.detections(results)
         if before is None:
             return self._offered(results, Evaluation(refined, self.document, self.protocol)), None, {"results": refined}
-        coarse = self._detections(before)
+        coarse = self.detections(before)
         check_aligned(coarse, refined)
         old = Evaluation(coarse, self.document, self.protocol)
         new = Evaluation(refined, self.document, self.protocol, old)
@@ -106,19 +106,25 @@ class Truth:
 
     def _offered(self, path: str | Path, evaluation: Evaluation) -> Subjects:
         subjects: dict[type, Any] = {Evaluation: evaluation}
-        if self.is_folder:
+        if self.is_folder and Path(path).is_dir():
             subjects[CityscapesFolders] = CityscapesFolders(Path(path), self.path)
         return subjects
 
-    def _detections(self, path: str | Path) -> Detections:
-        if self.is_folder:
-            return prepare_detections(CityscapesFolder(Path(path)).records, self.document, str(path))
+    def detections(self, path: str | Path) -> Detections:
+        """The detections of a results file or a Cityscapes folder; the ground truth must not be panoptic.
+
+        Raises:
+            BPRError: they do not fit the ground truth.
+        """
+        if Path(path).is_dir():
+            return prepare_detections(read_results(path), self.document, str(path))
         candidate = Candidate(Path(path))
         if candidate.is_json_list:
             return prepare_detections(read_results(path), self.document, str(path))
         source = AnnotationFile(candidate.document, candidate.path)
         detections = prepare_detections(map(certain, source.records), self.document, str(path))
         return replace(detections, problems=[*source.left_out_lines, *detections.problems])
+
 
     def _panoptic(self, path: str | Path, truth: PanopticFile) -> tuple[Subjects, Detections]:
         results = PanopticFile(read_json(path, "panoptic JSON"), Path(path))

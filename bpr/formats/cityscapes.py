@@ -1,13 +1,17 @@
-"""Cityscapes instance folders: ``<stem>_pred.txt`` lists ``<png> <labelId> <score>``, with one PNG per instance.
+"""Cityscapes instance folders, and the ground truth of the data set (``gtFine``).
 
+A folder of results holds lists, ``<stem>_pred.txt`` of ``<png> <labelId> <score>``, and one PNG per instance.
 MMDetection writes masks as 0/1 and keeps ``_leftImg8bit`` in the stem, detectron2 writes 0/255, and SegFix names the
 list ``<stem>_index.txt``. Names and numbers are written back as they were.
+
+A folder of ground truth holds ``<city>/<stem>_gtFine_instanceIds.png``, where a pixel's number is label * 1000 + index
+for an instance of a class that has instances, and the label for anything else.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +19,7 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
-from bpr.formats.source import Source
+from bpr.formats.source import Source, in_groups
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
@@ -28,6 +32,8 @@ LISTS = ("_pred.txt", "_index.txt")
 """Ends of the names of instance lists."""
 TRUTH_ENDING = "_gtFine_instanceIds.png"
 """The end of the names of ground-truth PNGs."""
+FIRST_INSTANCE = 1000
+"""Instances are numbered label * 1000 + index; a smaller number is the label of a group or of anything else."""
 INSTANCE_CLASSES = {
     24: "person", 25: "rider", 26: "car", 27: "truck", 28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
 }  # fmt: skip
@@ -126,35 +132,95 @@ def truth_files(folder: Path) -> dict[str, Path]:
     """The ground-truth PNGs of instances (as in ``gtFine/val``) by the stem of their image.
 
     Raises:
-        BPRError: there are none.
+        BPRError: there are none, or two of one image.
     """
-    found = {path.name.removesuffix(TRUTH_ENDING): path for path in sorted(folder.rglob(f"*{TRUTH_ENDING}"))}
-    if not found:
+    paths = _truth_pngs(folder)
+    if not paths:
         raise BPRError(f"{folder}: expected Cityscapes truth (*{TRUTH_ENDING}, as in gtFine/val), got none")
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(path.name.removesuffix(TRUTH_ENDING), path)
+        if other != path:
+            remedy = "give one of their folders"
+            raise BPRError(f"{folder}: expected one PNG for each image, got {other} and {path}; {remedy}")
     return found
 
 
-def read_truth(folder: Path) -> dict[str, Any]:
-    """The ground truth as a COCO annotation file.
+def _truth_pngs(path: Path) -> list[Path]:
+    """The PNG that the path names, or all in the folder and below, sorted."""
+    if path.is_dir():
+        return sorted(path.rglob(f"*{TRUTH_ENDING}"))
+    return [path] if path.is_file() and path.name.endswith(TRUTH_ENDING) else []
 
-    An image's id is its stem, a category's id is its label id, and a group of instances is a crowd.
+
+class CityscapesTruth(Source):
+    """The instances of ground truth, without groups; an image's id is its stem, a class its label id.
+
+    Args:
+        path: a folder such as ``gtFine/val``, or one ``*_gtFine_instanceIds.png``.
+
+    Attributes:
+        document: the ground truth as a COCO annotation file. A group of instances is a crowd. The images lie in folders
+            of the same names as the PNGs, as in ``leftImg8bit``.
     """
-    images: list[Record] = []
-    annotations: list[Record] = []
-    for stem, path in truth_files(folder).items():
-        ids, _ = read_labels(path)
-        height, width = ids.shape
-        images.append({"id": stem, "file_name": f"{stem}{CITYSCAPES_ENDING}.png", "height": height, "width": width})
-        for number in np.unique(ids).tolist():
-            # Instances are numbered label * 1000 + index; a number below 1000 is the label of a group.
-            label = number // 1000 if number >= 1000 else number
-            if label in INSTANCE_CLASSES:
+
+    format = "gtfine"
+    document: dict[str, Any]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._folder = folder = path if path.is_dir() else path.parent
+        self._files = truth_files(path)
+        images: list[Record] = []
+        annotations: list[Record] = []
+        self._numbers: list[list[int]] = []
+        for stem, png in self._files.items():
+            ids, _ = read_labels(own_file(folder, png))
+            height, width = ids.shape
+            name = (png.parent.relative_to(folder) / f"{stem}{CITYSCAPES_ENDING}.png").as_posix()
+            images.append({"id": stem, "file_name": name, "height": height, "width": width})
+            numbers = [number for number in np.unique(ids).tolist() if _label(number) in INSTANCE_CLASSES]
+            self._numbers.append([number for number in numbers if number >= FIRST_INSTANCE])
+            for number in numbers:
                 mask = BoxMask.from_frame(ids == number)
                 shape = {"segmentation": encode_mask(mask), "area": mask.area, "bbox": mask.bbox}
-                what = {"id": len(annotations) + 1, "iscrowd": int(number < 1000)}
-                annotations.append({"image_id": stem, "category_id": label, **shape, **what})
-    categories = [{"id": label, "name": name} for label, name in INSTANCE_CLASSES.items()]
-    return {"images": images, "annotations": annotations, "categories": categories}
+                what = {"id": len(annotations) + 1, "iscrowd": int(number < FIRST_INSTANCE)}
+                annotations.append({"image_id": stem, "category_id": _label(number), **shape, **what})
+        categories = [{"id": label, "name": name} for label, name in INSTANCE_CLASSES.items()]
+        self.document = {"images": images, "annotations": annotations, "categories": categories}
+        self.entries, self.categories = images, categories
+        crowds = [position for position, item in enumerate(annotations) if item["iscrowd"]]
+        self.left_out = {"crowds": crowds} if crowds else {}
+        self.records: list[Record] = [item for item in annotations if not item["iscrowd"]]
+
+    def folder(self, out: Path) -> Path | None:
+        return out if self._path.is_dir() else None
+
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write PNGs of the same names; pixels that an instance gave up and no other took are 0, unlabeled."""
+        if self._path.is_dir():
+            with atomic_folder(out, "bpr refine") as folder:
+                self._write_all(refined, [folder / png.relative_to(self._folder) for png in self._files.values()])
+        else:
+            self._write_all(refined, [out])
+
+    def _write_all(self, refined: Iterable[Record], targets: Sequence[Path]) -> None:
+        groups = in_groups(refined, map(len, self._numbers))
+        for png, target, numbers, records in zip(self._files.values(), targets, self._numbers, groups, strict=True):
+            ids, _ = read_labels(png)
+            ids[np.isin(ids, numbers)] = 0
+            for number, record in zip(numbers, records, strict=True):
+                ids[decode_mask(record["segmentation"]).to_frame()] = number
+            write_png(target, ids)
+
+
+def _label(number: int) -> int:
+    return number // FIRST_INSTANCE if number >= FIRST_INSTANCE else number
+
+
+def read_truth(folder: Path) -> dict[str, Any]:
+    """The ground truth in a folder as a COCO annotation file: see :class:`CityscapesTruth`."""
+    return CityscapesTruth(folder).document
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:
@@ -183,4 +249,16 @@ CITYSCAPES = Format(
     ids_are_stems=True,
     read=lambda candidate, images: CityscapesFolder(candidate.path),
     target=Target(_write_new, score="needed"),
+)
+CITYSCAPES_TRUTH = Format(
+    name=CityscapesTruth.format,
+    description="Cityscapes ground truth, a gtFine folder",
+    path_kind=PathKind.PICTURES,
+    signature="Cityscapes truth (*_gtFine_instanceIds.png)",
+    recognises=lambda candidate: bool(_truth_pngs(candidate.path)),
+    precedence=2,  # the folder also holds label PNGs
+    read=lambda candidate, images: CityscapesTruth(candidate.path),
+    exclusive=True,
+    ids_are_stems=True,
+    certain_without_score=True,
 )

@@ -1,4 +1,7 @@
-"""COCO results and annotation files. A record is the JSON object of the file, so unknown keys are kept."""
+"""COCO results and annotation files. A record is the JSON object of the file, so unknown keys are kept.
+
+Where a command reads COCO files, it also reads the folders of Cityscapes: results and ground truth.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bpr.errors import BadMask, BPRError, shown
+from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.polygons import PolygonWriter, with_polygons
 from bpr.formats.source import Source
@@ -39,11 +43,13 @@ ENTRY = ("id", "file_name", "height", "width")
 
 
 def read_results(path: str | Path) -> list[Record]:
-    """The detections of a COCO results file, in its order, as a list in memory.
+    """The detections of a COCO results file or a Cityscapes folder, in its order, as a list in memory.
 
     Raises:
-        BPRError: the file is not a list of objects with ``image_id`` and ``segmentation``.
+        BPRError: the file is not a list of objects with ``image_id`` and ``segmentation``; the folder has no lists.
     """
+    if Path(path).is_dir():
+        return CityscapesFolder(Path(path)).records
     with json_errors(path, RESULTS), open_regular(path) as file:
         return list(stream_records(JsonStream(file, path), path))
 
@@ -51,9 +57,14 @@ def read_results(path: str | Path) -> list[Record]:
 def read_annotations(path: str | Path) -> dict[str, Any]:
     """A parsed COCO annotation file with its ``images``, ``annotations`` and ``categories`` lists.
 
+    A ``gtFine`` folder of Cityscapes is read into the same form.
+
     Raises:
-        BPRError: a list is missing or malformed, or an image lacks a valid id or a file name (``coco_url`` in LVIS).
+        BPRError: a list is missing or malformed, an image lacks a valid id or a file name (``coco_url`` in LVIS), or
+            the folder has no ground truth.
     """
+    if Path(path).is_dir():
+        return read_truth(Path(path))
     return check_annotations(read_json(path, ANNOTATIONS), path)
 
 
@@ -71,6 +82,8 @@ def read_heading(path: str | Path) -> dict[str, Any]:
     Raises:
         BPRError: as for :func:`read_annotations`.
     """
+    if Path(path).is_dir():
+        return {**read_truth(Path(path)), "annotations": []}
     with json_errors(path, ANNOTATIONS), open_regular(path) as file:
         document = _without_annotations(JsonStream(file, path), path)
     return check_annotations(document, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bpr.formats.cityscapes import CITYSCAPES
+from bpr.formats.cityscapes import CITYSCAPES, CITYSCAPES_TRUTH
 from bpr.formats.coco import COCO, COCO_ANNOTATIONS
 from bpr.formats.cvat import CVAT
 from bpr.formats.format import Format
@@ -14,7 +14,7 @@ from bpr.formats.sam import SAM
 from bpr.formats.yolo import YOLO
 from bpr.formats.yolo_export import YOLO_EXPORT
 
-_RESULTS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, SEMANTIC, MASKS, SAM, YOLO)
+_RESULTS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, CITYSCAPES_TRUTH, SEMANTIC, MASKS, SAM, YOLO)
 _TOOLS = (YOLO_EXPORT, LABELME_FILES, CVAT, LABEL_STUDIO)
 FORMATS: dict[str, Format] = {row.name: row for row in (*_RESULTS, *_TOOLS)}
 """All formats by name. Their order is that of lists in help and in error messages, and has no other meaning."""

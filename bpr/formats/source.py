@@ -23,6 +23,7 @@ class Source(ABC):
             keys. A record may be read from the file each time it is asked for.
         left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
         entries: the format's own images list (id, file_name, ...); None where it has none.
+        document: the masks as a COCO annotation file, where they are ground truth in a format of its own; else None.
         categories: the format's own list of classes (id, name, ...); None where it has none.
         notes: lines for the user about what is unusual in the file.
         image_ids: the ids of all images of a format without an images list, also of those without records.
@@ -33,6 +34,7 @@ class Source(ABC):
     records: Sequence[Record]
     left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
     entries: list[dict[str, Any]] | None = None
+    document: dict[str, Any] | None = None
     categories: list[dict[str, Any]] | None = None
     notes: Sequence[str] = ()
     image_ids: Sequence[str] = ()

@@ -277,3 +277,13 @@ def sha256_of(path: str | Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def digest_of(path: str | Path) -> str:
+    """The SHA-256 of a file, or of the names and contents of all files in a folder."""
+    path = Path(path)
+    if not path.is_dir():
+        return sha256_of(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(path).as_posix()}\t{sha256_of(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -284,7 +284,7 @@ class Refiner:
             colours = paste_colours(of.patches, of.boxes, spec, one.box)
             descriptions.append(describe(one.mask.window(one.box), one.probability(), one.covered, colours))
         decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
-        for i, (leaning, verdict) in zip(judged, model(descriptions), strict=True):
+        for i, (leaning, verdict) in zip(judged, model(descriptions, [pairs[i][0].score for i in judged]), strict=True):
             decisions[i] = _Decision(blended[i], leaning, verdict)
         earlier = [instance.earlier for instance, _ in pairs]
         return [

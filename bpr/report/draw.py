@@ -27,6 +27,7 @@ COARSE, REFINED, TRUTH = (255, 82, 60), (60, 225, 255), (255, 255, 255)
 BACKGROUND, INK = (24, 26, 30), (236, 238, 242)
 """Colours of the space between pictures, and of text."""
 
+JPEG_ENDINGS = (".jpg", ".jpeg")
 PANEL_WIDTH = 640
 """Width in pixels of either large picture."""
 GAP = 12
@@ -186,13 +187,17 @@ def write_line(picture: np.ndarray, text: str, left: int) -> int:
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write an (h, w, 3) uint8 RGB image as PNG. The file appears complete or not at all.
+    """Write an (h, w, 3) uint8 RGB image as JPEG, where the name ends so, or PNG. It appears complete or not at all.
 
     Raises:
         BPRError: the file cannot be written.
     """
-    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    if Path(path).suffix.lower() in JPEG_ENDINGS:
+        done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    else:
+        done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     if not done:
-        raise BPRError(f"{path}: OpenCV could not encode the picture as PNG")
+        raise BPRError(f"{path}: OpenCV could not encode the picture")
     with atomic_open(path, "wb") as file:
         file.write(data.tobytes())

@@ -39,7 +39,7 @@ LEAST_AREA = 20
 """Pixels of an object, below which its masks say little."""
 MOST_MASKS = 40
 """Masks of an image that are used, at most."""
-HIDDEN, MEMBERS, STEPS, BATCH = 48, 3, 1500, 256
+HIDDEN, STEPS, BATCH = 48, 1500, 256
 RATE, DECAY, DROPOUT = 6e-3, 5e-2, 0.25
 
 
@@ -117,7 +117,7 @@ def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Sa
     for predicted in refiner.predict(cuts):
         descriptions, gains = _outcomes_of_image(refiner, predicted)
         if descriptions:
-            rows.append((inputs_of(descriptions), np.array(gains, np.float32), predicted.cut.token))
+            rows.append((inputs_of(descriptions, [1.0] * len(descriptions)), np.array(gains, np.float32), predicted.cut.token))
     counts = [len(inputs) for inputs, _, _ in rows]
     return Samples(
         np.concatenate([inputs for inputs, _, _ in rows]),
@@ -191,7 +191,7 @@ class _Network(nn.Module):
 
 
 def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> VerdictModel:
-    """A verdict that predicts the samples' changes of IoU.
+    """A verdict that predicts the samples' changes of IoU. Each member of its ensemble leaves out one source.
 
     Args:
         aversion, least: fields of :class:`~bpr.refinement.verdict.model.VerdictModel`.
@@ -201,10 +201,11 @@ def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> Verdi
     ranges = np.digitize(samples.gains, EDGES)
     groups, counts = np.unique(np.char.add(samples.sources, samples.makers), return_inverse=True, return_counts=True)[1:]
     weights = (1 + np.isin(samples.makers, COUNTED_TWICE)) / np.sqrt(counts[groups])
-    inputs, targets, shares = torch.tensor(scaled), torch.tensor(ranges), torch.tensor(weights / weights.sum())
-    members = []
-    for member in range(MEMBERS):
-        torch.manual_seed(seed * MEMBERS + member)
+    inputs, targets = torch.tensor(scaled), torch.tensor(ranges)
+    members, names = [], np.unique(samples.sources)
+    for number, left_out in enumerate(names):
+        shares = torch.tensor(weights * ((samples.sources != left_out) | (len(names) == 1)))
+        torch.manual_seed(seed * len(names) + number)
         network = _Network(inputs.shape[1])
         optimizer = torch.optim.AdamW(network.parameters(), weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS)
@@ -231,8 +232,7 @@ def _stacked(layers: Sequence[nn.Linear]) -> np.ndarray:
 
 def judged(model: VerdictModel, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
     """For each sample the change of IoU by the verdict, and the change that it expects, in points."""
-    gains, risks = model.predict(samples.inputs)
-    values = gains - model.aversion * risks
+    gains, values = model.predict(samples.inputs)
     best, rows = values.argmax(1), np.arange(len(values))
     taken = values[rows, best] > model.least
     return np.where(taken, samples.gains[rows, best], 0), np.where(taken, gains[rows, best], 0)

@@ -11,6 +11,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     plain=dict(type='bpr.PlainCheckpointHook'),
+    pictures=dict(type='bpr.PictureHook', interval=500),
     checkpoint=dict(
         type='CheckpointHook',
         by_epoch=False,

@@ -73,7 +73,7 @@ def every_format(folder: Path) -> None:
     from tests.formats.test_round_trips import FOLDERS, JSON
 
     layouts.photographs(folder)
-    for layout in (*FOLDERS, *JSON):
+    for layout in (*FOLDERS, *JSON, layouts.gtfine):
         layout(folder)
 
 
@@ -81,13 +81,7 @@ def cityscapes_and_panoptic(folder: Path) -> None:
     """Results before and after, and ground truth: Cityscapes folders and panoptic files."""
     layouts.mmdetection(folder).rename(folder / "cityscapes")
     layouts.mmdetection(folder).rename(folder / "cityscapes_refined")
-    for stem, instances in layouts.MASKS.items():
-        ids = np.full(layouts.FRAME, 7, np.uint16)
-        for number, (label, _, mask) in enumerate(instances):
-            ids[mask] = label * 1000 + number
-        path = folder / "gtFine" / "val" / stem.split("_")[0] / f"{stem}_gtFine_instanceIds.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), ids)
+    layouts.gtfine(folder)
     layouts.coco_panoptic(folder)
     source = layouts.panoptic_deeplab(folder)
     shutil.copy(source, folder / "refined_panoptic.json")

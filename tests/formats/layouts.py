@@ -86,6 +86,24 @@ def segfix(folder: Path) -> Path:
     return _cityscapes(folder / "segfix", "{stem}_index.txt", "{stem}_{index}.png", value=255)
 
 
+def gtfine(folder: Path) -> Path:
+    """The ground truth of a Cityscapes download: four files for each image, in a folder per city."""
+    for stem in STEMS:
+        ids = np.full(FRAME, 7, np.uint16)
+        ids[:30] = 23
+        ids[80:, :20] = CAR  # a group of cars
+        for number, (label, _, mask) in enumerate(MASKS[stem]):
+            ids[mask] = label * 1000 + number
+        city = folder / "gtFine" / "val" / stem.split("_")[0]
+        city.mkdir(parents=True, exist_ok=True)
+        labels = np.where(ids >= 1000, ids // 1000, ids).astype(np.uint8)
+        colours = np.dstack([labels, labels, labels, np.full(FRAME, 255, np.uint8)])
+        for name, pixels in (("instanceIds", ids), ("labelIds", labels), ("color", colours)):
+            cv2.imwrite(str(city / f"{stem}_gtFine_{name}.png"), pixels)
+        (city / f"{stem}_gtFine_polygons.json").write_text("{}")
+    return folder / "gtFine" / "val"
+
+
 def panoptic_deeplab(folder: Path) -> Path:
     """``predictions.json`` and ``predictions/``: segment id = class * 1000 + number, no area, no box."""
     return _panoptic(folder / "predictions.json", area=False)

@@ -103,7 +103,7 @@ def empty(folder: Path) -> Path:
 
 ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a path that is not there": (absent, "no such file"),
-    "an empty folder": (empty, "expected Cityscapes lists (*_pred.txt), label PNGs, JSON of Segment Anything"),
+    "an empty folder": (empty, "(*_gtFine_instanceIds.png), label PNGs, JSON of Segment Anything"),
     "a .pkl or .pth of results": (text("results.pkl", "x"), "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"),
     "truncated JSON": (text("cut.json", "[{"), "not valid JSON"),
     "results: a record that is none": (text("r.json", '[{"image_id": 1}]'), "record 0: expected an object with image_id and segmentation"),

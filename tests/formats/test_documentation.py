@@ -24,7 +24,7 @@ TOOL_COMMANDS = [line for line in TOOL_LINES if line.startswith("bpr refine ")]
 def test_a_documented_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     monkeypatch.chdir(tmp_path)
     layouts.photographs(tmp_path)
-    for layout in [*FOLDERS, *JSON]:
+    for layout in [*FOLDERS, *JSON, layouts.gtfine]:
         layout(tmp_path)
     _, *words = shlex.split(line)
     assert main([*words, *(["--strict"] if words[0] == "refine" else [])]) == 0

@@ -23,6 +23,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "annotations": layouts.annotations,
     "panoptic": layouts.coco_panoptic,
     "cityscapes": layouts.detectron2,
+    "gtfine": layouts.gtfine,
     "semantic": layouts.semantic,
     "masks": layouts.masks,
     "yolo": layouts.yolo,

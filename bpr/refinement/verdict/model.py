@@ -23,6 +23,8 @@ HARM = -1.0
 """Points of IoU: a change below this is a harm."""
 TAKEN = ("all", "part", "nothing")
 """How much of a change a verdict takes."""
+LEAST_SCORE = 0.01
+"""A detection of a lower score counts as one of this score."""
 LARGEST_INPUT = 4.0
 """Inputs are cut off at so many spreads from their centre."""
 
@@ -95,14 +97,17 @@ class VerdictModel:
         if not (chained and fitting and self.last.shape[2] == len(LEANINGS) * ranges):
             raise ValueError("verdict: expected the layers of one network, got shapes that do not fit")
 
-    def __call__(self, masks: Sequence[Description]) -> list[tuple[Leaning | None, Verdict]]:
-        """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict."""
+    def __call__(self, masks: Sequence[Description], scores: Sequence[float]) -> list[tuple[Leaning | None, Verdict]]:
+        """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict.
+
+        Args:
+            scores: of the detections; unlikely ones say little about the maker of the masks.
+        """
         if not masks:
             return []
-        gains, risks = self.predict(inputs_of(masks))
-        values = gains - self.aversion * risks
+        expected, values = self.predict(inputs_of(masks, scores))
         decisions: list[tuple[Leaning | None, Verdict]] = []
-        for mask, value, gain in zip(masks, values, gains, strict=True):
+        for mask, value, gain in zip(masks, values, expected, strict=True):
             best = int(value.argmax())
             if value[best] <= self.least or not mask.moved_px[best]:
                 decisions.append((None, Verdict("nothing", 0.0, 0.0)))
@@ -113,13 +118,21 @@ class VerdictModel:
         return decisions
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Expected change of IoU in points, and the probability of a harm, (N, C) each, of (N, I) inputs."""
+        """For each of N masks and each leaning: the expected change of IoU, and what the change is worth, in points.
+
+        A change is worth its expectation less the aversion to its probability of a harm, as the most pessimistic member
+        of the ensemble sees it: members that learned from different sources disagree about masks that none has seen.
+
+        Args:
+            inputs: (N, I) float32.
+        """
         scaled = np.clip((inputs - self.centre) / self.spread, -LARGEST_INPUT, LARGEST_INPUT)
         hidden = _silu(_layer(_silu(_layer(scaled, self.first)), self.second))
         logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
         odds = np.exp(logits - logits.max(-1, keepdims=True))
-        shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
-        return shares @ self.outcomes, shares[..., : self._harmful].sum(-1)
+        shares = odds / odds.sum(-1, keepdims=True)
+        gains, risks = shares @ self.outcomes, shares[..., : self._harmful].sum(-1)
+        return gains.mean(0), (gains - self.aversion * risks).min(0)
 
     @cached_property
     def _harmful(self) -> int:
@@ -143,12 +156,15 @@ class VerdictModel:
         return cls(**{name: _unpacked(values[name]) for name in names})
 
 
-def inputs_of(masks: Sequence[Description]) -> np.ndarray:
-    """(N, I) float32: the features of every mask, their mean over the image, and how many masks the image has."""
+def inputs_of(masks: Sequence[Description], scores: Sequence[float]) -> np.ndarray:
+    """(N, I) float32: the features of every mask, their mean over the image, and how many objects the image has.
+
+    Long boundaries and likely detections count more.
+    """
     own = np.array([mask.values for mask in masks])
-    lengths = np.array([mask.length for mask in masks], np.float32)
-    mean = np.average(own, axis=0, weights=lengths)
-    joined = np.concatenate([own, np.broadcast_to(mean, own.shape), np.full((len(own), 1), len(own))], axis=1)
+    likely = np.clip(scores, LEAST_SCORE, 1) ** 2
+    mean = np.average(own, axis=0, weights=likely * [mask.length for mask in masks])
+    joined = np.concatenate([own, np.broadcast_to(mean, own.shape), np.full((len(own), 1), likely.sum())], axis=1)
     return (np.sign(joined) * np.log1p(np.abs(joined))).astype(np.float32)
 
 

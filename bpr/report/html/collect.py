@@ -12,7 +12,16 @@ import numpy as np
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.evaluation.boundary_metrics import overlap
-from bpr.evaluation.comparison import Comparison, PairRow, Size, check_aligned, compare, size_of
+from bpr.evaluation.comparison import (
+    PROTOCOLS,
+    Comparison,
+    PairRow,
+    Protocol,
+    Size,
+    check_aligned,
+    compare,
+    size_of,
+)
 from bpr.evaluation.prepare import Detections, Document, left_out, prepare_annotations, prepare_detections
 from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.masks import BoxMask
@@ -80,7 +89,9 @@ class Collection:
     problems: Sequence[str] = ()
 
 
-def collect_pairs(before: Detections, after: Detections, document: Document, name: str) -> Collection:
+def collect_pairs(
+    before: Detections, after: Detections, document: Document, name: str, protocol: Protocol = PROTOCOLS["coco"]
+) -> Collection:
     """The annotated objects, each with the detection that was matched to it.
 
     Args:
@@ -93,7 +104,7 @@ def collect_pairs(before: Detections, after: Detections, document: Document, nam
     """
     prepared = prepare_annotations(document, name)
     coarse, refined = (prepare_detections(side.records, prepared, side.name) for side in (before, after))
-    comparison = compare(coarse, refined, prepared)
+    comparison = compare(coarse, refined, prepared, protocol)
     if not comparison.pairs:
         expected = "expected a detection of an annotated object"
         raise BPRError(f"{before.name}: {expected}, got none; leave --ann out to see what changed")

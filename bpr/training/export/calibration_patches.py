@@ -6,6 +6,7 @@ Legend: K patches, S window side, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def draw_patches(
     Raises:
         BPRError: no detection gives a patch.
     """
-    rng, refiner = np.random.default_rng(seed), Refiner(IdentityPredictor(spec), options)
+    rng, refiner = np.random.default_rng(seed), Refiner(IdentityPredictor(spec), replace(options, caution=0.0))
     drawn: list[np.ndarray] = []
     for index in rng.permutation(len(records)).tolist():
         if len(drawn) >= count:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmengine.analysis import FlopAnalyzer
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.utils import import_modules_from_strings
 from mmseg.models.segmentors import EncoderDecoder
@@ -45,6 +45,9 @@ class PatchSegmentor(EncoderDecoder):
         super().init_weights()
         if self.pretrained:
             load_pretrained(self.backbone, self.pretrained)
+
+    def _dump_init_info(self) -> None:
+        """MMEngine would log how every single parameter was initialised."""
 
     def extract_feat(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The backbone's features and, last, the inputs, which :class:`DetailHead` reads."""
@@ -90,8 +93,13 @@ def build_segmentor(config: str | Path) -> tuple[Config, PatchSegmentor]:
         BPRError: there is no such config.
     """
     cfg = read_config(config)
-    init_default_scope(cfg.get("default_scope", "mmseg"))
-    return cfg, MODELS.build(cfg.model)
+    return cfg, build_network(cfg.model, cfg.get("default_scope", "mmseg"))
+
+
+def build_network(model: ConfigDict, scope: str = "mmseg") -> PatchSegmentor:
+    """The network of a config's ``model`` as it was initialised; ``scope`` is that of types without one."""
+    init_default_scope(scope)
+    return MODELS.build(model)
 
 
 def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, PatchSegmentor]:

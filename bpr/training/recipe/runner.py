@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import inspect
+import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.refinement.sharing.launchers import launched_rank, set_torch_variables
 from bpr.training.checkpoints import check_resumable, read_state_dict
 from bpr.training.network.segmentor import read_config
 from bpr.training.registry import OPTIM_WRAPPERS
+from bpr.version import __version__
 
 READ_BY_RUNNER = (
     "find_unused_parameters", "model_wrapper_cfg", "compile", "activation_checkpointing", "efficient_conv_bn_eval",
@@ -30,16 +34,17 @@ WORKER_ERROR = re.compile(r"Caught \w+ in DataLoader worker process.*\\nbpr\.err
 
 
 def build_runner(
-    config: str | Path,
+    config: str | Path | Config,
     work_dir: str | None = None,
     options: Sequence[str] = (),
     resume: str | None = None,
     amp: Literal["bf16", "fp16"] | None = None,
     launcher: str = "none",
 ) -> Runner:
-    """The runner of a config file.
+    """The runner of a config.
 
     Args:
+        config: a config file, a name that :func:`~bpr.configs.find_config` finds, or a config that was read.
         work_dir: folder of logs and checkpoints; by default ``work_dirs/<config stem>``.
         options: ``key=value`` overrides.
         resume: a checkpoint, or ``auto`` for the newest in the work directory, if there is one.
@@ -50,24 +55,76 @@ def build_runner(
         BPRError: an override that cannot be parsed or that nothing would read, a checkpoint that cannot be used,
             float16 without a GPU, or a launcher that did not start this process.
     """
-    cfg = read_config(config)
-    _override(cfg, _parse(options))
-    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / Path(config).stem)
+    cfg = config if isinstance(config, Config) else read_config(config)
+    _override(cfg, parse_options(options))
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / Path(cfg.filename).stem)
     if amp:
         _use_amp(cfg, amp)
     _choose_start(cfg, resume)
     if launcher != "none":
         join_processes(cfg, launcher)
-    return Runner.from_cfg(cfg)
+    if importlib.util.find_spec("tensorboard") is None and cfg.get("visualizer"):
+        backends = cfg.visualizer.get("vis_backends") or []
+        cfg.visualizer.vis_backends = [backend for backend in backends if backend["type"] != "TensorboardVisBackend"]
+    return QuietRunner.from_cfg(cfg)
 
 
-def _parse(options: Sequence[str]) -> dict[str, object]:
+class QuietRunner(Runner):
+    """MMEngine's runner, with a line each for the machine, the config and the hooks instead of 400.
+
+    The whole config is in the work dir.
+    """
+
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        gpu = torch.cuda.is_available()
+        device = torch.cuda.get_device_name() if gpu else f"CPU, {torch.get_num_threads()} threads"
+        versions = f"bpr {__version__}, torch {torch.__version__}, Python {platform.python_version()}"
+        self.logger.info(f"{versions}; {device}; process {self.rank + 1} of {self.world_size}; seed {self.seed}")
+        name = Path(self.cfg.filename or f"{self.timestamp}.py").name
+        self.logger.info(f"the whole config is written to {Path(self.work_dir) / name}")
+
+    def get_hooks_info(self) -> str:
+        return ", ".join(type(hook).__name__ for hook in self.hooks)
+
+
+def parse_options(options: Sequence[str]) -> dict[str, object]:
     """``key=value`` strings, parsed as MMEngine parses its ``--cfg-options``."""
     pairs = [option.partition("=") for option in options]
     for option, (key, equals, _) in zip(options, pairs, strict=True):
         if not key or not equals:
             raise BPRError(f"--cfg-options {option}: expected key=value, such as train_cfg.max_iters=100")
-    return {key: DictAction._parse_iterable(value) for key, _, value in pairs}
+    return {key: _parse_value(key, value) for key, _, value in pairs}
+
+
+def _parse_value(key: str, text: str) -> object:
+    """A value as MMEngine parses it, or the literals and ``dict(...)`` of a config; names stand for their text.
+
+    >>> _parse_value("custom_hooks", "[dict(type=EMAHook, momentum=0.1)]")
+    [{'type': 'EMAHook', 'momentum': 0.1}]
+    """
+    if "dict(" not in text and not text.startswith("{"):
+        return DictAction._parse_iterable(text)
+    try:
+        return _literal(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        expected = "expected dict(name=value, ...) with values that are text, numbers, lists or dict(...)"
+        raise BPRError(f"--cfg-options {key}: {expected}, got {shown(text)}; quote it for the shell") from error
+
+
+def _literal(node: ast.expr) -> object:
+    """The value of a parsed expression that holds no code but ``dict(...)``."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        if any(word.arg is None for word in node.keywords):
+            raise ValueError("dict(**other)")
+        return {word.arg: _literal(word.value) for word in node.keywords}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        keys = [ast.literal_eval(key) if key is not None else None for key in node.keys]
+        return {key: _literal(value) for key, value in zip(keys, node.values, strict=True)}
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return ast.unparse(node)
+    return ast.literal_eval(node)
 
 
 def _override(cfg: Config, values: dict[str, object]) -> None:

@@ -2,4 +2,4 @@
 # bfloat16 (--amp) pays on GPUs and on processors that have it; a processor with AVX2 alone emulates it and gets slower.
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.05), clip_grad=dict(max_norm=5.0))
-custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002, update_buffers=True)]
+custom_hooks = [dict(type='EMAHook', ema_type='bpr.WarmedUpAverage', momentum=0.002, update_buffers=True)]

@@ -1,6 +1,5 @@
 # Short, for ablations: 10,000 patches in batches of 32, minutes on one CPU core.
 _base_ = './adamw_ema.py'
-custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.02, update_buffers=True)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=320)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=40, by_epoch=False),

@@ -109,7 +109,8 @@ def test_a_damaged_model_is_refused(name: str) -> None:
 def test_masks_of_an_image_are_judged_together_in_any_order() -> None:
     rng = np.random.default_rng(0)
     masks = [Description(rng.normal(size=FEATURES).astype(np.float32), length, [1.0] * len(LEANINGS)) for length in (10, 200, 40)]
-    rows, turned = inputs_of(masks), inputs_of(masks[::-1])
+    scores = [0.9, 0.5, 0.05]
+    rows, turned = inputs_of(masks, scores), inputs_of(masks[::-1], scores[::-1])
     assert np.allclose(rows[::-1], turned, atol=1e-6)
     assert np.allclose(rows[:, FEATURES:], rows[0, FEATURES:], atol=1e-6)  # the mean over the image, and its masks
 

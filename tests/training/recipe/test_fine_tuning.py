@@ -1,0 +1,158 @@
+"""One command from a packaged model and a user's annotations to a model that is no worse, or to a refusal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from bpr.backends import named_models
+from bpr.backends.onnx_runtime import OnnxPredictor
+from bpr.cli.main import main
+from bpr.errors import BPRError
+from bpr.refinement.predictor import PatchBatch
+from bpr.training.network.segmentor import build_network
+from bpr.training.recipe.fine_tuning import fine_tune, read_start, split_by_image
+from tests.conftest import SmallSet
+
+FAST = named_models()["starter-fast"]
+ONE_ITERATION = [
+    "train_cfg.max_iters=1",
+    "train_dataloader.batch_size=1",
+    "train_dataloader.num_workers=0",
+    "train_dataloader.persistent_workers=False",
+]
+
+
+def command(start: object, data: SmallSet, out: Path, *options: str) -> list[str]:
+    files = [str(data.ann), "--img-dir", str(data.images), "--out", str(out), "--work-dir", str(out.parent / "work")]
+    return ["train", "--from", str(start), *files, *options, "--cfg-options", *ONE_ITERATION]
+
+
+def paints_everything(path: Path) -> Path:
+    """The fast starter with a last bias that makes every pixel foreground: no training is worse."""
+    model = onnx.load(str(FAST))
+    (bias,) = (item for item in model.graph.initializer if item.name.endswith("conv_seg.bias"))
+    bias.CopyFrom(numpy_helper.from_array(np.array([-99, 99], np.float32), bias.name))
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_model_that_is_no_worse_is_written(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, out = paints_everything(tmp_path / "start.onnx"), tmp_path / "own.onnx"
+    assert main(command(start, small_set, out, "--results", str(small_set.results))) == 0
+    predictor, before = OnnxPredictor(out), OnnxPredictor(start)
+    assert (predictor.spec, predictor.recommended) == (before.spec, before.recommended)
+    origin = predictor.metadata["provenance"]
+    assert origin["config"] == before.metadata["provenance"]["config"], "so that it can be fine-tuned again"
+    assert "then instances.json: 1 images with 2 annotations" in origin["trained_on"]
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[lines.index(f"{out}: written; refine with --model {out}") - 4 :]
+    assert table[0].startswith("2 instances in 1 held-out images")
+    assert table[1].split() == ["coarse", "masks", "41.3", "84.8"]  # the detector's masks, not made ones
+    assert [line.split()[0] for line in table[2:4]] == [str(start), "fine-tuned"]
+    assert len(list((tmp_path / "work").glob("*.py"))) == 1, "the config beside the checkpoints"
+
+
+def test_a_model_that_is_worse_is_refused(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "own.onnx"
+    spoilt = ["optim_wrapper.optimizer.lr=10", "optim_wrapper.clip_grad=None"]
+    assert main([*command("starter-fast", small_set, out), *spoilt]) == 1
+    printed = capsys.readouterr()
+    line = f"bpr train: {out}: not written: expected a model that refines no worse than starter-fast, got F@2px "
+    assert line in printed.err
+    assert "fine-tuned (1 iterations)" in printed.out
+    assert not out.exists()
+
+
+def test_the_weights_of_the_file_are_those_of_the_network() -> None:
+    start = read_start("starter-fast")
+    network = build_network(start.network).eval()
+    network.load_state_dict(start.state)
+    patches = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 5), np.uint8)
+    with torch.inference_mode():
+        found = network.probabilities(torch.from_numpy(patches)).numpy()
+    assert found == pytest.approx(
+        OnnxPredictor(FAST).predict(PatchBatch(patches, np.zeros((2, 4), np.int32), [])), abs=1e-4
+    )
+
+
+def test_images_are_split_and_no_annotation_is_lost() -> None:
+    images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(12)]
+    annotations = [{"image_id": number % 10, "id": number} for number in range(40)]
+    crowd = {"image_id": 11, "iscrowd": 1}
+    parts = split_by_image({"images": images, "annotations": [*annotations, crowd], "info": 1}, "ann.json")
+    assert [image["id"] for image in parts["held_out"]["images"]] == [0, 5]
+    assert [image["id"] for image in parts["train"]["images"]] == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert sorted(item["id"] for part in parts.values() for item in part["annotations"]) == list(range(40))
+    assert parts["train"]["info"] == parts["held_out"]["info"] == 1
+    many = {"images": [{"id": n} for n in range(1000)], "annotations": [{"image_id": n} for n in range(1000)]}
+    assert len(split_by_image(many, "ann.json")["held_out"]["images"]) == 40
+    with pytest.raises(BPRError, match="expected at least 2 images with annotated instances"):
+        split_by_image({"images": images, "annotations": [crowd, {"image_id": 3}]}, "ann.json")
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("startr", "expected one of hrnet-w18s, starter, starter-fast, or a file that bpr export wrote"),
+        ("starter-fast.int8", "expected the float weights of "),
+        ("none.onnx", "no such model file"),
+    ],
+)
+def test_what_cannot_be_started_from(model: str, words: str) -> None:
+    with pytest.raises(BPRError, match=words):
+        read_start(model)
+
+
+def test_detections_of_other_images_are_refused(small_set: SmallSet, tmp_path: Path) -> None:
+    others = small_set.write("others.json", [{**record, "image_id": 99} for record in small_set.records])
+    files = str(small_set.ann), str(small_set.images), str(tmp_path / "x.onnx"), str(others), str(tmp_path / "w")
+    with pytest.raises(BPRError, match=r"others\.json"):
+        fine_tune("starter-fast", *files)
+
+
+def test_a_config_that_a_file_names_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text("raise SystemExit")
+    model = onnx.load(str(FAST))
+    (facts,) = model.metadata_props
+    said = json.loads(facts.value)
+    said["provenance"]["config"] = str(tmp_path / "mine.py")
+    facts.value = json.dumps(said)
+    onnx.save(model, "foreign.onnx")
+    with pytest.raises(BPRError, match=r"expected a network of a config that comes with BPR, got 'mine\.py'"):
+        read_start("foreign.onnx")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--from", "starter", "a.json", "--img-dir", "x"], "--from starter: expected --out with it, got none"),
+        (["--from", "starter", "a.json", "--out", "x.onnx"], "--from starter: expected --img-dir with it, got none"),
+        (["config.py", "--out", "x.onnx"], "--out: expected --from MODEL with it, got none"),
+        (["config.py", "--results", "x.json"], "--results: expected --from MODEL with it, got none"),
+        (
+            ["--from", "starter", "a.json", "--img-dir", "x", "--out", "o.onnx", "--launcher", "pytorch"],
+            "--launcher pytorch: expected a config with it",
+        ),
+    ],
+)
+def test_options_that_do_not_fit(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", *words]) == 2
+    assert f"bpr train: {line}" in capsys.readouterr().err
+
+
+def test_the_annotations_are_not_overwritten(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    before = json.loads(small_set.ann.read_text())
+    assert main(command("starter-fast", small_set, small_set.ann)) == 2
+    assert json.loads(small_set.ann.read_text()) == before
