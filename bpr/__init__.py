@@ -101,7 +101,7 @@ def refine_file(
     """Refine a file or folder of masks into ``out``, in the same format: ``bpr refine`` as a function.
 
     Args:
-        results: masks in COCO, LVIS, panoptic, Cityscapes or YOLO format, or label PNGs.
+        results: masks in any format of docs/formats.md.
         out: the file or folder to write.
         resume: continue an unfinished run with the same settings.
         on_progress: called with the number of records that are done.

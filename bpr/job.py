@@ -18,6 +18,7 @@ from bpr.backends import changed_options, load_refiner
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_heading
+from bpr.formats.polygons import PolygonWriter
 from bpr.formats.recognise import open_source
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
@@ -67,7 +68,7 @@ class RefineJob:
     '405 of 405 records refined; kept as they were: none'
 
     Attributes:
-        results: masks of any format: a JSON file, a PNG or a folder.
+        results: masks of any format: a JSON or XML file, a PNG or a folder.
         out: the file or folder to write, in the format of the masks.
         images: the folder of the images, or the one image; None: where the format names them.
         ann: a COCO file whose images list names the image files; without it an image's id is the stem of its file.
@@ -83,6 +84,8 @@ class RefineJob:
             its position in the file, counted from 0, where it has none. Other records are kept unchanged.
         crowds: what to do with the crowds of an annotation file: ``keep`` them unchanged, or ``refine`` them as if each
             was a single object, for tools that flag single masks as crowds.
+        polygons: write polygons, with this tolerance in pixels (0: exact) or, with True, with the default tolerance.
+            None: masks that came as polygons are written as polygons at the default tolerance, RLEs as RLEs.
         strict: the run fails if any record could not be refined (:attr:`RunReport.failed`).
         workers: threads that read, cut and put back; the result does not depend on their number.
 
@@ -102,6 +105,7 @@ class RefineJob:
     only: str | Sequence[Any] = ()
     ids: str | Path | None = None
     crowds: Literal["keep", "refine"] = "keep"
+    polygons: float | bool | None = None
     strict: bool = False
     workers: int = DEFAULT_WORKERS
 
@@ -158,7 +162,6 @@ class RefineJob:
         worker = worker or Shard()
         heading, document = self._read_annotations()
         source, find_images = self._open(heading)
-        self._check_output(source)
         choice = self._choice(source, heading)
         by_image, images = group_by_image(source.records, choice), find_images()
         if isinstance(images, OneImage) and len(by_image) > 1:
@@ -189,12 +192,13 @@ class RefineJob:
             folder.check({name: path and digest_of(path) for name, path in given.items()})
             heading = read_heading(self.ann) if self.ann else None
             source, _ = self._open(heading)
-            self._check_output(source)
             choice = self._choice(source, heading)
             by_image = group_by_image(source.records, choice)
             journals = folder.read_journals(by_image.records)
             write_merged(folder, by_image, journals, source, clock)
-        return self.completed(journals.report(by_image, clock), source, choice)
+        report = self.completed(journals.report(by_image, clock), source, choice)
+        report.notes += source.polygons.notes
+        return report
 
     def fingerprint(self, refiner: Refiner) -> dict[str, Any]:
         """Everything that decides the result, by name, in values of JSON. All workers of a run must agree on it.
@@ -233,11 +237,15 @@ class RefineJob:
         return document, document
 
     def _open(self, heading: dict[str, Any] | None) -> tuple[Source, Callable[[], ImageFinder]]:
-        """The masks, and access to their images."""
+        """The masks, and access to their images. The output and the options are checked against the format."""
         if self.crowds not in CROWD_CHOICES:
             raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
         entries = None if heading is None else heading["images"]
-        return open_source(self.results, self.format, self.images, entries, self.crowds == "refine")
+        source, find_images = open_source(self.results, self.format, self.images, entries, self.crowds == "refine")
+        source.polygons = PolygonWriter(self.polygons)
+        source.polygons.check(FORMATS[source.format].polygons, source.format)
+        self._check_output(source)
+        return source, find_images
 
     def _choice(self, source: Source, heading: dict[str, Any] | None) -> Choice:
         """Which records are to be refined.
@@ -351,6 +359,7 @@ class Run:
                 raise Unfinished(self.job.out, f"interrupted; {done}")
             if role == "leader":
                 write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock)
+                report.notes += self.source.polygons.notes
             return report
         except (OSError, BPRError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__

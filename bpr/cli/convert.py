@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bpr.cli.options import print_problems
+from bpr.cli.options import add_polygons, print_problems
 from bpr.cli.paths import InputPath, OutputPath, check_paths
 from bpr.formats.registry import FORMATS
 
@@ -16,11 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     targets = [name for name, row in FORMATS.items() if row.target]
     names = "; ".join(f"{name}: {row.description}" for name, row in FORMATS.items())
     add = parser.add_argument
-    add("masks", type=InputPath, help="masks: a JSON file, a PNG or a folder of any format")
+    add("masks", type=InputPath, help="masks: a JSON or XML file, a PNG or a folder of any format")
     add("--format", choices=FORMATS, help=f"format of the masks (default: recognised by their content). {names}")
     add("--to", required=True, choices=targets, help="format to write")
     add("--ann", type=InputPath, help="COCO file whose lists name the images, with their sizes, and the classes")
     add("--img-dir", type=InputPath, help="folder of the images, which YOLO labels and --to annotations need")
+    add_polygons(parser)
     add("--out", type=OutputPath, required=True, help="file (coco, annotations, panoptic) or folder to write")
 
 
@@ -42,7 +43,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     images, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
     classes = listed.get("categories") or source.categories
-    written, notes = convert(source.records, args.to, out, images, stems, source.image_ids, classes, find_images)
+    written, notes, vertices = convert(
+        source.records, args.to, out, images, stems, source.image_ids, classes, find_images, args.polygons
+    )
     print_problems([*source.left_out_lines, *source.notes, *notes])
-    print(f"{written} masks ({source.format}) -> {args.out}")
+    count = f", {vertices} vertices" if vertices else ""
+    print(f"{written} masks ({source.format}){count} -> {args.out}")
     return 0

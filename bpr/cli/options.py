@@ -43,9 +43,22 @@ def finite(text: str) -> float:
     return value
 
 
+def tolerance(text: str) -> float:
+    """The ``type`` of an argument that is a number of pixels, 0 or more."""
+    value = finite(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more pixels, got {text!r}")
+    return value
+
+
 def caution(text: str) -> float | str:
     """The ``type`` of ``--caution``: a number, or ``auto``."""
     return text if text == AUTO else finite(text)
+
+
+def add_polygons(parser: argparse._ActionsContainer) -> None:
+    help = "write polygons, also where masks came as RLE; PX: tolerance in pixels, 0 is exact (default: at most 1)"
+    parser.add_argument("--polygons", nargs="?", type=tolerance, const=True, metavar="PX", help=help)
 
 
 def add_workers(parser: argparse._ActionsContainer) -> None:

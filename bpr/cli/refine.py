@@ -11,7 +11,15 @@ from pathlib import Path
 
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
-from bpr.cli.options import add_refine_options, add_workers, finite, print_problems, progress_bar, refine_options
+from bpr.cli.options import (
+    add_polygons,
+    add_refine_options,
+    add_workers,
+    finite,
+    print_problems,
+    progress_bar,
+    refine_options,
+)
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 from bpr.errors import BadUsage, BPRError
@@ -31,8 +39,9 @@ STOPPING = "finishing this image; again to stop at once"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("everyday").add_argument
-    what = "masks: a JSON file, a picture or a folder of any format; or two pictures, a photo and its mask"
+    everyday = parser.add_argument_group("everyday")
+    add = everyday.add_argument
+    what = "masks: a JSON or XML file, a picture or a folder of any format; or two pictures, a photo and its mask"
     add("results", type=InputPath, nargs="+", metavar="MASKS", help=what)
     images = "folder of the images, or the one image (default: the images that the format names)"
     add("--img-dir", "--image", type=InputPath, help=images)
@@ -41,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=OutputPath, required=True, help="file or folder to write, in the format of the masks")
     add("--preset", choices=PRESETS, help="a bundle of model, precision and --keep, instead of --model and --backend")
     add("--model", type=InputName, help="model name, .onnx or .pth file, identity, or oracle (default: starter)")
+    add_polygons(everyday)
     cutout = "also write the photo of the one mask cut out: a PNG or TIFF, transparent outside of the refined mask"
     add("--cutout", type=OutputPath, metavar="FILE", help=cutout)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
@@ -84,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
         only=args.only,
         ids=args.ids,
         crowds=args.crowds,
+        polygons=args.polygons,
         strict=args.strict,
         workers=args.workers,
     )

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from bpr.formats.registry import FORMATS
 
     add = parser.add_argument
-    add("results", type=InputPath, help="the refined masks: a JSON file, a PNG or a folder of any format")
+    add("results", type=InputPath, help="the refined masks: a JSON or XML file, a PNG or a folder of any format")
     add("--before", type=InputPath, metavar="COARSE", required=True, help="the masks before refinement")
     add("--format", choices=FORMATS, help="format of both inputs (default: recognised by content)")
     images = "folder of the images, or the one image (default: the images that the format names)"

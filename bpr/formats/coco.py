@@ -10,9 +10,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BPRError, shown
+from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.polygons import PolygonWriter, with_polygons
 from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, has_mask
@@ -20,6 +21,7 @@ from bpr.io.files import json_errors, open_regular, read_json, write_json, write
 from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFolder, read_image
 from bpr.io.json_stream import JsonStream
+from bpr.io.kept_text import Changes, KeptText
 from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
 from bpr.limits import check_categories, is_id
 
@@ -199,23 +201,28 @@ class ResultsFile(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the refined records to the JSON file ``out``, one by one."""
-        write_json_list(out, refined)
+        write_json_list(out, map(self._polygonal, refined) if self.polygons.wanted else refined)
+
+    def _polygonal(self, record: Record) -> Record:
+        return as_polygons(record, record, self.polygons)
 
 
 class AnnotationFile(Source):
     """The annotations of a data set (COCO, LVIS). Everything except the masks of instances stays as it is.
 
+    A changed annotation gets the verdict, where there is one.
+
     Args:
         crowds: crowds count as instances.
 
-    A mask that did not change keeps its form, polygons or RLE. A changed one is written as RLE, which represents holes
-    and separate parts exactly.
+    A mask that did not change stays as it is, byte for byte. A changed one keeps its form: polygons come back as
+    polygons, an RLE as an RLE, which holds every mask exactly.
     """
 
     format = "annotations"
 
     def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
-        self._document = check_annotations(document, path)
+        self._document, self._text = check_annotations(document, path), KeptText(path)
         self.entries, self.categories = document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
@@ -232,11 +239,20 @@ class AnnotationFile(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the document with the changed annotations in place of the old ones."""
-        annotations = list(self._document["annotations"])
+        changes = Changes()
         for position, record in zip(self._positions, refined, strict=True):
-            if not _same_mask(annotations[position], record):
-                annotations[position] = record
-        write_json(out, {**self._document, "annotations": annotations})
+            old = self._document["annotations"][position]
+            new = self._changed(old, record)
+            if new is not old:
+                changes[position] = Changes((key, value) for key, value in new.items() if value != old.get(key))
+        self._text.write_json(Changes(annotations=changes) if changes else changes, out)
+
+    def _changed(self, old: Record, refined: Record) -> Record:
+        """The annotation with its new mask; ``old`` where it is to stay."""
+        is_polygon = isinstance(old["segmentation"], list)
+        if _same_mask(old, refined) and (is_polygon or not self.polygons.wanted):
+            return old
+        return as_polygons(old, refined, self.polygons) if is_polygon or self.polygons.wanted else refined
 
 
 def _is_rle(annotation: Record) -> bool:
@@ -251,9 +267,20 @@ def _same_mask(record: Record, refined: Record) -> bool:
     return decode_mask(record["segmentation"], mask.frame).equals(mask)
 
 
+def as_polygons(old: Record, refined: Record, writer: PolygonWriter) -> Record:
+    """The refined record with polygons; ``old`` where its mask cannot be read or is empty."""
+    try:
+        mask = decode_mask(refined["segmentation"])
+    except BadMask:
+        return old
+    parts = writer.parts(mask)
+    return with_polygons(refined, parts, mask.frame) if parts else old
+
+
 def _write_new(record_set: RecordSet, out: Path) -> None:
-    """Write the records as COCO results."""
-    write_json(out, record_set.with_listed_ids())
+    """Write the records as COCO results, with polygons where these are wanted."""
+    records, writer = record_set.with_listed_ids(), record_set.polygons
+    write_json(out, [as_polygons(record, record, writer) for record in records] if writer.wanted else records)
 
 
 def _write_annotations(record_set: RecordSet, out: Path) -> None:
@@ -262,7 +289,7 @@ def _write_annotations(record_set: RecordSet, out: Path) -> None:
     listed = ImageList(images, stems=record_set.images is None or record_set.ids_are_stems)
     ids = [record.get("id") for record in record_set.records]
     are_ids = all(type(number) is int for number in ids) and len(set(ids)) == len(ids)
-    annotations = []
+    annotations, writer = [], record_set.polygons
     for index, record in enumerate(record_set.records):
         image_id = listed.id_of(record["image_id"])
         if image_id is None:
@@ -270,7 +297,8 @@ def _write_annotations(record_set: RecordSet, out: Path) -> None:
             raise BPRError(f"record {index}: image_id: {wanted}, got {shown(record['image_id'])}; {remedy}")
         number = record["id"] if are_ids else index + 1
         whole_record = {"iscrowd": 0, **record, "area": 0, "bbox": [], "id": number, "image_id": image_id}
-        annotations.append(with_mask(whole_record, decode_mask(record["segmentation"])))
+        annotation = with_mask(whole_record, decode_mask(record["segmentation"]))
+        annotations.append(as_polygons(annotation, annotation, writer) if writer.wanted else annotation)
     named = {category["id"]: category for category in record_set.categories or ()}
     categories = [{**named.get(number, {}), "id": number, "name": name} for number, name in record_set.classes.items()]
     write_json(out, {"images": images, "annotations": annotations, "categories": categories})
@@ -306,6 +334,7 @@ COCO = Format(
     signature="COCO results (a JSON list of records)",
     recognises=lambda candidate: candidate.is_json_list,
     read=lambda candidate, images: ResultsFile(candidate.path),
+    polygons=True,
     target=Target(_write_new, category="number or text", score="needed"),
 )
 COCO_ANNOTATIONS = Format(
@@ -316,6 +345,7 @@ COCO_ANNOTATIONS = Format(
     recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
     read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path, candidate.crowds),
     images_beside=lambda path: path.parent,
+    polygons=True,
     certain_without_score=True,
     target=Target(_write_annotations),
 )

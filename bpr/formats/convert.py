@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.coco import CERTAIN, with_mask
 from bpr.formats.format import RecordSet, Target
+from bpr.formats.polygons import PolygonWriter
 from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_list import ImageList
@@ -18,10 +19,14 @@ from bpr.limits import is_id, is_score
 
 
 class Converted(NamedTuple):
-    """How many masks were written, and one line for each kind of record that was completed or left out."""
+    """How many masks were written, one line for each kind of record that was completed or left out, and the vertices.
+
+    Masks that are not written as polygons have none.
+    """
 
     written: int
     notes: list[str]
+    vertices: int
 
 
 def convert(
@@ -33,6 +38,7 @@ def convert(
     image_ids: Sequence[str] = (),
     categories: Sequence[Mapping[str, Any]] | None = None,
     find_images: Callable[[], ImageFinder] | None = None,
+    polygons: float | bool | None = None,
 ) -> Converted:
     """Write ``records`` in another format.
 
@@ -42,14 +48,17 @@ def convert(
             without records are written too. Without a list an image's id is its name.
         ids_are_stems: the records' image ids are the stems of files (:class:`~bpr.formats.format.Format`).
         image_ids, categories, find_images: as in :class:`~bpr.formats.format.RecordSet`.
+        polygons: the setting of a :class:`~bpr.formats.polygons.PolygonWriter`.
 
     Raises:
-        BPRError: a record's image id, class, score or mask cannot be written, two images have the same name, or masks
-            overlap where the format forbids it. Nothing is written then.
+        BPRError: the format holds no ``polygons``, a record's image id, class, score or mask cannot be written, two
+            images have the same name, or masks overlap where the format forbids it. Nothing is written then.
     """
     target = FORMATS[target_name].target
     if target is None:
         raise ValueError(f"target_name: expected a format that can be written, got {target_name}")
+    writer = PolygonWriter(polygons)
+    writer.check(FORMATS[target_name].polygons, target_name)
     for index, record in enumerate(records):
         _check_record(record, target, f"record {index}")
     images = None if entries is None else ImageList(entries, ids_are_stems)
@@ -62,7 +71,7 @@ def convert(
     empty = []
     if not target.empty:
         empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
-    target.write(RecordSet(prepared, images, ids_are_stems, image_ids, categories, find_images), out)
+    target.write(RecordSet(prepared, images, ids_are_stems, image_ids, categories, find_images, writer), out)
     notes = []
     for positions, problem in (
         (unscored, f"have no score and got {CERTAIN}"),
@@ -70,7 +79,7 @@ def convert(
     ):
         if positions:
             notes.append(f"{len(positions)} of {len(records)} records {problem} (first: record {positions[0]})")
-    return Converted(len(records) - len(empty), notes)
+    return Converted(len(records) - len(empty), notes, writer.vertices)
 
 
 def _check_record(record: Record, target: Target, where: str) -> None:

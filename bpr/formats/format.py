@@ -6,13 +6,14 @@ A new format is one such module and one entry of :data:`bpr.formats.registry.FOR
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bpr.errors import BPRError, shown
+from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source
 from bpr.io.files import json_errors, open_regular, read_json
 from bpr.io.image_list import SUFFIXES, ImageList, file_name, stem_of
@@ -23,7 +24,7 @@ from bpr.limits import LONGEST_ROW
 
 Found = TypeVar("Found")
 
-ANY_MASKS = "masks in JSON, a PNG, or a folder"
+ANY_MASKS = "masks in JSON or XML, a PNG, or a folder"
 """The name of the input of a command in error messages."""
 
 
@@ -32,15 +33,18 @@ class PathKind(Enum):
 
     JSON_FILE = "a JSON file"
     JSONS = "a JSON file or a folder of JSON files"
+    XML_FILE = "an XML file"
     FOLDER = "a folder"
     PICTURES = "a picture or a folder of pictures"
 
     def includes(self, path: Path) -> bool:
-        """Whether ``path`` is of this kind. A file without the ending of a picture counts as JSON."""
+        """Whether ``path`` is of this kind. A file without the ending of a picture or of XML counts as JSON."""
         if path.is_dir():
-            return self is not PathKind.JSON_FILE
-        kinds = (PathKind.PICTURES,) if path.suffix.lower() in SUFFIXES else (PathKind.JSON_FILE, PathKind.JSONS)
-        return self in kinds
+            return self in (PathKind.FOLDER, PathKind.PICTURES, PathKind.JSONS)
+        suffix = path.suffix.lower()
+        if suffix in SUFFIXES:
+            return self is PathKind.PICTURES
+        return self is PathKind.XML_FILE if suffix == ".xml" else self in (PathKind.JSON_FILE, PathKind.JSONS)
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ class RecordSet:
         image_ids: the ids of all images where there is no list, as far as the input names images without records.
         categories: the classes (id, name, ...); None where the input does not list them.
         find_images: gives access to the images; it raises a BPRError where no folder of images is known.
+        polygons: writes the masks of formats that hold polygons.
     """
 
     records: Sequence[Record]
@@ -151,6 +156,7 @@ class RecordSet:
     image_ids: Sequence[str] = ()
     categories: Sequence[Mapping[str, Any]] | None = None
     find_images: Callable[[], ImageFinder] | None = None
+    polygons: PolygonWriter = field(default_factory=PolygonWriter)
 
     @cached_property
     def classes(self) -> dict[Any, str]:
@@ -241,6 +247,7 @@ class Format:
         exclusive: the masks of an image do not overlap, and must not after refinement.
         guessed: the format is only inferred from the masks themselves, so the user is told which one was chosen.
         ids_are_stems: the image ids are the stems of files, and not the ids of an images list.
+        polygons: masks can be written as polygons, so that ``--polygons`` has a meaning.
         certain_without_score: ``bpr report`` takes a record without a score as certain; else it refuses the record.
         target: how ``bpr convert`` writes the format; None if it cannot.
     """
@@ -256,5 +263,6 @@ class Format:
     exclusive: bool = False
     guessed: bool = False
     ids_are_stems: bool = False
+    polygons: bool = False
     certain_without_score: bool = False
     target: Target | None = None

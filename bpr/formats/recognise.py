@@ -45,6 +45,8 @@ def open_source(
             f"{path}: expected JSON, got a pickle, which may run code; let MMDetection write JSON with "
             "test_evaluator.outfile_prefix=results test_evaluator.format_only=True"
         )
+    if path.suffix.lower() == ".zip":
+        raise BPRError(f"{path}: expected {ANY_MASKS}, got an archive; unpack it and give the file or folder in it")
     candidate = Candidate(path, crowds)
     row = FORMATS[format_name] if format_name else recognise(candidate)
     if not row.path_kind.includes(path):
@@ -84,6 +86,8 @@ def recognise(candidate: Candidate) -> Format:
     if PathKind.JSON_FILE.includes(path):
         got = shown(candidate.document)
         raise BPRError(f"{path}: expected {wanted}, got {got}; give results as the list alone")
+    if path.is_file():
+        raise BPRError(f"{path}: expected {wanted}, got another file")
     if not path.is_dir():
         raise BPRError(f"{path}: no such file; expected {ANY_MASKS}")
     raise BPRError(f"{path}: expected {wanted} in the folder, got none of them")

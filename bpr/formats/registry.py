@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from bpr.formats.cityscapes import CITYSCAPES, CITYSCAPES_TRUTH
 from bpr.formats.coco import COCO, COCO_ANNOTATIONS
+from bpr.formats.cvat import CVAT
 from bpr.formats.format import Format
+from bpr.formats.label_studio import LABEL_STUDIO
+from bpr.formats.labelme import LABELME_FILES
 from bpr.formats.labels import MASKS, SEMANTIC
 from bpr.formats.panoptic import PANOPTIC
 from bpr.formats.sam import SAM
 from bpr.formats.yolo import YOLO
+from bpr.formats.yolo_export import YOLO_EXPORT
 
-_ROWS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, CITYSCAPES_TRUTH, SEMANTIC, MASKS, SAM, YOLO)
-FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+_RESULTS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, CITYSCAPES_TRUTH, SEMANTIC, MASKS, SAM, YOLO)
+_TOOLS = (YOLO_EXPORT, LABELME_FILES, CVAT, LABEL_STUDIO)
+FORMATS: dict[str, Format] = {row.name: row for row in (*_RESULTS, *_TOOLS)}
 """All formats by name. Their order is that of lists in help and in error messages, and has no other meaning."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bpr.formats.polygons import PolygonWriter
 from bpr.io.record_file import Record
 
 
@@ -25,6 +27,7 @@ class Source(ABC):
         categories: the format's own list of classes (id, name, ...); None where it has none.
         notes: lines for the user about what is unusual in the file.
         image_ids: the ids of all images of a format without an images list, also of those without records.
+        polygons: writes the masks that become polygons; whoever opens the source may put another one here.
     """
 
     format: str
@@ -40,6 +43,10 @@ class Source(ABC):
     def left_out_lines(self) -> list[str]:
         """A line for each kind of item that is not among the records."""
         return left_out_lines(self.left_out, len(self.records) + sum(map(len, self.left_out.values())))
+
+    @cached_property
+    def polygons(self) -> PolygonWriter:
+        return PolygonWriter()
 
     def folder(self, out: Path) -> Path | None:
         """The folder that :meth:`write` replaces, so that it can be checked before hours of work; None for a file."""

@@ -6,21 +6,26 @@ Coordinates are fractions of the image's width and height, so reading needs the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BadImage, BadMask, BPRError
+from bpr.errors import BadImage, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
+from bpr.formats.polygons import PolygonWriter, polygon_rle
 from bpr.formats.source import Source, in_groups
 from bpr.formats.yolo_lines import Tails, read_fields, tails_of
 from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
-from bpr.geometry.contours import outline
-from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import atomic_open, inside, own_file, read_rows
+from bpr.geometry.rle import decode_mask
+from bpr.io.files import atomic_open, decode_text, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder
+from bpr.io.kept_text import KeptText, Span
 from bpr.io.record_file import Record
+
+DECIMALS = 6
+"""Decimals of a coordinate: a hundredth of a pixel in an image of 10,000."""
 
 
 class YoloFolder(Source):
@@ -40,10 +45,12 @@ class YoloFolder(Source):
         self._files = [file for file in texts if file not in self._others]
         if not self._files:
             raise BPRError(f"{folder}: expected a folder of YOLO label files (*.txt), got none")
-        self._lines = [[line for line in read_rows(own_file(folder, file)) if line.strip()] for file in self._files]
+        self._texts = [KeptText(own_file(folder, file)) for file in self._files]
+        all_lines = [[line for line in read_rows(file) if line.strip()] for file in self._files]
+        self._counts = [len(lines) for lines in all_lines]
         self.image_ids = [file.relative_to(folder).with_suffix("").as_posix() for file in self._files]
-        tails = tails_of(line for lines in self._lines for line in lines)
-        parts = zip(self.image_ids, self._files, self._lines, strict=True)
+        tails = tails_of(line for lines in all_lines for line in lines)
+        parts = zip(self.image_ids, self._files, all_lines, strict=True)
         self.records: list[Record] = [
             record for image_id, file, lines in parts for record in _records(image_id, file, lines, tails, images)
         ]
@@ -59,18 +66,34 @@ class YoloFolder(Source):
 
         A changed mask is one polygon, on which further parts and holes hang by bridges of zero width.
         """
-        counts = [len(lines) for lines in self._lines]
-        before, after = in_groups(self.records, counts), in_groups(refined, counts)
         with atomic_folder(out, "bpr refine") as folder:
-            for file, lines, old, new in zip(self._files, self._lines, before, after, strict=True):
-                with atomic_open(folder / file.relative_to(self._folder)) as text:
-                    for line, old_record, record in zip(lines, old, new, strict=True):
-                        unchanged = old_record["segmentation"] == record["segmentation"]
-                        track = f" {record['track_id']}" if "track_id" in record else ""
-                        text.write(f"{line if unchanged else _line(record) + track}\n")
+            self.write_files(refined, folder)
             for file in self._others:
                 with atomic_open(folder / file.relative_to(self._folder), "wb") as copy:
                     copy.write(own_file(self._folder, file).read_bytes())
+
+    def write_files(self, refined: Iterable[Record], folder: Path) -> None:
+        """Write the label files into a folder that is being made, with the changed lines in place of the old ones."""
+        before, after = in_groups(self.records, self._counts), in_groups(refined, self._counts)
+        for file, text, old, new in zip(self._files, self._texts, before, after, strict=True):
+            lines = {
+                row: _tracked_line(record, self.polygons)
+                for row, (was, record) in enumerate(zip(old, new, strict=True))
+                if was["segmentation"] != record["segmentation"]
+            }
+            text.write(partial(_row_spans, lines=lines), folder / file.relative_to(self._folder))
+
+
+def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:
+    """The rows of a label file that get other text; rows without any are not counted. An empty text changes nothing."""
+    text, encoding = decode_text(content)
+    filled, start = 0, len(content) - len(text.encode(encoding))  # a byte order mark may precede the text
+    for row in text.splitlines(keepends=True):
+        if row.strip():
+            if line := lines.get(filled):
+                yield Span(start, start + len(row.rstrip().encode(encoding)), line.encode(encoding))
+            filled += 1
+        start += len(row.encode(encoding))
 
 
 def _records(
@@ -94,23 +117,23 @@ def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
 
 
 def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:
-    """The RLE of a polygon given in fractions of the image; None without an image.
-
-    A polygon that is not a valid mask stays a polygon, in pixels, so that decoding it later gives the error.
-    """
+    """The RLE of a polygon given in fractions of the image; None without an image."""
     if frame is None:
         return None
-    scaled = [value * frame[1 - index % 2] for index, value in enumerate(ring)]
-    try:
-        return encode_mask(decode_mask([scaled], frame))
-    except BadMask:
-        return [scaled]
+    return polygon_rle([value * frame[1 - index % 2] for index, value in enumerate(ring)], frame)
 
 
-def _line(record: Record) -> str:
+def _tracked_line(record: Record, writer: PolygonWriter) -> str:
+    line = _line(record, writer)
+    return f"{line} {record['track_id']}" if line and "track_id" in record else line
+
+
+def _line(record: Record, writer: PolygonWriter) -> str:
+    """The line of a record without the id of a track; empty where its mask is."""
     mask = decode_mask(record["segmentation"])
-    height, width = mask.frame
-    points = " ".join(f"{x / width:.6f} {y / height:.6f}" for x, y in outline(mask).tolist())
+    points = " ".join(f"{x:.{DECIMALS}f} {y:.{DECIMALS}f}" for x, y in writer.scaled_ring(mask, 1, DECIMALS))
+    if not points:
+        return ""
     return f"{record['category_id']} {points}" + (f" {record['score']}" if "score" in record else "")
 
 
@@ -126,8 +149,9 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
         for stem, records in images.items():
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
                 for record in records:
-                    if decode_mask(record["segmentation"]).area:
-                        file.write(f"{_line({**record, 'category_id': numbers[record['category_id']]})}\n")
+                    numbered = {**record, "category_id": numbers[record["category_id"]]}
+                    if line := _line(numbered, record_set.polygons):
+                        file.write(f"{line}\n")
 
 
 def _images_beside(path: Path) -> Path | None:
@@ -152,6 +176,7 @@ YOLO = Format(
     read=lambda candidate, images: YoloFolder(candidate.path, images()),
     images_beside=_images_beside,
     ids_are_stems=True,
+    polygons=True,
     certain_without_score=True,
     target=Target(_write_new, score="possible", empty=False),
 )

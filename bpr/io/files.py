@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -137,6 +138,16 @@ def write_json_list(path: str | Path, items: Iterable[Any]) -> None:
         file.write("]")
 
 
+def link_or_copy(file: Path, target: Path) -> None:
+    """Give a file another name, which costs no space; across disks it is copied."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    real = os.path.realpath(file)
+    try:
+        os.link(real, target)
+    except OSError:
+        shutil.copyfile(real, target)
+
+
 # Names that come from a file.
 
 
@@ -205,6 +216,14 @@ def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
         return file.read()
 
 
+def decode_text(content: bytes) -> tuple[str, str]:
+    """Text in UTF-8, or in UTF-16 with a byte order mark: the text without a mark, and its encoding without one."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if content.startswith(mark):
+            return content.removeprefix(mark).decode(encoding), encoding
+    return content.decode("utf-8-sig"), "utf-8"
+
+
 def read_rows(path: Path) -> list[str]:
     """The lines of a label file, which is text in UTF-8, or in UTF-16 with a byte order mark.
 
@@ -213,8 +232,7 @@ def read_rows(path: Path) -> list[str]:
     """
     try:
         content = read_whole(path, LARGEST_TEXT)
-        marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        rows = content.decode("utf-16" if marked else "utf-8-sig").splitlines()
+        rows = decode_text(content)[0].splitlines()
     except OSError as error:
         raise BPRError(f"{path}: cannot read the labels ({error.strerror})") from None
     except UnicodeDecodeError as error:

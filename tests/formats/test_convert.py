@@ -30,7 +30,8 @@ def segmentations(path: Path) -> list[object]:
 def test_there_and_back_changes_no_mask(tmp_path: Path, target: str) -> None:
     name = "out.json" if target in ("coco", "annotations", "panoptic") else "out"
     source, images = layouts.coco_results(tmp_path), layouts.photographs(tmp_path)
-    assert convert(source, target, tmp_path / name, "--img-dir", str(images)) == 0
+    exact = ["--polygons", "0"] if target == "yolo" else []
+    assert convert(source, target, tmp_path / name, "--img-dir", str(images), *exact) == 0
     back = ["--img-dir", str(images), *(["--format", "masks"] if target == "masks" else [])]
     assert convert(tmp_path / name, "coco", tmp_path / "back.json", *back) == 0
     assert segmentations(tmp_path / "back.json") == segmentations(source)
@@ -150,7 +151,7 @@ def test_ground_truth_becomes_yolo_without_scores(tmp_path: Path, layout: Callab
 def test_crowds_and_annotations_without_masks_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(layouts.annotations(tmp_path), "yolo", tmp_path / "out") == 0
     printed = capsys.readouterr()
-    assert printed.out == f"3 masks (annotations) -> {tmp_path / 'out'}\n"
+    assert printed.out == f"3 masks (annotations), 80 vertices -> {tmp_path / 'out'}\n"
     assert printed.err.splitlines() == [
         "left out: 1 of 5 annotations, crowds (first: annotation 1)",
         "left out: 1 of 5 annotations, without a mask (first: annotation 4)",

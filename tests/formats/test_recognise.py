@@ -16,7 +16,7 @@ from bpr.formats.format import Candidate
 from bpr.formats.recognise import open_source, recognise
 from bpr.formats.registry import FORMATS
 from bpr.io.png import read_labels, write_png
-from tests.formats import layouts
+from tests.formats import layouts, tool_layouts
 
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "coco": layouts.coco_results,
@@ -28,6 +28,10 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "masks": layouts.masks,
     "yolo": layouts.yolo,
     "sam": layouts.sam_lists,
+    "yolo-export": tool_layouts.roboflow,
+    "labelme": tool_layouts.labelme,
+    "cvat": tool_layouts.cvat,
+    "label-studio": tool_layouts.label_studio,
 }
 
 
@@ -63,7 +67,7 @@ def test_two_formats_of_the_same_precedence_are_not_chosen_between(tmp_path: Pat
 
 
 def test_a_missing_png_is_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(BPRError, match=r"mask\.png: no such file; expected masks in JSON, a PNG, or a folder"):
+    with pytest.raises(BPRError, match=r"mask\.png: no such file; expected masks in JSON or XML, a PNG, or a folder"):
         open_source(tmp_path / "mask.png")
 
 

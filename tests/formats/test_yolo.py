@@ -101,25 +101,45 @@ def test_marks_and_line_ends_of_windows(tmp_path: Path, encoding: str, newline: 
     assert box(record) == BOX
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_keeps_its_mark_and_the_lines_that_do_not_change(tmp_path: Path, encoding: str) -> None:
+    kept = f"  {SQUARE.replace(' ', '  ')} 0.10 3 "
+    labels = folder(tmp_path, f"{SQUARE} 0.9 2", "", kept, encoding=encoding, newline="\r\n")
+    before = (labels / "p.txt").read_bytes()
+    assert (refine(tmp_path, labels) / "p.txt").read_bytes() == before
+    paint_disc(tmp_path)
+    after = (refine(tmp_path, labels, "starter-fast", "--min-score", "0.5") / "p.txt").read_bytes()
+    assert after[:2] == before[:2]
+    first, *rest = after.decode(encoding).split("\r\n")
+    assert rest == ["", kept, ""]
+    assert first != f"{SQUARE} 0.9 2"
+    assert first.endswith(" 0.9 2")
+
+
 def test_a_class_may_be_written_as_a_float(tmp_path: Path) -> None:
     (record,) = records(tmp_path, folder(tmp_path, "1.0" + SQUARE[1:]))
     assert record["category_id"] == 1
     assert type(record["category_id"]) is int
 
 
-def refine(tmp_path: Path, labels: Path, model: str = "identity") -> Path:
+def refine(tmp_path: Path, labels: Path, model: str = "identity", *options: str) -> Path:
     out = tmp_path / "out"
     arguments = [str(labels), "--format", "yolo", "--img-dir", str(tmp_path / "images"), "--model", model, "--out", str(out)]
-    assert main(["refine", *arguments]) == 0
+    assert main(["refine", *arguments, *options]) == 0
     return out
+
+
+def paint_disc(tmp_path: Path) -> None:
+    """An image in which the square's object is round."""
+    y, x = np.mgrid[:120, :160]
+    disc = np.where((x - 118) ** 2 + (y - 53) ** 2 < 29**2, 230, 30).astype(np.uint8)
+    write_png(tmp_path / "images" / "p.png", np.dstack([disc] * 3))
 
 
 @pytest.mark.parametrize("end", ["", " 0.87", " 3", " 0.87 3"])
 def test_a_changed_line_keeps_its_score_and_id(tmp_path: Path, end: str) -> None:
     labels = folder(tmp_path, SQUARE + end)
-    y, x = np.mgrid[:120, :160]
-    disc = np.where((x - 118) ** 2 + (y - 53) ** 2 < 29**2, 230, 30).astype(np.uint8)
-    write_png(tmp_path / "images" / "p.png", np.dstack([disc] * 3))
+    paint_disc(tmp_path)
     text = (refine(tmp_path, labels, "starter-fast") / "p.txt").read_text()
     assert text != f"{SQUARE}{end}\n"
     assert text.endswith(f"{end}\n")

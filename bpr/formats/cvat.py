@@ -1,0 +1,201 @@
+"""CVAT for images 1.1: an XML file whose images hold polygons, masks and other shapes.
+
+Only the coordinates of polygons and the runs of masks are replaced: attributes, groups, tracks, other shapes, labels
+and everything else in the file stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.parsers import expat
+
+import numpy as np
+
+from bpr.errors import BPRError
+from bpr.formats.format import Candidate, Format, PathKind
+from bpr.formats.named_photos import Frame, Photos
+from bpr.formats.polygons import polygon_rle
+from bpr.formats.source import Source
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import open_regular
+from bpr.io.images import ImageFinder
+from bpr.io.kept_text import KeptText, Span
+from bpr.io.record_file import Record
+from bpr.limits import is_frame
+
+CVAT_FILE = "CVAT for images 1.1 (XML with annotations of images)"
+"""How an error message names such a file."""
+POLYGON, MASK = "polygon", "mask"
+"""The shapes that are refined."""
+ROOT = re.compile(rb"<annotations[\s>]")
+HEAD = 4096
+"""Bytes in which the first element of such a file begins."""
+ATTRIBUTE = r"""(?P<before>\s%s\s*=\s*)(?P<quote>["'])[^"']*(?P=quote)"""
+TAG = re.compile(r"""<[^<>"']+(?:"[^"]*"|'[^']*'|[^<>"'])*>""")
+
+
+class Shape(NamedTuple):
+    """A polygon or a mask and the byte at which its element begins."""
+
+    kind: str
+    start: int
+
+
+class CvatFile(Source):
+    """The polygons and masks of all images. A shape's class is its label.
+
+    A mask has the size that the file states for its image.
+    """
+
+    format = "cvat"
+
+    def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
+        self._text, self._photos = KeptText(path), Photos(images)
+        self._shapes: list[Shape] = []
+        self.records: list[Record] = []
+        self._elements: list[str] = []
+        self._image: tuple[str, Frame | None] = ("", None)
+        self._found = self._tracks = 0
+        left_out: dict[str, list[int]] = {}
+        self._parse(path, left_out)
+        self.left_out, self.entries = left_out, self._photos.entries
+        if self._tracks and not self.entries:
+            remedy = "export CVAT for images 1.1, which has the shapes of tracks by image"
+            raise BPRError(f"{path}: expected {CVAT_FILE}, got one of a video; {remedy}")
+
+    def _parse(self, path: Path, left_out: dict[str, list[int]]) -> None:
+        parser = expat.ParserCreate()
+
+        def begin(name: str, values: dict[str, str]) -> None:
+            depth = len(self._elements)
+            self._elements.append(name)
+            if depth == 1 and name == "image":
+                self._begin_image(values)
+            elif depth == 1 and name == "track":
+                self._tracks += 1
+            elif depth == 2 and self._elements[1] in ("image", "track"):
+                if self._elements[1] == "image" and name in (POLYGON, MASK):
+                    self._add(name, values, parser.CurrentByteIndex)
+                else:
+                    kind = f"shapes of type {name}" if self._elements[1] == "image" else "shapes of tracks"
+                    left_out.setdefault(kind, []).append(self._found)
+                self._found += 1
+
+        def end(name: str) -> None:
+            self._elements.pop()
+
+        def refuse(*_: object) -> None:
+            raise BPRError(f"{path}: expected XML without a document type, got one; remove it")
+
+        parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = begin, end, refuse
+        try:
+            with open_regular(path) as file:
+                parser.ParseFile(file)
+        except OSError as error:
+            raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {CVAT_FILE}") from None
+        except expat.ExpatError as error:
+            raise BPRError(f"{path}: not valid XML ({error}); expected {CVAT_FILE}") from None
+
+    def _begin_image(self, values: dict[str, str]) -> None:
+        height, width = (int(side) if side.isdecimal() else 0 for side in (values.get("height", ""), values.get("width", "")))
+        self._image = self._photos.add([values.get("name", "")], height, width)
+
+    def _add(self, kind: str, values: dict[str, str], start: int) -> None:
+        image_id, frame = self._image
+        segmentation = (_polygon if kind == POLYGON else _mask)(values, frame)
+        base = {"image_id": image_id, "category_id": values.get("label", "")}
+        self.records.append({**base, "segmentation": segmentation})
+        self._shapes.append(Shape(kind, start))
+
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write the file with the changed shapes in place of the old ones."""
+        values: dict[int, dict[str, str]] = {}
+        for shape, old, record in zip(self._shapes, self.records, refined, strict=True):
+            if old["segmentation"] != record["segmentation"]:
+                new = self._values(shape.kind, decode_mask(record["segmentation"]).trimmed())
+                if new:
+                    values[shape.start] = new
+        self._text.write(lambda content: [_new_tag(content, *item) for item in values.items()], out)
+
+    def _values(self, kind: str, mask: BoxMask) -> dict[str, str]:
+        """The attributes of a shape that its mask decides; none where nothing remains of it."""
+        if kind == POLYGON:
+            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in self.polygons.ring(mask))
+            return {"points": points} if points else {}
+        if not mask.pixels.size:
+            self.polygons.empty += 1
+            return {}
+        height, width = mask.pixels.shape
+        flat = mask.pixels.ravel()
+        ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
+        runs = np.diff(ends, prepend=0).tolist()
+        rle = ", ".join(map(str, [0, *runs] if flat[0] else runs))
+        box = {"left": mask.left, "top": mask.top, "width": width, "height": height}
+        return {"rle": rle, **{name: str(side) for name, side in box.items()}}
+
+
+def _new_tag(content: bytes, start: int, values: dict[str, str]) -> Span:
+    """The start tag at a byte of the file with other values of some attributes."""
+    end = start
+    while not (found := TAG.match(content[start:end].decode("latin-1"))):
+        end = content.index(b">", end) + 1  # a value may hold a >
+    tag = found[0]
+    for name, value in values.items():
+        tag = re.sub(ATTRIBUTE % name, rf'\g<before>"{value}"', tag, count=1)
+    return Span(start, start + len(found[0]), tag.encode("latin-1"))
+
+
+def _polygon(values: dict[str, str], frame: Frame | None) -> Any:
+    """The RLE of a polygon; one that is no valid mask gives what :func:`decode_mask` refuses."""
+    try:
+        ring = [float(number) for point in values.get("points", "").split(";") for number in point.split(",")]
+    except ValueError:
+        return None
+    return polygon_rle(ring, frame)
+
+
+def _mask(values: dict[str, str], frame: Frame | None) -> Any:
+    """The RLE of a mask, whose runs go along the rows of its box; None where it is not valid."""
+    try:
+        left, top, width, height = (int(values[name]) for name in ("left", "top", "width", "height"))
+        runs = np.array([int(run) for run in values["rle"].split(",")], np.int64)
+    except (KeyError, ValueError, OverflowError):
+        return None
+    if frame is None or not is_frame(height, width) or (runs < 0).any() or (runs > height * width).any():
+        return None
+    if runs.sum() != height * width:
+        return None
+    pixels = np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(height, width)
+    return encode_mask(BoxMask.from_frame(BoxMask(pixels, left, top, frame).window((0, 0, *frame[::-1]))))
+
+
+def _recognises(candidate: Candidate) -> bool:
+    try:
+        with open_regular(candidate.path) as file:
+            return bool(ROOT.search(file.read(HEAD)))
+    except OSError:
+        return False
+
+
+def _images_beside(path: Path) -> Path:
+    """The folder ``images`` of an unpacked export; where there is none, the folder of the file."""
+    images = path.parent / "images"
+    return images if images.is_dir() else path.parent
+
+
+CVAT = Format(
+    name=CvatFile.format,
+    description="CVAT for images 1.1",
+    path_kind=PathKind.XML_FILE,
+    signature=CVAT_FILE,
+    recognises=_recognises,
+    read=lambda candidate, images: CvatFile(candidate.path, images),
+    images_beside=_images_beside,
+    ids_are_stems=True,
+    polygons=True,
+    certain_without_score=True,
+)

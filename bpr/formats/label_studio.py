@@ -1,0 +1,216 @@
+"""Label Studio's JSON: a list of tasks, whose annotations and predictions hold regions.
+
+Polygon and brush regions are refined. All other regions and keys, and the spaces between them, stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from bpr.errors import BadMask, BPRError, shown
+from bpr.formats.brush_rle import decode_brush, encode_brush
+from bpr.formats.format import Candidate, Format, PathKind
+from bpr.formats.named_photos import Frame, Photos
+from bpr.formats.polygons import polygon_rle
+from bpr.formats.source import Source
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import read_json
+from bpr.io.image_list import SUFFIXES
+from bpr.io.images import ImageFinder
+from bpr.io.kept_text import Changes, KeptText
+from bpr.io.record_file import Record
+from bpr.limits import is_score
+
+TASKS = "Label Studio's JSON (a list of tasks with data, and annotations or predictions)"
+"""How an error message names such a file."""
+MADE_BY = ("annotations", "predictions")
+"""The keys of a task whose regions are refined: those of persons and those of models."""
+POINTS, RLE = "points", "rle"
+"""The keys of a region's value that hold a polygon and a brush mask."""
+UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the name of an uploaded file."""
+DECIMALS = 6
+"""Decimals of a coordinate in per cent: a hundredth of a pixel has four in an image of 10,000."""
+
+
+class Region(NamedTuple):
+    """A region: its record's form, and where in the file its value stands.
+
+    With a tag for the shape and one for the label, Label Studio writes a region twice, with one id and the same points.
+    """
+
+    kind: str
+    task: int
+    made_by: str
+    annotation: int
+    results: list[int]
+
+
+class TaskFile(Source):
+    """The regions of all tasks. A region's class is its label, or its labels with commas between them.
+
+    The mask of a region has the size that the region states; where it states none, that of the photo.
+    """
+
+    format = "label-studio"
+
+    def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
+        self._text, tasks = KeptText(path), read_json(path, TASKS)
+        self._photos = Photos(images)
+        self._regions: list[Region] = []
+        self.records: list[Record] = []
+        self._found = 0
+        left_out: dict[str, list[int]] = {}
+        for index, task in enumerate(tasks):
+            if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+                raise BPRError(f"{path}: task {index}: expected an object with data, got {shown(task)}")
+            for made_by in MADE_BY:
+                self._read(task, index, made_by, f"{path}: task {index}: {made_by}", left_out)
+        self.left_out, self.entries = left_out, self._photos.entries
+
+    def _read(self, task: dict[str, Any], index: int, made_by: str, where: str, left_out: dict[str, list[int]]) -> None:
+        made = task.get(made_by) or []
+        if not isinstance(made, list):
+            raise BPRError(f"{where}: expected a list, got {shown(made)}")
+        for number, annotation in enumerate(made):
+            results = annotation.get("result", []) if isinstance(annotation, dict) else None
+            if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+                raise BPRError(f"{where}: expected objects whose result is a list of objects, got {shown(annotation)}")
+            regions: dict[Any, Region] = {}
+            for position, result in enumerate(results):
+                kind = _kind(result)
+                if kind not in (POINTS, RLE):
+                    left_out.setdefault(kind, []).append(self._found)
+                elif (region := regions.get(name := (kind, str(result.get("id", position))))) is not None:
+                    region.results.append(position)
+                else:
+                    regions[name] = Region(kind, index, made_by, number, [position])
+                self._found += 1
+            for region in regions.values():
+                self._add(region, [results[position] for position in region.results], task)
+
+    def _add(self, region: Region, results: list[dict[str, Any]], task: dict[str, Any]) -> None:
+        first = results[0]
+        sides = first.get("original_height"), first.get("original_width")
+        image_id, frame = self._photos.add(_names(task, first), *sides)
+        labels = [label for result in results for label in _labels(result["value"])]
+        record = {"image_id": image_id, "category_id": ",".join(dict.fromkeys(labels))}
+        scores = [result["score"] for result in results if is_score(result.get("score"))]
+        record |= {"score": scores[0]} if scores else {}
+        segmentation = None if frame is None else _segmentation(first["value"], region.kind, frame)
+        self._regions.append(region)
+        self.records.append({**record, "segmentation": segmentation})
+
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write the file with the changed regions in place of the old ones."""
+        changes = Changes()
+        for region, old, record in zip(self._regions, self.records, refined, strict=True):
+            if old["segmentation"] != record["segmentation"]:
+                value = self._value(region.kind, decode_mask(record["segmentation"]))
+                for position in region.results if value else ():
+                    path = (region.task, region.made_by, region.annotation, "result", position)
+                    inner = changes
+                    for key in path:
+                        inner = inner.setdefault(key, Changes())
+                    inner["value"] = value
+        self._text.write_json(changes, out)
+
+    def _value(self, kind: str, mask: BoxMask) -> Changes:
+        """The new values of a region; none where nothing remains of its mask."""
+        if kind == RLE:
+            return Changes(rle=encode_brush(mask))
+        points = self.polygons.scaled_ring(mask, 100, DECIMALS)
+        return Changes(points=points) if points else Changes()
+
+
+def _kind(result: dict[str, Any]) -> str:
+    """POINTS or RLE for a region that is refined; for any other one the name under which it is counted."""
+    value = result.get("value")
+    if isinstance(value, dict) and not result.get("image_rotation"):
+        if isinstance(value.get(RLE), list):
+            return RLE
+        if isinstance(value.get(POINTS), list) and value.get("closed", True):
+            return POINTS
+    turned = " on turned images" if result.get("image_rotation") else ""
+    return f"regions of type {result.get('type')}{turned}"
+
+
+def _labels(value: dict[str, Any]) -> list[str]:
+    """The labels of a region, which stand under the name of the tag: ``polygonlabels``, ``brushlabels``, ``labels``."""
+    lists = [names for key, names in value.items() if key.endswith("labels") and isinstance(names, list)]
+    return [str(name) for names in lists for name in names]
+
+
+def _segmentation(value: dict[str, Any], kind: str, frame: Frame) -> Any:
+    """The RLE of a region; one that is no valid mask gives what :func:`decode_mask` refuses."""
+    if kind == RLE:
+        try:
+            return encode_mask(decode_brush(value[RLE], frame))
+        except BadMask:
+            return None
+    height, width = frame
+    try:
+        ring = [side for x, y in value[POINTS] for side in (float(x) * width / 100, float(y) * height / 100)]
+    except (TypeError, ValueError):
+        return None
+    return polygon_rle(ring, frame)
+
+
+def _names(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """What the image of a region may be called, the best first.
+
+    The name of the tag that shows the image is often the key of its data. Otherwise the first address of an image is
+    meant.
+    """
+    data: dict[str, Any] = task["data"]
+    own = data.get(str(result.get("to_name")))
+    for value in (own, data.get("image"), *data.values(), task.get("file_upload")):
+        pages = value if isinstance(value, list) else [value]
+        page = result.get("item_index", 0)
+        address = pages[page] if type(page) is int and 0 <= page < len(pages) else None
+        if isinstance(address, str) and not address.startswith("data:"):
+            yield from _names_in(address)
+
+
+def _names_in(address: str) -> Iterator[str]:
+    """The paths in an address: of an upload, of a local file, of a bucket, of a web server.
+
+    >>> list(_names_in("/data/upload/1/0a1b2c3d-cat%20one.jpg"))
+    ['/data/upload/1/0a1b2c3d-cat one.jpg', 'cat one.jpg']
+    >>> list(_names_in("/data/local-files/?d=scans/a.png"))
+    ['scans/a.png']
+    """
+    parts = urlsplit(address)
+    for path in (*parse_qs(parts.query).get("d", []), unquote(parts.path), address):
+        if Path(path).suffix.lower() in SUFFIXES:
+            yield path
+            name = Path(path).name
+            if UPLOADED.match(name):
+                yield UPLOADED.sub("", name)
+            return
+
+
+def _recognises(candidate: Candidate) -> bool:
+    """Whether the first element of a JSON list is a task; the rest of the list is not read."""
+    first = candidate.first_of_list
+    return isinstance(first, dict) and isinstance(first.get("data"), dict) and bool(set(MADE_BY) & first.keys())
+
+
+LABEL_STUDIO = Format(
+    name=TaskFile.format,
+    description="Label Studio's JSON",
+    path_kind=PathKind.JSON_FILE,
+    signature=TASKS,
+    recognises=_recognises,
+    precedence=1,  # results are a JSON list too
+    read=lambda candidate, images: TaskFile(candidate.path, images),
+    images_beside=lambda path: path.parent,
+    ids_are_stems=True,
+    polygons=True,
+    certain_without_score=True,
+)

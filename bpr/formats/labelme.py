@@ -1,0 +1,189 @@
+"""LabelMe and X-AnyLabeling: a JSON file per image, beside it or in a folder of its own.
+
+Polygons and masks are refined. All other shapes, all other keys and the spaces between them stay as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bpr.errors import BPRError, shown
+from bpr.formats.format import Candidate, Format, PathKind
+from bpr.formats.named_photos import Frame, Photos
+from bpr.formats.polygons import polygon_rle
+from bpr.formats.source import Source, in_groups
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.files import json_errors, link_or_copy, open_regular, own_file, read_json
+from bpr.io.folders import atomic_folder
+from bpr.io.images import ImageFinder
+from bpr.io.json_stream import JsonStream
+from bpr.io.kept_text import Changes, KeptText
+from bpr.io.png import decode_labels, encode_png
+from bpr.io.record_file import Record
+from bpr.limits import is_score
+
+LABELME = "a LabelMe or X-AnyLabeling file"
+"""How an error message names such a file."""
+KEYS = {"shapes", "imagePath"}
+"""The keys by which such a file is recognised."""
+POLYGON, MASK = "polygon", "mask"
+"""The types of shapes that are refined."""
+
+
+class ImageFile(NamedTuple):
+    """One JSON file and the positions, in its list of shapes, of its records."""
+
+    text: KeptText
+    shapes: list[Any]
+    positions: list[int]
+    photo: str
+
+
+class LabelMeFiles(Source):
+    """A JSON file, or a folder of them; a shape is a record, and its label is the class.
+
+    The mask of a shape has the size that the file states for the image; where it states none, that of the photo.
+    """
+
+    format = "labelme"
+
+    def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
+        self._path = path
+        files = [own_file(path, file) for file in sorted(path.rglob("*.json"))] if path.is_dir() else [path]
+        self._photos = Photos(images)
+        self.records: list[Record] = []
+        left_out: dict[str, list[int]] = {}
+        self._count = 0
+        self._files = [read for file in files if (read := self._read(file, left_out))]
+        self.left_out, self.entries = left_out, self._photos.entries
+        if not self._files:
+            raise BPRError(f"{path}: expected {LABELME} (an object with shapes and imagePath), got none")
+
+    def _read(self, path: Path, left_out: dict[str, list[int]]) -> ImageFile | None:
+        """One file; None where it is another JSON file."""
+        text, document = KeptText(path), read_json(path, LABELME)
+        if not isinstance(document, dict) or not document.keys() >= KEYS:
+            return None
+        shapes, photo = document["shapes"], document["imagePath"]
+        if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
+            raise BPRError(f"{path}: expected shapes to be a list of objects, got {shown(shapes)}")
+        photo = photo if isinstance(photo, str) and photo else f"{path.stem}.jpg"
+        below = path.relative_to(self._path).parent.as_posix() if self._path.is_dir() else "."
+        names = [f"{below}/{photo}", photo]
+        image_id, frame = self._photos.add(names, document.get("imageHeight"), document.get("imageWidth"))
+        positions = []
+        for position, shape in enumerate(shapes):
+            kind = shape.get("shape_type") or POLYGON
+            if kind in (POLYGON, MASK):
+                positions.append(position)
+                scored = {"score": shape["score"]} if is_score(shape.get("score")) else {}
+                label = {"image_id": image_id, "category_id": str(shape.get("label"))}
+                self.records.append({**label, **scored, "segmentation": _segmentation(shape, kind, frame)})
+            else:
+                left_out.setdefault(f"shapes of type {kind}", []).append(self._count + position)
+        self._count += len(shapes)
+        return ImageFile(text, shapes, positions, photo)
+
+    def folder(self, out: Path) -> Path | None:
+        return out if self._path.is_dir() else None
+
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write a file for a file, and a folder of the same names for a folder, in which photos are linked."""
+        if not self._path.is_dir():
+            self._write_all(refined, [out])
+            return
+        with atomic_folder(out, "bpr refine") as folder:
+            names = [file.text.path.relative_to(self._path) for file in self._files]
+            self._write_all(refined, [folder / name for name in names])
+            for file, name in zip(self._files, names, strict=True):
+                photo = file.text.path.parent / file.photo
+                target = folder / name.parent / file.photo
+                if ".." not in Path(file.photo).parts and photo.is_file() and not target.exists():
+                    link_or_copy(own_file(self._path, photo), target)
+
+    def _write_all(self, refined: Iterable[Record], targets: list[Path]) -> None:
+        counts = [len(file.positions) for file in self._files]
+        before, after = in_groups(self.records, counts), in_groups(refined, counts)
+        for file, target, old, new in zip(self._files, targets, before, after, strict=True):
+            changes = Changes()
+            for position, was, record in zip(file.positions, old, new, strict=True):
+                if was["segmentation"] != record["segmentation"]:
+                    change = self._change(file.shapes[position], decode_mask(record["segmentation"]))
+                    if change:
+                        changes[position] = change
+            file.text.write_json(Changes(shapes=changes) if changes else changes, target)
+
+    def _change(self, shape: dict[str, Any], mask: BoxMask) -> Changes:
+        """The new values of a shape; none where nothing remains of its mask."""
+        if shape.get("shape_type") != MASK:
+            points = self.polygons.ring(mask)
+            return Changes(points=points) if points else Changes()
+        tight = mask.trimmed()
+        if not tight.pixels.size:
+            self.polygons.empty += 1
+            return Changes()
+        left, top, right, bottom = tight.box
+        value = int(_mask_pixels(shape).max()) or 1
+        png = base64.b64encode(encode_png(tight.pixels * np.uint8(value))).decode("ascii")
+        # LabelMe's second corner is the last pixel of the mask.
+        return Changes(points=[[float(left), float(top)], [right - 1.0, bottom - 1.0]], mask=png)
+
+
+def _segmentation(shape: dict[str, Any], kind: str, frame: Frame | None) -> Any:
+    """The RLE of a shape. A shape that is no valid mask gives what :func:`decode_mask` refuses."""
+    try:
+        flat = [float(value) for x, y in shape["points"] for value in (x, y)]
+        if kind == POLYGON or frame is None:
+            return polygon_rle(flat, frame)
+        pixels = _mask_pixels(shape) > 0
+        left, top = int(min(flat[::2])), int(min(flat[1::2]))
+        return encode_mask(BoxMask.from_frame(BoxMask(pixels, left, top, frame).window((0, 0, *frame[::-1]))))
+    except (KeyError, TypeError, ValueError, OverflowError, BPRError):
+        return None
+
+
+def _mask_pixels(shape: dict[str, Any]) -> np.ndarray:
+    """(h, w) numbers of a mask shape's PNG."""
+    try:
+        content = base64.b64decode(shape["mask"], validate=True)
+    except (KeyError, TypeError, binascii.Error) as error:
+        raise BPRError(f"shape: expected a mask in base64, got {shown(shape.get('mask'))}") from error
+    return decode_labels(content, "the mask of a shape")[0]
+
+
+def _is_labelme(path: Path) -> bool:
+    try:
+        with json_errors(path, LABELME), open_regular(path) as file:
+            stream = JsonStream(file, path)
+            found = {key: stream.skip() for key in stream.names()} if stream.peek() == "{" else {}
+    except BPRError:
+        return False
+    return found.keys() >= KEYS
+
+
+def _recognises(candidate: Candidate) -> bool:
+    if candidate.path.is_dir():
+        return any(map(_is_labelme, sorted(candidate.path.rglob("*.json"))))
+    return candidate.json_object.keys() >= KEYS
+
+
+LABELME_FILES = Format(
+    name=LabelMeFiles.format,
+    description="LabelMe and X-AnyLabeling",
+    path_kind=PathKind.JSONS,
+    signature="LabelMe's JSON (objects with shapes and imagePath)",
+    recognises=_recognises,
+    precedence=2,  # the folder may also hold the photos, as PNGs
+    read=lambda candidate, images: LabelMeFiles(candidate.path, images),
+    images_beside=lambda path: path if path.is_dir() else path.parent,
+    ids_are_stems=True,
+    polygons=True,
+    certain_without_score=True,
+)

@@ -1,0 +1,93 @@
+"""The photos that annotation tools name: by paths on another machine, by addresses, with prefixes of an upload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bpr.errors import BadImage
+from bpr.io.image_list import SUFFIXES
+from bpr.io.images import ImageFinder, ImageFolder, read_image
+from bpr.limits import frame_from
+
+Frame = tuple[int, int]
+"""(H, W)."""
+
+
+class Photos:
+    """The images list of a tool's file, made of the names that it holds.
+
+    An image's id is its file below the folder of the images, without the ending; with it where that is not unique.
+
+    Args:
+        images: gives access to the folder of the images.
+
+    Attributes:
+        entries: the images list: id, file_name, and height and width where they are known.
+    """
+
+    def __init__(self, images: Callable[[], ImageFinder]) -> None:
+        self._finder = images()
+        self.entries: list[dict[str, Any]] = []
+        self._ids: dict[str, str] = {}
+
+    def add(self, names: Iterable[str], height: object, width: object) -> tuple[str, Frame | None]:
+        """Add an image to the list, and return its id and the size of its masks.
+
+        Args:
+            names: what the image may be called, the best first. The end of a name that leads to a file counts: of
+                ``C:/scans/monday/a.jpg`` the folder of the images may hold ``monday/a.jpg`` or ``a.jpg``.
+            height, width: what the file states. Where these are no sides of an image, the photo is read; where it
+                cannot be, the size is None, and the run reports the photo when it comes to this image.
+        """
+        file = self._find([_inner_parts(name) for name in names])
+        frame = frame_from(height, width) or self._read_frame(file)
+        if file not in self._ids:
+            stem = Path(file).with_suffix("").as_posix()
+            self._ids[file] = file if stem in self._ids.values() else stem
+            size = {"height": frame[0], "width": frame[1]} if frame else {}
+            self.entries.append({"id": self._ids[file], "file_name": file, **size})
+        return self._ids[file], frame
+
+    def _read_frame(self, file: str) -> Frame | None:
+        folder = self._finder.folder if isinstance(self._finder, ImageFolder) else None
+        try:
+            height, width, _ = read_image(folder / file if folder else self._finder.path(file)).shape
+        except BadImage:
+            return None
+        return height, width
+
+    def _find(self, names: list[list[str]]) -> str:
+        """The file below the folder of the images, or the last part of the first name where there is none."""
+        if isinstance(self._finder, ImageFolder):
+            for parts in names:
+                for start in range(len(parts)):
+                    if self._finder.folder.joinpath(*parts[start:]).is_file():
+                        return "/".join(parts[start:])
+            for parts in names:
+                files = self._by_name.get(parts[-1], []) if parts else []
+                if len(files) == 1:
+                    return files[0]
+        return next((parts[-1] for parts in names if parts), "unnamed")
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """All images of the folder and below by their name alone."""
+        found: dict[str, list[str]] = {}
+        folder = self._finder.folder if isinstance(self._finder, ImageFolder) else Path()
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in SUFFIXES:
+                found.setdefault(path.name, []).append(path.relative_to(folder).as_posix())
+        return found
+
+
+def _inner_parts(name: str) -> list[str]:
+    """The parts of a path that cannot lead out of a folder.
+
+    >>> _inner_parts("../images/a.jpg"), _inner_parts("C:/data/a.jpg")
+    (['images', 'a.jpg'], ['data', 'a.jpg'])
+    """
+    parts = name.replace("\\", "/").replace("\0", "").split("/")
+    return [part for part in parts if part not in ("", ".", "..") and not part.endswith(":")]
