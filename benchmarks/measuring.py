@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.cli.options import versions_of
+from bpr.cli.versions import versions_of
 from bpr.io.files import atomic_open, write_json
 
 ROOT = Path(__file__).parents[1]

@@ -53,7 +53,8 @@ NO_INPUTS = {
     "no bytes": (b"", MASK, BadImage, "image: not an image that OpenCV can decode; expected PNG, JPEG"),
     "pixels of another kind": (IMAGE / 255, MASK, BadInput, "image: expected"),
     "masks of another size": (IMAGE, MASK.T, BadInput, "masks: expected"),
-    "a text": (IMAGE, "mask", BadInput, "masks: expected"),
+    "a mask file that is not there": (IMAGE, "mask", BadInput, r"mask: cannot read the mask \(No such file"),
+    "one of several mask files": (IMAGE, ["mask"], BadInput, r"mask: cannot read the mask \(No such file"),
     "an RLE that is damaged": (IMAGE, [{"size": [60, 80], "counts": "~"}], BadMask, "RLE counts"),
     "a result without masks": (IMAGE, SimpleNamespace(xyxy=np.zeros((1, 4)), mask=None), BadInput, "Detections: expected masks"),
 }
@@ -124,10 +125,18 @@ def test_soft_masks_that_are_no_probabilities(refiner: Refiner, value: float) ->
         refiner(IMAGE, soft)
 
 
-@pytest.mark.parametrize("masks", [MASK * 3 - MASK.cumsum(0) % 2, -MASK.astype(np.int8), (MASK * np.arange(80) * 3).astype(np.uint8)])
+SEVERAL = [MASK * 3 - MASK.cumsum(0) % 2, -MASK.astype(np.int8), MASK * (np.arange(80) // 40 * 199 + 1).astype(np.uint8)]
+
+
+@pytest.mark.parametrize("masks", SEVERAL)
 def test_integers_of_several_values(refiner: Refiner, masks: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; for a label map pass"):
         refiner(IMAGE, masks)
+
+
+def test_integers_that_rise_are_a_grey_mask(refiner: Refiner) -> None:
+    slope = (MASK * np.arange(80) * 3).astype(np.uint8)
+    assert np.array_equal(refiner(IMAGE, slope) > 0, slope > 127)
 
 
 @pytest.mark.parametrize("dtype", [complex, object, "U1"])

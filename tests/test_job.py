@@ -48,7 +48,8 @@ def test_a_function_does_what_the_command_does(small_set: SmallSet) -> None:
         on_progress=done.append,
     )
     assert by_function.read_bytes() == by_command.read_bytes() != small_set.results.read_bytes()
-    assert report.summary == "4 of 4 records refined; kept as they were: none"
+    verdict = "verdict: all of the change taken: 4, part of the change taken: 0, nothing of the change taken: 0"
+    assert report.summary == f"4 of 4 records refined; kept as they were: none; {verdict}"
     assert report.left_out > 0
     assert done == [0, 2, 4]
     assert {path.name for path in small_set.folder.iterdir() if path.name.startswith(".")} == set()

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.options import print_problems, progress_bar, versions_of
+from bpr.cli.options import print_problems, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
+from bpr.cli.versions import versions_of
 
 if TYPE_CHECKING:
     from bpr.evaluation.prepare import Detections

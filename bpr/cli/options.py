@@ -7,10 +7,8 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from typing import Any, Protocol
 
-import bpr
 from bpr.errors import BPRError, install_hint
 from bpr.geometry.options import AUTO, command_options
 
@@ -83,21 +81,6 @@ def refine_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options to refine with that were given; None for the others."""
 
     return {field.name: getattr(args, field.name) for field in command_options()}
-
-
-def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
-    """The versions of ``packages``, to record with a number or a file; None where one is not installed.
-
-    >>> versions_of(["bpr"]) == {"bpr": bpr.__version__}
-    True
-    """
-    versions: dict[str, str | None] = {}
-    for name in packages:
-        try:
-            versions[name] = bpr.__version__ if name == "bpr" else metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
 
 
 def import_training() -> None:

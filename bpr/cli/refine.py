@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cutout", type=OutputPath, metavar="FILE", help=cutout)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
     only = "refine only these classes, given by name or id; records of others stay unchanged"
-    add("--only", nargs="+", default=[], metavar="CLASS", help=only)
+    add("--only", type=str, nargs="+", default=[], metavar="CLASS", help=only)
     ids = "refine only the records whose ids (or positions, where they have none) this file lists, one on a line"
     add("--ids", type=InputPath, metavar="FILE", help=ids)
     crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpr.cli.options import import_training, versions_of
+from bpr.cli.options import import_training
 from bpr.cli.paths import InputName, InputPath, OutputPath
+from bpr.cli.versions import versions_of
 from bpr.configs import find_config
 from bpr.errors import BadUsage, BPRError
 from bpr.refinement.sharing.launchers import VARIABLES as LAUNCHERS

@@ -124,7 +124,7 @@ def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind
     """A line that reports the items of unlisted images, and one for the items of unlisted classes.
 
     >>> items = [{"image_id": 1, "category_id": 2}, {"image_id": 7, "category_id": 3}]
-    >>> print(*unlisted(items, ImageList([{"id": 1}]), {3}, "items"), sep="\n")
+    >>> print(*unlisted(items, ImageList([{"id": 1}]), {3}, "items"), sep=chr(10))
     1 items of images that the annotation file does not list (first: item 1, image_id 7); they are ignored
     1 items of classes that the annotation file does not list (first: item 0, category_id 2); they count for nothing
     """

@@ -73,12 +73,15 @@ def test_a_commands_help_ends_with_an_example_that_parses(command: str, capsys: 
 def test_the_help_of_refine_has_its_options_in_groups_and_three_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped_with("refine", "--help") == 0
     printed = capsys.readouterr().out
-    assert printed.splitlines()[0] == "usage: bpr refine RESULTS --out OUT [options]"
+    assert printed.splitlines()[0] == "usage: bpr refine MASKS --out OUT [options]"
     found = {}
     for section in printed.split("\n\n")[2:]:
         title, *lines = section.splitlines()
         found[title] = [line.split()[0].strip(",") for line in lines if line[2] != " "]
-    assert found["everyday:"] == ["results", "--img-dir", "--ann", "--out", "--preset", "--model", "--min-score"]
+    assert found["everyday:"] == [
+        *("MASKS", "--img-dir", "--ann", "--out", "--preset", "--model", "--polygons", "--cutout", "--min-score"),
+        *("--only", "--ids", "--crowds"),
+    ]
     assert found["patches:"] == ["--scheme", "--caution", "--keep"]
     assert found["sharing:"] == ["--resume", "--shard", "--launcher"]
     assert found["expert:"] == ["--format", "--backend", "--config", "--strict", "--workers"]
@@ -95,7 +98,7 @@ def test_bpr_alone_shows_the_commands(arguments: list[str], capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["refine"], "bpr refine: the following arguments are required: results, --out"),
+        (["refine"], "bpr refine: the following arguments are required: MASKS, --out"),
         (["refin"], r"bpr: argument COMMAND: expected one of refine, .*, got 'refin'; did you mean refine\?"),
         ([*FILES, "--backnd", "auto"], r"bpr refine: expected an option of the command, got --backnd; did you mean --backend\?"),
         ([*FILES, "--schem=grid"], r"bpr refine: expected an option of the command, got --schem=grid; did you mean --scheme\?"),

@@ -84,7 +84,9 @@ def test_an_empty_path_is_refused(folder_of_inputs: Path, command: str, capsys: 
     with pytest.raises(SystemExit) as stop:
         main([word.replace("{}", "") for word in command.split()])
     assert stop.value.code == 2
-    assert capsys.readouterr().err.endswith(": expected a path or a name, got an empty text\n")
+    problem, hint = capsys.readouterr().err.splitlines()
+    assert problem.endswith(": expected a path or a name, got an empty text")
+    assert hint.endswith(" --help shows what it takes, with an example")
 
 
 def test_the_output_of_an_earlier_run_and_one_beside_the_inputs_are_allowed(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BadInput
+from bpr.errors import BadInput, BPRError
 from bpr.geometry.masks import BoxMask
 from bpr.io.mask_picture import hardened, is_soft, read_mask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
@@ -122,14 +122,17 @@ def read_mask_files(masks: Any) -> np.ndarray:
     """The bool masks in pictures: (H, W) of a path, (N, H, W) of a list of paths.
 
     Raises:
-        ValueError: the pictures differ in size.
+        BadInput: a picture cannot be read as the mask of one object, or the pictures differ in size.
     """
-    if not isinstance(masks, list):
-        return read_mask(masks)
-    stack = [read_mask(path) for path in masks]
+    try:
+        if not isinstance(masks, list):
+            return read_mask(masks)
+        stack = [read_mask(path) for path in masks]
+    except BPRError as error:
+        raise BadInput(str(error)) from None
     if len({mask.shape for mask in stack}) > 1:
         sizes = ", ".join(f"{path}: {mask.shape}" for path, mask in zip(masks, stack, strict=True))
-        raise ValueError(f"masks: expected pictures of one size, got {sizes}; resize them")
+        raise BadInput(f"masks: expected pictures of one size, got {sizes}; resize them")
     return np.stack(stack)
 
 
