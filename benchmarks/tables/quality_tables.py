@@ -123,8 +123,10 @@ def _quality_row(model: dict[str, Any], precise: bool) -> list[str]:
 
 
 NETWORKS = {
-    "starter": ("mobilenet-v2", 128),
-    "starter-fast": ("mobilenet-v2", 64),
+    "starter": ("mobilenet-v2-detail", 128),
+    "starter-fast": ("mobilenet-v2-detail", 64),
+    "starter-0.2": ("mobilenet-v2", 128),
+    "starter-fast-0.2": ("mobilenet-v2", 64),
     "hrnet-w18s": ("hrnet-w18s", 128),
     "recipe": ("hrnet-w18s", 64),
     "image_only": ("hrnet-w18s", 64),

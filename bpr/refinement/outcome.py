@@ -138,7 +138,8 @@ class RunReport:
         skipped = f"; {self.skipped} {below} {self.skipped_by}" if self.skipped else ""
         line = f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
         if self.taken:
-            line += "; verdict: " + ", ".join(f"{name} of the change taken: {self.taken[name]}" for name in TAKEN)
+            counts = [self.taken[name] for name in TAKEN]
+            line += "; verdict: {} changed as proposed, {} in part, {} not at all".format(*counts)
         return line
 
     @property
