@@ -156,7 +156,10 @@ def markdown(rows: Sequence[dict[str, Any]], split: Split) -> str:
 
 def run(args: argparse.Namespace) -> None:
     split = Split.of("coarse", args.img_dir, args.ann, args.results)
-    split = replace(split, document={**split.document, "images": split.document["images"][: args.limit]})
+    images = split.document["images"][: args.limit]
+    ids = {image["id"] for image in images}
+    annotations = [annotation for annotation in split.document["annotations"] if annotation["image_id"] in ids]
+    split = replace(split, document={**split.document, "images": images, "annotations": annotations})
     if not split.pairs:
         name = split.detections.name
         raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")

@@ -101,7 +101,7 @@ def test_a_config_beside_an_exported_model(model: str) -> None:
         ("keep", "a", "a share in (0, 1]"),
         ("max_patches", 2.5, "a whole number of 1 or more"),
         ("nms_iou", "x", "a number in [0, 1)"),
-        ("caution", "x", "a probability in [0, 0.5)"),
+        ("caution", "x", "auto, or a probability in [0, 0.5)"),
     ],
 )
 def test_an_option_of_another_type_or_range(option: str, value: Any, expected: str) -> None:

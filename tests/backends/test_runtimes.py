@@ -27,7 +27,7 @@ pytest.importorskip("openvino", reason="OpenVINO is not installed")
 from bpr.backends.openvino import OpenVinoPredictor
 
 MODEL = named_models()["starter-fast"]
-CONFIG = ROOT / "configs" / "bpr_mobilenet-v2_2xb16-1200_starter-64x64.py"
+CONFIG = ROOT / "configs" / "bpr_mobilenet-v2-detail_1xb32-1500_any-mask-64x64.py"
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 
 

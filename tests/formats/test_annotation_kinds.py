@@ -28,7 +28,8 @@ def flagged(data: SmallSet, *flags: object) -> Path:
 
 def refine(data: SmallSet, ann: Path, *options: str) -> tuple[int, list[dict[str, Any]]]:
     out = data.folder / "out.json"
-    code = main(["refine", str(ann), "--img-dir", str(data.images), "--model", "starter-fast", "--out", str(out), *options])
+    model = ["--model", "starter-fast", "--caution", "0"]
+    code = main(["refine", str(ann), "--img-dir", str(data.images), *model, "--out", str(out), *options])
     return code, json.loads(out.read_text())["annotations"]
 
 
@@ -101,7 +102,7 @@ def test_polygons_beside_flagged_masks_are_refined(small_set: SmallSet, capsys: 
 def test_crowds_stay_chosen_when_shards_are_merged(small_set: SmallSet) -> None:
     ann, out = flagged(small_set, *[1] * 4), small_set.folder / "out.json"
     for shard in ("1/2", "2/2"):
-        options = ["--model", "starter-fast", "--crowds", "refine", "--shard", shard, "--out", str(out)]
+        options = ["--model", "starter-fast", "--caution", "0", "--crowds", "refine", "--shard", shard, "--out", str(out)]
         assert main(["refine", str(ann), "--img-dir", str(small_set.images), *options]) == 0
     assert main(["merge", str(out)]) == 0
     merged = json.loads(out.read_text())["annotations"]

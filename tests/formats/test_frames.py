@@ -44,7 +44,7 @@ def written(folder: Path, segmentations: list[Any], size: dict[str, Any], name: 
 
 def refine(folder: Path, ann: Path, model: str = "starter-fast") -> tuple[int, list[dict[str, Any]]]:
     out = folder / "out.json"
-    code = main(["refine", str(ann), "--img-dir", str(folder), "--model", model, "--out", str(out)])
+    code = main(["refine", str(ann), "--img-dir", str(folder), "--model", model, "--caution", "0", "--out", str(out)])
     return code, json.loads(out.read_text())["annotations"]
 
 
@@ -126,7 +126,7 @@ def test_the_frame_decides_whatever_the_file(tmp_path: Path, suffix: str, orient
 def test_one_photo_for_all_has_the_frame_of_the_list(tmp_path: Path) -> None:
     turned_photo(tmp_path / "p.jpg", pixels())
     ann, out = written(tmp_path, [SQUARE], SIZE), tmp_path / "out.json"
-    arguments = [str(ann), "--img-dir", str(tmp_path / "p.jpg"), "--model", "starter-fast", "--out", str(out)]
+    arguments = [str(ann), "--img-dir", str(tmp_path / "p.jpg"), "--model", "starter-fast", "--caution", "0", "--out", str(out)]
     assert main(["refine", *arguments]) == 0
     segmentation = json.loads(out.read_text())["annotations"][0]["segmentation"]
     assert np.abs(np.subtract(decode_mask(segmentation, FRAME).box, BOX)).max() <= 1
@@ -137,7 +137,7 @@ def test_results_with_polygons_have_the_frame_of_the_list(tmp_path: Path) -> Non
     ann = written(tmp_path, [], SIZE)
     results = tmp_path / "results.json"
     results.write_text(json.dumps([{"image_id": "1", "category_id": 1, "score": 0.5, "segmentation": SQUARE}]))
-    out = ["--out", str(tmp_path / "out.json")]
+    out = ["--caution", "0", "--out", str(tmp_path / "out.json")]
     assert main(["refine", str(results), "--ann", str(ann), "--img-dir", str(tmp_path), "--model", "starter-fast", *out]) == 0
     (record,) = json.loads((tmp_path / "out.json").read_text())
     assert abs(decode_mask(record["segmentation"], FRAME).area - 56 * 46) < 60

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.scripts import run_tool
 
 CONFIG = str(ROOT / "configs" / "bpr_hrnet-w18s_4xb8-160k_cityscapes-128x128.py")
-STARTER = str(ROOT / "configs" / "bpr_mobilenet-v2_2xb16-3000_starter-128x128.py")
+STARTER = str(ROOT / "configs" / "bpr_mobilenet-v2-detail_1xb32-2800_any-mask-128x128.py")
 
 AUTHORS = {
     "backbone.conv1.weight": (64, 3, 3, 3),

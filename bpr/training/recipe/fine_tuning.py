@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from bpr.configs import packaged_configs
 from bpr.errors import BPRError, shown
 from bpr.evaluation.comparison import UNCHANGED
 from bpr.formats.coco import read_annotations
-from bpr.geometry.options import from_config
+from bpr.geometry.options import AUTO, from_config
 from bpr.io.files import atomic_open, check_writable, sha256_of, write_json
 from bpr.io.image_list import ImageList
 from bpr.refinement.refiner import Refiner
@@ -52,7 +52,8 @@ class Start:
         path: the file.
         config: the config of its network, by name.
         network: the config's ``model``, with the input side of the file.
-        refinement: how patches are cut, and the options that the file recommends, in the form of a config.
+        refinement: how patches are cut, and the options that the file recommends, in the form of a config. Its verdict
+            knows the start alone, so both networks refine without one: the caution ``auto`` becomes 0.
         state: its weights.
     """
 
@@ -122,7 +123,8 @@ def fine_tune(
     count = f"{len(held_out.image_ids)} held-out images with {len(held_out.before)} matched instances"
     trained = f"{len(parts['train']['images'])} images with {len(parts['train']['annotations'])} annotations"
     say(f"training {start.name} on {trained}; measuring on {count}")
-    before = held_out.measure(Refiner(OnnxPredictor(start.path)))
+    recommended = from_config(start.refinement, "test")[1]
+    before = held_out.measure(Refiner(OnnxPredictor(start.path), recommended))
     say(f"{start.name}: {IOU_LABEL} {_arrow(before, IOU_LABEL)}, {F_LABEL} {_arrow(before, F_LABEL)}")
     write_state_dict(folder / "start.pth", start.state, {"converted_from": start.path.name})
     cfg = _config(start, folder, images, results)
@@ -176,7 +178,10 @@ def read_start(model: str) -> Start:
             f"{path}: expected the float weights of {config}, got no {lacking}; int8 files cannot be trained"
         )
     patch = {**asdict(predictor.spec), "inputs": list(predictor.spec.inputs)}
-    refinement = {"patch": patch, "train": {}, "test": asdict(predictor.recommended)}
+    recommended = predictor.recommended
+    if recommended.caution == AUTO:
+        recommended = replace(recommended, caution=0.0)
+    refinement = {"patch": patch, "train": {}, "test": asdict(recommended)}
     return Start(model, path, config, network, refinement, fit.state_dict())
 
 

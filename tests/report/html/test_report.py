@@ -154,9 +154,13 @@ def test_formats_without_scores_are_compared_too(made: MadeSet, tmp_path: Path) 
         {**image, "id": names[image["id"]], "file_name": f"{names[image['id']]}.png"}
         for image in made.document["images"]
     ]
-    annotations = [{**item, "image_id": names[item["image_id"]]} for item in made.document["annotations"]]
+    annotations = [  # YOLO's classes are numbered from 0
+        {**item, "image_id": names[item["image_id"]], "category_id": item["category_id"] - 1}
+        for item in made.document["annotations"]
+    ]
+    categories = [{**category, "id": category["id"] - 1} for category in made.document["categories"]]
     ann = tmp_path / "ann.json"
-    ann.write_text(json.dumps({**made.document, "images": images, "annotations": annotations}))
+    ann.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
     for entry in images:
         cv2.imwrite(str(tmp_path / entry["file_name"]), np.zeros((*made.frame, 3), np.uint8))
     out = tmp_path / "out"

@@ -45,9 +45,9 @@ def test_missing_images_are_said_before_the_first_iteration(small_set: SmallSet,
 @pytest.mark.parametrize("processes", [0, 1])
 def test_a_loading_process_says_its_own_line(small_set: SmallSet, said: Said, processes: int) -> None:
     for path in small_set.images.iterdir():
-        path.write_bytes(b"no image")
+        path.write_bytes(path.read_bytes()[:33])  # the header alone, which a check before the training reads
     line = said(f"train_dataloader.num_workers={processes}")
-    assert re.fullmatch(r"\S+\.png: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF", line), line
+    assert re.fullmatch(r"\S+\.png: not an image that OpenCV can decode", line), line
 
 
 def test_a_start_that_is_no_checkpoint(tmp_path: Path, said: Said) -> None:
