@@ -91,7 +91,7 @@ def test_a_mask_that_the_verdict_keeps_stays_byte_for_byte(
     monkeypatch.setattr("bpr.backends.load_predictor", lambda *_, **__: Grower(always(None)))
     source = layout(tmp_path)
     out = refined(source, photographs, tmp_path, "--strict", model="starter")
-    assert "nothing" in capsys.readouterr().out
+    assert "not at all" in capsys.readouterr().out
     assert files(out) == files(source) if source.is_dir() else out.read_bytes() == source.read_bytes()
 
 
