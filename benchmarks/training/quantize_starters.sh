@@ -5,5 +5,5 @@
 set -euo pipefail
 for model in starter starter-fast; do
     python tools/quantize.py "bpr/assets/$model.onnx" --results data/starter/coco_learn.segm.json \
-        --ann data/starter/coco_learn.instances.json --img-dir data/starter/images/coco --out "bpr/assets/$model.int8.onnx"
+        --ann data/starter/coco_learn.instances.json --img-dir data/starter/images/coco --patches 768 --out "bpr/assets/$model.int8.onnx"
 done
