@@ -16,7 +16,7 @@ from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, patch_boxes
-from bpr.geometry.reassembly import reassemble
+from bpr.geometry.reassembly import Blended
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.images import ImageFolder, read_image
 from bpr.refinement import runner
@@ -42,7 +42,7 @@ def refine_to(mask: BoxMask, value: float, image: np.ndarray) -> BoxMask:
     """Refine with a predictor that answers ``value`` everywhere."""
     boxes = patch_boxes(mask, PatchSpec(), Placement())
     patches = crop_patches(image, mask, boxes, PatchSpec())
-    return reassemble(mask, boxes, np.full(patches.shape[:3], value, np.float32), PatchSpec())
+    return Blended.of(mask, boxes, np.full(patches.shape[:3], value, np.float32), PatchSpec(), "mean").refined()
 
 
 def small_disc(frame: tuple[int, int] = HUGE, left: int = 19_900, top: int = 12_345) -> BoxMask:

@@ -13,7 +13,7 @@ import numpy as np
 from bpr.compiled import kernels
 from bpr.geometry.boxes import Box, enclosing, grow, intersect
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import Blend, Leaning, PatchSpec, RefineOptions
+from bpr.geometry.options import Blend, Leaning, PatchSpec
 from bpr.geometry.patches import crop_window
 from bpr.geometry.resizing import interpolate
 
@@ -21,60 +21,22 @@ EVEN: Leaning = (0.0, 0.0)
 ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
 
 
-def reassemble(
-    mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, options: RefineOptions | None = None
-) -> BoxMask:
-    """The refined mask: mean probability > 0.5 where patches lie, the coarse mask elsewhere.
-
-    A mask that would lose all its pixels stays as it was.
-
-    Args:
-        mask: the coarse mask.
-        boxes: (K, 4) patch boxes without padding, all of one size.
-        probabilities: (K, S, S) float32 P(foreground); their outermost pixels, the padding, are left out.
-
-    Raises:
-        ValueError: not one square of probabilities for every box.
-
-    >>> coarse = BoxMask.from_frame(np.eye(4, dtype=bool))
-    >>> refined = reassemble(coarse, np.array([[0, 0, 2, 2]]), np.full((1, 2, 2), 0.9, np.float32), PatchSpec())
-    >>> refined.to_frame().astype(int)
-    array([[1, 1, 0, 0],
-           [1, 1, 0, 0],
-           [0, 0, 1, 0],
-           [0, 0, 0, 1]])
-    """
-    options = options or RefineOptions()
-    return Blended.of(mask, boxes, probabilities, spec, options.blend).refined(_leaning(options))
-
-
-def mean_probability(
-    mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, options: RefineOptions, box: Box
-) -> np.ndarray:
-    """(h, w) float32 in ``box``: the values that :func:`reassemble` compares with 0.5. P > 0.5 is the refined mask.
-
-    It is the mean P of the patches on a pixel, moved by the caution towards the coarse mask. Where no patch lies, and
-    everywhere if the mask would vanish, it is the coarse mask's 0 or 1.
-
-    >>> mask, spec = BoxMask.from_frame(np.eye(12, dtype=bool)), PatchSpec(side=10)
-    >>> boxes, probabilities = np.array([[0, 0, 10, 10]]), np.full((1, 10, 10), 0.75, np.float32)
-    >>> mean_probability(mask, boxes, probabilities, spec, RefineOptions(), (8, 9, 12, 10))
-    array([[0.75, 0.75, 0.  , 0.  ]], dtype=float32)
-    """
-    return Blended.of(mask, boxes, probabilities, spec, options.blend).within(box, _leaning(options))
-
-
-def _leaning(options: RefineOptions) -> Leaning:
-    if isinstance(options.caution, str):
-        raise ValueError(f"caution: expected a number, got {options.caution}; only a refiner has verdicts")
-    return options.caution, -options.caution
-
-
 @dataclass(frozen=True, eq=False)
 class Blended:
     """The patches of an instance, added up.
 
     The mean of P exceeds 1/2 where the weighted sum of P - 1/2 is positive, so no sum of weights is needed for that.
+
+    >>> coarse = BoxMask.from_frame(np.eye(4, dtype=bool))
+    >>> probabilities = np.full((1, 2, 2), 0.75, np.float32)
+    >>> blended = Blended.of(coarse, np.array([[0, 0, 2, 2]]), probabilities, PatchSpec(), "mean")
+    >>> blended.refined().to_frame().astype(int)
+    array([[1, 1, 0, 0],
+           [1, 1, 0, 0],
+           [0, 0, 1, 0],
+           [0, 0, 0, 1]])
+    >>> blended.within((1, 1, 4, 2))
+    array([[0.75, 0.  , 0.  ]], dtype=float32)
 
     Attributes:
         mask: the coarse mask.
@@ -94,7 +56,16 @@ class Blended:
 
     @classmethod
     def of(cls, mask: BoxMask, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> Blended:
-        """Add the patches up; arguments as for :func:`reassemble`."""
+        """Add the patches of an instance up.
+
+        Args:
+            mask: the coarse mask.
+            boxes: (K, 4) patch boxes without padding, all of one size.
+            probabilities: (K, S, S) float32 P(foreground); their outermost pixels, the padding, are left out.
+
+        Raises:
+            ValueError: not one square of probabilities for every box.
+        """
         if len(boxes) and (probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1])):
             expected = f"one square for each of {len(boxes)} boxes"
             raise ValueError(f"probabilities: expected {expected}, got {probabilities.shape}")
@@ -108,15 +79,25 @@ class Blended:
         return blended
 
     @cached_property
+    def coarse(self) -> np.ndarray:
+        """(h, w) bool: the coarse mask in ``box``."""
+        return self.mask.window(self.box)
+
+    @cached_property
     def weights(self) -> np.ndarray:
         """(h, w) float32: the sum of the weights that the patches have on every pixel."""
-        return _weight_on(self.boxes, self.box, self.blend)
+        left, top = self.box[:2]
+        total = np.zeros(self.excess.shape, np.float32)
+        for box in self.boxes.tolist():
+            x0, y0, x1, y1 = part = intersect(self.box, tuple(box))
+            total[y0 - top : y1 - top, x0 - left : x1 - left] += _weights_in(box, part, self.blend)
+        return total
 
     def refined(self, leaning: Leaning = EVEN) -> BoxMask:
-        """The refined mask; the coarse one where it would vanish."""
+        """The refined mask: mean P > 0.5 where patches lie, the coarse mask elsewhere, and everywhere if it would vanish."""
         if not len(self.boxes):
             return self.mask
-        excess, coarse = self._leaning(leaning), self.mask.window(self.box)
+        excess, coarse = self._leaning(leaning), self.coarse
         if compiled := kernels():
             pixels, left, top = compiled.settled(excess, self.covered, coarse)
             x0, y0 = (self.box[0] + left, self.box[1] + top) if pixels.size else (0, 0)
@@ -127,8 +108,12 @@ class Blended:
         return refined if refined.pixels.size else self.mask
 
     def probability(self, leaning: Leaning = EVEN) -> np.ndarray:
-        """(h, w) float32 in ``box``: :func:`mean_probability`."""
-        excess, coarse = self._leaning(leaning), self.mask.window(self.box)
+        """(h, w) float32 in ``box``: the values of which those above 0.5 are the refined mask.
+
+        It is the mean P of the patches on a pixel, with the leaning. Where no patch lies, and everywhere if the mask would
+        vanish, it is the coarse mask's 0 or 1.
+        """
+        excess, coarse = self._leaning(leaning), self.coarse
         foreground = np.where(self.covered, excess > 0, coarse)
         if not foreground.any():
             return coarse.astype(np.float32)
@@ -138,7 +123,7 @@ class Blended:
         return np.where(self.covered, np.clip(mean, 0, 1), coarse).astype(np.float32)
 
     def within(self, box: Box, leaning: Leaning = EVEN) -> np.ndarray:
-        """(h, w) float32 in another box: :func:`mean_probability`."""
+        """:meth:`probability` in another box."""
         result = self.mask.window(box).astype(np.float32)
         left, top, right, bottom = intersect(box, self.box)
         if left < right and top < bottom:
@@ -152,7 +137,7 @@ class Blended:
         if leaning == EVEN:
             return self.excess
         inside, outside = (np.float32(value) for value in leaning)
-        return self.excess + np.where(self.mask.window(self.box), inside, outside) * self.weights
+        return self.excess + np.where(self.coarse, inside, outside) * self.weights
 
     def _add_squares(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
         """Patches that were cut as they are."""
@@ -217,13 +202,3 @@ def _weights_in(box: Box, part: Box, blend: Blend) -> np.ndarray:
     """The weights of the pixels in ``part`` of a patch, which may be far larger than its part in the frame."""
     along = _weights_along(box[2] - box[0], blend)
     return np.outer(along[part[1] - box[1] : part[3] - box[1]], along[part[0] - box[0] : part[2] - box[0]])
-
-
-def _weight_on(boxes: np.ndarray, area: Box, blend: Blend) -> np.ndarray:
-    """(h, w) float32: the sum of the weights that patches have on every pixel of ``area``."""
-    total = np.zeros((area[3] - area[1], area[2] - area[0]), np.float32)
-    for box in boxes.tolist():
-        x0, y0, x1, y1 = part = intersect(area, tuple(box))
-        if x0 < x1 and y0 < y1:
-            total[y0 - area[1] : y1 - area[1], x0 - area[0] : x1 - area[0]] += _weights_in(box, part, blend)
-    return total

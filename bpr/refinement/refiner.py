@@ -18,7 +18,7 @@ from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
-from bpr.geometry.patches import crop_patches, paste_colours, patch_boxes
+from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import Blended
 from bpr.io.images import Picture, decode_image, decode_picture, is_picture, read_image
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
@@ -28,7 +28,7 @@ from bpr.refinement.mask_types.arrays import is_mask_file, read_mask_files
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor, Settled
 from bpr.refinement.turns import Turns
-from bpr.refinement.verdict.features import describe
+from bpr.refinement.verdict.features import describe_blended
 from bpr.refinement.verdict.model import Verdict
 
 Image = np.ndarray | str | Path | bytes | Picture
@@ -278,11 +278,7 @@ class Refiner:
         model = self.predictor.verdict
         assert model is not None  # checked at the beginning
         judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
-        descriptions = []
-        for i in judged:
-            one, of = blended[i], pairs[i][1]
-            colours = paste_colours(of.patches, of.boxes, spec, one.box)
-            descriptions.append(describe(one.mask.window(one.box), one.probability(), one.covered, colours))
+        descriptions = [describe_blended(blended[i], pairs[i][1].patches, spec) for i in judged]
         decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
         for i, (leaning, verdict) in zip(judged, model(descriptions, [pairs[i][0].score for i in judged]), strict=True):
             decisions[i] = _Decision(blended[i], leaning, verdict)

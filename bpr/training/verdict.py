@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -17,14 +18,13 @@ from torch import nn
 from bpr.evaluation.matching import mask_iou
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import LEANINGS
-from bpr.geometry.patches import paste_colours
 from bpr.geometry.reassembly import Blended
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
-from bpr.refinement.verdict.features import Description, describe
+from bpr.refinement.verdict.features import Description, describe_blended
 from bpr.refinement.verdict.model import LARGEST_INPUT, VerdictModel, inputs_of
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.image_dataset import TrainingInstance, load_instances, resized_mask
@@ -136,8 +136,6 @@ def _cut(
     image = read_image(path)
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     if scale != 1:
-        import cv2
-
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     truths = [_scaled(decode_mask(one.annotation["segmentation"], one.frame), (width, height), scale) for one in instances]
     others = rng.choice(np.arange(1, len(MAKERS)), size=min(makers, len(MAKERS)) - 1, replace=False)
@@ -170,9 +168,7 @@ def _outcomes_of_image(refiner: Refiner, predicted: PredictedImage[Known]) -> tu
     for instance, of, truth in parts:
         if len(of.boxes):
             blended = Blended.of(instance.mask, of.boxes, of.probabilities, spec, refiner.options.blend)
-            colours = paste_colours(of.patches, of.boxes, spec, blended.box)
-            coarse = instance.mask.window(blended.box)
-            descriptions.append(describe(coarse, blended.probability(), blended.covered, colours))
+            descriptions.append(describe_blended(blended, of.patches, spec))
             masks = [instance.mask, *(blended.refined(leaning) for leaning in LEANINGS)]
             ious = mask_iou(masks, [truth])[:, 0]
             gains.append((100 * (ious[1:] - ious[0])).tolist())
@@ -232,10 +228,8 @@ def _stacked(layers: Sequence[nn.Linear]) -> np.ndarray:
 
 def judged(model: VerdictModel, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
     """For each sample the change of IoU by the verdict, and the change that it expects, in points."""
-    gains, values = model.predict(samples.inputs)
-    best, rows = values.argmax(1), np.arange(len(values))
-    taken = values[rows, best] > model.least
-    return np.where(taken, samples.gains[rows, best], 0), np.where(taken, gains[rows, best], 0)
+    best, taken, expected = model.choose(samples.inputs)
+    return np.where(taken, samples.gains[np.arange(len(best)), best], 0), np.where(taken, expected, 0)
 
 
 def summary(samples: Samples, got: np.ndarray) -> list[dict[str, Any]]:

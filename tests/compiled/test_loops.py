@@ -18,7 +18,7 @@ from bpr.geometry.evidence import evidence_table
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_patches, patch_boxes
-from bpr.geometry.reassembly import reassemble
+from bpr.geometry.reassembly import Blended
 from tests.conftest import ROOT
 
 CHOICES = [
@@ -64,15 +64,16 @@ def test_boxes_patches_and_refined_masks_are_equal(
     assert np.array_equal(plain, patches)
 
     probabilities = rng.random(patches.shape[:3], np.float32)
+    leaning = (options.caution, -options.caution)
     for given in (probabilities, probabilities.astype(np.float64), probabilities[:, :, ::-1]):
-        plain, refined = both(lambda given=given: reassemble(mask, boxes, given, spec, options))
+        plain, refined = both(lambda given=given: Blended.of(mask, boxes, given, spec, options.blend).refined(leaning))
         assert same(plain, refined)
 
 
 def test_a_mask_that_vanishes_stays() -> None:
     mask = BoxMask(np.ones((10, 10), bool), 20, 20, (60, 60))
     probabilities = np.zeros((1, 16, 16), np.float32)
-    plain, fast = both(lambda: reassemble(mask, np.array([[16, 16, 32, 32]]), probabilities, PatchSpec(16)))
+    plain, fast = both(lambda: Blended.of(mask, np.array([[16, 16, 32, 32]]), probabilities, PatchSpec(16), "mean").refined())
     assert same(plain, fast)
     assert same(fast, mask)
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import Blend, PatchSpec, Placement, RefineOptions
+from bpr.geometry.options import Blend, PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, patch_boxes
-from bpr.geometry.reassembly import mean_probability, reassemble
+from bpr.geometry.reassembly import Blended
 
 BLENDS, SPEC = get_args(Blend), PatchSpec()
 
@@ -38,7 +38,7 @@ def test_an_image_or_a_place_of_another_shape_is_refused(image: np.ndarray) -> N
         with pytest.raises(ValueError, match=r"out: expected \(1, 16, 16, 4\) uint8"):
             crop_patches(image, mask, boxes, spec, out)
     with pytest.raises(ValueError, match="expected one square for each of 1 boxes"):
-        reassemble(mask, boxes, np.zeros((2, 16, 16), np.float32), spec)
+        Blended.of(mask, boxes, np.zeros((2, 16, 16), np.float32), spec, "mean").refined()
 
 
 def test_padding_adds_context_on_every_side(image: np.ndarray) -> None:
@@ -74,19 +74,20 @@ def test_overlapping_patches_are_averaged() -> None:
     """By hand: columns 0-2 see 0.9, columns 4-6 see 0.2, column 3 sees both and takes their mean, 0.55."""
     coarse = BoxMask.from_frame(np.zeros((4, 7), bool))
     probabilities = np.stack([np.full((4, 4), 0.9, np.float32), np.full((4, 4), 0.2, np.float32)])
-    refined = reassemble(coarse, np.array([[0, 0, 4, 4], [3, 0, 7, 4]]), probabilities, SPEC)
+    refined = Blended.of(coarse, np.array([[0, 0, 4, 4], [3, 0, 7, 4]]), probabilities, SPEC, "mean").refined()
     assert refined.to_frame().astype(int).tolist() == [[1, 1, 1, 1, 0, 0, 0]] * 4
 
 
 def test_centred_patches_count_by_the_way_to_their_border() -> None:
     """By hand: .9 counts 4 3 2 1 / 4 rightwards over the shared columns, .3 counts 1 2 3 4 / 4."""
-    coarse, spec, options = BoxMask.from_frame(np.zeros((8, 12), bool)), PatchSpec(side=8), RefineOptions(blend="centred")
+    coarse, spec = BoxMask.from_frame(np.zeros((8, 12), bool)), PatchSpec(side=8)
     boxes = np.array([[0, 0, 8, 8], [4, 0, 12, 8]])
     probabilities = np.stack([np.full((8, 8), 0.9, np.float32), np.full((8, 8), 0.3, np.float32)])
-    (row,) = mean_probability(coarse, boxes, probabilities, spec, options, (0, 3, 12, 4))
+    blended = Blended.of(coarse, boxes, probabilities, spec, "centred")
+    (row,) = blended.within((0, 3, 12, 4))
     shared = [(0.9 * (4 - i) + 0.3 * (i + 1)) / 5 for i in range(4)]
     assert row.tolist() == pytest.approx([0.9] * 4 + shared + [0.3] * 4)
-    assert reassemble(coarse, boxes, probabilities, spec, options).to_frame()[3].tolist() == [True] * 7 + [False] * 5
+    assert blended.refined().to_frame()[3].tolist() == [True] * 7 + [False] * 5
 
 
 @pytest.mark.parametrize("blend", BLENDS)
@@ -94,9 +95,9 @@ def test_caution_leaves_what_the_network_is_not_sure_of(blend: Blend) -> None:
     """By hand: with .1, background needs over .6 to become foreground, foreground .4 or less to become background."""
     coarse = BoxMask.from_frame(np.array([[False, False, True, True]] * 4))
     probability = np.tile(np.float32([0.55, 0.65, 0.45, 0.35]), (1, 4, 1))
-    boxes, options = np.array([[0, 0, 4, 4]]), RefineOptions(blend=blend, caution=0.1)
-    assert reassemble(coarse, boxes, probability, SPEC, options).to_frame()[0].tolist() == [False, True, True, False]
-    (row,) = mean_probability(coarse, boxes, probability, SPEC, options, (0, 1, 4, 2))
+    blended = Blended.of(coarse, np.array([[0, 0, 4, 4]]), probability, SPEC, blend)
+    assert blended.refined((0.1, -0.1)).to_frame()[0].tolist() == [False, True, True, False]
+    (row,) = blended.within((0, 1, 4, 2), (0.1, -0.1))
     assert row.tolist() == pytest.approx([0.45, 0.55, 0.55, 0.45])
 
 
@@ -105,11 +106,10 @@ def test_the_more_caution_the_less_changes(size: int) -> None:
     rng, coarse = np.random.default_rng(0), disc((60, 80), 30, 40, 15)
     boxes = np.array([[30, 20, 30 + size, 20 + size], [38, 26, 38 + size, 26 + size]])
     probabilities = rng.random((2, 16, 16), np.float32)
-    changed = []
+    blended, changed = Blended.of(coarse, boxes, probabilities, PatchSpec(side=16), "mean"), []
     for caution in (0, 0.05, 0.2, 0.4):
-        options = RefineOptions(caution=caution)
-        refined = reassemble(coarse, boxes, probabilities, PatchSpec(side=16), options).to_frame()
-        moved = mean_probability(coarse, boxes, probabilities, PatchSpec(side=16), options, (0, 0, 80, 60))
+        refined = blended.refined((caution, -caution)).to_frame()
+        moved = blended.within((0, 0, 80, 60), (caution, -caution))
         assert np.array_equal(moved > 0.5, refined)
         assert 0 <= moved.min() <= moved.max() <= 1
         changed.append(refined ^ coarse.to_frame())
@@ -120,12 +120,13 @@ def test_the_more_caution_the_less_changes(size: int) -> None:
 
 def test_exactly_one_half_is_background() -> None:
     coarse = BoxMask.from_frame(np.ones((4, 4), bool))
-    assert reassemble(coarse, np.array([[0, 0, 4, 4]]), np.tile(np.float32([0.5, 0.5, 0.5, 0.51]), (1, 4, 1)), SPEC).area == 4
+    probabilities = np.tile(np.float32([0.5, 0.5, 0.5, 0.51]), (1, 4, 1))
+    assert Blended.of(coarse, np.array([[0, 0, 4, 4]]), probabilities, SPEC, "mean").refined().area == 4
 
 
 def test_outside_the_patches_the_coarse_mask_stays() -> None:
     coarse = disc((60, 80), 30, 40, 15)
-    refined = reassemble(coarse, np.array([[40, 20, 56, 36]]), np.zeros((1, 16, 16), np.float32), SPEC)
+    refined = Blended.of(coarse, np.array([[40, 20, 56, 36]]), np.zeros((1, 16, 16), np.float32), SPEC, "mean").refined()
     expected = coarse.to_frame()
     expected[20:36, 40:56] = False
     assert np.array_equal(refined.to_frame(), expected)
@@ -134,12 +135,12 @@ def test_outside_the_patches_the_coarse_mask_stays() -> None:
 def test_only_the_centre_of_a_padded_patch_is_pasted() -> None:
     coarse = BoxMask.from_frame(np.zeros((10, 10), bool))
     probability = np.ones((1, 8, 8), np.float32)
-    assert reassemble(coarse, np.array([[3, 3, 7, 7]]), probability, PatchSpec(padding=2)).box == (3, 3, 7, 7)
+    assert Blended.of(coarse, np.array([[3, 3, 7, 7]]), probability, PatchSpec(padding=2), "mean").refined().box == (3, 3, 7, 7)
 
 
 def test_refined_pixels_may_lie_outside_the_coarse_box() -> None:
     coarse = disc((60, 80), 30, 40, 5)
-    refined = reassemble(coarse, np.array([[30, 20, 62, 52]]), np.ones((1, 32, 32), np.float32), SPEC)
+    refined = Blended.of(coarse, np.array([[30, 20, 62, 52]]), np.ones((1, 32, 32), np.float32), SPEC, "mean").refined()
     assert refined.box == (30, 20, 62, 52)
 
 
@@ -151,7 +152,7 @@ def test_believing_every_mask_patch_changes_nothing(frame: tuple[int, int], cent
     spec = PatchSpec(side=32, padding=padding)
     boxes = patch_boxes(mask, spec, Placement())
     patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, spec)
-    refined = reassemble(mask, boxes, patches[..., 3].astype(np.float32) / 255, spec, RefineOptions(blend=blend))
+    refined = Blended.of(mask, boxes, patches[..., 3].astype(np.float32) / 255, spec, blend).refined()
     assert len(boxes)
     assert refined.equals(mask)
 
@@ -160,6 +161,6 @@ def test_mean_probability_is_the_patches_mean_inside_and_the_mask_outside() -> N
     coarse = BoxMask.from_frame(np.tile([[0] * 8 + [1] * 8], (8, 1)))
     boxes, spec = np.array([[0, 0, 8, 8], [4, 0, 12, 8]]), PatchSpec(side=8)
     probabilities = np.stack([np.full((8, 8), 0.9, np.float32), np.full((8, 8), 0.3, np.float32)])
-    mean = mean_probability(coarse, boxes, probabilities, spec, RefineOptions(), (0, 0, 16, 1))
+    mean = Blended.of(coarse, boxes, probabilities, spec, "mean").within((0, 0, 16, 1))
     assert mean.tolist() == [pytest.approx([0.9] * 4 + [0.6] * 4 + [0.3] * 4 + [1] * 4)]
-    assert mean_probability(coarse, boxes[:0], probabilities[:0], spec, RefineOptions(), (7, 0, 9, 1)).tolist() == [[0, 1]]
+    assert Blended.of(coarse, boxes[:0], probabilities[:0], spec, "mean").within((7, 0, 9, 1)).tolist() == [[0, 1]]

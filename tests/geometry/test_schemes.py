@@ -13,7 +13,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import Blend, PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.placement import grid_boxes, instance_boxes
-from bpr.geometry.reassembly import mean_probability, reassemble
+from bpr.geometry.reassembly import Blended
 from bpr.geometry.resizing import interpolate, sample_colours, sample_mask
 
 SPEC, OPTIONS = PatchSpec(side=16), RefineOptions()
@@ -97,7 +97,7 @@ def test_believing_a_resized_patch_changes_nothing(frame: tuple[int, int], paddi
     boxes = instance_boxes(mask, 16, 0.25, 4)
     patches = crop_patches(np.zeros((*frame, 3), np.uint8), mask, boxes, spec)
     assert patches.shape[1:] == (spec.window, spec.window, 4)
-    assert reassemble(mask, boxes, (patches[..., 3] / 255).astype(np.float32), spec).equals(mask)
+    assert Blended.of(mask, boxes, (patches[..., 3] / 255).astype(np.float32), spec, "mean").refined().equals(mask)
 
 
 def test_a_contradicted_place_takes_the_answer_and_the_rest_stays() -> None:
@@ -106,9 +106,9 @@ def test_a_contradicted_place_takes_the_answer_and_the_rest_stays() -> None:
     seen = crop_window(mask, (0, 0, 64, 64), SPEC)
     answer = seen.astype(np.float32)
     answer[:, 4:8] = 1
-    refined = reassemble(mask, np.array([[0, 0, 64, 64]]), answer[None], SPEC)
+    refined = Blended.of(mask, np.array([[0, 0, 64, 64]]), answer[None], SPEC, "mean").refined()
     assert np.array_equal(refined.to_frame(), rectangle((64, 64), 16, 0, 64, 64).to_frame())
-    believed = mean_probability(mask, np.array([[0, 0, 64, 64]]), answer[None], SPEC, OPTIONS, (0, 0, 64, 64))
+    believed = Blended.of(mask, np.array([[0, 0, 64, 64]]), answer[None], SPEC, "mean").within((0, 0, 64, 64))
     assert np.array_equal(believed > 0.5, refined.to_frame())
     assert set(np.unique(believed[:, 40:])) == {1.0}
 
@@ -117,17 +117,17 @@ def test_a_mask_that_would_vanish_stays() -> None:
     mask = rectangle((64, 64), 20, 20, 40, 40)
     boxes, spec = np.array([[12, 12, 48, 48]]), PatchSpec(side=36)
     nothing = np.zeros((1, 36, 36), np.float32)
-    assert reassemble(mask, boxes, nothing, spec).equals(mask)
-    assert np.array_equal(mean_probability(mask, boxes, nothing, spec, OPTIONS, (0, 0, 64, 64)), mask.to_frame())
+    assert Blended.of(mask, boxes, nothing, spec, "mean").refined().equals(mask)
+    assert np.array_equal(Blended.of(mask, boxes, nothing, spec, "mean").within((0, 0, 64, 64)), mask.to_frame())
 
 
 @pytest.mark.parametrize("box", [(0, 0, 64, 64), (10, 5, 30, 60), (0, 0, 5, 5), (60, 60, 64, 64)])
 def test_the_probability_of_a_part_is_a_part_of_the_probability(box: tuple[int, int, int, int]) -> None:
     mask, spec = rectangle((64, 64), 20, 20, 40, 40), SPEC
     boxes, answers = np.array([[12, 12, 28, 28], [20, 16, 36, 32]]), np.random.default_rng(0).random((2, 16, 16), np.float32)
-    whole = mean_probability(mask, boxes, answers, spec, OPTIONS, (0, 0, 64, 64))
+    whole = Blended.of(mask, boxes, answers, spec, "mean").within((0, 0, 64, 64))
     x0, y0, x1, y1 = box
-    assert np.array_equal(mean_probability(mask, boxes, answers, spec, OPTIONS, box), whole[y0:y1, x0:x1])
+    assert np.array_equal(Blended.of(mask, boxes, answers, spec, "mean").within(box), whole[y0:y1, x0:x1])
 
 
 def test_a_wide_object_costs_no_square_of_memory() -> None:
@@ -137,7 +137,7 @@ def test_a_wide_object_costs_no_square_of_memory() -> None:
     boxes = instance_boxes(mask, 16, 0.25, 4)
     patches = crop_patches(image, mask, boxes, SPEC)
     for blend in get_args(Blend):
-        refined = reassemble(mask, boxes, np.zeros((1, 16, 16), np.float32), SPEC, RefineOptions(blend=blend))
+        refined = Blended.of(mask, boxes, np.zeros((1, 16, 16), np.float32), SPEC, blend).refined()
         assert refined.frame == mask.frame
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -11,7 +11,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from bpr.geometry.options import LEANINGS
+from bpr.geometry.options import LEANINGS, PatchSpec
+from bpr.geometry.patches import paste_colours
+from bpr.geometry.reassembly import Blended
 
 FEATURES = 81
 """F."""
@@ -43,6 +45,16 @@ class Description(NamedTuple):
     values: np.ndarray
     length: int
     moved_px: list[float]
+
+
+def describe_blended(blended: Blended, patches: np.ndarray, spec: PatchSpec) -> Description:
+    """Describe one instance, which has patches.
+
+    Args:
+        patches: (K, S, S, C) uint8, those of ``blended``.
+    """
+    colours = paste_colours(patches, blended.boxes, spec, blended.box)
+    return describe(blended.coarse, blended.probability(), blended.covered, colours)
 
 
 def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, colours: np.ndarray) -> Description:

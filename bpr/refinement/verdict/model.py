@@ -105,17 +105,21 @@ class VerdictModel:
         """
         if not masks:
             return []
-        expected, values = self.predict(inputs_of(masks, scores))
         decisions: list[tuple[Leaning | None, Verdict]] = []
-        for mask, value, gain in zip(masks, values, expected, strict=True):
-            best = int(value.argmax())
-            if value[best] <= self.least or not mask.moved_px[best]:
+        for mask, best, worthwhile, gain in zip(masks, *self.choose(inputs_of(masks, scores)), strict=True):
+            if not worthwhile or not mask.moved_px[best]:
                 decisions.append((None, Verdict("nothing", 0.0, 0.0)))
                 continue
             leaning = LEANINGS[best]
             taken = "part" if leaning[0] > 0 > leaning[1] else "all"
-            decisions.append((leaning, Verdict(taken, round(float(gain[best]), 2), round(mask.moved_px[best], 2))))
+            decisions.append((leaning, Verdict(taken, round(float(gain), 2), round(mask.moved_px[best], 2))))
         return decisions
+
+    def choose(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each of (N, I) inputs: the best leaning, whether its change is worth taking, and what it is expected to gain."""
+        expected, values = self.predict(inputs)
+        best, rows = values.argmax(1), np.arange(len(values))
+        return best, values[rows, best] > self.least, expected[rows, best]
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of N masks and each leaning: the expected change of IoU, and what the change is worth, in points.
