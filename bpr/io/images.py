@@ -256,15 +256,14 @@ def frame_in_header(path: str | Path) -> tuple[int, int] | None:
 def decode_image(content: bytes, path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
     """:func:`read_image` for the bytes of a file; ``path`` names it in errors."""
     check_size(content, path)
-    data = np.frombuffer(content, np.uint8)
-    image = _decoded(data)
+    image = decode_pixels(content, cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise BadImage(f"{path}: not an image that OpenCV can decode")
     turned = image.shape[0], image.shape[1]
     decisive = next((frame for frame in frames if frame is not None and tuple(frame) in (turned, turned[::-1])), turned)
     if tuple(decisive) == turned:
         return image
-    stored = _decoded(data, cv2.IMREAD_IGNORE_ORIENTATION)
+    stored = decode_pixels(content, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     if stored is not None and stored.shape[:2] == turned:  # OpenCV turns a TIFF all the same
         stored = _turned_back(stored, tiff_orientation(content))
     return stored if stored is not None and stored.shape[:2] == tuple(decisive) else image
@@ -329,8 +328,9 @@ def _turned_back(image: np.ndarray, orientation: int) -> np.ndarray:
     return image if way is None else np.ascontiguousarray(way(image).transpose(1, 0, 2))
 
 
-def _decoded(data: np.ndarray, flags: int = 0) -> np.ndarray | None:
+def decode_pixels(content: bytes, flags: int) -> np.ndarray | None:
+    """The pixels that OpenCV decodes with its ``flags``; None of a file that it cannot decode."""
     try:
-        return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | flags)
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error:  # raised beyond OpenCV's own size limits; a damaged file gives None
         return None

@@ -23,7 +23,7 @@ import numpy as np
 from bpr.errors import BadMask, BPRError, shown
 from bpr.io.files import atomic_open, read_whole
 from bpr.io.image_list import SUFFIXES
-from bpr.io.images import check_size, read_framed
+from bpr.io.images import check_size, decode_pixels, read_framed
 from bpr.io.png import SIGNATURE, Palette, decode_labels, decode_planes, is_coloured, write_png
 
 EMPTY = "is empty"
@@ -204,10 +204,7 @@ def _decoded(content: bytes, path: str | Path) -> np.ndarray:
     check_size(content, path)
     # Only without IMREAD_UNCHANGED does OpenCV turn a JPEG by its EXIF tag, as the photo is turned.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if content.startswith(LOSSY[0]) else cv2.IMREAD_UNCHANGED
-    try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:  # raised beyond OpenCV's own size limits; a damaged file gives None
-        pixels = None
+    pixels = decode_pixels(content, flags)
     if pixels is None:
         raise BPRError(f"{path}: not an image that OpenCV can decode")
     if pixels.dtype.kind == "f" and pixels.size and pixels.min() >= 0 and pixels.max() <= 1:

@@ -17,7 +17,7 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.io.files import atomic_open, read_whole
-from bpr.io.images import check_size
+from bpr.io.images import check_size, decode_pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3
@@ -179,10 +179,7 @@ def _bytes(path: str | Path) -> bytes:
 
 def _decode(content: bytes, flags: int, path: str | Path) -> np.ndarray:
     check_size(content, path)
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error:  # raised beyond OpenCV's own size limits; a damaged file gives None
-        image = None
+    image = decode_pixels(content, flags)
     if image is None:
         raise BPRError(f"{path}: expected a PNG, got a file that OpenCV cannot decode")
     return image

@@ -16,17 +16,7 @@ from bpr.geometry.contours import LEAST_IOU
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from tests.formats import layouts, tool_layouts
-from tests.formats.test_round_trips import Swelling, refine
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    return layouts.photographs(tmp_path)
-
-
-@pytest.fixture
-def swelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpr.backends.load_predictor", lambda *_, **__: Swelling())
+from tests.formats.test_round_trips import refine
 
 
 def masks_of(path: Path) -> dict[int, np.ndarray]:

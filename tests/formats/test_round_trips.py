@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from bpr.backends import load_predictor
 from bpr.cli.main import main
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
@@ -21,11 +20,6 @@ Layout = Callable[[Path], Path]
 FOLDERS = [layouts.mmdetection, layouts.detectron2, layouts.polytransform, layouts.segfix]
 FOLDERS += [layouts.semantic, layouts.masks, layouts.yolo, layouts.sam_lists]
 JSON = [layouts.coco_results, layouts.annotations, layouts.panoptic_deeplab, layouts.coco_panoptic, layouts.cityscapes_panoptic]
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    return layouts.photographs(tmp_path)
 
 
 def refine(source: Path, images: Path, out: Path, *options: str, model: str = "identity") -> Path:
@@ -99,23 +93,6 @@ def test_no_instances_at_all(tmp_path: Path, photographs: Path, name: str) -> No
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / name).touch()
     assert files(refine(tmp_path / "in", photographs, tmp_path / "out", "--strict")) == {name: b""}
-
-
-class Swelling:
-    """A predictor that grows every mask by two pixels: deterministic, cheap, and it changes every boundary."""
-
-    def __init__(self) -> None:
-        identity = load_predictor("identity")
-        self.spec, self.recommended, self.batch_size = identity.spec, identity.recommended, identity.batch_size
-
-    def predict(self, batch: object) -> np.ndarray:
-        coarse = batch.patches[..., 3].astype(np.float32) / 255  # type: ignore[attr-defined]
-        return np.stack([cv2.blur(cv2.dilate(patch, np.ones((5, 5))), (3, 3)) for patch in coarse])
-
-
-@pytest.fixture
-def swelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpr.backends.load_predictor", lambda *_, **__: Swelling())
 
 
 def instance_masks(folder: Path) -> list[np.ndarray]:

@@ -21,7 +21,7 @@ from bpr.formats.recognise import open_source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from tests.formats import layouts, tool_layouts
-from tests.formats.test_round_trips import Swelling, files, refine
+from tests.formats.test_round_trips import files, refine
 from tests.refinement.verdict.test_verdict import Grower, always
 
 Layout = Callable[[Path], Path]
@@ -37,16 +37,6 @@ FOLDERS: dict[Layout, str] = {
     tool_layouts.ultralytics: "yolo-export",
 }
 ALL = [*FILES, *FOLDERS]
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    return layouts.photographs(tmp_path)
-
-
-@pytest.fixture
-def swelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bpr.backends.load_predictor", lambda *_, **__: Swelling())
 
 
 def images_of(source: Path, photographs: Path) -> Path:
