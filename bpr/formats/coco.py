@@ -13,7 +13,7 @@ from typing import Any
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.format import Format, PathKind, RecordSet, Target
-from bpr.formats.polygons import PolygonWriter, with_polygons
+from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, has_mask
@@ -181,9 +181,13 @@ def positions_by_kind(annotations: Sequence[Record], name: str = "", crowds: boo
     return positions
 
 
-def with_mask(record: Record, mask: BoxMask) -> Record:
-    """A copy of ``record`` with ``mask`` as its segmentation; ``bbox`` and ``area`` are updated where it has them."""
-    changed = {**record, "segmentation": encode_mask(mask)}
+def with_mask(record: Record, mask: BoxMask, segmentation: Any = None) -> Record:
+    """A copy of ``record`` with ``mask``; ``bbox`` and ``area`` are updated where it has them.
+
+    Args:
+        segmentation: the mask in another form than RLE.
+    """
+    changed = {**record, "segmentation": encode_mask(mask) if segmentation is None else segmentation}
     if "bbox" in record:
         changed["bbox"] = mask.bbox
     if "area" in record:
@@ -273,8 +277,8 @@ def as_polygons(old: Record, refined: Record, writer: PolygonWriter) -> Record:
         mask = decode_mask(refined["segmentation"])
     except BadMask:
         return old
-    parts = writer.parts(mask)
-    return with_polygons(refined, parts, mask.frame) if parts else old
+    polygons = [part.ravel().tolist() for part in writer.parts(mask)]
+    return with_mask(refined, decode_mask(polygons, mask.frame), polygons) if polygons else old
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:
@@ -285,8 +289,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
 
 def _write_annotations(record_set: RecordSet, out: Path) -> None:
     """Write the records as a whole annotation file: images, annotations and categories."""
-    images = record_set.images.entries if record_set.images else _new_entries(record_set)
-    listed = ImageList(images, stems=record_set.images is None or record_set.ids_are_stems)
+    listed = record_set.images or ImageList(_new_entries(record_set), stems=True)
     ids = [record.get("id") for record in record_set.records]
     are_ids = all(type(number) is int for number in ids) and len(set(ids)) == len(ids)
     annotations, writer = [], record_set.polygons
@@ -301,7 +304,7 @@ def _write_annotations(record_set: RecordSet, out: Path) -> None:
         annotations.append(as_polygons(annotation, annotation, writer) if writer.wanted else annotation)
     named = {category["id"]: category for category in record_set.categories or ()}
     categories = [{**named.get(number, {}), "id": number, "name": name} for number, name in record_set.classes.items()]
-    write_json(out, {"images": images, "annotations": annotations, "categories": categories})
+    write_json(out, {"images": listed.entries, "annotations": annotations, "categories": categories})
 
 
 def _new_entries(record_set: RecordSet) -> list[dict[str, Any]]:

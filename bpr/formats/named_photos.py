@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Photos:
         self._finder = images()
         self.entries: list[dict[str, Any]] = []
         self._ids: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._read_frame = cache(self._frame_of_photo)
 
     def add(self, names: Iterable[str], height: object, width: object) -> tuple[str, Frame | None]:
         """Add an image to the list, and return its id and the size of its masks.
@@ -46,12 +48,13 @@ class Photos:
         frame = frame_from(height, width) or self._read_frame(file)
         if file not in self._ids:
             stem = Path(file).with_suffix("").as_posix()
-            self._ids[file] = file if stem in self._ids.values() else stem
+            self._ids[file] = file if stem in self._taken else stem
+            self._taken.add(self._ids[file])
             size = {"height": frame[0], "width": frame[1]} if frame else {}
             self.entries.append({"id": self._ids[file], "file_name": file, **size})
         return self._ids[file], frame
 
-    def _read_frame(self, file: str) -> Frame | None:
+    def _frame_of_photo(self, file: str) -> Frame | None:
         folder = self._finder.folder if isinstance(self._finder, ImageFolder) else None
         try:
             height, width, _ = read_image(folder / file if folder else self._finder.path(file)).shape

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,11 +83,3 @@ def polygon_rle(ring: list[float], frame: tuple[int, int] | None) -> Any:
         return encode_mask(decode_mask([ring], frame))
     except BadMask:
         return [ring]
-
-
-def with_polygons(record: dict[str, Any], parts: Sequence[np.ndarray], frame: tuple[int, int]) -> dict[str, Any]:
-    """A copy of a COCO record with polygons; ``bbox`` and ``area``, where it has them, are those of what they fill."""
-    polygons = [part.ravel().tolist() for part in parts]
-    mask = decode_mask(polygons, frame)
-    numbers = {"bbox": mask.bbox, "area": mask.area}
-    return {**record, "segmentation": polygons, **{key: value for key, value in numbers.items() if key in record}}

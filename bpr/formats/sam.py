@@ -42,9 +42,11 @@ class SamFiles(Source):
         self.entries = [{**image, "id": image["image_id"]} for image in named] or None
         self.categories = [{"id": OBJECT, "name": "object"}]
         ids = [self._image_id(file, document) for file, document in zip(self._files, self._documents, strict=True)]
-        repeated = next((image_id for index, image_id in enumerate(ids) if image_id in ids[:index]), None)
-        if repeated is not None:
-            raise BPRError(f"{path}: expected every image once, got {shown(repeated)} twice")
+        seen: set[Any] = set()
+        for image_id in ids:
+            if image_id in seen:
+                raise BPRError(f"{path}: expected every image once, got {shown(image_id)} twice")
+            seen.add(image_id)
         self.image_ids = [] if self.entries else ids
         self.records: list[Record] = [
             {"category_id": OBJECT, **_score(mask), **mask, "image_id": image_id}

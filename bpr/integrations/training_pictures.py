@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from bpr.evaluation.comparison import Comparison
-from bpr.geometry.channels import CHANNELS
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec
 from bpr.io.images import read_image
 from bpr.report.draw import COARSE, REFINED, TRUTH, write_image
 from bpr.report.tiles import Contours, captioned, close_up, sheet, square_around
 from bpr.training.network.segmentor import PatchSegmentor
+from bpr.training.network.unwrapping import network_of
 from bpr.training.recipe.held_out import F_LABEL, HARM_LABEL, spread
 from bpr.training.recipe.validation import RefinementValLoop
 from bpr.training.registry import HOOKS
@@ -43,7 +43,7 @@ class PictureHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         if is_main_process() and (batch_idx == 0 or self.every_n_train_iters(runner, self.interval)):
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            model = network_of(runner)
             _publish(
                 runner, BATCH_PICTURE, draw_batch(model, data_batch, f"training batch at iteration {runner.iter + 1}")
             )
@@ -70,7 +70,7 @@ def draw_batch(model: PatchSegmentor, batch: dict[str, Any], title: str) -> np.n
     for patch, truth, mask in zip(pixels, truths, refined, strict=True):
         outlines = [(mask, REFINED, 2), (truth > 0, TRUTH, 1)]
         if "mask" in inputs:
-            channel = sum(CHANNELS[name].width for name in inputs[: inputs.index("mask")])
+            channel = PatchSpec(inputs=tuple(inputs)).channel_of("mask")
             outlines.insert(0, (patch[..., channel] > 127, COARSE, 1))
         contours: Contours = [(BoxMask.from_frame(one), colour, width) for one, colour, width in outlines]
         side = patch.shape[0]

@@ -17,16 +17,12 @@ from numpy.typing import NDArray
 
 from bpr.errors import BadImage, BPRError, shown
 from bpr.io.files import inside, open_regular, own_file, read_whole
-from bpr.io.image_header import stated_frame, tiff_orientation
+from bpr.io.image_header import TIFF_ORIENTATION, stated_frame, tiff_orientation
 from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, file_name, names_of
 from bpr.limits import LARGEST_FRAME, bytes_can_encode, is_frame, is_id
 
 HEADER = 2**14
 """Bytes of a file in which its size usually stands."""
-
-
-ORIENTATION = 0x0112
-"""The EXIF tag that says how a photo is turned; 1 is upright."""
 
 
 class Picture(Protocol):
@@ -289,7 +285,7 @@ def decode_picture(picture: Picture, name: str, frame: tuple[int, int] | None = 
             stored = np.repeat((np.asarray(picture) >> 8).astype(np.uint8)[..., None], 3, axis=2)
         else:
             stored = np.array(picture.convert("RGB"))
-        tag = picture.getexif().get(ORIENTATION, 1)  # once it is decoded: Pillow itself turns a TIFF then
+        tag = picture.getexif().get(TIFF_ORIENTATION, 1)  # once it is decoded: Pillow itself turns a TIFF then
     except Exception as error:  # every format of Pillow has its own exceptions
         raise BadImage(f"{name}: not an image that Pillow can decode ({error})") from error
     turned = _turned(stored, tag)
@@ -323,9 +319,9 @@ def _check_frame(height: int, width: int, path: str | Path) -> None:
 
 def _turned_back(image: np.ndarray, orientation: int) -> np.ndarray:
     """An image before a rotation by a quarter, given how it was turned; any other image as it is."""
-    ways = {5: lambda a: a, 6: lambda a: a[:, ::-1], 7: lambda a: a[::-1, ::-1], 8: lambda a: a[::-1]}
-    way = ways.get(orientation)
-    return image if way is None else np.ascontiguousarray(way(image).transpose(1, 0, 2))
+    if orientation not in (5, 6, 7, 8):
+        return image
+    return np.ascontiguousarray(_turned(image, {6: 8, 8: 6}.get(orientation, orientation)))
 
 
 def decode_pixels(content: bytes, flags: int) -> np.ndarray | None:

@@ -29,6 +29,7 @@ from bpr.refinement.verdict.model import LARGEST_INPUT, VerdictModel, inputs_of
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.image_dataset import TrainingInstance, load_instances, resized_mask
 from bpr.training.data.makers import MAKERS, coarse_mask
+from bpr.training.recipe.held_out import spread
 
 EDGES = (-8, -4, -2, -1, -0.4, -0.1, 0.1, 0.4, 1, 2, 4, 8)
 """Changes of IoU, in points, between which the ranges lie."""
@@ -99,9 +100,7 @@ def collect(
     by_image: dict[Path, list[TrainingInstance]] = {}
     for instance in load_instances(ann, img_dir, results or ()):
         by_image.setdefault(instance.path, []).append(instance)
-    paths = sorted(by_image)
-    if images is not None and images < len(paths):
-        paths = [paths[place * len(paths) // images] for place in range(images)]
+    paths = spread(sorted(by_image), images)
 
     def cuts() -> Iterator[CutImage[Known]]:
         for number, path in enumerate(paths):

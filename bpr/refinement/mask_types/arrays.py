@@ -14,7 +14,7 @@ import numpy as np
 
 from bpr.errors import BadInput, BPRError
 from bpr.geometry.masks import BoxMask
-from bpr.io.mask_picture import hardened, is_soft, read_mask
+from bpr.io.mask_picture import hardened, read_mask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 
@@ -45,8 +45,8 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
 
 def _foreground(mask: np.ndarray, index: int) -> BoxMask:
     """The foreground of bools or integers: above half in a soft mask; a label map of several values is refused."""
-    if mask.dtype != bool and is_soft(mask):
-        return BoxMask.from_frame(hardened(mask))
+    if mask.dtype != bool and (hard := hardened(mask)) is not mask:
+        return BoxMask.from_frame(hard)
     foreground = BoxMask.from_frame(mask)
     left, top, right, bottom = foreground.box
     values = mask[top:bottom, left:right][foreground.pixels]

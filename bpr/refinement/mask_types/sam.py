@@ -43,7 +43,7 @@ def _mask(segmentation: Any, frame: Frame) -> BoxMask:
 
 def _write(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
     pairs = zip(given, refined, strict=True)
-    return [{**with_mask(one, mask), "segmentation": _like(one["segmentation"], mask)} for one, mask in pairs]
+    return [with_mask(one, mask, _like(one["segmentation"], mask)) for one, mask in pairs]
 
 
 def _like(segmentation: Any, mask: BoxMask) -> Any:

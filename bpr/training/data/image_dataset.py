@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -198,10 +198,10 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
         raise BPRError(f"{ann}: expected annotated instances, got none; {reason}")
     paths = {id(annotation): images.path(annotation["image_id"]) for annotation in kept}
     _check_images(dict.fromkeys(paths.values()), ann, img_dir)
-    instances = {}
+    instances, frame_of_photo = {}, cache(_frame)
     for annotation in kept:
         path, size = paths[id(annotation)], frame_of(annotation["segmentation"]) or (0, 0)
-        frame = frame_from(*size) or images.frame(annotation["image_id"]) or _frame(path)
+        frame = frame_from(*size) or images.frame(annotation["image_id"]) or frame_of_photo(path)
         instances[id(annotation)] = TrainingInstance(path, annotation, frame)
     check_frames([(instance.path, instance.frame) for instance in instances.values()], ann)
     for file in [results] if isinstance(results, str) else results:

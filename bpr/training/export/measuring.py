@@ -14,7 +14,6 @@ import numpy as np
 
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.evaluation.comparison import UNCHANGED
-from bpr.geometry.channels import CHANNELS
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.training.data.patch_store import PatchStore, stores_in
@@ -74,8 +73,7 @@ def measure_export(model: str | Path, cfg: Mapping[str, Any]) -> Measured | None
 def _measure_patches(predictor: OnnxPredictor, store: PatchStore) -> Measured:
     rows = np.linspace(0, len(store) - 1, min(len(store), MOST_PATCHES)).astype(int)
     patches, targets = (np.stack(arrays) for arrays in zip(*(store.read(row) for row in rows.tolist()), strict=True))
-    inputs = predictor.spec.inputs
-    channel = sum(CHANNELS[name].width for name in inputs[: inputs.index("mask")])
+    channel = predictor.spec.channel_of("mask")
     batches = (patches[start : start + BATCH] for start in range(0, len(patches), BATCH))
     outputs = [predictor.predict(PatchBatch(batch, np.zeros((len(batch), 4), np.int32), [])) for batch in batches]
     refined = np.concatenate(outputs) > 0.5

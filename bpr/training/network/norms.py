@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from mmengine.dist import all_reduce_params, get_rank
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
+from bpr.training.network.unwrapping import network_of
 from bpr.training.registry import HOOKS
 
 
@@ -44,7 +44,7 @@ class CalibrateNormHook(Hook):
     def before_train(self, runner: Runner) -> None:
         if runner.iter:
             return  # resumed: the norms already have statistics of their own
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = network_of(runner)
         drawn = self._draw(runner.train_dataloader)
         calibrate_norms(model, (model.data_preprocessor(batch)["inputs"] for batch in drawn))
         all_reduce_params([value for value in model.state_dict().values() if value.is_floating_point()], op="mean")

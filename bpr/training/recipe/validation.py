@@ -13,13 +13,12 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, broadcast, get_dist_info
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from bpr.evaluation.comparison import Evaluation
 from bpr.geometry.options import from_config
 from bpr.refinement.refiner import Refiner
-from bpr.training.network.segmentor import PatchSegmentor
+from bpr.training.network.unwrapping import network_of
 from bpr.training.recipe.held_out import HeldOut, metrics_of
 from bpr.training.registry import LOOPS
 from bpr.training.torch_predictor import SegmentorPredictor
@@ -84,7 +83,7 @@ class RefinementValLoop(BaseLoop):
 
     def _refiner(self) -> Refiner:
         """A refiner of the network in training, in eval mode; the training loop puts it back into training mode."""
-        model: PatchSegmentor = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
+        model = network_of(self.runner)
         # Unless BatchNorm is synchronised, its statistics differ between processes; checkpoints hold the first one's.
         for buffer in model.buffers():
             broadcast(buffer)
