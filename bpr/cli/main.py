@@ -16,6 +16,9 @@ import bpr
 from bpr.cli.streams import Stream, guarded_streams
 from bpr.errors import BadUsage, BPRError
 
+# Read when OpenCV is loaded, here and in child processes: its warnings would break into the line that names a damaged file.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
 GROUPS = {
     "refine and look": {
         "refine": "refine masks: COCO, LVIS, panoptic, Cityscapes, PNGs, YOLO",
