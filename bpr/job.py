@@ -26,13 +26,16 @@ from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, digest_of
 from bpr.io.folders import check_replaceable, would_replace
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
+from bpr.raster.places import check_options
+from bpr.refinement.batching import CutImage
 from bpr.refinement.choice import CROWD_CHOICES, Choice, chosen_classes, chosen_ids
 from bpr.refinement.grouping import RecordsByImage, group_by_image
 from bpr.refinement.outcome import RunReport, StageClock
 from bpr.refinement.pipeline import DEFAULT_WORKERS
+from bpr.refinement.pooling import pooled, sample_of
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
-from bpr.refinement.runner import refine_images
+from bpr.refinement.runner import ImageRecords, cut_image, refine_images
 from bpr.refinement.sharing.journal import JournalIndex
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun, check_complete
@@ -167,10 +170,14 @@ class RefineJob:
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
-        refiner, exclusive = self._load(source.records, document), FORMATS[source.format].exclusive
+        refiner, row = self._load(source.records, document), FORMATS[source.format]
+        if row.by_window:
+            check_options(refiner.predictor.spec, refiner.options)
+            refiner = pooled(refiner, self._sample(source, by_image, images))
         refine = partial(
-            refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
-        )
+            refine_images, source.records, images=images, refiner=refiner, workers=self.workers,
+            exclusive=row.exclusive and not row.by_window, claims=row.exclusive and row.by_window,
+        )  # fmt: skip
         shared = SharedRun(RunFolder(Path(self.out)), worker, by_image, refine)
         state: dict[str, Any] = {}
         if worker.role != "follower":
@@ -241,7 +248,8 @@ class RefineJob:
         if self.crowds not in CROWD_CHOICES:
             raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
         entries = None if heading is None else heading["images"]
-        source, find_images = open_source(self.results, self.format, self.images, entries, self.crowds == "refine")
+        crowds = self.crowds == "refine"
+        source, find_images = open_source(self.results, self.format, self.images, entries, crowds, windows=True)
         source.polygons = PolygonWriter(self.polygons)
         source.polygons.check(FORMATS[source.format].polygons, source.format)
         self._check_output(source)
@@ -287,6 +295,14 @@ class RefineJob:
         matches = enumerate(GroundTruth(document).matches(records))
         oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None})
         return Refiner(oracle, changed_options(oracle.recommended, self.options))
+
+    def _sample(
+        self, source: Source, by_image: RecordsByImage, images: ImageFinder
+    ) -> Iterator[Callable[[Refiner], CutImage[ImageRecords]]]:
+        """What cuts the instances by which the verdict knows the maker of all masks of a raster."""
+        for index in sample_of(by_image.indices, source.ranks[by_image.indices]):
+            group = ImageRecords([index], [source.records[index]])
+            yield partial(cut_image, group, images, exclusive=False, clock=StageClock())
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
         """One line per assumption that, if it is wrong, would refine the wrong data without an error."""

@@ -27,6 +27,7 @@ from bpr.formats.format import PathKind
 from bpr.formats.registry import FORMATS
 from bpr.io.files import check_writable
 from bpr.io.mask_picture import EXACT, check_mask_name, write_cutout
+from bpr.raster.opening import is_raster
 from bpr.refinement.choice import CROWD_CHOICES
 
 EXAMPLE = """\
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         out,
         images=photo,
         ann=args.ann,
-        format=args.format or ("masks" if len(args.results) == 2 else None),
+        format=args.format or ("masks" if len(args.results) == 2 and not is_raster(Path(masks)) else None),
         model=args.model,
         config=args.config,
         backend=args.backend,
@@ -164,7 +165,7 @@ def _check_cutout(args: argparse.Namespace, photo: str | None, masks: str, out: 
     """Raise an error before the work if there is nothing to cut out, or it cannot be written."""
     if not args.cutout:
         return
-    if not _is_picture(masks) or not photo or os.path.isdir(photo):
+    if not _is_picture(masks) or not photo or os.path.isdir(photo) or is_raster(Path(masks)):
         raise BadUsage("--cutout: expected one photo and one mask to cut out, got others; leave --cutout out")
     if os.path.abspath(args.cutout) == os.path.abspath(out):
         raise BadUsage(f"--cutout: expected another file than --out, got {args.cutout} twice")

@@ -11,6 +11,7 @@ from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.images import ImageFinder, read_image
+from bpr.raster.places import ImageWindows
 
 Frame = tuple[int, int]
 
@@ -52,5 +53,7 @@ def read_photo(images: ImageFinder, image_id: Any, segmentations: Iterable[Any])
     Raises:
         BadImage: the photo cannot be found or read.
     """
+    if isinstance(images, ImageWindows):
+        return Photo(images.read(image_id))
     listed = images.frame(image_id)
     return Photo(read_image(images.path(image_id), *map(frame_of, segmentations), listed), listed)

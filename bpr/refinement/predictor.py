@@ -51,10 +51,12 @@ class Settled(NamedTuple):
     Attributes:
         mask: the refined mask.
         verdict: None without a verdict: all of the change was taken that the caution allows.
+        probability: (h, w) float32 in the box of the mask, above one half where it is; None where nobody asked for it.
     """
 
     mask: BoxMask
     verdict: Verdict | None
+    probability: np.ndarray | None = None
 
 
 def weight_of(score: Any) -> float:

@@ -28,7 +28,7 @@ from bpr.refinement.mask_types.arrays import is_mask_file, read_mask_files
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor, Settled
 from bpr.refinement.turns import Turns
-from bpr.refinement.verdict.features import describe_blended
+from bpr.refinement.verdict.features import Description, describe_blended
 from bpr.refinement.verdict.model import Verdict
 
 Image = np.ndarray | str | Path | bytes | Picture
@@ -254,20 +254,26 @@ class Refiner:
         """Every image with its probabilities at its own scale, in order."""
         return predict_images(self.predictor, cuts, clock)
 
-    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[Settled]:
+    def put_back(
+        self, predicted: PredictedImage[Any], exclusive: bool = False, probable: bool = False
+    ) -> list[Settled]:
         """The N refined masks of an image, and the verdicts; a mask that would vanish stays as it was.
 
         Args:
             exclusive: the coarse masks do not overlap, and neither may the refined ones.
+            probable: add the probabilities, by which overlaps can be resolved later.
         """
-        return self._settled(self._decisions(predicted), exclusive)
+        return self._settled(self._decisions(predicted), exclusive, probable)
 
-    def _settled(self, decisions: Sequence[_Decision], exclusive: bool) -> list[Settled]:
+    def _settled(self, decisions: Sequence[_Decision], exclusive: bool, probable: bool = False) -> list[Settled]:
         refined = [decision.refined() for decision in decisions]
-        if exclusive:
+        probabilities: list[Any] = [None] * len(refined)
+        if exclusive or probable:
             probabilities = [one.probability(mask.box) for one, mask in zip(decisions, refined, strict=True)]
+        if exclusive:
             refined = without_overlaps([one.blended.mask for one in decisions], refined, probabilities)
-        return [Settled(mask, one.verdict) for mask, one in zip(refined, decisions, strict=True)]
+        rows = zip(refined, decisions, probabilities, strict=True)
+        return [Settled(mask, one.verdict, probability if probable else None) for mask, one, probability in rows]
 
     def _decisions(self, predicted: PredictedImage[Any]) -> list[_Decision]:
         spec, options = self.predictor.spec, self.options
@@ -275,18 +281,24 @@ class Refiner:
         blended = [Blended.of(one.mask, of.boxes, of.probabilities, spec, options.blend) for one, of in pairs]
         if isinstance(options.caution, float | int):
             return [_Decision(one, (options.caution, -options.caution), None) for one in blended]
-        model = self.predictor.verdict
-        assert model is not None  # checked at the beginning
         judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
         descriptions = [describe_blended(blended[i], pairs[i][1].patches, spec) for i in judged]
         decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
-        for i, (leaning, verdict) in zip(judged, model(descriptions, [pairs[i][0].score for i in judged]), strict=True):
+        level, scores = pairs[0][0].level if pairs else 0, [pairs[i][0].score for i in judged]
+        for i, (leaning, verdict) in zip(judged, self._judge(level, descriptions, scores), strict=True):
             decisions[i] = _Decision(blended[i], leaning, verdict)
         earlier = [instance.earlier for instance, _ in pairs]
         return [
             one if before is None or one.verdict is None else replace(one, verdict=before.followed_by(one.verdict))
             for one, before in zip(decisions, earlier, strict=True)
         ]
+
+    def _judge(
+        self, level: int, descriptions: Sequence[Description], scores: Sequence[float]
+    ) -> list[tuple[Leaning | None, Verdict]]:
+        """The verdicts on masks of one image at a level."""
+        assert self.predictor.verdict is not None  # checked at the beginning
+        return self.predictor.verdict(descriptions, scores)
 
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
         if is_mask_file(masks):

@@ -13,6 +13,7 @@ from bpr.formats.coco import Record, with_mask
 from bpr.formats.photos import read_photo
 from bpr.geometry.masks import BoxMask
 from bpr.io.images import ImageFinder
+from bpr.raster.exclusive import claim_of
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.choice import Choice
 from bpr.refinement.grouping import group_by_image
@@ -68,6 +69,7 @@ def refine_images(
     exclusive: bool = False,
     clock: StageClock | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    claims: bool = False,
 ) -> Iterator[FinishedImage]:
     """Refine records image by image, in the order of ``groups``.
 
@@ -79,6 +81,7 @@ def refine_images(
             they are needed.
         stopped: once it returns True, the image that the network has and those that are being put back are finished,
             and no others. The network gets at most :data:`BATCHES_AFTER_STOP` more batches.
+        claims: add to every refined mask its claim on its pixels (:mod:`bpr.raster.exclusive`).
     """
     clock = clock or StageClock()
     batches_left = iter(range(BATCHES_AFTER_STOP))
@@ -86,11 +89,11 @@ def refine_images(
 
     def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
         group = ImageRecords(indices, [records[i] for i in indices])
-        return _cut_image(group, images, refiner, exclusive, clock)
+        return cut_image(group, images, refiner, exclusive, clock)
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
-            settled = refiner.put_back(predicted, exclusive=exclusive)
+            settled = refiner.put_back(predicted, exclusive, probable=claims)
         with clock.stage("encode"):
             image, group = predicted.cut, predicted.cut.token
             refined = {instance.key: one for instance, one in zip(image.instances, settled, strict=True)}
@@ -113,10 +116,17 @@ def refine_images(
 def _refined_record(record: Record, coarse: BoxMask, settled: Settled) -> Record:
     """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
     if settled.verdict is None:
-        return with_mask(record, settled.mask)
+        return _with_claim(record, settled)
     kept = settled.mask is coarse and settled.verdict.taken == "nothing"
-    changed = record if kept else with_mask(record, settled.mask)
+    changed = record if kept else _with_claim(record, settled)
     return {**changed, "bpr": settled.verdict.as_key}
+
+
+def _with_claim(record: Record, settled: Settled) -> Record:
+    changed = with_mask(record, settled.mask)
+    if settled.probability is not None:
+        changed["claim"] = claim_of(settled.mask, settled.probability)
+    return changed
 
 
 class ImageRecords(NamedTuple):
@@ -130,7 +140,7 @@ class ImageRecords(NamedTuple):
     kept: Sequence[Kept] = ()
 
 
-def _cut_image(
+def cut_image(
     group: ImageRecords, images: ImageFinder, refiner: Refiner, exclusive: bool, clock: StageClock
 ) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
