@@ -108,7 +108,8 @@ def killed(folder: Path, model: str) -> bool:
             break
     whole.kill()
     whole.wait()
-    assert journals.is_dir() and not out.exists()
+    assert journals.is_dir()
+    assert not out.exists()
     subprocess.run(command(folder, out, model, "--resume"), capture_output=True, check=True, env=ENVIRONMENT)
     return out.read_bytes() == (folder / "refined.tif").read_bytes()
 
@@ -129,7 +130,8 @@ def main() -> int:
         if args.kill:
             report["resumed_bytes_equal"] = killed(folder, args.model)
             print("killed and resumed, equal bytes:", report["resumed_bytes_equal"])
-    cells = [[f"{one['objects']:,}", f"{one['seconds']:.0f}", f"{1000 * one['seconds'] / one['objects']:.1f}", f"{one['peak_mib']}"] for one in rows]
+    pairs = [(one["objects"], one["seconds"], one["peak_mib"]) for one in rows]
+    cells = [[f"{count:,}", f"{seconds:.0f}", f"{1000 * seconds / count:.1f}", f"{peak}"] for count, seconds, peak in pairs]
     table = markdown_table(["objects", "seconds", "ms per object", "peak MiB"], cells, left=0)
     write_report(args.out, report, f"{table}\n")
     return 0

@@ -15,7 +15,7 @@ from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.labels import ENDINGS, MOST_CLASSES
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source
-from bpr.geometry.boxes import Box, enclosing
+from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open

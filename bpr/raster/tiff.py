@@ -12,13 +12,15 @@ import numpy as np
 from bpr.errors import BPRError, install_hint
 from bpr.geometry.boxes import Box
 from bpr.io.files import atomic_open
-from bpr.limits import bytes_can_encode
+from bpr.limits import LARGEST_TEXT, bytes_can_encode
 from bpr.raster.blocks import TILE, Raster
 from bpr.raster.georeference import KEYS, SCALE, TIEPOINT, TRANSFORMATION, from_tags
 
 KEPT_TAGS = (SCALE, TIEPOINT, TRANSFORMATION, KEYS, 34736, 34737, 42112, 42113)
 """Tags that are copied byte for byte: the georeference, and what GDAL notes: its metadata and the number for no data."""
-NODATA, ORIENTATION = 42113, 274
+NODATA, ORIENTATION, DESCRIPTION, RESOLUTION, RESOLUTION_UNIT = 42113, 274, 270, (282, 283), 296
+ASCII, RATIONAL = 2, 5
+"""Types of tags."""
 FILE_ROWS, FILE_COLUMNS = 128, 2048
 """The block in which a file is read that holds its samples plainly, row by row."""
 REDUCED = 1
@@ -104,12 +106,13 @@ class TiffRaster(Raster):
         planes, bands = (self.bands, 1) if self._separate else (1, self.bands)
         result = np.empty((planes, y1 - y0, x1 - x0, bands), self.dtype)
         handle, pixel = self._file.filehandle, bands * self.dtype.itemsize
+        stored = self.dtype.newbyteorder(self._file.byteorder)
         for plane in range(planes):
             for line in range(y1 - y0):
                 pixels = (plane * self.frame[0] + y0 + line) * self.frame[1] + x0
                 handle.seek(self._page.dataoffsets[0] + pixels * pixel)
                 content = handle.read((x1 - x0) * pixel)
-                result[plane, line] = np.frombuffer(content, self.dtype).reshape(x1 - x0, bands)
+                result[plane, line] = np.frombuffer(content, stored).reshape(x1 - x0, bands)
         return np.moveaxis(result, 0, 3).reshape(y1 - y0, x1 - x0, self.bands)
 
     @property
@@ -137,12 +140,14 @@ class TiffRaster(Raster):
         page, plain = self._page, {}
         if page.colormap is not None:
             plain = {"photometric": "palette", "colormap": page.colormap}
-        if 282 in page.tags and 283 in page.tags:
-            plain["resolution"] = (page.tags[282].value, page.tags[283].value)
-            plain["resolutionunit"] = int(page.tags[296].value) if 296 in page.tags else 2
-        if self.pages == 1 and 270 in page.tags:  # of OME-TIFF; with more pages it would describe them too
-            plain["description"] = self._raw(270).rstrip(b"\0")
-        extra = [(tag, int(page.tags[tag].dtype), page.tags[tag].count, self._raw(tag), True) for tag in KEPT_TAGS if tag in page.tags]
+        if all(self._raw(tag, RATIONAL) for tag in RESOLUTION):
+            plain["resolution"] = tuple(page.tags[tag].value for tag in RESOLUTION)
+            unit = page.tags.get(RESOLUTION_UNIT)
+            plain["resolutionunit"] = unit.value if unit is not None and unit.value in (1, 2, 3) else 2
+        if self.pages == 1 and (text := self._raw(DESCRIPTION, ASCII)):  # of OME-TIFF; it would describe all pages
+            plain["description"] = text.rstrip(b"\0")
+        found = {tag: self._raw(tag) for tag in KEPT_TAGS}
+        extra = [(tag, int(page.tags[tag].dtype), page.tags[tag].count, raw, True) for tag, raw in found.items() if raw]
         big = self._file.is_bigtiff or height * width * self.dtype.itemsize > 2**31
         with atomic_open(out, "wb") as file, tifffile.TiffWriter(file, bigtiff=big, byteorder=self._file.byteorder) as writer:
             writer.write(
@@ -150,11 +155,16 @@ class TiffRaster(Raster):
                 metadata=None, extratags=extra, **({"photometric": "minisblack"} | plain),
             )  # fmt: skip
 
-    def _raw(self, tag: int) -> bytes:
-        """The bytes of a tag's value as they stand in the file."""
-        found, handle = self._page.tags[tag], self._file.filehandle
+    def _raw(self, tag: int, kind: int | None = None) -> bytes:
+        """The bytes of a tag's value as they stand in the file; empty where it is missing, cut off or of another kind."""
+        found, handle = self._page.tags.get(tag), self._file.filehandle
+        if found is None or found.valuebytecount > LARGEST_TEXT or kind not in (None, found.dtype):
+            return b""
+        if kind == RATIONAL and (found.count != 1 or 0 in found.value):
+            return b""
         handle.seek(found.valueoffset)
-        return bytes(handle.read(found.valuebytecount))
+        raw = bytes(handle.read(found.valuebytecount))
+        return raw if len(raw) == found.valuebytecount else b""
 
 
 def window_kind(path: Path) -> bool:
