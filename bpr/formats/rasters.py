@@ -219,8 +219,10 @@ def _bounds(polygons: list[list[np.ndarray]]) -> list[float]:
 def _rings_of(feature: Any, place: Georeference) -> list[list[np.ndarray]]:
     """The polygons of a feature in pixels; empty where it has none, or not in numbers."""
     geometry = feature.get("geometry") if isinstance(feature, dict) else None
-    kind, found = (geometry.get("type"), geometry.get("coordinates")) if isinstance(geometry, dict) else (None, None)
-    polygons = [found] if kind == "Polygon" else found if kind == "MultiPolygon" else []
+    if not isinstance(geometry, dict):
+        return []
+    kind, found = geometry.get("type"), geometry.get("coordinates")
+    polygons: Any = [found] if kind == "Polygon" else found if kind == "MultiPolygon" else []
     try:
         arrays = [[np.array([point[:2] for point in ring], np.float64) for ring in polygon] for polygon in polygons]
         good = [[place.pixels(ring) for ring in polygon] for polygon in arrays if polygon]

@@ -122,7 +122,8 @@ class TiffRaster(Raster):
 
     @property
     def pages(self) -> int:
-        return sum(not page.subfiletype & REDUCED for page in self._file.pages)
+        pages: Any = self._file.pages
+        return sum(not page.subfiletype & REDUCED for page in pages)
 
     def write_like(self, out: Path, tile_at: Callable[[Box], np.ndarray]) -> None:
         import tifffile
