@@ -72,7 +72,8 @@ class Objects:
 
 
 def write(folder: Path, side: int, count: int) -> None:
-    objects, options = Objects(side, count), {"tile": (TILE, TILE), "compression": "zlib", "compressionargs": {"level": 1}, "extratags": PLACED}
+    objects = Objects(side, count)
+    options = {"tile": (TILE, TILE), "compression": "zlib", "compressionargs": {"level": 1}, "extratags": PLACED}
     rgb = {"shape": (side, side, 3), "dtype": np.uint8, "photometric": "rgb"}
     tifffile.imwrite(folder / "image.tif", objects.tiles(labels=False), **rgb, **options)
     tifffile.imwrite(folder / "labels.tif", objects.tiles(labels=True), shape=(side, side), dtype=np.uint32, **options)
