@@ -68,11 +68,12 @@ def bands(text: str) -> tuple[int, ...]:
 
 def add_pixel_options(parser: argparse._ActionsContainer) -> None:
     """The fields of :class:`~bpr.io.pixels.PixelOptions`."""
-    what = "values that are black and white: minmax, none, or two percentiles (default: the depth of the image, else 0.1,99.9)"
+    what = "values that are black and white: minmax, none, or two percentiles (default: by the depth, else 0.1,99.9)"
     parser.add_argument("--stretch", type=stretch, metavar="LOW,HIGH", help=what)
     which = "one band or three, counted from 1 (default: the first three, or the first)"
     parser.add_argument("--bands", "--channel", type=bands, metavar="N[,N,N]", help=which)
-    parser.add_argument("--page", type=at_least(1), metavar="N", help="page of a TIFF, counted from 1 (default: the first)")
+    page = "page of a TIFF, counted from 1 (default: the first)"
+    parser.add_argument("--page", type=at_least(1), metavar="N", help=page)
 
 
 def add_polygons(parser: argparse._ActionsContainer) -> None:

@@ -1,12 +1,17 @@
-"""The size that an image file's header states, so that absurd sizes are refused before a decoder takes memory."""
+"""What an image file's header states: its size, so that absurd ones are refused before a decoder takes memory, and what
+else a TIFF says about its pages.
+"""
 
 from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, NamedTuple
+
+import numpy as np
 
 Frame = tuple[int, int]
 
@@ -178,6 +183,22 @@ def tiff_not_multiplied(content: bytes) -> bytes:
     for start, stop in places:
         content = content[:start] + bytes(stop - start) + content[stop:]
     return content
+
+
+def encode_tiff(numbers: np.ndarray) -> bytes:
+    """A TIFF of (H, W) whole numbers of any type; OpenCV writes all of more than 16 bits as int32."""
+    strip = zlib.compress(np.ascontiguousarray(numbers, numbers.dtype.newbyteorder("<")).tobytes())
+    kind = SIGNED if numbers.dtype.kind == "i" else 1
+    height, width = numbers.shape
+    deflate, header = 8, 8
+    tags = {
+        TIFF_WIDTH: width, TIFF_HEIGHT: height, TIFF_BITS: 8 * numbers.dtype.itemsize, 259: deflate,
+        TIFF_PHOTOMETRIC: GREY, 273: header, TIFF_SAMPLES: 1, 278: height, 279: len(strip), TIFF_KIND: kind,
+    }  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    body = strip + bytes(len(strip) % 2)
+    start = TIFF_STARTS[0] + struct.pack("<I", header + len(body))
+    return start + body + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
 def _tiff(content: bytes) -> Frame | None:

@@ -298,7 +298,7 @@ def decode_shown(
 
     def decode(more: int = 0) -> np.ndarray | None:
         if page is not None and raw:
-            return _raw_samples(content, path, page)
+            return raw_samples(content, path, page)
         return decode_pixels(content, cv2.IMREAD_COLOR_RGB | (0 if page else cv2.IMREAD_ANYDEPTH) | more)
 
     samples = decode()
@@ -321,7 +321,7 @@ def _is_plain(page: TiffPage, options: PixelOptions) -> bool:
     return page.bits <= 8 and page.kind not in (SIGNED, FLOAT) and not bands and not chosen
 
 
-def _raw_samples(content: bytes, path: str | Path, page: TiffPage) -> np.ndarray:
+def raw_samples(content: bytes, path: str | Path, page: TiffPage) -> np.ndarray:
     """(H, W) or (H, W, B) samples of a TIFF in their own type, turned as its orientation demands.
 
     Raises:

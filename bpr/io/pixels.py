@@ -2,13 +2,13 @@
 
 Samples of 8 bits stay as they are. All others are mapped linearly, from one range of values to 0..255:
 
-- By default it is the depth of the image, found by its content: the smallest of 8, 10, 12, 14 and 16 bits that holds its
-  values (floats up to 1: 0..1). A file that states its depth is taken at its word.
-- Where there is no such depth, because values are negative or larger, or where they cover less than an eighth of it, the
-  range is that of the percentiles 0.1 and 99.9.
+- By default it is the depth of the image, found by its content: the smallest of 8, 10, 12, 14 and 16 bits that holds
+  its values (floats up to 1: 0..1). A file that states its depth is taken at its word.
+- Where there is no such depth, because values are negative or larger, or where they cover less than an eighth of it,
+  the range is that of the percentiles 0.1 and 99.9.
 
-It is one range for the whole image, so that windows of it look alike. The bands of an RGB image share one, because their
-relation is the colour; other bands have their own.
+It is one range for the whole image, so that windows of it look alike. The bands of an RGB image share one, because
+their relation is the colour; other bands have their own.
 
 Legend: H W image, B bands.
 """
@@ -70,7 +70,8 @@ class PixelOptions:
             object.__setattr__(self, "bands", tuple(bands))
         elif bands is not None:
             object.__setattr__(self, "bands", (bands,))
-        if self.bands is not None and not (len(self.bands) in (1, 3) and all(type(b) is int and b > 0 for b in self.bands)):
+        known = self.bands is None or all(type(band) is int and band > 0 for band in self.bands)
+        if not known or len(self.bands or (1,)) not in (1, 3):
             raise ValueError(f"bands: expected one band or three, counted from 1, got {bands}")
         if isinstance(stretch, Sequence) and not isinstance(stretch, str):
             object.__setattr__(self, "stretch", tuple(stretch))
@@ -139,9 +140,9 @@ def shown(samples: np.ndarray, options: PixelOptions, facts: Facts) -> Shown:
     samples = samples[..., None] if samples.ndim == 2 else samples
     bands = bands_of(samples.shape[2], samples.dtype, options, facts)
     if samples.dtype == np.uint8 and options.stretch is None and not facts.inverted:
-        pixels = samples if bands == (1, 2, 3) == tuple(range(1, samples.shape[2] + 1)) else _three(samples[..., [b - 1 for b in bands]])
+        pixels = samples if bands == (1, 2, 3) and samples.shape[2] == 3 else _three(_chosen(samples, bands))
         return Shown(pixels, remark=_remark(samples, bands, (), options, facts))
-    chosen = samples[..., [band - 1 for band in bands]]
+    chosen = _chosen(samples, bands)
     ranges = ranges_of(chosen, bands, options, facts)
     pixels = eight_bits(chosen, ranges, facts)
     told = ranges if any(one != PLAIN.get(str(chosen.dtype)) for one in ranges) else ()
@@ -163,6 +164,10 @@ def bands_of(count: int, dtype: np.dtype[Any], options: PixelOptions, facts: Fac
         remedy = "choose three with --bands 3,2,1 or one with --bands 1"
         raise BadImage(f"{facts.name}: expected 1 to 4 bands, got {count}; {remedy}")
     return options.bands or ((1, 2, 3) if count > 2 else (1,))
+
+
+def _chosen(samples: np.ndarray, bands: Sequence[int]) -> np.ndarray:
+    return samples[..., [band - 1 for band in bands]]
 
 
 def ranges_of(chosen: np.ndarray, bands: Sequence[int], options: PixelOptions, facts: Facts) -> tuple[Range, ...]:

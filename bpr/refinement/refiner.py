@@ -44,7 +44,8 @@ class Refinement(NamedTuple):
 
     Attributes:
         masks: of the type that came in.
-        probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
+        probability: float32 in the shape of the masks, (N, H, W) for lists, detections and label maps, whose objects are
+            in the order of their first pixels: the mean P of the patches on
             a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
         verdicts: one :class:`~bpr.refinement.verdict.model.Verdict` per instance.
@@ -145,9 +146,9 @@ class Refiner:
             image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed. Other arrays of
                 numbers, (H, W) or (H, W, bands), are shown as :mod:`bpr.io.pixels` says.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value, or grey) or probabilities
-                (foreground above half); the file of a mask or a list of files, which :func:`bpr.read_mask` reads; a
-                list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another library in
-                docs/neighbours.md for one image.
+                (foreground above half); an (H, W) label map, whose objects have numbers and whose background is 0; the
+                file of a mask or a list of files, which :func:`bpr.read_mask` reads; a list of COCO RLEs or polygons;
+                ``supervision.Detections``; or a result of another library in docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
             return_verdict: also return what was decided for every mask. It needs the caution ``auto``.
@@ -155,6 +156,7 @@ class Refiner:
         Returns:
             The refined masks in the form of ``masks``: the same type, dtype and device, integers with their foreground
             value, floats as 0 and 1, files as bool arrays, polygons as RLE. A mask that would vanish stays as it was.
+            The objects of a label map keep their numbers and share no pixel.
             With ``return_probability``, ``return_patches`` or ``return_verdict``: a :class:`Refinement`.
 
         Raises:
@@ -203,7 +205,7 @@ class Refiner:
             if return_probability:
                 maps = [decision.probability((0, 0, frame[1], frame[0])) for decision in decisions]
                 stack = np.array(maps, np.float32).reshape(-1, *frame)
-                probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
+                probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 and not adapter.exclusive else stack)
             patches = predicted.by_instance() if return_patches else None
             verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
             yield Refinement(refined, probability, patches, verdicts)
