@@ -74,6 +74,7 @@ setup(
         "docs": ["mkdocs<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.26", "ruff"],
         "app": ["flask>=3"],
         "fast-eval": ["faster-coco-eval"],
+        "raster": ["tifffile>=2023.7"],
     },
     entry_points={"console_scripts": ["bpr = bpr.cli.main:entry"]},
 )

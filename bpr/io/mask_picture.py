@@ -323,7 +323,7 @@ def _coloured_object(colours: np.ndarray, lossy: bool, path: str | Path) -> np.n
     bins = np.argsort(-counts, kind="stable")
     bins = bins[counts[bins] >= (max(len(inside) / 1000, 9) if lossy else min(9, counts.max()))]
     main = _different(inside[np.argmax(coarse == number)] for number in bins[counts[bins] > 0])
-    shades = _shades(main)
+    shades = _shades(main) if len(main) else None
     if shades is not None and shades.min() <= ENDS:
         brightest = main[np.argmax(shades)]
         strongest = pixels[..., int(brightest.argmax())]
