@@ -125,12 +125,12 @@ def test_soft_masks_that_are_no_probabilities(refiner: Refiner, value: float) ->
         refiner(IMAGE, soft)
 
 
-SEVERAL = [MASK * 3 - MASK.cumsum(0) % 2, -MASK.astype(np.int8), MASK * (np.arange(80) // 40 * 199 + 1).astype(np.uint8)]
+SEVERAL = [(MASK * 3 - MASK.cumsum(0) % 2)[None], -MASK.astype(np.int8), (MASK * (np.arange(80) // 40 * 199 + 1).astype(np.uint8))[None]]
 
 
 @pytest.mark.parametrize("masks", SEVERAL)
 def test_integers_of_several_values(refiner: Refiner, masks: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; for a label map pass"):
+    with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; pass a label map as"):
         refiner(IMAGE, masks)
 
 

@@ -33,7 +33,7 @@ from bpr.raster.places import ImageWindows, box_of, is_too_large, window_id, win
 from bpr.raster.tiff import PLAIN_PICTURE, TiffRaster
 from bpr.raster.zarr_store import is_zarr
 
-COLOURS = {"minisblack", "rgb", "ycbcr"}
+COLOURS = {"minisblack", "miniswhite", "rgb", "ycbcr"}
 """How the samples of an image may be meant; a JPEG's ``ycbcr`` is decoded to RGB."""
 VECTORS = {".geojson", ".json"}
 """Endings of the files that are written as GeoJSON."""

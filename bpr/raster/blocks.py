@@ -15,6 +15,7 @@ import numpy as np
 
 from bpr.errors import BadImage, BPRError
 from bpr.geometry.boxes import Box, intersect
+from bpr.io.pixels import Facts
 from bpr.raster.georeference import NOWHERE, Georeference
 
 LARGEST_SIDE = 2**20
@@ -72,6 +73,11 @@ class Raster(ABC):
                 source = block[part[1] - top : part[3] - top, part[0] - left : part[2] - left]
                 result[part[1] - y0 : part[3] - y0, part[0] - x0 : part[2] - x0] = source
         return result
+
+    @property
+    def facts(self) -> Facts:
+        """What the file says about its samples."""
+        return Facts(str(self.path), self.bands in (3, 4), no_data=self.nodata)
 
     @abstractmethod
     def read_block(self, row: int, column: int) -> np.ndarray:

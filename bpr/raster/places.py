@@ -10,6 +10,7 @@ Legend: N instances.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ import numpy as np
 from bpr.errors import BadImage, BPRError
 from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.io.pixels import AS_THEY_ARE, MOST_COUNTED, PixelOptions, Range, Shown, shown
 from bpr.raster.blocks import Raster
-from bpr.raster.pixels import as_rgb
 
 CELL = 512
 """Side in pixels of the squares in which instances are neighbours."""
@@ -28,6 +29,8 @@ MOST_TOGETHER = 64
 MARGIN = 64
 """Pixels around an instance: half a patch, its padding, and what its patches may add to the instance before that."""
 OBJECT_SIZE = RefineOptions.object_size
+SQUARE, SQUARES = 256, 8
+"""A large image is known by the values in so many squares along each side, of so many pixels each."""
 LARGEST_WINDOW = 2**24
 """Pixels of the largest window; an instance that needs a larger one is kept as it is."""
 
@@ -71,8 +74,8 @@ def _levels(area: int) -> int:
     return math.ceil(math.log2(size / OBJECT_SIZE)) if OBJECT_SIZE and size > OBJECT_SIZE else 0
 
 
-def check_options(spec: PatchSpec, options: RefineOptions) -> None:
-    """Raise a BPRError where a result would depend on the windows."""
+def check_options(spec: PatchSpec, options: RefineOptions, pixels: PixelOptions) -> None:
+    """Raise a BPRError where a result would depend on the windows, or another page is wanted than the first."""
     expected = None
     if options.scheme != "dense":
         expected = f"scheme dense for a raster that is read by windows, got {options.scheme}"
@@ -82,6 +85,8 @@ def check_options(spec: PatchSpec, options: RefineOptions) -> None:
         expected = f"an object_size of at least {OBJECT_SIZE} for a raster, got {options.object_size}"
     elif options.keep < 1 or options.max_patches is not None:
         expected = "no budget of patches for a raster, which has no image to share it out in, got one"
+    elif pixels.page not in (None, 1):
+        expected = f"page 1 of a raster that is read by windows, got {pixels.page}"
     if expected:
         raise BPRError(f"expected {expected}; refine it with other options, or as pictures of its tiles")
 
@@ -111,6 +116,7 @@ class ImageWindows:
 
     def __init__(self, raster: Raster) -> None:
         self.raster = raster
+        self._ranges: dict[PixelOptions, Sequence[Range]] = {}
 
     def path(self, image_id: Any) -> Path:
         return self.raster.path
@@ -118,15 +124,26 @@ class ImageWindows:
     def frame(self, image_id: Any) -> tuple[int, int] | None:
         return None
 
-    def read(self, image_id: Any) -> np.ndarray:
-        """(h, w, 3) uint8 RGB of a window.
+    def read(self, image_id: Any, options: PixelOptions = AS_THEY_ARE) -> Shown:
+        """What the network sees of a window: values are mapped as those of the whole image.
 
         Raises:
-            BadImage: it is too large, or a tile cannot be decoded.
+            BadImage: it is too large, a tile cannot be decoded, or the options do not fit the image.
         """
         box = box_of(image_id)
         if is_too_large(box):
             got = f"one that needs {box[2] - box[0]}x{box[3] - box[1]}"
             limit = int(math.sqrt(LARGEST_WINDOW))
             raise BadImage(f"{self.raster.path}: expected an instance in a window of about {limit}x{limit} pixels, got {got}")
-        return as_rgb(self.raster.window(box), self.raster.path)
+        if options not in self._ranges:
+            self._ranges[options] = shown(self._sample(), options, self.raster.facts).ranges
+        return shown(self.raster.window(box), options, self.raster.facts, self._ranges[options])
+
+    def _sample(self) -> np.ndarray:
+        """(h, w, B) samples that speak for all: the whole image, or squares that are evenly spread over a large one."""
+        height, width = self.raster.frame
+        if height * width <= MOST_COUNTED:
+            return self.raster.window((0, 0, width, height))
+        high, wide = min(height, SQUARE), min(width, SQUARE)
+        rows, columns = np.linspace(0, height - high, SQUARES, dtype=int), np.linspace(0, width - wide, SQUARES, dtype=int)
+        return np.concatenate([self.raster.window((x, y, x + wide, y + high)) for y in rows.tolist() for x in columns.tolist()])

@@ -12,6 +12,7 @@ import numpy as np
 from bpr.errors import BPRError, install_hint
 from bpr.geometry.boxes import Box
 from bpr.io.files import atomic_open
+from bpr.io.pixels import Facts
 from bpr.limits import LARGEST_TEXT, bytes_can_encode
 from bpr.raster.blocks import TILE, Raster
 from bpr.raster.georeference import KEYS, SCALE, TIEPOINT, TRANSFORMATION, from_tags
@@ -121,6 +122,10 @@ class TiffRaster(Raster):
         return str(self._page.photometric.name).lower()
 
     @property
+    def facts(self) -> Facts:
+        return Facts(str(self.path), self.kind in ("rgb", "ycbcr"), None, self.nodata, self.kind == "miniswhite", self.pages)
+
+    @property
     def pages(self) -> int:
         pages: Any = self._file.pages
         return sum(not page.subfiletype & REDUCED for page in pages)
@@ -171,8 +176,7 @@ class TiffRaster(Raster):
 def window_kind(path: Path) -> bool:
     """Whether a TIFF file is of a kind that is read by windows: its kind or size is beyond that of a plain picture.
 
-    That is a BigTIFF or an OME-TIFF, one with a georeference, with numbers of 32 or 64 bits, or of more than
-    ``PLAIN_PICTURE`` pixels.
+    That is a BigTIFF or an OME-TIFF, one with a georeference, or of more than ``PLAIN_PICTURE`` pixels.
     """
     with open(path, "rb") as file:
         start = file.read(4)
@@ -189,8 +193,7 @@ def window_kind(path: Path) -> bool:
         with tifffile.TiffFile(path) as file:
             page: Any = file.pages[0]
             placed = any(tag in page.tags for tag in (SCALE, TRANSFORMATION, KEYS))
-            large = page.imagelength * page.imagewidth > PLAIN_PICTURE
-            return bool(placed or large or file.is_ome or page.bitspersample in (32, 64))
+            return bool(placed or file.is_ome or page.imagelength * page.imagewidth > PLAIN_PICTURE)
     except Exception:  # whoever reads it next says what is wrong
         return False
 

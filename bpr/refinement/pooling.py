@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bpr.geometry.options import AUTO, Leaning, RefineOptions
+from bpr.geometry.options import AUTO, Leaning
 from bpr.refinement.batching import CutImage
-from bpr.refinement.predictor import Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.verdict.features import Description
 from bpr.refinement.verdict.model import Pool, Verdict
@@ -43,8 +42,8 @@ class PooledRefiner(Refiner):
         pools: what the sample says about all masks, by the level at which masks are judged.
     """
 
-    def __init__(self, predictor: Predictor, options: RefineOptions, pools: Mapping[int, Pool]) -> None:
-        super().__init__(predictor, options)
+    def __init__(self, refiner: Refiner, pools: Mapping[int, Pool]) -> None:
+        super().__init__(refiner.predictor, refiner.options, refiner.pixels)
         self._pools = pools
 
     def _judge(
@@ -58,7 +57,7 @@ class _Sampler(Refiner):
     """Remembers what it is told about masks."""
 
     def __init__(self, refiner: Refiner) -> None:
-        super().__init__(refiner.predictor, refiner.options)
+        super().__init__(refiner.predictor, refiner.options, refiner.pixels)
         self.found: dict[int, list[tuple[Description, float]]] = {}
 
     def _judge(
@@ -81,4 +80,4 @@ def pooled(refiner: Refiner, sample: Iterable[Any]) -> Refiner:
     for predicted in sampler.predict(cuts):
         sampler.put_back(predicted)
     pools = {level: Pool.of(*map(list, zip(*found, strict=True))) for level, found in sampler.found.items()}
-    return PooledRefiner(refiner.predictor, refiner.options, pools)
+    return PooledRefiner(refiner, pools)
