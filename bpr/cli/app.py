@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+from typing import TYPE_CHECKING
 
 from bpr.backends.presets import PRESETS
 from bpr.cli.options import at_least
 from bpr.cli.paths import InputName
 from bpr.errors import BPRError, install_hint
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 EXAMPLE = "bpr app --port 7860"
 
@@ -25,19 +29,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if importlib.util.find_spec("flask") is None:
-        raise BPRError(f"the page needs the [app] extra: {install_hint('app')} (Flask is missing)")
-    from bpr.app.server import is_local, listen, make_app
+    check_flask("the page")
+    from bpr.app.server import is_local, make_app
     from bpr.app.work import MOST_PIXELS
     from bpr.backends import DEFAULT_MODEL, load_refiner
 
-    local, name = is_local(args.host), args.preset or args.model or DEFAULT_MODEL
-    app = make_app(load_refiner(args.model, preset=args.preset), name, args.max_pixels or MOST_PIXELS, local)
-    server = listen(app, args.host, args.port)
-    if not local:
-        warning = f"warning: --host {args.host} lets other machines use this page; it asks for no password"
-        print(warning, file=sys.stderr)
-    host = f"[{args.host}]" if ":" in args.host else args.host
-    print(f"{name} is ready: open http://{host}:{server.port} in a browser; Ctrl-C stops", flush=True)
-    server.serve_forever()  # returns on Ctrl-C
+    name = args.preset or args.model or DEFAULT_MODEL
+    refiner = load_refiner(args.model, preset=args.preset)
+    app = make_app(refiner, name, args.max_pixels or MOST_PIXELS, is_local(args.host))
+    serve(app, args.host, args.port, f"{name} is ready: open", "in a browser", "this page")
     return 0
+
+
+def check_flask(what: str) -> None:
+    """Raise a BPRError where Flask is missing."""
+    if importlib.util.find_spec("flask") is None:
+        raise BPRError(f"{what} needs the [app] extra: {install_hint('app')} (Flask is missing)")
+
+
+def serve(app: Flask, host: str, port: int, before: str, after: str, what: str) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        before, after: what is printed around the address.
+        what: what other machines can use where the address is not local.
+    """
+    from bpr.app.server import is_local, listen
+
+    server = listen(app, host, port)
+    if not is_local(host):
+        print(f"warning: --host {host} lets other machines use {what}; it asks for no password", file=sys.stderr)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
+    print(f"{before} {address} {after}; Ctrl-C stops", flush=True)
+    server.serve_forever()
