@@ -37,6 +37,8 @@ TOKEN = "CVAT_ACCESS_TOKEN"
 """The environment variable of the personal access token; CVAT's own command reads it too."""
 HOST = r"(?:https?://)?(?:[\w.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 ADDRESS = re.compile(rf"(?P<server>{HOST}(?:/[^?#@]*?)?)/tasks/(?P<task>[0-9]+)/?(?P<job>jobs/[0-9]+)?(?:[?#/].*)?")
+RECORD = re.compile(r"\brecord ([0-9]+)")
+"""How the report of a run names a shape."""
 SECONDS = 10.0, 300.0
 """The longest waits for a connection and for an answer: a server needs minutes to store many shapes."""
 LONGEST_REASON = 200
@@ -96,7 +98,8 @@ class CvatTask:
             remedy = "create one in CVAT (your profile, Security) and export it"
             raise BPRError(f"{TOKEN}: expected a personal access token of CVAT in this environment variable, got {got}; {remedy}")
         self.id = int(match["task"])
-        client = Client(match["server"], check_server_version=False)
+        scheme = "" if "://" in match["server"] else "https://"
+        client = Client(scheme + match["server"], check_server_version=False)
         client.login(AccessTokenCredentials(token or ""))
         self.name = f"{client.api_map.host}/tasks/{self.id}"
         self._api, self._labels = client.api_client.tasks_api, client.api_client.labels_api
@@ -105,9 +108,9 @@ class CvatTask:
         """All shapes, tags and tracks."""
         return self._json("shapes", self._api.retrieve_annotations, self.id)
 
-    def frames(self) -> list[dict[str, Any]]:
-        """Name, width and height of every frame; a video has one entry for all."""
-        return list(self._json("frames", self._api.retrieve_data_meta, self.id)["frames"])
+    def meta(self) -> dict[str, Any]:
+        """``frames``: name, width and height of each, or one entry for all of a video; ``deleted_frames``: numbers."""
+        return self._json("frames", self._api.retrieve_data_meta, self.id)
 
     def label_names(self) -> dict[int, str]:
         """The names of the labels by id."""
@@ -222,14 +225,17 @@ def refine_task(task: CvatTask, refiner: Refiner, on_progress: Callable[[int, in
     Raises:
         BPRError: the server does not answer as it should.
     """
-    found, frames, names = task.annotations(), task.frames(), task.label_names()
+    found, meta, names = task.annotations(), task.meta(), task.label_names()
+    frames, deleted = meta["frames"], set(meta.get("deleted_frames") or ())
     shapes, records, left_out = [], [], dict[str, list[int]]()
     for position, shape in enumerate(found["shapes"]):
-        if shape["type"] in (POLYGON, MASK):
+        if shape["type"] not in (POLYGON, MASK):
+            left_out.setdefault(f"shapes of type {shape['type']}", []).append(position)
+        elif shape["frame"] in deleted:
+            left_out.setdefault("shapes on deleted frames", []).append(position)
+        else:
             shapes.append(shape)
             records.append(_record(shape, frames))
-        else:
-            left_out.setdefault(f"shapes of type {shape['type']}", []).append(position)
     for kind in ("tracks", "tags"):
         if found.get(kind):
             first = len(shapes) + sum(map(len, left_out.values()))
@@ -237,6 +243,7 @@ def refine_task(task: CvatTask, refiner: Refiner, on_progress: Callable[[int, in
     with TemporaryDirectory(prefix="bpr-cvat-") as folder:
         photos = _Photos(task, Path(folder))
         refined, report = refine_records(records, photos, refiner, on_progress=lambda done: on_progress(done, len(records)))
+    report.problems = [RECORD.sub(lambda record: f"shape {shapes[int(record[1])]['id']}", line) for line in report.problems]
     report.notes += left_out_lines(left_out, len(shapes) + sum(map(len, left_out.values())))
     report.unread = sum(map(len, left_out.values()))
     writer, changes = PolygonWriter(), []

@@ -49,9 +49,9 @@ class Studio:
     def __init__(self, url: str, key: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in url:
-            raise BPRError(f"{URL}: expected the address of Label Studio, such as http://localhost:8080, got another text")
+            raise BPRError(f"{URL}: expected the address of Label Studio, such as http://localhost:8080, got another text; correct it")
         if not (key.isascii() and key.isprintable()) or " " in key:
-            raise BPRError(f"{KEY}: expected a key of Label Studio, got one with spaces or other characters")
+            raise BPRError(f"{KEY}: expected a key of Label Studio, got one with spaces or other characters; copy it again")
         self._url, self._key = url.rstrip("/"), key
 
     def photo(self, address: str, task_id: Any) -> bytes:
@@ -216,6 +216,6 @@ def _by_photo(task: dict[str, Any], regions: list[Any]) -> Iterator[tuple[str, l
         if kind_of(region) in (POINTS, RLE):
             address = next((one for one in addresses(task, region) if any(names_in(one))), None)
             if address is None:
-                raise BPRError(f"expected the address of a photo in the data, got {shown(task['data'])}")
+                raise BPRError(f"expected the address of a photo in the data, got {shown(task['data'])}; add it to the task")
             found.setdefault(address, []).append(position)
     yield from found.items()

@@ -61,9 +61,10 @@ class CvatServer(ThreadingHTTPServer):
 
     Attributes:
         task: the annotations, as the server holds them.
-        requests: method and path of every request, and the body of those that have one.
+        requests: method and path of every request, its query in order, and the body of those that have one.
         failures: the status with which a request is answered, by its method and the end of its path; ``hang``: with
             nothing, until the test ends; ``stored and hang``: the same, after the shapes were stored.
+        deleted: the numbers of deleted frames.
         between: called once, after the first shapes were fetched: what another person does meanwhile.
     """
 
@@ -73,6 +74,7 @@ class CvatServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.task, self.requests = annotations(), list[tuple[str, str, Any]]()
         self.failures: dict[str, int | str] = {}
+        self.deleted: list[int] = []
         self.over = threading.Event()
         self.between = lambda: None
 
@@ -100,8 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: Any) -> None:
         server, url = self.server, urlsplit(self.path)
-        server.requests.append((self.command, self.path, body))
-        failure = next((how for end, how in server.failures.items() if f"{self.command} {self.path}".endswith(end)), None)
+        asked = url._replace(query="&".join(sorted(url.query.split("&")))).geturl()
+        server.requests.append((self.command, asked, body))
+        failure = next((how for end, how in server.failures.items() if f"{self.command} {asked}".endswith(end)), None)
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self._send(401, {"detail": "Authentication credentials were not provided."})
         if failure == "stored and hang":
@@ -122,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             return between()
         if url.path == f"{ROOT}/data/meta":
             frames = [{"width": FRAME[1], "height": FRAME[0], "name": f"day/{stem}.png", "related_files": 0} for stem in STEMS]
-            return self._send(200, {"chunk_size": 36, "size": 3, "start_frame": 0, "frames": frames, "deleted_frames": []})
+            return self._send(200, {"chunk_size": 36, "size": 3, "start_frame": 0, "frames": frames, "deleted_frames": server.deleted})
         if url.path == "/api/labels" and query["task_id"] == "7":
             page, last = int(query["page"]), len(LABELS)  # a label a page
             number, name = list(LABELS.items())[page - 1]

@@ -134,7 +134,16 @@ def test_a_shape_that_is_no_mask_stays_and_is_named(server: CvatServer, capsys: 
     server.task["shapes"][3]["points"] = [1.0, 2.0]
     assert main(["cvat", server.address]) == 0
     assert [shape["id"] for shape in server.sent[0]["shapes"]] == [11]
-    assert "1 of 3 records refined; kept as they were: 2 bad mask" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "1 of 3 records refined; kept as they were: 2 bad mask" in captured.out
+    assert [line.split(":")[0] for line in captured.err.splitlines() if "kept as it was" in line] == ["shape 12", "shape 14"]
+
+
+def test_shapes_on_deleted_frames_stay(server: CvatServer, capsys: pytest.CaptureFixture[str]) -> None:
+    server.deleted = [0]
+    assert main(["cvat", server.address]) == 0
+    assert [shape["id"] for shape in server.sent[0]["shapes"]] == [14]
+    assert "left out: 2 of 6 annotations, shapes on deleted frames" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "two words", f"{TOKEN}\nX: y"])
@@ -189,7 +198,7 @@ def test_the_exchange_is_cvats(server: CvatServer) -> None:
     assert main(["cvat", server.address]) == 0
     paths = [f"{method} {path}" for method, path, _ in server.requests]
     photos = [f"GET /api/tasks/7/data/?number={frame}&quality=original&type=frame" for frame in (0, 1)]
-    labels = [f"GET /api/labels?task_id=7&page={page}" for page in (1, 2)]
+    labels = [f"GET /api/labels?page={page}&task_id=7" for page in (1, 2)]
     shapes = "GET /api/tasks/7/annotations/"
     meta, patch = "GET /api/tasks/7/data/meta", "PATCH /api/tasks/7/annotations/?action=update"
     assert [path for path in paths if path not in photos] == [shapes, meta, *labels, shapes, patch]

@@ -20,6 +20,7 @@ from tests.formats.conftest import swelling  # noqa: F401  (a fixture)
 from tests.formats.test_round_trips import refine
 
 KEY, PERSONAL, ACCESS = "0123456789abcdef", "head.body.s3cret", "for.five.minutes"
+UPLOAD = "/data/upload/1/0a1b2c0d-aachen_000000_000019_leftImg8bit.png"
 BUCKET = "s3://bucket/photo of a car.png"
 
 pytestmark = pytest.mark.usefixtures("swelling")
@@ -171,9 +172,9 @@ def test_the_key_goes_to_label_studio_alone(
 @pytest.mark.parametrize(
     ("address", "key", "line"),
     [
-        ("/data/upload/1/0a1b2c0d-gone.png", KEY, "cannot fetch it (status 404); set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY"),
-        ("/data/upload/1/0a1b2c0d-aachen_000000_000019_leftImg8bit.png", "wr0ng", "cannot fetch it (status 401); set LABEL_STUDIO_URL"),
-        ("/data/upload/1/0a1b2c0d-aachen_000000_000019_leftImg8bit.png", "a.wr0ng.one", "a personal access token: cannot fetch it (status 401)"),
+        (UPLOAD.replace("aachen", "gone"), KEY, "cannot fetch it (status 404); set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY"),
+        (UPLOAD, "wr0ng", "cannot fetch it (status 401); set LABEL_STUDIO_URL"),
+        (UPLOAD, "a.wr0ng.one", "a personal access token: cannot fetch it (status 401)"),
         ("/hang.png", KEY, "cannot fetch it (TimeoutError)"),
         ("http://127.0.0.1:9/a.png", KEY, "cannot fetch it (ConnectionRefusedError); is it on the network?"),
         ("file:///etc/a.png", KEY, "expected the address of a photo, got another text"),
