@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
-from typing import TYPE_CHECKING
 
 from bpr.backends.presets import PRESETS
 from bpr.cli.options import at_least
 from bpr.cli.paths import InputName
-from bpr.errors import BPRError, install_hint
+from bpr.errors import BadUsage, BPRError, install_hint
 
-if TYPE_CHECKING:
-    from flask import Flask
-
-EXAMPLE = "bpr app --port 7860"
+EXAMPLE = """\
+bpr app --port 7860
+bpr app --label-studio  # a model for Label Studio"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,40 +24,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=7860, help="0 takes a free port (default: %(default)s)")
     host_help = "address to listen on; any but the default lets other machines use the page (default: %(default)s)"
     add("--host", type=str, default="127.0.0.1", help=host_help)
+    label_studio = "serve a model that refines regions drawn in Label Studio, instead of the page"
+    add("--label-studio", action="store_true", help=label_studio)
     add("--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)")
 
 
 def run(args: argparse.Namespace) -> int:
-    check_flask("the page")
-    from bpr.app.server import is_local, make_app
+    if importlib.util.find_spec("flask") is None:
+        raise BPRError(f"the page needs the [app] extra: {install_hint('app')} (Flask is missing)")
+    from bpr.app.server import is_local, listen, make_app
     from bpr.app.work import MOST_PIXELS
     from bpr.backends import DEFAULT_MODEL, load_refiner
 
-    name = args.preset or args.model or DEFAULT_MODEL
-    refiner = load_refiner(args.model, preset=args.preset)
-    app = make_app(refiner, name, args.max_pixels or MOST_PIXELS, is_local(args.host))
-    serve(app, args.host, args.port, f"{name} is ready: open", "in a browser", "this page")
+    local, name = is_local(args.host), args.preset or args.model or DEFAULT_MODEL
+    refiner, use = load_refiner(args.model, preset=args.preset), ("open", "in a browser")
+    if args.label_studio:
+        from bpr.integrations import label_studio
+
+        if args.max_pixels:
+            raise BadUsage("--max-pixels: expected no --label-studio with it, which has no such limit; leave one out")
+        app = label_studio.make_app(refiner, os.path.basename(name), label_studio.Studio.of_environment())
+        use = "add", "to the models of a project in Label Studio"
+    else:
+        app = make_app(refiner, name, args.max_pixels or MOST_PIXELS, local)
+    server = listen(app, args.host, args.port)
+    if not local:
+        warning = f"warning: --host {args.host} lets other machines use this page; it asks for no password"
+        print(warning, file=sys.stderr)
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    print(f"{name} is ready: {use[0]} http://{host}:{server.port} {use[1]}; Ctrl-C stops", flush=True)
+    server.serve_forever()  # returns on Ctrl-C
     return 0
-
-
-def check_flask(what: str) -> None:
-    """Raise a BPRError where Flask is missing."""
-    if importlib.util.find_spec("flask") is None:
-        raise BPRError(f"{what} needs the [app] extra: {install_hint('app')} (Flask is missing)")
-
-
-def serve(app: Flask, host: str, port: int, before: str, after: str, what: str) -> None:
-    """Serve until Ctrl-C.
-
-    Args:
-        before, after: what is printed around the address.
-        what: what other machines can use where the address is not local.
-    """
-    from bpr.app.server import is_local, listen
-
-    server = listen(app, host, port)
-    if not is_local(host):
-        print(f"warning: --host {host} lets other machines use {what}; it asks for no password", file=sys.stderr)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
-    print(f"{before} {address} {after}; Ctrl-C stops", flush=True)
-    server.serve_forever()

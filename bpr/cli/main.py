@@ -28,7 +28,6 @@ GROUPS = {
         "app": "serve a page to try the refiner on a photo and a mask",
         "report": "write an HTML report of what refinement changed",
         "cvat": "refine the polygons and masks of a task on a CVAT server",
-        "label-studio": "serve a model that refines regions drawn in Label Studio",
         "doctor": "say what is installed, what runs it, and what conflicts",
     },
     "measure": {

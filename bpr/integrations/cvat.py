@@ -132,7 +132,7 @@ class CvatTask:
 
         Raises:
             BPRError: somebody else changed one of them since it was fetched, or the server refuses. The line says
-                whether the task is as it was.
+                whether the task is still as it was.
         """
         olds = [change.shape for change in changes]
         self._check_unchanged(olds)
@@ -145,7 +145,7 @@ class CvatTask:
                 self._check_unchanged(olds)
             except BPRError:
                 raise BPRError(f"{error}; the task may hold some new shapes: look at it before you start again") from error
-            raise BPRError(f"{error}; the task is as it was") from error
+            raise BPRError(f"{error}; the task is still as it was") from error
 
     def _check_unchanged(self, olds: Sequence[dict[str, Any]]) -> None:
         now = {shape["id"]: shape for shape in self.annotations()["shapes"]}

@@ -8,6 +8,7 @@ user gave, and from other web addresses without it; what a request says about ho
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -53,6 +54,11 @@ class Studio:
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise BPRError(f"{KEY}: expected a key of Label Studio, got one with spaces or other characters; copy it again")
         self._url, self._key = url.rstrip("/"), key
+
+    @classmethod
+    def of_environment(cls) -> Studio:
+        """The Label Studio that the environment variables name; by default one on this machine, without a key."""
+        return cls(os.environ.get(URL) or "http://localhost:8080", os.environ.get(KEY, "").strip())
 
     def photo(self, address: str, task_id: Any) -> bytes:
         """The photo of an address in a task's data: of an upload, a local file, a bucket or a web server.
@@ -154,7 +160,7 @@ def make_app(refiner: Refiner, model: str, studio: Studio) -> Flask:
 
 def _say(line: str) -> None:
     """Print a line in the terminal of the command; Label Studio shows a person no more than the status of an answer."""
-    print(f"bpr label-studio: {line}", file=sys.stderr, flush=True)
+    print(f"bpr app: {line}", file=sys.stderr, flush=True)
 
 
 def _prediction(task: dict[str, Any], context: Any, refiner: Refiner, version: str, studio: Studio) -> dict[str, Any]:

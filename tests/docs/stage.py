@@ -15,7 +15,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.scenes import coarse_masks, paint_scene
 from tests.conftest import ROOT
-from tests.formats import layouts, tool_layouts
+from tests.formats import layouts
 
 FRAME = (120, 160)
 SEEDS = (1, 2)
@@ -78,16 +78,9 @@ def every_format(folder: Path) -> None:
 
 
 def annotation_tools(folder: Path) -> None:
-    """Files of annotation tools beside their photos, under the names of their pages."""
-    layouts.photographs(folder)
-    for images in ("images", "media/upload/1"):
-        shutil.copytree(folder / "leftImg8bit", folder / images, dirs_exist_ok=True)
-    tool_layouts.cvat(folder)
-    tool_layouts.cvat_coco(folder)
-    tool_layouts.label_studio(folder).rename(folder / "project-1.json")
-    tool_layouts.labelme(folder).rename(folder / "labels")
-    tool_layouts.roboflow(folder).rename(folder / "dataset")
-    layouts.sam_lists(folder)
+    from tests.formats.test_documentation import tools_files
+
+    tools_files(folder)
 
 
 def cityscapes_and_panoptic(folder: Path) -> None:
@@ -147,7 +140,8 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 
 SETTINGS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "formats.md": (every_format,),
-    **dict.fromkeys(("cvat.md", "label-studio.md", "labelme.md", "ultralytics.md", "sam.md"), (detections, annotation_tools)),
+    **dict.fromkeys(("cvat.md", "label-studio.md", "labelme.md", "ultralytics.md"), (annotation_tools,)),
+    "sam.md": (detections, every_format),
     "evaluation.md": (detections, cityscapes_and_panoptic),
     "training.md": (own_data,),
     "training-at-scale.md": (own_data,),

@@ -88,8 +88,8 @@ FAILURES: list[tuple[dict[str, int | str], str]] = [
     ({"annotations/": 404}, "the shapes: expected a task of this server that you may see, got none (404)"),
     ({"annotations/": 403}, "the shapes: expected a token that may read and change the task, got one that may not (403)"),
     ({"GET /api/tasks/7/data/?number=1&quality=original&type=frame": 500}, "the photo of frame 1: expected an answer, got status 500"),
-    ({"action=update": 500}, "the new shapes: expected an answer, got status 500; try again later; the task is as it was"),
-    ({"action=update": "hang"}, "the new shapes: expected an answer, got none in time; is the server up?; the task is as it was"),
+    ({"action=update": 500}, "the new shapes: expected an answer, got status 500; try again later; the task is still as it was"),
+    ({"action=update": "hang"}, "the new shapes: expected an answer, got none in time; is the server up?; the task is still as it was"),
 ]
 
 

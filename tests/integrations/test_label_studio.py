@@ -196,7 +196,7 @@ def test_a_photo_that_cannot_be_had_is_one_line_without_a_secret(
     assert answer.status_code == 400
     assert answer.json["error"].startswith("task 100: ")
     assert line in answer.json["error"]
-    assert capsys.readouterr().err == f"bpr label-studio: {answer.json['error']}\n"
+    assert capsys.readouterr().err == f"bpr app: {answer.json['error']}\n"
     assert key not in answer.json["error"]
 
 
@@ -208,7 +208,7 @@ def test_a_region_that_is_no_mask_stays_and_is_named(
     got = asked(studio, export[:1]).json["results"][0]["result"]
     assert got[1] == regions[1]
     assert got[0] != regions[0]
-    assert "bpr label-studio: task 100: record 1: " in capsys.readouterr().err
+    assert "bpr app: task 100: record 1: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tasks", [None, "x", [1], [{"data": 1}], [{"data": {"text": "a"}, "annotations": [{"id": 1, "result": [3]}]}]])
