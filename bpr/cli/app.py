@@ -37,19 +37,19 @@ def run(args: argparse.Namespace) -> int:
     from bpr.backends import DEFAULT_MODEL, load_refiner
 
     local, name = is_local(args.host), args.preset or args.model or DEFAULT_MODEL
-    refiner, use = load_refiner(args.model, preset=args.preset), ("open", "in a browser")
+    refiner, use, what = load_refiner(args.model, preset=args.preset), ("open", "in a browser"), "page"
     if args.label_studio:
         from bpr.integrations import label_studio
 
         if args.max_pixels:
             raise BadUsage("--max-pixels: expected no --label-studio with it, which has no such limit; leave one out")
         app = label_studio.make_app(refiner, os.path.basename(name), label_studio.Studio.of_environment())
-        use = "add", "to the models of a project in Label Studio"
+        use, what = ("add", "to the models of a project in Label Studio"), "model"
     else:
         app = make_app(refiner, name, args.max_pixels or MOST_PIXELS, local)
     server = listen(app, args.host, args.port)
     if not local:
-        warning = f"warning: --host {args.host} lets other machines use this page; it asks for no password"
+        warning = f"warning: --host {args.host} lets other machines use this {what}; it asks for no password"
         print(warning, file=sys.stderr)
     host = f"[{args.host}]" if ":" in args.host else args.host
     print(f"{name} is ready: {use[0]} http://{host}:{server.port} {use[1]}; Ctrl-C stops", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import bpr
+from bpr.cli.main import main
 from bpr.errors import BPRError
 from bpr.integrations.label_studio import Studio, make_app
 from tests.formats import layouts, tool_layouts
@@ -225,6 +227,23 @@ def test_what_label_studio_asks_when_it_connects(studio: StudioServer) -> None:
     assert client.post("/setup", json=setup).json == {"model_version": f"bpr-starter-{bpr.__version__}"}
     assert client.post("/webhook", json={"action": "ANNOTATION_CREATED"}).status_code == 200
     assert client.post("/train", json={}).status_code == 200
+
+
+def test_the_command(studio: StudioServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("werkzeug.serving.BaseWSGIServer.serve_forever", lambda server: server.server_close())
+    monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", KEY)
+    assert main(["app", "--label-studio", "--port", "0", "--host", "0.0.0.0"]) == 0
+    said = capsys.readouterr()
+    assert re.fullmatch(r"starter is ready: add http://0\.0\.0\.0:\d+ to the models of a project in Label Studio; Ctrl-C stops\n", said.out)
+    assert said.err == "warning: --host 0.0.0.0 lets other machines use this model; it asks for no password\n"
+    assert main(["app", "--label-studio", "--max-pixels", "5"]) == 2
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "s3cret key")
+    capsys.readouterr()
+    assert main(["app", "--label-studio", "--port", "0"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("bpr app: LABEL_STUDIO_API_KEY: expected a key")
+    assert "s3cret" not in error
 
 
 @pytest.mark.parametrize(("url", "key"), [("ftp://a", ""), ("http://me:s3cret@a", ""), ("localhost", ""), ("http://a", "s3cret\nX: y")])
