@@ -26,14 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host", type=str, default="127.0.0.1", help=host_help)
     label_studio = "serve a model that refines regions drawn in Label Studio, instead of the page"
     add("--label-studio", action="store_true", help=label_studio)
-    add("--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)")
+    add("--max-pixels", type=at_least(1), metavar="N", help="scale larger photos down to so many pixels (default: 25 million)")
 
 
 def run(args: argparse.Namespace) -> int:
     if importlib.util.find_spec("flask") is None:
         raise BPRError(f"the page needs the [app] extra: {install_hint('app')} (Flask is missing)")
     from bpr.app.server import is_local, listen, make_app
-    from bpr.app.work import MOST_PIXELS
+    from bpr.app.work import WORK_PIXELS
     from bpr.backends import DEFAULT_MODEL, load_refiner
 
     local, name = is_local(args.host), args.preset or args.model or DEFAULT_MODEL
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         app = label_studio.make_app(refiner, os.path.basename(name), label_studio.Studio.of_environment())
         use, what = ("add", "to the models of a project in Label Studio"), "model"
     else:
-        app = make_app(refiner, name, args.max_pixels or MOST_PIXELS, local)
+        app = make_app(refiner, name, args.max_pixels or WORK_PIXELS, local)
     server = listen(app, args.host, args.port)
     if not local:
         warning = f"warning: --host {args.host} lets other machines use this {what}; it asks for no password"
