@@ -64,7 +64,7 @@ def test_ids_that_two_records_have_are_replaced_by_positions(small_set: SmallSet
     [
         ({"undo": ["9"]}, "decisions.json: undo: expected ids of {after}, got '9'"),
         ({"undo": ["1"], "keep": ["2", "1"]}, "expected one decision about each mask, got undo and keep for '1'"),
-        ({"before": {"name": "other.json", "masks": "0"}}, "{before}: expected the masks before refining that {file} is about ('other.json')"),
+        ({"before": {"name": "other.json", "masks": "0"}}, "{before}: expected the masks before refining that {file} is about"),
         ({"after": {"name": "other.json", "masks": "0"}}, "{after}: expected the refined masks that {file} is about"),
         ({"after": {}}, "expected decisions that the page of bpr report saved"),
         ({"keep": None}, "expected decisions that the page of bpr report saved"),
