@@ -20,7 +20,6 @@ from bpr.app.server import ASSETS, MOST_BYTES, SCRIPTS, STYLES, demo_files
 from bpr.app.work import MOST_PIXELS
 from bpr.backends import model_file
 from bpr.backends.onnx_runtime import OnnxPredictor
-from bpr.backends.registry import BATCH_SIZE
 from bpr.cli.main import Parser, run_script
 from bpr.cli.paths import InputName, OutputPath
 from bpr.errors import BPRError, shown
@@ -70,7 +69,8 @@ def run(args: argparse.Namespace) -> None:
     shutil.copyfile(path, assets / "model.onnx")
     for name in RUNTIME_FILES:
         shutil.copyfile(RUNTIME / name, assets / name)
-    (assets / "bpr.css").write_text(joined(folder / name for name, folder in STYLES.items()), encoding="utf-8")
+    styles = [*(folder / name for name, folder in STYLES.items()), WEB / "page.css"]
+    (assets / "bpr.css").write_text(joined(styles), encoding="utf-8")
     (assets / "bpr.js").write_text(script(), encoding="utf-8")
     for role, content in demo_files().items():
         (out / "demo" / f"{role}.png").write_bytes(content)
@@ -83,7 +83,7 @@ def page(name: str) -> str:
     template = Environment(loader=FileSystemLoader(ASSETS), autoescape=True).get_template("index.html")
     limits = {"most_pixels": MOST_PIXELS, "most_bytes": MOST_BYTES}
     text = template.render(
-        model=f"{name}, in this browser", version=bpr.__version__, styles=["bpr.css"], scripts=["bpr.js"], **limits
+        model=name, version=bpr.__version__, styles=["bpr.css"], scripts=["bpr.js"], **limits
     )
     head = '<meta charset="utf-8">'
     return text.replace(head, f'{head}\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">')
@@ -116,7 +116,7 @@ def settings_of(path: Path, changed: Mapping[str, Any] | None = None) -> dict[st
         if values.pop(name) != value:
             raise BPRError(f"{path}: expected {name} {shown(value)} for the page, got another; export it with that")
     constants = {name: getattr(module, name) for module, names in CONSTANTS.items() for name in names}
-    return {**values, "batch_size": BATCH_SIZE, "verdict": predictor.metadata.get("verdict"), "constants": constants}
+    return {**values, "verdict": predictor.metadata.get("verdict"), "constants": constants}
 
 
 if __name__ == "__main__":

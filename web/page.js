@@ -146,7 +146,7 @@
     }
     let link = find("cutout");
     if (!link) {
-      link = Object.assign(document.createElement("a"), { id: "cutout", className: "primary", textContent: "Cut out" });
+      link = Object.assign(document.createElement("a"), { id: "cutout", className: "primary", textContent: "Cut out the object" });
       find("download").before(link);
     }
     if (link.href) URL.revokeObjectURL(link.href);

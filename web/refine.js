@@ -6,6 +6,7 @@
 "use strict";
 
 (function (web) {
+  const BATCH = 16; // patches that the network gets at once: small enough to show how far it is
   const f32 = Math.fround;
   const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 
@@ -300,21 +301,21 @@
     return index;
   }
 
-  /** The same sums along rows, then along columns: values times a kernel, the edge reflected. */
+  /** Sums along rows, then along columns: values times a kernel, the edge reflected. */
   function filtered({ width, height, at }, across, down) {
-    const pass = (values, kernel, length, index) => {
+    const pass = (values, kernel, lines, length, perLine, perStep) => {
       const half = kernel.length >> 1, result = new Int32Array(values.length);
-      for (let line = 0; line < values.length / length; line++) {
+      const from = Int32Array.from({ length: length + 2 * half }, (_, step) => reflected(step - half, length) * perStep);
+      for (let line = 0; line < lines; line++) {
         for (let step = 0; step < length; step++) {
           let total = 0;
-          for (let tap = 0; tap < kernel.length; tap++) total += kernel[tap] * values[index(line, reflected(step + tap - half, length))];
-          result[index(line, step)] = total;
+          for (let tap = 0; tap < kernel.length; tap++) total += kernel[tap] * values[line * perLine + from[step + tap]];
+          result[line * perLine + step * perStep] = total;
         }
       }
       return result;
     };
-    const rows = pass(at, across, width, (line, step) => line * width + step);
-    return pass(rows, down, height, (line, step) => step * width + line);
+    return pass(pass(at, across, height, width, width, 1), down, width, height, 1, width);
   }
 
   /** How strongly the brightness changes; black where no patch lies. */
@@ -575,11 +576,11 @@
 
   /** {mask, corners, verdict} of a mask at the image's own scale; `run` gives the probabilities of patches. */
   async function refineAt(image, mask, settings, run) {
-    const corners = placePatches(mask, settings), { batch_size: size } = settings;
+    const corners = placePatches(mask, settings);
     if (!corners.length) return { mask, corners, verdict: settings.verdict ? NOTHING : null };
     const cut = cutter(image, mask, settings), blended = new Blended(mask, corners, settings);
-    for (let start = 0; start < corners.length; start += size) {
-      const batch = corners.slice(start, start + size);
+    for (let start = 0; start < corners.length; start += BATCH) {
+      const batch = corners.slice(start, start + BATCH);
       blended.add(batch, await run(cut(batch), batch.length, corners.length - start));
     }
     const { caution, constants } = settings;
