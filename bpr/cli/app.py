@@ -21,18 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=7860, help="0 takes a free port (default: %(default)s)")
     host_help = "address to listen on; any but the default lets other machines use the page (default: %(default)s)"
     add("--host", type=str, default="127.0.0.1", help=host_help)
-    add("--max-pixels", type=at_least(1), metavar="N", help="refuse larger photos and masks (default: 25 million)")
+    add("--max-pixels", type=at_least(1), metavar="N", help="scale larger photos down to so many pixels (default: 25 million)")
 
 
 def run(args: argparse.Namespace) -> int:
     if importlib.util.find_spec("flask") is None:
         raise BPRError(f"the page needs the [app] extra: {install_hint('app')} (Flask is missing)")
     from bpr.app.server import is_local, listen, make_app
-    from bpr.app.work import MOST_PIXELS
+    from bpr.app.work import WORK_PIXELS
     from bpr.backends import DEFAULT_MODEL, load_refiner
 
     local, name = is_local(args.host), args.preset or args.model or DEFAULT_MODEL
-    app = make_app(load_refiner(args.model, preset=args.preset), name, args.max_pixels or MOST_PIXELS, local)
+    app = make_app(load_refiner(args.model, preset=args.preset), name, args.max_pixels or WORK_PIXELS, local)
     server = listen(app, args.host, args.port)
     if not local:
         warning = f"warning: --host {args.host} lets other machines use this page; it asks for no password"
