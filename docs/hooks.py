@@ -21,6 +21,9 @@ OUTSIDE = {
 """Files outside docs/: the title and the page of each on the site. Files that do not exist are left out."""
 WEB, TRY_IT = ROOT / "build" / "web", "<!-- try it here -->"
 """The page that `make web` built, and where it is shown; without it, nothing is shown there."""
+FRAME = """<iframe class="try" src="try/index.html" title="Try it here"></iframe>
+
+<a href="try/index.html">Open it in a tab of its own.</a>"""
 LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -39,7 +42,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     sources = {there: name for name, (_, there) in OUTSIDE.items()}
     uri = page.file.src_uri
     if (WEB / "index.html").is_file():
-        markdown = markdown.replace(TRY_IT, '<iframe class="try" src="try/index.html" title="Try it here"></iframe>')
+        markdown = markdown.replace(TRY_IT, FRAME)
     return LINK.sub(partial(_on_site, page=uri, source=sources.get(uri, f"docs/{uri}")), markdown)
 
 

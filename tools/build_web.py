@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader
 
 import bpr
 from bpr.app.server import ASSETS, MOST_BYTES, SCRIPTS, STYLES, demo_files
-from bpr.app.work import MOST_PIXELS
+from bpr.app.work import WORK_PIXELS
 from bpr.backends import model_file
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.cli.main import Parser, run_script
@@ -69,8 +69,7 @@ def run(args: argparse.Namespace) -> None:
     shutil.copyfile(path, assets / "model.onnx")
     for name in RUNTIME_FILES:
         shutil.copyfile(RUNTIME / name, assets / name)
-    styles = [*(folder / name for name, folder in STYLES.items()), WEB / "page.css"]
-    (assets / "bpr.css").write_text(joined(styles), encoding="utf-8")
+    (assets / "bpr.css").write_text(joined(folder / name for name, folder in STYLES.items()), encoding="utf-8")
     (assets / "bpr.js").write_text(script(), encoding="utf-8")
     for role, content in demo_files().items():
         (out / "demo" / f"{role}.png").write_bytes(content)
@@ -81,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
 def page(name: str) -> str:
     """The page of bpr app, as its server makes it, for one model and one script."""
     template = Environment(loader=FileSystemLoader(ASSETS), autoescape=True).get_template("index.html")
-    limits = {"most_pixels": MOST_PIXELS, "most_bytes": MOST_BYTES}
+    limits = {"most_pixels": WORK_PIXELS, "most_bytes": MOST_BYTES}
     text = template.render(
         model=name, version=bpr.__version__, styles=["bpr.css"], scripts=["bpr.js"], **limits
     )
@@ -92,9 +91,8 @@ def page(name: str) -> str:
 def script() -> str:
     """The scripts of the page in one. Those of the app come with its page; what answers them is in front of app.js."""
     shared = [folder / name for name, folder in SCRIPTS.items() if name != APP]
-    app = (SCRIPTS[APP] / APP).read_text(encoding="utf-8").replace(", or start bpr app with a larger --max-pixels", "")
     own = [WEB / name for name in OWN_SCRIPTS]
-    return f"{joined([*shared, *own])}\nif (globalThis.document) (function (fetch) {{\n{app}}})(bprWeb.fetch);\n"
+    return f"{joined([*shared, *own])}\nif (globalThis.document) (function (fetch) {{\n{joined([SCRIPTS[APP] / APP])}}})(bprWeb.fetch);\n"
 
 
 def joined(parts: Iterable[Path]) -> str:

@@ -1,28 +1,57 @@
 // Answers the page of bpr app without a server: what app.js asks with `fetch`, this script does in the browser.
 "use strict";
 
-(function (web, app, { layer, ink }) {
-  if (typeof document === "undefined") return; // in the worker
-  const script = document.currentScript.src;
-  const FROM_DISK = "this page must come from a server, as in python -m http.server; a browser does not let it run from the disk";
-  const find = (id) => document.getElementById(id);
-  let worker = null, last = null;
+(function (web, { layer, ink }) {
+  if (!globalThis.document) return; // in the worker
+  const script = document.currentScript.src, { mostPixels } = document.documentElement.dataset;
+  const fromDisk = location.protocol === "file:";
+  const FROM_DISK = "This page has to come from a server, as with python -m http.server: a browser does not run it from the disk.";
+  const OPAQUE = 128;
+  let worker = null;
 
+  /** The worker loads the network at once, and refines when it is asked to. */
   function start() {
-    if (location.protocol !== "file:") worker = new Worker(script);
+    if (!fromDisk) worker = new Worker(script);
   }
 
-  /** The RGBA pixels of a file, turned as its EXIF tag demands, without the conversion of colours. */
-  async function pixelsOf(file) {
+  /** The size at which a picture is worked on (bpr/app/work.py). */
+  function workFrame({ width, height }) {
+    const scale = Math.min(1, Math.sqrt(mostPixels / (width * height)));
+    return { width: Math.max(1, Math.trunc(width * scale)), height: Math.max(1, Math.trunc(height * scale)) };
+  }
+
+  const sized = (picture, frame) => picture.width === frame.width && picture.height === frame.height;
+
+  /** RGBA pixels of something that a canvas can draw, at a size. */
+  function drawn(source, { width, height }) {
+    const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d", { willReadFrequently: true });
+    context.imageSmoothingQuality = "high";
+    context.drawImage(source, 0, 0, width, height);
+    return context.getImageData(0, 0, width, height);
+  }
+
+  /** {image, full}: the pixels of a file, turned as its EXIF tag demands, without the conversion of colours, and its size. */
+  async function pixelsOf(file, scaled = true) {
     const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" }).catch(() => {
       throw new Error(`${file.name}: not an image that this browser can decode; expected PNG, JPEG, WebP or BMP`);
     });
-    const { width, height } = bitmap, canvas = Object.assign(document.createElement("canvas"), { width, height });
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(bitmap, 0, 0);
+    const full = { width: bitmap.width, height: bitmap.height };
+    const image = drawn(bitmap, scaled ? workFrame(full) : full);
     bitmap.close();
-    return context.getImageData(0, 0, width, height);
+    return { image, full };
   }
+
+  const WHITE = ink("#ffffff", 1), BLACK = ink("#000000", 1);
+
+  /** A mask at another size: where more than half of a pixel is covered. */
+  function resized(mask, frame) {
+    if (sized(mask, frame)) return mask;
+    const { data } = drawn(layer(mask, (index) => (mask.at[index] ? WHITE : 0)), frame);
+    return { ...frame, at: Uint8Array.from({ length: data.length / 4 }, (_, index) => +(data[4 * index + 3] >= OPAQUE)) };
+  }
+
+  const maskOf = async (file) => web.readMask((await pixelsOf(file, false)).image, file.name);
+  const pngOf = (picture, colourAt) => new Promise((done) => layer(picture, colourAt).toBlob(done, "image/png"));
 
   /** COCO's compressed run lengths of a mask, which the report's code draws. */
   function countsOf({ width, height, at }) {
@@ -46,9 +75,8 @@
     return text;
   }
 
-  /** Refine in the worker; the status says how far it is. A signal ends the worker, and another one is started. */
-  function inWorker(image, mask, signal) {
-    if (!worker) throw new Error(FROM_DISK);
+  /** Refine in the worker. A signal ends it, and another one is started. */
+  function inWorker(work, signal, progress) {
     return new Promise((done, fail) => {
       const stop = (error) => {
         worker.terminate();
@@ -57,101 +85,91 @@
       };
       signal?.addEventListener("abort", () => stop(signal.reason));
       worker.onerror = () => stop(new Error("the network cannot be loaded; is every file of the page on its server?"));
-      worker.onmessage = ({ data: { left, refined, error } }) => {
-        if (left) find("status").textContent = `Refining… ${left} patches left`;
+      worker.onmessage = ({ data: { patches, refined, error } }) => {
+        if (patches) progress(patches);
         if (error) fail(new Error(error));
         if (refined) done(refined);
       };
-      worker.postMessage({ image, mask });
+      worker.postMessage(work);
     });
   }
 
-  /** [x0, y0, x1, y1] of the patches, those first in which most pixels changed. */
-  function boxesOf({ corners, side, mask }, before) {
-    const { width, height } = mask;
+  /** A refined mask as app.js wants it; its patches begin with those in which most pixels changed. */
+  async function rowOf({ mask, corners, verdict }, before, side, full) {
+    const { width, height } = mask, changed = mask.at.map((value, index) => +(value !== before.at[index]));
+    const count = (numbers) => numbers.reduce((total, number) => total + number, 0);
     const changes = ([x0, y0]) => {
-      let count = 0;
-      for (let y = y0; y < Math.min(y0 + side, height); y++) {
-        for (let x = x0; x < Math.min(x0 + side, width); x++) count += mask.at[y * width + x] !== before.at[y * width + x];
-      }
-      return count;
+      let total = 0;
+      for (let y = y0; y < Math.min(y0 + side, height); y++) total += count(changed.subarray(y * width + x0, y * width + Math.min(x0 + side, width)));
+      return total;
     };
-    const counted = corners.map((corner) => [corner, changes(corner)]).sort((a, b) => b[1] - a[1]);
-    return counted.map(([[x, y]]) => [x, y, x + side, y + side]);
-  }
-
-  const blobOf = (canvas) => new Promise((done) => canvas.toBlob(done, "image/png"));
-
-  async function base64Of(blob) {
+    const sorted = corners.map((corner) => [corner, changes(corner)]).sort((a, b) => b[1] - a[1]);
+    const whole = resized(mask, full), png = await pngOf(whole, (index) => (whole.at[index] ? WHITE : BLACK));
     const url = await new Promise((done) => {
       const reader = new FileReader();
       reader.onload = () => done(reader.result);
-      reader.readAsDataURL(blob);
+      reader.readAsDataURL(png);
     });
-    return url.slice(url.indexOf(",") + 1);
+    return {
+      before: countsOf(before),
+      after: countsOf(mask),
+      foreground: count(before.at),
+      changed: count(changed),
+      boxes: sorted.map(([[x, y]]) => [x, y, x + side, y + side]),
+      verdict,
+      png: url.slice(url.indexOf(",") + 1),
+    };
   }
 
   const ANSWERS = {
     async mask(form) {
-      const file = form.get("mask"), mask = web.readMask(await pixelsOf(file), file.name);
+      const file = form.get("mask"), mask = await maskOf(file), { width, height } = mask;
       const remark = mask.at.includes(0) ? "" : `${file.name}: the mask covers the whole image; is it the right file?`;
-      return { width: mask.width, height: mask.height, counts: countsOf(mask), remark };
+      return JSON.stringify({ width, height, counts: countsOf(resized(mask, workFrame(mask))), remark });
     },
 
     async refine(form, signal) {
-      const [photo, given] = [form.get("photo"), form.get("mask")];
-      const image = await pixelsOf(photo), before = web.readMask(await pixelsOf(given), given.name);
-      const refined = await inWorker({ width: image.width, height: image.height, data: image.data }, before, signal), { mask } = refined;
-      const black = ink("#000000", 1), white = ink("#ffffff", 1), colours = new Uint32Array(image.data.buffer);
-      const png = await blobOf(layer(mask, (index) => (mask.at[index] ? white : black)));
-      last = { verdict: refined.verdict, cutout: await blobOf(layer(mask, (index) => (mask.at[index] ? colours[index] : 0))), name: (given.name === "drawn.png" ? photo : given).name };
-      return {
-        before: countsOf(before),
-        after: countsOf(mask),
-        foreground: before.at.reduce((total, value) => total + value, 0),
-        changed: mask.at.reduce((total, value, index) => total + (value !== before.at[index]), 0),
-        boxes: boxesOf(refined, before),
-        seconds: refined.seconds,
-        png: await base64Of(png),
-      };
+      const { image, full } = await pixelsOf(form.get("photo")), frame = { width: image.width, height: image.height };
+      const before = [];
+      for (const file of form.getAll("mask")) before.push(resized(await maskOf(file), frame));
+      const work = { image: { ...frame, data: image.data }, masks: before, everyChange: form.has("every-change") };
+      return new ReadableStream({
+        async start(stream) {
+          const write = (line) => stream.enqueue(new TextEncoder().encode(`${JSON.stringify(line)}\n`));
+          try {
+            const { masks, side, seconds } = await inWorker(work, signal, (patches) => write({ patches }));
+            const rows = [];
+            for (const [index, mask] of masks.entries()) rows.push(await rowOf(mask, before[index], side, full));
+            write({ masks: rows, seconds });
+          } catch (error) {
+            write({ error: error.message });
+          }
+          stream.close();
+        },
+      });
+    },
+
+    async cutout(form) {
+      const { image } = await pixelsOf(form.get("photo"), false), mask = await maskOf(form.get("mask"));
+      const colours = new Uint32Array(image.data.buffer);
+      return pngOf(mask, (index) => (mask.at[index] ? colours[index] : 0));
     },
   };
 
   /** `fetch` for app.js. */
   web.fetch = async function (path, { body, signal } = {}) {
-    if (!ANSWERS[path]) return fetch(path);
+    if (!ANSWERS[path]) return fetch(path, { signal });
     try {
-      const answer = await ANSWERS[path](body, signal);
-      return { ok: true, json: async () => answer };
+      return new Response(await ANSWERS[path](body, signal));
     } catch (error) {
-      return { ok: false, json: async () => ({ error: error.message }) };
+      return new Response(JSON.stringify({ error: error.message }), { status: 400 });
     }
   };
 
-  const TAKEN = {
-    all: "the whole change is taken",
-    part: "a part of the change is taken: the pixels of which the network is sure",
-    nothing: "the mask stays as it was: it looks better than the change",
-  };
-
-  /** After the facts of app.js: the verdict, and the cut-out beside the mask. */
-  const { show } = app.Compare.prototype;
-  app.Compare.prototype.show = async function (...given) {
-    await show.apply(this, given);
-    const { verdict, cutout, name } = last;
-    if (verdict) {
-      const [term, words] = ["dt", "dd"].map((tag) => find("facts").appendChild(document.createElement(tag)));
-      term.textContent = "verdict";
-      words.textContent = TAKEN[verdict.taken];
-    }
-    let link = find("cutout");
-    if (!link) {
-      link = Object.assign(document.createElement("a"), { id: "cutout", className: "primary", textContent: "Cut out the object" });
-      find("download").before(link);
-    }
-    if (link.href) URL.revokeObjectURL(link.href);
-    Object.assign(link, { href: URL.createObjectURL(cutout), download: `${name.replace(/\.\w+$/, "")}_cutout.png` });
-  };
-
+  if (fromDisk) {
+    document.querySelector("main").inert = true;
+    document.getElementById("error").textContent = FROM_DISK;
+    document.getElementById("error").hidden = false;
+  }
   start();
-})((globalThis.bprWeb ??= {}), globalThis.bprApp, globalThis.bprReport.stage);
+})((globalThis.bprWeb ??= {}), globalThis.bprReport.stage);

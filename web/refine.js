@@ -412,7 +412,7 @@
     return [Math.max(...touched), sum(touched) / 4];
   }
 
-  /** {values, moved}: the features of a mask, and how far every leaning would move its boundary, in pixels. */
+  /** {values, length, moved}: the features of a mask, its boundary in pixels, and how far every leaning would move that. */
   function describe(blended, image, constants) {
     const { REACH, PROBABILITY_BINS, GRADIENT_BINS, BLURS, FURTHEST, LEANINGS } = constants;
     const { box, coarse: { width, height } } = blended;
@@ -442,10 +442,10 @@
       ...shiftsOf(at(moved, old), FURTHEST), ...shiftsOf(at(old, moved), FURTHEST),
       ...lostDetail(coarse, length, BLURS), ...lostDetail(refined, newLength, BLURS), ...straightness(coarse),
     ];
-    return { values, moved: changes.moved };
+    return { values: values.map(f32), length, moved: changes.moved };
   }
 
-  // The verdict (refinement/verdict/model.py), on one mask alone.
+  // The verdict (refinement/verdict/model.py).
 
   /** {shape, data}: the numbers of a packed array; those of matrices are float16. */
   function unpacked({ shape, data }) {
@@ -466,12 +466,17 @@
       values.reduce((total, value, row) => total + value * weights[start + row * columns + column], weights[start + (rows - 1) * columns + column]));
   }
 
-  /** {leaning (null: keep the mask), verdict} of a description. */
-  function judge({ values, moved }, packed, { LEANINGS, HARM, LARGEST_INPUT }) {
+  /** {leaning (null: keep the mask), verdict} for each of the descriptions of an image's masks. */
+  function judge(descriptions, packed, constants) {
     const model = Object.fromEntries(Object.entries(packed).map(([name, array]) => [name, unpacked(array)]));
-    // The mean over the masks of the image is that of the only mask, and their number is 1.
-    const inputs = [...values, ...values, 1].map((value, index) => {
-      const input = f32(Math.sign(f32(value)) * Math.log1p(Math.abs(f32(value))));
+    const lengths = sum(descriptions.map(({ length }) => length));
+    const mean = (_, feature) => sum(descriptions.map(({ values, length }) => values[feature] * length)) / lengths;
+    return descriptions.map((one) => decide(one, [...one.values, ...one.values.map(mean), descriptions.length], packed, model, constants));
+  }
+
+  function decide({ moved }, seen, packed, model, { LEANINGS, HARM, LARGEST_INPUT }) {
+    const inputs = seen.map((value, index) => {
+      const input = f32(Math.sign(value) * Math.log1p(Math.abs(value)));
       return clamp((input - model.centre[index]) / model.spread[index], -LARGEST_INPUT, LARGEST_INPUT);
     });
     const harmful = model.edges.filter((edge) => edge <= HARM).length, ranges = model.outcomes.length;
@@ -540,6 +545,7 @@
 
   /** The mask with the changes of a level; the same object if there are none that count. */
   function carried(mask, before, after, level, { LEAST_CHANGE }) {
+    if (!boxOf(before)) return mask;
     const cell = 2 ** level, cells = grow(enclosing(boxOf(before), boxOf(after)), 1, before);
     const fresh = within(after, cells), old = within(before, cells), { width, height } = fresh;
     const changed = { width, height, at: new Uint8Array(fresh.at.length) };
@@ -574,41 +580,56 @@
 
   // All of it (refinement/refiner.py).
 
-  /** {mask, corners, verdict} of a mask at the image's own scale; `run` gives the probabilities of patches. */
-  async function refineAt(image, mask, settings, run) {
-    const corners = placePatches(mask, settings);
-    if (!corners.length) return { mask, corners, verdict: settings.verdict ? NOTHING : null };
-    const cut = cutter(image, mask, settings), blended = new Blended(mask, corners, settings);
-    for (let start = 0; start < corners.length; start += BATCH) {
-      const batch = corners.slice(start, start + BATCH);
-      blended.add(batch, await run(cut(batch), batch.length, corners.length - start));
+  /** {mask, corners, verdict} for each mask at the image's own scale; `run` gives the probabilities of patches. */
+  async function refineAt(image, masks, settings, run) {
+    const placed = masks.map((mask) => placePatches(mask, settings)), { caution, constants } = settings;
+    let left = sum(placed.map((corners) => corners.length));
+    const results = masks.map((mask, index) => ({ mask, corners: placed[index], verdict: settings.verdict ? NOTHING : null }));
+    const changing = results.filter(({ corners }) => corners.length), parts = [];
+    for (const { mask, corners } of changing) {
+      const cut = cutter(image, mask, settings), blended = new Blended(mask, corners, settings);
+      for (let start = 0; start < corners.length; start += BATCH) {
+        const batch = corners.slice(start, start + BATCH);
+        blended.add(batch, await run(cut(batch), batch.length, left));
+        left -= batch.length;
+      }
+      parts.push(blended);
     }
-    const { caution, constants } = settings;
-    if (caution !== "auto") return { mask: blended.refined([caution, -caution]), corners, verdict: null };
-    const { leaning, verdict } = judge(describe(blended, image, constants), settings.verdict, constants);
-    return { mask: leaning ? blended.refined(leaning) : mask, corners, verdict };
+    const decisions = caution !== "auto"
+      ? parts.map(() => ({ leaning: [caution, -caution], verdict: null }))
+      : judge(parts.map((blended) => describe(blended, image, constants)), settings.verdict, constants);
+    decisions.forEach(({ leaning, verdict }, index) => {
+      Object.assign(changing[index], { verdict }, leaning && { mask: parts[index].refined(leaning) });
+    });
+    return results;
   }
 
   /**
-   * Refine the mask of one object.
+   * Refine the masks of an image.
    *
-   * Returns {mask, corners, verdict}: the refined mask, [x0, y0] of the patches in the image's own scale, and what was
-   * decided: {taken: "all" | "part" | "nothing", expected_gain in points of IoU, moved_px}, null without a verdict.
-   * `run(patches, count, left)` promises (count, side, side) float32 probabilities; `left` patches of a level are left.
+   * Returns {mask, corners, verdict} for each of them: the refined mask, [x0, y0] of the patches in the image's own scale,
+   * and what was decided: {taken: "all" | "part" | "nothing", expected_gain in points of IoU, moved_px}, null without a
+   * verdict. `run(patches, count, left)` promises (count, side, side) float32 probabilities; `left` patches are left.
    */
-  web.refine = async function (image, mask, settings, run) {
-    const { object_size: known, constants } = settings, size = Math.sqrt(sum(mask.at)), scales = [image];
-    let verdict = null;
-    for (let level = known && size > known ? Math.ceil(Math.log2(size / known)) : 0; level > 0; level -= constants.STEP) {
+  web.refine = async function (image, masks, settings, run) {
+    const { object_size: known, constants } = settings, scales = [image], verdicts = masks.map(() => null);
+    const sizes = masks.map((mask) => Math.sqrt(sum(mask.at)));
+    const coarsest = sizes.map((size) => (known && size > known ? Math.ceil(Math.log2(size / known)) : 0));
+    masks = [...masks];
+    for (let level = Math.max(0, ...coarsest); level > 0; level--) {
+      const chosen = [...masks.keys()].filter((index) => coarsest[index] >= level && (coarsest[index] - level) % constants.STEP === 0);
+      if (!chosen.length) continue;
       while (scales.length <= level) scales.push(halved(scales.at(-1)));
-      const small = shrunk(mask, level);
-      if (!boxOf(small)) continue;
-      const one = await refineAt(scales[level], small, settings, run);
-      const next = carried(mask, small, one.mask, level, constants);
-      if (next !== mask && one.verdict) verdict = followed(verdict, { ...one.verdict, moved_px: hundredths(one.verdict.moved_px * 2 ** level) });
-      mask = next;
+      const before = chosen.map((index) => shrunk(masks[index], level));
+      const after = await refineAt(scales[level], before, settings, run);
+      chosen.forEach((index, place) => {
+        const { mask, verdict } = after[place], next = carried(masks[index], before[place], mask, level, constants);
+        if (next === masks[index]) return;
+        masks[index] = next;
+        if (verdict) verdicts[index] = followed(verdicts[index], { ...verdict, moved_px: hundredths(verdict.moved_px * 2 ** level) });
+      });
     }
-    const last = await refineAt(image, mask, settings, run);
-    return { ...last, verdict: followed(verdict, last.verdict) };
+    const last = await refineAt(image, masks, settings, run);
+    return last.map((one, index) => ({ ...one, verdict: followed(verdicts[index], one.verdict) }));
   };
 })((globalThis.bprWeb ??= {}));

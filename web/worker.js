@@ -21,14 +21,16 @@ if (typeof importScripts === "function") {
   };
   const loading = load();
 
-  addEventListener("message", async ({ data: { image, mask } }) => {
+  addEventListener("message", async ({ data: { image, masks, everyChange } }) => {
     try {
       const { settings, run } = await loading, start = performance.now();
-      const refined = await bprWeb.refine(image, mask, settings, (patches, count, left) => {
-        postMessage({ left });
+      let done = 0;
+      const refined = await bprWeb.refine(image, masks, everyChange ? { ...settings, caution: 0 } : settings, (patches, count, left) => {
+        postMessage({ patches: [done, done + left] });
+        done += count;
         return run(patches, count);
       });
-      postMessage({ refined: { ...refined, side: settings.side, seconds: (performance.now() - start) / 1000 } });
+      postMessage({ refined: { masks: refined, side: settings.side, seconds: (performance.now() - start) / 1000 } });
     } catch (error) {
       postMessage({ error: error.message });
     }
