@@ -15,6 +15,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -105,7 +106,8 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local
                 started = clock.wall
                 refined = refine(chosen, photo, masks, clock)
             seconds = clock.wall - started
-            return {"masks": [_row(one, mask.palette) for one, mask in zip(refined, masks, strict=True)], "seconds": seconds}
+            rows = [_row(one, mask.palette) for one, mask in zip(refined, masks, strict=False)]  # none if it gave up
+            return {"masks": rows, "seconds": seconds}
 
         return Response(_lines(answer), mimetype="application/x-ndjson")
 
@@ -184,10 +186,8 @@ def _lines(work: Callable[[StageClock], Any]) -> Iterator[str]:
         line: Any = {"patches": [0, 0]}
         while "patches" in line:
             yield json.dumps(line) + "\n"
-            try:
+            with suppress(queue.Empty):
                 line = lines.get(timeout=HEARTBEAT)
-            except queue.Empty:
-                pass
         yield json.dumps(line) + "\n"
     finally:
         gone.set()
