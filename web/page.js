@@ -7,11 +7,15 @@
   const fromDisk = location.protocol === "file:";
   const FROM_DISK = "This page has to come from a server, as with python -m http.server: a browser does not run it from the disk.";
   const OPAQUE = 128;
-  let worker = null;
+  const NO_NETWORK = "the network cannot be loaded; is every file of the page on its server?";
+  let worker = null, broken = false;
 
   /** The worker loads the network at once, and refines when it is asked to. */
   function start() {
-    if (!fromDisk) worker = new Worker(script);
+    if (fromDisk) return;
+    broken = false;
+    worker = new Worker(script);
+    worker.onerror = () => (broken = true);
   }
 
   /** The size at which a picture is worked on (bpr/app/work.py). */
@@ -84,7 +88,8 @@
         fail(error);
       };
       signal?.addEventListener("abort", () => stop(signal.reason));
-      worker.onerror = () => stop(new Error("the network cannot be loaded; is every file of the page on its server?"));
+      if (broken) return stop(new Error(NO_NETWORK));
+      worker.onerror = () => stop(new Error(NO_NETWORK));
       worker.onmessage = ({ data: { patches, refined, error } }) => {
         if (patches) progress(patches);
         if (error) fail(new Error(error));
@@ -95,7 +100,7 @@
   }
 
   /** A refined mask as app.js wants it; its patches begin with those in which most pixels changed. */
-  async function rowOf({ mask, corners, verdict }, before, side, full) {
+  async function rowOf({ mask, corners, verdict }, given, before, side, full) {
     const { width, height } = mask, changed = mask.at.map((value, index) => +(value !== before.at[index]));
     const count = (numbers) => numbers.reduce((total, number) => total + number, 0);
     const changes = ([x0, y0]) => {
@@ -104,7 +109,7 @@
       return total;
     };
     const sorted = corners.map((corner) => [corner, changes(corner)]).sort((a, b) => b[1] - a[1]);
-    const whole = resized(mask, full), png = await pngOf(whole, (index) => (whole.at[index] ? WHITE : BLACK));
+    const whole = !count(changed) && sized(given, full) ? given : resized(mask, full), png = await pngOf(whole, (index) => (whole.at[index] ? WHITE : BLACK));
     const url = await new Promise((done) => {
       const reader = new FileReader();
       reader.onload = () => done(reader.result);
@@ -130,8 +135,9 @@
 
     async refine(form, signal) {
       const { image, full } = await pixelsOf(form.get("photo")), frame = { width: image.width, height: image.height };
-      const before = [];
-      for (const file of form.getAll("mask")) before.push(resized(await maskOf(file), frame));
+      const given = [];
+      for (const file of form.getAll("mask")) given.push(await maskOf(file));
+      const before = given.map((mask) => resized(mask, frame));
       const work = { image: { ...frame, data: image.data }, masks: before, everyChange: form.has("every-change") };
       return new ReadableStream({
         async start(stream) {
@@ -139,7 +145,7 @@
           try {
             const { masks, side, seconds } = await inWorker(work, signal, (patches) => write({ patches }));
             const rows = [];
-            for (const [index, mask] of masks.entries()) rows.push(await rowOf(mask, before[index], side, full));
+            for (const [index, mask] of masks.entries()) rows.push(await rowOf(mask, given[index], before[index], side, full));
             write({ masks: rows, seconds });
           } catch (error) {
             write({ error: error.message });
