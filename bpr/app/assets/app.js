@@ -287,9 +287,10 @@
     if (text) find(id).scrollIntoView({ block: "nearest" });
   }
 
-  /** Run a task that may fail and that the user may cancel. The page takes no other input meanwhile. */
+  /** Run a task that may fail and that the user may cancel; it may return what is to be focused. The page takes no other input meanwhile. */
   async function work(doing, task) {
-    const focused = document.activeElement, main = document.querySelector("main");
+    const main = document.querySelector("main");
+    let focused = document.activeElement;
     cancel = new AbortController();
     say("error");
     find("doing").textContent = doing;
@@ -297,13 +298,13 @@
     find("busy").hidden = false;
     main.inert = true;
     try {
-      await task(cancel.signal);
+      focused = (await task(cancel.signal)) ?? focused;
     } catch (error) {
       if (!cancel.signal.aborted) say("error", error.message);
     }
     find("busy").hidden = true;
     main.inert = false;
-    if (document.activeElement === document.body) focused.focus({ preventScroll: true });
+    focused.focus({ preventScroll: true });
   }
 
   /** Send files, a list by role, to the server. */
@@ -466,7 +467,7 @@
     find("drawing").hidden = true;
     find("result").hidden = false;
     await inspect(given.refined[Math.max(0, masks.indexOf(paper.mask))]);
-    find("slider").focus({ preventScroll: true });
+    return find("slider");
   }
 
   /** Show one of the refined masks. */
