@@ -9,7 +9,9 @@ import bpr
 from bpr.errors import BadInput
 from bpr.scenes import coarse_masks, paint_scene
 
-torch = pytest.importorskip("torch", reason="ComfyUI runs on torch (the [train] extra)")
+pytest.importorskip("torch", reason="ComfyUI runs on torch (the [train] extra)")
+import torch
+
 from bpr.integrations.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 
 MODEL = "starter-fast"

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.studies.web import Case, in_node, write_cases
 from bpr.backends import model_file
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refinement, Refiner
 from bpr.scenes import paint_scene
 from bpr.training.data.makers import MAKERS, coarse_mask
+
+pytest.importorskip("flask", reason="what is built is the page of bpr app (the [app] extra)")
+from benchmarks.studies.web import Case, in_node, write_cases
 from tools.build_web import RUNTIME
 
 MODEL = model_file("starter-fast")
