@@ -1,23 +1,36 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env demo test lint docs pages release
+.PHONY: env demo test lint docs pages release web
 .DELETE_ON_ERROR:
 
 env: .venv/ready
 
-.venv/ready: requirements.txt requirements-mm.txt setup.py
+.venv/core: requirements-core.txt setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-mm.txt
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements-core.txt
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: env
+.venv/ready: .venv/core requirements.txt requirements-mm.txt
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-mm.txt
+	touch $@
+
+demo: .venv/core
 	$(BIN)/bpr demo
 
 test: env
 	$(BIN)/python -m pytest -n 2
+
+MODEL ?= starter-fast
+
+web: env web/node_modules/.package-lock.json
+	$(BIN)/python tools/build_web.py --model $(MODEL) --out build/web
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	touch $@
 
 docs: .venv-docs/ready
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict

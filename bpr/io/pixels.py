@@ -230,7 +230,8 @@ def eight_bits(chosen: np.ndarray, ranges: Sequence[Range], facts: Facts) -> np.
         if band.dtype == np.uint16 and (low, high) == PLAIN["uint16"]:
             shades[..., i] = band >> 8
         else:
-            steps = (band.astype(np.float64 if band.dtype.itemsize > 2 else np.float32) - low) * (256 / (high - low))
+            exact: np.ndarray = band.astype(np.float64 if band.dtype.itemsize > 2 else np.float32)
+            steps = (exact - low) * (256 / (high - low))
             shades[..., i] = np.clip(np.nan_to_num(steps, nan=0.0), 0, 255)
         if facts.inverted:
             shades[..., i] = 255 - shades[..., i]
