@@ -104,6 +104,25 @@ def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, P
     return _as_number(_coloured_object(colours, content.startswith(LOSSY), path)), None
 
 
+def read_alpha(path: str | Path) -> np.ndarray:
+    """The (H, W) float32 alpha, 0..1, of one object in a picture: of a soft mask its greys or its opacity, else 0 and 1.
+
+    Raises:
+        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+    """
+    try:
+        content = read_whole(path)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
+    pixels = _decoded(content, path)
+    plane = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
+    if plane.ndim == 3 and (plane == plane[..., :1]).all():
+        plane = plane[..., 0]
+    if plane.ndim == 2 and is_soft(plane):
+        return (plane / np.float32(_full(plane))).astype(np.float32)
+    return one_object(decode_mask_picture(content, path)[0], path).astype(np.float32)
+
+
 def one_object(numbers: np.ndarray, path: str | Path) -> np.ndarray:
     """The (H, W) bool mask of numbers of one object on 0.
 
