@@ -158,15 +158,18 @@ def write_mask_picture(path: Path, numbers: np.ndarray, palette: Palette | None 
         file.write(cv2.imencode(".tif", numbers)[1].tobytes())
 
 
-def write_cutout(path: str | Path, photo: str | Path, mask: str | Path) -> None:
+def write_cutout(path: str | Path, photo: str | Path, mask: str | Path, soft: bool = False) -> None:
     """Write a photo that is transparent where its mask is background, as a PNG or, where the name says so, a TIFF.
+
+    Args:
+        soft: the mask holds 8-bit alpha, which becomes the opacity.
 
     Raises:
         BPRError: a file cannot be read or written, or they differ in size.
     """
-    opaque = read_mask_picture(mask)[0] != 0
-    pixels = read_framed(photo, (opaque.shape[0], opaque.shape[1]))
-    layer = cv2.cvtColor(np.dstack([pixels, _as_number(opaque)]), cv2.COLOR_RGBA2BGRA)
+    opacity = _decoded(read_whole(mask), mask) if soft else _as_number(read_mask_picture(mask)[0] != 0)
+    pixels = read_framed(photo, (opacity.shape[0], opacity.shape[1]))
+    layer = cv2.cvtColor(np.dstack([pixels, opacity]), cv2.COLOR_RGBA2BGRA)
     ending = ".tif" if Path(path).suffix.lower() in TIFF else ".png"
     with atomic_open(path, "wb") as file:
         file.write(cv2.imencode(ending, layer)[1].tobytes())

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 import numpy as np
 
+from bpr.geometry.alpha import Alpha
 from bpr.geometry.boundary import boundary_levels
 from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
@@ -51,10 +52,12 @@ class Settled(NamedTuple):
     Attributes:
         mask: the refined mask.
         verdict: None without a verdict: all of the change was taken that the caution allows.
+        alpha: the mask with soft edges, if they were requested.
     """
 
     mask: BoxMask
     verdict: Verdict | None
+    alpha: Alpha | None = None
 
 
 def weight_of(score: Any) -> float:
