@@ -117,8 +117,8 @@ def test_shards_and_a_merge_give_the_same_alphas(small_set: SmallSet) -> None:
 def test_places_that_cannot_be_written(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     cases = {
         "expected a folder for 4 masks, got the picture": ["--soft", str(small_set.folder / "a.png")],
-        "the folder holds other files": ["--soft", str(small_set.images)],
-        "expected a place of its own": ["--trimap", str(small_set.folder / "out.json")],
+        "the folder holds other files": ["--soft", str(small_set.folder)],
+        "out.json, which is --out": ["--trimap", str(small_set.folder / "out.json")],
     }
     for message, words in cases.items():
         assert refine(small_set, *words) == 1
@@ -126,8 +126,10 @@ def test_places_that_cannot_be_written(small_set: SmallSet, capsys: pytest.Captu
         assert message in error
         assert error.count("\n") == 1
     same = str(small_set.folder / "soft")
-    with pytest.raises(BPRError, match="expected a place of its own"):
-        bpr.refine_file(small_set.results, small_set.folder / "o.json", images=small_set.images, ann=small_set.ann, soft=same, trimap=same)
+    files = {"images": small_set.images, "ann": small_set.ann, "model": "identity"}
+    for soft, trimap in ((same, same), (small_set.images, None)):
+        with pytest.raises(BPRError, match="expected a place of its own"):
+            bpr.refine_file(small_set.results, small_set.folder / "o.json", soft=soft, trimap=trimap, **files)
 
 
 def test_an_id_cannot_lead_out_of_the_folder(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
