@@ -167,12 +167,18 @@ def write_cutout(path: str | Path, photo: str | Path, mask: str | Path, soft: bo
     Raises:
         BPRError: a file cannot be read or written, or they differ in size.
     """
-    opacity = _decoded(read_whole(mask), mask) if soft else _as_number(read_mask_picture(mask)[0] != 0)
+    opacity = _decoded(read_whole(mask), mask) if soft else read_mask_picture(mask)[0] != 0
     pixels = read_framed(photo, (opacity.shape[0], opacity.shape[1]))
-    layer = cv2.cvtColor(np.dstack([pixels, opacity]), cv2.COLOR_RGBA2BGRA)
     ending = ".tif" if Path(path).suffix.lower() in TIFF else ".png"
     with atomic_open(path, "wb") as file:
-        file.write(cv2.imencode(ending, layer)[1].tobytes())
+        file.write(encode_cutout(pixels, opacity, ending))
+
+
+def encode_cutout(photo: np.ndarray, opacity: np.ndarray, ending: str = ".png") -> bytes:
+    """A picture file of an (H, W, 3) uint8 RGB photo with the opacity of an (H, W) bool mask or uint8 alpha."""
+    alpha = _as_number(opacity) if opacity.dtype == bool else opacity
+    layer = cv2.cvtColor(np.dstack([photo, alpha]), cv2.COLOR_RGBA2BGRA)
+    return cv2.imencode(ending, layer)[1].tobytes()
 
 
 def hardened(numbers: np.ndarray) -> np.ndarray:
