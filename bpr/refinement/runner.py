@@ -15,6 +15,7 @@ from bpr.geometry.alpha import Alpha
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFinder
+from bpr.io.pixels import Range
 from bpr.refinement.alpha_files import AlphaFiles
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.choice import Choice
@@ -101,12 +102,15 @@ def refine_images(
             refined = {instance.key: one for instance, one in zip(image.instances, settled, strict=True)}
             coarse = {instance.key: instance.mask for instance in image.instances}
             pairs = zip(group.indices, group.records, strict=True)
-            after = [_refined_record(record, coarse[i], refined[i]) if i in refined else record for i, record in pairs]
+            after = [
+                _refined_record(record, coarse[i], refined[i], group.ranges) if i in refined else record
+                for i, record in pairs
+            ]
             if alphas:
                 _write_alphas(alphas, group, refined)
             taken = Counter(one.verdict.taken for one in settled if one.verdict)
             patches = image.earlier + len(image.batch)
-            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken)
+            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken, group.remark)
 
     predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
@@ -117,13 +121,15 @@ def refine_images(
     yield from ordered_map(finish, until_stopped(), workers)
 
 
-def _refined_record(record: Record, coarse: BoxMask, settled: Settled) -> Record:
+def _refined_record(record: Record, coarse: BoxMask, settled: Settled, ranges: Sequence[Range]) -> Record:
     """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
+    stretch = {"stretch": [list(one) for one in ranges]} if ranges else {}
     if settled.verdict is None:
-        return with_mask(record, settled.mask)
+        changed = with_mask(record, settled.mask)
+        return {**changed, "bpr": stretch} if stretch else changed
     kept = settled.mask is coarse and settled.verdict.taken == "nothing"
     changed = record if kept else with_mask(record, settled.mask)
-    return {**changed, "bpr": settled.verdict.as_key}
+    return {**changed, "bpr": settled.verdict.as_key | stretch}
 
 
 def _write_alphas(alphas: AlphaFiles, group: ImageRecords, refined: Mapping[int, Settled]) -> None:
@@ -138,7 +144,7 @@ def _write_alphas(alphas: AlphaFiles, group: ImageRecords, refined: Mapping[int,
 
 
 class ImageRecords(NamedTuple):
-    """The records of one image with their indices, and those among them that cannot be refined.
+    """The records of one image with their indices, those among them that cannot be refined, and how its pixels are seen.
 
     It accompanies the image through the network as the token of its :class:`~bpr.refinement.batching.CutImage`.
     """
@@ -146,6 +152,8 @@ class ImageRecords(NamedTuple):
     indices: Sequence[int]
     records: Sequence[Record]
     kept: Sequence[Kept] = ()
+    ranges: Sequence[Range] = ()
+    remark: str = ""
 
 
 def _cut_image(
@@ -155,7 +163,7 @@ def _cut_image(
     try:
         with clock.stage("read"):
             masks = [record["segmentation"] for record in group.records]
-            photo = read_photo(images, group.records[0]["image_id"], masks)
+            photo = read_photo(images, group.records[0]["image_id"], masks, refiner.pixels)
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
         return refiner.start(np.empty((0, 0, 3), np.uint8), [], group._replace(kept=[missing]))
@@ -172,4 +180,5 @@ def _cut_image(
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.start(photo.pixels, instances, group._replace(kept=kept), exclusive)
+        seen = group._replace(kept=kept, ranges=photo.ranges, remark=photo.remark)
+        return refiner.start(photo.pixels, instances, seen, exclusive)
