@@ -55,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_polygons(everyday)
     cutout = "also write the photo of the one mask cut out: a PNG or TIFF, transparent outside of the refined mask"
     add("--cutout", type=OutputPath, metavar="FILE", help=cutout)
+    soft = "also write soft edges: 8-bit alpha as PNG, to a folder or, of the one mask, a picture; --cutout uses it too"
+    add("--soft", type=OutputPath, metavar="PATH", help=soft)
+    trimap = "also write trimaps (0, 128 for unknown, 255) to a folder or, of the one mask, a picture"
+    add("--trimap", type=OutputPath, metavar="PATH", help=trimap)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
     only = "refine only these classes, given by name or id; records of others stay unchanged"
     add("--only", type=str, nargs="+", default=[], metavar="CLASS", help=only)
@@ -98,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
         ids=args.ids,
         crowds=args.crowds,
         polygons=args.polygons,
+        soft=args.soft,
+        trimap=args.trimap,
         strict=args.strict,
         workers=args.workers,
     )
@@ -124,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{shard} is finished; once all are: {merge}")
             return 0
         if args.cutout:
-            write_cutout(args.cutout, photo or "", out)
+            write_cutout(args.cutout, photo or "", args.soft or out, soft=bool(args.soft))
         return int(report.failed)
 
 
@@ -171,5 +177,7 @@ def _check_cutout(args: argparse.Namespace, photo: str | None, masks: str, out: 
         raise BadUsage("--cutout: expected one photo and one mask to cut out, got others; leave --cutout out")
     if os.path.abspath(args.cutout) == os.path.abspath(out):
         raise BadUsage(f"--cutout: expected another file than --out, got {args.cutout} twice")
+    if args.soft and not _is_picture(args.soft):
+        raise BadUsage(f"--cutout: expected a picture as --soft beside it, got {args.soft}; end its name in .png")
     check_mask_name(args.cutout)
     check_writable(args.cutout)
