@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,13 +14,13 @@ from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.labels import ENDINGS, MOST_CLASSES
 from bpr.formats.polygons import PolygonWriter
-from bpr.formats.source import Source
+from bpr.formats.source import Source, TextSource
 from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open
 from bpr.io.images import ImageFinder
-from bpr.io.kept_text import Changes, KeptText
+from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.mask_picture import TIFF, is_soft
 from bpr.io.record_file import Record
 from bpr.limits import LARGEST_SIDE
@@ -134,13 +134,13 @@ class Shape(NamedTuple):
         return BoxMask.from_frame(pixels)
 
 
-class GeoJson(Source):
+class GeoJson(TextSource):
     """Polygons in the coordinates of a raster image, or in its pixels. All else in the file stays byte for byte."""
 
     format = "geojson"
 
     def __init__(self, document: Any, path: Path, images: ImageFinder) -> None:
-        image, self._text = _image_of(path, images), KeptText(path)
+        image, self.texts = _image_of(path, images), [KeptText(path)]
         self._place = image.georeference
         _check_system(document, self._place, path)
         features = document.get("features")
@@ -176,14 +176,17 @@ class GeoJson(Source):
             segmentation = [ring.ravel().tolist() for polygon in shape.polygons for ring in polygon]
         return {"image_id": window_id(shape.window), "category_id": 1, "segmentation": segmentation}
 
-    def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write the file with the polygons of the masks that changed."""
-        changes = Changes()
+    def changes(self, refined: Iterable[Record]) -> Iterable[Places]:
+        features = Changes()
         for position, shape, old, record in zip(self._positions, self._shapes, self.records, refined, strict=True):
             if record["segmentation"] != old["segmentation"]:
                 geometry = _geometry(decode_mask(record["segmentation"]), shape.window, self._place, self.polygons)
-                changes[position] = Changes(geometry=geometry)
-        self._text.write_json(Changes(features=changes) if changes else changes, out)
+                features[position] = Changes(geometry=geometry)
+        return [json_places(Changes(features=features) if features else features)]
+
+    def places(self, positions: Container[int]) -> Iterable[Places]:
+        found = [position for index, position in enumerate(self._positions) if index in positions]
+        return [json_places(Changes(features=Changes.fromkeys(found)))]
 
 
 def _image_of(path: Path, images: ImageFinder) -> Raster:
