@@ -16,6 +16,8 @@ from typing import Any
 from benchmarks.measuring import RESULTS, ROOT, Timing, report_table
 from benchmarks.tables import gpu_tables, quality_tables
 from bpr import limits
+from bpr.backends.folders import named_models
+from bpr.backends.gates import record_beside
 from bpr.errors import BPRError
 from bpr.geometry.options import LARGEST_WINDOW, RefineOptions, command_options
 from bpr.io.files import atomic_open, read_json
@@ -111,9 +113,9 @@ def _preset_row(row: dict[str, Any], slowest: float) -> str:
 
 def parity() -> str:
     """What every backend changed, model by model."""
-    record = read_json(ROOT / "bpr" / "assets" / "parity.json", "a record of parity.py")
+    records = [read_json(file, "a record of parity.py") for file in sorted({record_beside(path) for path in named_models().values()})]
     head = "| model | backend | equal masks | F@2px against float32, points | gate |\n|---|---|---:|---:|---|"
-    rows = [(entry["model"], name, found) for entry in record.values() for name, found in entry["backends"].items()]
+    rows = [(entry["model"], name, found) for record in records for entry in record.values() for name, found in entry["backends"].items()]
     lines = [
         f"| {model} | {name} | {100 * found['equal_masks']:.1f} % of {found['masks']} | {found['f2_points']:+.3f} "
         f"| {'passed' if found['passed'] else '**failed**'} |"
