@@ -12,7 +12,7 @@ setup(
     long_description_content_type="text/markdown",
     license="of each model, in config.json",
     packages=["bpr_models"],
-    package_data={"bpr_models": ["*.onnx", "*.txt", "config.json", "parity.json", "SHA256SUMS"]},
+    package_data={"bpr_models": ["*.onnx", "*.md", "config.json", "parity.json", "SHA256SUMS"]},
     python_requires=">=3.10",
     install_requires=[f"boundary-patch-refinement=={VERSION}"],
 )

@@ -12,7 +12,6 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from bpr.backends.folders import CARDS, SUMS, card_of, check_digest, named_models
 from bpr.backends.onnx_runtime import OnnxPredictor
@@ -21,8 +20,8 @@ from bpr.cli.paths import OutputPath
 from bpr.geometry.channels import CHANNELS
 from bpr.io.folders import atomic_folder
 
-SUFFIX = ".attribution.md"
-"""Of the file beside a model that names those whose images it learned from."""
+ATTRIBUTION = "ATTRIBUTION.md"
+"""Names those whose images the free models of a folder learned from."""
 LICENCES = {"Apache-2.0": "license: apache-2.0"}
 OTHER = "license: other\nlicense_name: research-only"
 CARD = """---
@@ -76,8 +75,8 @@ def run(args: argparse.Namespace) -> None:
         (folder / SUMS).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
         text = CARD.format(**words, side=side, channels=predictor.spec.channels, inputs=spelled)
         (folder / "README.md").write_text(text, encoding="utf-8")
-        if (attribution := path.with_name(name + SUFFIX)).is_file():
-            shutil.copyfile(attribution, folder / "ATTRIBUTION.md")
+        if card["licence"] in LICENCES and path.with_name(ATTRIBUTION).is_file():
+            shutil.copyfile(path.with_name(ATTRIBUTION), folder / ATTRIBUTION)
     print(f"{args.out}: a repository of {name}")
 
 
