@@ -113,7 +113,8 @@ def _preset_row(row: dict[str, Any], slowest: float) -> str:
 
 def parity() -> str:
     """What every backend changed, model by model."""
-    records = [read_json(file, "a record of parity.py") for file in sorted({record_beside(path) for path in named_models().values()})]
+    files = dict.fromkeys(record_beside(path) for path in named_models().values())
+    records = [read_json(file, "a record of parity.py") for file in files]
     head = "| model | backend | equal masks | F@2px against float32, points | gate |\n|---|---|---:|---:|---|"
     rows = [(entry["model"], name, found) for record in records for entry in record.values() for name, found in entry["backends"].items()]
     lines = [

@@ -26,18 +26,18 @@ ENTRIES = ("licence", "data", "good_at")
 
 
 def named_models() -> dict[str, Path]:
-    """The models that a user can name, with their files.
+    """The models that a user can name, with their files, in the order of these.
 
     Raises:
         BPRError: ``BPR_MODELS`` names no folder, or two folders have different files of one name.
     """
     found: dict[str, Path] = {}
     for folder in _folders():
-        for path in sorted(folder.glob("*.onnx")):
+        for path in filter(Path.is_file, sorted(folder.glob("*.onnx"))):
             known = found.setdefault(path.stem, path)
             if known != path and sha256_of(known) != sha256_of(path):
                 raise BPRError(f"model {path.stem}: expected one file of this name, got {known} and {path}; rename one")
-    return found
+    return dict(sorted(found.items(), key=lambda item: item[1].name))
 
 
 def _folders() -> Iterator[Path]:
@@ -63,7 +63,7 @@ def check_digest(model: str, path: Path) -> str:
     sums, digest = path.with_name(SUMS), sha256_of(path)
     lines = sums.read_text(encoding="utf-8", errors="replace").splitlines() if sums.is_file() else []
     rows = [line.strip().partition(" ") for line in lines]
-    expected = {name.strip().lstrip("*"): value for value, _, name in rows}.get(path.name)
+    expected = {os.path.basename(name.strip().lstrip("*")): value for value, _, name in rows}.get(path.name)
     if expected is None:
         raise BPRError(f"model {model}: expected {path.name} to be listed in {sums}, got no such line; add it with sha256sum")
     if expected.lower() != digest:
