@@ -6,14 +6,18 @@ BIN := .venv/bin
 
 env: .venv/ready
 
-.venv/ready: requirements.txt requirements-mm.txt setup.py
+.venv/core: requirements-core.txt setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-mm.txt
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements-core.txt
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: env
+.venv/ready: .venv/core requirements.txt requirements-mm.txt
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-mm.txt
+	touch $@
+
+demo: .venv/core
 	$(BIN)/bpr demo
 
 test: env

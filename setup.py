@@ -73,6 +73,7 @@ setup(
         "report": ["jinja2>=3", "matplotlib>=3.8"],
         "docs": ["mkdocs<2", "mkdocs-material>=9.5", "mkdocstrings[python]>=0.26", "ruff"],
         "app": ["flask>=3"],
+        "cvat": ["cvat-sdk>=2.50"],  # the first version that takes a personal access token
         "fast-eval": ["faster-coco-eval"],
     },
     entry_points={"console_scripts": ["bpr = bpr.cli.main:entry"]},

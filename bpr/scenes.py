@@ -5,7 +5,6 @@ Legend: H W frame, MH MW fine canvas (M times the frame), polygons (n, 2) as x, 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,36 +232,23 @@ def _coarse(mask: BoxMask, kind: CoarseKind, rng: np.random.Generator) -> BoxMas
     return BoxMask(grown, box[0], box[1], mask.frame).trimmed()
 
 
-# A real photograph, from a package that may be installed.
+# A real photograph.
 
-CUP = (
-    (176, 66), (206, 34), (262, 20), (330, 24), (384, 52), (408, 92), (408, 140), (388, 196), (352, 246),
-    (300, 286), (262, 282), (238, 306), (206, 308), (196, 282), (212, 240), (180, 180), (170, 118),
+PHOTOGRAPH = Path(__file__).parent / "assets" / "camera.png"
+OUTLINE = (
+    (0, 511), (0, 244), (24, 215), (50, 175), (80, 140), (125, 122), (150, 104), (162, 104), (175, 78), (205, 62),
+    (240, 75), (272, 108), (268, 136), (326, 136), (326, 166), (334, 190), (318, 222), (300, 230), (306, 275),
+    (248, 314), (208, 296), (180, 340), (142, 384), (152, 450), (152, 511),
 )  # fmt: skip
-SPOON = (
-    (396, 68), (424, 68), (424, 92), (406, 152), (380, 236), (406, 262), (404, 300), (366, 328), (328, 314), (326, 268),
-    (366, 232), (390, 184),
-)  # fmt: skip
-SAUCER = (
-    (80, 190), (104, 124), (176, 72), (300, 50), (420, 104), (470, 170), (482, 226), (468, 290), (410, 352),
-    (330, 388), (250, 384), (160, 350), (100, 286), (78, 230),
-)  # fmt: skip
-PHOTOGRAPHED = (SAUCER, CUP, SPOON)
-"""The objects from back to front."""
+"""The corners of the man and his camera as x, y, drawn by hand."""
 
 
-def real_photograph() -> Scene | None:
-    """A photograph of a cup of coffee with three coarse masks; None where scikit-image is not installed.
+def real_photograph() -> Scene:
+    """A photograph of a man behind a camera, and his hand-drawn outline, which is no ground truth.
 
-    The photograph is scikit-image's ``coffee.png`` (Rachel Michetti, CC0). The masks are polygons of a few corners,
-    drawn by hand; there is no ground truth.
+    The photograph is ``camera.png`` of scikit-image's data, by Lav Varshney, CC0 (no rights reserved).
     """
-    package = importlib.util.find_spec("skimage")
-    path = Path(package.origin).parent / "data" / "coffee.png" if package and package.origin else None
-    if path is None or not path.is_file():
-        return None
-    image = read_image(path)
-    owners = np.zeros(image.shape[:2], np.uint8)
-    for owner, polygon in enumerate(PHOTOGRAPHED, start=1):
-        cv2.fillPoly(owners, [np.array(polygon, np.int32)], owner)
-    return Scene(image, [BoxMask.from_frame(owners == owner) for owner in range(1, len(PHOTOGRAPHED) + 1)])
+    image = read_image(PHOTOGRAPH)
+    outline = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(outline, [np.array(OUTLINE, np.int32)], 1)
+    return Scene(image, [BoxMask.from_frame(outline > 0)])

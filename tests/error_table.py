@@ -30,7 +30,7 @@ ROOMS = {
     "app": "The page",
     "cli": "Commands",
     "training": "Training",
-    "integrations": "MMDetection and MMEngine",
+    "integrations": "MMDetection, CVAT, Label Studio and FiftyOne",
     "": "Elsewhere",
 }
 """The headings, by the subpackage that raises the messages."""

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -53,15 +55,14 @@ def test_the_two_kinds_differ() -> None:
     assert not any(a.equals(b) for a, b in pairs)
 
 
-def test_the_photograph_has_three_masks_that_do_not_overlap() -> None:
-    pytest.importorskip("skimage")
+def test_the_photograph_is_that_of_scikit_image() -> None:
+    skimage = pytest.importorskip("skimage")
+    assert scenes.PHOTOGRAPH.read_bytes() == (Path(skimage.__file__).parent / "data" / "camera.png").read_bytes()
+
+
+def test_the_man_of_the_photograph_is_dark_and_the_sky_beside_his_outline_is_not() -> None:
     scene = real_photograph()
-    assert scene is not None
-    assert scene.image.shape == (400, 600, 3)
-    assert [mask.frame for mask in scene.masks] == [(400, 600)] * 3
-    assert sum(mask.to_frame().astype(int) for mask in scene.masks).max() == 1
-
-
-def test_without_its_package_there_is_no_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenes.importlib.util, "find_spec", lambda name: None)
-    assert real_photograph() is None
+    inside = scene.masks[0].to_frame()
+    beside = cv2.dilate(inside.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool) & ~inside
+    assert scene.image.shape == (*inside.shape, 3)
+    assert np.median(scene.image[inside]) < 60 < 120 < np.median(scene.image[beside])

@@ -10,10 +10,8 @@ the table that is printed, then once on all of them.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -34,14 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     import_training()
-    import onnx
     from mmengine.config import Config
 
     from bpr.backends import load_refiner, model_file
-    from bpr.backends.exported import METADATA_KEY
-    from bpr.geometry.options import AUTO
-    from bpr.io.files import atomic_open
-    from bpr.training.verdict import Samples, collect, fit, judged, summary
+    from bpr.training.verdict import Samples, add_verdict, collect, fit, judged, summary
 
     cfg = Config.fromfile(args.config)
     refiner = load_refiner(args.model, caution=0.0)
@@ -55,14 +49,7 @@ def run(args: argparse.Namespace) -> None:
         out = samples.images % FOLDS == fold
         got[out] = judged(fit(samples.of(~out), **cfg.verdict), samples.of(out))[0]
     print_table(summary(samples, got))
-    model = onnx.load(model_file(args.model))
-    entry = next(item for item in model.metadata_props if item.key == METADATA_KEY)
-    metadata = json.loads(entry.value)
-    metadata["scheme"]["caution"] = AUTO
-    metadata["verdict"] = fit(samples, **cfg.verdict).to_dict()
-    entry.value = json.dumps(metadata)
-    with atomic_open(Path(args.out), "wb") as file:
-        file.write(model.SerializeToString())
+    add_verdict(model_file(args.model), args.out, fit(samples, **cfg.verdict).to_dict())
     print(f"{args.out}: {args.model} with a verdict")
 
 

@@ -1,4 +1,7 @@
-"""Draw the README's picture: one painted scene refined by the starter model, at two thirds of its size.
+"""Draw the README's picture: a photograph and a painted scene, refined by the starter model.
+
+The photograph's coarse mask is a hand-drawn outline with the errors of a Mask R-CNN's mask; the scene's coarse masks are
+its true masks with the same errors.
 
 python -m benchmarks.pictures.readme
 """
@@ -11,19 +14,27 @@ import numpy as np
 import bpr
 from benchmarks.measuring import ROOT
 from bpr.report.draw import before_after, write_image
-from bpr.scenes import coarse_masks, paint_scene
+from bpr.scenes import Scene, coarse_masks, paint_scene, real_photograph
 
 OUT = ROOT / "docs" / "assets" / "before_after.png"
 SEED, WIDTH = 0, 900
+ABOVE_THE_GRASS = slice(45, 345)
+"""The rows of the photograph that are drawn."""
 
 
 def main() -> None:
-    scene = paint_scene(SEED)
-    sides = (scene.masks, coarse_masks(scene, "mask_head", SEED))
-    truth, coarse = (np.stack([mask.to_frame() for mask in masks]) for masks in sides)
-    picture = before_after(scene.image, coarse, bpr.load("starter")(scene.image, coarse), truth)
+    photograph, painted = real_photograph(), paint_scene(SEED)
+    truth = np.stack([mask.to_frame() for mask in painted.masks])
+    picture = np.concatenate([drawn(photograph, rows=ABOVE_THE_GRASS), drawn(painted, truth)])
     height = round(picture.shape[0] * WIDTH / picture.shape[1])
     write_image(OUT, cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA))
+
+
+def drawn(scene: Scene, truth: np.ndarray | None = None, rows: slice = slice(None)) -> np.ndarray:
+    """The masks of a scene before and after; rows of it."""
+    coarse = np.stack([mask.to_frame() for mask in coarse_masks(scene, "mask_head", SEED)])
+    refined = bpr.load("starter")(scene.image, coarse)
+    return before_after(scene.image[rows], coarse[:, rows], refined[:, rows], truth)
 
 
 if __name__ == "__main__":

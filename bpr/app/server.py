@@ -1,6 +1,6 @@
 """The server of the page: a Flask application without state, for a browser on the same machine.
 
-It receives a photo and a mask and answers with numbers and run lengths. Uploaded files never leave the machine and are
+It receives a photo and masks and answers with numbers and run lengths. Uploaded files never leave the machine and are
 gone when the request ends. The page may load only files of this server (Content-Security-Policy). Requests from pages
 of other sites are refused (Origin), and so are requests to the host names of other machines (Host).
 """
@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 import logging
+import queue
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,22 +30,26 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 import bpr
 import bpr.report.html
-from bpr.app.work import MOST_PIXELS, read_mask, read_photo, refine
+from bpr.app.work import MOST_PIXELS, WORK_PIXELS, RefinedMask, at_work, check_sizes, read_mask, read_photo, refine, work_frame
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
+from bpr.io.mask_picture import encode_cutout
 from bpr.io.png import encode_png
+from bpr.refinement.outcome import StageClock
 from bpr.refinement.refiner import Refiner
-from bpr.scenes import coarse_masks, paint_scene
+from bpr.scenes import PHOTOGRAPH, coarse_masks, real_photograph
 
 MOST_BYTES = 2**26
-"""The largest size of photo and mask together."""
+"""The largest size of photo and masks together."""
 ASSETS, REPORT_ASSETS = Path(__file__).parent / "assets", Path(bpr.report.html.__file__).parent / "assets"
 STYLES = {"report.css": REPORT_ASSETS, "app.css": ASSETS}
 SCRIPTS = {"masks.js": REPORT_ASSETS, "stage.js": REPORT_ASSETS}
-SCRIPTS |= {"paper.js": ASSETS, "compare.js": ASSETS, "app.js": ASSETS}
+SCRIPTS |= {"app.js": ASSETS}
 """The files and their folders, in the order in which the page loads them. The app draws with the report's code."""
-DEMO_SEED = 7
+HEARTBEAT = 0.5
+"""Seconds after which a refinement writes to the page at the latest: so it notices that the page has gone."""
+INTERNAL = "an internal error; the terminal of bpr app shows details"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' blob: data:; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -50,12 +59,12 @@ HEADERS = {
 }
 
 
-def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local: bool = True) -> Flask:
+def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local: bool = True) -> Flask:
     """The application.
 
     Args:
         model: the name of the model that the page shows.
-        most_pixels: the largest photo or mask.
+        most_pixels: larger photos are scaled down to so many pixels.
         local: refuse requests to the host names of other machines.
     """
     app = Flask("bpr.app", template_folder=str(ASSETS), static_folder=None)
@@ -79,24 +88,34 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = MOST_PIXELS, local
 
     @app.post("/mask")
     def check_mask() -> Response:
-        mask = read_mask(*_uploaded("mask"), most_pixels)
+        mask = read_mask(*_uploaded("mask")[0])
         height, width = mask.numbers.shape
-        return jsonify(width=width, height=height, counts=_counts(mask.numbers), remark=mask.remark)
+        counts = _counts(at_work(mask, work_frame((height, width), most_pixels)))
+        return jsonify(width=width, height=height, counts=counts, remark=mask.remark)
 
     @app.post("/refine")
-    def refine_mask() -> Response:
-        photo, mask = read_photo(*_uploaded("photo"), most_pixels), read_mask(*_uploaded("mask"), most_pixels)
-        with lock:
-            refined = refine(refiner, photo, mask)
-        return jsonify(
-            before=_counts(mask.numbers),
-            after=_counts(refined.numbers),
-            foreground=int(np.count_nonzero(mask.numbers)),
-            changed=refined.changed,
-            boxes=refined.boxes.tolist(),
-            seconds=refined.seconds,
-            png=base64.b64encode(encode_png(refined.numbers, mask.palette)).decode(),
-        )
+    def refine_masks() -> Response:
+        photo = read_photo(*_uploaded("photo")[0], most_pixels)
+        masks = [read_mask(*file) for file in _uploaded("mask")]
+        check_sizes(masks, photo.frame, photo.pixels.shape[:2])
+        fearless = "every-change" in request.form
+        chosen = Refiner(refiner.predictor, replace(refiner.options, caution=0.0)) if fearless else refiner
+
+        def answer(clock: StageClock) -> Any:
+            with lock:
+                started = clock.wall
+                refined = refine(chosen, photo, masks, clock)
+            seconds = clock.wall - started
+            rows = [_row(one, mask.palette) for one, mask in zip(refined, masks, strict=False)]  # none if it gave up
+            return {"masks": rows, "seconds": seconds}
+
+        return Response(_lines(answer), mimetype="application/x-ndjson")
+
+    @app.post("/cutout")
+    def cut_out() -> Response:
+        photo, mask = read_photo(*_uploaded("photo")[0], MOST_PIXELS), read_mask(*_uploaded("mask")[0])
+        check_sizes([mask], photo.frame)
+        return Response(encode_cutout(photo.pixels, mask.numbers > 0), mimetype="image/png")
 
     return app
 
@@ -130,31 +149,73 @@ def _guard(app: Flask, local: bool) -> None:
 
 def _line(error: HTTPException) -> str:
     if isinstance(error, RequestEntityTooLarge):
-        return f"expected a photo and a mask of at most {MOST_BYTES >> 20} MiB together, got more; save them smaller"
+        return f"expected a photo and masks of at most {MOST_BYTES >> 20} MiB together, got more; save them smaller"
     if isinstance(error, InternalServerError):
-        return "an internal error; the terminal of bpr app shows details"
+        return INTERNAL
     return str(error.description)
 
 
-def _uploaded(role: str) -> tuple[bytes, str]:
-    """The content and the name of an uploaded file."""
-    file: FileStorage | None = request.files.get(role)
-    if file is None:
+def _uploaded(role: str) -> list[tuple[bytes, str]]:
+    """The contents and names of the uploaded files of a role."""
+    files: list[FileStorage] = request.files.getlist(role)
+    if not files:
         raise BPRError(f"{role}: expected a file, got none; choose one")
-    return file.read(), file.filename or role
+    return [(file.read(), file.filename or role) for file in files]
 
 
-def _counts(numbers: np.ndarray) -> Any:
+def _lines(work: Callable[[StageClock], Any]) -> Iterator[str]:
+    """Lines of JSON: {"patches": [predicted, cut]} while the work goes on, and at the end what it returns or its error.
+
+    The work gives up once nobody reads the lines any more.
+    """
+    clock, lines, gone = StageClock(), queue.SimpleQueue[Any](), threading.Event()
+    clock.on_patches = lambda *patches: lines.put({"patches": patches})
+    clock.given_up = gone.is_set
+
+    def run() -> None:
+        try:
+            lines.put(work(clock))
+        except BPRError as error:
+            lines.put({"error": str(error)})
+        except Exception:
+            logging.getLogger(__name__).exception("refining failed")
+            lines.put({"error": INTERNAL})
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        line: Any = {"patches": [0, 0]}
+        while "patches" in line:
+            yield json.dumps(line) + "\n"
+            with suppress(queue.Empty):
+                line = lines.get(timeout=HEARTBEAT)
+        yield json.dumps(line) + "\n"
+    finally:
+        gone.set()
+
+
+def _row(refined: RefinedMask, palette: Any) -> dict[str, Any]:
+    """A refined mask as the page receives it."""
+    return {
+        "before": _counts(refined.before),
+        "after": _counts(refined.after),
+        "foreground": int(np.count_nonzero(refined.before)),
+        "changed": int(np.count_nonzero(refined.before != refined.after)),
+        "boxes": refined.boxes.tolist(),
+        "verdict": refined.verdict and refined.verdict._asdict(),
+        "png": base64.b64encode(encode_png(refined.numbers, palette)).decode(),
+    }
+
+
+def _counts(mask: np.ndarray) -> Any:
     """COCO's run lengths of the foreground."""
-    return encode_mask(BoxMask.from_frame(numbers > 0))["counts"]
+    return encode_mask(BoxMask.from_frame(mask))["counts"]
 
 
 @cache
 def demo_files() -> dict[str, bytes]:
-    """A painted photo and the coarse mask of its largest object: PNG files by role."""
-    scene = paint_scene(DEMO_SEED)
-    coarse = max(coarse_masks(scene, "mask_head", DEMO_SEED), key=lambda mask: mask.area)
-    return {"photo": encode_png(scene.image), "mask": encode_png(coarse.to_frame() * np.uint8(255))}
+    """The photograph and its coarse mask: PNG files by role."""
+    [coarse] = coarse_masks(real_photograph(), "mask_head")
+    return {"photo": PHOTOGRAPH.read_bytes(), "mask": encode_png(coarse.to_frame() * np.uint8(255))}
 
 
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:

@@ -1,24 +1,46 @@
-"""Decode uploaded files and refine a mask; nothing is written to a disk.
+"""Decode uploaded files and refine masks; nothing is written to a disk.
 
-Legend: H W photo, K patches.
+Legend: H W photo as it is worked on, K patches.
 """
 
 from __future__ import annotations
 
-import time
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from bpr.errors import BadImage, BadMask
+from bpr.geometry.masks import BoxMask
 from bpr.io.image_header import stated_frame
 from bpr.io.images import check_size, decode_image
 from bpr.io.mask_picture import EMPTY, decode_mask_picture, extent, one_object
 from bpr.io.png import Palette
+from bpr.refinement.outcome import StageClock
+from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
+from bpr.refinement.verdict.model import Verdict
 
-MOST_PIXELS = 25_000_000
-"""The largest photo or mask by default: a photo of a 24-megapixel camera fits."""
+WORK_PIXELS = 25_000_000
+"""Larger photos are scaled down to so many pixels by default: a photo of a 24-megapixel camera is not."""
+MOST_PIXELS = 250_000_000
+"""The largest photo or mask: a photo of a 200-megapixel phone fits."""
+Frame = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class GivenPhoto:
+    """A decoded photo.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB, scaled down if it was larger.
+        frame: height and width of the file.
+    """
+
+    pixels: np.ndarray
+    frame: Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +49,7 @@ class GivenMask:
 
     Attributes:
         name: of its file.
-        numbers: (H, W) uint8 or uint16; 0 is background.
+        numbers: uint8 or uint16 of the file's size; 0 is background.
         palette: of its file, None if that had none.
         remark: one line about what is odd about it.
     """
@@ -43,36 +65,49 @@ class RefinedMask:
     """A refined mask.
 
     Attributes:
-        numbers: (H, W), with the dtype and the foreground values of the given mask.
-        changed: how many pixels changed between foreground and background.
+        before, after: (H, W) bool.
+        numbers: the refined mask at the size of the photo's file, with the dtype and the foreground values of the given.
         boxes: (K, 4) XYXY, half-open, the patches, ordered by how many pixels changed in them, most first.
-        seconds: from the decoded photo to the refined mask.
+        verdict: None without one: all of the change was taken.
     """
 
+    before: np.ndarray
+    after: np.ndarray
     numbers: np.ndarray
-    changed: int
     boxes: np.ndarray
-    seconds: float
+    verdict: Verdict | None
 
 
-def read_photo(content: bytes, name: str, most: int = MOST_PIXELS) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, rotated as its EXIF tag demands.
+def work_frame(frame: Frame, most: int) -> Frame:
+    """The size at which a photo is worked on: its own, or the same shape with at most ``most`` pixels.
+
+    >>> work_frame((6120, 8160), 25_000_000), work_frame((300, 400), 25_000_000)
+    ((4330, 5773), (300, 400))
+    """
+    scale = math.sqrt(most / (frame[0] * frame[1]))
+    return frame if scale >= 1 else (max(1, int(frame[0] * scale)), max(1, int(frame[1] * scale)))
+
+
+def read_photo(content: bytes, name: str, most: int = WORK_PIXELS) -> GivenPhoto:
+    """A photo, rotated as its EXIF tag demands, and scaled down to ``most`` pixels.
 
     Raises:
-        BadImage: not an image, or one with more than ``most`` pixels.
+        BadImage: not an image, or one with more than MOST_PIXELS.
     """
-    _check_pixels(content, name, most)
-    return decode_image(content, name)
+    _check_pixels(content, name)
+    pixels = decode_image(content, name)
+    frame = pixels.shape[0], pixels.shape[1]
+    return GivenPhoto(_scaled(pixels, work_frame(frame, most)), frame)
 
 
-def read_mask(content: bytes, name: str, most: int = MOST_PIXELS) -> GivenMask:
+def read_mask(content: bytes, name: str) -> GivenMask:
     """A picture of one object, read as :func:`bpr.read_mask` reads a file.
 
     Raises:
-        BPRError: not a picture, a damaged one, one with more than ``most`` pixels, one without a foreground, or one of
+        BPRError: not a picture, a damaged one, one with more than MOST_PIXELS, one without a foreground, or one of
             several objects.
     """
-    _check_pixels(content, name, most)
+    _check_pixels(content, name)
     mask = GivenMask(name, *decode_mask_picture(content, name))
     remark = extent(one_object(mask.numbers, name))
     if remark == EMPTY:
@@ -81,32 +116,70 @@ def read_mask(content: bytes, name: str, most: int = MOST_PIXELS) -> GivenMask:
     return replace(mask, remark=f"{name}: the mask {remark}; is it the right file?" if remark else "")
 
 
-def refine(refiner: Refiner, photo: np.ndarray, mask: GivenMask) -> RefinedMask:
-    """The refined mask, as ``bpr.load(...)(photo, mask)`` returns it.
+def check_sizes(masks: Sequence[GivenMask], *frames: tuple[int, ...]) -> None:
+    """Raise a BadMask where a mask has neither the size of the photo, the first, nor another of the sizes."""
+    for mask in masks:
+        if mask.numbers.shape not in frames:
+            expected, got = f"{_size(frames[0])} pixels (width x height) as the photo", _size(mask.numbers.shape)
+            raise BadMask(f"{mask.name}: expected {expected}, got {got}; save it at the photo's size")
 
-    Raises:
-        BadMask: the mask and the photo differ in size.
+
+def at_work(mask: GivenMask, frame: Frame) -> np.ndarray:
+    """(H, W) bool: a mask at the size at which it is worked on."""
+    return _enlarged_or_shrunk(mask.numbers > 0, frame)
+
+
+def refine(
+    refiner: Refiner, photo: GivenPhoto, masks: Sequence[GivenMask], clock: StageClock | None = None
+) -> list[RefinedMask]:
+    """The refined masks, as ``bpr.load(...)(photo, masks)`` returns them; none where the clock gave up.
+
+    Args:
+        masks: of the size of the photo's file, or of that at which it is worked on (:func:`check_sizes`).
     """
-    if mask.numbers.shape != photo.shape[:2]:
-        expected, got = f"{_size(photo.shape)} pixels (width x height) as the photo", _size(mask.numbers.shape)
-        raise BadMask(f"{mask.name}: expected {expected}, got {got}; save it at the photo's size")
-    start = time.perf_counter()
-    refined = refiner(photo, mask.numbers, return_patches=True)
-    seconds = time.perf_counter() - start
-    changes = (refined.masks > 0) != (mask.numbers > 0)
-    boxes = refined.patches[0].boxes
+    frame = photo.pixels.shape[0], photo.pixels.shape[1]
+    before = [at_work(mask, frame) for mask in masks]
+    instances = [Instance(BoxMask.from_frame(one), key) for key, one in enumerate(before)]
+    refined = []
+    for predicted in refiner.predict([refiner.start(photo.pixels, instances, None)], clock):
+        settled = refiner.put_back(predicted)
+        for mask, old, (new, verdict), patches in zip(masks, before, settled, predicted.by_instance(), strict=True):
+            after = new.to_frame()
+            numbers = _as_given(mask, old, after, photo.frame)
+            refined.append(RefinedMask(old, after, numbers, _most_changed_first(patches.boxes, old != after), verdict))
+    return refined
+
+
+def _most_changed_first(boxes: np.ndarray, changes: np.ndarray) -> np.ndarray:
     counts = [int(changes[max(y0, 0) : y1, max(x0, 0) : x1].sum()) for x0, y0, x1, y1 in boxes.tolist()]
-    most_changed_first = np.argsort(-np.array(counts, int), kind="stable")
-    return RefinedMask(refined.masks, int(changes.sum()), boxes[most_changed_first], seconds)
+    return boxes[np.argsort(-np.array(counts, int), kind="stable")]
 
 
-def _check_pixels(content: bytes, name: str, most: int) -> None:
+def _as_given(mask: GivenMask, before: np.ndarray, after: np.ndarray, frame: Frame) -> np.ndarray:
+    """The numbers of a refined mask at the size of the photo's file; a mask that did not change stays as it is."""
+    if mask.numbers.shape == frame and np.array_equal(before, after):
+        return mask.numbers
+    return _enlarged_or_shrunk(after, frame) * mask.numbers.max()
+
+
+def _enlarged_or_shrunk(mask: np.ndarray, frame: Frame) -> np.ndarray:
+    """Bool of another size: where more than half of a pixel is covered."""
+    return mask if mask.shape == frame else _scaled(mask * np.uint8(255), frame) > 127
+
+
+def _scaled(pixels: np.ndarray, frame: Frame) -> np.ndarray:
+    if pixels.shape[:2] == frame:
+        return pixels
+    shrinks = frame[0] < pixels.shape[0]
+    return cv2.resize(pixels, frame[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _check_pixels(content: bytes, name: str) -> None:
     """Refuse a file by its header, before it is decoded."""
     check_size(content, name)
     frame = stated_frame(content)
-    if frame is not None and frame[0] * frame[1] > most:
-        remedy = "shrink it, or start bpr app with a larger --max-pixels"
-        raise BadImage(f"{name}: expected at most {most} pixels, got {_size(frame)}; {remedy}")
+    if frame is not None and frame[0] * frame[1] > MOST_PIXELS:
+        raise BadImage(f"{name}: expected at most {MOST_PIXELS} pixels, got {_size(frame)}; shrink it")
 
 
 def _size(frame: tuple[int, ...]) -> str:

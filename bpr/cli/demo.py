@@ -1,4 +1,4 @@
-"""``bpr demo``: refine painted scenes with exact ground truth, measure and draw them.
+"""``bpr demo``: refine painted scenes, whose ground truth is exact, and a photograph; measure and draw them.
 
 It needs no download and no data set.
 """
@@ -44,10 +44,8 @@ def run(args: argparse.Namespace) -> int:
         after.append(_scores(refined, scene.masks))
     _print_table(np.concatenate(before), np.concatenate(after))
     photograph = real_photograph()
-    if photograph is None:
-        print("photograph: skipped; it comes with scikit-image (pip install scikit-image)")
-    else:
-        _refine_and_draw(folder / "photograph.png", photograph, photograph.masks, refiner, None)
+    _refine_and_draw(folder / "photograph.png", photograph, coarse_masks(photograph, "mask_head"), refiner, None)
+    print("photograph by Lav Varshney (CC0); its coarse mask is a hand-drawn outline on the 28x28 cells of a detector")
     return 0
 
 

@@ -27,6 +27,7 @@ GROUPS = {
         "demo": "refine painted scenes, print before and after, draw them",
         "app": "serve a page to try the refiner on a photo and a mask",
         "report": "write an HTML report of what refinement changed",
+        "cvat": "refine the polygons and masks of a task on a CVAT server",
         "doctor": "say what is installed, what runs it, and what conflicts",
     },
     "measure": {

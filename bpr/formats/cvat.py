@@ -130,12 +130,20 @@ class CvatFile(Source):
             self.polygons.empty += 1
             return {}
         height, width = mask.pixels.shape
-        flat = mask.pixels.ravel()
-        ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
-        runs = np.diff(ends, prepend=0).tolist()
-        rle = ", ".join(map(str, [0, *runs] if flat[0] else runs))
         box = {"left": mask.left, "top": mask.top, "width": width, "height": height}
-        return {"rle": rle, **{name: str(side) for name, side in box.items()}}
+        return {"rle": ", ".join(map(str, runs_of(mask))), **{name: str(side) for name, side in box.items()}}
+
+
+def runs_of(mask: BoxMask) -> list[int]:
+    """The runs of a mask along the rows of its box, first of the background.
+
+    >>> runs_of(BoxMask(np.array([[0, 1], [1, 1]], bool), 5, 7, (20, 20)))
+    [1, 3]
+    """
+    flat = mask.pixels.ravel()
+    ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
+    runs: list[int] = np.diff(ends, prepend=0).tolist()
+    return [0, *runs] if flat[0] else runs
 
 
 def _new_tag(content: bytes, start: int, values: dict[str, str]) -> Span:
@@ -159,12 +167,17 @@ def _polygon(values: dict[str, str], frame: Frame | None) -> Any:
 
 
 def _mask(values: dict[str, str], frame: Frame | None) -> Any:
-    """The RLE of a mask, whose runs go along the rows of its box; None where it is not valid."""
+    """The RLE of a mask; None where it is not valid."""
     try:
         left, top, width, height = (int(values[name]) for name in ("left", "top", "width", "height"))
-        runs = np.array([int(run) for run in values["rle"].split(",")], np.int64)
+        return rle_of_runs(np.array([int(run) for run in values["rle"].split(",")], np.int64), (left, top, width, height), frame)
     except (KeyError, ValueError, OverflowError):
         return None
+
+
+def rle_of_runs(runs: np.ndarray, box: tuple[int, int, int, int], frame: Frame | None) -> Any:
+    """COCO's RLE of a mask whose ``runs`` go along the rows of its ``box`` (XYWH); None where it is not valid."""
+    left, top, width, height = box
     if frame is None or not is_frame(height, width) or (runs < 0).any() or (runs > height * width).any():
         return None
     if runs.sum() != height * width:

@@ -83,7 +83,7 @@ class TaskFile(Source):
                 raise BPRError(f"{where}: expected objects whose result is a list of objects, got {shown(annotation)}")
             regions: dict[Any, Region] = {}
             for position, result in enumerate(results):
-                kind = _kind(result)
+                kind = kind_of(result)
                 if kind not in (POINTS, RLE):
                     left_out.setdefault(kind, []).append(self._found)
                 elif (region := regions.get(name := (kind, str(result.get("id", position))))) is not None:
@@ -128,7 +128,7 @@ class TaskFile(Source):
         return Changes(points=points) if points else Changes()
 
 
-def _kind(result: dict[str, Any]) -> str:
+def kind_of(result: dict[str, Any]) -> str:
     """POINTS or RLE for a region that is refined; for any other one the name under which it is counted."""
     value = result.get("value")
     if isinstance(value, dict) and not result.get("image_rotation"):
@@ -161,8 +161,8 @@ def _segmentation(value: dict[str, Any], kind: str, frame: Frame) -> Any:
     return polygon_rle(ring, frame)
 
 
-def _names(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
-    """What the image of a region may be called, the best first.
+def addresses(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """What may be the address of the photo of a region, the best first.
 
     The name of the tag that shows the image is often the key of its data. Otherwise the first address of an image is
     meant.
@@ -174,15 +174,21 @@ def _names(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         page = result.get("item_index", 0)
         address = pages[page] if type(page) is int and 0 <= page < len(pages) else None
         if isinstance(address, str) and not address.startswith("data:"):
-            yield from _names_in(address)
+            yield address
 
 
-def _names_in(address: str) -> Iterator[str]:
+def _names(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    """What the image of a region may be called, the best first."""
+    for address in addresses(task, result):
+        yield from names_in(address)
+
+
+def names_in(address: str) -> Iterator[str]:
     """The paths in an address: of an upload, of a local file, of a bucket, of a web server.
 
-    >>> list(_names_in("/data/upload/1/0a1b2c3d-cat%20one.jpg"))
+    >>> list(names_in("/data/upload/1/0a1b2c3d-cat%20one.jpg"))
     ['/data/upload/1/0a1b2c3d-cat one.jpg', 'cat one.jpg']
-    >>> list(_names_in("/data/local-files/?d=scans/a.png"))
+    >>> list(names_in("/data/local-files/?d=scans/a.png"))
     ['scans/a.png']
     """
     parts = urlsplit(address)

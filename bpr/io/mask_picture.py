@@ -147,10 +147,15 @@ def write_cutout(path: str | Path, photo: str | Path, mask: str | Path) -> None:
     """
     opaque = read_mask_picture(mask)[0] != 0
     pixels = read_framed(photo, (opaque.shape[0], opaque.shape[1]))
-    layer = cv2.cvtColor(np.dstack([pixels, _as_number(opaque)]), cv2.COLOR_RGBA2BGRA)
     ending = ".tif" if Path(path).suffix.lower() in TIFF else ".png"
     with atomic_open(path, "wb") as file:
-        file.write(cv2.imencode(ending, layer)[1].tobytes())
+        file.write(encode_cutout(pixels, opaque, ending))
+
+
+def encode_cutout(photo: np.ndarray, opaque: np.ndarray, ending: str = ".png") -> bytes:
+    """A picture file of an (H, W, 3) uint8 RGB photo that is transparent outside an (H, W) bool mask."""
+    layer = cv2.cvtColor(np.dstack([photo, _as_number(opaque)]), cv2.COLOR_RGBA2BGRA)
+    return cv2.imencode(ending, layer)[1].tobytes()
 
 
 def hardened(numbers: np.ndarray) -> np.ndarray:

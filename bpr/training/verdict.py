@@ -5,26 +5,31 @@ Legend: N masks, I inputs of the verdict, C leanings, B ranges of the change of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
+from bpr.backends.exported import METADATA_KEY
 from bpr.evaluation.matching import mask_iou
+from bpr.formats.coco import Record, read_results
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import LEANINGS
+from bpr.geometry.options import AUTO, LEANINGS
 from bpr.geometry.reassembly import Blended
 from bpr.geometry.rle import decode_mask
+from bpr.io.files import atomic_open
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
-from bpr.refinement.verdict.features import Description, describe_blended
+from bpr.refinement.verdict.features import describe_blended
 from bpr.refinement.verdict.model import LARGEST_INPUT, VerdictModel, inputs_of
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.image_dataset import TrainingInstance, load_instances, resized_mask
@@ -36,6 +41,8 @@ EDGES = (-8, -4, -2, -1, -0.4, -0.1, 0.1, 0.4, 1, 2, 4, 8)
 REAL, MIXED, PERFECT = "real", "mixed", "perfect"
 COUNTED_TWICE = (REAL, PERFECT)
 """Makers whose masks count twice: those that users have most, and those that must not be harmed."""
+LEAST_SCORES = (0.05, 0.25, 0.5)
+"""Scores above which users keep detections; one is drawn for every image."""
 LEAST_AREA = 20
 """Pixels of an object, below which its masks say little."""
 MOST_MASKS = 40
@@ -74,11 +81,11 @@ class Samples:
 
 
 class Known(NamedTuple):
-    """What is known of the masks of an image: their maker, the number of the image, the ground truth of each mask."""
+    """What is known of the masks of an image: their maker, the number of the image, and each mask's ground truth, if any."""
 
     maker: str
     image: int
-    truths: Sequence[BoxMask]
+    truths: Sequence[BoxMask | None]
 
 
 def collect(
@@ -87,8 +94,9 @@ def collect(
 ) -> Samples:  # fmt: skip
     """Refine masks of many makers for the objects of an annotation file.
 
-    All objects of an image get masks of one maker at a time, as in the files of users: of the detector, if ``results``
-    are given, perfect ones, and those of some other makers; once each object has its own maker.
+    All objects of an image get masks of one maker at a time, as in the files of users: perfect ones, and those of some
+    other makers; once each object has its own maker. If ``results`` are given, the image is also met with all that the
+    detector found there above some score, false detections among it, because a verdict sees them all.
 
     Args:
         refiner: with a caution of 0.
@@ -98,80 +106,89 @@ def collect(
         scale: images are resized by this factor.
     """
     by_image: dict[Path, list[TrainingInstance]] = {}
-    for instance in load_instances(ann, img_dir, results or ()):
+    for instance in load_instances(ann, img_dir):
         by_image.setdefault(instance.path, []).append(instance)
+    detections: dict[Any, list[Record]] = {}
+    for record in read_results(results) if results else ():
+        detections.setdefault(record["image_id"], []).append(record)
     paths = spread(sorted(by_image), images)
 
     def cuts() -> Iterator[CutImage[Known]]:
         for number, path in enumerate(paths):
             rng = np.random.default_rng([seed, number])
-            yield from _cut(refiner, path, by_image[path][:MOST_MASKS], number, makers, scale, rng)
+            instances = by_image[path][:MOST_MASKS]
+            found = detections.get(instances[0].annotation["image_id"], [])
+            yield from _cut(refiner, path, instances, found, number, makers, scale, rng)
 
     return outcomes(refiner, cuts(), name)
 
 
 def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Samples:
     """Refine masks whose ground truth is known, at every leaning. The arguments are as for :func:`collect`."""
-    rows = []
+    inputs, gains, makers, images = [], [], [], []
     for predicted in refiner.predict(cuts):
-        descriptions, gains = _outcomes_of_image(refiner, predicted)
-        if descriptions:
-            rows.append((inputs_of(descriptions, [1.0] * len(descriptions)), np.array(gains, np.float32), predicted.cut.token))
-    counts = [len(inputs) for inputs, _, _ in rows]
+        known = predicted.cut.token
+        for values, of_mask in zip(*_outcomes_of_image(refiner, predicted), strict=True):
+            if of_mask is not None:
+                inputs.append(values)
+                gains.append(of_mask)
+                makers.append(known.maker)
+                images.append(known.image)
     return Samples(
-        np.concatenate([inputs for inputs, _, _ in rows]),
-        np.concatenate([gains for _, gains, _ in rows]),
-        np.full(sum(counts), name),
-        np.repeat([known.maker for _, _, known in rows], counts),
-        np.repeat([known.image for _, _, known in rows], counts),
+        np.array(inputs, np.float32), np.array(gains, np.float32), np.full(len(inputs), name), np.array(makers), np.array(images)
     )
 
 
 def _cut(
-    refiner: Refiner, path: Path, instances: Sequence[TrainingInstance], number: int, makers: int, scale: float,
-    rng: np.random.Generator,
+    refiner: Refiner, path: Path, instances: Sequence[TrainingInstance], found: Sequence[Record], number: int, makers: int,
+    scale: float, rng: np.random.Generator,
 ) -> Iterator[CutImage[Known]]:  # fmt: skip
-    """The image once per maker, with the masks that would be matched to their objects."""
-    image = read_image(path)
+    """The image once per maker, with the masks that would be matched to their objects, and with the detector's."""
+    image, frame = read_image(path), instances[0].frame
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     if scale != 1:
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    truths = [_scaled(decode_mask(one.annotation["segmentation"], one.frame), (width, height), scale) for one in instances]
+    truths = [_scaled(decode_mask(one.annotation["segmentation"], frame), (width, height), scale) for one in instances]
+    truths = [truth for truth in truths if truth.area >= LEAST_AREA]
+    if not truths:
+        return
+    least = rng.choice(LEAST_SCORES)
+    likely = sorted((one for one in found if one["score"] >= least), key=lambda one: -float(one["score"]))[:MOST_MASKS]
+    masks = [_scaled(decode_mask(one["segmentation"], frame), (width, height), scale) for one in likely]
+    detected = [Instance(mask, score=float(one["score"])) for mask, one in zip(masks, likely, strict=True) if mask.area]
+    if detected:
+        ious = mask_iou([one.mask for one in detected], truths)
+        matched = [truths[row.argmax()] if row.max() > MATCH_IOU else None for row in ious]
+        yield refiner.cut(image, detected, Known(REAL, number, matched))
     others = rng.choice(np.arange(1, len(MAKERS)), size=min(makers, len(MAKERS)) - 1, replace=False)
-    for maker in (REAL, MIXED, PERFECT, *(MAKERS[other].name for other in others)):
-        masks, kept = [], []
-        for one, truth in zip(instances, truths, strict=True):
-            if truth.area < LEAST_AREA or (maker == REAL and not one.detections):
-                continue
-            if maker == REAL:
-                best = max(one.detections, key=lambda detection: float(detection.get("score", 0)))
-                coarse = _scaled(decode_mask(best["segmentation"], one.frame), (width, height), scale)
-            else:
-                row = None if maker == MIXED else next(row for row in MAKERS if row.name == maker)
-                coarse = coarse_mask(truth, rng, row)
-            if coarse.area and mask_iou([coarse], [truth])[0, 0] > MATCH_IOU:
-                masks.append(Instance(coarse))
-                kept.append(truth)
-        if masks:
-            yield refiner.cut(image, masks, Known(maker, number, kept))
+    for maker in (MIXED, PERFECT, *(MAKERS[other].name for other in others)):
+        row = None if maker == MIXED else next(row for row in MAKERS if row.name == maker)
+        pairs = [(coarse_mask(truth, rng, row), truth) for truth in truths]
+        kept = [(coarse, truth) for coarse, truth in pairs if coarse.area and mask_iou([coarse], [truth])[0, 0] > MATCH_IOU]
+        if kept:
+            yield refiner.cut(image, [Instance(coarse) for coarse, _ in kept], Known(maker, number, [truth for _, truth in kept]))
 
 
 def _scaled(mask: BoxMask, size: tuple[int, int], scale: float) -> BoxMask:
     return mask if scale == 1 else resized_mask(mask.to_frame(), size)
 
 
-def _outcomes_of_image(refiner: Refiner, predicted: PredictedImage[Known]) -> tuple[list[Description], list[list[float]]]:
-    """The description of every mask that has patches, and its change of IoU at every leaning."""
-    spec, descriptions, gains = refiner.predictor.spec, [], []
+def _outcomes_of_image(
+    refiner: Refiner, predicted: PredictedImage[Known]
+) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    """For every mask that has patches: (I,) inputs, and (C,) changes of IoU at the leanings if the ground truth is known."""
+    spec, described, gains = refiner.predictor.spec, [], []
     parts = zip(predicted.cut.instances, predicted.by_instance(), predicted.cut.token.truths, strict=True)
     for instance, of, truth in parts:
         if len(of.boxes):
             blended = Blended.of(instance.mask, of.boxes, of.probabilities, spec, refiner.options.blend)
-            descriptions.append(describe_blended(blended, of.patches, spec))
-            masks = [instance.mask, *(blended.refined(leaning) for leaning in LEANINGS)]
-            ious = mask_iou(masks, [truth])[:, 0]
-            gains.append((100 * (ious[1:] - ious[0])).tolist())
-    return descriptions, gains
+            described.append((describe_blended(blended, of.patches, spec), instance.score))
+            gains.append(None)
+            if truth is not None:
+                masks = [instance.mask, *(blended.refined(leaning) for leaning in LEANINGS)]
+                ious = mask_iou(masks, [truth])[:, 0]
+                gains[-1] = 100 * (ious[1:] - ious[0])
+    return (inputs_of(*zip(*described, strict=True)) if described else np.empty((0, 0))), gains
 
 
 class _Network(nn.Module):
@@ -218,6 +235,21 @@ def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> Verdi
     outcomes = [samples.gains[ranges == k].mean() if (ranges == k).any() else middle for k, middle in enumerate(middles)]
     numbers = {"edges": EDGES, "outcomes": outcomes, "aversion": aversion, "least": least}
     return VerdictModel(centre=centre, spread=spread, **layers, **{name: np.float32(value) for name, value in numbers.items()})
+
+
+def add_verdict(model: str | Path, out: str | Path, verdict: Mapping[str, Any]) -> None:
+    """Write an exported model with a verdict, which it recommends to refine with.
+
+    Args:
+        verdict: the values of :meth:`~bpr.refinement.verdict.model.VerdictModel.to_dict`.
+    """
+    proto = onnx.load(str(model))
+    entry = next(item for item in proto.metadata_props if item.key == METADATA_KEY)
+    metadata = json.loads(entry.value)
+    metadata["scheme"]["caution"] = AUTO
+    entry.value = json.dumps({**metadata, "verdict": dict(verdict)})
+    with atomic_open(out, "wb") as file:
+        file.write(proto.SerializeToString())
 
 
 def _stacked(layers: Sequence[nn.Linear]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Callable
 from io import BytesIO
@@ -25,19 +27,20 @@ import bpr
 from bpr.cli.main import main
 from bpr.errors import BPRError, install_hint
 from bpr.geometry.rle import decode_mask
+from bpr.io.mask_picture import write_cutout
 from bpr.io.png import Palette, decode_labels, encode_png
 from tests.conftest import ROOT
 
 pytest.importorskip("flask", reason="the page of bpr app needs Flask (the [app] extra)")
 from bpr.app.server import ASSETS, MOST_BYTES, SCRIPTS, STYLES, listen, make_app
-from bpr.app.work import MOST_PIXELS as DEFAULT_PIXELS
+from bpr.app.work import WORK_PIXELS
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
 Files = dict[str, tuple[bytes, str]]
 FRAME = (120, 160)
-MOST_PIXELS = 30_000
+SCALED_FROM = 30_000
 TRUTH = cv2.circle(np.zeros(FRAME, np.uint8), (82, 62), 38, 1, -1)
 DISK = cv2.circle(np.zeros(FRAME, np.uint8), (80, 60), 40, 1, -1)
 PIXELS = np.random.default_rng(0).integers(0, 80, (*FRAME, 3), np.uint8) + 150 * TRUTH[..., None]
@@ -48,7 +51,7 @@ PALETTE = Palette(bytes(range(30)))
 
 @pytest.fixture(scope="module")
 def client() -> FlaskClient:
-    return make_app(bpr.load("identity"), "identity", MOST_PIXELS).test_client()
+    return make_app(bpr.load("identity"), "identity", SCALED_FROM).test_client()
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -57,10 +60,11 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def ask(client: FlaskClient, files: Files, path: str = "/refine", **headers: str) -> tuple[int, dict[str, Any]]:
-    """Status and answer."""
+    """Status and answer: of a refinement the last line, and of its masks the first."""
     data = {role: (BytesIO(content), name) for role, (content, name) in files.items()}
     answer = client.post(path, data=data, headers=headers)
-    return answer.status_code, answer.get_json()
+    last = json.loads(answer.text.splitlines()[-1])
+    return answer.status_code, last | last["masks"][0] if "masks" in last else last
 
 
 def pair(photo: bytes = PHOTO, mask: bytes | None = None) -> Files:
@@ -81,6 +85,83 @@ def test_the_mask_is_what_bpr_load_makes_of_it() -> None:
     inside = [changes[max(y0, 0) : y1, max(x0, 0) : x1].sum() for x0, y0, x1, y1 in answer["boxes"]]
     assert inside == sorted(inside, reverse=True)
     assert inside[0] > 0
+    assert answer["verdict"]["taken"] in ("all", "part")
+
+
+def refine_all(client: FlaskClient, masks: list[np.ndarray], photo: bytes = PHOTO, **flags: str) -> list[dict[str, Any]]:
+    """All lines of a refinement."""
+    files = [(BytesIO(encode_png(mask)), f"mask_{index}.png") for index, mask in enumerate(masks)]
+    answer = client.post("/refine", data={"photo": (BytesIO(photo), "photo.png"), "mask": files, **flags})
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def png_of(row: dict[str, Any]) -> np.ndarray:
+    return decode_labels(base64.b64decode(row["png"]), "png")[0]
+
+
+def test_several_masks_are_refined_together_each_with_its_verdict() -> None:
+    refiner = bpr.load("starter-fast")
+    masks = [DISK * 255, TRUTH * 7]
+    *progress, last = refine_all(make_app(refiner, "starter-fast").test_client(), masks)
+    expected = refiner(PIXELS, np.stack(masks) > 0, return_verdict=True)
+    for row, mask, new, verdict in zip(last["masks"], masks, expected.masks, expected.verdicts, strict=True):
+        assert np.array_equal(png_of(row), new * mask.max())
+        assert row["verdict"] == verdict._asdict()
+    assert progress[-1]["patches"][0] == progress[-1]["patches"][1] > 0
+
+
+def test_every_change_is_taken_on_demand() -> None:
+    client = make_app(bpr.load("starter-fast"), "starter-fast").test_client()
+    [row] = refine_all(client, [TRUTH], **{"every-change": "1"})[-1]["masks"]
+    assert np.array_equal(png_of(row), bpr.load("starter-fast", caution=0)(PIXELS, TRUTH))
+    assert row["verdict"] is None
+
+
+def test_a_large_photo_is_scaled_and_its_mask_comes_back_at_the_size_of_the_photo() -> None:
+    large = encode_png(cv2.resize(PIXELS, (640, 480)))
+    mask = cv2.resize(DISK, (640, 480), interpolation=cv2.INTER_NEAREST) * np.uint8(255)
+    client = make_app(bpr.load("identity"), "identity", 4800).test_client()  # 80 x 60
+    _, seen = ask(client, pair(large, encode_png(mask)), "/mask")
+    assert (seen["width"], seen["height"]) == (640, 480)
+    worked_on = decode_mask({"size": (60, 80), "counts": seen["counts"]}).to_frame()
+    assert np.array_equal(worked_on, cv2.resize(mask, (80, 60), interpolation=cv2.INTER_AREA) > 127)
+    [kept] = refine_all(client, [mask], large)[-1]["masks"]
+    assert np.array_equal(png_of(kept), mask)  # a mask that did not change loses nothing by the scaling
+    [drawn] = refine_all(client, [worked_on * np.uint8(255)], large)[-1]["masks"]
+    assert png_of(drawn).shape == (480, 640)
+    assert np.mean(png_of(drawn) != mask) < 0.02
+
+
+def test_the_work_ends_when_the_page_has_gone() -> None:
+    refiner = bpr.load("identity", batch_size=1)
+    client = make_app(refiner, "identity").test_client()
+    batches: list[int] = []
+    predict, go_on = refiner.predictor.predict, threading.Event()
+
+    def slow(batch: Any) -> np.ndarray:
+        batches.append(len(batch))
+        go_on.wait(20)
+        return predict(batch)
+
+    refiner.predictor.predict = slow  # type: ignore[method-assign]
+    data = {role: (BytesIO(content), name) for role, (content, name) in pair().items()}
+    answer = client.post("/refine", data=data)
+    lines = iter(answer.response)
+    assert json.loads(next(lines)) == {"patches": [0, 0]}
+    answer.close()
+    go_on.set()
+    # The next refinement waits for the lock, so the first one has ended by then, after a batch at most.
+    refiner.predictor.predict = predict  # type: ignore[method-assign]
+    assert refine_all(client, [DISK])[-1]["masks"][0]["changed"] == 0
+    assert len(batches) <= 1
+
+
+def test_the_cut_out_is_that_of_the_command(client: FlaskClient, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(PHOTO)
+    (tmp_path / "mask.png").write_bytes(encode_png(DISK))
+    write_cutout(tmp_path / "cutout.png", tmp_path / "photo.png", tmp_path / "mask.png")
+    data = {role: (BytesIO(content), name) for role, (content, name) in pair().items()}
+    assert client.post("/cutout", data=data).data == (tmp_path / "cutout.png").read_bytes()
 
 
 MASKS = {
@@ -149,8 +230,8 @@ REFUSED: dict[str, tuple[Callable[[], Files], str]] = {
         "photo.png: not an image that OpenCV can decode; expected PNG, JPEG, WebP, BMP or TIFF",
     ),
     "a photo of more pixels than are allowed": (
-        lambda: pair(photo=encode_png(np.zeros((200, 300), np.uint8))),
-        "photo.png: expected at most 30000 pixels, got 300x200; shrink it, or start bpr app with a larger --max-pixels",
+        lambda: pair(photo=encode_png(np.zeros((16_000, 16_000), np.uint8))),
+        "photo.png: expected at most 250000000 pixels, got 16000x16000; shrink it",
     ),
     "a photo that claims to be huge": (
         lambda: pair(photo=bomb()),
@@ -159,7 +240,7 @@ REFUSED: dict[str, tuple[Callable[[], Files], str]] = {
     "no photo": (lambda: {"mask": pair()["mask"]}, "photo: expected a file, got none; choose one"),
     "more than 64 MiB": (
         lambda: pair(photo=bytes(MOST_BYTES)),
-        "expected a photo and a mask of at most 64 MiB together, got more; save them smaller",
+        "expected a photo and masks of at most 64 MiB together, got more; save them smaller",
     ),
 }
 """Wrong files -> the line that the page shows."""
@@ -196,7 +277,7 @@ def test_the_page_loads_from_nowhere_else(client: FlaskClient) -> None:
     page = client.get("/")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     names = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
-    assert names == [f"assets/{name}" for name in (*STYLES, *SCRIPTS)]
+    assert names == [*(f"assets/{name}" for name in (*STYLES, *SCRIPTS)), "demo/photo.png"]
     for name in names:
         assert client.get(f"/{name}").status_code == 200
     assert client.get("/assets/server.py").status_code == client.get("/assets/../server.py").status_code == 404
@@ -264,9 +345,9 @@ def test_a_host_for_others_is_warned_of(capsys: pytest.CaptureFixture[str], monk
 
 
 def test_the_limits_are_those_that_are_written(capsys: pytest.CaptureFixture[str]) -> None:
-    pixels = f"{DEFAULT_PIXELS // 10**6} million"
+    pixels = f"{WORK_PIXELS // 10**6} million"
     page = (ROOT / "docs/app.md").read_text(encoding="utf-8")
-    assert f"{pixels} pixels; photo and mask together may have {MOST_BYTES >> 20} MiB" in page
+    assert f"{pixels} pixels; photo and masks together may have {MOST_BYTES >> 20} MiB" in page
     with pytest.raises(SystemExit):
         main(["app", "--help"])
     assert f"(default: {pixels})" in " ".join(capsys.readouterr().out.split())

@@ -77,6 +77,12 @@ def every_format(folder: Path) -> None:
         layout(folder)
 
 
+def annotation_tools(folder: Path) -> None:
+    from tests.formats.test_documentation import tools_files
+
+    tools_files(folder)
+
+
 def cityscapes_and_panoptic(folder: Path) -> None:
     """Results before and after, and ground truth: Cityscapes folders and panoptic files."""
     layouts.mmdetection(folder).rename(folder / "cityscapes")
@@ -134,6 +140,8 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 
 SETTINGS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "formats.md": (every_format,),
+    **dict.fromkeys(("cvat.md", "label-studio.md", "labelme.md", "ultralytics.md"), (annotation_tools,)),
+    "sam.md": (detections, every_format),
     "evaluation.md": (detections, cityscapes_and_panoptic),
     "training.md": (own_data,),
     "training-at-scale.md": (own_data,),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bpr
+from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import LEANINGS
 from bpr.geometry.rle import encode_mask
 from bpr.refinement.verdict.features import FEATURES
@@ -50,7 +51,7 @@ def test_equal_seeds_give_equal_verdicts() -> None:
 def test_the_script_adds_a_verdict_that_the_model_uses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, annotations = [], []
+    images, annotations, detections = [], [], []
     for number in range(4):
         scene = paint_scene(number, (90, 120))
         name = f"{number}.png"
@@ -59,15 +60,22 @@ def test_the_script_adds_a_verdict_that_the_model_uses(
         for mask in scene.masks:
             record = {"id": len(annotations) + 1, "image_id": number, "category_id": 1, "segmentation": encode_mask(mask)}
             annotations.append({**record, "area": mask.area, "bbox": mask.bbox, "iscrowd": 0})
+        wrong = BoxMask.from_frame(np.eye(90, 120, dtype=bool))
+        false = {"image_id": number, "category_id": 1, "score": 0.9, "segmentation": encode_mask(wrong)}
+        detections += [{**annotations[-1], "score": 0.8}, false]
     monkeypatch.setattr(verdict, "STEPS", 50)
     document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "thing"}]}
     (tmp_path / "ann.json").write_text(json.dumps(document))
-    source = {"name": "painted", "ann": str(tmp_path / "ann.json"), "img_dir": str(tmp_path), "makers": 2}
+    (tmp_path / "found.json").write_text(json.dumps(detections))
+    source = {"name": "painted", "results": str(tmp_path / "found.json"), "img_dir": str(tmp_path), "makers": 2}
+    source |= {"ann": str(tmp_path / "ann.json")}
     config = tmp_path / "verdict.py"
     config.write_text(f"sources = [{source!r}]\nverdict = dict(aversion=3.0, least=0.05)\n")
     out = tmp_path / "judged.onnx"
     assert run_tool("fit_verdict", [str(config), "starter-fast", "--out", str(out)]) == 0
-    assert "| painted | perfect | " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| painted | perfect | " in printed
+    assert "| painted | real | 4 | " in printed  # the false detection has no ground truth, so it is no sample
     refiner = bpr.load(str(out))
     assert refiner.options.caution == "auto"
     scene = paint_scene(9, (120, 160))

@@ -34,6 +34,7 @@ from bpr.training.export.to_onnx import export_onnx
 from bpr.training.network.segmentor import build_network, read_config
 from bpr.training.recipe.held_out import F_LABEL, IOU_LABEL, HeldOut, image_of, spread
 from bpr.training.recipe.runner import build_runner, original_worker_errors, parse_options
+from bpr.training.verdict import add_verdict
 
 BASE = "_base_/fine_tuning.py"
 HELD_OUT_SHARE, MOST_HELD_OUT = 5, 40
@@ -52,9 +53,10 @@ class Start:
         path: the file.
         config: the config of its network, by name.
         network: the config's ``model``, with the input side of the file.
-        refinement: how patches are cut, and the options that the file recommends, in the form of a config. Its verdict
-            knows the start alone, so both networks refine without one: the caution ``auto`` becomes 0.
+        refinement: how patches are cut, and the options that the file recommends, in the form of a config. While it
+            trains, the network is validated without a verdict: the caution ``auto`` becomes 0.
         state: its weights.
+        verdict: its verdict in the file's metadata, which the fine-tuned model takes over.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Start:
     network: ConfigDict
     refinement: dict[str, Any]
     state: dict[str, torch.Tensor]
+    verdict: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,7 @@ def fine_tune(
     count = f"{len(held_out.image_ids)} held-out images with {len(held_out.before)} matched instances"
     trained = f"{len(parts['train']['images'])} images with {len(parts['train']['annotations'])} annotations"
     say(f"training {start.name} on {trained}; measuring on {count}")
-    recommended = from_config(start.refinement, "test")[1]
-    before = held_out.measure(Refiner(OnnxPredictor(start.path), recommended))
+    before = held_out.measure(Refiner(OnnxPredictor(start.path)))
     say(f"{start.name}: {IOU_LABEL} {_arrow(before, IOU_LABEL)}, {F_LABEL} {_arrow(before, F_LABEL)}")
     write_state_dict(folder / "start.pth", start.state, {"converted_from": start.path.name})
     cfg = _config(start, folder, images, results)
@@ -182,7 +184,7 @@ def read_start(model: str) -> Start:
     if recommended.caution == AUTO:
         recommended = replace(recommended, caution=0.0)
     refinement = {"patch": patch, "train": {}, "test": asdict(recommended)}
-    return Start(model, path, config, network, refinement, fit.state_dict())
+    return Start(model, path, config, network, refinement, fit.state_dict(), predictor.metadata.get("verdict"))
 
 
 def split_by_image(document: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
@@ -239,6 +241,8 @@ def _export(start: Start, cfg: Config, checkpoint: Path, out: Path, provenance: 
     origin = {"config": start.config, "checkpoint": checkpoint.name, "checkpoint_sha256": sha256_of(checkpoint)}
     date = {"date": time.strftime("%Y-%m-%d")}
     export_onnx(network, *from_config(cfg.refinement, "test"), out, {**origin, **provenance, **date})
+    if start.verdict:
+        add_verdict(out, out, start.verdict)
 
 
 def _worse(before: Mapping[str, float], after: Mapping[str, float]) -> str | None:
