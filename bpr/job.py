@@ -7,14 +7,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from bpr.backends import changed_options, load_refiner
+from bpr.backends import load_refiner, refiner_of
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_heading
@@ -209,7 +209,7 @@ class RefineJob:
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in NOT_COMPARED}
         for name, path in self._inputs().items():  # to read all images would take too long: only their path is compared
             values[name] = os.path.abspath(path) if name == "images" else digest_of(path)
-        options = to_dict(refiner.predictor.spec, refiner.options)
+        options = to_dict(refiner.predictor.spec, refiner.options) | asdict(refiner.pixels)
         values |= {"version": __version__, "backend": _backend(refiner), "options": options}
         return dict(json.loads(json.dumps(values, default=str)))
 
@@ -261,7 +261,8 @@ class RefineJob:
     def completed(self, report: RunReport, source: Source, choice: Choice) -> RunReport:
         """``report`` with what this job knows about its input."""
         report.strict, report.skipped_by = self.strict, choice.options
-        report.notes, report.unread = source.left_out_lines, sum(map(len, source.left_out.values()))
+        report.notes = [*source.left_out_lines, *report.remark_lines]
+        report.unread = sum(map(len, source.left_out.values()))
         return report
 
     def _check_output(self, source: Source) -> None:
@@ -286,7 +287,7 @@ class RefineJob:
 
         matches = enumerate(GroundTruth(document).matches(records))
         oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None})
-        return Refiner(oracle, changed_options(oracle.recommended, self.options))
+        return refiner_of(oracle, self.options)
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
         """One line per assumption that, if it is wrong, would refine the wrong data without an error."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
 from bpr.cli.options import (
+    add_pixel_options,
     add_polygons,
     add_refine_options,
     add_workers,
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"
     add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
     add_refine_options(parser.add_argument_group("patches"))
+    add_pixel_options(parser.add_argument_group("pixels", "of images that are no 8-bit photos (docs/raster.md)"))
     add_sharing(parser.add_argument_group("sharing"))
     expert = parser.add_argument_group("expert")
     add = expert.add_argument

@@ -5,6 +5,7 @@ Legend: N instances of one image, H W image.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,8 @@ from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import Blended
-from bpr.io.images import Picture, decode_image, decode_picture, is_picture, read_image
+from bpr.io.images import Picture, decode_picture, decode_shown, is_picture, read_shown, show_array
+from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Shown
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
 from bpr.refinement.levels import Photo
 from bpr.refinement.mask_types import Adapter, adapter_for
@@ -42,7 +44,8 @@ class Refinement(NamedTuple):
 
     Attributes:
         masks: of the type that came in.
-        probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
+        probability: float32 in the shape of the masks, (N, H, W) for lists, detections and label maps, whose objects are
+            in the order of their first pixels: the mean P of the patches on
             a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
         verdicts: one :class:`~bpr.refinement.verdict.model.Verdict` per instance.
@@ -89,6 +92,7 @@ class Refiner:
     Args:
         predictor: the network.
         options: where patches lie, and how they are blended; by default the options that the model recommends.
+        pixels: what the network sees of an image that is no 8-bit photo.
 
     >>> from bpr.refinement.predictor import IdentityPredictor
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
@@ -102,8 +106,10 @@ class Refiner:
     [3000, 0]
     """
 
-    def __init__(self, predictor: Predictor, options: RefineOptions | None = None) -> None:
-        self.predictor, self.options = predictor, options or predictor.recommended
+    def __init__(
+        self, predictor: Predictor, options: RefineOptions | None = None, pixels: PixelOptions = AS_THEY_ARE
+    ) -> None:
+        self.predictor, self.options, self.pixels = predictor, options or predictor.recommended, pixels
         self.options.check_fits(predictor.spec)
         if self.options.caution == AUTO and predictor.verdict is None:
             raise ValueError("caution: expected a number, got auto; this model has no verdict, tools/fit_verdict.py adds one")
@@ -137,11 +143,12 @@ class Refiner:
         """Refine the masks of one image.
 
         Args:
-            image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed.
+            image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed. Other arrays of
+                numbers, (H, W) or (H, W, bands), are shown as :mod:`bpr.io.pixels` says.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value, or grey) or probabilities
-                (foreground above half); the file of a mask or a list of files, which :func:`bpr.read_mask` reads; a
-                list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another library in
-                docs/neighbours.md for one image.
+                (foreground above half); an (H, W) label map, whose objects have numbers and whose background is 0; the
+                file of a mask or a list of files, which :func:`bpr.read_mask` reads; a list of COCO RLEs or polygons;
+                ``supervision.Detections``; or a result of another library in docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
             return_verdict: also return what was decided for every mask. It needs the caution ``auto``.
@@ -149,6 +156,7 @@ class Refiner:
         Returns:
             The refined masks in the form of ``masks``: the same type, dtype and device, integers with their foreground
             value, floats as 0 and 1, files as bool arrays, polygons as RLE. A mask that would vanish stays as it was.
+            The objects of a label map keep their numbers and share no pixel.
             With ``return_probability``, ``return_patches`` or ``return_verdict``: a :class:`Refinement`.
 
         Raises:
@@ -197,7 +205,7 @@ class Refiner:
             if return_probability:
                 maps = [decision.probability((0, 0, frame[1], frame[0])) for decision in decisions]
                 stack = np.array(maps, np.float32).reshape(-1, *frame)
-                probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
+                probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 and not adapter.exclusive else stack)
             patches = predicted.by_instance() if return_patches else None
             verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
             yield Refinement(refined, probability, patches, verdicts)
@@ -292,23 +300,28 @@ class Refiner:
         if is_mask_file(masks):
             masks = read_mask_files(masks)
         adapter = adapter_for(masks)
-        pixels = _checked_image(image, adapter.frame_of(masks))
+        seen = _seen(image, adapter.frame_of(masks), self.pixels)
+        if seen.remark:
+            warnings.warn(seen.remark, stacklevel=2)
+        pixels = seen.pixels
         frame = pixels.shape[0], pixels.shape[1]
         return self.start(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame), adapter.exclusive)
 
 
-def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, 3) uint8 RGB; the orientation tag of a photo is ignored where its masks ignore it."""
+def _seen(image: Image, frame: tuple[int, int] | None, options: PixelOptions) -> Shown:
+    """What the network sees; the orientation tag of a photo is ignored where its masks ignore it."""
     if isinstance(image, (str, Path)):
-        return read_image(image, frame)
+        return read_shown(image, frame, options=options)
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return decode_image(bytes(image), "image", frame)
+        return decode_shown(bytes(image), "image", frame, options=options)
     if is_picture(image):
-        return decode_picture(image, "image", frame)
+        return decode_picture(image, "image", frame, options)
     if image is None:
-        raise BadImage("image: expected (H, W, 3) uint8 RGB or a file, got no image (None); was the file found?")
+        raise BadImage("image: expected an array (H, W, 3) or a file, got no image (None); was the file found?")
     pixels = np.asarray(image)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+    few = pixels.ndim == 3 and (pixels.shape[2] in (1, 3, 4) or options.bands is not None)
+    if pixels.dtype.kind not in "uif" or not (pixels.ndim == 2 or few):
         got = f"{pixels.shape} {pixels.dtype}"
-        raise BadInput(f"image: expected (H, W, 3) uint8 RGB, got {got}; convert it, or pass its file")
-    return pixels
+        expected = "expected (H, W, 3) uint8 RGB, or numbers (H, W) or (H, W, bands)"
+        raise BadInput(f"image: {expected}, got {got}; convert it, or pass its file")
+    return show_array(pixels, "image", options)

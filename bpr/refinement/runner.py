@@ -13,6 +13,7 @@ from bpr.formats.coco import Record, with_mask
 from bpr.formats.photos import read_photo
 from bpr.geometry.masks import BoxMask
 from bpr.io.images import ImageFinder
+from bpr.io.pixels import Range
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.choice import Choice
 from bpr.refinement.grouping import group_by_image
@@ -96,10 +97,13 @@ def refine_images(
             refined = {instance.key: one for instance, one in zip(image.instances, settled, strict=True)}
             coarse = {instance.key: instance.mask for instance in image.instances}
             pairs = zip(group.indices, group.records, strict=True)
-            after = [_refined_record(record, coarse[i], refined[i]) if i in refined else record for i, record in pairs]
+            after = [
+                _refined_record(record, coarse[i], refined[i], group.ranges) if i in refined else record
+                for i, record in pairs
+            ]
             taken = Counter(one.verdict.taken for one in settled if one.verdict)
             patches = image.earlier + len(image.batch)
-            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken)
+            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken, group.remark)
 
     predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
@@ -110,17 +114,19 @@ def refine_images(
     yield from ordered_map(finish, until_stopped(), workers)
 
 
-def _refined_record(record: Record, coarse: BoxMask, settled: Settled) -> Record:
+def _refined_record(record: Record, coarse: BoxMask, settled: Settled, ranges: Sequence[Range]) -> Record:
     """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
+    stretch = {"stretch": [list(one) for one in ranges]} if ranges else {}
     if settled.verdict is None:
-        return with_mask(record, settled.mask)
+        changed = with_mask(record, settled.mask)
+        return {**changed, "bpr": stretch} if stretch else changed
     kept = settled.mask is coarse and settled.verdict.taken == "nothing"
     changed = record if kept else with_mask(record, settled.mask)
-    return {**changed, "bpr": settled.verdict.as_key}
+    return {**changed, "bpr": settled.verdict.as_key | stretch}
 
 
 class ImageRecords(NamedTuple):
-    """The records of one image with their indices, and those among them that cannot be refined.
+    """The records of one image with their indices, those among them that cannot be refined, and how its pixels are seen.
 
     It accompanies the image through the network as the token of its :class:`~bpr.refinement.batching.CutImage`.
     """
@@ -128,6 +134,8 @@ class ImageRecords(NamedTuple):
     indices: Sequence[int]
     records: Sequence[Record]
     kept: Sequence[Kept] = ()
+    ranges: Sequence[Range] = ()
+    remark: str = ""
 
 
 def _cut_image(
@@ -137,7 +145,7 @@ def _cut_image(
     try:
         with clock.stage("read"):
             masks = [record["segmentation"] for record in group.records]
-            photo = read_photo(images, group.records[0]["image_id"], masks)
+            photo = read_photo(images, group.records[0]["image_id"], masks, refiner.pixels)
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
         return refiner.start(np.empty((0, 0, 3), np.uint8), [], group._replace(kept=[missing]))
@@ -154,4 +162,5 @@ def _cut_image(
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.start(photo.pixels, instances, group._replace(kept=kept), exclusive)
+        seen = group._replace(kept=kept, ranges=photo.ranges, remark=photo.remark)
+        return refiner.start(photo.pixels, instances, seen, exclusive)

@@ -50,6 +50,7 @@ class Journal(CheckedLines):
             "left_out": image.left_out,
             "kept": [[kept.reason, list(kept.indices), kept.detail] for kept in image.kept],
             "taken": dict(image.taken),
+            "remark": image.remark,
         }
         self.append([*lines, b"%b %b" % (CLOSING, _json(closing))])
 
@@ -131,7 +132,8 @@ def _parse_closing(text: bytes) -> FinishedImage:
     if min(indices) < 0:
         raise ValueError("a negative index")
     taken = {str(name): index(count) for name, count in closing["taken"].items()}
-    return FinishedImage(indices, (), index(closing["patches"]), index(closing["left_out"]), kept, taken)
+    remark = str(closing.get("remark", ""))
+    return FinishedImage(indices, (), index(closing["patches"]), index(closing["left_out"]), kept, taken, remark)
 
 
 def _kept_indices(image: FinishedImage) -> set[int]:

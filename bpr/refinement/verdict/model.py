@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bpr.geometry.options import LEANINGS, Leaning
+from bpr.limits import is_score
 from bpr.refinement.verdict.features import FEATURES, Description
 
 HARM = -1.0
@@ -61,6 +62,16 @@ class Verdict(NamedTuple):
     def as_key(self) -> dict[str, Any]:
         """The value of a record's key ``bpr``."""
         return {"verdict": self.taken, "expected_gain": self.expected_gain, "moved_px": self.moved_px}
+
+    @classmethod
+    def from_key(cls, value: Any) -> Verdict | None:
+        """Read :attr:`as_key`; None for anything else."""
+        try:
+            verdict = cls(value["verdict"], value["expected_gain"], value["moved_px"])
+        except (KeyError, TypeError):
+            return None
+        numbers = verdict.expected_gain, verdict.moved_px
+        return verdict if verdict.taken in TAKEN and all(map(is_score, numbers)) else None
 
 
 @dataclass(frozen=True, eq=False)
