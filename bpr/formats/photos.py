@@ -12,6 +12,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.images import ImageFinder, read_shown
 from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Range
+from bpr.raster.places import ImageWindows
 
 Frame = tuple[int, int]
 
@@ -59,6 +60,9 @@ def read_photo(
     Raises:
         BadImage: the photo cannot be found or read.
     """
+    if isinstance(images, ImageWindows):
+        seen = images.read(image_id, options)
+        return Photo(seen.pixels, None, seen.ranges, seen.remark)
     listed = images.frame(image_id)
     seen = read_shown(images.path(image_id), *map(frame_of, segmentations), listed, options=options)
     return Photo(seen.pixels, listed, seen.ranges, seen.remark)

@@ -12,7 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from bpr.formats.polygons import PolygonWriter
+from bpr.io.images import ImageFinder
 from bpr.io.kept_text import KeptText, Places, as_in
 from bpr.io.record_file import Record
 
@@ -32,6 +35,8 @@ class Source(ABC):
         categories: the format's own list of classes (id, name, ...); None where it has none.
         notes: lines for the user about what is unusual in the file.
         image_ids: the ids of all images of a format without an images list, also of those without records.
+        windows: the images of a format whose images are windows of one raster; None for all others.
+        ranks: (N,) of such a format: an order of the records that does not depend on the windows.
         polygons: writes the masks that become polygons; whoever opens the source may put another one here.
     """
 
@@ -43,6 +48,8 @@ class Source(ABC):
     categories: list[dict[str, Any]] | None = None
     notes: Sequence[str] = ()
     image_ids: Sequence[str] = ()
+    windows: ImageFinder | None = None
+    ranks: np.ndarray
 
     @property
     def left_out_lines(self) -> list[str]:

@@ -42,7 +42,7 @@ def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], prob
     after = _claimants(refined, probabilities, _from_above(before, len(coarse)))
     areas = [grow(enclosing(np.array([a.box, b.box])), 1, a.frame) for a, b in zip(coarse, refined, strict=True)]
     for index, area in enumerate(areas):
-        _give_back_unless_void(index, _view(before, area), _view(after, area))
+        give_back_unless_void(index, _view(before, area), _view(after, area))
     _give_back_vanished(coarse, after)
     segments = [BoxMask(_view(after, area) == index, *area[:2], coarse[0].frame) for index, area in enumerate(areas)]
     return [segment.trimmed() for segment in segments]
@@ -75,7 +75,7 @@ def _claimants(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray], or
     return claimants
 
 
-def _give_back_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
+def give_back_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
     """Restore the unclaimed pixels of a segment, except those whose nearest pixel outside the segment is void."""
     segment = before == index
     removed = segment & (after == NO_SEGMENT)

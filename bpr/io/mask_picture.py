@@ -105,6 +105,25 @@ def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, P
     return _as_number(_coloured_object(colours, content.startswith(LOSSY), path)), None
 
 
+def read_alpha(path: str | Path) -> np.ndarray:
+    """The (H, W) float32 alpha, 0..1, of one object in a picture: of a soft mask its greys or its opacity, else 0 and 1.
+
+    Raises:
+        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+    """
+    try:
+        content = read_whole(path)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
+    pixels = _decoded(content, path)
+    plane = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
+    if plane.ndim == 3 and (plane == plane[..., :1]).all():
+        plane = plane[..., 0]
+    if plane.ndim == 2 and is_soft(plane):
+        return (plane / np.float32(_full(plane))).astype(np.float32)
+    return one_object(decode_mask_picture(content, path)[0], path).astype(np.float32)
+
+
 def one_object(numbers: np.ndarray, path: str | Path) -> np.ndarray:
     """The (H, W) bool mask of numbers of one object on 0.
 
@@ -141,22 +160,26 @@ def write_mask_picture(path: Path, numbers: np.ndarray, palette: Palette | None 
         file.write(cv2.imencode(".tif", numbers)[1].tobytes() if shallow else encode_tiff(numbers))
 
 
-def write_cutout(path: str | Path, photo: str | Path, mask: str | Path) -> None:
+def write_cutout(path: str | Path, photo: str | Path, mask: str | Path, soft: bool = False) -> None:
     """Write a photo that is transparent where its mask is background, as a PNG or, where the name says so, a TIFF.
+
+    Args:
+        soft: the mask holds 8-bit alpha, which becomes the opacity.
 
     Raises:
         BPRError: a file cannot be read or written, or they differ in size.
     """
-    opaque = read_mask_picture(mask)[0] != 0
-    pixels = read_framed(photo, (opaque.shape[0], opaque.shape[1]))
+    opacity = _decoded(read_whole(mask), mask) if soft else read_mask_picture(mask)[0] != 0
+    pixels = read_framed(photo, (opacity.shape[0], opacity.shape[1]))
     ending = ".tif" if Path(path).suffix.lower() in TIFF else ".png"
     with atomic_open(path, "wb") as file:
-        file.write(encode_cutout(pixels, opaque, ending))
+        file.write(encode_cutout(pixels, opacity, ending))
 
 
-def encode_cutout(photo: np.ndarray, opaque: np.ndarray, ending: str = ".png") -> bytes:
-    """A picture file of an (H, W, 3) uint8 RGB photo that is transparent outside an (H, W) bool mask."""
-    layer = cv2.cvtColor(np.dstack([photo, _as_number(opaque)]), cv2.COLOR_RGBA2BGRA)
+def encode_cutout(photo: np.ndarray, opacity: np.ndarray, ending: str = ".png") -> bytes:
+    """A picture file of an (H, W, 3) uint8 RGB photo with the opacity of an (H, W) bool mask or uint8 alpha."""
+    alpha = _as_number(opacity) if opacity.dtype == bool else opacity
+    layer = cv2.cvtColor(np.dstack([photo, alpha]), cv2.COLOR_RGBA2BGRA)
     return cv2.imencode(ending, layer)[1].tobytes()
 
 

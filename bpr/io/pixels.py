@@ -123,11 +123,12 @@ class Shown(NamedTuple):
     remark: str = ""
 
 
-def shown(samples: np.ndarray, options: PixelOptions, facts: Facts) -> Shown:
+def shown(samples: np.ndarray, options: PixelOptions, facts: Facts, known: Sequence[Range] = ()) -> Shown:
     """The whole rule for an image that is in memory.
 
     Args:
         samples: (H, W) or (H, W, B) numbers.
+        known: the ranges that the whole image has, if this is a window of it.
 
     >>> deep = np.arange(16, dtype=np.uint16).reshape(4, 4) * 256
     >>> seen = shown(deep, PixelOptions(), Facts("a.tif", is_rgb=False))
@@ -143,7 +144,7 @@ def shown(samples: np.ndarray, options: PixelOptions, facts: Facts) -> Shown:
         pixels = samples if bands == (1, 2, 3) and samples.shape[2] == 3 else _three(_chosen(samples, bands))
         return Shown(pixels, remark=_remark(samples, bands, (), options, facts))
     chosen = _chosen(samples, bands)
-    ranges = ranges_of(chosen, bands, options, facts)
+    ranges = tuple(known) or ranges_of(chosen, bands, options, facts)
     pixels = eight_bits(chosen, ranges, facts)
     told = ranges if any(one != PLAIN.get(str(chosen.dtype)) for one in ranges) else ()
     return Shown(pixels, told, _remark(samples, bands, told, options, facts))

@@ -137,7 +137,8 @@ class RunReport:
     @property
     def remark_lines(self) -> list[str]:
         """The first of the remarks, and how many more there are."""
-        more = f" (and {len(self.remarks) - 1} more images)" if len(self.remarks) > 1 else ""
+        images = len({line for _, line in self.remarks})  # the windows of a raster have one line
+        more = f" (and {images - 1} more images)" if images > 1 else ""
         return [f"{min(self.remarks)[1]}{more}"] if self.remarks else []
 
     @property

@@ -24,8 +24,8 @@ from bpr.io.checked_lines import CheckedLines, read_checked_lines, text_of
 from bpr.refinement.grouping import RecordsByImage
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 
-CHANGED_KEYS = ("segmentation", "bbox", "area", "bpr")
-"""Keys of a record that refining may change (:func:`bpr.formats.coco.with_mask`) or add: the verdict."""
+CHANGED_KEYS = ("segmentation", "bbox", "area", "bpr", "claim")
+"""Keys of a record that refining may change (:func:`bpr.formats.coco.with_mask`) or add: the verdict, the claim."""
 CLOSING = b"="
 BAD_LINE_ERRORS = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
 """What parsing a line can raise if the line is damaged, or if another program wrote it."""
