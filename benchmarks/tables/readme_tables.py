@@ -212,6 +212,7 @@ SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
     **{name: partial(written, name) for name in (*SCRIPTS, *SETTLED)},
     "sources": partial(written, "sources/starter"),
+    "sources_free": partial(written, "sources/starter-free"),
     "headline": lambda: quality_tables.headline("starter"),
     "quality": lambda: quality_tables.quality("quality", precise=True),
     "small_models": lambda: quality_tables.quality("ablations", precise=True),
