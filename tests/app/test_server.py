@@ -72,7 +72,7 @@ def pair(photo: bytes = PHOTO, mask: bytes | None = None) -> Files:
 
 
 def test_the_mask_is_what_bpr_load_makes_of_it() -> None:
-    refiner = bpr.load("starter-fast")
+    refiner = bpr.load("starter-fast", caution=0)
     code, answer = ask(make_app(refiner, "starter-fast").test_client(), pair())
     expected = refiner(PIXELS, DISK, return_patches=True)
     changes = expected.masks != DISK
@@ -85,7 +85,7 @@ def test_the_mask_is_what_bpr_load_makes_of_it() -> None:
     inside = [changes[max(y0, 0) : y1, max(x0, 0) : x1].sum() for x0, y0, x1, y1 in answer["boxes"]]
     assert inside == sorted(inside, reverse=True)
     assert inside[0] > 0
-    assert answer["verdict"]["taken"] in ("all", "part")
+    assert answer["verdict"] is None  # with a caution of its own the refiner takes no verdict
 
 
 def refine_all(client: FlaskClient, masks: list[np.ndarray], photo: bytes = PHOTO, **flags: str) -> list[dict[str, Any]]:
