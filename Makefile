@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env demo test lint docs pages release
+.PHONY: env demo test lint docs pages release web
 .DELETE_ON_ERROR:
 
 env: .venv/ready
@@ -22,6 +22,15 @@ demo: .venv/core
 
 test: env
 	$(BIN)/python -m pytest -n 2
+
+MODEL ?= starter-fast
+
+web: env web/node_modules/.package-lock.json
+	$(BIN)/python tools/build_web.py --model $(MODEL) --out build/web
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	touch $@
 
 docs: .venv-docs/ready
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict

@@ -75,6 +75,7 @@ setup(
         "app": ["flask>=3"],
         "cvat": ["cvat-sdk>=2.50"],  # the first version that takes a personal access token
         "fast-eval": ["faster-coco-eval"],
+        "raster": ["tifffile>=2024.8", "zarr>=3; python_version >= '3.11'", "imagecodecs"],  # codecs: LZW, JPEG, ...
     },
     entry_points={"console_scripts": ["bpr = bpr.cli.main:entry"]},
 )

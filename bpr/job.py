@@ -7,14 +7,15 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
-from bpr.backends import changed_options, load_refiner
+from bpr.backends import load_refiner, refiner_of
 from bpr.backends.registry import AUTO
 from bpr.errors import BadImage, BPRError, shown
 from bpr.formats.coco import Record, read_annotations, read_heading
@@ -26,13 +27,17 @@ from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, digest_of
 from bpr.io.folders import check_replaceable, would_replace
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
+from bpr.raster.places import check_options
+from bpr.refinement.alpha_files import AlphaFiles, check_place
+from bpr.refinement.batching import CutImage
 from bpr.refinement.choice import CROWD_CHOICES, Choice, chosen_classes, chosen_ids
 from bpr.refinement.grouping import RecordsByImage, group_by_image
 from bpr.refinement.outcome import RunReport, StageClock
 from bpr.refinement.pipeline import DEFAULT_WORKERS
+from bpr.refinement.pooling import pooled, sample_of
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
-from bpr.refinement.runner import refine_images
+from bpr.refinement.runner import ImageRecords, cut_image, refine_images
 from bpr.refinement.sharing.journal import JournalIndex
 from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun, check_complete
@@ -86,6 +91,10 @@ class RefineJob:
             was a single object, for tools that flag single masks as crowds.
         polygons: write polygons, with this tolerance in pixels (0: exact) or, with True, with the default tolerance.
             None: masks that came as polygons are written as polygons at the default tolerance, RLEs as RLEs.
+        soft: also write soft edges: the alpha of every chosen mask as an 8-bit PNG, above half of 255 where the refined
+            mask is. A folder, or for a single mask a picture
+            (:class:`~bpr.refinement.alpha_files.AlphaFiles` names the files).
+        trimap: write a trimap of every alpha (0, 128 for unknown, 255), to a folder or a picture.
         strict: the run fails if any record could not be refined (:attr:`RunReport.failed`).
         workers: threads that read, cut and put back; the result does not depend on their number.
 
@@ -106,6 +115,8 @@ class RefineJob:
     ids: str | Path | None = None
     crowds: Literal["keep", "refine"] = "keep"
     polygons: float | bool | None = None
+    soft: str | Path | None = None
+    trimap: str | Path | None = None
     strict: bool = False
     workers: int = DEFAULT_WORKERS
 
@@ -167,11 +178,27 @@ class RefineJob:
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
-        refiner, exclusive = self._load(source.records, document), FORMATS[source.format].exclusive
+        refiner, row = self._load(source.records, document), FORMATS[source.format]
+        if row.by_window:
+            check_options(refiner.predictor.spec, refiner.options, refiner.pixels)
+            if self.soft_outputs():
+                wanted = "expected masks that are not refined by windows"
+                raise BPRError(f"--{next(iter(self.soft_outputs()))}: {wanted}, got {source.format}; leave it out")
+            refiner = pooled(refiner, self._sample(source, by_image, images))
+        for name, place in self.soft_outputs().items():
+            check_place(f"--{name}", place, len(by_image.indices))
+        folder = RunFolder(Path(self.out))
         refine = partial(
-            refine_images, source.records, images=images, refiner=refiner, workers=self.workers, exclusive=exclusive
+            refine_images,
+            source.records,
+            images=images,
+            refiner=refiner,
+            workers=self.workers,
+            exclusive=row.exclusive and not row.by_window,
+            claims=row.exclusive and row.by_window,
+            alphas=AlphaFiles(folder.alphas) if self.soft_outputs() else None,
         )
-        shared = SharedRun(RunFolder(Path(self.out)), worker, by_image, refine)
+        shared = SharedRun(folder, worker, by_image, refine)
         state: dict[str, Any] = {}
         if worker.role != "follower":
             state = {"fingerprint": self.fingerprint(refiner), "job": self._to_dict()}
@@ -195,7 +222,7 @@ class RefineJob:
             choice = self._choice(source, heading)
             by_image = group_by_image(source.records, choice)
             journals = folder.read_journals(by_image.records)
-            write_merged(folder, by_image, journals, source, clock)
+            write_merged(folder, by_image, journals, source, clock, self.soft_outputs())
         report = self.completed(journals.report(by_image, clock), source, choice)
         report.notes += source.polygons.notes
         return report
@@ -209,16 +236,21 @@ class RefineJob:
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in NOT_COMPARED}
         for name, path in self._inputs().items():  # to read all images would take too long: only their path is compared
             values[name] = os.path.abspath(path) if name == "images" else digest_of(path)
-        options = to_dict(refiner.predictor.spec, refiner.options)
+        options = to_dict(refiner.predictor.spec, refiner.options) | asdict(refiner.pixels)
         values |= {"version": __version__, "backend": _backend(refiner), "options": options}
         return dict(json.loads(json.dumps(values, default=str)))
 
     def _to_dict(self) -> dict[str, Any]:
         """All fields but ``out``, in values of JSON. Paths are absolute: a merge may start in another folder."""
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "out"}
-        values |= {name: os.path.abspath(path) for name, path in self._inputs().items()}
+        files = {**self._inputs(), **self.soft_outputs()}
+        values |= {name: os.path.abspath(path) for name, path in files.items()}
         values["options"] = {name: value for name, value in self.options.items() if value is not None}
         return dict(json.loads(json.dumps(values, default=str)))
+
+    def soft_outputs(self) -> dict[str, Path]:
+        """Where the soft edges go, by field."""
+        return {name: Path(path) for name, path in (("soft", self.soft), ("trimap", self.trimap)) if path}
 
     def _inputs(self) -> dict[str, str | Path]:
         """The files and folders that the job reads, by field. A model or config that is not a file is a name."""
@@ -241,7 +273,8 @@ class RefineJob:
         if self.crowds not in CROWD_CHOICES:
             raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
         entries = None if heading is None else heading["images"]
-        source, find_images = open_source(self.results, self.format, self.images, entries, self.crowds == "refine")
+        crowds = self.crowds == "refine"
+        source, find_images = open_source(self.results, self.format, self.images, entries, crowds, windows=True)
         source.polygons = PolygonWriter(self.polygons)
         source.polygons.check(FORMATS[source.format].polygons, source.format)
         self._check_output(source)
@@ -261,7 +294,8 @@ class RefineJob:
     def completed(self, report: RunReport, source: Source, choice: Choice) -> RunReport:
         """``report`` with what this job knows about its input."""
         report.strict, report.skipped_by = self.strict, choice.options
-        report.notes, report.unread = source.left_out_lines, sum(map(len, source.left_out.values()))
+        report.notes = [*source.left_out_lines, *report.remark_lines]
+        report.unread = sum(map(len, source.left_out.values()))
         return report
 
     def _check_output(self, source: Source) -> None:
@@ -272,6 +306,10 @@ class RefineJob:
             if would_replace(out, path) or (folder and would_replace(folder, path)):
                 problem = f"expected an output that is not an input, got {path}, which would be overwritten"
                 raise BPRError(f"{out}: {problem}; choose another output")
+        taken = {os.path.realpath(out): "--out", **{os.path.realpath(path): path for path in self._inputs().values()}}
+        for name, place in self.soft_outputs().items():
+            if (other := taken.setdefault(os.path.realpath(place), name)) != name:
+                raise BPRError(f"--{name}: expected a place of its own, got {place}, which is {other}; choose another output")
         if folder:
             check_replaceable(folder, "bpr refine")
         else:
@@ -286,7 +324,15 @@ class RefineJob:
 
         matches = enumerate(GroundTruth(document).matches(records))
         oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None})
-        return Refiner(oracle, changed_options(oracle.recommended, self.options))
+        return refiner_of(oracle, self.options)
+
+    def _sample(
+        self, source: Source, by_image: RecordsByImage, images: ImageFinder
+    ) -> Iterator[Callable[[Refiner], CutImage[ImageRecords]]]:
+        """What cuts the instances by which the verdict knows the maker of all masks of a raster."""
+        for index in sample_of(by_image.indices, source.ranks[by_image.indices]):
+            group = ImageRecords([index], [source.records[index]])
+            yield partial(cut_image, group, images, exclusive=False, clock=StageClock())
 
     def _assumptions(self, source: Source, images: ImageFinder, by_image: RecordsByImage) -> list[str]:
         """One line per assumption that, if it is wrong, would refine the wrong data without an error."""
@@ -358,7 +404,8 @@ class Run:
                 done = f"{report.images} of {len(shared.by_image)} images are done"
                 raise Unfinished(self.job.out, f"interrupted; {done}")
             if role == "leader":
-                write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock)
+                soft = self.job.soft_outputs()
+                write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock, soft)
                 report.notes += self.source.polygons.notes
             return report
         except (OSError, BPRError) as error:
@@ -370,15 +417,25 @@ class Run:
 
 
 def write_merged(
-    folder: RunFolder, by_image: RecordsByImage, journals: JournalIndex, source: Source, clock: StageClock
+    folder: RunFolder,
+    by_image: RecordsByImage,
+    journals: JournalIndex,
+    source: Source,
+    clock: StageClock,
+    soft: Mapping[str, Path] = MappingProxyType({}),
 ) -> None:
     """Write the output from the journals of a finished run, and delete the folder of the run.
+
+    Args:
+        soft: where the soft edges go, from :meth:`RefineJob.soft_outputs`.
 
     Raises:
         BPRError: an image is not finished.
     """
     check_complete(folder, by_image, journals)
     with clock.stage("write"):
+        for name, place in soft.items():
+            AlphaFiles(folder.alphas).write(place, as_trimaps=name == "trimap")
         source.write(journals.merged(source.records), folder.out)
     folder.remove()
 

@@ -19,6 +19,11 @@ OUTSIDE = {
     "benchmarks/README.md": ("The benchmark contract", "benchmarks.md"),
 }
 """Files outside docs/: the title and the page of each on the site. Files that do not exist are left out."""
+WEB, TRY_IT = ROOT / "build" / "web", "<!-- try it here -->"
+"""The page that `make web` built, and where it is shown; without it, nothing is shown there."""
+FRAME = """<iframe class="try" src="try/index.html" title="Try it here"></iframe>
+
+<a href="try/index.html">Open it in a tab of its own.</a>"""
 LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -29,11 +34,15 @@ def on_config(config: Any) -> None:
 def on_files(files: Files, config: Any) -> None:
     for name, (_, page) in _present().items():
         files.append(File.generated(config, page, content=(ROOT / name).read_text(encoding="utf-8")))
+    for path in sorted(WEB.rglob("*.*")):
+        files.append(File.generated(config, f"try/{path.relative_to(WEB).as_posix()}", abs_src_path=str(path)))
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     sources = {there: name for name, (_, there) in OUTSIDE.items()}
     uri = page.file.src_uri
+    if (WEB / "index.html").is_file():
+        markdown = markdown.replace(TRY_IT, FRAME)
     return LINK.sub(partial(_on_site, page=uri, source=sources.get(uri, f"docs/{uri}")), markdown)
 
 

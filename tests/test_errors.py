@@ -51,7 +51,7 @@ NO_INPUTS = {
     "a file that is not there": ("nowhere.png", MASK, BadImage, "nowhere.png: cannot read the image"),
     "bytes of another kind": (b"GIF89a", MASK, BadImage, "image: not an image that OpenCV can decode; expected PNG, JPEG"),
     "no bytes": (b"", MASK, BadImage, "image: not an image that OpenCV can decode; expected PNG, JPEG"),
-    "pixels of another kind": (IMAGE / 255, MASK, BadInput, "image: expected"),
+    "pixels of another kind": (IMAGE > 9, MASK, BadInput, "image: expected"),
     "masks of another size": (IMAGE, MASK.T, BadInput, "masks: expected"),
     "a mask file that is not there": (IMAGE, "mask", BadInput, r"mask: cannot read the mask \(No such file"),
     "one of several mask files": (IMAGE, ["mask"], BadInput, r"mask: cannot read the mask \(No such file"),
@@ -92,17 +92,18 @@ def test_an_error_reaches_another_process(error: BPRError) -> None:
 
 
 OTHER_IMAGES = [
-    (IMAGE.astype(np.uint16), "(60, 80, 3) uint16"),
-    (IMAGE.astype(np.float32), "(60, 80, 3) float32"),
-    (IMAGE[..., 0], "(60, 80) uint8"),
-    (IMAGE[..., :1], "(60, 80, 1) uint8"),
-    (np.dstack([IMAGE, IMAGE[..., 0]]), "(60, 80, 4) uint8"),
+    (IMAGE.astype(complex), "(60, 80, 3) complex128"),
+    (IMAGE > 9, "(60, 80, 3) bool"),
+    (IMAGE[..., :2], "(60, 80, 2) uint8"),
+    (np.dstack([IMAGE, IMAGE]), "(60, 80, 6) uint8"),
+    (np.moveaxis(IMAGE, 2, 0), "(3, 60, 80) uint8"),
+    (IMAGE[None], "(1, 60, 80, 3) uint8"),
 ]
 
 
 @pytest.mark.parametrize(("image", "seen"), OTHER_IMAGES)
 def test_image_arrays_of_other_kinds(refiner: Refiner, image: np.ndarray, seen: str) -> None:
-    with pytest.raises(ValueError, match=rf"image: expected \(H, W, 3\) uint8 RGB, got .*{re.escape(seen)}.*convert it"):
+    with pytest.raises(ValueError, match=rf"image: expected \(H, W, 3\) uint8 RGB, or .*, got .*{re.escape(seen)}.*convert it"):
         refiner(image, MASK)
 
 
@@ -125,12 +126,12 @@ def test_soft_masks_that_are_no_probabilities(refiner: Refiner, value: float) ->
         refiner(IMAGE, soft)
 
 
-SEVERAL = [MASK * 3 - MASK.cumsum(0) % 2, -MASK.astype(np.int8), MASK * (np.arange(80) // 40 * 199 + 1).astype(np.uint8)]
+SEVERAL = [(MASK * 3 - MASK.cumsum(0) % 2)[None], -MASK.astype(np.int8), (MASK * (np.arange(80) // 40 * 199 + 1).astype(np.uint8))[None]]
 
 
 @pytest.mark.parametrize("masks", SEVERAL)
 def test_integers_of_several_values(refiner: Refiner, masks: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; for a label map pass"):
+    with pytest.raises(ValueError, match=r"masks: mask 0: expected 0 and one positive value, got several in .*; pass a label map as"):
         refiner(IMAGE, masks)
 
 

@@ -18,7 +18,7 @@ from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import Blended
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.images import ImageFolder, read_shown
 from bpr.refinement import runner
 from bpr.refinement.predictor import IdentityPredictor
 from bpr.refinement.refiner import Refiner
@@ -126,7 +126,7 @@ def test_defect_11_truth_is_matched_without_decoding_frames() -> None:
 
 def test_defect_7_9_one_decode_an_image_and_full_batches(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded, sizes = [], []
-    monkeypatch.setattr(photos, "read_image", lambda path, *frames: decoded.append(path) or read_image(path, *frames))
+    monkeypatch.setattr(photos, "read_shown", lambda path, *frames, **more: decoded.append(path) or read_shown(path, *frames, **more))
     predictor = IdentityPredictor(batch_size=8)
     monkeypatch.setattr(predictor, "predict", lambda batch: sizes.append(len(batch)) or IdentityPredictor.predict(predictor, batch))
     images = ImageFolder(small_set.images, small_set.document["images"])

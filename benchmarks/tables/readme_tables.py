@@ -241,7 +241,6 @@ TABLES = {
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: quality_tables.refiners("davis_val"),
     "coco_refiners": lambda: quality_tables.refiners("coco_val2017"),
-    "crisp_refiners": lambda: quality_tables.refiners("crisp"),
     "harm": harm,
     "coco_precision": lambda: quality_tables.precision("coco_val2017"),
     **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},

@@ -18,6 +18,7 @@ from bpr.backends.gates import on_record, record_beside
 from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, Settings, choose
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import RefineOptions
+from bpr.io.pixels import PixelOptions
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.turns import Turns
@@ -49,7 +50,8 @@ def load_refiner(
         preset: a name of :data:`~bpr.backends.presets.PRESETS`, instead of model, config and backend.
         threads: as for :func:`load_predictor`.
         batch_size: as for :func:`load_predictor`.
-        options: fields of :class:`~bpr.geometry.options.RefineOptions`; None keeps the recommendation of the model.
+        options: fields of :class:`~bpr.geometry.options.RefineOptions`, where None keeps the recommendation of the
+            model, and of :class:`~bpr.io.pixels.PixelOptions`.
 
     Raises:
         BPRError: as for :func:`load_predictor`, no such preset, or an option that does not exist or is not possible.
@@ -63,9 +65,20 @@ def load_refiner(
 
         predictor = load_preset(preset, threads, batch_size)
     try:
-        return Refiner(predictor, changed_options(predictor.recommended, options))
+        return refiner_of(predictor, options)
     except ValueError as error:  # an option that the model cannot serve
         raise BPRError(str(error)) from error
+
+
+def refiner_of(predictor: Predictor, options: Mapping[str, Any]) -> Refiner:
+    """The refiner of a predictor with options as for :func:`load_refiner`."""
+    of_pixels = {field.name for field in fields(PixelOptions)} & options.keys()
+    others = {name: value for name, value in options.items() if name not in of_pixels}
+    try:
+        pixels = PixelOptions(**{name: options[name] for name in of_pixels})
+    except ValueError as error:
+        raise BPRError(str(error)) from error
+    return Refiner(predictor, changed_options(predictor.recommended, others), pixels)
 
 
 def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> RefineOptions:
@@ -76,6 +89,7 @@ def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> R
     """
     known = [field.name for field in fields(RefineOptions)]
     if unknown := [name for name in options if name not in known]:
+        known += [field.name for field in fields(PixelOptions)]
         raise BPRError(f"expected options of {', '.join(known)}, got {shown(unknown[0])}; leave it out")
     try:
         return recommended.changed(**options)

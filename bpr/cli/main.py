@@ -24,6 +24,7 @@ GROUPS = {
         "refine": "refine masks: COCO, LVIS, panoptic, Cityscapes, PNGs, YOLO",
         "merge": "write the output of a run that was refined in shards",
         "convert": "write masks in another format",
+        "apply": "put back the masks that a person undid in a report",
         "demo": "refine painted scenes, print before and after, draw them",
         "app": "serve a page to try the refiner on a photo and a mask",
         "report": "write an HTML report of what refinement changed",

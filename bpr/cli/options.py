@@ -7,10 +7,12 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any, Protocol
 
 from bpr.errors import BPRError, install_hint
 from bpr.geometry.options import AUTO, command_options
+from bpr.io.pixels import PixelOptions
 
 MOST_PROBLEMS_SHOWN = 10
 
@@ -54,6 +56,26 @@ def caution(text: str) -> float | str:
     return text if text == AUTO else finite(text)
 
 
+def stretch(text: str) -> str | tuple[float, ...]:
+    """The ``type`` of ``--stretch``: a word, or two percentiles."""
+    return tuple(map(finite, text.split(","))) if "," in text else text
+
+
+def bands(text: str) -> tuple[int, ...]:
+    """The ``type`` of ``--bands``: whole numbers with commas between them."""
+    return tuple(map(at_least(1), text.split(",")))
+
+
+def add_pixel_options(parser: argparse._ActionsContainer) -> None:
+    """The fields of :class:`~bpr.io.pixels.PixelOptions`."""
+    what = "values that are black and white: minmax, none, or two percentiles (default: by the depth, else 0.1,99.9)"
+    parser.add_argument("--stretch", type=stretch, metavar="LOW,HIGH", help=what)
+    which = "one band or three, counted from 1 (default: the first three, or the first)"
+    parser.add_argument("--bands", "--channel", type=bands, metavar="N[,N,N]", help=which)
+    page = "page of a TIFF, counted from 1 (default: the first)"
+    parser.add_argument("--page", type=at_least(1), metavar="N", help=page)
+
+
 def add_polygons(parser: argparse._ActionsContainer) -> None:
     help = "write polygons, also where masks came as RLE; PX: tolerance in pixels, 0 is exact (default: at most 1)"
     parser.add_argument("--polygons", nargs="?", type=tolerance, const=True, metavar="PX", help=help)
@@ -78,9 +100,9 @@ def add_refine_options(parser: argparse._ActionsContainer) -> None:
 
 
 def refine_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options to refine with that were given; None for the others."""
+    """The options to refine with, and those of pixels, that were given; None for the others."""
 
-    return {field.name: getattr(args, field.name) for field in command_options()}
+    return {field.name: getattr(args, field.name) for field in (*command_options(), *fields(PixelOptions))}
 
 
 def import_training() -> None:

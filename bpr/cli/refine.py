@@ -12,6 +12,7 @@ from pathlib import Path
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
 from bpr.cli.options import (
+    add_pixel_options,
     add_polygons,
     add_refine_options,
     add_workers,
@@ -27,6 +28,7 @@ from bpr.formats.format import PathKind
 from bpr.formats.registry import FORMATS
 from bpr.io.files import check_writable
 from bpr.io.mask_picture import EXACT, check_mask_name, write_cutout
+from bpr.raster.opening import is_raster
 from bpr.refinement.choice import CROWD_CHOICES
 
 EXAMPLE = """\
@@ -53,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_polygons(everyday)
     cutout = "also write the photo of the one mask cut out: a PNG or TIFF, transparent outside of the refined mask"
     add("--cutout", type=OutputPath, metavar="FILE", help=cutout)
+    soft = "also write soft edges: 8-bit alpha as PNG, to a folder or, of the one mask, a picture; --cutout uses it too"
+    add("--soft", type=OutputPath, metavar="PATH", help=soft)
+    trimap = "also write trimaps (0, 128 for unknown, 255) to a folder or, of the one mask, a picture"
+    add("--trimap", type=OutputPath, metavar="PATH", help=trimap)
     add("--min-score", type=finite, metavar="S", help="keep records with a lower score unchanged (default: refine all)")
     only = "refine only these classes, given by name or id; records of others stay unchanged"
     add("--only", type=str, nargs="+", default=[], metavar="CLASS", help=only)
@@ -61,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"
     add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
     add_refine_options(parser.add_argument_group("patches"))
+    add_pixel_options(parser.add_argument_group("pixels", "of images that are no 8-bit photos (docs/raster.md)"))
     add_sharing(parser.add_argument_group("sharing"))
     expert = parser.add_argument_group("expert")
     add = expert.add_argument
@@ -84,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         out,
         images=photo,
         ann=args.ann,
-        format=args.format or ("masks" if len(args.results) == 2 else None),
+        format=args.format or ("masks" if len(args.results) == 2 and not is_raster(Path(masks)) else None),
         model=args.model,
         config=args.config,
         backend=args.backend,
@@ -95,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
         ids=args.ids,
         crowds=args.crowds,
         polygons=args.polygons,
+        soft=args.soft,
+        trimap=args.trimap,
         strict=args.strict,
         workers=args.workers,
     )
@@ -121,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{shard} is finished; once all are: {merge}")
             return 0
         if args.cutout:
-            write_cutout(args.cutout, photo or "", out)
+            write_cutout(args.cutout, photo or "", args.soft or out, soft=bool(args.soft))
         return int(report.failed)
 
 
@@ -164,9 +173,11 @@ def _check_cutout(args: argparse.Namespace, photo: str | None, masks: str, out: 
     """Raise an error before the work if there is nothing to cut out, or it cannot be written."""
     if not args.cutout:
         return
-    if not _is_picture(masks) or not photo or os.path.isdir(photo):
+    if not _is_picture(masks) or not photo or os.path.isdir(photo) or is_raster(Path(masks)):
         raise BadUsage("--cutout: expected one photo and one mask to cut out, got others; leave --cutout out")
     if os.path.abspath(args.cutout) == os.path.abspath(out):
         raise BadUsage(f"--cutout: expected another file than --out, got {args.cutout} twice")
+    if args.soft and not _is_picture(args.soft):
+        raise BadUsage(f"--cutout: expected a picture as --soft beside it, got {args.soft}; end its name in .png")
     check_mask_name(args.cutout)
     check_writable(args.cutout)

@@ -11,9 +11,8 @@ from bpr.cli.options import print_problems, progress_bar
 from bpr.cli.paths import InputPath, OutputPath
 
 if TYPE_CHECKING:
-    from bpr.evaluation.prepare import Document
+    from bpr.evaluation.prepare import Detections, Document
     from bpr.formats.coco import Record
-    from bpr.formats.source import Source
     from bpr.io.images import ImageFinder
     from bpr.report.html.collect import Collection
 
@@ -63,23 +62,27 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     from bpr.evaluation.comparison import PROTOCOLS, category_names
     from bpr.evaluation.prepare import Detections
     from bpr.formats.recognise import open_source
+    from bpr.refinement.decisions import Review
     from bpr.report.html.collect import collect_changes, collect_pairs
 
     entries = document["images"] if document else None
     before, find_images = open_source(args.before, args.format, args.img_dir, entries, crowds=True)
     after, _ = open_source(args.results, args.format, args.img_dir, entries, crowds=True)
-    coarse, refined = Detections(_scored(before), args.before), Detections(_scored(after), args.results)
+    review = Review.of(before, after, {"before": Path(args.before).name, "after": Path(args.results).name})
+    coarse, refined = Detections([*before.records], args.before), Detections([*after.records], args.results)
     if before.format == after.format == "annotations" and len(coarse.records) == len(refined.records):
-        pairs = [pair for pair in zip(coarse.records, refined.records, strict=True) if not _is_unchanged_crowd(*pair)]
-        coarse = replace(coarse, records=[old for old, _ in pairs])
-        refined = replace(refined, records=[new for _, new in pairs])
+        pairs = enumerate(zip(coarse.records, refined.records, strict=True))
+        seen = [index for index, pair in pairs if not _is_unchanged_crowd(*pair)]
+        coarse, refined = (replace(side, records=[side.records[index] for index in seen]) for side in (coarse, refined))
+        review = review and replace(review, ids=[review.ids[index] for index in seen])
     categories = (document or {}).get("categories") or after.categories or before.categories or []
     if document and document["annotations"]:
         protocol = PROTOCOLS["cityscapes" if args.ann and Path(args.ann).is_dir() else "coco"]
         known = {**document, "categories": categories}
-        return collect_pairs(coarse, refined, known, args.ann, protocol), find_images()
+        coarse, refined = _scored(coarse, before.format), _scored(refined, after.format)
+        return replace(collect_pairs(coarse, refined, known, args.ann, protocol), review=review), find_images()
     images = find_images()
-    return collect_changes(coarse, refined, images, category_names(categories)), images
+    return replace(collect_changes(coarse, refined, images, category_names(categories)), review=review), images
 
 
 def _is_unchanged_crowd(old: Record, new: Record) -> bool:
@@ -89,9 +92,10 @@ def _is_unchanged_crowd(old: Record, new: Record) -> bool:
     return old["segmentation"] == new["segmentation"] and is_crowd(old, "annotation")
 
 
-def _scored(source: Source) -> list[Record]:
-    """The records. If the format allows records without a score, those get the score CERTAIN."""
+def _scored(detections: Detections, format_name: str) -> Detections:
+    """If the format allows records without a score, those get the score CERTAIN, as matching needs one."""
     from bpr.formats.coco import certain
     from bpr.formats.registry import FORMATS
 
-    return [*map(certain, source.records)] if FORMATS[source.format].certain_without_score else [*source.records]
+    allowed = FORMATS[format_name].certain_without_score
+    return replace(detections, records=[*map(certain, detections.records)]) if allowed else detections

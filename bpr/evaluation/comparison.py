@@ -22,7 +22,7 @@ from bpr.errors import BPRError
 from bpr.evaluation.average_precision import AveragePrecision, average_precisions, class_average_precision
 from bpr.evaluation.bootstrap import Ratios, interval
 from bpr.evaluation.matching import Pair, in_order, match_by_boundaries, match_by_masks, match_pairs
-from bpr.evaluation.pair_metrics import PAIR_METRICS, MaskPair, MaskPairs, PairMetric
+from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, MaskPair, MaskPairs, PairMetric
 from bpr.evaluation.prepare import Detections, Document, listed_classes
 from bpr.formats.coco import Record
 from bpr.geometry.masks import BoxMask
@@ -108,11 +108,11 @@ class Evaluation:
     @cached_property
     def boundary_matching(self) -> COCOeval:
         """pycocotools' matching by the smaller of mask IoU and Boundary IoU."""
+        return match_by_boundaries(self.mask_matching, self.boundary_iou)
 
-        def boundary_iou(keys: Sequence[tuple[int, int]]) -> np.ndarray:
-            return np.array([self._mask_pairs.pair(*key).boundary_iou for key in keys])
-
-        return match_by_boundaries(self.mask_matching, boundary_iou)
+    def boundary_iou(self, keys: Sequence[tuple[int, int]]) -> np.ndarray:
+        """(len(keys),) Boundary IoU of pairs, each the index of a record and the index of an annotation."""
+        return np.array([self._mask_pairs.pair(*key).boundary_iou for key in keys])
 
     @cached_property
     def average_precisions(self) -> dict[str, AveragePrecision]:
@@ -287,9 +287,10 @@ class Comparison:
     @cached_property
     def changes(self) -> dict[str, Change]:
         """The mean change of every metric of PAIR_METRICS by name; there must be a pair."""
-        return {metric.name: self._change(metric) for metric in PAIR_METRICS}
+        return {metric.name: self.mean_change(metric) for metric in PAIR_METRICS}
 
-    def _change(self, metric: PairMetric) -> Change:
+    def mean_change(self, metric: PairMetric) -> Change:
+        """The mean change of a metric; there must be a pair."""
         columns = (side.column(metric) for side in (self.coarse, self.refined))
         old, new = (Ratios.mean(column, self.coarse.pair_images, self.coarse.image_count) for column in columns)
         return Change(new.value - old.value, *interval(old, new))
@@ -325,13 +326,16 @@ class Comparison:
         return rows
 
     def write_csv(self, path: str | Path) -> None:
-        """Write one line per pair, under the names of :meth:`PairRow.to_dict`."""
+        """Write one line per pair, under the names of :meth:`PairRow.to_dict`, with SURFACE_METRICS as further columns."""
         names = [field.name for field in fields(PairRow) if field.name not in ("before", "after")]
         names += [f"{metric.name}_{side}" for metric in PAIR_METRICS for side in ("before", "after")]
+        sides = {"before": self.coarse, "after": self.refined}
+        more = {f"{metric.name}_{name}": side.column(metric) for metric in SURFACE_METRICS for name, side in sides.items()}
         with atomic_open(path) as file:
-            writer = csv.DictWriter(file, names, lineterminator="\n")
+            writer = csv.DictWriter(file, [*names, *more], lineterminator="\n")
             writer.writeheader()
-            writer.writerows(row.to_dict() for row in self.rows)
+            for index, row in enumerate(self.rows):
+                writer.writerow(row.to_dict() | {name: column[index] for name, column in more.items()})
 
 
 def compare(

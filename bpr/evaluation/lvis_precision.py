@@ -7,9 +7,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from bpr.errors import BPRError
 from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.matching import FEDERATED, Numbered, numbered
+from bpr.evaluation.matching import FEDERATED, LOWEST_AP_IOU, BoundaryIou, Numbered, numbered
 from bpr.evaluation.old_numpy import old_numpy
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
@@ -19,13 +21,16 @@ NEEDED = {"images": FEDERATED, "categories": {"frequency"}}
 """The keys that LVIS adds to those of COCO."""
 
 
-def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, float]:
+def lvis_precision(
+    records: Sequence[Record], document: Document, boundary_iou: BoundaryIou | None = None
+) -> dict[str, float]:
     """AP by the names of NAMES; r, c and f stand for rare, common and frequent classes.
 
     Args:
         records: prepared detections.
         document: prepared LVIS annotations: images with ``neg_category_ids`` and ``not_exhaustive_category_ids``,
             categories with ``frequency``.
+        boundary_iou: match by the smaller of mask IoU and Boundary IoU; None: by mask IoU.
 
     Raises:
         BPRError: the package is not installed; the document is not LVIS.
@@ -34,21 +39,41 @@ def lvis_precision(records: Sequence[Record], document: Document) -> dict[str, f
         evaluator: Any = importlib.import_module("lvis.eval")
     except ImportError as error:
         remedy = "pip install --no-deps lvis"
-        raise BPRError(f"metric lvis-ap: expected the lvis package, got none ({remedy}): {error.name}") from error
+        raise BPRError(f"LVIS: expected the lvis package, got none ({remedy}): {error.name}") from error
     for part, needed in NEEDED.items():
         for item in document.get(part, []):
             if missing := ", ".join(sorted(needed - item.keys())):
-                raise BPRError(f"metric lvis-ap: expected LVIS annotations, got {part} without {missing}")
+                raise BPRError(f"LVIS: expected LVIS annotations, got {part} without {missing}")
     numbers = numbered(records, document)
     keys = ("image_id", "category_id", "score", "segmentation")
-    detections = [{key: record[key] for key in keys} for record in numbers.detections]
+    # The package numbers the detections anew.
+    detections = [{key: record[key] for key in keys} | {"record": record["id"] - 1} for record in numbers.detections]
     if not detections:  # the package fails without a first one
         return dict.fromkeys(NAMES, 0.0 if document["annotations"] else NOTHING)
     logging.getLogger("lvis").setLevel(logging.ERROR)
     with old_numpy(evaluator):
-        evaluation = evaluator.LVISEval(_truth(evaluator, numbers), detections, "segm")
+        evaluation = _evaluation(evaluator, boundary_iou)(_truth(evaluator, numbers), detections, "segm")
         evaluation.run()
     return {name: float(evaluation.results[name]) for name in NAMES}
+
+
+def _evaluation(evaluator: Any, boundary_iou: BoundaryIou | None) -> Any:
+    """The package's class that matches and accumulates, with Boundary IoU if there is one."""
+
+    class Evaluation(evaluator.LVISEval):
+        def compute_iou(self, img_id: Any, cat_id: Any) -> Any:
+            ious = super().compute_iou(img_id, cat_id)
+            if boundary_iou is None or not len(ious):
+                return ious
+            truths, detections = self._get_gt_dt(img_id, cat_id)
+            detections = sorted(detections, key=lambda item: -item["score"])  # the order of the rows
+            rows, columns = np.nonzero(ious >= LOWEST_AP_IOU)
+            pairs = [(detections[d]["record"], truths[g]["id"] - 1) for d, g in zip(rows, columns, strict=True)]
+            if pairs:
+                ious[rows, columns] = np.minimum(ious[rows, columns], boundary_iou(pairs))
+            return ious
+
+    return Evaluation
 
 
 def _truth(evaluator: Any, numbers: Numbered) -> Any:

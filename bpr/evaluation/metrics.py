@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -19,10 +20,10 @@ from bpr.evaluation.bootstrap import Fixed, Number, Ratios
 from bpr.evaluation.cityscapes_official import official_precision
 from bpr.evaluation.comparison import Evaluation
 from bpr.evaluation.lvis_precision import lvis_precision
-from bpr.evaluation.pair_metrics import PAIR_METRICS, TOLERANCES
+from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, TOLERANCES, PairMetric, Unit
 from bpr.evaluation.panoptic_quality import panoptic_counts
 from bpr.evaluation.semantic import semantic_scores
-from bpr.evaluation.subjects import CityscapesFolders, PanopticPair
+from bpr.evaluation.subjects import CityscapesFolders, MaskPictures, PanopticPair
 from bpr.formats.coco import Record
 
 Numbers = dict[str, Number]
@@ -54,6 +55,15 @@ def matched(evaluation: Evaluation) -> Numbers:
     labels = {metric.label.format(ratio=evaluation.protocol.ratio): metric for metric in PAIR_METRICS}
     columns = {label: evaluation.column(metric) for label, metric in labels.items()}
     return {f"{label}/matched": _mean_of_pairs(evaluation, column) for label, column in columns.items()}
+
+
+def of_pairs(evaluation: Evaluation, metric: PairMetric) -> Numbers:
+    """The mean of a metric over the matched pairs, and that of the truth if a mask has the number by itself."""
+    numbers: Numbers = {f"{metric.label}/matched": _mean_of_pairs(evaluation, evaluation.column(metric))}
+    if metric.of_truth:
+        of_truth = np.array([metric.of_truth(pair.truth) for pair in evaluation.mask_pairs], float)
+        numbers[f"{metric.label} of the truth/matched"] = _mean_of_pairs(evaluation, of_truth)
+    return numbers
 
 
 def af_matched(evaluation: Evaluation) -> Numbers:
@@ -110,6 +120,12 @@ def lvis_ap(evaluation: Evaluation) -> Numbers:
     return {f"{name}/LVIS": Fixed(value) for name, value in numbers.items()}
 
 
+def lvis_boundary_ap(evaluation: Evaluation) -> Numbers:
+    """AP by the lvis package's matching and the smaller of mask IoU and Boundary IoU."""
+    numbers = lvis_precision(evaluation.records, evaluation.document, evaluation.boundary_iou)
+    return {f"Boundary{name}@{evaluation.protocol.ratio}/LVIS": Fixed(value) for name, value in numbers.items()}
+
+
 def cityscapes_ap(folders: CityscapesFolders) -> Numbers:
     """AP by cityscapesscripts."""
     numbers = official_precision(folders.predictions, folders.truth)
@@ -117,8 +133,12 @@ def cityscapes_ap(folders: CityscapesFolders) -> Numbers:
     return {names[name]: Fixed(number) for name, number in numbers.items()}
 
 
-def panoptic(pair: PanopticPair) -> Numbers:
-    """PQ, SQ and RQ: means over all classes, over things and over stuff that occur."""
+def panoptic(pair: PanopticPair, ratio: float | None = None) -> Numbers:
+    """PQ, SQ and RQ: means over all classes, over things and over stuff that occur.
+
+    Args:
+        ratio: match by the smaller of mask IoU and Boundary IoU at this ratio; None: by mask IoU.
+    """
     results = {pair.images.id_of(image["image_id"]): image for image in pair.results.images}
     rows = []
     for index, image in enumerate(pair.truth.images):
@@ -128,7 +148,7 @@ def panoptic(pair: PanopticPair) -> Numbers:
         try:
             truth_ids, ids = pair.truth.ids(image), pair.results.ids(predicted)
             segments, found = (_of_listed_classes(side["segments_info"], pair) for side in (image, predicted))
-            counts = panoptic_counts(truth_ids, segments, ids, found)
+            counts = panoptic_counts(truth_ids, segments, ids, found, ratio)
         except ValueError as error:
             raise BPRError(f"metric pq: image_id {image['image_id']!r}: {error}") from error
         rows += [(index, category_id, count) for category_id, count in counts.items()]
@@ -141,8 +161,41 @@ def panoptic(pair: PanopticPair) -> Numbers:
         classes = np.array([class_index[category_id] for _, category_id, _ in chosen], int)
         iou, matches, weight = np.array([(c.iou, c.matched, c.weight) for *_, c in chosen], float).reshape(-1, 3).T
         for name, numerators, denominators in (("PQ", iou, weight), ("SQ", iou, matches), ("RQ", matches, weight)):
-            numbers[f"{name}/panoptic{group}"] = Ratios(numerators, denominators, images, count, classes, weight)
+            full = name if ratio is None else f"Boundary{name}@{ratio}"
+            numbers[f"{full}/panoptic{group}"] = Ratios(numerators, denominators, images, count, classes, weight)
     return numbers
+
+
+def boundary_panoptic(pair: PanopticPair) -> Numbers:
+    """Boundary PQ, SQ and RQ."""
+    return panoptic(pair, pair.protocol.ratio)
+
+
+def whole_pictures(pictures: MaskPictures) -> Numbers:
+    """IoU of all pixels, and the mean boundary accuracy of the pictures."""
+    intersection, union = np.array([[fit.shared, fit.either] for fit in pictures.fits], float).reshape(-1, 2).T
+    count, images = len(pictures.fits), np.arange(len(pictures.fits))
+    accuracy = np.array([fit.boundary_accuracy for fit in pictures.fits])
+    mean_iou = np.array([fit.iou for fit in pictures.fits])
+    return {
+        "IoU/pixels of all pictures": Ratios(intersection, union, images, count),
+        "IoU/mean of pictures": Ratios.mean(mean_iou, images, count),
+        "mBA/mean of pictures": Ratios.mean(accuracy, images, count),
+    }
+
+
+def absolute_differences(pictures: MaskPictures) -> Numbers:
+    """The sum of absolute differences of a picture's alpha, in thousands of pixels."""
+    return {"SAD/whole pictures": _mean_of_pictures([fit.sad / 1000 for fit in pictures.fits])}
+
+
+def squared_errors(pictures: MaskPictures) -> Numbers:
+    """The mean squared error of a picture's alpha."""
+    return {"MSE/whole pictures": _mean_of_pictures([fit.mse for fit in pictures.fits])}
+
+
+def _mean_of_pictures(values: Sequence[float]) -> Ratios:
+    return Ratios.mean(np.array(values), np.arange(len(values)), len(values))
 
 
 def _of_listed_classes(segments: Sequence[Record], pair: PanopticPair) -> list[Record]:
@@ -160,6 +213,7 @@ class Metric:
         about: explains it in the help.
         default: whether it is measured if the user names no metrics.
         has_fast: ``measure`` can compute the same numbers faster, but without intervals (``fast=True``, ``--fast``).
+        unit: what its numbers are shown in.
     """
 
     subject: type
@@ -167,6 +221,7 @@ class Metric:
     about: str
     default: bool = True
     has_fast: bool = False
+    unit: Unit = "%"
 
 
 METRICS = {
@@ -181,4 +236,15 @@ METRICS = {
     "lvis-ap": Metric(Evaluation, lvis_ap, "LVIS AP (lvis package)", default=False),
     "cityscapes-ap": Metric(CityscapesFolders, cityscapes_ap, "official Cityscapes AP (cityscapesscripts)"),
     "pq": Metric(PanopticPair, panoptic, "panoptic quality"),
+    "lvis-boundary-ap": Metric(Evaluation, lvis_boundary_ap, "LVIS Boundary AP (lvis package)", default=False),
+    "boundary-pq": Metric(PanopticPair, boundary_panoptic, "Boundary PQ", default=False),
+    **{
+        metric.name.replace("_", "-"): Metric(
+            Evaluation, partial(of_pairs, metric=metric), f"{metric.title.lower()} of matched pairs", False, unit=metric.unit
+        )
+        for metric in SURFACE_METRICS
+    },
+    "pictures": Metric(MaskPictures, whole_pictures, "IoU and mBA of folders with one mask per picture"),
+    "sad": Metric(MaskPictures, absolute_differences, "sum of absolute differences of soft masks, in thousands", unit="1"),
+    "mse": Metric(MaskPictures, squared_errors, "mean squared error of soft masks", unit="1"),
 }

@@ -1,6 +1,7 @@
 """The metrics of matched pairs, one row each: how well one mask fits its ground truth.
 
-A row of PAIR_METRICS is all that a metric needs. ``bpr eval``, its CSV, the report and the analyses show every row.
+A row of PAIR_METRICS is all that a metric needs. ``bpr eval``, its CSV, the report and the analyses show every row. Rows
+of SURFACE_METRICS are metrics of ``bpr eval`` by their own names, columns of its CSV, and tiles of the report.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from bpr.evaluation.boundary_metrics import (
     boundary_band,
@@ -16,6 +18,7 @@ from bpr.evaluation.boundary_metrics import (
     overlap,
     tolerance_in_pixels,
 )
+from bpr.evaluation.surfaces import NSD_TOLERANCE, SurfaceFit, count_holes, count_parts, surface_fit, weighted_f
 from bpr.formats.coco import Record
 from bpr.geometry.boxes import Box, grow, intersect
 from bpr.geometry.masks import BoxMask
@@ -29,9 +32,13 @@ CACHED_MASKS = 128
 """Decoded masks kept for the records and for the annotations. Masks of one image are used one after the other."""
 
 
+Unit = Literal["%", "px", "1"]
+"""What a number is shown in: a share in [0, 1] in percent, a distance in pixels, a count."""
+
+
 @dataclass(frozen=True)
 class PairMetric:
-    """A number in [0, 1] that tells how well a mask fits its ground truth.
+    """A number of at least 0 that tells how well a mask fits its ground truth.
 
     Attributes:
         name: names its columns in CSV and JSON.
@@ -40,6 +47,8 @@ class PairMetric:
         title: its heading in the report.
         measure: computes it.
         higher_is_better: False for a measure of error.
+        unit: what it is shown in; a share lies in [0, 1].
+        of_truth: of a number that a mask has by itself: counts it in the truth, which ``bpr eval`` shows beside it.
     """
 
     name: str
@@ -47,6 +56,8 @@ class PairMetric:
     title: str
     measure: Callable[[MaskPair], float]
     higher_is_better: bool = True
+    unit: Unit = "%"
+    of_truth: Callable[[BoxMask], float] | None = None
 
 
 class MaskPair:
@@ -80,6 +91,10 @@ class MaskPair:
     def boundary_f(self) -> dict[float, float]:
         """Boundary F by tolerance."""
         return _boundary_f(self.mask, self.truth)
+
+    @cached_property
+    def surface(self) -> SurfaceFit:
+        return surface_fit(self.mask, self.truth)
 
     @cached_property
     def boundary_f_in_crop(self) -> dict[float, float]:
@@ -143,3 +158,12 @@ PAIR_METRICS = [
     PairMetric("boundary_f", f"F@{TOLERANCE}px", f"Boundary F at {TOLERANCE} px", lambda p: p.boundary_f[TOLERANCE]),
 ]
 """The change of the first one, the mask IoU, is the gain of a pair: it decides between improved and harmed."""
+SURFACE_METRICS = [
+    PairMetric("nsd", f"NSD@{NSD_TOLERANCE}px", f"NSD at {NSD_TOLERANCE} px", lambda pair: pair.surface.nsd),
+    PairMetric("hd95", "HD95 in px", "95 % Hausdorff distance", lambda pair: pair.surface.hd95, False, "px"),
+    PairMetric("assd", "ASSD in px", "Mean surface distance", lambda pair: pair.surface.assd, False, "px"),
+    PairMetric("weighted_f", "wF", "Weighted F-measure", lambda pair: weighted_f(pair.mask, pair.truth)),
+    PairMetric("parts", "parts", "Parts per mask", lambda pair: count_parts(pair.mask), False, "1", count_parts),
+    PairMetric("holes", "holes", "Holes per mask", lambda pair: count_holes(pair.mask), False, "1", count_holes),
+]
+"""The metrics that are computed when they are asked for."""

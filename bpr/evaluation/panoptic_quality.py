@@ -1,4 +1,5 @@
-"""Panoptic quality (CVPR 2019) as COCO's panopticapi defines it, from counts per image and class.
+"""Panoptic quality (CVPR 2019) as COCO's panopticapi defines it, and Boundary PQ (CVPR 2021), from counts per image and
+class.
 
 Legend: H W image; ids are segment ids, VOID where there is no segment.
 """
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from bpr.evaluation.boundary_metrics import boundary_band, boundary_width, overlap
 from bpr.formats.coco import is_crowd
 from bpr.formats.panoptic import VOID
+from bpr.geometry.masks import BoxMask
 
 Segment = dict[str, Any]
 MATCH_IOU = 0.5
@@ -41,13 +44,19 @@ class PanopticCounts:
 
 
 def panoptic_counts(
-    truth_ids: np.ndarray, truth: Sequence[Segment], predicted_ids: np.ndarray, predicted: Sequence[Segment]
+    truth_ids: np.ndarray,
+    truth: Sequence[Segment],
+    predicted_ids: np.ndarray,
+    predicted: Sequence[Segment],
+    ratio: float | None = None,
 ) -> dict[Any, PanopticCounts]:
     """The counts of one image by class.
 
     Args:
         truth_ids, predicted_ids: (H, W) uint32.
         truth, predicted: segments with ``id`` and ``category_id``; those of the ground truth may be ``iscrowd``.
+        ratio: for Boundary PQ: width of the band as a share of the diagonal. The IoU of a match is then the smaller of
+            mask IoU and Boundary IoU.
 
     Raises:
         ValueError: images of different sizes.
@@ -59,6 +68,9 @@ def panoptic_counts(
     shared, truth_areas, predicted_areas = _areas(truth_ids, predicted_ids)
     truths, predictions = ({segment["id"]: segment for segment in side} for side in (truth, predicted))
     matches = _matches(shared, truth_areas, predicted_areas, truths, predictions)
+    if ratio is not None:
+        lowered = {pair: min(iou, _band_iou(truth_ids, predicted_ids, pair, ratio)) for pair, iou in matches.items()}
+        matches = {pair: iou for pair, iou in lowered.items() if iou > MATCH_IOU}
     counts: dict[Any, PanopticCounts] = defaultdict(PanopticCounts)
     for (truth_id, _), iou in matches.items():
         counts[truths[truth_id]["category_id"]] += PanopticCounts(iou, 1)
@@ -75,6 +87,16 @@ def panoptic_counts(
         if ignored / predicted_areas[segment["id"]] <= IGNORED_SHARE:
             counts[segment["category_id"]] += PanopticCounts(false_positive=1)
     return dict(counts)
+
+
+def _band_iou(truth_ids: np.ndarray, predicted_ids: np.ndarray, pair: tuple[int, int], ratio: float) -> float:
+    """IoU of the bands of two segments; the part of the predicted one that lies on void is left out of the union."""
+    masks = [BoxMask.from_frame(ids == number) for ids, number in zip((truth_ids, predicted_ids), pair, strict=True)]
+    truth, predicted = (boundary_band(mask, boundary_width(mask.frame, ratio)) for mask in masks)
+    counts = overlap(truth, predicted)
+    x0, y0, x1, y1 = predicted.box
+    on_void = int(np.count_nonzero(predicted.pixels & (truth_ids[y0:y1, x0:x1] == VOID)))
+    return counts.intersection / (counts.union - on_void)
 
 
 def _areas(truth_ids: np.ndarray, predicted_ids: np.ndarray) -> tuple[dict[Any, int], dict[int, int], dict[int, int]]:

@@ -10,22 +10,25 @@ from bpr.errors import BPRError
 from bpr.evaluation.bootstrap import Fixed, Number, interval
 from bpr.evaluation.breakdowns import Breakdown, breakdowns
 from bpr.evaluation.comparison import Comparison, Evaluation, Shares
-from bpr.evaluation.metrics import METRICS, Numbers
+from bpr.evaluation.metrics import METRICS
+from bpr.evaluation.pair_metrics import Unit
 from bpr.evaluation.subjects import Subjects
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number in [0, 1], or -1 where there is nothing to measure.
+    """One number of at least 0, or -1 where there is nothing to measure.
 
     Attributes:
         before: the same number for the coarse masks; None without coarse masks.
         interval: 95 % bootstrap interval of the change, None if there is no change or it cannot be resampled.
+        unit: what it is shown in.
     """
 
     value: float
     before: float | None = None
     interval: tuple[float, float] | None = None
+    unit: Unit = "%"
 
     @property
     def change(self) -> float | None:
@@ -66,7 +69,7 @@ def evaluate(
     usual = {name: metric.subject for name, metric in METRICS.items() if metric.default}
     names = metrics or [name for offered in refined for name, subject in usual.items() if subject is offered]
     after, before = _measure(refined, names, fast), _measure(coarse, names, fast) if coarse else {}
-    rows = {name: _row(number, before.get(name)) for name, number in after.items()}
+    rows = {name: _row(number, before.get(name, (None, unit))[0], unit) for name, (number, unit) in after.items()}
     if Evaluation not in refined or "matched" not in names:
         return Summary(rows)
     evaluation = refined[Evaluation]
@@ -76,8 +79,8 @@ def evaluate(
     return Summary(rows, len(evaluation.pairs), images, comparison.shares if comparison else None, by_group)
 
 
-def _measure(subjects: Subjects, names: Sequence[str], fast: bool) -> Numbers:
-    numbers: Numbers = {}
+def _measure(subjects: Subjects, names: Sequence[str], fast: bool) -> dict[str, tuple[Number, Unit]]:
+    numbers: dict[str, tuple[Number, Unit]] = {}
     for name in names:
         metric = METRICS[name]
         if metric.subject not in subjects:
@@ -85,14 +88,15 @@ def _measure(subjects: Subjects, names: Sequence[str], fast: bool) -> Numbers:
             raise BPRError(
                 f"metric {name}: expected files that it can measure, got others; these files allow: {possible}"
             )
-        numbers |= metric.measure(subjects[metric.subject], **({"fast": True} if fast and metric.has_fast else {}))
+        measured = metric.measure(subjects[metric.subject], **({"fast": True} if fast and metric.has_fast else {}))
+        numbers |= {key: (number, metric.unit) for key, number in measured.items()}
     return numbers
 
 
-def _row(after: Number, before: Number | None) -> Row:
+def _row(after: Number, before: Number | None, unit: Unit) -> Row:
     if before is None:
-        return Row(after.value)
+        return Row(after.value, unit=unit)
     value, value_before = after.value, before.value
     if isinstance(after, Fixed) or isinstance(before, Fixed) or min(value, value_before) < 0:
-        return Row(value, value_before)
-    return Row(value, value_before, interval(before, after))
+        return Row(value, value_before, unit=unit)
+    return Row(value, value_before, interval(before, after), unit)

@@ -1,4 +1,4 @@
-"""A summary as tables of text, in percent, for a console and for Markdown."""
+"""A summary as tables of text, in percent or in the unit of the number, for a console and for Markdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bpr.evaluation.breakdowns import Part
 from bpr.evaluation.comparison import Protocol
-from bpr.evaluation.pair_metrics import PAIR_METRICS, PairMetric
+from bpr.evaluation.pair_metrics import PAIR_METRICS, PairMetric, Unit
 from bpr.evaluation.summary import Row, Summary
 
 TITLES = {"class": "by class", "size": "by size of the ground truth", "score": "by score"}
@@ -32,7 +32,9 @@ def tables(summary: Summary, protocol: Protocol) -> list[TextTable]:
     """The metrics, then the matched pairs by class, size and score."""
     compared = any(row.before is not None for row in summary.rows.values())
     head = ["metric", "before", "after", "change", "95 % interval"] if compared else ["metric", "value"]
-    rows = [[name, *(_change(row) if compared else [percent(row.value)])] for name, row in summary.rows.items()]
+    rows = [
+        [name, *(_change(row) if compared else [in_unit(row.value, row.unit)])] for name, row in summary.rows.items()
+    ]
     parts = [_breakdown(kind, parts, compared, protocol) for kind, parts in summary.breakdowns.items() if parts]
     return [TextTable("metrics", head, rows), *parts]
 
@@ -56,7 +58,7 @@ def to_markdown(summary: Summary, problems: Mapping[str, Sequence[str]], protoco
     """The whole summary as a Markdown page."""
     parts = [f"## {table.title}\n\n{table.markdown()}" for table in tables(summary, protocol)]
     parts.insert(1, "\n".join(f"- {line}" for line in lines(summary, problems)))
-    head = ["# Evaluation", "Numbers in percent, changes in points."]
+    head = ["# Evaluation", "Numbers in percent, changes in points; distances in pixels, counts as they are."]
     return "\n\n".join(part for part in [*head, *parts] if part) + "\n"
 
 
@@ -65,15 +67,27 @@ def percent(value: float | None, digits: int = 2) -> str:
     return NONE if value is None or value < 0 else f"{100 * value:.{digits}f}"
 
 
+def in_unit(value: float | None, unit: Unit, signed: bool = False) -> str:
+    """A number that is a share, a distance or a count; a dash if there is no value, which a change always has.
+
+    >>> in_unit(0.1234, "%"), in_unit(-0.5, "px", signed=True), in_unit(0.01234, "1"), in_unit(-1, "px")
+    ('12.34', '-0.50', '0.0123', '-')
+    """
+    if value is None or (value < 0 and not signed):
+        return NONE
+    sign = "+" if signed else ""
+    return f"{value:{sign}.3g}" if unit == "1" else f"{100 * value if unit == '%' else value:{sign}.2f}"
+
+
 def heading(metric: PairMetric, protocol: Protocol) -> str:
     """The name of a metric of the matched pairs in a table."""
     return metric.label.format(ratio=protocol.ratio) + ("" if metric.higher_is_better else " (lower is better)")
 
 
 def _change(row: Row) -> list[str]:
-    change = NONE if row.change is None else f"{100 * row.change:+.2f}"
-    interval = f"{100 * row.interval[0]:+.2f} .. {100 * row.interval[1]:+.2f}" if row.interval else ""
-    return [percent(row.before), percent(row.value), change, interval]
+    change = NONE if row.change is None else in_unit(row.change, row.unit, signed=True)
+    interval = " .. ".join(in_unit(end, row.unit, signed=True) for end in row.interval) if row.interval else ""
+    return [in_unit(row.before, row.unit), in_unit(row.value, row.unit), change, interval]
 
 
 def _breakdown(kind: str, parts: Mapping[str, Part], compared: bool, protocol: Protocol) -> TextTable:

@@ -146,6 +146,11 @@ def truth_files(folder: Path) -> dict[str, Path]:
     return found
 
 
+def has_truth(folder: Path) -> bool:
+    """Whether there is any ground-truth PNG in a folder or below."""
+    return bool(_truth_pngs(folder))
+
+
 def _truth_pngs(path: Path) -> list[Path]:
     """The PNG that the path names, or all in the folder and below, sorted."""
     if path.is_dir():

@@ -6,7 +6,7 @@ Where a command reads COCO files, it also reads the folders of Cityscapes: resul
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.cityscapes import CityscapesFolder, read_truth
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.polygons import PolygonWriter
-from bpr.formats.source import Source
+from bpr.formats.source import Source, TextSource
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, has_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
 from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFolder, read_image
 from bpr.io.json_stream import JsonStream
-from bpr.io.kept_text import Changes, KeptText
+from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
 from bpr.limits import check_categories, is_id
 
@@ -211,7 +211,7 @@ class ResultsFile(Source):
         return as_polygons(record, record, self.polygons)
 
 
-class AnnotationFile(Source):
+class AnnotationFile(TextSource):
     """The annotations of a data set (COCO, LVIS). Everything except the masks of instances stays as it is.
 
     A changed annotation gets the verdict, where there is one.
@@ -226,7 +226,7 @@ class AnnotationFile(Source):
     format = "annotations"
 
     def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
-        self._document, self._text = check_annotations(document, path), KeptText(path)
+        self._document, self.texts = check_annotations(document, path), [KeptText(path)]
         self.entries, self.categories = document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
@@ -241,15 +241,18 @@ class AnnotationFile(Source):
         if any(map(_is_rle, flagged)) and not any(map(_is_rle, self.records)):
             self.notes = [ALL_FLAGGED]
 
-    def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write the document with the changed annotations in place of the old ones."""
+    def changes(self, refined: Iterable[Record]) -> list[Places]:
         changes = Changes()
         for position, record in zip(self._positions, refined, strict=True):
             old = self._document["annotations"][position]
             new = self._changed(old, record)
             if new is not old:
                 changes[position] = Changes((key, value) for key, value in new.items() if value != old.get(key))
-        self._text.write_json(Changes(annotations=changes) if changes else changes, out)
+        return [json_places(Changes(annotations=changes) if changes else changes)]
+
+    def places(self, positions: Container[int]) -> list[Places]:
+        found = [position for index, position in enumerate(self._positions) if index in positions]
+        return [json_places(Changes(annotations=Changes.fromkeys(found)))]
 
     def _changed(self, old: Record, refined: Record) -> Record:
         """The annotation with its new mask; ``old`` where it is to stay."""

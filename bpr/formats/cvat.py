@@ -7,7 +7,7 @@ and everything else in the file stay as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.parsers import expat
@@ -18,12 +18,12 @@ from bpr.errors import BPRError
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
-from bpr.formats.source import Source
+from bpr.formats.source import TextSource
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import open_regular
 from bpr.io.images import ImageFinder
-from bpr.io.kept_text import KeptText, Span
+from bpr.io.kept_text import KeptText, Places, Span
 from bpr.io.record_file import Record
 from bpr.limits import is_frame
 
@@ -45,7 +45,7 @@ class Shape(NamedTuple):
     start: int
 
 
-class CvatFile(Source):
+class CvatFile(TextSource):
     """The polygons and masks of all images. A shape's class is its label.
 
     A mask has the size that the file states for its image.
@@ -54,7 +54,7 @@ class CvatFile(Source):
     format = "cvat"
 
     def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
-        self._text, self._photos = KeptText(path), Photos(images)
+        self.texts, self._photos = [KeptText(path)], Photos(images)
         self._shapes: list[Shape] = []
         self.records: list[Record] = []
         self._elements: list[str] = []
@@ -111,15 +111,17 @@ class CvatFile(Source):
         self.records.append({**base, "segmentation": segmentation})
         self._shapes.append(Shape(kind, start))
 
-    def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write the file with the changed shapes in place of the old ones."""
+    def changes(self, refined: Iterable[Record]) -> list[Places]:
         values: dict[int, dict[str, str]] = {}
         for shape, old, record in zip(self._shapes, self.records, refined, strict=True):
             if old["segmentation"] != record["segmentation"]:
                 new = self._values(shape.kind, decode_mask(record["segmentation"]).trimmed())
                 if new:
                     values[shape.start] = new
-        self._text.write(lambda content: [_new_tag(content, *item) for item in values.items()], out)
+        return [_tags(values)]
+
+    def places(self, positions: Container[int]) -> list[Places]:
+        return [_tags({shape.start: {} for index, shape in enumerate(self._shapes) if index in positions})]
 
     def _values(self, kind: str, mask: BoxMask) -> dict[str, str]:
         """The attributes of a shape that its mask decides; none where nothing remains of it."""
@@ -144,6 +146,11 @@ def runs_of(mask: BoxMask) -> list[int]:
     ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
     runs: list[int] = np.diff(ends, prepend=0).tolist()
     return [0, *runs] if flat[0] else runs
+
+
+def _tags(values: dict[int, dict[str, str]]) -> Places:
+    """The start tags at some bytes of the file, with new values of some of their attributes."""
+    return lambda content: [_new_tag(content, *item) for item in values.items()]
 
 
 def _new_tag(content: bytes, start: int, values: dict[str, str]) -> Span:

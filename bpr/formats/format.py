@@ -19,8 +19,10 @@ from bpr.io.files import json_errors, open_regular, read_json
 from bpr.io.image_list import SUFFIXES, ImageList, file_name, stem_of
 from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
+from bpr.io.mask_picture import TIFF
 from bpr.io.record_file import Record
 from bpr.limits import LONGEST_ROW
+from bpr.raster.zarr_store import is_zarr
 
 Found = TypeVar("Found")
 
@@ -36,9 +38,12 @@ class PathKind(Enum):
     XML_FILE = "an XML file"
     FOLDER = "a folder"
     PICTURES = "a picture or a folder of pictures"
+    RASTER = "a TIFF or a Zarr folder"
 
     def includes(self, path: Path) -> bool:
         """Whether ``path`` is of this kind. A file without the ending of a picture or of XML counts as JSON."""
+        if self is PathKind.RASTER:
+            return is_zarr(path) or path.suffix.lower() in TIFF
         if path.is_dir():
             return self in (PathKind.FOLDER, PathKind.PICTURES, PathKind.JSONS)
         suffix = path.suffix.lower()
@@ -248,6 +253,7 @@ class Format:
         guessed: the format is only inferred from the masks themselves, so the user is told which one was chosen.
         ids_are_stems: the image ids are the stems of files, and not the ids of an images list.
         polygons: masks can be written as polygons, so that ``--polygons`` has a meaning.
+        by_window: its images are windows of one raster (:mod:`bpr.raster`), which only refining knows.
         certain_without_score: ``bpr report`` takes a record without a score as certain; else it refuses the record.
         target: how ``bpr convert`` writes the format; None if it cannot.
     """
@@ -264,5 +270,6 @@ class Format:
     guessed: bool = False
     ids_are_stems: bool = False
     polygons: bool = False
+    by_window: bool = False
     certain_without_score: bool = False
     target: Target | None = None

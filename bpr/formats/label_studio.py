@@ -6,7 +6,7 @@ Polygon and brush regions are refined. All other regions and keys, and the space
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -16,13 +16,13 @@ from bpr.formats.brush_rle import decode_brush, encode_brush
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
-from bpr.formats.source import Source
+from bpr.formats.source import TextSource
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import read_json
 from bpr.io.image_list import SUFFIXES
 from bpr.io.images import ImageFinder
-from bpr.io.kept_text import Changes, KeptText
+from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.record_file import Record
 from bpr.limits import is_score
 
@@ -51,7 +51,7 @@ class Region(NamedTuple):
     results: list[int]
 
 
-class TaskFile(Source):
+class TaskFile(TextSource):
     """The regions of all tasks. A region's class is its label, or its labels with commas between them.
 
     The mask of a region has the size that the region states; where it states none, that of the photo.
@@ -60,7 +60,7 @@ class TaskFile(Source):
     format = "label-studio"
 
     def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
-        self._text, tasks = KeptText(path), read_json(path, TASKS)
+        self.texts, tasks = [KeptText(path)], read_json(path, TASKS)
         self._photos = Photos(images)
         self._regions: list[Region] = []
         self.records: list[Record] = []
@@ -106,19 +106,16 @@ class TaskFile(Source):
         self._regions.append(region)
         self.records.append({**record, "segmentation": segmentation})
 
-    def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write the file with the changed regions in place of the old ones."""
-        changes = Changes()
+    def changes(self, refined: Iterable[Record]) -> list[Places]:
+        values = []
         for region, old, record in zip(self._regions, self.records, refined, strict=True):
             if old["segmentation"] != record["segmentation"]:
                 value = self._value(region.kind, decode_mask(record["segmentation"]))
-                for position in region.results if value else ():
-                    path = (region.task, region.made_by, region.annotation, "result", position)
-                    inner = changes
-                    for key in path:
-                        inner = inner.setdefault(key, Changes())
-                    inner["value"] = value
-        self._text.write_json(changes, out)
+                values += [(region, value)] if value else []
+        return [_places(values)]
+
+    def places(self, positions: Container[int]) -> list[Places]:
+        return [_places((region, None) for index, region in enumerate(self._regions) if index in positions)]
 
     def _value(self, kind: str, mask: BoxMask) -> Changes:
         """The new values of a region; none where nothing remains of its mask."""
@@ -126,6 +123,18 @@ class TaskFile(Source):
             return Changes(rle=encode_brush(mask))
         points = self.polygons.scaled_ring(mask, 100, DECIMALS)
         return Changes(points=points) if points else Changes()
+
+
+def _places(values: Iterable[tuple[Region, Changes | None]]) -> Places:
+    """Where the values of regions stand, with their new values."""
+    changes = Changes()
+    for region, value in values:
+        for position in region.results:
+            inner = changes
+            for key in (region.task, region.made_by, region.annotation, "result", position):
+                inner = inner.setdefault(key, Changes())
+            inner["value"] = value
+    return json_places(changes)
 
 
 def kind_of(result: dict[str, Any]) -> str:

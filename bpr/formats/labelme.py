@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +17,14 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
-from bpr.formats.source import Source, in_groups
+from bpr.formats.source import TextSource, in_groups
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import json_errors, link_or_copy, open_regular, own_file, read_json
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
-from bpr.io.kept_text import Changes, KeptText
+from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.png import decode_labels, encode_png
 from bpr.io.record_file import Record
 from bpr.limits import is_score
@@ -46,7 +46,7 @@ class ImageFile(NamedTuple):
     photo: str
 
 
-class LabelMeFiles(Source):
+class LabelMeFiles(TextSource):
     """A JSON file, or a folder of them; a shape is a record, and its label is the class.
 
     The mask of a shape has the size that the file states for the image; where it states none, that of the photo.
@@ -62,7 +62,7 @@ class LabelMeFiles(Source):
         left_out: dict[str, list[int]] = {}
         self._count = 0
         self._files = [read for file in files if (read := self._read(file, left_out))]
-        self.left_out, self.entries = left_out, self._photos.entries
+        self.texts, self.left_out, self.entries = [file.text for file in self._files], left_out, self._photos.entries
         if not self._files:
             raise BPRError(f"{path}: expected {LABELME} (an object with shapes and imagePath), got none")
 
@@ -94,31 +94,38 @@ class LabelMeFiles(Source):
     def folder(self, out: Path) -> Path | None:
         return out if self._path.is_dir() else None
 
-    def write(self, refined: Iterable[Record], out: Path) -> None:
+    def save(self, places: Iterable[Places], out: Path) -> None:
         """Write a file for a file, and a folder of the same names for a folder, in which photos are linked."""
         if not self._path.is_dir():
-            self._write_all(refined, [out])
+            super().save(places, out)
             return
         with atomic_folder(out, "bpr refine") as folder:
-            names = [file.text.path.relative_to(self._path) for file in self._files]
-            self._write_all(refined, [folder / name for name in names])
-            for file, name in zip(self._files, names, strict=True):
+            for file, of_file in zip(self._files, places, strict=True):
+                name = file.text.path.relative_to(self._path)
+                file.text.write(of_file, folder / name)
                 photo = file.text.path.parent / file.photo
                 target = folder / name.parent / file.photo
                 if ".." not in Path(file.photo).parts and photo.is_file() and not target.exists():
                     link_or_copy(own_file(self._path, photo), target)
 
-    def _write_all(self, refined: Iterable[Record], targets: list[Path]) -> None:
+    def changes(self, refined: Iterable[Record]) -> Iterator[Places]:
         counts = [len(file.positions) for file in self._files]
         before, after = in_groups(self.records, counts), in_groups(refined, counts)
-        for file, target, old, new in zip(self._files, targets, before, after, strict=True):
+        for file, old, new in zip(self._files, before, after, strict=True):
             changes = Changes()
             for position, was, record in zip(file.positions, old, new, strict=True):
                 if was["segmentation"] != record["segmentation"]:
                     change = self._change(file.shapes[position], decode_mask(record["segmentation"]))
                     if change:
                         changes[position] = change
-            file.text.write_json(Changes(shapes=changes) if changes else changes, target)
+            yield json_places(Changes(shapes=changes) if changes else changes)
+
+    def places(self, positions: Container[int]) -> Iterator[Places]:
+        index = 0
+        for file in self._files:
+            found = [position for number, position in enumerate(file.positions, index) if number in positions]
+            index += len(file.positions)
+            yield json_places(Changes(shapes=Changes.fromkeys(found)))
 
     def _change(self, shape: dict[str, Any], mask: BoxMask) -> Changes:
         """The new values of a shape; none where nothing remains of its mask."""

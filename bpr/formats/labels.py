@@ -15,12 +15,12 @@ import numpy as np
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target, pictures
 from bpr.formats.source import Source, in_groups
-from bpr.geometry.masks import BoxMask
+from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file
 from bpr.io.folders import atomic_folder
 from bpr.io.image_list import CITYSCAPES_ENDING
-from bpr.io.mask_picture import EXACT, check_mask_name, extent, is_soft, read_mask_picture, write_mask_picture
+from bpr.io.mask_picture import EXACT, TIFF, check_mask_name, extent, is_soft, read_mask_picture, write_mask_picture
 from bpr.io.png import Palette, read_labels, write_png
 from bpr.io.record_file import Record
 
@@ -63,13 +63,15 @@ class LabelPngs(Source):
 
     def _records(self, labels: np.ndarray, image_id: str) -> list[Record]:
         """The records of an (H, W) label map."""
-        numbers = [number for number in np.unique(labels).tolist() if number != self.void]
-        return [_record(image_id, number, BoxMask.from_frame(labels == number)) for number in numbers]
+        return [_record(image_id, *each) for each in sorted(masks_of_numbers(labels, self.void).items())]
 
     def folder(self, out: Path) -> Path | None:
         if self._path.is_dir():
             return out
         check_mask_name(out)
+        most = max((record["category_id"] for record in self.records), default=0)
+        if most > np.iinfo(np.uint16).max and out.suffix.lower() not in TIFF:
+            raise BPRError(f"{out}: expected a .tif for numbers up to {most}, got a PNG, which holds 65535")
         return None
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
@@ -91,7 +93,7 @@ class LabelPngs(Source):
             labels, palette = self._numbers(file)
             painted = np.full_like(labels, self.void)
             for record in records:
-                painted[decode_mask(record["segmentation"]).to_frame()] = record["category_id"]
+                decode_mask(record["segmentation"]).paint(painted, record["category_id"])
             write_mask_picture(target, painted, palette)
 
 

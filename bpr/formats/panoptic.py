@@ -17,7 +17,7 @@ from bpr.formats.coco import check_annotations
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.labels import number_masks
 from bpr.formats.source import Source, in_groups
-from bpr.geometry.masks import BoxMask
+from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file, write_json
 from bpr.io.folders import atomic_folder
@@ -67,7 +67,8 @@ class PanopticFile(Source):
         self._frames.append((ids.shape, grey))
         self._check(segments, ids, f"{where} ({image['file_name']})")
         base = {"image_id": image["image_id"]}
-        masks = [encode_mask(BoxMask.from_frame(ids == segment["id"])) for segment in segments]
+        found, empty = masks_of_numbers(ids, void=-1), BoxMask.empty((ids.shape[0], ids.shape[1]))
+        masks = [encode_mask(found.get(segment["id"], empty)) for segment in segments]
         return [{**base, **segment, "segmentation": mask} for segment, mask in zip(segments, masks, strict=True)]
 
     def ids(self, image: Image, where: str = "panoptic") -> np.ndarray:
@@ -113,7 +114,7 @@ class PanopticFile(Source):
             for image, (frame, grey), records in zip(self.images, self._frames, groups, strict=True):
                 ids = np.full(frame, VOID, np.uint32)
                 for record in records:
-                    ids[decode_mask(record["segmentation"]).to_frame()] = record["id"]
+                    decode_mask(record["segmentation"]).paint(ids, record["id"])
                 write_png(folder / image["file_name"], _to_colours(ids) if grey is None else ids.astype(grey))
                 pairs = zip(image["segments_info"], records, strict=True)
                 images.append({**image, "segments_info": [_updated(segment, record) for segment, record in pairs]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy as np
 from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
-from bpr.io.images import ImageFinder, read_image
+from bpr.io.images import ImageFinder, read_shown
+from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Range
+from bpr.raster.places import ImageWindows
 
 Frame = tuple[int, int]
 
@@ -21,10 +23,14 @@ class Photo(NamedTuple):
     Attributes:
         pixels: (H, W, 3) uint8 RGB.
         listed: (H, W) of the images list; None where no list states a size.
+        ranges: the values that are black and white in its bands; empty for a plain photo.
+        remark: one line about what was chosen for a photo that is not plain; else empty.
     """
 
     pixels: np.ndarray
     listed: Frame | None = None
+    ranges: Sequence[Range] = ()
+    remark: str = ""
 
     @property
     def frame(self) -> Frame:
@@ -43,7 +49,9 @@ class Photo(NamedTuple):
         return decode_mask(segmentation, self.frame)
 
 
-def read_photo(images: ImageFinder, image_id: Any, segmentations: Iterable[Any]) -> Photo:
+def read_photo(
+    images: ImageFinder, image_id: Any, segmentations: Iterable[Any], options: PixelOptions = AS_THEY_ARE
+) -> Photo:
     """Read the photo of some masks.
 
     Masks are made for a photo as its EXIF tag turns it, or as it is stored. An RLE states its size; polygons have the
@@ -52,5 +60,9 @@ def read_photo(images: ImageFinder, image_id: Any, segmentations: Iterable[Any])
     Raises:
         BadImage: the photo cannot be found or read.
     """
+    if isinstance(images, ImageWindows):
+        seen = images.read(image_id, options)
+        return Photo(seen.pixels, None, seen.ranges, seen.remark)
     listed = images.frame(image_id)
-    return Photo(read_image(images.path(image_id), *map(frame_of, segmentations), listed), listed)
+    seen = read_shown(images.path(image_id), *map(frame_of, segmentations), listed, options=options)
+    return Photo(seen.pixels, listed, seen.ranges, seen.remark)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadMask, BPRError
-from bpr.geometry.contours import Snap, hundredths, joined, parts_of
+from bpr.geometry.contours import Snap, hundredths, joined, rings_of
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 
@@ -45,10 +45,15 @@ class PolygonWriter:
         Args:
             snap: how the format rounds.
         """
-        parts = parts_of(mask, None if self.setting is True else self.setting, snap)
+        return [joined(rings) for rings in self.rings(mask, snap)]
+
+    def rings(self, mask: BoxMask, snap: Snap = hundredths) -> list[list[np.ndarray]]:
+        """The form of formats with holes: for every part its outer ring and those of its holes, else as :meth:`parts`."""
+        parts = rings_of(mask, None if self.setting is True else self.setting, snap)
+        bridges = sum(2 * (len(rings) - 1) for rings in parts)
         self.empty += not parts
         self.polygons += bool(parts)
-        self.vertices += sum(map(len, parts))
+        self.vertices += bridges + sum(len(ring) for rings in parts for ring in rings)
         return parts
 
     def ring(self, mask: BoxMask, snap: Snap = hundredths) -> list[list[float]]:

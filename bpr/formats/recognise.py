@@ -12,6 +12,7 @@ from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
 from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFinder, ImageFolder, OneImage
+from bpr.raster.opening import is_raster
 
 PICKLES = {".pkl", ".pickle", ".pth", ".pt"}
 """Endings of pickled results, which are refused because loading a pickle may run code."""
@@ -23,6 +24,7 @@ def open_source(
     img_dir: str | Path | None = None,
     entries: list[dict[str, Any]] | None = None,
     crowds: bool = False,
+    windows: bool = False,
 ) -> tuple[Source, Callable[[], ImageFinder]]:
     """Read the masks of ``path``.
 
@@ -31,6 +33,7 @@ def open_source(
         img_dir: folder of the images, or one image; by default where users of the format keep them.
         entries: the images list of an annotation file; by default that of the format, if it has one.
         crowds: crowds of an annotation file count as instances.
+        windows: the caller also knows formats whose images are windows of one raster.
 
     Returns:
         The masks (``format`` names the format that was recognised), and a function that gives access to their images.
@@ -48,12 +51,14 @@ def open_source(
     if path.suffix.lower() == ".zip":
         raise BPRError(f"{path}: expected {ANY_MASKS}, got an archive; unpack it and give the file or folder in it")
     candidate = Candidate(path, crowds)
-    row = FORMATS[format_name] if format_name else recognise(candidate)
+    row = FORMATS[format_name] if format_name else recognise(candidate, windows)
+    if row.by_window and not windows:
+        raise BPRError(f"{path}: expected masks of whole images, got --format {row.name}, which only bpr refine reads")
     if not row.path_kind.includes(path):
         raise BPRError(f"{path}: expected {row.path_kind.value} for --format {row.name}, got something else")
 
     def images(listed: list[dict[str, Any]] | None) -> ImageFinder:
-        if img_dir and Path(img_dir).is_file():
+        if img_dir and (Path(img_dir).is_file() or is_raster(Path(img_dir))):
             return OneImage(Path(img_dir), None if listed is None else ImageList(listed, row.ids_are_stems))
         folder = img_dir or (row.images_beside(path) if row.images_beside else None)
         if not folder:
@@ -62,17 +67,20 @@ def open_source(
         return ImageFolder(folder, listed, row.ids_are_stems)
 
     source = row.read(candidate, lambda: images(entries))
-    return source, lambda: images(source.entries if entries is None else entries)
+    return source, lambda: source.windows or images(source.entries if entries is None else entries)
 
 
-def recognise(candidate: Candidate) -> Format:
+def recognise(candidate: Candidate, windows: bool = False) -> Format:
     """The format of a path, by its content.
+
+    Args:
+        windows: as for :func:`open_source`.
 
     Raises:
         BPRError: no format recognises the path, or several of the same precedence do.
     """
     path = candidate.path
-    rows = [row for row in FORMATS.values() if row.path_kind.includes(path)]
+    rows = [row for row in FORMATS.values() if row.path_kind.includes(path) and (windows or not row.by_window)]
     # To recognise a path a format may read many files, so lower precedences are tried only where no higher one fits.
     for precedence in sorted({row.precedence for row in rows}, reverse=True):
         matching = [row for row in rows if row.precedence == precedence and row.recognises(candidate)]

@@ -10,11 +10,13 @@ from bpr.formats.label_studio import LABEL_STUDIO
 from bpr.formats.labelme import LABELME_FILES
 from bpr.formats.labels import MASKS, SEMANTIC
 from bpr.formats.panoptic import PANOPTIC
+from bpr.formats.rasters import GEOJSON, RASTER
 from bpr.formats.sam import SAM
 from bpr.formats.yolo import YOLO
 from bpr.formats.yolo_export import YOLO_EXPORT
 
 _RESULTS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, CITYSCAPES_TRUTH, SEMANTIC, MASKS, SAM, YOLO)
 _TOOLS = (YOLO_EXPORT, LABELME_FILES, CVAT, LABEL_STUDIO)
-FORMATS: dict[str, Format] = {row.name: row for row in (*_RESULTS, *_TOOLS)}
+_RASTERS = (RASTER, GEOJSON)
+FORMATS: dict[str, Format] = {row.name: row for row in (*_RESULTS, *_TOOLS, *_RASTERS)}
 """All formats by name. Their order is that of lists in help and in error messages, and has no other meaning."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from bpr.formats.polygons import PolygonWriter
+from bpr.io.images import ImageFinder
+from bpr.io.kept_text import KeptText, Places, as_in
 from bpr.io.record_file import Record
+
+Item = TypeVar("Item")
 
 
 class Source(ABC):
@@ -27,6 +35,8 @@ class Source(ABC):
         categories: the format's own list of classes (id, name, ...); None where it has none.
         notes: lines for the user about what is unusual in the file.
         image_ids: the ids of all images of a format without an images list, also of those without records.
+        windows: the images of a format whose images are windows of one raster; None for all others.
+        ranks: (N,) of such a format: an order of the records that does not depend on the windows.
         polygons: writes the masks that become polygons; whoever opens the source may put another one here.
     """
 
@@ -38,6 +48,8 @@ class Source(ABC):
     categories: list[dict[str, Any]] | None = None
     notes: Sequence[str] = ()
     image_ids: Sequence[str] = ()
+    windows: ImageFinder | None = None
+    ranks: np.ndarray
 
     @property
     def left_out_lines(self) -> list[str]:
@@ -60,6 +72,63 @@ class Source(ABC):
             refined: the records in their order, with their new masks; they are iterated once.
         """
 
+    def put_back(self, earlier: Source, positions: Container[int], out: Path) -> None:
+        """Write the masks to ``out``, some of them as they are in an earlier version of the same file or folder.
+
+        Args:
+            positions: which records these are.
+        """
+        pairs = enumerate(zip(self.records, earlier.records, strict=True))
+        self.write((old if index in positions else new for index, (new, old) in pairs), out)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the masks, by which a later command knows them again."""
+        found = hashlib.sha256()
+        for record in self.records:
+            found.update(json.dumps(record).encode())
+        return found.hexdigest()
+
+
+class TextSource(Source):
+    """Masks in text files, in which only the places of changed masks are written anew.
+
+    Attributes:
+        texts: the files.
+    """
+
+    texts: Sequence[KeptText]
+
+    @abstractmethod
+    def changes(self, refined: Iterable[Record]) -> Iterable[Places]:
+        """For each file the places to replace, with the shapes of the refined masks."""
+
+    @abstractmethod
+    def places(self, positions: Container[int]) -> Iterable[Places]:
+        """For each file where the shapes of some records stand."""
+
+    def save(self, places: Iterable[Places], out: Path) -> None:
+        """Write all files to ``out``, with other bytes in the places of each."""
+        for text, of_text in zip(self.texts, places, strict=True):
+            text.write(of_text, out)
+
+    def write(self, refined: Iterable[Record], out: Path) -> None:
+        """Write everything, byte for byte, but for the shapes of changed masks."""
+        self.save(self.changes(refined), out)
+
+    def put_back(self, earlier: Source, positions: Container[int], out: Path) -> None:
+        """As for every source; every shape has the bytes of one of the two versions."""
+        assert isinstance(earlier, TextSource)
+        found = zip(earlier.texts, earlier.places(positions), self.places(positions), strict=True)
+        self.save((as_in(*of_text) for of_text in found), out)
+
+    @property
+    def digest(self) -> str:
+        found = hashlib.sha256()
+        for text in self.texts:
+            found.update(hashlib.sha256(text.read()).digest())
+        return found.hexdigest()
+
 
 def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int) -> list[str]:
     """A line for each kind of annotation that is left out, of ``count`` in all.
@@ -73,11 +142,11 @@ def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int) -> list[st
     ]
 
 
-def in_groups(records: Iterable[Record], sizes: Iterable[int]) -> Iterator[list[Record]]:
-    """The records of one file after the other: consecutive groups of ``sizes`` records each.
+def in_groups(items: Iterable[Item], sizes: Iterable[int]) -> Iterator[list[Item]]:
+    """What belongs to one file after the other: consecutive groups of ``sizes`` items each.
 
-    >>> list(in_groups([{"id": 1}, {"id": 2}, {"id": 3}], [2, 0, 1]))
-    [[{'id': 1}, {'id': 2}], [], [{'id': 3}]]
+    >>> list(in_groups("abc", [2, 0, 1]))
+    [['a', 'b'], [], ['c']]
     """
-    rest = iter(records)
+    rest = iter(items)
     return (list(islice(rest, size)) for size in sizes)

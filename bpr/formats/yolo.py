@@ -5,7 +5,7 @@ Coordinates are fractions of the image's width and height, so reading needs the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,21 @@ from bpr.errors import BadImage, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
-from bpr.formats.source import Source, in_groups
+from bpr.formats.source import TextSource, in_groups
 from bpr.formats.yolo_lines import Tails, read_fields, tails_of
 from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open, decode_text, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder
-from bpr.io.kept_text import KeptText, Span
+from bpr.io.kept_text import KeptText, Places, Span
 from bpr.io.record_file import Record
 
 DECIMALS = 6
 """Decimals of a coordinate: a hundredth of a pixel in an image of 10,000."""
 
 
-class YoloFolder(Source):
+class YoloFolder(TextSource):
     """A folder of label files. An image's id is the path of its label file without the ending.
 
     A line may end with a score, the id of a track, or both. A line whose mask did not change is written back as it was.
@@ -45,7 +45,7 @@ class YoloFolder(Source):
         self._files = [file for file in texts if file not in self._others]
         if not self._files:
             raise BPRError(f"{folder}: expected a folder of YOLO label files (*.txt), got none")
-        self._texts = [KeptText(own_file(folder, file)) for file in self._files]
+        self.texts = [KeptText(own_file(folder, file)) for file in self._files]
         all_lines = [[line for line in read_rows(file) if line.strip()] for file in self._files]
         self._counts = [len(lines) for lines in all_lines]
         self.image_ids = [file.relative_to(folder).with_suffix("").as_posix() for file in self._files]
@@ -61,27 +61,33 @@ class YoloFolder(Source):
     def folder(self, out: Path) -> Path | None:
         return out
 
-    def write(self, refined: Iterable[Record], out: Path) -> None:
-        """Write a folder of the same names.
-
-        A changed mask is one polygon, on which further parts and holes hang by bridges of zero width.
-        """
+    def save(self, places: Iterable[Places], out: Path) -> None:
+        """Write a folder of the same names."""
         with atomic_folder(out, "bpr refine") as folder:
-            self.write_files(refined, folder)
+            self.save_labels(places, folder)
             for file in self._others:
                 with atomic_open(folder / file.relative_to(self._folder), "wb") as copy:
                     copy.write(own_file(self._folder, file).read_bytes())
 
-    def write_files(self, refined: Iterable[Record], folder: Path) -> None:
-        """Write the label files into a folder that is being made, with the changed lines in place of the old ones."""
+    def save_labels(self, places: Iterable[Places], folder: Path) -> None:
+        """Write the label files into a folder that is being made."""
+        for file, text, of_file in zip(self._files, self.texts, places, strict=True):
+            text.write(of_file, folder / file.relative_to(self._folder))
+
+    def changes(self, refined: Iterable[Record]) -> Iterator[Places]:
+        """A changed mask is one polygon, on which further parts and holes hang by bridges of zero width."""
         before, after = in_groups(self.records, self._counts), in_groups(refined, self._counts)
-        for file, text, old, new in zip(self._files, self._texts, before, after, strict=True):
+        for old, new in zip(before, after, strict=True):
             lines = {
                 row: _tracked_line(record, self.polygons)
                 for row, (was, record) in enumerate(zip(old, new, strict=True))
                 if was["segmentation"] != record["segmentation"]
             }
-            text.write(partial(_row_spans, lines=lines), folder / file.relative_to(self._folder))
+            yield partial(_row_spans, lines=lines)
+
+    def places(self, positions: Container[int]) -> Iterator[Places]:
+        for rows in in_groups((index in positions for index in range(len(self.records))), self._counts):
+            yield partial(_row_spans, lines={row: "any" for row, is_meant in enumerate(rows) if is_meant})
 
 
 def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:

@@ -5,16 +5,17 @@ Roboflow writes ``train/labels`` and ``train/images``, Ultralytics ``labels/trai
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from bpr.errors import BPRError
 from bpr.formats.format import Candidate, Format, PathKind
-from bpr.formats.source import Source, in_groups
+from bpr.formats.source import TextSource, in_groups
 from bpr.formats.yolo import YoloFolder
 from bpr.io.files import link_or_copy, own_file
 from bpr.io.folders import MARK, atomic_folder
 from bpr.io.images import ImageFolder
+from bpr.io.kept_text import Places
 from bpr.io.record_file import Record
 
 LABELS, IMAGES = "labels", "images"
@@ -27,7 +28,7 @@ def _label_folders(folder: Path) -> list[Path]:
     return [path for path in found if path.with_name(IMAGES).is_dir() and any(path.rglob("*.txt"))]
 
 
-class YoloExport(Source):
+class YoloExport(TextSource):
     """The label files of all splits. An image's id is its path below the folder without the ending."""
 
     format = "yolo-export"
@@ -38,6 +39,7 @@ class YoloExport(Source):
         if not found:
             raise BPRError(f"{folder}: expected folders {LABELS} beside folders {IMAGES} for the splits, got none")
         self._splits = [YoloFolder(path, ImageFolder(path.with_name(IMAGES))) for path in found]
+        self.texts = [text for split in self._splits for text in split.texts]
         self._names = [path.relative_to(folder) for path in found]
         above = [name.with_name(IMAGES).as_posix() for name in self._names]
         self.records: list[Record] = [
@@ -45,6 +47,7 @@ class YoloExport(Source):
             for images, split in zip(above, self._splits, strict=True)
             for record in split.records
         ]
+        self._counts = [len(split.records) for split in self._splits]
         self.image_ids = [
             f"{images}/{image_id}"
             for images, split in zip(above, self._splits, strict=True)
@@ -56,13 +59,22 @@ class YoloExport(Source):
     def folder(self, out: Path) -> Path | None:
         return out
 
-    def write(self, refined: Iterable[Record], out: Path) -> None:
+    def changes(self, refined: Iterable[Record]) -> Iterator[Places]:
+        for split, records in zip(self._splits, in_groups(refined, self._counts), strict=True):
+            split.polygons = self.polygons
+            yield from split.changes(records)
+
+    def places(self, positions: Container[int]) -> Iterator[Places]:
+        meant = in_groups((index in positions for index in range(len(self.records))), self._counts)
+        for split, in_split in zip(self._splits, meant, strict=True):
+            yield from split.places({index for index, is_meant in enumerate(in_split) if is_meant})
+
+    def save(self, places: Iterable[Places], out: Path) -> None:
         """Write the whole export: the label files anew, all other files, above all the images, as links or copies."""
-        groups = in_groups(refined, [len(split.records) for split in self._splits])
+        groups = in_groups(places, [len(split.texts) for split in self._splits])
         with atomic_folder(out, "bpr refine") as folder:
-            for name, split, records in zip(self._names, self._splits, groups, strict=True):
-                split.polygons = self.polygons
-                split.write_files(records, folder / name)
+            for name, split, of_split in zip(self._names, self._splits, groups, strict=True):
+                split.save_labels(of_split, folder / name)
             for path in sorted(self._folder.rglob("*")):
                 target = folder / path.relative_to(self._folder)
                 if path.is_file() and path.name != MARK and not target.exists():

@@ -35,10 +35,8 @@ def hundredths(vertices: np.ndarray) -> np.ndarray:
     return vertices.round(2)
 
 
-def parts_of(mask: BoxMask, tolerance: float | None = None, snap: Snap = hundredths) -> list[np.ndarray]:
-    """One ring for every part of a mask, each an (n, 2) float array of corners x, y in pixels.
-
-    A hole is joined to the ring around it by a bridge without width: two lines in the same place.
+def rings_of(mask: BoxMask, tolerance: float | None = None, snap: Snap = hundredths) -> list[list[np.ndarray]]:
+    """The rings of every part of a mask, the outer one first and then its holes: (n, 2) float corners x, y in pixels.
 
     Args:
         tolerance: pixels by which the rings may leave the edges of the mask's pixels; 0: the rings fill to exactly the
@@ -46,23 +44,22 @@ def parts_of(mask: BoxMask, tolerance: float | None = None, snap: Snap = hundred
             LEAST_IOU of the mask. A tolerance of the user is lowered only where less than SHARE_KEPT would remain.
         snap: how the format rounds; a rounded vertex may fill other pixels.
 
-    >>> [part.tolist() for part in parts_of(BoxMask.from_frame(np.array([[0, 1, 1, 0, 1]])), 0)]
+    >>> [ring.tolist() for ring, in rings_of(BoxMask.from_frame(np.array([[0, 1, 1, 0, 1]])), 0)]
     [[[4.0, 0.0], [4.0, 1.0], [5.0, 1.0], [5.0, 0.0]], [[1.0, 0.0], [1.0, 1.0], [3.0, 1.0], [3.0, 0.0]]]
     """
     rings = list(_rings(mask))
     least = LEAST_IOU if tolerance is None else SHARE_KEPT
     largest = DEFAULT_TOLERANCE if tolerance is None else tolerance
     target = encode_mask(mask)
-    parts: list[np.ndarray] = []
+    families: dict[int, list[np.ndarray]] = {}
     for step in STEPS:
         simple = [snap(_simplified(ring, largest * step, mask.frame)) for ring, _ in rings]
-        families: dict[int, list[np.ndarray]] = {}
+        families = {}
         for index, (ring, (_, outer)) in enumerate(zip(simple, rings, strict=True)):
             families.setdefault(index if outer < 0 else outer, []).append(ring)
-        parts = [joined(family) for family in families.values()]
-        if not largest * step or _iou(parts, target) >= least:
+        if not largest * step or _iou([joined(family) for family in families.values()], target) >= least:
             break
-    return parts
+    return list(families.values())
 
 
 def joined(rings: Sequence[np.ndarray]) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -95,10 +96,40 @@ class BoxMask:
             window[top - y0 : bottom - y0, left - x0 : right - x0] = self.pixels[inside]
         return window
 
+    def paint(self, canvas: np.ndarray, value: Any) -> None:
+        """Set the foreground's pixels of an (H, W) array."""
+        x0, y0, x1, y1 = self.box
+        canvas[y0:y1, x0:x1][self.pixels] = value
+
     def equals(self, other: BoxMask) -> bool:
         """Same frame and same foreground pixels, whatever the boxes."""
         mine, theirs = self.trimmed(), other.trimmed()
         return self.frame == other.frame and mine.box == theirs.box and np.array_equal(mine.pixels, theirs.pixels)
+
+
+def masks_of_numbers(labels: np.ndarray, void: int = 0) -> dict[int, BoxMask]:
+    """The mask of every number but ``void`` of an (H, W) array of whole numbers, in the order of their first pixels.
+
+    >>> masks = masks_of_numbers(np.array([[0, 7, 7], [3, 3, 7]]))
+    >>> list(masks), masks[7].box, masks[7].pixels.tolist()
+    ([7, 3], (1, 0, 3, 2), [[True, True], [False, True]])
+    """
+    flat = np.flatnonzero(labels != void)
+    if not flat.size:
+        return {}
+    numbers, first, which, counts = np.unique(
+        labels.ravel()[flat], return_index=True, return_inverse=True, return_counts=True
+    )
+    rows, columns = np.divmod(flat[np.argsort(which, kind="stable")], labels.shape[1])  # number by number, from above
+    starts = np.cumsum(counts) - counts
+    left, right = np.minimum.reduceat(columns, starts), np.maximum.reduceat(columns, starts) + 1
+    top, bottom = rows[starts], rows[starts + counts - 1] + 1
+    frame = (labels.shape[0], labels.shape[1])
+    masks = {}
+    for i in np.argsort(first).tolist():
+        pixels = labels[top[i] : bottom[i], left[i] : right[i]] == numbers[i]
+        masks[numbers[i].item()] = BoxMask(pixels, int(left[i]), int(top[i]), frame)
+    return masks
 
 
 def check_image(image: np.ndarray, frame: tuple[int, int]) -> None:

@@ -19,7 +19,8 @@ NO_SEGMENT = -1
 def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> list[BoxMask]:
     """The N refined masks without overlap; none of them is empty unless its coarse mask was.
 
-    A pixel that several segments claim goes to the most probable one, or to the first one if they are equally probable.
+    A pixel that several segments claim goes to the most probable one. If they are equally probable, it goes to the one
+    whose coarse mask begins farther up, so that the order of the segments does not matter.
     If refinement removes a pixel from its segment and no other segment claims it, the pixel becomes void, provided that
     the nearest pixel outside the segment is void. Otherwise it stays in its segment, so that no hole opens between two
     segments. A segment that would vanish keeps its coarse pixels.
@@ -37,10 +38,11 @@ def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], prob
     """
     if not refined:
         return []
-    before, after = _owners(coarse), _claimants(refined, probabilities)
+    before = _owners(coarse)
+    after = _claimants(refined, probabilities, _from_above(before, len(coarse)))
     areas = [grow(enclosing(np.array([a.box, b.box])), 1, a.frame) for a, b in zip(coarse, refined, strict=True)]
     for index, area in enumerate(areas):
-        _give_back_unless_void(index, _view(before, area), _view(after, area))
+        give_back_unless_void(index, _view(before, area), _view(after, area))
     _give_back_vanished(coarse, after)
     segments = [BoxMask(_view(after, area) == index, *area[:2], coarse[0].frame) for index, area in enumerate(areas)]
     return [segment.trimmed() for segment in segments]
@@ -54,18 +56,26 @@ def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
     return owners
 
 
-def _claimants(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray]) -> np.ndarray:
-    """(H, W) int32: the index of the most probable mask that claims each pixel."""
+def _from_above(owners: np.ndarray, count: int) -> list[int]:
+    """All indices, in the order of their first pixels; those without a pixel come last."""
+    found, first = np.unique(owners, return_index=True)
+    there = [index for index in found[np.argsort(first)].tolist() if index != NO_SEGMENT]
+    return there + sorted(set(range(count)) - set(there))
+
+
+def _claimants(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray], order: Sequence[int]) -> np.ndarray:
+    """(H, W) int32: the index of the most probable mask that claims each pixel, of equal ones the first in an order."""
     claimants = np.full(masks[0].frame, NO_SEGMENT, np.int32)
     highest = np.zeros(masks[0].frame, np.float32)
-    for index, (mask, probability) in enumerate(zip(masks, probabilities, strict=True)):
+    for index in order:
+        mask, probability = masks[index], probabilities[index]
         wins = mask.pixels & (probability > _view(highest, mask.box))
         _view(highest, mask.box)[wins] = probability[wins]
         _view(claimants, mask.box)[wins] = index
     return claimants
 
 
-def _give_back_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
+def give_back_unless_void(index: int, before: np.ndarray, after: np.ndarray) -> None:
     """Restore the unclaimed pixels of a segment, except those whose nearest pixel outside the segment is void."""
     segment = before == index
     removed = segment & (after == NO_SEGMENT)

@@ -7,6 +7,7 @@ import os
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,10 @@ class Span(NamedTuple):
     start: int
     stop: int
     new: bytes
+
+
+Places = Callable[[bytes], Iterable[Span]]
+"""Finds places in the content of a file, which do not overlap."""
 
 
 class Changes(dict[Any, Any]):
@@ -48,36 +53,51 @@ class KeptText:
             raise BPRError(f"{self.path}: cannot read it ({error.strerror})") from None
         return status.st_size, status.st_mtime_ns
 
-    def write(self, spans_of: Callable[[bytes], Iterable[Span]], out: Path) -> None:
-        """Write the file to ``out`` with other bytes in some places.
-
-        Args:
-            spans_of: the places to replace, which do not overlap, in the content of the file.
+    def read(self) -> bytes:
+        """The content of the file.
 
         Raises:
-            BPRError: the file has changed since it was opened, or ``out`` cannot be written.
+            BPRError: the file has changed since it was opened.
         """
         if self._size_and_time() != self._stamp:
             raise BPRError(f"{self.path}: the file changed while it was read; start again when it stays as it is")
         with open_regular(self.path) as source:
-            content, written = source.read(), 0
+            return source.read()
+
+    def write(self, places: Places, out: Path) -> None:
+        """Write the file to ``out`` with other bytes in some places.
+
+        Raises:
+            BPRError: the file has changed since it was opened, or ``out`` cannot be written.
+        """
+        content, written = self.read(), 0
         with atomic_open(out, "wb") as file:
-            for start, stop, new in sorted(spans_of(content)):
+            for start, stop, new in sorted(places(content)):
                 file.write(content[written:start])
                 file.write(new)
                 written = stop
             file.write(content[written:])
 
-    def write_json(self, changes: Changes, out: Path) -> None:
-        """Write the JSON file to ``out`` with other values in some places.
 
-        Raises:
-            BPRError: as for :meth:`write`.
-        """
-        self.write(lambda content: _json_spans(content, changes) if changes else [], out)
+def json_places(changes: Changes) -> Places:
+    """The places of some values in a JSON file, which ``changes`` replace."""
+    return partial(_json_spans, changes=changes)
+
+
+def as_in(earlier: KeptText, there: Places, here: Places) -> Places:
+    """The places that ``here`` finds, with the bytes of the places that ``there`` finds in an earlier version of the file."""
+
+    def places(content: bytes) -> list[Span]:
+        old = earlier.read()
+        pairs = zip(sorted(here(content)), sorted(there(old)), strict=True)
+        return [Span(start, stop, old[first:last]) for (start, stop, _), (first, last, _) in pairs]
+
+    return places
 
 
 def _json_spans(content: bytes, changes: Changes) -> list[Span]:
+    if not changes:
+        return []
     # One character per byte: the scanner needs only the ASCII of JSON's syntax, and finds positions in bytes.
     text = content.decode("latin-1")
     first = _after_space(text, len(BOM_UTF8) if content.startswith(BOM_UTF8) else 0)

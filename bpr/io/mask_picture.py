@@ -22,8 +22,9 @@ import numpy as np
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.io.files import atomic_open, read_whole
+from bpr.io.image_header import encode_tiff, tiff_page, tiff_pages
 from bpr.io.image_list import SUFFIXES
-from bpr.io.images import check_size, decode_pixels, read_framed
+from bpr.io.images import check_size, decode_pixels, raw_samples, read_framed
 from bpr.io.png import SIGNATURE, Palette, decode_labels, decode_planes, is_coloured, write_png
 
 EMPTY = "is empty"
@@ -85,7 +86,7 @@ def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, P
         path: names the picture in errors.
 
     Returns:
-        (H, W) uint8 or uint16, and the palette if the numbers are those of a palette PNG.
+        (H, W) whole numbers, of 8 or 16 bits except in a TIFF, and the palette if they are those of a palette PNG.
 
     Raises:
         BPRError: not a picture, a damaged one, or one of several colours that may be several objects.
@@ -102,6 +103,25 @@ def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, P
     if (colours == colours[..., :1]).all():
         return hardened(np.ascontiguousarray(colours[..., 0])), None
     return _as_number(_coloured_object(colours, content.startswith(LOSSY), path)), None
+
+
+def read_alpha(path: str | Path) -> np.ndarray:
+    """The (H, W) float32 alpha, 0..1, of one object in a picture: of a soft mask its greys or its opacity, else 0 and 1.
+
+    Raises:
+        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+    """
+    try:
+        content = read_whole(path)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
+    pixels = _decoded(content, path)
+    plane = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
+    if plane.ndim == 3 and (plane == plane[..., :1]).all():
+        plane = plane[..., 0]
+    if plane.ndim == 2 and is_soft(plane):
+        return (plane / np.float32(_full(plane))).astype(np.float32)
+    return one_object(decode_mask_picture(content, path)[0], path).astype(np.float32)
 
 
 def one_object(numbers: np.ndarray, path: str | Path) -> np.ndarray:
@@ -131,30 +151,35 @@ def check_mask_name(path: str | Path) -> None:
 
 
 def write_mask_picture(path: Path, numbers: np.ndarray, palette: Palette | None = None) -> None:
-    """Write (H, W) uint8 or uint16 numbers as a TIFF where the name says so, else as a PNG."""
+    """Write (H, W) whole numbers as a TIFF of their type where the name says so, else as a PNG."""
     if path.suffix.lower() not in TIFF:
         write_png(path, numbers, palette)
         return
     with atomic_open(path, "wb") as file:
-        file.write(cv2.imencode(".tif", numbers)[1].tobytes())
+        shallow = numbers.dtype in (np.uint8, np.uint16)
+        file.write(cv2.imencode(".tif", numbers)[1].tobytes() if shallow else encode_tiff(numbers))
 
 
-def write_cutout(path: str | Path, photo: str | Path, mask: str | Path) -> None:
+def write_cutout(path: str | Path, photo: str | Path, mask: str | Path, soft: bool = False) -> None:
     """Write a photo that is transparent where its mask is background, as a PNG or, where the name says so, a TIFF.
+
+    Args:
+        soft: the mask holds 8-bit alpha, which becomes the opacity.
 
     Raises:
         BPRError: a file cannot be read or written, or they differ in size.
     """
-    opaque = read_mask_picture(mask)[0] != 0
-    pixels = read_framed(photo, (opaque.shape[0], opaque.shape[1]))
+    opacity = _decoded(read_whole(mask), mask) if soft else read_mask_picture(mask)[0] != 0
+    pixels = read_framed(photo, (opacity.shape[0], opacity.shape[1]))
     ending = ".tif" if Path(path).suffix.lower() in TIFF else ".png"
     with atomic_open(path, "wb") as file:
-        file.write(encode_cutout(pixels, opaque, ending))
+        file.write(encode_cutout(pixels, opacity, ending))
 
 
-def encode_cutout(photo: np.ndarray, opaque: np.ndarray, ending: str = ".png") -> bytes:
-    """A picture file of an (H, W, 3) uint8 RGB photo that is transparent outside an (H, W) bool mask."""
-    layer = cv2.cvtColor(np.dstack([photo, _as_number(opaque)]), cv2.COLOR_RGBA2BGRA)
+def encode_cutout(photo: np.ndarray, opacity: np.ndarray, ending: str = ".png") -> bytes:
+    """A picture file of an (H, W, 3) uint8 RGB photo with the opacity of an (H, W) bool mask or uint8 alpha."""
+    alpha = _as_number(opacity) if opacity.dtype == bool else opacity
+    layer = cv2.cvtColor(np.dstack([photo, alpha]), cv2.COLOR_RGBA2BGRA)
     return cv2.imencode(ending, layer)[1].tobytes()
 
 
@@ -203,18 +228,24 @@ def _levels(numbers: np.ndarray) -> list[int]:
 
 
 def _decoded(content: bytes, path: str | Path) -> np.ndarray:
-    """(H, W), (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16."""
+    """(H, W) whole numbers, or (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16."""
     if content.startswith(SIGNATURE):
         return decode_planes(content, path)
     check_size(content, path)
+    page, pages = tiff_page(content), len(tiff_pages(content))
+    if pages > 1:
+        raise BPRError(f"{path}: expected a mask or label map of one page, got {pages}; save each page as a file")
     # Only without IMREAD_UNCHANGED does OpenCV turn a JPEG by its EXIF tag, as the photo is turned.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if content.startswith(LOSSY[0]) else cv2.IMREAD_UNCHANGED
     pixels = decode_pixels(content, flags)
+    if pixels is None and page:
+        pixels = raw_samples(content, path, page)
     if pixels is None:
         raise BPRError(f"{path}: not an image that OpenCV can decode")
     if pixels.dtype.kind == "f" and pixels.size and pixels.min() >= 0 and pixels.max() <= 1:
         pixels = np.rint(pixels * 65535).astype(np.uint16)
-    if pixels.dtype not in (np.uint8, np.uint16):
+    numbers = pixels.ndim == 2 and pixels.dtype.kind in "ui" and pixels.min() >= 0
+    if not numbers and pixels.dtype not in (np.uint8, np.uint16):
         remedy = "save it with 8 or 16 bits"
         raise BPRError(f"{path}: expected a mask of whole numbers, or floats in [0, 1], got {pixels.dtype}; {remedy}")
     return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, _TO_RGB[pixels.shape[2]])
@@ -320,7 +351,7 @@ def _coloured_object(colours: np.ndarray, lossy: bool, path: str | Path) -> np.n
     bins = np.argsort(-counts, kind="stable")
     bins = bins[counts[bins] >= (max(len(inside) / 1000, 9) if lossy else min(9, counts.max()))]
     main = _different(inside[np.argmax(coarse == number)] for number in bins[counts[bins] > 0])
-    shades = _shades(main)
+    shades = _shades(main) if len(main) else None
     if shades is not None and shades.min() <= ENDS:
         brightest = main[np.argmax(shades)]
         strongest = pixels[..., int(brightest.argmax())]

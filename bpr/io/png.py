@@ -122,7 +122,16 @@ def write_png(path: str | Path, pixels: np.ndarray, palette: Palette | None = No
 
 
 def encode_png(pixels: np.ndarray, palette: Palette | None = None) -> bytes:
-    """The bytes that :func:`write_png` writes."""
+    """The bytes that :func:`write_png` writes. Whole numbers of other types are stored with 8 or 16 bits.
+
+    Raises:
+        BPRError: a number is larger than 65535.
+    """
+    if pixels.dtype not in (np.uint8, np.uint16):
+        most = int(pixels.max(initial=0))
+        if most > 65535:
+            raise BPRError(f"expected numbers up to 65535 in a PNG, got {most}; write a .tif")
+        pixels = pixels.astype(np.uint8 if most < 256 else np.uint16)
     _, data = cv2.imencode(".png", pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     content = data.tobytes()
     if palette:

@@ -74,6 +74,7 @@ class FinishedImage(NamedTuple):
         left_out: how many patches the budget left out.
         kept: the records that could not be refined.
         taken: how many verdicts there are of each kind (:class:`~bpr.refinement.verdict.model.Verdict`).
+        remark: one line about what the network saw of an image that is no plain photo; else empty.
     """
 
     indices: Sequence[int]
@@ -82,6 +83,7 @@ class FinishedImage(NamedTuple):
     left_out: int
     kept: Sequence[Kept]
     taken: Mapping[str, int] = MappingProxyType({})
+    remark: str = ""
 
 
 @dataclass
@@ -97,6 +99,7 @@ class RunReport:
         unread: how many items of the file are no records, such as crowds; ``notes`` has a line about each kind.
         kept: how many records could not be refined, by reason.
         taken: how many verdicts there are of each kind.
+        remarks: the first record of every image that is no plain photo, and a line about what the network saw of it.
         problems: a line for the user about each :class:`Kept`.
         strict: the run fails if any record could not be refined.
         backend: the backend that ran the network; None if no network ran or the run was merged from journals.
@@ -113,6 +116,7 @@ class RunReport:
     notes: list[str] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     taken: Counter[str] = field(default_factory=Counter)
+    remarks: list[tuple[int, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     clock: StageClock = field(default_factory=StageClock)
     strict: bool = False
@@ -129,6 +133,13 @@ class RunReport:
             self.kept.total() > self.kept["empty mask"] or (self.unread > 0 and not self.skipped)
         )
         return none_refined or (self.strict and self.kept.total() > 0)
+
+    @property
+    def remark_lines(self) -> list[str]:
+        """The first of the remarks, and how many more there are."""
+        images = len({line for _, line in self.remarks})  # the windows of a raster have one line
+        more = f" (and {images - 1} more images)" if images > 1 else ""
+        return [f"{min(self.remarks)[1]}{more}"] if self.remarks else []
 
     @property
     def summary(self) -> str:
@@ -159,6 +170,7 @@ class RunReport:
         self.left_out += image.left_out
         self.refined += len(image.indices)
         self.taken.update(image.taken)
+        self.remarks += [(image.indices[0], image.remark)] if image.remark else []
         for kept in image.kept:
             count, first = len(kept.indices), kept.indices[0]
             self.refined -= count

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 import numpy as np
 
+from bpr.geometry.alpha import Alpha
 from bpr.geometry.boundary import boundary_levels
 from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
@@ -51,10 +52,14 @@ class Settled(NamedTuple):
     Attributes:
         mask: the refined mask.
         verdict: None without a verdict: all of the change was taken that the caution allows.
+        probability: (h, w) float32 in the box of the mask, above one half where it is; None where nobody asked for it.
+        alpha: the mask with soft edges, if they were requested.
     """
 
     mask: BoxMask
     verdict: Verdict | None
+    probability: np.ndarray | None = None
+    alpha: Alpha | None = None
 
 
 def weight_of(score: Any) -> float:

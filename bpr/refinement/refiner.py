@@ -5,14 +5,16 @@ Legend: N instances of one image, H W image.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 
 from bpr.errors import BadImage, BadInput
+from bpr.geometry.alpha import soft_edges
 from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
@@ -20,7 +22,8 @@ from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import Blended
-from bpr.io.images import Picture, decode_image, decode_picture, is_picture, read_image
+from bpr.io.images import Picture, decode_picture, decode_shown, is_picture, read_shown, show_array
+from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Shown
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
 from bpr.refinement.levels import Photo
 from bpr.refinement.mask_types import Adapter, adapter_for
@@ -28,7 +31,7 @@ from bpr.refinement.mask_types.arrays import is_mask_file, read_mask_files
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor, Settled
 from bpr.refinement.turns import Turns
-from bpr.refinement.verdict.features import describe_blended
+from bpr.refinement.verdict.features import Description, describe_blended
 from bpr.refinement.verdict.model import Verdict
 
 Image = np.ndarray | str | Path | bytes | Picture
@@ -41,8 +44,9 @@ class Refinement(NamedTuple):
     """Refined masks and the extras that were requested; the other fields are None.
 
     Attributes:
-        masks: of the type that came in.
-        probability: float32 in the shape of the masks, (N, H, W) for lists and detections: the mean P of the patches on
+        masks: of the type that came in; with ``soft``, their alpha.
+        probability: float32 in the shape of the masks, (N, H, W) for lists, detections and label maps, whose objects are
+            in the order of their first pixels: the mean P of the patches on
             a pixel, and the coarse 0 or 1 where no patch lies. P > 0.5 is the refined mask. A tensor where masks are one.
         patches: one :class:`InstancePatches` per instance.
         verdicts: one :class:`~bpr.refinement.verdict.model.Verdict` per instance.
@@ -82,6 +86,14 @@ class _Call(NamedTuple):
     adapter: Adapter
     frame: tuple[int, int]
 
+    def stacked(self, maps: Sequence[np.ndarray], kind: type) -> Any:
+        """N (H, W) maps in the shape of the masks, (N, H, W) for lists, detections and label maps; a tensor where masks are
+        one.
+        """
+        stack: np.ndarray = np.array(maps, kind).reshape(-1, *self.frame)
+        one = getattr(self.masks, "ndim", 3) == 2 and not self.adapter.exclusive
+        return self.adapter.like(self.masks, stack[0] if one else stack)
+
 
 class Refiner:
     """Refines masks with a predictor. It keeps no state between calls, so threads may share it; a few have their turn.
@@ -89,6 +101,7 @@ class Refiner:
     Args:
         predictor: the network.
         options: where patches lie, and how they are blended; by default the options that the model recommends.
+        pixels: what the network sees of an image that is no 8-bit photo.
 
     >>> from bpr.refinement.predictor import IdentityPredictor
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
@@ -102,8 +115,10 @@ class Refiner:
     [3000, 0]
     """
 
-    def __init__(self, predictor: Predictor, options: RefineOptions | None = None) -> None:
-        self.predictor, self.options = predictor, options or predictor.recommended
+    def __init__(
+        self, predictor: Predictor, options: RefineOptions | None = None, pixels: PixelOptions = AS_THEY_ARE
+    ) -> None:
+        self.predictor, self.options, self.pixels = predictor, options or predictor.recommended, pixels
         self.options.check_fits(predictor.spec)
         if self.options.caution == AUTO and predictor.verdict is None:
             raise ValueError("caution: expected a number, got auto; this model has no verdict, tools/fit_verdict.py adds one")
@@ -119,6 +134,9 @@ class Refiner:
     def __call__(self, image: Image, masks: Masks) -> Masks: ...
 
     @overload
+    def __call__(self, image: Image, masks: Any, *, soft: Literal[True]) -> Any: ...
+
+    @overload
     def __call__(
         self,
         image: Image,
@@ -127,28 +145,33 @@ class Refiner:
         return_probability: bool = False,
         return_patches: bool = False,
         return_verdict: bool = False,
+        soft: bool = False,
     ) -> Refinement: ...
-
 
     def __call__(
         self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False,
-        return_verdict: bool = False,
+        return_verdict: bool = False, soft: bool = False,
     ) -> Any:
         """Refine the masks of one image.
 
         Args:
-            image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed.
+            image: (H, W, 3) uint8 RGB, a file, the bytes of one, or a PIL image. EXIF is followed. Other arrays of
+                numbers, (H, W) or (H, W, bands), are shown as :mod:`bpr.io.pixels` says.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value, or grey) or probabilities
-                (foreground above half); the file of a mask or a list of files, which :func:`bpr.read_mask` reads; a
-                list of COCO RLEs or polygons; ``supervision.Detections``; or a result of another library in
-                docs/neighbours.md for one image.
+                (foreground above half); an (H, W) label map, whose objects have numbers and whose background is 0; the
+                file of a mask or a list of files, which :func:`bpr.read_mask` reads; a list of COCO RLEs or polygons;
+                ``supervision.Detections``; or a result of another library in docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
             return_verdict: also return what was decided for every mask. It needs the caution ``auto``.
+            soft: return soft edges: uint8 alpha in the shape of the masks, (N, H, W) for lists and detections, instead of
+                masks. It is the probability of a pixel in steps of 1/255, with the odds shifted as far as the verdict
+                takes the change. ``alpha > 127`` is the refined mask, and a mask that is kept has 0 and 255.
 
         Returns:
             The refined masks in the form of ``masks``: the same type, dtype and device, integers with their foreground
             value, floats as 0 and 1, files as bool arrays, polygons as RLE. A mask that would vanish stays as it was.
+            The objects of a label map keep their numbers and share no pixel.
             With ``return_probability``, ``return_patches`` or ``return_verdict``: a :class:`Refinement`.
 
         Raises:
@@ -157,13 +180,16 @@ class Refiner:
         pairs = [(image, masks)]
         wanted = {"return_probability": return_probability, "return_patches": return_patches, "return_verdict": return_verdict}
         with self._turns:
-            return next(self.stream(pairs, **wanted))
+            return next(self.stream(pairs, soft=soft, **wanted))
 
     @overload
     def stream(self, pairs: Iterable[tuple[Image, list[Any]]]) -> Iterator[list[dict[str, Any]]]: ...
 
     @overload
     def stream(self, pairs: Iterable[tuple[Image, Masks]]) -> Iterator[Masks]: ...
+
+    @overload
+    def stream(self, pairs: Iterable[tuple[Image, Any]], *, soft: Literal[True]) -> Iterator[Any]: ...
 
     @overload
     def stream(
@@ -173,11 +199,12 @@ class Refiner:
         return_probability: bool = False,
         return_patches: bool = False,
         return_verdict: bool = False,
+        soft: bool = False,
     ) -> Iterator[Refinement]: ...
 
     def stream(
         self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False,
-        return_verdict: bool = False,
+        return_verdict: bool = False, soft: bool = False,
     ) -> Iterator[Any]:
         """Refine many images: the result of :meth:`__call__` for every (image, masks) pair, in order.
 
@@ -186,18 +213,22 @@ class Refiner:
         calls, bit for bit (tested with the starter model); a runtime whose arithmetic depends on the batch need not.
         """
         for predicted in predict_images(self.predictor, (self._cut_call(*pair) for pair in pairs)):
-            masks, adapter, frame = predicted.cut.token
+            call = predicted.cut.token
+            masks, adapter, frame = call
             decisions = self._decisions(predicted)
-            settled = self._settled(decisions, adapter.exclusive)
-            refined = adapter.write(masks, [one.mask for one in settled])
+            settled = self._settled(decisions, adapter.exclusive, soft=soft)
+
+            if soft:
+                refined = call.stacked([one.alpha.to_frame() for one in settled if one.alpha], np.uint8)
+            else:
+                refined = adapter.write(masks, [one.mask for one in settled])
             if not (return_probability or return_patches or return_verdict):
                 yield refined
                 continue
             probability = None
             if return_probability:
                 maps = [decision.probability((0, 0, frame[1], frame[0])) for decision in decisions]
-                stack = np.array(maps, np.float32).reshape(-1, *frame)
-                probability = adapter.like(masks, stack[0] if getattr(masks, "ndim", 3) == 2 else stack)
+                probability = call.stacked(maps, np.float32)
             patches = predicted.by_instance() if return_patches else None
             verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
             yield Refinement(refined, probability, patches, verdicts)
@@ -254,20 +285,30 @@ class Refiner:
         """Every image with its probabilities at its own scale, in order."""
         return predict_images(self.predictor, cuts, clock)
 
-    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[Settled]:
+    def put_back(
+        self, predicted: PredictedImage[Any], exclusive: bool = False, probable: bool = False, soft: bool = False
+    ) -> list[Settled]:
         """The N refined masks of an image, and the verdicts; a mask that would vanish stays as it was.
 
         Args:
             exclusive: the coarse masks do not overlap, and neither may the refined ones.
+            probable: add the probabilities, by which overlaps can be resolved later.
+            soft: also make their alpha.
         """
-        return self._settled(self._decisions(predicted), exclusive)
+        return self._settled(self._decisions(predicted), exclusive, probable, soft)
 
-    def _settled(self, decisions: Sequence[_Decision], exclusive: bool) -> list[Settled]:
+    def _settled(
+        self, decisions: Sequence[_Decision], exclusive: bool, probable: bool = False, soft: bool = False
+    ) -> list[Settled]:
         refined = [decision.refined() for decision in decisions]
-        if exclusive:
+        probabilities: list[Any] = [None] * len(refined)
+        if exclusive or probable:
             probabilities = [one.probability(mask.box) for one, mask in zip(decisions, refined, strict=True)]
+        if exclusive:
             refined = without_overlaps([one.blended.mask for one in decisions], refined, probabilities)
-        return [Settled(mask, one.verdict) for mask, one in zip(refined, decisions, strict=True)]
+        alphas = [soft_edges(one.blended, one.leaning, mask) if soft else None for mask, one in zip(refined, decisions, strict=True)]
+        rows = zip(refined, decisions, probabilities, alphas, strict=True)
+        return [Settled(mask, one.verdict, p if probable else None, alpha) for mask, one, p, alpha in rows]
 
     def _decisions(self, predicted: PredictedImage[Any]) -> list[_Decision]:
         spec, options = self.predictor.spec, self.options
@@ -275,12 +316,11 @@ class Refiner:
         blended = [Blended.of(one.mask, of.boxes, of.probabilities, spec, options.blend) for one, of in pairs]
         if isinstance(options.caution, float | int):
             return [_Decision(one, (options.caution, -options.caution), None) for one in blended]
-        model = self.predictor.verdict
-        assert model is not None  # checked at the beginning
         judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
         descriptions = [describe_blended(blended[i], pairs[i][1].patches, spec) for i in judged]
         decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
-        for i, (leaning, verdict) in zip(judged, model(descriptions, [pairs[i][0].score for i in judged]), strict=True):
+        level, scores = pairs[0][0].level if pairs else 0, [pairs[i][0].score for i in judged]
+        for i, (leaning, verdict) in zip(judged, self._judge(level, descriptions, scores), strict=True):
             decisions[i] = _Decision(blended[i], leaning, verdict)
         earlier = [instance.earlier for instance, _ in pairs]
         return [
@@ -288,27 +328,39 @@ class Refiner:
             for one, before in zip(decisions, earlier, strict=True)
         ]
 
+    def _judge(
+        self, level: int, descriptions: Sequence[Description], scores: Sequence[float]
+    ) -> list[tuple[Leaning | None, Verdict]]:
+        """The verdicts on masks of one image at a level."""
+        assert self.predictor.verdict is not None  # checked at the beginning
+        return self.predictor.verdict(descriptions, scores)
+
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
         if is_mask_file(masks):
             masks = read_mask_files(masks)
         adapter = adapter_for(masks)
-        pixels = _checked_image(image, adapter.frame_of(masks))
+        seen = _seen(image, adapter.frame_of(masks), self.pixels)
+        if seen.remark:
+            warnings.warn(seen.remark, stacklevel=2)
+        pixels = seen.pixels
         frame = pixels.shape[0], pixels.shape[1]
         return self.start(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame), adapter.exclusive)
 
 
-def _checked_image(image: Image, frame: tuple[int, int] | None) -> np.ndarray:
-    """(H, W, 3) uint8 RGB; the orientation tag of a photo is ignored where its masks ignore it."""
+def _seen(image: Image, frame: tuple[int, int] | None, options: PixelOptions) -> Shown:
+    """What the network sees; the orientation tag of a photo is ignored where its masks ignore it."""
     if isinstance(image, (str, Path)):
-        return read_image(image, frame)
+        return read_shown(image, frame, options=options)
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return decode_image(bytes(image), "image", frame)
+        return decode_shown(bytes(image), "image", frame, options=options)
     if is_picture(image):
-        return decode_picture(image, "image", frame)
+        return decode_picture(image, "image", frame, options)
     if image is None:
-        raise BadImage("image: expected (H, W, 3) uint8 RGB or a file, got no image (None); was the file found?")
+        raise BadImage("image: expected an array (H, W, 3) or a file, got no image (None); was the file found?")
     pixels = np.asarray(image)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+    few = pixels.ndim == 3 and (pixels.shape[2] in (1, 3, 4) or options.bands is not None)
+    if pixels.dtype.kind not in "uif" or not (pixels.ndim == 2 or few):
         got = f"{pixels.shape} {pixels.dtype}"
-        raise BadInput(f"image: expected (H, W, 3) uint8 RGB, got {got}; convert it, or pass its file")
-    return pixels
+        expected = "expected (H, W, 3) uint8 RGB, or numbers (H, W) or (H, W, bands)"
+        raise BadInput(f"image: {expected}, got {got}; convert it, or pass its file")
+    return show_array(pixels, "image", options)

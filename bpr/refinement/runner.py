@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +11,13 @@ import numpy as np
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
 from bpr.formats.photos import read_photo
+from bpr.geometry.alpha import Alpha
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFinder
+from bpr.io.pixels import Range
+from bpr.raster.exclusive import claim_of
+from bpr.refinement.alpha_files import AlphaFiles
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.choice import Choice
 from bpr.refinement.grouping import group_by_image
@@ -68,6 +73,8 @@ def refine_images(
     exclusive: bool = False,
     clock: StageClock | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    claims: bool = False,
+    alphas: AlphaFiles | None = None,
 ) -> Iterator[FinishedImage]:
     """Refine records image by image, in the order of ``groups``.
 
@@ -79,6 +86,8 @@ def refine_images(
             they are needed.
         stopped: once it returns True, the image that the network has and those that are being put back are finished,
             and no others. The network gets at most :data:`BATCHES_AFTER_STOP` more batches.
+        claims: add to every refined mask its claim on its pixels (:mod:`bpr.raster.exclusive`).
+        alphas: gets the alpha of every record whose mask can be read.
     """
     clock = clock or StageClock()
     batches_left = iter(range(BATCHES_AFTER_STOP))
@@ -86,20 +95,25 @@ def refine_images(
 
     def cut(indices: Sequence[int]) -> CutImage[ImageRecords]:
         group = ImageRecords(indices, [records[i] for i in indices])
-        return _cut_image(group, images, refiner, exclusive, clock)
+        return cut_image(group, images, refiner, exclusive, clock)
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
-            settled = refiner.put_back(predicted, exclusive=exclusive)
+            settled = refiner.put_back(predicted, exclusive, probable=claims, soft=alphas is not None)
         with clock.stage("encode"):
             image, group = predicted.cut, predicted.cut.token
             refined = {instance.key: one for instance, one in zip(image.instances, settled, strict=True)}
             coarse = {instance.key: instance.mask for instance in image.instances}
             pairs = zip(group.indices, group.records, strict=True)
-            after = [_refined_record(record, coarse[i], refined[i]) if i in refined else record for i, record in pairs]
+            after = [
+                _refined_record(record, coarse[i], refined[i], group.ranges) if i in refined else record
+                for i, record in pairs
+            ]
+            if alphas:
+                _write_alphas(alphas, group, refined)
             taken = Counter(one.verdict.taken for one in settled if one.verdict)
             patches = image.earlier + len(image.batch)
-            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken)
+            return FinishedImage(group.indices, after, patches, image.left_out, group.kept, taken, group.remark)
 
     predicted = refiner.predict(ordered_map(cut, groups, workers, LOOK_AHEAD), clock)
 
@@ -110,17 +124,37 @@ def refine_images(
     yield from ordered_map(finish, until_stopped(), workers)
 
 
-def _refined_record(record: Record, coarse: BoxMask, settled: Settled) -> Record:
+def _refined_record(record: Record, coarse: BoxMask, settled: Settled, ranges: Sequence[Range]) -> Record:
     """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
+    stretch = {"stretch": [list(one) for one in ranges]} if ranges else {}
     if settled.verdict is None:
-        return with_mask(record, settled.mask)
+        changed = _with_claim(record, settled)
+        return {**changed, "bpr": stretch} if stretch else changed
     kept = settled.mask is coarse and settled.verdict.taken == "nothing"
-    changed = record if kept else with_mask(record, settled.mask)
-    return {**changed, "bpr": settled.verdict.as_key}
+    changed = record if kept else _with_claim(record, settled)
+    return {**changed, "bpr": settled.verdict.as_key | stretch}
+
+
+def _with_claim(record: Record, settled: Settled) -> Record:
+    changed = with_mask(record, settled.mask)
+    if settled.probability is not None:
+        changed["claim"] = claim_of(settled.mask, settled.probability)
+    return changed
+
+
+def _write_alphas(alphas: AlphaFiles, group: ImageRecords, refined: Mapping[int, Settled]) -> None:
+    for index, record in zip(group.indices, group.records, strict=True):
+        alpha = refined[index].alpha if index in refined else None
+        if alpha is None:
+            try:
+                alpha = Alpha.of_mask(decode_mask(record["segmentation"]))
+            except BadMask:  # the report names it
+                continue
+        alphas.add(record, index, len(group.indices) == 1, alpha)
 
 
 class ImageRecords(NamedTuple):
-    """The records of one image with their indices, and those among them that cannot be refined.
+    """The records of one image with their indices, those among them that cannot be refined, and how its pixels are seen.
 
     It accompanies the image through the network as the token of its :class:`~bpr.refinement.batching.CutImage`.
     """
@@ -128,16 +162,18 @@ class ImageRecords(NamedTuple):
     indices: Sequence[int]
     records: Sequence[Record]
     kept: Sequence[Kept] = ()
+    ranges: Sequence[Range] = ()
+    remark: str = ""
 
 
-def _cut_image(
+def cut_image(
     group: ImageRecords, images: ImageFinder, refiner: Refiner, exclusive: bool, clock: StageClock
 ) -> CutImage[ImageRecords]:
     """Read one image, decode its masks, and cut the patches of those that can be refined."""
     try:
         with clock.stage("read"):
             masks = [record["segmentation"] for record in group.records]
-            photo = read_photo(images, group.records[0]["image_id"], masks)
+            photo = read_photo(images, group.records[0]["image_id"], masks, refiner.pixels)
     except BadImage as error:
         missing = Kept("no image", group.indices, str(error))
         return refiner.start(np.empty((0, 0, 3), np.uint8), [], group._replace(kept=[missing]))
@@ -154,4 +190,5 @@ def _cut_image(
             else:
                 kept.append(Kept("empty mask", [index], "the mask is empty"))
     with clock.stage("cut"):
-        return refiner.start(photo.pixels, instances, group._replace(kept=kept), exclusive)
+        seen = group._replace(kept=kept, ranges=photo.ranges, remark=photo.remark)
+        return refiner.start(photo.pixels, instances, seen, exclusive)

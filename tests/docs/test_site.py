@@ -27,7 +27,7 @@ class Loaded(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         name = "href" if tag == "link" and found.get("rel") in LOADED else "src"
-        if found.get(name):
+        if found.get(name) and not str(found[name]).startswith("data:"):
             self.addresses.append(str(found[name]))
 
 

@@ -6,7 +6,9 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -20,7 +22,9 @@ from bpr.evaluation.pair_metrics import MaskPairs, crop_around
 from bpr.evaluation.prepare import prepare_detections
 from bpr.evaluation.summary import evaluate
 from bpr.evaluation.tables import to_markdown
+from bpr.formats.coco import Record
 from bpr.geometry.rle import decode_mask
+from bpr.io.png import write_png
 from tests.conftest import SmallSet
 from tests.evaluation.test_average_precision import DEGENERATE, evaluation_of
 from tests.evaluation.test_comparison import FRAME, document, found, square, truth
@@ -101,9 +105,12 @@ def test_degenerate_files_have_numbers(name: str) -> None:
     evaluation = Evaluation(
         prepare_detections(records, evaluation.document, "after"), evaluation.document, evaluation.protocol, coarse
     )
-    chosen = [key for key, metric in METRICS.items() if metric.subject is Evaluation and key != "lvis-ap"]
+    chosen = [key for key, metric in METRICS.items() if metric.subject is Evaluation and not key.startswith("lvis")]
     summary = evaluate({Evaluation: evaluation}, {Evaluation: coarse}, chosen)
-    assert all(row.value == -1 or 0 <= row.value <= 1 for row in summary.rows.values())
+    assert all(row.value == -1 or 0 <= row.value <= 1 for row in summary.rows.values() if row.unit == "%")
+    distances = [row.value for key, row in summary.rows.items() if key.startswith(("HD95", "ASSD"))]
+    # "one pixel" and "crowd beside" find a mask one pixel away.
+    assert all(value == -1 or 0 <= value <= 1 for value in distances)
     assert all(row.change in (None, 0) for row in summary.rows.values())
     assert "| AP/COCO |" in to_markdown(summary, {}, PROTOCOLS["coco"])
     if name == "frame filling":
@@ -207,3 +214,98 @@ def test_lvis_by_its_own_package() -> None:
     assert np.__dict__.get("float") is None
     assert isinstance(metrics.lvis_ap(evaluation_of([], lvis, "lvis"))["AP/LVIS"], Fixed)
     assert FRAME == (40, 60)
+
+
+def lvis_document(truths: list[Record], negative: list[int], not_exhaustive: list[int]) -> dict[str, Any]:
+    """Two images in which the classes of the truth were searched, and in image 2 also the ``negative`` ones."""
+    plain = document(*truths)
+    lists = {1: ([], []), 2: (negative, not_exhaustive)}
+    keys = ("neg_category_ids", "not_exhaustive_category_ids")
+    images = [image | dict(zip(keys, lists[image["id"]], strict=True)) for image in plain["images"]]
+    return {**plain, "images": images, "categories": [{**one, "frequency": "f"} for one in plain["categories"]]}
+
+
+def test_lvis_boundary_ap_by_hand() -> None:
+    pytest.importorskip("lvis")
+    truths = [truth(square(5, 5, 20, 20), area=400, bbox=[5, 5, 20, 20])]
+    # Shifted by 1: mask IoU 380 / 420 = .90; bands of 76 px share 38: 38 / 114 = .33, no match. The exact one has a
+    # lower score: half of it is wrong at every threshold. In image 2 class 1 was not searched, so a detection there is free.
+    records = [found(square(6, 5, 20, 20)), found(square(5, 5, 20, 20), 0.8), found(square(5, 5), 0.95, image_id=2)]
+    free, searched, open_ended = ([], []), ([1], []), ([1], [1])
+    expected = {"free": (free, 0.5), "searched": (searched, 1 / 3), "not exhaustive": (open_ended, 0.5)}
+    for lists, value in expected.values():
+        measured = numbers("lvis-boundary-ap", evaluation_of(records, lvis_document(truths, *lists), "lvis"))
+        assert measured["BoundaryAP@0.02/LVIS"] == pytest.approx(value)
+        assert measured["BoundaryAPf@0.02/LVIS"] == pytest.approx(value)
+    # By masks alone the first one matches at the nine thresholds below .90, and the exact one at the last.
+    masks = numbers("lvis-ap", evaluation_of(records, lvis_document(truths, *free), "lvis"))["AP/LVIS"]
+    assert masks == pytest.approx((9 * 1 + 0.5) / 10)
+
+
+def test_lvis_boundary_ap_is_that_of_coco_where_every_class_was_searched() -> None:
+    pytest.importorskip("lvis")
+    random = np.random.default_rng(3)
+    truths, records = [], []
+    for image_id in (1, 2):
+        for index in range(6):
+            left, top, side = (int(number) for number in (random.integers(30), random.integers(20), random.integers(6, 20)))
+            category = 1 + index % 2
+            truths.append(truth(square(left, top, side, side), image_id, category, area=side**2, bbox=[left, top, side, side]))
+            shift = int(random.integers(3))
+            records.append(found(square(left + shift, top, side, side), float(random.random()), image_id, category))
+    whole = lvis_document(truths, [1, 2], [])
+    whole["images"][0]["neg_category_ids"] = [1, 2]
+    evaluation = evaluation_of(records, whole, "lvis")
+    lvis, coco = (numbers(name, evaluation) for name in ("lvis-boundary-ap", "boundary-ap"))
+    for ours, theirs in (("AP", "AP"), ("AP50", "AP50"), ("AP75", "AP75"), ("APs", "AP_S")):
+        assert 0 < lvis[f"Boundary{ours}@0.02/LVIS"] == pytest.approx(coco[f"Boundary{theirs}@0.02/COCO-style on LVIS"])
+
+
+def test_surface_metrics_are_rows_columns_and_tiles(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, files = tmp_path / "rows.csv", [str(small_set.results), "--before", str(small_set.results)]
+    chosen = ["nsd", "hd95", "assd", "weighted-f", "parts", "holes"]
+    arguments = [*files, "--ann", str(small_set.ann), "--metrics", *chosen, "--save-per-instance", str(table)]
+    assert main(["eval", *arguments]) == 0
+    printed = [line.split("  ")[0].strip() for line in capsys.readouterr().out.splitlines()]
+    rows = ["NSD@2px", "HD95 in px", "ASSD in px", "wF", "parts", "parts of the truth", "holes", "holes of the truth"]
+    assert [f"{row}/matched" for row in rows] == printed[1 : 1 + len(rows)]
+    columns = next(csv.DictReader(table.open()))
+    assert (columns["parts_before"], columns["holes_after"]) == ("1.0", "0.0")
+    assert 0 < float(columns["assd_after"]) <= float(columns["hd95_after"])
+
+
+def write_pictures(folder: Path, **pictures: np.ndarray) -> str:
+    folder.mkdir()
+    for name, pixels in pictures.items():
+        write_png(folder / f"{name}.png", pixels)
+    return str(folder)
+
+
+def test_folders_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hard = np.zeros((40, 60), np.uint8)
+    hard[10:30, 20:40] = 255
+    soft = cv2.blur(hard, (5, 5))
+    wide = np.roll(hard, 2, axis=1)
+    gt = write_pictures(tmp_path / "gt", a=hard, b=hard)
+    before, after = write_pictures(tmp_path / "seg", a=wide, b=hard), write_pictures(tmp_path / "soft", a=soft, b=hard, c=hard)
+    out = tmp_path / "out.json"
+    assert main(["eval", after, "--before", before, "--ann", gt, "--out", str(out)]) == 0
+    rows = json.loads(out.read_text())["rows"]
+    # 360 of 440 pixels in the first picture, and 400 of 400 in the second.
+    assert rows["IoU/pixels of all pictures"]["before"] == pytest.approx(760 / 840)
+    assert rows["IoU/mean of pictures"]["before"] == pytest.approx((360 / 440 + 1) / 2)
+    assert rows["SAD/whole pictures"]["before"] == pytest.approx(80 / 1000 / 2)
+    assert rows["MSE/whole pictures"]["before"] == pytest.approx(80 / 2400 / 2)
+    difference = np.abs(soft / 255.0 - hard / 255.0)
+    assert rows["SAD/whole pictures"]["value"] == pytest.approx(difference.sum() / 1000 / 2)
+    assert rows["MSE/whole pictures"]["value"] == pytest.approx((difference**2).mean() / 2)
+    assert rows["mBA/mean of pictures"]["change"] > 0
+    assert "mBA/mean of pictures" in capsys.readouterr().out
+    several = hard // 255 + np.eye(40, 60, dtype=np.uint8) * 7
+    bad = {"missing": {"a": hard}, "size": {"a": hard[:20], "b": hard}, "objects": {"a": hard, "b": several}}
+    said = {"missing": "got none for 'b'", "size": "expected the size of", "objects": "expected one object"}
+    for name, pictures in bad.items():
+        assert main(["eval", write_pictures(tmp_path / name, **pictures), "--ann", gt]) == 1
+        error = capsys.readouterr().err
+        assert said[name] in error
+        assert error.count("\n") == 1

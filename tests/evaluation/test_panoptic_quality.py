@@ -62,6 +62,21 @@ def test_no_prediction_and_no_truth() -> None:
     assert one_pixel == {5: PanopticCounts(1.0, 1)}
 
 
+def test_boundary_pq_by_hand() -> None:
+    truth, found = np.zeros((20, 40), np.uint32), np.zeros((20, 40), np.uint32)
+    truth[2:18, 2:18], truth[2:18, 22:38] = 1, 2
+    found[2:18, 3:19], found[2:18, 22:38] = 7, 8
+    of_truth, of_found = segments((1, 5), (2, 6)), segments((7, 5), (8, 6))
+    # Column 18 of 7 lies on void and is forgiven: the IoU of 1 and 7 is 15 * 16 of 16 * 16.
+    assert panoptic_counts(truth, of_truth, found, of_found) == {5: PanopticCounts(240 / 256, 1), 6: PanopticCounts(1.0, 1)}
+    # The diagonal is 44.7 px: bands of 1 px, rings of 60 px that share 2 * 15 px: 30 of 90 - 16 is no match.
+    counts = panoptic_counts(truth, of_truth, found, of_found, 0.02)
+    assert counts == {5: PanopticCounts(0, 0, 1, 1), 6: PanopticCounts(1.0, 1)}
+    # Bands of 4 px, 16 * 16 - 8 * 8 = 192 px each. Columns 3..17 of both, without what is inside of either (rows 6..13,
+    # columns 6..13 and 7..14), are shared: 240 - 64 - 64 + 56 = 168 of 192 + 192 - 168 - 16 = 200.
+    assert panoptic_counts(truth, of_truth, found, of_found, 0.09)[5] == PanopticCounts(168 / 200, 1)
+
+
 def test_sizes_must_agree() -> None:
     with pytest.raises(ValueError, match="expected one size"):
         panoptic_counts(row((1, 8)), [], row((1, 7)), [])
@@ -94,5 +109,8 @@ def test_the_command_averages_over_classes(tmp_path: Path, capsys: pytest.Captur
     assert rows["SQ/panoptic"]["value"] == 0.875
     assert rows["RQ/panoptic"]["interval"] == [0, 0]
     assert "PQ/panoptic" in capsys.readouterr().out
+    # A band of rows 1 px high is the whole row.
+    assert main(["eval", str(found), "--ann", str(truth), "--metrics", "boundary-pq", "--out", str(out)]) == 0
+    assert json.loads(out.read_text())["rows"]["BoundaryPQ@0.02/panoptic"]["value"] == 0.625
     assert main(["eval", str(found), "--ann", str(truth), "--metrics", "ap"]) == 1
     assert "metric ap: expected files that it can measure" in capsys.readouterr().err

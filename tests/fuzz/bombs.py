@@ -25,7 +25,8 @@ from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.yolo import YoloFolder
 from bpr.geometry.rle import compress, decode_mask
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.images import ImageFolder, read_image, read_shown
+from bpr.io.pixels import PixelOptions
 from bpr.training.data.patch_store import PatchStore
 from tests.fuzz import readers
 
@@ -48,6 +49,25 @@ def stretched(ending: str, signature: bytes, offset: int, size: bytes) -> bytes:
 
 def label_png(width: int, height: int) -> bytes:
     return readers.png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0) + bytes(30))
+
+
+def tiff(*tags: tuple[int, int, int, int], again: bool = False, big: bool = False) -> bytes:
+    """A TIFF of (tag, type, count, value) and 8 bytes of pixels; with ``again`` its directory is followed by itself."""
+    given = [(256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8), (279, 4, 1, 8), *tags]
+    entries = sorted({tag[0]: tag for tag in given}.values())
+    if big:
+        body = struct.pack("<Q", len(entries)) + b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
+        return b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + body + struct.pack("<Q", 16 * again)
+    body = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<I", 16) + bytes(8) + body + struct.pack("<I", 16 * again)
+
+
+HUGE = ((256, 4, 1, 20_000), (257, 4, 1, 20_000), (258, 3, 1, 64))
+TILE = ((322, 4, 1, 65_520), (323, 4, 1, 65_520), (324, 4, 1, 8), (325, 4, 1, 8))
+
+
+def page(number: int) -> Callable[[Path], object]:
+    return lambda path: read_shown(path, options=PixelOptions(page=number))
 
 
 def panoptic(png: Path | str) -> None:
@@ -121,6 +141,15 @@ BOMBS: dict[str, Callable[[], object]] = {
     "BMP of 2^62 pixels": refused("bomb", stretched(".bmp", b"BM", 18, struct.pack("<ii", 2**31 - 1, 1 - 2**31)), read_image),
     "WebP of 2.7e8 pixels": refused("bomb", stretched(".webp", b"VP8L", 9, b"\xff\xff\xff\x0f"), read_image),
     "BigTIFF whose directory lies beyond 2^63": refused("bomb", b"II+\0\x08\0\0\0" + b"\xff" * 8, read_image),
+    "TIFF of floats, 4e8 in 200 bytes": refused("bomb", tiff(*HUGE, (339, 3, 1, 3)), read_image),
+    "TIFF of 60,000 bands": refused("bomb", tiff((256, 4, 1, 4000), (257, 4, 1, 4000), (277, 3, 1, 60_000)), read_image),
+    "TIFF in a tile of 4e9 pixels": refused("bomb", tiff(*TILE), read_image),
+    "TIFF of deep numbers in a tile of 4e9 pixels": refused("bomb", tiff((258, 3, 1, 32), *TILE), read_image),
+    "TIFF of four billion strips": refused("bomb", tiff((273, 4, 2**32 - 1, 8), (279, 4, 2**32 - 1, 8), (277, 3, 1, 4)), read_image),
+    "TIFF description of 4 GiB": refused("bomb", tiff((270, 2, 2**32 - 1, 8), (277, 3, 1, 5)), page(1)),
+    "BigTIFF of 2^63 bits": refused("bomb", tiff((258, 16, 2**63 - 1, 8), big=True), read_image),
+    "TIFF whose pages lead back to the first": refused("bomb", tiff(again=True), page(2)),
+    "labels in a TIFF of 4e8 numbers in 200 bytes": refused("bomb.tif", tiff(*HUGE), labels),
     "image in a format of no photo": refused("bomb", b"P5\n30000 30000\n255\n", read_image),
     "panoptic PNG of four billion pixels": refused("panoptic/bomb.png", label_png(65_535, 65_535), panoptic),
     "JSON of a million open lists": refused("bomb.json", "[" * 1_000_000, read_results),

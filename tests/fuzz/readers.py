@@ -34,7 +34,9 @@ from bpr.geometry.rle_batch import compress_all
 from bpr.io.checked_lines import checked_line
 from bpr.io.files import read_json
 from bpr.io.image_header import stated_frame
-from bpr.io.images import ImageFolder, check_size, read_image
+from bpr.io.images import ImageFolder, check_size, decode_shown, read_image
+from bpr.io.mask_picture import read_mask_picture
+from bpr.io.pixels import PixelOptions
 from bpr.io.png import SIGNATURE, write_png
 from bpr.io.record_file import RecordFile
 from bpr.refinement.runner import refine_records
@@ -193,6 +195,8 @@ def image(data: bytes) -> None:
     expect_one_line(lambda: check_size(data, "image"))
     if _paints(data):
         expect_one_line(lambda: read_image(written("image", data), (10, 12)))
+        expect_one_line(lambda: decode_shown(data, "image", options=PixelOptions("minmax", 1, 2)))
+        expect_one_line(lambda: read_mask_picture(written("image.tif", data)))
 
 
 def _paints(content: bytes) -> bool:

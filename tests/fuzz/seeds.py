@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
+from io import BytesIO
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
 from bpr.geometry.options import to_dict
+from bpr.io.image_header import encode_tiff
 from tests.fuzz.readers import PLACEMENT, SPEC, scratch
 
 FOUR = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
@@ -31,7 +34,25 @@ def _document() -> dict[str, Any]:
 
 def _pictures() -> list[bytes]:
     pixels = np.arange(10 * 12 * 3, dtype=np.uint8).reshape(10, 12, 3)
-    return [cv2.imencode(ending, pixels)[1].tobytes() for ending in (".png", ".jpg", ".webp", ".bmp", ".tif")]
+    kinds = {".tif": (np.uint8, np.uint16, np.int16, np.int32, np.float32), ".png": (np.uint8, np.uint16)}
+    encoded = [
+        cv2.imencode(ending, pixels.astype(kind))[1].tobytes()
+        for ending in (".png", ".jpg", ".webp", ".bmp", ".tif")
+        for kind in kinds.get(ending, (np.uint8,))
+    ]
+    return [*encoded, *_tiffs()]
+
+
+def _tiffs() -> list[bytes]:
+    """Layouts that OpenCV does not read, and two pages."""
+    tifffile = pytest.importorskip("tifffile")
+    bands = np.arange(10 * 12 * 5).reshape(10, 12, 5)
+    files = [BytesIO() for _ in range(4)]
+    tifffile.imwrite(files[0], bands.astype(np.uint16), photometric="minisblack", planarconfig="contig", compression="zlib")
+    tifffile.imwrite(files[1], bands.astype(np.float16), photometric="minisblack", planarconfig="contig", tile=(16, 16))
+    tifffile.imwrite(files[2], np.moveaxis(bands, 2, 0).astype(np.uint8), photometric="minisblack", bigtiff=True)
+    tifffile.imwrite(files[3], bands[..., :4].astype(np.uint8), photometric="rgb", extrasamples=["unassalpha"])
+    return [*(file.getvalue() for file in files), encode_tiff(bands[..., 0])]
 
 
 def _png(kind: int, depth: int, colours: bytes, rows: bytes) -> bytes:

@@ -6,11 +6,15 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from bpr.geometry import contours
-from bpr.geometry.contours import LEAST_IOU, joined, parts_of
+from bpr.geometry.contours import LEAST_IOU, joined, rings_of
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 
 FRAME = (400, 500)
+
+
+def parts_of(mask: BoxMask, tolerance: float | None = None) -> list[np.ndarray]:
+    return [joined(rings) for rings in rings_of(mask, tolerance)]
 
 
 def outline_of(mask: BoxMask, tolerance: float | None = None) -> np.ndarray:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from bpr.errors import BPRError
-from bpr.io.kept_text import Changes, KeptText, Span
+from bpr.io.kept_text import Changes, KeptText, Span, json_places
 
 CHANGES = Changes(shapes=Changes({1: Changes(points=[[1.5, 2], [3, 4]])}))
 
 
 def changed(folder: Path, content: bytes, changes: Changes = CHANGES) -> bytes:
     (folder / "in.json").write_bytes(content)
-    KeptText(folder / "in.json").write_json(changes, folder / "out.json")
+    KeptText(folder / "in.json").write(json_places(changes), folder / "out.json")
     return (folder / "out.json").read_bytes()
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:
     text = KeptText(tmp_path / "in.json")
     (tmp_path / "in.json").write_text("[1, 2]")
     with pytest.raises(BPRError, match="changed while it was read"):
-        text.write_json(Changes({0: 5}), tmp_path / "out.json")
+        text.write(json_places(Changes({0: 5})), tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import bpr
 from bpr.errors import BPRError
-from bpr.io.mask_picture import decode_mask_picture, is_soft
+from bpr.io.mask_picture import decode_mask_picture, is_soft, read_mask_picture, write_mask_picture
 from bpr.io.png import Palette, encode_png, read_labels, write_png
 
 images = pytest.importorskip("PIL.Image", reason="Pillow writes the kinds of PNG that OpenCV does not")
@@ -265,9 +265,31 @@ def test_a_soft_array_is_thresholded(soft: np.ndarray) -> None:
     assert np.array_equal(refined, np.where(soft > soft.max() / 2, soft.max(), 0))
 
 
-def test_a_label_array_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"got several in 1..2; for a label map pass labels == value"):
-        bpr.load("identity")(PHOTO, LABELS)
+def test_a_stack_of_a_label_map_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"got several in 1..2; pass a label map as \(H, W\), with a background of 0"):
+        bpr.load("identity")(PHOTO, LABELS[None])
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint32, np.int64, np.uint64])
+def test_tiffs_of_labels_keep_their_type(tmp_path: Path, dtype: type) -> None:
+    labels = LABELS.astype(dtype) * (13001 if dtype is np.int16 else 70001)
+    path = tmp_path / "labels.tif"
+    write_mask_picture(path, labels)
+    again, _ = read_mask_picture(path)
+    assert again.dtype == dtype
+    assert np.array_equal(again, labels)
+    tifffile = pytest.importorskip("tifffile")
+    assert np.array_equal(tifffile.imread(path), labels)
+
+
+def test_labels_that_cannot_be_kept_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_mask_picture(tmp_path / "labels.tif", LABELS.astype(np.int32) * 70001)
+    assert run(tmp_path, tmp_path / "labels.tif", "--format", "masks", out="out.png") == 1
+    assert "out.png: expected a .tif for numbers up to 140002, got a PNG, which holds 65535" in capsys.readouterr().err
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([LABELS, LABELS]), photometric="minisblack")
+    with pytest.raises(BPRError, match=r"stack\.tif: expected a mask or label map of one page, got 2; save each"):
+        read_mask_picture(tmp_path / "stack.tif")
 
 
 def run(folder: Path, masks: Path, *options: str, out: str = "out") -> int:

@@ -46,4 +46,4 @@ def test_wrong_arrays_are_named() -> None:
     with pytest.raises(ValueError, match=r"masks: expected \(N, 100, 140\)"):
         refiner(IMAGE, np.zeros((1, 100, 139), bool))
     with pytest.raises(ValueError, match=r"image: expected .* uint8 RGB"):
-        refiner(IMAGE.astype(np.float32), square(0))
+        refiner(IMAGE > 9, square(0))

@@ -16,7 +16,7 @@ from bpr.cli.main import main
 from bpr.formats import photos
 from bpr.geometry.options import RefineOptions
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder, OneImage, read_image
+from bpr.io.images import ImageFolder, OneImage, read_shown
 from bpr.refinement import runner
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage
@@ -98,7 +98,7 @@ def test_images_come_finished_in_order_and_with_all_their_records(small_set: Sma
 
 def test_who_draws_the_images_sets_the_pace(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    monkeypatch.setattr(photos, "read_image", lambda path, *frames: read.append(path) or read_image(path, *frames))
+    monkeypatch.setattr(photos, "read_shown", lambda path, *frames, **more: read.append(path) or read_shown(path, *frames, **more))
     finished = finished_images(small_set, repeated(small_set, 500), workers=2)
     for _ in range(3):
         next(finished)

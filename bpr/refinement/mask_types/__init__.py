@@ -10,6 +10,7 @@ from typing import Any
 
 from bpr.errors import BadInput
 from bpr.refinement.mask_types.adapter import Adapter
+from bpr.refinement.mask_types.arrays import LABELS as LABEL_MAPS
 from bpr.refinement.mask_types.arrays import STACKS
 from bpr.refinement.mask_types.coco import SEGMENTATIONS
 from bpr.refinement.mask_types.detectron2 import INSTANCES
@@ -22,7 +23,8 @@ from bpr.refinement.mask_types.ultralytics import RESULTS
 __all__ = ["ADAPTERS", "Adapter", "adapter_for"]
 
 ADAPTERS = (
-    STACKS, GENERATED, PIPELINE, SEGMENTATIONS, DETECTIONS, INSTANCES, RESULTS, MAPS, BINARY_MAPS, MASKS, PREDICTED, LABELS,
+    STACKS, LABEL_MAPS, GENERATED, PIPELINE, SEGMENTATIONS, DETECTIONS, INSTANCES, RESULTS, MAPS, BINARY_MAPS, MASKS,
+    PREDICTED, LABELS,
 )  # fmt: skip
 
 
@@ -57,7 +59,7 @@ def adapter_for(masks: Any) -> Adapter:
         raise BadInput("masks: expected the masks of the image, got None; was their file found?")
     inside = f" of {type(masks[0]).__name__}" if isinstance(masks, (list, tuple)) and masks else ""
     raise BadInput(
-        "masks: expected an (N, H, W) or (H, W) array or torch tensor, a list of COCO RLEs or polygons, or a result "
-        f"of a library in docs/neighbours.md for one image, got {type(masks).__name__}{inside}; "
+        "masks: expected an (N, H, W) or (H, W) array or torch tensor of masks, an (H, W) label map, a list of COCO "
+        f"RLEs or polygons, or a result of a library in docs/neighbours.md for one image, got {type(masks).__name__}{inside}; "
         "numpy.stack combines arrays"
     )

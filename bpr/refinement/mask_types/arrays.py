@@ -13,10 +13,17 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadInput, BPRError
-from bpr.geometry.masks import BoxMask
+from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.io.mask_picture import hardened, read_mask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
+
+
+def check_shape(masks: np.ndarray, axes: int, frame: Frame) -> None:
+    """Raise a BadInput unless the (N, H, W) or (H, W) masks have the size of the image."""
+    if axes != 3 or masks.shape[-2:] != tuple(frame):
+        expected = f"(N, {frame[0]}, {frame[1]}) as the image"
+        raise BadInput(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
 
 
 def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
@@ -27,9 +34,7 @@ def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
         BadInput: another shape than the image's, integers of several values, floats outside [0, 1].
     """
     stack = masks[None] if masks.ndim == 2 else masks
-    if stack.ndim != 3 or stack.shape[1:] != tuple(frame):
-        expected = f"(N, {frame[0]}, {frame[1]}) as the image"
-        raise BadInput(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
+    check_shape(masks, stack.ndim, frame)
     if stack.dtype.kind not in "buif":
         raise BadInput(f"masks: expected bool, integers or floats, got {masks.dtype}")
     if stack.dtype.kind != "f":
@@ -52,7 +57,7 @@ def _foreground(mask: np.ndarray, index: int) -> BoxMask:
     values = mask[top:bottom, left:right][foreground.pixels]
     if values.size and not (values[0] > 0 and (values == values[0]).all()):
         span = f"{values.min()}..{values.max()}"
-        remedy = "for a label map pass labels == value, one mask per object, for grey values mask > 127"
+        remedy = "pass a label map as (H, W), with a background of 0, and grey values as mask > 127"
         raise BadInput(f"masks: mask {index}: expected 0 and one positive value, got several in {span}; {remedy}")
     return foreground
 
@@ -136,7 +141,52 @@ def read_mask_files(masks: Any) -> np.ndarray:
     return np.stack(stack)
 
 
-STACKS = Adapter(is_stack, last_two, read_stack, write_stack, like_stack)
+def is_label_map(masks: Any) -> bool:
+    """Whether the masks are (H, W) whole numbers of several objects on 0, and not a soft mask of one."""
+    if not is_stack(masks) or masks.ndim != 2:
+        return False
+    labels = to_array(masks)
+    if labels.dtype.kind not in "ui" or not labels.size or labels.min() < 0:
+        return False
+    largest = labels.max()
+    return bool(((labels != 0) & (labels != largest)).any()) and hardened(labels) is labels
+
+
+def read_numbers(labels: np.ndarray, frame: Frame, numbers: Sequence[int] | None = None) -> list[Instance]:
+    """The instances of an (H, W) label map: of some numbers, by default of all but 0 in the order of their places.
+
+    That order does not depend on the numbers, and so neither does the result.
+
+    Raises:
+        BadInput: another shape than the image's.
+    """
+    check_shape(labels, 3, frame)
+    void = 0 if numbers is None else min((-1, *numbers)) - 1
+    masks = masks_of_numbers(labels, void)
+    if numbers is not None:
+        return [Instance(masks.get(number, BoxMask.empty(frame)), index) for index, number in enumerate(numbers)]
+    return [Instance(mask, index) for index, mask in enumerate(masks.values())]
+
+
+def _write_labels(given: Any, refined: Sequence[BoxMask]) -> Any:
+    before = to_array(given)
+    labels = np.zeros_like(before)
+    for number, mask in zip(masks_of_numbers(before), refined, strict=True):
+        mask.paint(labels, number)
+    return of_type(given, labels)
+
+
+STACKS = Adapter(
+    lambda masks: is_stack(masks) and not is_label_map(masks), last_two, read_stack, write_stack, like_stack
+)
+LABELS = Adapter(
+    is_label_map,
+    last_two,
+    lambda given, frame: read_numbers(to_array(given), frame),
+    _write_labels,
+    like_stack,
+    exclusive=True,
+)
 
 
 def holder(

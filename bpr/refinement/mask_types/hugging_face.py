@@ -16,7 +16,7 @@ import numpy as np
 from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
-from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_array, to_array
+from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_array, read_numbers, to_array
 from bpr.refinement.predictor import Instance
 
 
@@ -39,8 +39,7 @@ def _segment_scores(given: dict[str, Any]) -> list[float | None]:
 
 
 def _read_map(given: dict[str, Any], frame: Frame) -> list[Instance]:
-    segments = to_array(given["segmentation"])
-    return read_array(np.array([segments == number for number in _ids(given)]).reshape(-1, *segments.shape), frame)
+    return read_numbers(to_array(given["segmentation"]), frame, _ids(given))
 
 
 def _write_map(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def _write_map(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, A
     listed = np.isin(before, ids)
     segments = np.where(listed, _background(before[~listed], ids), before)
     for number, mask in zip(ids, refined, strict=True):
-        segments[mask.to_frame()] = number
+        mask.paint(segments, number)
     return {**given, "segmentation": of_type(given["segmentation"], segments)}
 
 

@@ -24,8 +24,8 @@ from bpr.io.checked_lines import CheckedLines, read_checked_lines, text_of
 from bpr.refinement.grouping import RecordsByImage
 from bpr.refinement.outcome import FinishedImage, Kept, RunReport, StageClock
 
-CHANGED_KEYS = ("segmentation", "bbox", "area", "bpr")
-"""Keys of a record that refining may change (:func:`bpr.formats.coco.with_mask`) or add: the verdict."""
+CHANGED_KEYS = ("segmentation", "bbox", "area", "bpr", "claim")
+"""Keys of a record that refining may change (:func:`bpr.formats.coco.with_mask`) or add: the verdict, the claim."""
 CLOSING = b"="
 BAD_LINE_ERRORS = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
 """What parsing a line can raise if the line is damaged, or if another program wrote it."""
@@ -50,6 +50,7 @@ class Journal(CheckedLines):
             "left_out": image.left_out,
             "kept": [[kept.reason, list(kept.indices), kept.detail] for kept in image.kept],
             "taken": dict(image.taken),
+            "remark": image.remark,
         }
         self.append([*lines, b"%b %b" % (CLOSING, _json(closing))])
 
@@ -131,7 +132,8 @@ def _parse_closing(text: bytes) -> FinishedImage:
     if min(indices) < 0:
         raise ValueError("a negative index")
     taken = {str(name): index(count) for name, count in closing["taken"].items()}
-    return FinishedImage(indices, (), index(closing["patches"]), index(closing["left_out"]), kept, taken)
+    remark = str(closing.get("remark", ""))
+    return FinishedImage(indices, (), index(closing["patches"]), index(closing["left_out"]), kept, taken, remark)
 
 
 def _kept_indices(image: FinishedImage) -> set[int]:

@@ -2,6 +2,7 @@
 
 run.json     the fingerprint of the run, and the job that began it
 *.journal    the finished work of each worker (bpr.refinement.sharing.journal)
+alphas       the soft edges of the finished images, if they are wanted (bpr.refinement.alpha_files)
 lock         held while somebody works here; the system releases it when its holder dies
 """
 
@@ -36,6 +37,7 @@ class RunFolder:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.path = out.parent / f".{out.name}.run"
+        self.alphas = self.path / "alphas"
         self._state_file = self.path / "run.json"
 
     @contextmanager

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bpr.geometry.options import LEANINGS, Leaning
+from bpr.limits import is_score
 from bpr.refinement.verdict.features import FEATURES, Description
 
 HARM = -1.0
@@ -62,6 +63,16 @@ class Verdict(NamedTuple):
         """The value of a record's key ``bpr``."""
         return {"verdict": self.taken, "expected_gain": self.expected_gain, "moved_px": self.moved_px}
 
+    @classmethod
+    def from_key(cls, value: Any) -> Verdict | None:
+        """Read :attr:`as_key`; None for anything else."""
+        try:
+            verdict = cls(value["verdict"], value["expected_gain"], value["moved_px"])
+        except (KeyError, TypeError):
+            return None
+        numbers = verdict.expected_gain, verdict.moved_px
+        return verdict if verdict.taken in TAKEN and all(map(is_score, numbers)) else None
+
 
 @dataclass(frozen=True, eq=False)
 class VerdictModel:
@@ -97,16 +108,19 @@ class VerdictModel:
         if not (chained and fitting and self.last.shape[2] == len(LEANINGS) * ranges):
             raise ValueError("verdict: expected the layers of one network, got shapes that do not fit")
 
-    def __call__(self, masks: Sequence[Description], scores: Sequence[float]) -> list[tuple[Leaning | None, Verdict]]:
+    def __call__(
+        self, masks: Sequence[Description], scores: Sequence[float], pool: Pool | None = None
+    ) -> list[tuple[Leaning | None, Verdict]]:
         """For each of the N masks of an image: its leaning (None: keep the mask) and the verdict.
 
         Args:
             scores: of the detections; unlikely ones say little about the maker of the masks.
+            pool: what is known about all masks of the image, if these are only some of them.
         """
         if not masks:
             return []
         decisions: list[tuple[Leaning | None, Verdict]] = []
-        for mask, best, worthwhile, gain in zip(masks, *self.choose(inputs_of(masks, scores)), strict=True):
+        for mask, best, worthwhile, gain in zip(masks, *self.choose(inputs_of(masks, scores, pool)), strict=True):
             if not worthwhile or not mask.moved_px[best]:
                 decisions.append((None, Verdict("nothing", 0.0, 0.0)))
                 continue
@@ -160,15 +174,29 @@ class VerdictModel:
         return cls(**{name: _unpacked(values[name]) for name in names})
 
 
-def inputs_of(masks: Sequence[Description], scores: Sequence[float]) -> np.ndarray:
-    """(N, I) float32: the features of every mask, their mean over the image, and how many objects the image has.
+class Pool(NamedTuple):
+    """All masks of an image, as a verdict sees them. Long boundaries and likely detections count more.
 
-    Long boundaries and likely detections count more.
+    Attributes:
+        mean: (F,) their features.
+        objects: how many there are.
     """
+
+    mean: np.ndarray
+    objects: float
+
+    @classmethod
+    def of(cls, masks: Sequence[Description], scores: Sequence[float]) -> Pool:
+        own = np.array([mask.values for mask in masks])
+        likely = np.clip(scores, LEAST_SCORE, 1) ** 2
+        return cls(np.average(own, axis=0, weights=likely * [mask.length for mask in masks]), likely.sum())
+
+
+def inputs_of(masks: Sequence[Description], scores: Sequence[float], pool: Pool | None = None) -> np.ndarray:
+    """(N, I) float32: the features of every mask, their mean over the image, and how many objects the image has."""
     own = np.array([mask.values for mask in masks])
-    likely = np.clip(scores, LEAST_SCORE, 1) ** 2
-    mean = np.average(own, axis=0, weights=likely * [mask.length for mask in masks])
-    joined = np.concatenate([own, np.broadcast_to(mean, own.shape), np.full((len(own), 1), likely.sum())], axis=1)
+    mean, objects = pool or Pool.of(masks, scores)
+    joined = np.concatenate([own, np.broadcast_to(mean, own.shape), np.full((len(own), 1), objects)], axis=1)
     return (np.sign(joined) * np.log1p(np.abs(joined))).astype(np.float32)
 
 

@@ -28,17 +28,26 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.images import ImageFinder
 from bpr.limits import is_id
+from bpr.refinement.decisions import Review
+from bpr.refinement.verdict.model import Verdict
 
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One mask before and after refinement. Without a ground truth, ``truth`` and ``row`` are None."""
+    """One mask before and after refinement. Without a ground truth, ``truth`` and ``row`` are None.
 
+    Attributes:
+        record: index in both files' records.
+        verdict: of the run, where the refined record holds it.
+    """
+
+    record: int
     image_id: Any
     category: str
     score: float | None
     coarse: BoxMask
     refined: BoxMask
+    verdict: Verdict | None = None
     truth: BoxMask | None = None
     row: PairRow | None = None
 
@@ -81,12 +90,14 @@ class Collection:
         records: how many records each file has.
         comparison: with the ground truth; None without one.
         problems: one line for each reason why some records or annotations are ignored or count as misses.
+        review: for the decisions of a person; None where masks cannot be put back.
     """
 
     instances: list[Instance]
     records: int
     comparison: Comparison | None = None
     problems: Sequence[str] = ()
+    review: Review | None = None
 
 
 def collect_pairs(
@@ -111,7 +122,9 @@ def collect_pairs(
     instances = []
     for index, row in enumerate(comparison.rows):
         masks = comparison.masks(index)
-        instances.append(Instance(row.image_id, row.category, row.score, masks.coarse, masks.refined, masks.truth, row))
+        verdict = Verdict.from_key(refined.records[row.record].get("bpr"))
+        both = masks.coarse, masks.refined
+        instances.append(Instance(row.record, row.image_id, row.category, row.score, *both, verdict, masks.truth, row))
     problems = {
         name: left_out(document),
         coarse.name: [*before.problems, *coarse.problems],
@@ -151,7 +164,8 @@ def collect_changes(
         score = old.get("score")  # without a ground truth, a record needs no score
         known_score = float(score) if isinstance(score, (int, float)) and math.isfinite(score) else None
         name = _class_name(old.get("category_id"), names)
-        instances.append(Instance(old["image_id"], name, known_score, coarse, refined))
+        verdict = Verdict.from_key(new.get("bpr"))
+        instances.append(Instance(index, old["image_id"], name, known_score, coarse, refined, verdict))
     if not instances:
         raise BPRError(f"{after.name}: expected masks to show, got none that can be read and is not empty")
     problems = [f"{side.name}: {line}" for side in (before, after) for line in side.problems]
@@ -164,4 +178,4 @@ def _class_name(category_id: Any, names: Mapping[Any, str]) -> str:
     if category_id is None:
         return "object"
     known = names.get(category_id) if is_id(category_id) else None
-    return f"class {category_id}" if known is None else known
+    return known or (category_id if isinstance(category_id, str) else f"class {category_id}")

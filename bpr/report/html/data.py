@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,22 @@ from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
+from bpr.refinement.decisions import Review
 from bpr.report.html.collect import Instance
 from bpr.report.html.pictures import Pictures
 
 NAME = "bprReportData"
 
 
-def report_data(has_truth: bool, instances: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Everything that the scripts read. ``metrics`` gives the title of every metric of the instances."""
+def report_data(has_truth: bool, instances: Sequence[Mapping[str, Any]], review: Review | None) -> dict[str, Any]:
+    """Everything that the scripts read.
+
+    ``metrics`` gives the title of every metric of the instances, ``sides`` the two files that decisions are about.
+    """
     titles = {metric.name: metric.title for metric in PAIR_METRICS} if has_truth else {}
-    return {"hasTruth": has_truth, "metrics": titles, "instances": list(instances)}
+    sides = review.sides if review else None
+    named = [{**row, "id": review.ids[row["record"]]} for row in instances] if review else list(instances)
+    return {"hasTruth": has_truth, "metrics": titles, "sides": sides, "instances": named}
 
 
 def instance_data(instance: Instance, number: int, image_name: str, pictures: Pictures) -> dict[str, Any]:
@@ -38,6 +44,7 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
     masks = {"before": instance.coarse, "after": instance.refined, "truth": instance.truth}
     data = {
         "number": number,
+        "record": instance.record,
         "image": image_name,
         "imageId": str(instance.image_id),
         "class": instance.category,
@@ -47,6 +54,7 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
         "change": _points(instance.change),
         "agreement": _points(instance.agreement),
         "areaChange": _points(instance.area_change),
+        "judged": instance.verdict and instance.verdict.as_key,
         "cut": {"left": box[0], "top": box[1], "width": box[2] - box[0], "height": box[3] - box[1]},
         "places": pictures.places,
         "masks": {name: _counts(mask, box) for name, mask in masks.items() if mask},

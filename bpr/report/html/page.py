@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,13 @@ from markupsafe import Markup
 
 import bpr
 from bpr.evaluation.comparison import CLEARLY, UNCHANGED, Comparison
-from bpr.evaluation.pair_metrics import PAIR_METRICS
+from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, PairMetric
 from bpr.report.html.collect import Collection, Instance
 from bpr.report.html.groups import SCORE_RANGES, Group, by_class, by_score, by_size
 from bpr.report.html.plots import plots_of_changes, plots_of_gains
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("masks.js", "rows.js", "gallery.js", "stage.js", "viewer.js", "main.js")
+SCRIPTS = ("masks.js", "rows.js", "gallery.js", "decisions.js", "stage.js", "viewer.js", "main.js")
 """In the order in which the page loads them."""
 STYLES = ("report.css",)
 MOST_PROBLEMS_SHOWN = 20
@@ -80,6 +81,9 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
         area_change=sum(instance.area_change for instance in instances) / len(instances),
         unchanged_masks=sum(instance.agreement == 1 for instance in instances) / len(instances),
         files=files,
+        review=collection.review is not None,
+        apply=_apply(files),
+        judged=any(instance.verdict for instance in instances),
         shown=shown,
         plots=(plots_of_gains if comparison else plots_of_changes)(instances, links),
         tables=[table for table in tables if table.groups],
@@ -102,9 +106,25 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
         matched.append(MetricRow(metric.title, before, after, (change.low, change.high), metric.higher_is_better))
     before_ap, after_ap = comparison.coarse.average_precisions, comparison.refined.average_precisions
     precision = [MetricRow(name, before_ap[name].value, after_ap[name].value) for name in before_ap]
-    groups = {f"mean over the {len(comparison.pairs)} objects": matched, "COCO mask AP of all records": precision}
+    surfaces = [_surface_row(metric, comparison) for metric in SURFACE_METRICS]
+    groups = {f"mean over the {len(comparison.pairs)} objects": matched, "of their surfaces and shapes": surfaces}
+    groups["COCO mask AP of all records"] = precision
     limits = {"unchanged": 100 * UNCHANGED, "clearly": 100 * CLEARLY}
     return {"shares": comparison.shares, **limits, "matched": matched, "metric_groups": groups}
+
+
+def _surface_row(metric: PairMetric, comparison: Comparison) -> MetricRow:
+    scale = 1.0 if metric.unit == "%" else 0.01  # the page shows hundredths
+    before, after = (scale * float(side.column(metric).mean()) for side in (comparison.coarse, comparison.refined))
+    name = f"{metric.title}, px" if metric.unit == "px" else metric.title
+    return MetricRow(name, before, after, higher_is_better=metric.higher_is_better)
+
+
+def _apply(files: dict[str, str]) -> str:
+    """The command that writes the masks after a person has decided about them."""
+    out = f"final{Path(files['after']).suffix}"
+    words = ["decisions.json", files["after"], "--before", files["before"], "--out", out]
+    return shlex.join(["bpr", "apply", *words])
 
 
 def _points(share: float) -> str:

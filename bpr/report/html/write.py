@@ -53,7 +53,7 @@ def write_report(
     shown = most_changed(collection.instances, most)
     with atomic_folder(out, "bpr report") as folder:
         instances, problems = _write_pictures(shown, images, folder, workers, advance)
-        data = report_data(collection.comparison is not None, instances)
+        data = report_data(collection.comparison is not None, instances, collection.review)
         _write(folder / "data" / "instances.js", script(data).encode())
         for name in (*SCRIPTS, *STYLES):
             _write(folder / "assets" / name, (ASSETS / name).read_bytes())

@@ -2,7 +2,7 @@
 "use strict";
 
 (function (report) {
-  const { signed } = report.rows;
+  const { signed, judged } = report.rows;
   const NEAR = "600px 0px";
 
   function element(name, classes = "", text = "") {
@@ -41,6 +41,7 @@
     second.append(element("span", "", row.metrics ? `IoU ${row.metrics.iou[0].toFixed(1)} → ${row.metrics.iou[1].toFixed(1)}` : `area ${signed(row.areaChange)} %`));
     if (row.score !== null) second.append(element("span", "", row.score.toFixed(2)));
     link.append(picture(row), first, second);
+    if (row.judged) link.append(element("span", "row soft", judged(row)));
     link.setAttribute("aria-label", `${row.class}, ${row.metrics ? `IoU ${row.metrics.iou[0]} to ${row.metrics.iou[1]}, gain` : "changed by"} ${row.change} points`);
     return link;
   }
@@ -52,6 +53,7 @@
       this.rows = [];
       this.watcher = new IntersectionObserver((seen) => seen.forEach((entry) => this.fill(entry.target, entry.isIntersecting)), { rootMargin: NEAR });
       list.addEventListener("keydown", (event) => this.walk(event));
+      addEventListener("decision", () => [...list.children].forEach((shell) => shell.firstChild && this.mark(shell)));
     }
 
     show(rows) {
@@ -67,8 +69,18 @@
     }
 
     fill(shell, near) {
-      if (near && !shell.firstChild) shell.append(card(this.rows[shell.dataset.index]));
+      if (near && !shell.firstChild) {
+        shell.append(card(this.rows[shell.dataset.index]));
+        this.mark(shell);
+      }
       if (!near && shell.firstChild && !shell.contains(document.activeElement)) shell.replaceChildren();
+    }
+
+    /** Shows the decision about the mask of a filled shell. */
+    mark(shell) {
+      if (!report.decisions) return;
+      if (!shell.children[1]) shell.append(element("span", "decide"));
+      report.decisions.show(shell.children[1], this.rows[shell.dataset.index]);
     }
 
     /** Moves the focus to the card at `index`. */
@@ -83,9 +95,11 @@
     walk(event) {
       const shell = event.target.closest("li");
       const columns = getComputedStyle(this.list).gridTemplateColumns.split(" ").length;
-      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+      const word = report.decisions?.wordOf(event);
+      const step = word ? 1 : { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
       if (!shell || !step || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
+      if (word) report.decisions.mark(this.rows[shell.dataset.index], word);
       this.focus(+shell.dataset.index + step);
     }
   }

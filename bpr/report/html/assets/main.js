@@ -50,7 +50,7 @@
   function showGallery(name, filters) {
     find("gallery-title").textContent = title[name];
     find("gallery-lead").textContent = LEADS[name] ?? title.plainLead;
-    for (const field of form.elements) if (field.name) field.value = filters[field.name] ?? (field.name === "sort" ? "gain" : "");
+    for (const field of form.elements) if (field.name) field.value = filters[field.name] ?? (field.name === "sort" ? rows.firstOrder : "");
     // Closing a mask comes back here. Keeping the cards keeps the scroll position.
     const wanted = JSON.stringify(filters);
     if (wanted === drawn) return;
@@ -64,7 +64,7 @@
   /** The address that stands for the filters in the form. */
   function filterAddress() {
     const preset = PRESETS[view] ?? {};
-    const set = [...new FormData(form)].filter(([name, value]) => value !== (preset[name] ?? (name === "sort" ? "gain" : "")));
+    const set = [...new FormData(form)].filter(([name, value]) => value !== (preset[name] ?? (name === "sort" ? rows.firstOrder : "")));
     const query = new URLSearchParams(set).toString();
     return `#${view}${query ? `?${query}` : ""}`;
   }

@@ -2,7 +2,13 @@
 "use strict";
 
 (function (report) {
+  /** Points of change that the verdict does not expect to be a gain; without a verdict all of them. */
+  function doubt(row) {
+    return Math.max(100 - row.agreement - (row.judged?.expected_gain ?? 0), 0);
+  }
+
   const ORDERS = {
+    first: (a, b) => doubt(b) - doubt(a),
     gain: (a, b) => b.change - a.change,
     harm: (a, b) => a.change - b.change,
     before: (a, b) => a.metrics.iou[0] - b.metrics.iou[0],
@@ -15,6 +21,9 @@
     image: (a, b) => a.image.localeCompare(b.image),
   };
 
+  /** The order of a gallery that names none. */
+  const firstOrder = globalThis.bprReportData.hasTruth ? "gain" : "first";
+
   /** The rows that pass every filter, sorted. `filters` is an object of texts; an empty text is no filter. */
   function select(rows, filters) {
     const text = (filters.text ?? "").trim().toLowerCase();
@@ -24,10 +33,12 @@
       (!filters.class || row.class === filters.class) &&
       (!filters.size || row.size === filters.size) &&
       (!filters.verdict || row.verdict === filters.verdict) &&
+      (!filters.taken || row.judged?.verdict === filters.taken) &&
+      (!filters.mark || (row.mark ?? "open") === filters.mark) &&
       (!high || (row.score !== null && row.score >= +low && (row.score < +high || +high === 1))) &&
       (!filters.least || row.change >= +filters.least) &&
       (!filters.most || row.change <= +filters.most);
-    const order = ORDERS[filters.sort] ?? ORDERS.gain;
+    const order = ORDERS[filters.sort] ?? ORDERS[firstOrder];
     return rows.filter(fits).sort((a, b) => order(a, b) || a.number - b.number);
   }
 
@@ -44,5 +55,10 @@
     return value > 0 ? `+${text}` : text;
   }
 
-  report.rows = { select, classes, signed };
+  /** The verdict of the run: how much of the change it took, and what it expects of that. */
+  function judged(row) {
+    return `${row.judged.verdict}, ${signed(row.judged.expected_gain)} expected`;
+  }
+
+  report.rows = { select, classes, signed, judged, firstOrder };
 })((globalThis.bprReport ??= {}));

@@ -34,7 +34,9 @@
       ...(compared || [["IoU(before, after)", row.agreement.toFixed(1)]]),
       ["area", `${row.area} px, ${row.size}; ${rows.signed(row.areaChange)} %`],
       ...(row.score === null ? [] : [["score", row.score.toFixed(3)]]),
+      ...(row.judged ? [["verdict", `${rows.judged(row)}, moved ${row.judged.moved_px.toFixed(1)} px`]] : []),
       ["image", row.image],
+      ...(row.id === undefined ? [] : [["id", row.id]]),
     ];
   }
 
@@ -47,6 +49,8 @@
       find("previous").addEventListener("click", () => this.step(-1));
       find("next").addEventListener("click", () => this.step(1));
       find("close").addEventListener("click", () => dialog.close());
+      find("decide")?.addEventListener("click", () => this.step(1));
+      addEventListener("decision", () => this.row && report.decisions.show(find("decide"), this.row));
       dialog.addEventListener("close", () => this.close());
       dialog.addEventListener("keydown", (event) => this.press(event));
       new ResizeObserver(() => this.row && this.draw()).observe(find("stage"));
@@ -78,6 +82,7 @@
       find("facts").replaceChildren(
         ...facts(row).flatMap(([name, value, kind]) => [element("dt", "", name), element("dd", kind && `change ${kind}`, value)]),
       );
+      report.decisions?.show(find("decide"), row);
       this.shape();
       find("places").replaceChildren(...row.places.map((place, index) => this.placeButton(place, index)));
       find("stage-legend").replaceChildren(...legend(this.mode, Boolean(row.metrics)));
@@ -140,7 +145,9 @@
     press(event) {
       if (event.altKey || event.ctrlKey || event.metaKey) return;
       const name = event.key.toLowerCase();
-      if (name === "n") this.step(1);
+      const word = report.decisions?.wordOf(event);
+      if (word) report.decisions.mark(this.row, word);
+      if (name === "n" || word) this.step(1);
       if (name === "p") this.step(-1);
       if (name === "m") this.setMode(MODES[(MODES.indexOf(this.mode) + 1) % MODES.length]);
       if (name === "0") this.zoom(null);
