@@ -1,9 +1,14 @@
-"""What a user could do without a network, on the same matched pairs: the baselines of every quality table.
+"""What a user could do without our network, on the same matched pairs: the rivals of every quality table.
 
-    python -m benchmarks.studies.classical_refiners results.segm.json --ann ANN --img-dir IMAGES --out table.json
+    python -m benchmarks.studies.classical_refiners results.segm.json --ann ANN --img-dir IMAGES --model starter --out table.json
 
-Constant erosion or dilation, GrabCut and random walker, beside an optional refined file. The best constant step is
-chosen on these very pairs, so it is an upper bound of what a constant can do.
+Constant erosion or dilation, GrabCut, random walker, OpenCV's edge-preserving filters, DenseCRF and closed-form matting,
+beside a model. The best constant step is chosen on these very pairs, so it is an upper bound of what a constant can do.
+Parameters are those of the methods' authors or the defaults of the packages; none was tuned here. A method whose package
+is not installed (opencv-contrib-python-headless, scikit-image, pydensecrf2, pymatting) is left out, which the table says.
+
+Each rival runs in a process of its own on one thread, one mask at a time. Milliseconds are processor time, so waiting on a
+shared machine does not count; memory is the growth of the peak, with the method's libraries and model.
 """
 
 from __future__ import annotations
@@ -13,46 +18,53 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from importlib import metadata
+from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from benchmarks.inputs import Split, means
-from benchmarks.measuring import markdown_table, provenance, script_parser, write_report
+from benchmarks.measuring import PACKAGES, markdown_table, provenance, script_parser, write_report
+from bpr.backends import load_refiner, model_file
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
-from bpr.evaluation.comparison import check_aligned
-from bpr.evaluation.prepare import prepare_detections
-from bpr.formats.coco import Record, read_results
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.images import read_image
+from bpr.refinement.refiner import Refiner
 
 STEPS = range(-3, 4)
 STEP_NAME = "constant step"
 BAND = 0.04
 MARGIN = 24
-HEADER = ("method", "IoU", "boundary IoU", "F@2px", "improved", "harmed", "harmed > 1 point", "ms")
+OURS = "BPR "
+HEADER = ("method", "IoU", "boundary IoU", "F@2px", "improved", "harmed", "harmed > 1 point", "ms", "MiB")
 
 Refine = Callable[[np.ndarray, BoxMask], BoxMask]
+Decide = Callable[[np.ndarray, "Trimap"], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Trimap:
     """A crop around a mask, in which only the band along the boundary is undecided.
 
-    ``box`` is the crop in the frame; ``mask``, ``inside`` and ``outside`` are (h, w) bool.
+    ``box`` is the crop in the frame; ``mask``, ``inside`` and ``outside`` are (h, w) bool. The band is ``width`` pixels
+    wide on either side of the boundary.
     """
 
     box: tuple[int, int, int, int]
     mask: np.ndarray
     inside: np.ndarray
     outside: np.ndarray
+    width: float
 
     @classmethod
     def around(cls, mask: BoxMask) -> Trimap:
@@ -62,7 +74,7 @@ class Trimap:
         crop = mask.window(box)
         parts = (part.astype(np.uint8) for part in (crop, ~crop))
         depth, distance = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in parts)
-        return cls(box, crop, depth > width, distance > width)
+        return cls(box, crop, depth > width, distance > width, width)
 
     @property
     def usable(self) -> bool:
@@ -78,7 +90,7 @@ def shift_boundary(image: np.ndarray, mask: BoxMask, step: int) -> BoxMask:
     return BoxMask(pixels > 0, box[0], box[1], mask.frame).trimmed()
 
 
-def in_band(image: np.ndarray, mask: BoxMask, decide: Callable[[np.ndarray, Trimap], np.ndarray]) -> BoxMask:
+def in_band(image: np.ndarray, mask: BoxMask, decide: Decide) -> BoxMask:
     """Apply ``decide`` to the band of a mask; a mask too small to have an inside stays as it is."""
     trimap = Trimap.around(mask)
     if not trimap.usable:
@@ -109,32 +121,145 @@ def random_walk(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
         return np.asarray(random_walker(crop, labels, beta=130, mode="cg_j", channel_axis=-1) == 1)
 
 
-def methods() -> dict[str, Refine]:
-    """Every baseline by its name in the table."""
-    found: dict[str, Refine] = {f"{STEP_NAME} {step:+d} px": partial(shift_boundary, step=step) for step in STEPS}
-    banded = {"GrabCut": grab_cut, "random walker": random_walk}
-    for name, decide in banded.items():
-        found[f"{name}, band {BAND:g} sqrt(area)"] = partial(in_band, decide=decide)
-    return found
+def guided_filter(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """He et al. 2010 by OpenCV, with the eps of their feathering and a radius of twice the band."""
+    soft = cv2.ximgproc.guidedFilter(crop, trimap.mask.astype(np.float32), round(2 * trimap.width), 1e-6 * 255**2)
+    return np.asarray(soft > 0.5)
 
 
-def measure(split: Split, name: str, refine: Refine) -> dict[str, Any]:
-    """Refine the mask of every matched pair; only ``refine`` is timed."""
-    read_once = lru_cache(maxsize=1)(lambda image_id: read_image(split.images.path(image_id)))
-    after, seconds = list(split.records), 0.0
-    for pair in sorted(split.pairs, key=lambda pair: str(pair.image_id)):
-        record = split.records[pair.record]
-        image, mask = read_once(pair.image_id), decode_mask(record["segmentation"])
-        start = time.perf_counter()
+def bilateral_solver(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Barron and Poole 2016 by OpenCV, sure of the mask outside the band only."""
+    sure = (trimap.inside | trimap.outside).astype(np.float32)
+    soft = cv2.ximgproc.fastBilateralSolverFilter(crop, trimap.mask.astype(np.float32), sure)
+    return np.asarray(soft > 0.5)
+
+
+def global_smoother(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Min et al. 2014 by OpenCV, with the lambda and sigma of their paper."""
+    soft = cv2.ximgproc.fastGlobalSmootherFilter(crop, trimap.mask.astype(np.float32), 900.0, 0.03 * 255)
+    return np.asarray(soft > 0.5)
+
+
+def weighted_median(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Zhang et al. 2014 by OpenCV, with a radius of the band."""
+    return np.asarray(cv2.ximgproc.weightedMedianFilter(crop, trimap.mask.astype(np.uint8), max(1, round(trimap.width))) > 0)
+
+
+def dense_crf(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Kraehenbuehl and Koltun 2011 by pydensecrf2, 5 steps, with the parameters of its example."""
+    from pydensecrf.densecrf import DenseCRF2D
+    from pydensecrf.utils import unary_from_labels
+
+    height, width = trimap.mask.shape
+    field = DenseCRF2D(width, height, 2)
+    field.setUnaryEnergy(unary_from_labels(trimap.mask.astype(np.int32), 2, gt_prob=0.7, zero_unsure=False))
+    field.addPairwiseGaussian(sxy=3, compat=3)
+    field.addPairwiseBilateral(sxy=80, srgb=13, rgbim=crop, compat=10)
+    return np.argmax(field.inference(5), axis=0).reshape(height, width) == 1
+
+
+def closed_form_matting(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
+    """Levin et al. 2006 by pymatting: the band is unknown, and an alpha above half is foreground."""
+    from pymatting import estimate_alpha_cf
+
+    known = np.where(trimap.inside, 1.0, np.where(trimap.outside, 0.0, 0.5))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Thresholded incomplete Cholesky")  # it tries again with another threshold
+        return np.asarray(estimate_alpha_cf(crop / 255, known) > 0.5)
+
+
+@lru_cache(1)
+def _loaded(model: str) -> Refiner:
+    return load_refiner(model, threads=1)
+
+
+def by_model(image: np.ndarray, mask: BoxMask, model: str) -> BoxMask:
+    """Refine with a model of ours."""
+    return decode_mask(_loaded(model)(image, [encode_mask(mask)])[0])
+
+
+class Rival(NamedTuple):
+    """A way to decide about the band, the module it needs, and the package that brings it with its licence."""
+
+    decide: Decide
+    module: str
+    package: str
+    licence: str
+
+
+CONTRIB = "opencv-contrib-python-headless", "Apache-2.0"
+RIVALS = {
+    "GrabCut": Rival(grab_cut, "cv2", "opencv-python-headless", "Apache-2.0"),
+    "random walker": Rival(random_walk, "skimage", "scikit-image", "BSD-3-Clause"),
+    "guided filter": Rival(guided_filter, "cv2.ximgproc", *CONTRIB),
+    "fast bilateral solver": Rival(bilateral_solver, "cv2.ximgproc", *CONTRIB),
+    "fast global smoother": Rival(global_smoother, "cv2.ximgproc", *CONTRIB),
+    "weighted median filter": Rival(weighted_median, "cv2.ximgproc", *CONTRIB),
+    "DenseCRF": Rival(dense_crf, "pydensecrf", "pydensecrf2", "MIT"),
+    "closed-form matting": Rival(closed_form_matting, "pymatting", "pymatting", "MIT"),
+}
+
+
+def is_here(rival: Rival) -> bool:
+    """Whether its module can be imported; OpenCV's builds without ximgproc have the name of the package all the same."""
+    module = rival.module.removeprefix("cv2.")
+    return hasattr(cv2, module) if module != rival.module else find_spec(module) is not None
+
+
+class Spent(NamedTuple):
+    """Refined masks as RLE, processor milliseconds per mask, and the growth of the peak memory in MiB."""
+
+    masks: list[dict[str, Any]]
+    milliseconds: float
+    mebibytes: float | None
+
+
+def refine_all(refine: Refine, tasks: Sequence[tuple[Path, dict[str, Any]]]) -> Spent:
+    """Refine every mask of ``tasks``, pairs of an image file and an RLE; the first is refined once before, to warm up."""
+    cv2.setNumThreads(1)
+    read_once, masks, seconds = lru_cache(1)(read_image), [], 0.0
+    before = _peak_mebibytes()
+    refine(read_once(tasks[0][0]), decode_mask(tasks[0][1]))
+    for path, segmentation in tasks:
+        image, mask = read_once(path), decode_mask(segmentation)
+        start = time.process_time()
         refined = refine(image, mask) if mask.area else mask
-        seconds += time.perf_counter() - start
-        after[pair.record] = {**record, "segmentation": encode_mask(refined)}
-    return table_row(split, name, after, 1000 * seconds / len(split.pairs))
+        seconds += time.process_time() - start
+        masks.append(encode_mask(refined))
+    after = _peak_mebibytes()
+    return Spent(masks, 1000 * seconds / len(tasks), None if before is None or after is None else after - before)
 
 
-def table_row(split: Split, name: str, after: Sequence[Record], milliseconds: float | None = None) -> dict[str, Any]:
-    """One row of the table; milliseconds per instance, None if the masks came from a file."""
-    return {"name": name, "comparison": split.compared(after), "milliseconds": milliseconds}
+def _peak_mebibytes() -> float | None:
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
+
+
+def measure(split: Split, name: str, refine: Refine, alone: bool = True, **columns: Any) -> dict[str, Any]:
+    """One row of the table: the masks of all matched pairs, refined in a process of its own unless ``alone`` is False."""
+    pairs = sorted(split.pairs, key=lambda pair: str(pair.image_id))
+    tasks = [(split.images.path(pair.image_id), split.records[pair.record]["segmentation"]) for pair in pairs]
+    if alone:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            spent = process.submit(refine_all, refine, tasks).result()
+    else:
+        spent = refine_all(refine, tasks)._replace(mebibytes=None)
+    after = list(split.records)
+    for pair, segmentation in zip(pairs, spent.masks, strict=True):
+        after[pair.record] = {**split.records[pair.record], "segmentation": segmentation}
+    print(f"{name}: {spent.milliseconds:.1f} ms", file=sys.stderr)
+    costs = {"milliseconds": spent.milliseconds, "mebibytes": spent.mebibytes}
+    return {"name": name, "comparison": split.compared(after), **costs, **columns}
+
+
+def installed_mebibytes(package: str) -> float | None:
+    """The size of a package's own files; None where it is not installed under its name."""
+    try:
+        return sum(file.size or 0 for file in metadata.files(package) or ()) / 2**20
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -142,7 +267,8 @@ def cells(row: dict[str, Any]) -> list[str]:
     changes, shares = row["comparison"]["changes"].values(), row["comparison"]["shares"]
     points = [f"{100 * c['mean']:+.2f} [{100 * c['low']:+.2f}, {100 * c['high']:+.2f}]" for c in changes]
     parts = [f"{100 * shares[name]:.0f} %" for name in ("improved", "harmed", "harmed_clearly")]
-    return [row["name"], *points, *parts, "-" if row["milliseconds"] is None else f"{row['milliseconds']:.1f}"]
+    memory = "-" if row["mebibytes"] is None else f"{row['mebibytes']:.0f}"
+    return [row["name"], *points, *parts, f"{row['milliseconds']:.1f}", memory]
 
 
 def markdown(rows: Sequence[dict[str, Any]], split: Split) -> str:
@@ -150,28 +276,38 @@ def markdown(rows: Sequence[dict[str, Any]], split: Split) -> str:
     values = zip(HEADER[1:4], means(split.coarse).values(), strict=True)
     before = ", ".join(f"{name} {100 * value:.2f}" for name, value in values)
     images = len({pair.image_id for pair in split.pairs})
-    note = f"{len(split.pairs)} matched pairs in {images} images; before: {before}. Changes in points [95 % interval]."
+    note = f"{len(split.pairs)} matched pairs in {images} images; before: {before}. Changes in points [95 % interval]; "
+    note += f"all but steps and BPR decide in a band of {BAND:g} sqrt(area)."
+    missing = [name for name, rival in RIVALS.items() if not is_here(rival)]
+    note += f" Not installed: {', '.join(missing)}." if missing else ""
     return f"{note}\n\n{markdown_table(HEADER, map(cells, rows))}\n"
 
 
 def run(args: argparse.Namespace) -> None:
     split = Split.of("coarse", args.img_dir, args.ann, args.results)
-    images = split.document["images"][: args.limit]
+    images = split.document["images"]
+    if args.images is not None and args.images < len(images):
+        images = [images[place * len(images) // args.images] for place in range(args.images)]
     ids = {image["id"] for image in images}
     annotations = [annotation for annotation in split.document["annotations"] if annotation["image_id"] in ids]
     split = replace(split, document={**split.document, "images": images, "annotations": annotations})
     if not split.pairs:
         name = split.detections.name
         raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
-    rows = [measure(split, name, refine) for name, refine in methods().items()]
-    steps = [row for row in rows if row["name"].startswith(STEP_NAME)]
+    steps = [measure(split, f"{STEP_NAME} {step:+d} px", partial(shift_boundary, step=step), alone=False) for step in STEPS]
     best = max(steps, key=lambda row: row["comparison"]["changes"]["boundary_f"]["mean"])
-    rows.append({**best, "name": f"best {best['name']}"})
-    if args.refined:
-        refined = prepare_detections(read_results(args.refined), split.document, str(args.refined))
-        check_aligned(split.detections, refined)
-        rows.append(table_row(split, f"refined: {args.refined.name}", refined.records))
-    report = {"pairs": len(split.pairs), "before": means(split.coarse), "methods": rows, "provenance": provenance()}
+    rows = [*steps, {**best, "name": f"best {best['name']}"}]
+    for name, rival in RIVALS.items():
+        if is_here(rival):
+            costs = {"package": rival.package, "licence": rival.licence, "size": installed_mebibytes(rival.package)}
+            rows.append(measure(split, name, partial(in_band, decide=rival.decide), **costs))
+    if args.model:
+        size = model_file(args.model).stat().st_size / 2**20
+        costs = {"package": "onnxruntime", "licence": "Apache-2.0; weights for research", "size": size}
+        rows.append(measure(split, OURS + Path(args.model).stem, partial(by_model, model=args.model), **costs))
+    used = dict.fromkeys([*PACKAGES, *(rival.package for rival in RIVALS.values())])
+    origin = provenance(tuple(used))
+    report = {"pairs": len(split.pairs), "before": means(split.coarse), "band": BAND, "methods": rows, "provenance": origin}
     write_report(args.out, report, markdown(rows, split))
 
 
@@ -180,8 +316,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("results", type=Path, help="COCO results JSON of a detector")
     parser.add_argument("--ann", type=Path, required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", type=Path, required=True, help="folder of the images")
-    parser.add_argument("--refined", type=Path, help="results JSON of a network: one more row")
-    parser.add_argument("--limit", type=int, help="use only the first N images")
+    parser.add_argument("--model", help="the name of a model of ours, or a .onnx file: one more row")
+    parser.add_argument("--images", type=int, help="at most so many images, evenly spread")
     parser.add_argument("--out", type=Path, required=True, help="the numbers; the table goes beside them (.md)")
     args = parser.parse_args(argv)
     try:

@@ -12,7 +12,7 @@ measure() { # SET IMAGES ANN
     local report="docs/results/$1"
     bpr refine "$before" --img-dir "$2" --ann "$3" --model "$model" --min-score 0.05 --out "$out" | tee "$report.refine.txt"
     bpr eval "$out" --ann "$3" --before "$before" --out "$report.eval.json"
-    python -m benchmarks.studies.classical_refiners "$before" --ann "$3" --img-dir "$2" --refined "$out" --out "$report.refiners.json"
+    python -m benchmarks.studies.classical_refiners "$before" --ann "$3" --img-dir "$2" --model "$model" --out "$report.refiners.json"
 }
 measure davis_val "$data/davis/val" "$data/davis/annotations/instances_val.json"
 measure coco_val2017 "$data/coco/val2017" "$data/coco/annotations/instances_val2017.json"

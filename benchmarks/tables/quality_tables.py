@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.measuring import RESULTS
+from benchmarks.studies.classical_refiners import OURS
 from bpr.errors import BPRError
 from bpr.io.files import read_json
 
@@ -43,25 +44,27 @@ def headline(model: str) -> str:
 
 
 def refiners(name: str) -> str:
-    """One row per refiner on the same matched pairs; only the best of the constant steps."""
+    """One row per refiner on the same matched pairs, with what it costs; only the best of the constant steps."""
     report = read_json(RESULTS / f"{name}.refiners.json", "a table of classical_refiners.py")
     before = " / ".join(f"{100 * report['before'][key]:.1f}" for key in CHANGES)
-    names = "| refiner | IoU | boundary IoU | F@2px | improved | harmed | harmed > 1 point |"
-    head = f"{names}\n|{'---|' * 7}"
+    names = "refiner | IoU | boundary IoU | F@2px | improved | harmed | harmed > 1 point | time, BPR = 1 | MiB | package | MiB | licence"
     rows = [row for row in report["methods"] if not row["name"].startswith("constant step")]
-    lines = [f"{report['pairs']} matched pairs; before: {before}. Changes in points, 95 % interval of F.", "", head]
-    return "\n".join(lines + [_refiner_row(row) for row in sorted(rows, key=lambda row: _change(row, "boundary_f"))])
+    ours = next(row for row in rows if row["name"].startswith(OURS))
+    note = f"{report['pairs']} matched pairs; before: {before}. Changes in points, 95 % interval of F."
+    lines = [note, "", f"| {names} |", f"|{'---|' * 12}"]
+    return "\n".join(lines + [_refiner_row(row, ours) for row in sorted(rows, key=lambda row: _change(row, "boundary_f"))])
 
 
-def _refiner_row(row: dict[str, Any]) -> str:
-    name = row["name"]
-    ours = name.startswith("refined: ")
+def _refiner_row(row: dict[str, Any], ours: dict[str, Any]) -> str:
     f, shares = row["comparison"]["changes"]["boundary_f"], row["comparison"]["shares"]
     interval = f" ({100 * f['low']:+.1f} .. {100 * f['high']:+.1f})"
     changes = [f"{_change(row, key):+.2f}" for key in CHANGES]
     parts = [f"{100 * shares[key]:.0f} %" for key in ("improved", "harmed", "harmed_clearly")]
-    cells = ["BPR starter" if ours else name, *changes[:2], changes[2] + interval, *parts]
-    return "| " + " | ".join(f"**{cell}**" if ours else cell for cell in cells) + " |"
+    times = f"{row['milliseconds'] / ours['milliseconds']:.2f}" if ours["milliseconds"] else ""
+    memory, size = (f"{row[key]:.1f}" if row.get(key) is not None else "" for key in ("mebibytes", "size"))
+    costs = [times, memory, row.get("package", ""), size, row.get("licence", "")]
+    cells = [row["name"], *changes[:2], changes[2] + interval, *parts, *costs]
+    return "| " + " | ".join(f"**{cell}**" if row is ours and cell else cell for cell in cells) + " |"
 
 
 def _change(row: dict[str, Any], key: str) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import RESULTS, ROOT, Timing, report_table
+from benchmarks.studies import harm as harm_study
 from benchmarks.tables import gpu_tables, quality_tables
 from bpr import limits
 from bpr.backends.folders import named_models
@@ -65,6 +66,12 @@ def refine_options() -> str:
         for option in fields(RefineOptions)
     ]
     return "\n".join(["| option | `bpr refine` | default | meaning |", "|---|---|---|---|", *rows])
+
+
+def harm() -> str:
+    """One row per set and its makers."""
+    files = sorted((RESULTS / "harm").glob("*.json"))
+    return harm_study.table([read_json(path, "a report of harm.py") for path in files])
 
 
 PAPERS_NETWORK = "hrnet-w18s"
@@ -238,6 +245,7 @@ TABLES = {
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: quality_tables.refiners("davis_val"),
     "coco_refiners": lambda: quality_tables.refiners("coco_val2017"),
+    "harm": harm,
     "coco_precision": lambda: quality_tables.precision("coco_val2017"),
     **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},
     **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.studies.classical_refiners import Trimap, grab_cut, in_band, main, random_walk, shift_boundary
+from benchmarks.studies.classical_refiners import RIVALS, Trimap, grab_cut, in_band, is_here, main, shift_boundary
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.geometry.masks import BoxMask
 from tests.conftest import SmallSet
@@ -43,12 +43,12 @@ def test_the_edge_of_the_image_is_no_boundary() -> None:
     assert shift_boundary(BLANK, mask, 3).area == 90 * 63
 
 
-@pytest.mark.parametrize("decide", [grab_cut, random_walk])
-def test_a_refiner_finds_the_disk_and_stays_in_its_band(decide: object) -> None:
-    if decide is random_walk:
-        pytest.importorskip("skimage")
+@pytest.mark.parametrize("name", RIVALS)
+def test_a_refiner_finds_the_disk_and_stays_in_its_band(name: str) -> None:
+    if not is_here(RIVALS[name]):
+        pytest.skip(f"{RIVALS[name].package} is not installed")
     image, truth, coarse = scene()
-    refined = in_band(image, coarse, decide)  # type: ignore[arg-type]
+    refined = in_band(image, coarse, RIVALS[name].decide)
     assert overlap(refined, truth).iou > max(0.95, overlap(coarse, truth).iou)
     trimap = Trimap.around(coarse)
     window = refined.window(trimap.box)
@@ -73,18 +73,21 @@ def test_the_table(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> N
         str(small_set.ann),
         "--img-dir",
         str(small_set.images),
-        "--limit",
+        "--images",
         "1",
     ]
-    assert main([*arguments, "--refined", str(small_set.results), "--out", str(out)]) == 0
+    assert main([*arguments, "--model", "starter-fast", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert printed == out.with_suffix(".md").read_text()
     assert printed.startswith("2 matched pairs in 1 images")
-    methods = {
-        method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"]
-        for method in json.loads(out.read_text())["methods"]
-    }
-    assert methods["constant step +0 px"] == methods["refined: results.json"] == 0
+    rows = json.loads(out.read_text())["methods"]
+    methods = {method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"] for method in rows}
+    assert methods["constant step +0 px"] == 0
+    assert methods["BPR starter-fast"] > 0
+    assert {"GrabCut", "random walker"} <= set(methods)
+    ours = rows[-1]
+    assert ours["milliseconds"] > 0
+    assert ours["mebibytes"] > ours["size"]  # the model is loaded in the process that is measured
     best = max((change, name) for name, change in methods.items() if name.startswith("constant step"))
     assert best[0] > 0  # the masks are 2 px too large
     assert methods[f"best {best[1]}"] == best[0]
