@@ -11,7 +11,7 @@ for an instance of a class that has instances, and the label for anything else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
-from bpr.formats.source import Source, in_groups
+from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
@@ -203,20 +203,14 @@ class CityscapesTruth(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write PNGs of the same names; pixels that an instance gave up and no other took are 0, unlabeled."""
-        if self._path.is_dir():
-            with atomic_folder(out, "bpr refine") as folder:
-                self._write_all(refined, [folder / png.relative_to(self._folder) for png in self._files.values()])
-        else:
-            self._write_all(refined, [out])
-
-    def _write_all(self, refined: Iterable[Record], targets: Sequence[Path]) -> None:
-        groups = in_groups(refined, map(len, self._numbers))
-        for png, target, numbers, records in zip(self._files.values(), targets, self._numbers, groups, strict=True):
-            ids, _ = read_labels(png)
-            ids[np.isin(ids, numbers)] = 0
-            for number, record in zip(numbers, records, strict=True):
-                ids[decode_mask(record["segmentation"]).to_frame()] = number
-            write_png(target, ids)
+        groups, pngs = in_groups(refined, map(len, self._numbers)), self._files.values()
+        with written_like(self._path, pngs, out) as targets:
+            for png, target, numbers, records in zip(pngs, targets, self._numbers, groups, strict=True):
+                ids, _ = read_labels(png)
+                ids[np.isin(ids, numbers)] = 0
+                for number, record in zip(numbers, records, strict=True):
+                    ids[decode_mask(record["segmentation"]).to_frame()] = number
+                write_png(target, ids)
 
 
 def _label(number: int) -> int:
