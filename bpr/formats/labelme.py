@@ -144,7 +144,7 @@ def _segmentation(shape: dict[str, Any], kind: str, frame: Frame | None) -> Any:
             return polygon_rle(flat, frame)
         pixels = _mask_pixels(shape) > 0
         left, top = int(min(flat[::2])), int(min(flat[1::2]))
-        return encode_mask(BoxMask.from_frame(BoxMask(pixels, left, top, frame).window((0, 0, *frame[::-1]))))
+        return encode_mask(BoxMask(pixels, left, top, frame).clipped())
     except (KeyError, TypeError, ValueError, OverflowError, BPRError):
         return None
 

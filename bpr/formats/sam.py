@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BPRError, shown
+from bpr.formats.coco import same_mask
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.source import Source, in_groups, written_like
-from bpr.geometry.rle import decode_mask
 from bpr.io.files import own_file, read_json, write_json
 from bpr.io.record_file import Record
 from bpr.limits import is_id, is_score
@@ -97,12 +97,7 @@ def _changed(document: Any, records: list[Record]) -> Any:
 
 def _with_mask(mask: Record, record: Record) -> Record:
     """A mask as it was, or with what is new in its record."""
-    try:
-        new = decode_mask(record["segmentation"])
-        same = decode_mask(mask["segmentation"], new.frame).equals(new)
-    except BadMask:
-        same = True
-    return mask if same else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
+    return mask if same_mask(mask, record) else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
 
 
 def _recognises(candidate: Candidate) -> bool:

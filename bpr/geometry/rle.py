@@ -116,6 +116,18 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
     return values
 
 
+def row_runs(pixels: np.ndarray) -> list[int]:
+    """The runs of (h, w) bool along the rows, first of the background. COCO's go down the columns.
+
+    >>> row_runs(np.array([[0, 1], [1, 1]], bool))
+    [1, 3]
+    """
+    flat = pixels.ravel()
+    ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
+    runs: list[int] = np.diff(ends, prepend=0).tolist()
+    return [0, *runs] if flat[0] else runs
+
+
 def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The numbers in the 6-bit codes of a counts string, and the index of the last code of each.
 
