@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bpr.backends.exported import check_exists
-from bpr.backends.gates import on_record, record_beside
+from bpr.backends.gates import gates_of, record_beside
 from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, Settings, choose
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import RefineOptions
@@ -124,7 +124,7 @@ def load_predictor(
     if str(model) == "identity":
         return IdentityPredictor(batch_size=batch_size or BATCH_SIZE)
     path = model_file(model)
-    if str(model) in named_models() and not on_record(path):  # damaged weights would refine worse
+    if str(model) in named_models() and not gates_of(path):  # damaged weights would refine worse
         expected = f"expected a file that is on record in {record_beside(path)}"
         raise BPRError(f"model {model}: {expected}, got another; install bpr again")
     return LoadedPredictor(model, path, backend, Settings(config, threads, batch_size or BATCH_SIZE))

@@ -19,22 +19,12 @@ def record_beside(model: str | Path) -> Path:
     return Path(model).with_name(RECORD)
 
 
-def passed(model: str | Path, backend: str) -> bool:
-    """Whether ``backend`` was measured on exactly this file and stayed within its gate."""
-    backends: dict[str, Any] = _entry(model).get("backends", {})
-    return bool(backends.get(backend, {}).get("passed", False))
-
-
-def on_record(model: str | Path) -> bool:
-    """Whether any backend was measured on exactly this file."""
-    return bool(_entry(model))
-
-
-def _entry(model: str | Path) -> dict[str, Any]:
-    """The entry of exactly this file in the record; empty if there is none."""
+def gates_of(model: str | Path) -> dict[str, bool]:
+    """Whether each backend that was measured on exactly this file stayed within its gate; empty for any other file."""
     record = record_beside(model)
     known: dict[str, Any] = read_json(record, "a record of benchmarks/studies/parity.py") if record.is_file() else {}
-    return known.get(sha256_of(model), {}) if known else {}
+    measured = known.get(sha256_of(model), {}).get("backends", {}) if known else {}
+    return {backend: bool(found.get("passed", False)) for backend, found in measured.items()}
 
 
 def within_gate(exact: bool, equal_masks: float, points: float) -> bool:

@@ -78,14 +78,15 @@ def _conflicts(found: dict[str, str]) -> Iterator[str]:
 def _print_models() -> Iterator[str]:
     """Print the backends and the models with their gates; yields what is wrong with a model."""
     from bpr.backends import named_models
-    from bpr.backends.gates import on_record, passed
+    from bpr.backends.gates import gates_of
     from bpr.backends.registry import BACKENDS, choose
 
     for backend in BACKENDS.values():
         print(f"backend {backend.name}: {backend.missing() or 'ready'}")
     for name, path in named_models().items():
-        if not on_record(path):
+        gates = gates_of(path)
+        if not gates:
             yield f"model {name}: expected the file that was released, got another; install bpr again"
             continue
-        gates = [backend for backend in BACKENDS if passed(path, backend)]
-        print(f"model {name}: auto takes {choose(path).name}; gates passed by {', '.join(gates)}")
+        passed = [backend for backend in BACKENDS if gates.get(backend)]
+        print(f"model {name}: auto takes {choose(path).name}; gates passed by {', '.join(passed)}")

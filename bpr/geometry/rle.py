@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from bpr.compiled import kernels
 from bpr.errors import BadMask, shown
 from bpr.geometry.masks import BoxMask
-from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length, whole
+from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, frame_from, is_frame, outline_length, whole
 
 INCOMPLETE = "RLE counts: expected a complete COCO counts string, got characters outside it or a cut end"
 TOO_LONG = "RLE counts: a run of more than 2^31 pixels"
@@ -148,6 +148,11 @@ def frame_of(segmentation: Any) -> tuple[int, int] | None:
     """The (H, W) in an RLE, unchecked; None for polygons, which have no size."""
     size = segmentation.get("size") if isinstance(segmentation, dict) else None
     return (size[0], size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else None
+
+
+def checked_frame(segmentation: Any) -> tuple[int, int] | None:
+    """The (H, W) in an RLE; None where there is none, or no possible one."""
+    return frame_from(*frame_of(segmentation) or (0, 0))
 
 
 def has_mask(segmentation: Any) -> bool:
