@@ -68,12 +68,6 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
     return check_annotations(read_json(path, ANNOTATIONS), path)
 
 
-def read_images(path: str | Path) -> list[dict[str, Any]]:
-    """The images list of a COCO annotation file, as :func:`read_heading` reads it."""
-    images: list[dict[str, Any]] = read_heading(path)["images"]
-    return images
-
-
 def read_heading(path: str | Path) -> dict[str, Any]:
     """A COCO annotation file without annotations: ``images``, with the keys that this package uses, and ``categories``.
 

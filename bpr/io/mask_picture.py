@@ -72,11 +72,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 def read_mask_picture(path: str | Path) -> tuple[np.ndarray, Palette | None]:
     """:func:`decode_mask_picture` for a file."""
-    try:
-        content = read_whole(path)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
-    return decode_mask_picture(content, path)
+    return decode_mask_picture(_content(path), path)
 
 
 def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette | None]:
@@ -111,10 +107,7 @@ def read_alpha(path: str | Path) -> np.ndarray:
     Raises:
         BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
     """
-    try:
-        content = read_whole(path)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
+    content = _content(path)
     pixels = _decoded(content, path)
     plane = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
     if plane.ndim == 3 and (plane == plane[..., :1]).all():
@@ -122,6 +115,13 @@ def read_alpha(path: str | Path) -> np.ndarray:
     if plane.ndim == 2 and is_soft(plane):
         return (plane / np.float32(_full(plane))).astype(np.float32)
     return one_object(decode_mask_picture(content, path)[0], path).astype(np.float32)
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return read_whole(path)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
 
 
 def one_object(numbers: np.ndarray, path: str | Path) -> np.ndarray:
