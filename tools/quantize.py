@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     import_training()
     from bpr.backends import named_models
     from bpr.backends.onnx_runtime import OnnxPredictor
-    from bpr.formats.coco import read_images, read_results
+    from bpr.formats.coco import read_heading, read_results
     from bpr.io.files import sha256_of
     from bpr.io.images import ImageFolder
     from bpr.training.export.calibration_patches import draw_patches
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
 
     model = named_models().get(args.model, Path(args.model))
     predictor = OnnxPredictor(model)
-    images = ImageFolder(args.img_dir, read_images(args.ann))
+    images = ImageFolder(args.img_dir, read_heading(args.ann)["images"])
     options = predictor.spec, predictor.recommended
     patches = draw_patches(read_results(args.results), images, *options, args.patches + HELD_OUT, args.seed)
     count = len(patches) - HELD_OUT

@@ -19,7 +19,7 @@ import torch
 from benchmarks.inputs import CONFIGS, exported_network
 from benchmarks.measuring import RESULTS, in_turn, provenance, script_parser, write_report
 from bpr.backends import model_file, named_models
-from bpr.backends.gates import passed
+from bpr.backends.gates import gates_of
 from bpr.backends.registry import BACKENDS, Settings
 from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.training.torch_predictor import SegmentorPredictor
@@ -49,7 +49,7 @@ def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:
             for backend in BACKENDS.values():
                 if backend.suffix == path.suffix and not backend.missing():
                     label = f"{backend.name}, {kind} file" if kind else backend.name
-                    found[label] = backend.load(path, Settings()), passed(path, backend.name)
+                    found[label] = backend.load(path, Settings()), gates_of(path).get(backend.name, False)
     return found
 
 

@@ -19,12 +19,12 @@ def record_beside(model: str | Path) -> Path:
     return Path(model).with_name(RECORD)
 
 
-def passed(model: str | Path, backend: str) -> bool:
-    """Whether ``backend`` was measured on exactly this file and stayed within its gate."""
+def gates_of(model: str | Path) -> dict[str, bool]:
+    """Whether each backend that was measured on exactly this file stayed within its gate; empty for any other file."""
     record = record_beside(model)
     known: dict[str, Any] = read_json(record, "a record of benchmarks/studies/parity.py") if record.is_file() else {}
-    entry = known.get(sha256_of(model), {}) if known else {}
-    return bool(entry.get("backends", {}).get(backend, {}).get("passed", False))
+    measured = known.get(sha256_of(model), {}).get("backends", {}) if known else {}
+    return {backend: bool(found.get("passed", False)) for backend, found in measured.items()}
 
 
 def within_gate(exact: bool, equal_masks: float, points: float) -> bool:

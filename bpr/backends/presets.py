@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpr.backends import DEFAULT_MODEL, load_predictor, model_file
-from bpr.backends.gates import passed
+from bpr.backends.gates import gates_of
 from bpr.backends.registry import AUTO, BACKENDS
 from bpr.errors import BPRError
 from bpr.refinement.predictor import Predictor
@@ -54,7 +54,7 @@ def load_preset(name: str, threads: int | None = None, batch_size: int | None = 
         raise BPRError(f"preset {name!r}: expected one of {', '.join(PRESETS)}")
     preset = PRESETS[name]
     runs_int8 = multiplies_bytes() and not BACKENDS[INT8_BACKEND].missing()
-    int8 = preset.int8 and runs_int8 and passed(model_file(f"{preset.model}.int8"), INT8_BACKEND)
+    int8 = preset.int8 and runs_int8 and gates_of(model_file(f"{preset.model}.int8")).get(INT8_BACKEND, False)
     model, backend = (f"{preset.model}.int8", INT8_BACKEND) if int8 else (preset.model, AUTO)
     predictor = load_predictor(model, backend=backend, threads=threads, batch_size=batch_size)
     predictor.recommended = predictor.recommended.changed(keep=preset.keep)

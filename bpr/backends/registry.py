@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bpr.backends.gates import passed
+from bpr.backends.gates import gates_of
 from bpr.errors import BPRError, install_hint
 from bpr.refinement.predictor import Predictor
 
@@ -169,7 +169,8 @@ def choose(model: Path, name: str = AUTO) -> Backend:
 def _preferred(model: Path) -> Backend:
     exact = [backend for backend in BACKENDS.values() if backend.suffix == model.suffix and backend.exact]
     fastest_first = sorted(exact, key=lambda backend: -backend.speed)
-    backend = next(one for one in fastest_first if one.reference or (not one.missing() and passed(model, one.name)))
+    gates = gates_of(model)
+    backend = next(one for one in fastest_first if one.reference or (not one.missing() and gates.get(one.name)))
     if missing := backend.missing():
         raise BPRError(f"{model}: {missing}")
     return backend

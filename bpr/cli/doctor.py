@@ -78,7 +78,7 @@ def _conflicts(found: dict[str, str]) -> Iterator[str]:
 def _print_models() -> Iterator[str]:
     """Print the backends and the models with their gates and cards; yields what is wrong with a model."""
     from bpr.backends.folders import card_of, check_digest, named_models
-    from bpr.backends.gates import passed
+    from bpr.backends.gates import gates_of
     from bpr.backends.registry import BACKENDS, choose
     from bpr.errors import BPRError
 
@@ -95,8 +95,9 @@ def _print_models() -> Iterator[str]:
         except BPRError as error:
             yield str(error)
             continue
-        gates = [backend for backend in BACKENDS if passed(path, backend)]
-        print(f"model {name}: auto takes {choose(path).name}; gates passed by {', '.join(gates) or 'none'}")
+        gates = gates_of(path)
+        passed = [backend for backend in BACKENDS if gates.get(backend)]
+        print(f"model {name}: auto takes {choose(path).name}; gates passed by {', '.join(passed) or 'none'}")
         print(f"  file: {path}\n  sha256: {digest}")
         for entry, text in card.items():
             print(f"  {entry.replace('_', ' ')}: {text}")

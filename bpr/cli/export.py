@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import_training()
     from bpr.geometry.options import from_config
-    from bpr.io.files import sha256_of
-    from bpr.training.export.to_onnx import export_onnx
+    from bpr.training.export.to_onnx import export_onnx, provenance_of
     from bpr.training.network.segmentor import load_segmentor
 
     cfg, model = load_segmentor(args.config, args.checkpoint)
     spec, recommended = from_config(cfg.refinement, "test")
-    files = {"config": Path(args.config).name, "checkpoint": Path(args.checkpoint).name}
-    origin = {"checkpoint_sha256": sha256_of(args.checkpoint), "trained_on": args.trained_on}
-    provenance = {**files, **origin, "versions": versions_of(PACKAGES), "date": time.strftime("%Y-%m-%d")}
+    provenance = provenance_of(args.config, args.checkpoint, args.trained_on, versions_of(PACKAGES))
     parity = export_onnx(model, spec, recommended, args.out, provenance)
     size, input_side = Path(args.out).stat().st_size / 2**20, model.data_preprocessor.input_side
     print(f"{args.out}: {size:.2f} MiB, {spec.window} px patches, {input_side} px input")

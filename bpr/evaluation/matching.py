@@ -28,9 +28,9 @@ from bpr.errors import BadMask, BPRError, shown
 from bpr.evaluation.prepare import Document, counted, listed_classes
 from bpr.formats.coco import INSTANCES, Record, positions_by_kind
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask, encode_mask, frame_of
+from bpr.geometry.rle import checked_frame, decode_mask, encode_mask
 from bpr.io.image_list import ImageList
-from bpr.limits import frame_from, is_id
+from bpr.limits import is_id
 
 PAIR_IOU = 0.5
 """A matched pair has at least this IoU."""
@@ -133,8 +133,8 @@ class GroundTruth:
                 groups[self._key(record)].append(index)
         best = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
         for key, indices in groups.items():
-            sizes = (frame_of(records[index]["segmentation"]) for index in indices)
-            frame = self._images.frame(key[0]) or next((frame_from(*size) for size in sizes if size), None)
+            stated = (checked_frame(records[index]["segmentation"]) for index in indices)
+            frame = self._images.frame(key[0]) or next(filter(None, stated), None)
             truths = self.masks(*key, frame)
             if not truths:
                 continue

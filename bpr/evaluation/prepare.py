@@ -10,7 +10,7 @@ from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.coco import INSTANCES, Record, is_crowd, positions_by_kind
 from bpr.formats.source import left_out_lines
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import compress, encode_mask, frame_of, has_mask
+from bpr.geometry.rle import checked_frame, compress, encode_mask, has_mask
 from bpr.geometry.rle_batch import compress_all
 from bpr.io.image_list import ImageList
 from bpr.limits import frame_from, is_id, is_score
@@ -179,7 +179,7 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
     ids = [images.id_of(record["image_id"]) for record in given]
     listed = [index for index, image_id in enumerate(ids) if image_id is not None]
     for index in listed:  # an image without a size has that of its first RLE
-        frames[ids[index]] = frames[ids[index]] or frame_from(*frame_of(given[index].get("segmentation")) or (0, 0))
+        frames[ids[index]] = frames[ids[index]] or checked_frame(given[index].get("segmentation"))
     sizes = [frames[ids[index]] for index in listed]
     masks = compress_all([given[index].get("segmentation") for index in listed], sizes)
     prepared = given.copy()

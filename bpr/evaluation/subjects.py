@@ -23,7 +23,7 @@ from bpr.evaluation.prepare import (
     prepare_detections,
     unlisted,
 )
-from bpr.formats.cityscapes import has_truth, read_truth
+from bpr.formats.cityscapes import CityscapesTruth, has_truth
 from bpr.formats.coco import AnnotationFile, certain, check_annotations, read_results
 from bpr.formats.format import Candidate, pictures
 from bpr.formats.panoptic import PanopticFile, is_panoptic
@@ -133,7 +133,7 @@ class Truth:
         expected = "ground truth: COCO annotations, panoptic JSON, or a gtFine folder"
         content: Any = {}
         if not self.pictures:
-            content = read_truth(self.path) if self.is_folder else read_json(path, expected)
+            content = CityscapesTruth(self.path).document if self.is_folder else read_json(path, expected)
         categories = content.get("categories", []) if isinstance(content, dict) else []
         self.panoptic = PanopticFile(content, self.path) if is_panoptic(content) else None
         self.document: Document = {}

@@ -15,6 +15,7 @@ import numpy as np
 
 from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import row_runs
 from bpr.limits import is_frame
 
 CHANNELS = 4
@@ -97,12 +98,10 @@ class _Bits:
 
 def encode_brush(mask: BoxMask) -> list[int]:
     """The numbers of ``value.rle`` for a mask: all four bytes of a pixel are 255 in the mask and 0 elsewhere."""
-    flat = mask.to_frame().ravel()
-    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, flat.size)
-    head = f"{CHANNELS * flat.size:032b}{7:05b}{''.join(f'{field - 1:04b}' for field in FIELDS)}"
+    head = f"{CHANNELS * mask.frame[0] * mask.frame[1]:032b}{7:05b}{''.join(f'{field - 1:04b}' for field in FIELDS)}"
     groups = [head]
-    for count, value in zip((np.diff(ends, prepend=0) * CHANNELS).tolist(), flat[ends - 1].tolist(), strict=True):
-        groups += _run(count, 255 * value)
+    for number, count in enumerate(row_runs(mask.to_frame())):
+        groups += _run(CHANNELS * count, 255 * (number % 2))
     text = "".join(groups)
     text += "0" * (-len(text) % 8)
     return list(int(text, 2).to_bytes(len(text) // 8, "big"))

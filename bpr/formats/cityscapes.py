@@ -11,7 +11,7 @@ for an instance of a class that has instances, and the label for anything else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +19,13 @@ import numpy as np
 
 from bpr.errors import BPRError, shown
 from bpr.formats.format import Format, PathKind, RecordSet, Target
-from bpr.formats.source import Source, in_groups
+from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
 from bpr.io.image_list import CITYSCAPES_ENDING
+from bpr.io.images import frame_in_header
 from bpr.io.png import read_labels, write_png
 from bpr.io.record_file import Record
 
@@ -174,16 +175,12 @@ class CityscapesTruth(Source):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._folder = folder = path if path.is_dir() else path.parent
         self._files = truth_files(path)
-        images: list[Record] = []
-        annotations: list[Record] = []
+        self.document = truth_heading(path)
+        annotations: list[Record] = self.document["annotations"]
         self._numbers: list[list[int]] = []
         for stem, png in self._files.items():
-            ids, _ = read_labels(own_file(folder, png))
-            height, width = ids.shape
-            name = (png.parent.relative_to(folder) / f"{stem}{CITYSCAPES_ENDING}.png").as_posix()
-            images.append({"id": stem, "file_name": name, "height": height, "width": width})
+            ids, _ = read_labels(png)
             numbers = [number for number in np.unique(ids).tolist() if _label(number) in INSTANCE_CLASSES]
             self._numbers.append([number for number in numbers if number >= FIRST_INSTANCE])
             for number in numbers:
@@ -191,9 +188,7 @@ class CityscapesTruth(Source):
                 shape = {"segmentation": encode_mask(mask), "area": mask.area, "bbox": mask.bbox}
                 what = {"id": len(annotations) + 1, "iscrowd": int(number < FIRST_INSTANCE)}
                 annotations.append({"image_id": stem, "category_id": _label(number), **shape, **what})
-        categories = [{"id": label, "name": name} for label, name in INSTANCE_CLASSES.items()]
-        self.document = {"images": images, "annotations": annotations, "categories": categories}
-        self.entries, self.categories = images, categories
+        self.entries, self.categories = self.document["images"], self.document["categories"]
         crowds = [position for position, item in enumerate(annotations) if item["iscrowd"]]
         self.left_out = {"crowds": crowds} if crowds else {}
         self.records: list[Record] = [item for item in annotations if not item["iscrowd"]]
@@ -203,29 +198,30 @@ class CityscapesTruth(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write PNGs of the same names; pixels that an instance gave up and no other took are 0, unlabeled."""
-        if self._path.is_dir():
-            with atomic_folder(out, "bpr refine") as folder:
-                self._write_all(refined, [folder / png.relative_to(self._folder) for png in self._files.values()])
-        else:
-            self._write_all(refined, [out])
-
-    def _write_all(self, refined: Iterable[Record], targets: Sequence[Path]) -> None:
-        groups = in_groups(refined, map(len, self._numbers))
-        for png, target, numbers, records in zip(self._files.values(), targets, self._numbers, groups, strict=True):
-            ids, _ = read_labels(png)
-            ids[np.isin(ids, numbers)] = 0
-            for number, record in zip(numbers, records, strict=True):
-                ids[decode_mask(record["segmentation"]).to_frame()] = number
-            write_png(target, ids)
+        groups, pngs = in_groups(refined, map(len, self._numbers)), self._files.values()
+        with written_like(self._path, pngs, out) as targets:
+            for png, target, numbers, records in zip(pngs, targets, self._numbers, groups, strict=True):
+                ids, _ = read_labels(png)
+                ids[np.isin(ids, numbers)] = 0
+                for number, record in zip(numbers, records, strict=True):
+                    ids[decode_mask(record["segmentation"]).to_frame()] = number
+                write_png(target, ids)
 
 
 def _label(number: int) -> int:
     return number // FIRST_INSTANCE if number >= FIRST_INSTANCE else number
 
 
-def read_truth(folder: Path) -> dict[str, Any]:
-    """The ground truth in a folder as a COCO annotation file: see :class:`CityscapesTruth`."""
-    return CityscapesTruth(folder).document
+def truth_heading(path: Path) -> dict[str, Any]:
+    """The ground truth at a path as a COCO annotation file without annotations; the sizes are those in the headers."""
+    folder = path if path.is_dir() else path.parent
+    images = []
+    for stem, png in truth_files(path).items():
+        height, width = frame_in_header(own_file(folder, png)) or read_labels(png)[0].shape
+        name = (png.parent.relative_to(folder) / f"{stem}{CITYSCAPES_ENDING}.png").as_posix()
+        images.append({"id": stem, "file_name": name, "height": height, "width": width})
+    categories = [{"id": label, "name": name} for label, name in INSTANCE_CLASSES.items()]
+    return {"images": images, "annotations": [], "categories": categories}
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bpr.errors import BadMask, BPRError, shown
-from bpr.formats.cityscapes import CityscapesFolder, read_truth
-from bpr.formats.format import Format, PathKind, RecordSet, Target
+from bpr.formats.cityscapes import CityscapesFolder, CityscapesTruth, truth_heading
+from bpr.formats.format import Format, PathKind, RecordSet, Target, not_listed
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source, TextSource
 from bpr.geometry.masks import BoxMask
@@ -64,14 +64,8 @@ def read_annotations(path: str | Path) -> dict[str, Any]:
             the folder has no ground truth.
     """
     if Path(path).is_dir():
-        return read_truth(Path(path))
+        return CityscapesTruth(Path(path)).document
     return check_annotations(read_json(path, ANNOTATIONS), path)
-
-
-def read_images(path: str | Path) -> list[dict[str, Any]]:
-    """The images list of a COCO annotation file, as :func:`read_heading` reads it."""
-    images: list[dict[str, Any]] = read_heading(path)["images"]
-    return images
 
 
 def read_heading(path: str | Path) -> dict[str, Any]:
@@ -83,7 +77,7 @@ def read_heading(path: str | Path) -> dict[str, Any]:
         BPRError: as for :func:`read_annotations`.
     """
     if Path(path).is_dir():
-        return {**read_truth(Path(path)), "annotations": []}
+        return truth_heading(Path(path))
     with json_errors(path, ANNOTATIONS), open_regular(path) as file:
         document = _without_annotations(JsonStream(file, path), path)
     return check_annotations(document, path)
@@ -257,7 +251,7 @@ class AnnotationFile(TextSource):
     def _changed(self, old: Record, refined: Record) -> Record:
         """The annotation with its new mask; ``old`` where it is to stay."""
         is_polygon = isinstance(old["segmentation"], list)
-        if _same_mask(old, refined) and (is_polygon or not self.polygons.wanted):
+        if same_mask(old, refined) and (is_polygon or not self.polygons.wanted):
             return old
         return as_polygons(old, refined, self.polygons) if is_polygon or self.polygons.wanted else refined
 
@@ -266,7 +260,7 @@ def _is_rle(annotation: Record) -> bool:
     return isinstance(annotation.get("segmentation"), dict)
 
 
-def _same_mask(record: Record, refined: Record) -> bool:
+def same_mask(record: Record, refined: Record) -> bool:
     """Whether two records have the same pixels; a mask that cannot be read is equal to itself."""
     if refined["segmentation"] == record["segmentation"]:
         return True
@@ -299,8 +293,7 @@ def _write_annotations(record_set: RecordSet, out: Path) -> None:
     for index, record in enumerate(record_set.records):
         image_id = listed.id_of(record["image_id"])
         if image_id is None:
-            wanted, remedy = "expected an image of the images list", "add the image to it or leave the record out"
-            raise BPRError(f"record {index}: image_id: {wanted}, got {shown(record['image_id'])}; {remedy}")
+            raise not_listed(index, record["image_id"])
         number = record["id"] if are_ids else index + 1
         whole_record = {"iscrowd": 0, **record, "area": 0, "bbox": [], "id": number, "image_id": image_id}
         annotation = with_mask(whole_record, decode_mask(record["segmentation"]))

@@ -20,7 +20,7 @@ from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask, encode_mask, row_runs
 from bpr.io.files import open_regular
 from bpr.io.images import ImageFinder
 from bpr.io.kept_text import KeptText, Places, Span
@@ -133,19 +133,7 @@ class CvatFile(TextSource):
             return {}
         height, width = mask.pixels.shape
         box = {"left": mask.left, "top": mask.top, "width": width, "height": height}
-        return {"rle": ", ".join(map(str, runs_of(mask))), **{name: str(side) for name, side in box.items()}}
-
-
-def runs_of(mask: BoxMask) -> list[int]:
-    """The runs of a mask along the rows of its box, first of the background.
-
-    >>> runs_of(BoxMask(np.array([[0, 1], [1, 1]], bool), 5, 7, (20, 20)))
-    [1, 3]
-    """
-    flat = mask.pixels.ravel()
-    ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
-    runs: list[int] = np.diff(ends, prepend=0).tolist()
-    return [0, *runs] if flat[0] else runs
+        return {"rle": ", ".join(map(str, row_runs(mask.pixels))), **{name: str(side) for name, side in box.items()}}
 
 
 def _tags(values: dict[int, dict[str, str]]) -> Places:
@@ -190,7 +178,7 @@ def rle_of_runs(runs: np.ndarray, box: tuple[int, int, int, int], frame: Frame |
     if runs.sum() != height * width:
         return None
     pixels = np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(height, width)
-    return encode_mask(BoxMask.from_frame(BoxMask(pixels, left, top, frame).window((0, 0, *frame[::-1]))))
+    return encode_mask(BoxMask(pixels, left, top, frame).clipped())
 
 
 def _recognises(candidate: Candidate) -> bool:

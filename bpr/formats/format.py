@@ -193,9 +193,7 @@ class RecordSet:
             image_id = self._listed_id(record["image_id"])
             stem = self.stems.get(image_id)
             if stem is None and self.images and not self.ids_are_stems:
-                remedy = "add the image to it or leave the record out"
-                wanted = "expected an image of the images list"
-                raise BPRError(f"record {index}: image_id: {wanted}, got {shown(image_id)}; {remedy}")
+                raise not_listed(index, image_id)
             if stem is None:
                 stem = str(image_id) if self.ids_are_stems else stem_of(str(image_id))
             if owners.setdefault(stem, image_id) != image_id:
@@ -213,6 +211,12 @@ class RecordSet:
         """The listed id of an image; the id itself where the list does not hold it."""
         entry = self.images.find(image_id) if self.images else None
         return image_id if entry is None else entry["id"]
+
+
+def not_listed(index: int, image_id: Any) -> BPRError:
+    """The error to raise for a record whose image the images list does not hold."""
+    wanted, remedy = "expected an image of the images list", "add the image to it or leave the record out"
+    return BPRError(f"record {index}: image_id: {wanted}, got {shown(image_id)}; {remedy}")
 
 
 @dataclass(frozen=True)

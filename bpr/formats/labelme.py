@@ -17,11 +17,10 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
-from bpr.formats.source import TextSource, in_groups
+from bpr.formats.source import TextSource, in_each_file, in_groups, written_like
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import json_errors, link_or_copy, open_regular, own_file, read_json
-from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
@@ -96,17 +95,13 @@ class LabelMeFiles(TextSource):
 
     def save(self, places: Iterable[Places], out: Path) -> None:
         """Write a file for a file, and a folder of the same names for a folder, in which photos are linked."""
-        if not self._path.is_dir():
-            super().save(places, out)
-            return
-        with atomic_folder(out, "bpr refine") as folder:
-            for file, of_file in zip(self._files, places, strict=True):
-                name = file.text.path.relative_to(self._path)
-                file.text.write(of_file, folder / name)
-                photo = file.text.path.parent / file.photo
-                target = folder / name.parent / file.photo
-                if ".." not in Path(file.photo).parts and photo.is_file() and not target.exists():
-                    link_or_copy(own_file(self._path, photo), target)
+        with written_like(self._path, [text.path for text in self.texts], out) as targets:
+            for file, of_file, target in zip(self._files, places, targets, strict=True):
+                file.text.write(of_file, target)
+                photo, copy = (path.parent / file.photo for path in (file.text.path, target))
+                wanted = self._path.is_dir() and ".." not in Path(file.photo).parts
+                if wanted and photo.is_file() and not copy.exists():
+                    link_or_copy(own_file(self._path, photo), copy)
 
     def changes(self, refined: Iterable[Record]) -> Iterator[Places]:
         counts = [len(file.positions) for file in self._files]
@@ -121,11 +116,9 @@ class LabelMeFiles(TextSource):
             yield json_places(Changes(shapes=changes) if changes else changes)
 
     def places(self, positions: Container[int]) -> Iterator[Places]:
-        index = 0
-        for file in self._files:
-            found = [position for number, position in enumerate(file.positions, index) if number in positions]
-            index += len(file.positions)
-            yield json_places(Changes(shapes=Changes.fromkeys(found)))
+        counts = [len(file.positions) for file in self._files]
+        for file, found in zip(self._files, in_each_file(positions, counts), strict=True):
+            yield json_places(Changes(shapes=Changes.fromkeys(file.positions[index] for index in found)))
 
     def _change(self, shape: dict[str, Any], mask: BoxMask) -> Changes:
         """The new values of a shape; none where nothing remains of its mask."""
@@ -151,7 +144,7 @@ def _segmentation(shape: dict[str, Any], kind: str, frame: Frame | None) -> Any:
             return polygon_rle(flat, frame)
         pixels = _mask_pixels(shape) > 0
         left, top = int(min(flat[::2])), int(min(flat[1::2]))
-        return encode_mask(BoxMask.from_frame(BoxMask(pixels, left, top, frame).window((0, 0, *frame[::-1]))))
+        return encode_mask(BoxMask(pixels, left, top, frame).clipped())
     except (KeyError, TypeError, ValueError, OverflowError, BPRError):
         return None
 

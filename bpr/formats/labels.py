@@ -14,7 +14,7 @@ import numpy as np
 
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target, pictures
-from bpr.formats.source import Source, in_groups
+from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file
@@ -51,7 +51,7 @@ class LabelPngs(Source):
         self._counts = [len(records) for records in of_files]
 
     def _read(self, file: Path) -> list[Record]:
-        labels, _ = self._numbers(own_file(self._path, file) if file != self._path else file)
+        labels, _ = self._numbers(own_file(self._path, file))
         image_id = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
         for ending in ENDINGS:
             image_id = image_id.removesuffix(ending)
@@ -79,22 +79,15 @@ class LabelPngs(Source):
 
         In a folder a picture of a format that does not hold masks exactly, such as JPEG, becomes a PNG.
         """
-        if self._path.is_dir():
-            with atomic_folder(out, "bpr refine") as folder:
-                names = [file.relative_to(self._path) for file in self._files]
-                exact = [name if name.suffix.lower() in EXACT else name.with_suffix(".png") for name in names]
-                self._write_all(refined, [folder / name for name in exact])
-        else:
-            self._write_all(refined, [out])
-
-    def _write_all(self, refined: Iterable[Record], targets: Sequence[Path]) -> None:
         groups = in_groups(refined, self._counts)
-        for file, target, records in zip(self._files, targets, groups, strict=True):
-            labels, palette = self._numbers(file)
-            painted = np.full_like(labels, self.void)
-            for record in records:
-                decode_mask(record["segmentation"]).paint(painted, record["category_id"])
-            write_mask_picture(target, painted, palette)
+        exact = [file if file.suffix.lower() in EXACT else file.with_suffix(".png") for file in self._files]
+        with written_like(self._path, exact, out) as targets:
+            for file, target, records in zip(self._files, targets, groups, strict=True):
+                labels, palette = self._numbers(file)
+                painted = np.full_like(labels, self.void)
+                for record in records:
+                    decode_mask(record["segmentation"]).paint(painted, record["category_id"])
+                write_mask_picture(target, painted, palette)
 
 
 class MaskPngs(LabelPngs):

@@ -21,7 +21,7 @@ from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file, write_json
 from bpr.io.folders import atomic_folder
-from bpr.io.png import read_colours, read_numbers, write_png
+from bpr.io.png import decode_colours, decode_labels, is_coloured, read_png, write_png
 from bpr.io.record_file import Record
 from bpr.limits import check_categories, is_id, whole
 
@@ -81,13 +81,15 @@ class PanopticFile(Source):
         A program that makes PNGs smaller may store colours as grey or with a palette, so the listed ids decide.
         """
         path = own_file(self._folder, inside(self._folder, image["file_name"], where))
-        stored = read_numbers(path)
-        if stored is not None:
-            numbers, is_grey = stored
-            listed = {VOID, *(segment.get("id") for segment in image["segments_info"] if isinstance(segment, dict))}
-            if _all_in(numbers, listed) and (is_grey or not _all_in(_of_colours(path), listed)):
-                return numbers.astype(np.uint32), numbers.dtype
-        return _of_colours(path), None
+        content = read_png(path)
+        if is_coloured(content, path):
+            return _of_colours(content, path), None
+        numbers, palette = decode_labels(content, path)
+        colours = _of_colours(content, path)
+        listed = {VOID, *(segment.get("id") for segment in image["segments_info"] if isinstance(segment, dict))}
+        if _all_in(numbers, listed) and (palette is None or not _all_in(colours, listed)):
+            return numbers.astype(np.uint32), numbers.dtype
+        return colours, None
 
     @staticmethod
     def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
@@ -125,9 +127,9 @@ def _all_in(ids: np.ndarray, listed: set[Any]) -> bool:
     return set(np.unique(ids).tolist()) <= listed
 
 
-def _of_colours(path: Path) -> np.ndarray:
+def _of_colours(content: bytes, path: Path) -> np.ndarray:
     """(H, W) uint32 ids of the colours of a PNG."""
-    return (read_colours(path).astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
+    return (decode_colours(content, path).astype(np.uint32) << SHIFTS).sum(axis=2, dtype=np.uint32)
 
 
 def _to_colours(ids: np.ndarray) -> np.ndarray:

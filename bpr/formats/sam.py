@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BPRError, shown
+from bpr.formats.coco import same_mask
 from bpr.formats.format import Candidate, Format, PathKind
-from bpr.formats.source import Source, in_groups
-from bpr.geometry.rle import decode_mask
+from bpr.formats.source import Source, in_groups, written_like
 from bpr.io.files import own_file, read_json, write_json
-from bpr.io.folders import atomic_folder
 from bpr.io.record_file import Record
 from bpr.limits import is_id, is_score
 
@@ -55,7 +54,7 @@ class SamFiles(Source):
         ]
 
     def _read(self, file: Path) -> Any:
-        document = read_json(own_file(self._path, file) if file != self._path else file, "JSON of Segment Anything")
+        document = read_json(own_file(self._path, file), "JSON of Segment Anything")
         masks = _masks(document)
         whole = isinstance(masks, list) and all(isinstance(mask, dict) and "segmentation" in mask for mask in masks)
         if not whole or (isinstance(document, dict) and not _is_image(document.get("image"))):
@@ -73,12 +72,9 @@ class SamFiles(Source):
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a file for a file, and a folder of the same names for a folder."""
         groups = in_groups(refined, [len(_masks(document)) for document in self._documents])
-        if not self._path.is_dir():
-            write_json(out, _changed(self._documents[0], next(groups)))
-            return
-        with atomic_folder(out, "bpr refine") as folder:
-            for file, document, records in zip(self._files, self._documents, groups, strict=True):
-                write_json(folder / file.relative_to(self._path), _changed(document, records))
+        with written_like(self._path, self._files, out) as targets:
+            for target, document, records in zip(targets, self._documents, groups, strict=True):
+                write_json(target, _changed(document, records))
 
 
 def _masks(document: Any) -> Any:
@@ -101,12 +97,7 @@ def _changed(document: Any, records: list[Record]) -> Any:
 
 def _with_mask(mask: Record, record: Record) -> Record:
     """A mask as it was, or with what is new in its record."""
-    try:
-        new = decode_mask(record["segmentation"])
-        same = decode_mask(mask["segmentation"], new.frame).equals(new)
-    except BadMask:
-        same = True
-    return mask if same else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
+    return mask if same_mask(mask, record) else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
 
 
 def _recognises(candidate: Candidate) -> bool:

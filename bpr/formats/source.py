@@ -6,8 +6,9 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bpr.formats.polygons import PolygonWriter
+from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder
 from bpr.io.kept_text import KeptText, Places, as_in
 from bpr.io.record_file import Record
@@ -150,3 +152,27 @@ def in_groups(items: Iterable[Item], sizes: Iterable[int]) -> Iterator[list[Item
     """
     rest = iter(items)
     return (list(islice(rest, size)) for size in sizes)
+
+
+def in_each_file(positions: Container[int], sizes: Iterable[int]) -> Iterator[list[int]]:
+    """The positions that lie in one file after the other, counted from the start of each, which holds ``sizes`` items.
+
+    >>> list(in_each_file({0, 3}, [2, 0, 2]))
+    [[0], [], [1]]
+    """
+    groups = in_groups((index in positions for index in count()), sizes)
+    return ([index for index, is_meant in enumerate(group) if is_meant] for group in groups)
+
+
+@contextmanager
+def written_like(path: Path, files: Iterable[Path], out: Path) -> Iterator[list[Path]]:
+    """Where the new ``files`` go: a file becomes the file ``out``, a folder a folder ``out`` of the same names.
+
+    Args:
+        path: what was read: a file, or the folder of the ``files``.
+    """
+    if path.is_dir():
+        with atomic_folder(out, "bpr refine") as folder:
+            yield [folder / file.relative_to(path) for file in files]
+    else:
+        yield [out]

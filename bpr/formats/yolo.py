@@ -14,7 +14,7 @@ from bpr.errors import BadImage, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
-from bpr.formats.source import TextSource, in_groups
+from bpr.formats.source import TextSource, in_each_file, in_groups
 from bpr.formats.yolo_lines import Tails, read_fields, tails_of
 from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
 from bpr.geometry.rle import decode_mask
@@ -86,8 +86,8 @@ class YoloFolder(TextSource):
             yield partial(_row_spans, lines=lines)
 
     def places(self, positions: Container[int]) -> Iterator[Places]:
-        for rows in in_groups((index in positions for index in range(len(self.records))), self._counts):
-            yield partial(_row_spans, lines={row: "any" for row, is_meant in enumerate(rows) if is_meant})
+        for rows in in_each_file(positions, self._counts):
+            yield partial(_row_spans, lines=dict.fromkeys(rows, "any"))
 
 
 def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bpr.errors import BPRError
 from bpr.formats.format import Candidate, Format, PathKind
-from bpr.formats.source import TextSource, in_groups
+from bpr.formats.source import TextSource, in_each_file, in_groups
 from bpr.formats.yolo import YoloFolder
 from bpr.io.files import link_or_copy, own_file
 from bpr.io.folders import MARK, atomic_folder
@@ -65,9 +65,8 @@ class YoloExport(TextSource):
             yield from split.changes(records)
 
     def places(self, positions: Container[int]) -> Iterator[Places]:
-        meant = in_groups((index in positions for index in range(len(self.records))), self._counts)
-        for split, in_split in zip(self._splits, meant, strict=True):
-            yield from split.places({index for index, is_meant in enumerate(in_split) if is_meant})
+        for split, in_split in zip(self._splits, in_each_file(positions, self._counts), strict=True):
+            yield from split.places(in_split)
 
     def save(self, places: Iterable[Places], out: Path) -> None:
         """Write the whole export: the label files anew, all other files, above all the images, as links or copies."""

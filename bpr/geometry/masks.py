@@ -86,6 +86,10 @@ class BoxMask:
         """Left, top, width and height of the foreground within ``pixels``; zeros when there is none."""
         return cv2.boundingRect(self.pixels.view(np.uint8)) if self.pixels.size else (0, 0, 0, 0)
 
+    def clipped(self) -> BoxMask:
+        """What lies inside of the frame, with the tightest box; the mask may reach beyond it."""
+        return BoxMask.from_frame(self.window((0, 0, *self.frame[::-1])))
+
     def window(self, box: Box) -> np.ndarray:
         """The mask inside ``box`` as a new (y1 - y0, x1 - x0) bool array, background beyond the frame."""
         x0, y0, x1, y1 = box

@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from bpr.compiled import kernels
 from bpr.errors import BadMask, shown
 from bpr.geometry.masks import BoxMask
-from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, is_frame, outline_length, whole
+from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, frame_from, is_frame, outline_length, whole
 
 INCOMPLETE = "RLE counts: expected a complete COCO counts string, got characters outside it or a cut end"
 TOO_LONG = "RLE counts: a run of more than 2^31 pixels"
@@ -116,6 +116,18 @@ def string_to_runs(text: str | bytes) -> np.ndarray:
     return values
 
 
+def row_runs(pixels: np.ndarray) -> list[int]:
+    """The runs of (h, w) bool along the rows, first of the background. COCO's go down the columns.
+
+    >>> row_runs(np.array([[0, 1], [1, 1]], bool))
+    [1, 3]
+    """
+    flat = pixels.ravel()
+    ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
+    runs: list[int] = np.diff(ends, prepend=0).tolist()
+    return [0, *runs] if flat[0] else runs
+
+
 def group_values(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The numbers in the 6-bit codes of a counts string, and the index of the last code of each.
 
@@ -136,6 +148,11 @@ def frame_of(segmentation: Any) -> tuple[int, int] | None:
     """The (H, W) in an RLE, unchecked; None for polygons, which have no size."""
     size = segmentation.get("size") if isinstance(segmentation, dict) else None
     return (size[0], size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else None
+
+
+def checked_frame(segmentation: Any) -> tuple[int, int] | None:
+    """The (H, W) in an RLE; None where there is none, or no possible one."""
+    return frame_from(*frame_of(segmentation) or (0, 0))
 
 
 def has_mask(segmentation: Any) -> bool:

@@ -22,11 +22,11 @@ from cvat_sdk import exceptions, models
 from cvat_sdk.core.client import AccessTokenCredentials, Client
 
 from bpr.errors import BPRError, shown
-from bpr.formats.cvat import MASK, POLYGON, rle_of_runs, runs_of
+from bpr.formats.cvat import MASK, POLYGON, rle_of_runs
 from bpr.formats.polygons import PolygonWriter, polygon_rle
 from bpr.formats.source import left_out_lines
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask
+from bpr.geometry.rle import decode_mask, row_runs
 from bpr.io.record_file import Record
 from bpr.limits import frame_from
 from bpr.refinement.outcome import RunReport
@@ -282,7 +282,7 @@ def _points(kind: str, mask: BoxMask, writer: PolygonWriter) -> list[float]:
         return [side for point in writer.ring(mask) for side in point]
     x0, y0, x1, y1 = mask.box
     writer.empty += not mask.pixels.size
-    return [*runs_of(mask), x0, y0, x1 - 1, y1 - 1] if mask.pixels.size else []
+    return [*row_runs(mask.pixels), x0, y0, x1 - 1, y1 - 1] if mask.pixels.size else []
 
 
 def _line(

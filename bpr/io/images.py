@@ -336,7 +336,7 @@ def raw_samples(content: bytes, path: str | Path, page: TiffPage) -> np.ndarray:
     samples = decode_pixels(content, cv2.IMREAD_UNCHANGED) if known_bands and known_bits else None
     if samples is None:
         return np.ascontiguousarray(_turned(_by_tifffile(content, path, page), page.orientation))
-    return samples if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[2]]]
+    return to_rgb(samples)
 
 
 def _by_tifffile(content: bytes, path: str | Path, page: TiffPage) -> np.ndarray:
@@ -435,3 +435,11 @@ def decode_pixels(content: bytes, flags: int) -> np.ndarray | None:
         return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error:  # raised beyond OpenCV's own size limits; a damaged file gives None
         return None
+
+
+def to_rgb(pixels: np.ndarray) -> np.ndarray:
+    """What OpenCV decoded, with its three or four bands in the order red, green, blue, opacity; (H, W) as it is."""
+    if pixels.ndim == 3:
+        pixels = pixels.copy()
+        pixels[..., :3] = pixels[..., 2::-1].copy()
+    return pixels

@@ -24,7 +24,7 @@ from bpr.errors import BadMask, BPRError, shown
 from bpr.io.files import atomic_open, read_whole
 from bpr.io.image_header import encode_tiff, tiff_page, tiff_pages
 from bpr.io.image_list import SUFFIXES
-from bpr.io.images import check_size, decode_pixels, raw_samples, read_framed
+from bpr.io.images import check_size, decode_pixels, raw_samples, read_framed, to_rgb
 from bpr.io.png import SIGNATURE, Palette, decode_labels, decode_planes, is_coloured, write_png
 
 EMPTY = "is empty"
@@ -72,11 +72,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 def read_mask_picture(path: str | Path) -> tuple[np.ndarray, Palette | None]:
     """:func:`decode_mask_picture` for a file."""
-    try:
-        content = read_whole(path)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
-    return decode_mask_picture(content, path)
+    return decode_mask_picture(_content(path), path)
 
 
 def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette | None]:
@@ -111,10 +107,7 @@ def read_alpha(path: str | Path) -> np.ndarray:
     Raises:
         BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
     """
-    try:
-        content = read_whole(path)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
+    content = _content(path)
     pixels = _decoded(content, path)
     plane = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
     if plane.ndim == 3 and (plane == plane[..., :1]).all():
@@ -122,6 +115,13 @@ def read_alpha(path: str | Path) -> np.ndarray:
     if plane.ndim == 2 and is_soft(plane):
         return (plane / np.float32(_full(plane))).astype(np.float32)
     return one_object(decode_mask_picture(content, path)[0], path).astype(np.float32)
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return read_whole(path)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
 
 
 def one_object(numbers: np.ndarray, path: str | Path) -> np.ndarray:
@@ -238,20 +238,23 @@ def _decoded(content: bytes, path: str | Path) -> np.ndarray:
     # Only without IMREAD_UNCHANGED does OpenCV turn a JPEG by its EXIF tag, as the photo is turned.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if content.startswith(LOSSY[0]) else cv2.IMREAD_UNCHANGED
     pixels = decode_pixels(content, flags)
-    if pixels is None and page:
+    if pixels is not None:
+        pixels = to_rgb(pixels)
+    elif page:
         pixels = raw_samples(content, path, page)
-    if pixels is None:
+        pixels = pixels[..., 0] if pixels.ndim == 3 and page.samples == 1 else pixels
+    else:
         raise BPRError(f"{path}: not an image that OpenCV can decode")
+    if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
+        got = f"{pixels.shape[2]} bands"
+        raise BPRError(f"{path}: expected a mask of grey values or colours, got {got}; save the one that is the mask")
     if pixels.dtype.kind == "f" and pixels.size and pixels.min() >= 0 and pixels.max() <= 1:
-        pixels = np.rint(pixels * 65535).astype(np.uint16)
+        pixels = np.rint(pixels.astype(np.promote_types(pixels.dtype, np.float32)) * 65535).astype(np.uint16)
     numbers = pixels.ndim == 2 and pixels.dtype.kind in "ui" and pixels.min() >= 0
     if not numbers and pixels.dtype not in (np.uint8, np.uint16):
         remedy = "save it with 8 or 16 bits"
         raise BPRError(f"{path}: expected a mask of whole numbers, or floats in [0, 1], got {pixels.dtype}; {remedy}")
-    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, _TO_RGB[pixels.shape[2]])
-
-
-_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+    return pixels
 
 
 def _varies(opacity: np.ndarray) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.io.files import atomic_open, read_whole
-from bpr.io.images import check_size, decode_pixels
+from bpr.io.images import check_size, decode_pixels, to_rgb
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3
@@ -36,13 +36,25 @@ class Palette:
     opacity: bytes = b""
 
 
+def read_png(path: str | Path) -> bytes:
+    """The bytes of a PNG.
+
+    Raises:
+        BPRError: they cannot be read.
+    """
+    try:
+        return read_whole(path)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read the PNG ({error.strerror})") from None
+
+
 def read_labels(path: str | Path) -> tuple[np.ndarray, Palette | None]:
     """(H, W) uint8 or uint16 numbers of a grey or palette PNG, and its palette, None for grey.
 
     Raises:
         BPRError: the file is not a PNG, is damaged, or holds colours.
     """
-    return decode_labels(_bytes(path), path)
+    return decode_labels(read_png(path), path)
 
 
 def decode_labels(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette | None]:
@@ -62,17 +74,12 @@ def decode_labels(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette
     return labels // (255 // (2 ** header[DEPTH] - 1)), Palette(chunks.get(b"PLTE", b""), chunks.get(b"tRNS", b""))
 
 
-def read_colours(path: str | Path) -> np.ndarray:
+def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a PNG, without colour management or transparency.
 
     Raises:
-        BPRError: the file is missing, not a PNG, or damaged.
+        BPRError: the bytes are not a PNG, or damaged.
     """
-    return decode_colours(_bytes(path), path)
-
-
-def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
-    """:func:`read_colours` for the bytes of a file; ``path`` names it in errors."""
     chunks = _chunks(content, path)
     pixels = [(name, data) for name, data in chunks.items() if name in (b"PLTE", b"IDAT")]
     whole = _assemble([(b"IHDR", chunks[b"IHDR"]), *pixels, (b"IEND", b"")])
@@ -87,23 +94,7 @@ def decode_planes(content: bytes, path: str | Path) -> np.ndarray:
     """
     chunks = _chunks(content, path)
     stored = [(name, chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT") if name in chunks]
-    pixels = _decode(_assemble([*stored, (b"IEND", b"")]), cv2.IMREAD_UNCHANGED, path)
-    if pixels.ndim == 2:
-        return pixels
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-
-
-def read_numbers(path: str | Path) -> tuple[np.ndarray, bool] | None:
-    """The (H, W) numbers of a grey or palette PNG, and whether it is grey; None for a PNG that stores colours.
-
-    Raises:
-        BPRError: the file is missing, not a PNG, or damaged.
-    """
-    content = _bytes(path)
-    if is_coloured(content, path):
-        return None
-    numbers, palette = decode_labels(content, path)
-    return numbers, palette is None
+    return to_rgb(_decode(_assemble([*stored, (b"IEND", b"")]), cv2.IMREAD_UNCHANGED, path))
 
 
 def is_coloured(content: bytes, path: str | Path) -> bool:
@@ -177,13 +168,6 @@ def _assemble(chunks: list[tuple[bytes, bytes]]) -> bytes:
     for name, data in chunks:
         parts += [struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(name + data))]
     return b"".join(parts)
-
-
-def _bytes(path: str | Path) -> bytes:
-    try:
-        return read_whole(path)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the PNG ({error.strerror})") from None
 
 
 def _decode(content: bytes, flags: int, path: str | Path) -> np.ndarray:

@@ -24,12 +24,12 @@ def test_int8_only_where_the_processor_multiplies_bytes(monkeypatch: pytest.Monk
         return IdentityPredictor()
 
     monkeypatch.setattr(presets, "load_predictor", load_predictor)
-    monkeypatch.setattr(presets, "passed", lambda model, backend: True)
+    monkeypatch.setattr(presets, "gates_of", lambda model: {presets.INT8_BACKEND: True})
     for able in (True, False):
         monkeypatch.setattr(presets, "multiplies_bytes", lambda able=able: able)
         load_preset("balanced")
     monkeypatch.setattr(presets, "multiplies_bytes", lambda: True)
-    monkeypatch.setattr(presets, "passed", lambda model, backend: False)
+    monkeypatch.setattr(presets, "gates_of", lambda model: {})
     load_preset("balanced")
     assert loaded[-2:] == [("starter", "auto"), ("starter", "auto")]
     assert loaded[0] in [("starter.int8", "openvino-bf16"), ("starter", "auto")]  # the latter without OpenVINO

@@ -12,7 +12,7 @@ import pytest
 
 import bpr
 from bpr.backends import named_models
-from bpr.backends.gates import passed
+from bpr.backends.gates import gates_of
 from bpr.backends.registry import BACKENDS, Backend, choose
 from bpr.cli.main import main
 from bpr.errors import BPRError, install_hint
@@ -63,14 +63,14 @@ def test_auto_takes_what_is_installed(model: Path, monkeypatch: pytest.MonkeyPat
 def test_a_model_without_a_record_runs_on_the_reference(model: Path) -> None:
     assert choose(model).name == "onnxruntime"
     assert choose(model.with_suffix(".pth")).name == "torch"
-    assert not passed(model, "openvino")
+    assert not gates_of(model).get("openvino")
 
 
 def test_another_file_of_the_same_name_has_passed_nothing(model: Path) -> None:
     write_record(model, openvino=True)
-    assert passed(model, "openvino")
+    assert gates_of(model).get("openvino")
     shutil.copy(named_models()["starter"], model)
-    assert not passed(model, "openvino")
+    assert not gates_of(model).get("openvino")
 
 
 def test_every_model_that_comes_along_was_measured() -> None:

@@ -13,7 +13,7 @@ import pytest
 from bpr.cli.main import main
 from bpr.errors import BPRError
 from bpr.evaluation.cityscapes_official import official_precision
-from bpr.formats.cityscapes import read_truth
+from bpr.formats.cityscapes import CityscapesTruth
 
 pytest.importorskip("cityscapesscripts")
 
@@ -160,7 +160,7 @@ def test_the_truth_as_annotations(tmp_path: Path) -> None:
     ids = cv2.imread(str(next(tree.truth.rglob("*.png"))), -1)
     ids[100:110, 100:120] = CAR  # a group
     cv2.imwrite(str(next(tree.truth.rglob("*.png"))), ids)
-    found = read_truth(tree.truth)["annotations"]
+    found = CityscapesTruth(tree.truth).document["annotations"]
     assert sorted((item["category_id"], item["iscrowd"], item["area"]) for item in found) == [
         (24, 0, 81),
         (26, 0, 400),

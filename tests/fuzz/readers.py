@@ -23,7 +23,7 @@ from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import LONGEST_LINE, BPRError
 from bpr.evaluation.matching import GroundTruth
 from bpr.formats.cityscapes import CityscapesFolder
-from bpr.formats.coco import AnnotationFile, check_annotations, read_images
+from bpr.formats.coco import AnnotationFile, check_annotations, read_heading
 from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source
@@ -148,7 +148,7 @@ def annotations(data: bytes) -> None:
     def run() -> None:
         path = written("instances.json", data)
         document = check_annotations(read_json(path, "annotations"), path)
-        assert [entry["id"] for entry in read_images(path)] == [entry["id"] for entry in document["images"]]
+        assert [entry["id"] for entry in read_heading(path)["images"]] == [entry["id"] for entry in document["images"]]
         images = ImageFolder(scratch() / "images", document["images"])
         for entry in document["images"]:
             expect_one_line(lambda entry=entry: images.path(entry["id"]))  # type: ignore[misc]

@@ -292,6 +292,17 @@ def test_labels_that_cannot_be_kept_are_refused(tmp_path: Path, capsys: pytest.C
         read_mask_picture(tmp_path / "stack.tif")
 
 
+def test_a_mask_that_opencv_cannot_decode_is_read_all_the_same(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    mask = LABELS == 1
+    tifffile.imwrite(tmp_path / "half.tif", mask.astype(np.float16))
+    assert np.array_equal(read_mask_picture(tmp_path / "half.tif")[0] > 0, mask)
+    bands = np.stack([mask.astype(np.uint8)] * 5)
+    tifffile.imwrite(tmp_path / "bands.tif", bands, photometric="minisblack", planarconfig="separate")
+    with pytest.raises(BPRError, match=r"bands\.tif: expected a mask of grey values or colours, got 5 bands; save the one"):
+        read_mask_picture(tmp_path / "bands.tif")
+
+
 def run(folder: Path, masks: Path, *options: str, out: str = "out") -> int:
     from bpr.cli.main import main
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bpr.errors import BPRError
-from bpr.io.png import Palette, read_colours, read_labels, write_png
+from bpr.io.png import Palette, decode_colours, read_labels, read_png, write_png
 
 LABELS = np.arange(24, dtype=np.uint8).reshape(4, 6) % 4
 PALETTE = Palette(bytes([0, 0, 0, 128, 0, 0, 0, 128, 0, 9, 9, 9]), bytes([0, 255]))
@@ -44,6 +44,10 @@ def test_pillows_palette_images_are_read_whatever_their_depth(tmp_path: Path, bi
 def test_colours_are_rgb(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", np.full((2, 3, 3), (1, 2, 3), np.uint8))
     assert (read_colours(tmp_path / "a.png") == (1, 2, 3)).all()
+
+
+def read_colours(path: Path) -> np.ndarray:
+    return decode_colours(read_png(path), path)
 
 
 def damaged(content: bytes, damage: str) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 
 from bpr.cli.main import main
 from bpr.errors import BPRError
-from bpr.formats.coco import read_annotations, read_images, read_results
+from bpr.formats.coco import read_annotations, read_heading, read_results
 from bpr.io.files import write_json, write_json_list
 from bpr.io.record_file import Record, RecordFile
 from tests.conftest import ROOT, SmallSet
@@ -166,7 +166,7 @@ def test_read_images_keeps_the_keys_that_find_images(tmp_path: Path) -> None:
     url = {"id": 2, "coco_url": "http://host/b.png", "neg_category_ids": [1]}
     document = {"info": {"year": 1}, "images": [IMAGE, url], "annotations": [{"id": 1, "image_id": 1}], "categories": [{"id": 1}]}
     entries = [{"id": 1, "file_name": "a.png", "height": 4, "width": 5}, {"id": 2, "coco_url": "http://host/b.png"}]
-    assert read_images(written(tmp_path, document)) == entries
+    assert read_heading(written(tmp_path, document))["images"] == entries
 
 
 BAD_LISTS: tuple[Any, ...] = (
@@ -178,7 +178,7 @@ BAD_LISTS: tuple[Any, ...] = (
 @pytest.mark.parametrize("bad", BAD_LISTS)
 def test_read_images_gives_the_errors_of_read_annotations(tmp_path: Path, bad: Any) -> None:
     path, lines = written(tmp_path, bad), []
-    for read in (read_annotations, read_images):
+    for read in (read_annotations, read_heading):
         with pytest.raises(BPRError) as error:
             read(path)
         lines.append(str(error.value))

@@ -30,9 +30,8 @@ from bpr.geometry.coarse_grid import signed_distance
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec
 from bpr.geometry.patches import crop_patches, crop_window
-from bpr.geometry.rle import decode_mask, frame_of
+from bpr.geometry.rle import checked_frame, decode_mask
 from bpr.io.images import ImageFolder, frame_in_header, read_framed, read_image
-from bpr.limits import frame_from
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.makers import LARGEST_BIAS, coarse_mask, largest_bias, moved
 from bpr.training.data.patch_dataset import METAINFO, as_sample
@@ -200,8 +199,8 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
     _check_images(dict.fromkeys(paths.values()), ann, img_dir)
     instances, frame_of_photo = {}, cache(_frame)
     for annotation in kept:
-        path, size = paths[id(annotation)], frame_of(annotation["segmentation"]) or (0, 0)
-        frame = frame_from(*size) or images.frame(annotation["image_id"]) or frame_of_photo(path)
+        path, stated = paths[id(annotation)], checked_frame(annotation["segmentation"])
+        frame = stated or images.frame(annotation["image_id"]) or frame_of_photo(path)
         instances[id(annotation)] = TrainingInstance(path, annotation, frame)
     check_frames([(instance.path, instance.frame) for instance in instances.values()], ann)
     for file in [results] if isinstance(results, str) else results:
@@ -246,7 +245,8 @@ def check_frames(masks: Iterable[tuple[Path, tuple[int, int]]], ann: str) -> Non
                 raise BadImage(f"{path}: another size")
             read_framed(path, frame)
         except BadImage:
-            wrong.append(f"{path.name} is {stored[0]}x{stored[1]}, not {frame[0]}x{frame[1]}" if stored else path.name)
+            is_not = f"is {stored[0]}x{stored[1]}, not {frame[0]}x{frame[1]}" if stored else "is no image that can be read"
+            wrong.append(f"{path.name} {is_not}")
     if wrong:
         names = ", ".join(wrong[:MOST_NAMED]) + (", ..." if len(wrong) > MOST_NAMED else "")
         wanted = "expected images of the height and width of their masks"

@@ -6,6 +6,8 @@ Legend: K patches, S window side, C channels.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from torch import nn
 from bpr.backends.exported import METADATA_KEY, METADATA_VERSION
 from bpr.errors import BPRError
 from bpr.geometry.options import PatchSpec, RefineOptions, to_dict
-from bpr.io.files import atomic_open
+from bpr.io.files import atomic_open, sha256_of
 from bpr.training.network.preprocessor import PatchPreprocessor
 from bpr.training.network.segmentor import PatchSegmentor
 
@@ -66,6 +68,21 @@ class Parity:
                 )
 
 
+def provenance_of(
+    config: str | Path, checkpoint: str | Path, trained_on: str | None, versions: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """Where the weights of an exported file come from.
+
+    Args:
+        config: of the network.
+        trained_on: a note on the training data.
+        versions: of the packages.
+    """
+    names = {"config": Path(config).name, "checkpoint": Path(checkpoint).name}
+    origin = {"checkpoint_sha256": sha256_of(checkpoint), "trained_on": trained_on}
+    return {**names, **origin, "versions": dict(versions), "date": time.strftime("%Y-%m-%d")}
+
+
 def export_onnx(
     segmentor: PatchSegmentor, spec: PatchSpec, recommended: RefineOptions, out: str | Path, provenance: dict[str, Any]
 ) -> Parity:
@@ -76,7 +93,7 @@ def export_onnx(
     Args:
         spec: how the network's patches are cut.
         recommended: the options to refine with.
-        provenance: where the weights come from, for the metadata.
+        provenance: what :func:`provenance_of` gives, for the metadata.
 
     Raises:
         BPRError: the probabilities of the file would differ from the network's; nothing is written.

@@ -8,7 +8,6 @@ work_dir/fine_tuning.py              the config of the training, beside its logs
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from bpr.refinement.refiner import Refiner
 from bpr.training.checkpoints import load_into, read_state_dict, write_state_dict
 from bpr.training.conversion import fit_state_dict
 from bpr.training.export.from_onnx import exported_state_dict
-from bpr.training.export.to_onnx import export_onnx
+from bpr.training.export.to_onnx import export_onnx, provenance_of
 from bpr.training.network.segmentor import build_network, read_config
 from bpr.training.recipe.held_out import F_LABEL, IOU_LABEL, HeldOut, image_of, spread
 from bpr.training.recipe.runner import build_runner, original_worker_errors, parse_options
@@ -138,7 +137,7 @@ def fine_tune(
         exported = Path(temporary) / "model.onnx"
         note = f"{start.name} ({sha256_of(start.path)[:12]}), then {Path(annotations).name}: {trained}"
         best = Path(runner.message_hub.get_info("best_ckpt"))
-        _export(start, runner.cfg, best, exported, {"trained_on": note, "versions": dict(versions or {})})
+        _export(start, runner.cfg, best, exported, provenance_of(start.config, best, note, versions or {}))
         after = held_out.measure(Refiner(OnnxPredictor(exported)))
         worse = _worse(before, after)
         if worse is None:
@@ -238,9 +237,7 @@ def _schedule(cfg: Config, iterations: object) -> None:
 def _export(start: Start, cfg: Config, checkpoint: Path, out: Path, provenance: dict[str, Any]) -> None:
     network = build_network(start.network).eval()
     load_into(network, read_state_dict(checkpoint), f"{checkpoint}: does not fit {start.config}")
-    origin = {"config": start.config, "checkpoint": checkpoint.name, "checkpoint_sha256": sha256_of(checkpoint)}
-    date = {"date": time.strftime("%Y-%m-%d")}
-    export_onnx(network, *from_config(cfg.refinement, "test"), out, {**origin, **provenance, **date})
+    export_onnx(network, *from_config(cfg.refinement, "test"), out, provenance)
     if start.verdict:
         add_verdict(out, out, start.verdict)
 

@@ -188,6 +188,12 @@ def test_photos_of_another_size_are_named_before_training(small_set: SmallSet, s
         load_instances(changed_list(small_set, **size), str(small_set.images))
 
 
+def test_a_photo_that_is_no_image_is_called_so(small_set: SmallSet) -> None:
+    (small_set.images / "000001.png").write_bytes(b"no image")
+    with pytest.raises(BPRError, match=r"got 1 others: 000001\.png is no image that can be read; correct"):
+        load_instances(str(small_set.ann), str(small_set.images))
+
+
 @pytest.mark.parametrize("size", [{"height": -1, "width": -1}, {"height": None}, {"height": 120.0, "width": 160.0}])
 def test_unknown_and_float_sizes_are_no_obstacle(small_set: SmallSet, size: dict[str, Any]) -> None:
     small_set.document["annotations"][0]["segmentation"] = [[20, 20, 70, 20, 70, 70, 20, 70]]
