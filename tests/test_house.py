@@ -107,7 +107,10 @@ def test_refining_loads_neither_torch_nor_mm() -> None:
     assert printed.strip() == "[]"
 
 
-SCRIPTS = {"average_checkpoints", "benchmark", "build_web", "convert_checkpoint", "fit_verdict", "quantize", "synthesize_masks"}
+SCRIPTS = {
+    *("average_checkpoints", "benchmark", "build_web", "convert_checkpoint", "fit_verdict", "model_repository", "quantize"),
+    "synthesize_masks",
+}
 """Tools of a checkout that are not commands of ``bpr``."""
 
 

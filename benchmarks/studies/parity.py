@@ -1,4 +1,4 @@
-"""Compare every backend with ONNX Runtime in float32: masks on DAVIS val, and F@2px. Writes bpr/assets/parity.json.
+"""Compare every backend with ONNX Runtime in float32: masks on DAVIS val, and F@2px. Writes parity.json beside each model.
 
     python -m benchmarks.studies.parity DATA [--models starter starter-fast ...]
 
@@ -55,7 +55,7 @@ def measure(split: Split, model: str) -> dict[str, Any]:
     original = model.rpartition(".")[0]  # of a quantized file
     if original not in named_models():
         original = model
-    file = model_file(model)  # load by path: a name takes only files that are on record already
+    file = model_file(model)  # load by path: a name takes only files that SHA256SUMS lists already
     reference = refine(split, load_predictor(model_file(original), backend=REFERENCE))
     backends = {}
     for name in backends_of(model):

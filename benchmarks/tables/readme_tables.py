@@ -16,6 +16,8 @@ from typing import Any
 from benchmarks.measuring import RESULTS, ROOT, Timing, report_table
 from benchmarks.tables import gpu_tables, quality_tables
 from bpr import limits
+from bpr.backends.folders import named_models
+from bpr.backends.gates import record_beside
 from bpr.errors import BPRError
 from bpr.geometry.options import LARGEST_WINDOW, RefineOptions, command_options
 from bpr.io.files import atomic_open, read_json
@@ -23,7 +25,7 @@ from bpr.io.files import atomic_open, read_json
 SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
-SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service")
+SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger")
 """Tables that a script writes beside its numbers."""
 SETTLED = ("averaging", "held_out_schemes", "int8_ceiling", "many_records", "mmdetection", "patch_store", "transfer")
 """Tables of studies that are settled: their scripts are gone or write no table, their findings stay."""
@@ -111,9 +113,10 @@ def _preset_row(row: dict[str, Any], slowest: float) -> str:
 
 def parity() -> str:
     """What every backend changed, model by model."""
-    record = read_json(ROOT / "bpr" / "assets" / "parity.json", "a record of parity.py")
+    files = dict.fromkeys(record_beside(path) for path in named_models().values())
+    records = [read_json(file, "a record of parity.py") for file in files]
     head = "| model | backend | equal masks | F@2px against float32, points | gate |\n|---|---|---:|---:|---|"
-    rows = [(entry["model"], name, found) for entry in record.values() for name, found in entry["backends"].items()]
+    rows = [(entry["model"], name, found) for record in records for entry in record.values() for name, found in entry["backends"].items()]
     lines = [
         f"| {model} | {name} | {100 * found['equal_masks']:.1f} % of {found['masks']} | {found['f2_points']:+.3f} "
         f"| {'passed' if found['passed'] else '**failed**'} |"
@@ -209,6 +212,7 @@ SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
     **{name: partial(written, name) for name in (*SCRIPTS, *SETTLED)},
     "sources": partial(written, "sources/starter"),
+    "sources_free": partial(written, "sources/starter-free"),
     "headline": lambda: quality_tables.headline("starter"),
     "quality": lambda: quality_tables.quality("quality", precise=True),
     "small_models": lambda: quality_tables.quality("ablations", precise=True),

@@ -7,3 +7,4 @@ for model in starter starter-fast; do
     python tools/quantize.py "bpr/assets/$model.onnx" --results data/starter/coco_learn.segm.json \
         --ann data/starter/coco_learn.instances.json --img-dir data/starter/images/coco --patches 768 --out "bpr/assets/$model.int8.onnx"
 done
+(cd bpr/assets && sha256sum -- *.onnx > SHA256SUMS)

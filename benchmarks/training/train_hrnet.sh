@@ -36,4 +36,5 @@ train $fast
 refine_once "work_dirs/$fast/iter_1500.pth"
 wait
 train "${best[1]}"
-bpr export "configs/${best[1]}.py" "work_dirs/${best[1]}/iter_1200.pth" --trained-on "$what" --out bpr/assets/hrnet-w18s.onnx
+bpr export "configs/${best[1]}.py" "work_dirs/${best[1]}/iter_1200.pth" --trained-on "$what" --out models/bpr_models/hrnet-w18s.onnx
+(cd models/bpr_models && sha256sum -- *.onnx > SHA256SUMS)

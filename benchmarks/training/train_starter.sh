@@ -41,3 +41,4 @@ for name in starter starter-fast; do
     python tools/fit_verdict.py configs/_base_/datasets/verdict_any_masks.py bpr/assets/$name.onnx --out data/starter/$name.onnx
     mv data/starter/$name.onnx bpr/assets/$name.onnx
 done
+(cd bpr/assets && sha256sum -- *.onnx > SHA256SUMS)

@@ -143,10 +143,10 @@ def refine(
     refined = []
     for predicted in refiner.predict([refiner.start(photo.pixels, instances, None)], clock):
         settled = refiner.put_back(predicted)
-        for mask, old, (new, verdict), patches in zip(masks, before, settled, predicted.by_instance(), strict=True):
-            after = new.to_frame()
+        for mask, old, one, patches in zip(masks, before, settled, predicted.by_instance(), strict=True):
+            after = one.mask.to_frame()
             numbers = _as_given(mask, old, after, photo.frame)
-            refined.append(RefinedMask(old, after, numbers, _most_changed_first(patches.boxes, old != after), verdict))
+            refined.append(RefinedMask(old, after, numbers, _most_changed_first(patches.boxes, old != after), one.verdict))
     return refined
 
 

@@ -7,14 +7,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bpr.backends.exported import check_exists
-from bpr.backends.gates import on_record, record_beside
+from bpr.backends.folders import check_digest, named_models
 from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, Settings, choose
 from bpr.errors import BPRError, shown
 from bpr.geometry.options import RefineOptions
@@ -25,11 +24,6 @@ from bpr.refinement.turns import Turns
 
 DEFAULT_MODEL = "starter"
 _LOG = logging.getLogger(__name__)
-
-
-def named_models() -> dict[str, Path]:
-    """The models that come with the package, by name."""
-    return {path.stem: path for path in sorted(Path(str(resources.files("bpr") / "assets")).glob("*.onnx"))}
 
 
 def load_refiner(
@@ -104,7 +98,8 @@ def load_predictor(
     threads: int | None = None,
     batch_size: int | None = None,
 ) -> Predictor:
-    """The predictor of ``model``: ``identity``, a name of :func:`named_models`, a ``.onnx`` or a ``.pth`` file.
+    """The predictor of ``model``: ``identity``, a name of :func:`~bpr.backends.folders.named_models`, a ``.onnx`` or a
+    ``.pth`` file.
 
     Args:
         config: of a ``.pth`` file; by default the only one in its folder.
@@ -124,9 +119,8 @@ def load_predictor(
     if str(model) == "identity":
         return IdentityPredictor(batch_size=batch_size or BATCH_SIZE)
     path = model_file(model)
-    if str(model) in named_models() and not on_record(path):  # damaged weights would refine worse
-        expected = f"expected a file that is on record in {record_beside(path)}"
-        raise BPRError(f"model {model}: {expected}, got another; install bpr again")
+    if str(model) in named_models():
+        check_digest(str(model), path)
     return LoadedPredictor(model, path, backend, Settings(config, threads, batch_size or BATCH_SIZE))
 
 

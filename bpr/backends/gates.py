@@ -21,20 +21,10 @@ def record_beside(model: str | Path) -> Path:
 
 def passed(model: str | Path, backend: str) -> bool:
     """Whether ``backend`` was measured on exactly this file and stayed within its gate."""
-    backends: dict[str, Any] = _entry(model).get("backends", {})
-    return bool(backends.get(backend, {}).get("passed", False))
-
-
-def on_record(model: str | Path) -> bool:
-    """Whether any backend was measured on exactly this file."""
-    return bool(_entry(model))
-
-
-def _entry(model: str | Path) -> dict[str, Any]:
-    """The entry of exactly this file in the record; empty if there is none."""
     record = record_beside(model)
     known: dict[str, Any] = read_json(record, "a record of benchmarks/studies/parity.py") if record.is_file() else {}
-    return known.get(sha256_of(model), {}) if known else {}
+    entry = known.get(sha256_of(model), {}) if known else {}
+    return bool(entry.get("backends", {}).get(backend, {}).get("passed", False))
 
 
 def within_gate(exact: bool, equal_masks: float, points: float) -> bool:

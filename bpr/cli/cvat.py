@@ -18,7 +18,7 @@ bpr cvat https://app.cvat.ai/tasks/7  # change it"""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     what = "address of the task, as your browser shows it; the access token comes from the variable CVAT_ACCESS_TOKEN"
-    add("task", metavar="ADDRESS", help=what)
+    add("task", type=str, metavar="ADDRESS", help=what)
     add("--dry-run", action="store_true", help="refine and say what would change, but send nothing")
     add("--preset", choices=PRESETS, help="a bundle of model, precision and share of patches, instead of --model")
     add("--model", type=InputName, help="model name, .onnx or .pth file, or identity (default: starter)")

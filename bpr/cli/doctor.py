@@ -76,16 +76,27 @@ def _conflicts(found: dict[str, str]) -> Iterator[str]:
 
 
 def _print_models() -> Iterator[str]:
-    """Print the backends and the models with their gates; yields what is wrong with a model."""
-    from bpr.backends import named_models
-    from bpr.backends.gates import on_record, passed
+    """Print the backends and the models with their gates and cards; yields what is wrong with a model."""
+    from bpr.backends.folders import card_of, check_digest, named_models
+    from bpr.backends.gates import passed
     from bpr.backends.registry import BACKENDS, choose
+    from bpr.errors import BPRError
 
     for backend in BACKENDS.values():
         print(f"backend {backend.name}: {backend.missing() or 'ready'}")
-    for name, path in named_models().items():
-        if not on_record(path):
-            yield f"model {name}: expected the file that was released, got another; install bpr again"
+    try:
+        models = named_models()
+    except BPRError as error:
+        yield str(error)
+        return
+    for name, path in models.items():
+        try:
+            digest, card = check_digest(name, path), card_of(path)
+        except BPRError as error:
+            yield str(error)
             continue
         gates = [backend for backend in BACKENDS if passed(path, backend)]
-        print(f"model {name}: auto takes {choose(path).name}; gates passed by {', '.join(gates)}")
+        print(f"model {name}: auto takes {choose(path).name}; gates passed by {', '.join(gates) or 'none'}")
+        print(f"  file: {path}\n  sha256: {digest}")
+        for entry, text in card.items():
+            print(f"  {entry.replace('_', ' ')}: {text}")

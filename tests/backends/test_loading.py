@@ -78,7 +78,7 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The fast starter with a flipped byte among its weights, in the place of the one that was installed."""
     content = bytearray(named_models()["starter-fast"].read_bytes())
     content[len(content) // 2] ^= 0x40
-    shutil.copy(named_models()["starter-fast"].with_name("parity.json"), tmp_path)
+    shutil.copy(named_models()["starter-fast"].with_name("SHA256SUMS"), tmp_path)
     path = tmp_path / "starter-fast.onnx"
     path.write_bytes(content)
     monkeypatch.setattr("bpr.backends.named_models", lambda: {"starter-fast": path})
@@ -87,7 +87,7 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_model_of_ours_that_is_damaged(damaged: Path) -> None:
     OnnxPredictor(damaged)  # the runtime sees nothing wrong
-    refused(r"model starter-fast: expected a file that is on record in .*parity\.json, got another; install bpr again", "starter-fast")
+    refused(r"model starter-fast: expected the file that .*SHA256SUMS lists, got another; install or copy it again", "starter-fast")
 
 
 @pytest.mark.parametrize("model", ["starter", "identity", "own.onnx"])

@@ -81,8 +81,8 @@ def test_the_help_of_refine_has_its_options_in_groups_and_three_examples(capsys:
         title, *lines = section.splitlines()
         found[title] = [line.split()[0].strip(",") for line in lines if line[2] != " "]
     assert found["everyday:"] == [
-        *("MASKS", "--img-dir", "--ann", "--out", "--preset", "--model", "--polygons", "--cutout", "--soft"),
-        *("--trimap", "--min-score", "--only", "--ids", "--crowds"),
+        *("MASKS", "--img-dir", "--ann", "--out", "--preset", "--model", "--polygons", "--cutout", "--soft", "--trimap", "--min-score"),
+        *("--only", "--ids", "--crowds"),
     ]
     assert found["patches:"] == ["--scheme", "--caution", "--keep"]
     assert found["sharing:"] == ["--resume", "--shard", "--launcher"]
@@ -219,7 +219,7 @@ def test_argcomplete_gets_the_options_of_the_command_on_the_line(monkeypatch: py
 def test_a_defect_is_one_line_and_a_traceback_on_request(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*given: object) -> None:
+    def broken(*given: object, **options: object) -> None:
         raise ZeroDivisionError("first line\nsecond line")
 
     monkeypatch.setattr("bpr.job.open_source", broken)
@@ -234,7 +234,7 @@ def test_a_defect_is_one_line_and_a_traceback_on_request(
 def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], converted: bool) -> None:
     """A compiled library that Ctrl-C reaches while it is loaded makes an ImportError of it."""
 
-    def stopped(*given: object) -> None:
+    def stopped(*given: object, **options: object) -> None:
         if converted:
             raise ImportError("initialization failed") from KeyboardInterrupt()
         raise KeyboardInterrupt

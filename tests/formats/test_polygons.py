@@ -113,8 +113,8 @@ def test_rounding_is_that_of_the_reader() -> None:
     mask = BoxMask(mask.pixels, mask.left, mask.top, (479, 641))
     ring = PolygonWriter().scaled_ring(mask, 100, 6)
     read = np.array(json.loads(json.dumps(ring))) * (641, 479) / 100
-    from bpr.geometry.contours import joined, parts_of
+    from bpr.geometry.contours import joined, rings_of
 
     frame = np.array([641, 479])
-    (expected,) = parts_of(mask, None, lambda vertices: (vertices * 100 / frame).round(6) * frame / 100)
+    ((expected,),) = rings_of(mask, None, lambda vertices: (vertices * 100 / frame).round(6) * frame / 100)
     assert np.array_equal(read, joined([expected]))

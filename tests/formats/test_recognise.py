@@ -43,7 +43,7 @@ def pngs(folder: Path, *numbers: list[int]) -> Path:
 
 
 def test_every_format_has_a_layout() -> None:
-    assert LAYOUTS.keys() == FORMATS.keys()
+    assert LAYOUTS.keys() == {name for name, row in FORMATS.items() if not row.by_window}  # tests/raster has the others
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

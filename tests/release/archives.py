@@ -23,6 +23,8 @@ BESIDE = {
     "pyproject.toml",
     "setup.py",
 }
+MODELS = "models/"
+"""The folder of the second wheel, which holds the models that the first leaves out."""
 PROJECT = DISTRIBUTION.replace("-", "_")
 """The name of the distribution as file names spell it."""
 ADDED = ("PKG-INFO", "setup.cfg", f"{PROJECT}.egg-info/")
@@ -36,8 +38,11 @@ def tracked() -> list[str]:
 
 
 def copy_source(folder: Path) -> Path:
-    """Copy the files of a release to ``folder``, without git or anything that was built; returns ``folder``."""
-    for name in sdist_files():
+    """Copy the files of a release to ``folder``, without git or anything that was built; returns ``folder``.
+
+    Those of the second wheel lie in ``folder / "models"``, where the first wheel leaves them out.
+    """
+    for name in (*sdist_files(), *(name for name in tracked() if name.startswith(MODELS))):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     return folder
@@ -49,6 +54,12 @@ def wheel_files() -> set[str]:
     return {name if name.startswith("bpr/") else f"bpr/.mim/{name}" for name in names}
 
 
+def models_files() -> set[str]:
+    """The files of the second wheel."""
+    names = {name.removeprefix(MODELS) for name in tracked() if name.startswith(MODELS)}
+    return {name for name in names if name.startswith("bpr_models/")}
+
+
 def sdist_files() -> set[str]:
     return {name for name in tracked() if name.startswith(PACKAGED) or name in BESIDE}
 
@@ -56,7 +67,7 @@ def sdist_files() -> set[str]:
 def files_of(archive: Path) -> set[str]:
     """The files of a wheel or source archive, without the metadata that the build adds."""
     if archive.suffix == ".whl":
-        metadata = f"{PROJECT}-{bpr.__version__}.dist-info/"
+        metadata = f"{archive.name.partition('-')[0]}-{bpr.__version__}.dist-info/"
         with zipfile.ZipFile(archive) as wheel:
             return {name for name in wheel.namelist() if not name.startswith(metadata)}
     with tarfile.open(archive) as source:

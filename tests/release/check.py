@@ -2,7 +2,7 @@
 
 Only tracked files are built. There is one environment for every Python of this machine; it gets the wheel and the
 dependencies of the core. There the demo, the README's six lines, ``bpr refine`` and the type check of a user's program
-must work, without torch or MMSegmentation.
+must work, without torch or MMSegmentation. Then the second wheel is added, whose models must be found by name.
 This needs a package index. Results are written to docs/results/release.json, the archives to dist/.
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 import bpr
 from benchmarks.measuring import provenance
 from bpr.io.files import write_json
-from tests.release.archives import ROOT, copy_source, files_of, sdist_files, wheel_files
+from tests.release.archives import ROOT, copy_source, files_of, models_files, sdist_files, wheel_files
 from tests.test_readme import python_block, refined_well, write_photo
 
 RESULTS = ROOT / "docs" / "results" / "release.json"
@@ -64,7 +64,7 @@ def environment(interpreter: str | Path, folder: Path, *install: str | Path) -> 
 
 
 def build(folder: Path) -> list[Path]:
-    """Build source archive and wheel in ``folder / "dist"``; the wheels of archive and tree have the same files.
+    """Build source archive and both wheels in ``folder / "dist"``; the wheels of archive and tree have the same files.
 
     Raises:
         RuntimeError: an archive lacks a file or has one too many, or an index could not render the README.
@@ -74,11 +74,14 @@ def build(folder: Path) -> list[Path]:
     output_of(python, "-m", "build", "--outdir", dist, source, cwd=folder)
     output_of(python, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", folder / "of_tree", source, cwd=folder)
     (sdist,), (wheel,), (of_tree,) = dist.glob("*.tar.gz"), dist.glob("*.whl"), (folder / "of_tree").glob("*.whl")
-    for archive, expected in ((sdist, sdist_files()), (wheel, wheel_files()), (of_tree, wheel_files())):
+    output_of(python, "-m", "build", "--wheel", "--outdir", dist, source / "models", cwd=folder)
+    (models,) = dist.glob("*_models-*.whl")
+    contents = {sdist: sdist_files(), wheel: wheel_files(), of_tree: wheel_files(), models: models_files()}
+    for archive, expected in contents.items():
         if different := files_of(archive) ^ expected:
             raise RuntimeError(f"{archive.name}: missing or superfluous: {', '.join(sorted(different))}")
-    output_of(python, "-m", "twine", "check", "--strict", sdist, wheel, cwd=folder)
-    return [sdist, wheel]
+    output_of(python, "-m", "twine", "check", "--strict", sdist, wheel, models, cwd=folder)
+    return [sdist, wheel, models]
 
 
 def interpreter_of(version: str) -> str | None:
@@ -102,8 +105,8 @@ def lowest() -> list[str]:
 class Trial:
     """The steps that must work in one environment, by the names that the results use."""
 
-    def __init__(self, commands: Path, folder: Path, beside_others: bool = False) -> None:
-        self.beside_others = beside_others
+    def __init__(self, commands: Path, folder: Path, second: Path, beside_others: bool = False) -> None:
+        self.second, self.beside_others = second, beside_others
         self.bpr, self.python, self.folder = commands / "bpr", commands / "python", folder
         self.coarse = write_photo(folder)
         self.results: dict[str, Any] = {}
@@ -116,7 +119,13 @@ class Trial:
             "refine": self.refine,
             "types": self.types,
             "doctor": self.doctor,
+            "second wheel": self.second_wheel,
         }
+
+    def second_wheel(self) -> None:
+        output_of(self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", self.second, cwd=self.folder)
+        mask = ("mask.png", "--img-dir", "photo.jpg", "--out", "by_another.png")
+        output_of(self.bpr, "refine", *mask, "--model", "hrnet-w18s", cwd=self.folder)
 
     def doctor(self) -> None:
         printed = output_of(self.bpr, "doctor", cwd=self.folder)
@@ -161,14 +170,14 @@ class Trial:
         )
 
 
-def try_environment(interpreter: str, folder: Path, install: Sequence[str | Path]) -> dict[str, Any]:
+def try_environment(interpreter: str, folder: Path, second: Path, install: Sequence[str | Path]) -> dict[str, Any]:
     """The results of one environment: its Python, its packages, and for every step ``passed`` or the error."""
     results: dict[str, Any] = {"python": output_of(interpreter, "-V", cwd=folder.parent).split()[1]}
     try:
         commands = environment(interpreter, folder, *install)
     except RuntimeError as error:
         return {**results, "steps": {"install": str(error)}}
-    trial = Trial(commands, folder, beside_others=NEIGHBOURS[0] in install)
+    trial = Trial(commands, folder, second, beside_others=NEIGHBOURS[0] in install)
     outcomes = {name: _outcome(step) for name, step in trial.steps().items()}
     return {**results, **trial.results, "steps": {"install": "passed", **outcomes}}
 
@@ -181,13 +190,13 @@ def _outcome(step: Callable[[], None]) -> str:
     return "passed"
 
 
-def trials(wheel: Path, folder: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def trials(wheel: Path, second: Path, folder: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """The results of every environment by name; None where this machine does not have its Python."""
     others = {LOWEST: lowest(), BESIDE: NEIGHBOURS}
     for name in (*PYTHONS, *others):
         interpreter = interpreter_of(name.partition(",")[0])
         install = [wheel, *others.get(name, ())]
-        yield name, try_environment(interpreter, folder / name, install) if interpreter else None
+        yield name, try_environment(interpreter, folder / name, second, install) if interpreter else None
 
 
 def main() -> int:
@@ -202,7 +211,7 @@ def main() -> int:
         report["archives"] = [
             {"name": one.name, "bytes": one.stat().st_size, "files": len(files_of(one))} for one in archives
         ]
-        for label, results in trials(archives[1], folder):
+        for label, results in trials(*archives[1:], folder):
             report["environments"][label] = results
             print(f"{label}: {results['steps'] if results else 'no such Python on this machine'}", flush=True)
         shutil.copytree(folder / "dist", ROOT / "dist", dirs_exist_ok=True)

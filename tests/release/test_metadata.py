@@ -22,6 +22,7 @@ def test_changelog_and_citation_are_of_this_version() -> None:
     )
     assert entries[0] == (bpr.__version__, str(CITATION["date-released"]))
     assert CITATION["version"] == bpr.__version__
+    assert f'VERSION = "{bpr.__version__}"\n' in (ROOT / "models" / "setup.py").read_text(encoding="utf-8")
     assert [date for _, date in entries] == sorted((date for _, date in entries), reverse=True)
 
 
