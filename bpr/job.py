@@ -70,7 +70,7 @@ class RefineJob:
     >>> job = RefineJob("results.segm.json", "refined.segm.json", images="images", model="starter-fast")
     >>> report = job.run(resume=True)    # doctest: +SKIP
     >>> report.summary                   # doctest: +SKIP
-    '405 of 405 records refined; kept as they were: none'
+    '405 of 405 records refined; could not be refined: none'
 
     Attributes:
         results: masks of any format: a JSON or XML file, a PNG or a folder.

@@ -280,7 +280,7 @@ def test_no_images(small_set: SmallSet, refiner: Refiner, capsys: pytest.Capture
     assert list(refiner.stream([])) == []
     assert refine(small_set, ann=small_set.write("ann.json", {"images": []})) == 1
     assert json.loads((small_set.folder / "out.json").read_text()) == small_set.records
-    assert "0 of 4 records refined; kept as they were: 4 no image" in capsys.readouterr().out
+    assert "0 of 4 records refined; could not be refined: 4 no image" in capsys.readouterr().out
 
 
 def test_one_image_for_results_of_several(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:

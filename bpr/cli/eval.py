@@ -27,7 +27,7 @@ LOG_WIDTH = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    metrics = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items())
+    metrics = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items()).replace("%", "%%")  # for argparse
     add = parser.add_argument
     add("results", type=InputPath, help="the masks to score: COCO results JSON, a Cityscapes folder, panoptic JSON")
     ann = "ground truth: COCO or LVIS annotations, a gtFine folder, panoptic JSON"

@@ -53,7 +53,10 @@ def tolerance(text: str) -> float:
 
 def caution(text: str) -> float | str:
     """The ``type`` of ``--caution``: a number, or ``auto``."""
-    return text if text == AUTO else finite(text)
+    try:
+        return text if text == AUTO else finite(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"expected auto or a number, got {text!r}") from error
 
 
 def stretch(text: str) -> str | tuple[float, ...]:

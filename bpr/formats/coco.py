@@ -232,7 +232,8 @@ class AnnotationFile(TextSource):
         self.left_out = positions
         self.records: list[Record] = [annotations[index] for index in self._positions]
         flagged = [annotations[index] for index in positions.get(CROWDS, ())]
-        if any(map(_is_rle, flagged)) and not any(map(_is_rle, self.records)):
+        of_cvat = not self.records or any("attributes" in annotation for annotation in flagged)  # COCO's have none
+        if of_cvat and any(map(_is_rle, flagged)) and not any(map(_is_rle, self.records)):
             self.notes = [ALL_FLAGGED]
 
     def changes(self, refined: Iterable[Record]) -> list[Places]:

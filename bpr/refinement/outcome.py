@@ -147,7 +147,7 @@ class RunReport:
         kept = ", ".join(f"{count} {reason}" for reason, count in sorted(self.kept.items())) or "none"
         below = "below" if self.skipped_by == "--min-score" else "not chosen by"
         skipped = f"; {self.skipped} {below} {self.skipped_by}" if self.skipped else ""
-        line = f"{self.refined} of {self.records} records refined{skipped}; kept as they were: {kept}"
+        line = f"{self.refined} of {self.records} records refined{skipped}; could not be refined: {kept}"
         if self.taken:
             counts = [self.taken[name] for name in TAKEN]
             line += "; verdict: {} changed as proposed, {} in part, {} not at all".format(*counts)
@@ -159,7 +159,7 @@ class RunReport:
         wall, seconds = self.clock.wall, self.clock.seconds
         stages = ", ".join(f"{name} {duration:.1f}" for name, duration in seconds.items())
         of_total = f" of {self.patches + self.left_out}" if self.left_out else ""
-        done = f"{self.images} images, {self.patches}{of_total} patches in {wall:.1f} s ({stages})"
+        done = f"{self.images} image{"s" * (self.images != 1)}, {self.patches}{of_total} patches in {wall:.1f} s ({stages})"
         backend = f", on {self.backend}" if self.backend else ""
         return f"{done}; network {seconds.get('forward', 0.0) / wall:.0%} of the wall time{backend}"
 

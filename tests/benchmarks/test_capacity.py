@@ -9,7 +9,7 @@ from bpr.errors import BPRError
 from tests.conftest import SmallSet
 
 PRINTED = "10 images, 1000 patches in 9.0 s (read 0.5, decode masks 0.1, cut 0.2, forward 8.0, put back 0.1, encode 0.1, write 0.3)"
-RATES = rates_of(f"{PRINTED}\n40 of 90 records refined; 50 below --min-score; kept as they were: none -> out.json")
+RATES = rates_of(f"{PRINTED}\n40 of 90 records refined; 50 below --min-score; could not be refined: none -> out.json")
 
 
 def test_what_refine_prints_is_read() -> None:

@@ -93,6 +93,11 @@ def test_polygons_beside_flagged_masks_are_refined(small_set: SmallSet, capsys: 
     """CVAT's export of polygons and brush masks."""
     small_set.document["annotations"][0]["segmentation"] = [[20, 20, 70, 20, 70, 70, 20, 70]]
     code, _ = refine(small_set, flagged(small_set, 0, 1, 1, 1))
+    assert (code, CVAT in capsys.readouterr().err) == (0, False)  # COCO's own files: polygons, and true crowds as RLE
+    small_set.document["annotations"][1]["attributes"] = {"occluded": False}
+    for annotation in small_set.document["annotations"]:
+        annotation["iscrowd"] = 0
+    code, _ = refine(small_set, flagged(small_set, 0, 1, 1, 1))
     assert code == 0
     assert CVAT in capsys.readouterr().err
     refine(small_set, small_set.folder / "flagged.json", "--crowds", "refine")

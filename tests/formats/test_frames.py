@@ -98,7 +98,7 @@ def test_a_photo_of_another_size_is_named(
     printed = capsys.readouterr()
     assert "120x160" in printed.err
     assert f"{frame[0]}x{frame[1]}" in printed.err
-    assert printed.out.splitlines()[-1].startswith("0 of 1 records refined; kept as they were: 1 bad mask")
+    assert printed.out.splitlines()[-1].startswith("0 of 1 records refined; could not be refined: 1 bad mask")
 
 
 def test_an_rle_decides_where_the_list_is_wrong(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_labelme_shapes_that_cannot_be_read_stay(
 ) -> None:
     source = edited(tool_layouts.labelme(tmp_path) / f"{layouts.STEMS[0]}.json", *edits)
     out = refined(source, photographs, tmp_path)
-    assert f"kept as they were: {problem}" in capsys.readouterr().out
+    assert f"could not be refined: {problem}" in capsys.readouterr().out
     assert out.read_bytes() == source.read_bytes()
 
 

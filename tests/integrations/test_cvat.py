@@ -135,7 +135,7 @@ def test_a_shape_that_is_no_mask_stays_and_is_named(server: CvatServer, capsys: 
     assert main(["cvat", server.address]) == 0
     assert [shape["id"] for shape in server.sent[0]["shapes"]] == [11]
     captured = capsys.readouterr()
-    assert "1 of 3 records refined; kept as they were: 2 bad mask" in captured.out
+    assert "1 of 3 records refined; could not be refined: 2 bad mask" in captured.out
     assert [line.split(":")[0] for line in captured.err.splitlines() if "kept as it was" in line] == ["shape 12", "shape 14"]
 
 

@@ -44,7 +44,7 @@ def listed(data: SmallSet, *lines: object) -> str:
 def test_classes_by_name_or_id(data: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     ann = ["--ann", str(data.ann)]
     assert changed(data, *ann, "--only", "disk") == [0, 2]
-    assert "2 of 4 records refined; 2 not chosen by --only; kept as they were: none" in capsys.readouterr().out
+    assert "2 of 4 records refined; 2 not chosen by --only; could not be refined: none" in capsys.readouterr().out
     assert changed(data, *ann, "--only", "8") == [1, 3]
     assert changed(data, *ann, "--only", "7") == [1, 3], "a name comes before an id"
     assert changed(data, *ann, "--only", "disk", "8") == [0, 1, 2, 3]

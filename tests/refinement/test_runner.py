@@ -168,7 +168,7 @@ def test_a_bad_record_stays_and_is_counted(small_set: SmallSet, capsys: pytest.C
     assert refine(small_set, results=results, model="identity") == 0
     printed = capsys.readouterr()
     assert output(small_set)[1] == bad
-    assert printed.out.strip().splitlines()[-1].startswith(f"3 of 4 records refined; kept as they were: 1 {reason}")
+    assert printed.out.strip().splitlines()[-1].startswith(f"3 of 4 records refined; could not be refined: 1 {reason}")
     assert [text for text in printed.err.splitlines() if "kept as it was" in text and line in text and text.startswith("record 1:")]
     assert refine(small_set, "--strict", results=results, model="identity") == 1
 
