@@ -58,7 +58,7 @@ def rates_of(printed: str) -> Rates:
     >>> rates.patches_per_image, rates.records_per_image, rates.cpu_seconds_per_image, rates.network_seconds_per_image
     (40.0, 4.0, 0.2, 2.0)
     """
-    counts = re.search(r"(\d+) images, (\d+) patches", printed)
+    counts = re.search(r"(\d+) images?, (\d+) patches", printed)
     refined = re.search(r"(\d+) of \d+ records refined", printed)
     stages = {name: float(seconds) for name, seconds in re.findall(r"([a-z][a-z ]*) (\d+\.\d+)[,)]", printed)}
     if not counts or not refined or "forward" not in stages:

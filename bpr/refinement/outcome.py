@@ -159,7 +159,8 @@ class RunReport:
         wall, seconds = self.clock.wall, self.clock.seconds
         stages = ", ".join(f"{name} {duration:.1f}" for name, duration in seconds.items())
         of_total = f" of {self.patches + self.left_out}" if self.left_out else ""
-        done = f"{self.images} image{"s" * (self.images != 1)}, {self.patches}{of_total} patches in {wall:.1f} s ({stages})"
+        of_images = "image" if self.images == 1 else "images"
+        done = f"{self.images} {of_images}, {self.patches}{of_total} patches in {wall:.1f} s ({stages})"
         backend = f", on {self.backend}" if self.backend else ""
         return f"{done}; network {seconds.get('forward', 0.0) / wall:.0%} of the wall time{backend}"
 
