@@ -12,6 +12,5 @@ optim_wrapper = dict(optimizer=dict(lr=1e-3))
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=4000)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=200, by_epoch=False),
-    dict(type='CosineAnnealingLR', eta_min=3e-4, begin=200, end=4000, by_epoch=False),
-]
+    dict(type='CosineAnnealingLR', eta_min=3e-4, begin=200, end=4000, by_epoch=False)]
 default_hooks = dict(checkpoint=dict(interval=500))

@@ -66,7 +66,8 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(trained: tuple[Sma
     # Loaded tensors may lie elsewhere in memory and be summed in another order; another batch would differ by a hundredth.
     assert losses(killed) == pytest.approx(losses(undisturbed), rel=2e-3)
     assert list(losses(killed)) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert torch.allclose(weights(killed / "iter_8.pth"), weights(undisturbed / "iter_8.pth"), rtol=1e-2, atol=1e-3)
+    resumed, wanted = weights(killed / "iter_8.pth"), weights(undisturbed / "iter_8.pth")
+    assert torch.linalg.norm(resumed - wanted) < 0.01 * torch.linalg.norm(wanted)
 
 
 def test_a_checkpoint_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_images_are_split_and_no_annotation_is_lost() -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ("startr", "expected one of hrnet-w18s, starter, starter-fast, or a file that bpr export wrote"),
+        ("startr", "expected one of hrnet-w18s, starter, starter-fast, starter-free, or a file that bpr export wrote"),
         ("starter-fast.int8", "expected the float weights of "),
         ("none.onnx", "no such model file"),
     ],
