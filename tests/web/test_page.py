@@ -154,6 +154,7 @@ def test_a_painted_mask_on_a_phone(opened: Open, tmp_path: Path) -> None:
     page.mouse.down()
     for point in points[1:]:
         page.mouse.move(*point)
+    assert page.locator("#paper").bounding_box() == box, "the page stays under the pen"
     page.mouse.up()
     page.locator("#refine").click()
     page.keyboard.press("Escape")
@@ -161,6 +162,9 @@ def test_a_painted_mask_on_a_phone(opened: Open, tmp_path: Path) -> None:
     if page.locator("#drawing").is_hidden():  # it was done before it was cancelled
         page.locator("#back").click()
     refine(page)
+    page.locator("#every-change").click()
+    expect(page.locator("#busy")).to_be_hidden()
+    expect(page.locator("#every-change")).to_be_hidden()
     name, pixels = saved(page, "#download", tmp_path)
     refined, truth = pixels[..., 0] > 0, disk[..., 0] > 100
     assert name == "disk_refined.png"
