@@ -32,7 +32,8 @@ def sample_of(chosen: np.ndarray, ranks: np.ndarray) -> list[int]:
     [9, 2, 4]
     """
     ordered = chosen[np.argsort(ranks, kind="stable")]
-    return ordered[np.arange(min(SAMPLE, len(ordered))) * len(ordered) // max(min(SAMPLE, len(ordered)), 1)].tolist()
+    count = min(SAMPLE, len(ordered))
+    return [int(ordered[place * len(ordered) // count]) for place in range(count)]
 
 
 class PooledRefiner(Refiner):

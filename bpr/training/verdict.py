@@ -161,12 +161,12 @@ def _cut(
         matched = [truths[row.argmax()] if row.max() > MATCH_IOU else None for row in ious]
         yield refiner.cut(image, detected, Known(REAL, number, matched))
     others = rng.choice(np.arange(1, len(MAKERS)), size=min(makers, len(MAKERS)) - 1, replace=False)
-    for maker in (MIXED, PERFECT, *(MAKERS[other].name for other in others)):
-        row = None if maker == MIXED else next(row for row in MAKERS if row.name == maker)
-        pairs = [(coarse_mask(truth, rng, row), truth) for truth in truths]
+    for maker in (None, MAKERS[0], *(MAKERS[other] for other in others)):
+        pairs = [(coarse_mask(truth, rng, maker), truth) for truth in truths]
         kept = [(coarse, truth) for coarse, truth in pairs if coarse.area and mask_iou([coarse], [truth])[0, 0] > MATCH_IOU]
         if kept:
-            yield refiner.cut(image, [Instance(coarse) for coarse, _ in kept], Known(maker, number, [truth for _, truth in kept]))
+            known = Known(maker.name if maker else MIXED, number, [truth for _, truth in kept])
+            yield refiner.cut(image, [Instance(coarse) for coarse, _ in kept], known)
 
 
 def _scaled(mask: BoxMask, size: tuple[int, int], scale: float) -> BoxMask:
