@@ -139,7 +139,10 @@
 
     step(by) {
       const row = this.list[this.list.indexOf(this.row) + by];
-      if (row) location.replace(`#instance=${row.number}`);
+      if (!row) return;
+      // At once, unlike a change of location: the next key must find the row that it is meant for.
+      history.replaceState(null, "", `#instance=${row.number}`);
+      this.open(row, this.list);
     }
 
     press(event) {
