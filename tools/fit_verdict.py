@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> None:
         parts.append(collect(refiner, **source))
         print(f"{source['name']}: {len(parts[-1].inputs)} masks", flush=True)
     samples = Samples.joined(parts)
-    got = np.zeros(len(samples.inputs))
+    got, folds = np.zeros(len(samples.inputs)), np.unique(samples.images, return_inverse=True)[1] % FOLDS
     for fold in range(FOLDS):
-        out = samples.images % FOLDS == fold
+        out = folds == fold
         got[out] = judged(fit(samples.of(~out), **cfg.verdict), samples.of(out))[0]
     print_table(summary(samples, got))
     add_verdict(model_file(args.model), args.out, fit(samples, **cfg.verdict).to_dict())

@@ -6,8 +6,9 @@ Legend: N masks, I inputs of the verdict, C leanings, B ranges of the change of 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.verdict.features import describe_blended
 from bpr.refinement.verdict.model import LARGEST_INPUT, VerdictModel, inputs_of
+from bpr.training.data import wear
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.image_dataset import TrainingInstance, load_instances, resized_mask
 from bpr.training.data.makers import MAKERS, coarse_mask
@@ -47,7 +49,7 @@ LEAST_AREA = 20
 """Pixels of an object, below which its masks say little."""
 MOST_MASKS = 40
 """Masks of an image that are used, at most."""
-HIDDEN, STEPS, BATCH = 48, 1500, 256
+HIDDEN, STEPS, BATCH = 24, 1500, 256
 RATE, DECAY, DROPOUT = 6e-3, 5e-2, 0.25
 
 
@@ -58,7 +60,8 @@ class Samples:
     Attributes:
         inputs: (N, I) float32.
         gains: (N, C) float32, the change of IoU at every leaning, in points.
-        sources, makers, images: (N,) names, and the number of the image.
+        sources, makers: (N,) names.
+        images: (N,) int64, equal for one image at several scales and in several sources.
     """
 
     inputs: np.ndarray
@@ -69,19 +72,16 @@ class Samples:
 
     @classmethod
     def joined(cls, parts: Sequence[Samples]) -> Samples:
-        """All samples, with the images of each part numbered on."""
-        offsets = np.cumsum([0, *(int(part.images.max(initial=-1)) + 1 for part in parts)])[:-1]
-        values = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("inputs", "gains", "sources", "makers")}
-        images = np.concatenate([part.images + offset for part, offset in zip(parts, offsets, strict=True)])
-        return cls(**values, images=images)
+        """All samples."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     def of(self, chosen: np.ndarray) -> Samples:
         """Those that are chosen by (N,) bool."""
-        return Samples(*(getattr(self, name)[chosen] for name in ("inputs", "gains", "sources", "makers", "images")))
+        return Samples(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 class Known(NamedTuple):
-    """What is known of the masks of an image: their maker, the number of the image, and each mask's ground truth, if any."""
+    """What is known of the masks of an image: their maker, a number of the image, and each mask's ground truth, if any."""
 
     maker: str
     image: int
@@ -90,7 +90,7 @@ class Known(NamedTuple):
 
 def collect(
     refiner: Refiner, name: str, ann: str, img_dir: str, results: str | None = None,
-    images: int | None = None, makers: int = 6, scale: float = 1.0, seed: int = 0,
+    images: int | None = None, makers: int = 6, scale: float = 1.0, worn: bool = False, seed: int = 0,
 ) -> Samples:  # fmt: skip
     """Refine masks of many makers for the objects of an annotation file.
 
@@ -104,6 +104,7 @@ def collect(
         images: at most so many, evenly spread.
         makers: how many makers of :mod:`bpr.training.data.makers` an image meets.
         scale: images are resized by this factor.
+        worn: images are made worse before (:mod:`bpr.training.data.wear`), so that the network is less often right.
     """
     by_image: dict[Path, list[TrainingInstance]] = {}
     for instance in load_instances(ann, img_dir):
@@ -118,7 +119,11 @@ def collect(
             rng = np.random.default_rng([seed, number])
             instances = by_image[path][:MOST_MASKS]
             found = detections.get(instances[0].annotation["image_id"], [])
-            yield from _cut(refiner, path, instances, found, number, makers, scale, rng)
+            identity = zlib.crc32(str(path).encode())
+            image = read_image(path)
+            if worn:
+                image = wear.worn(image, np.random.default_rng(identity))
+            yield from _cut(refiner, image, identity, instances, found, makers, scale, rng)
 
     return outcomes(refiner, cuts(), name)
 
@@ -140,11 +145,11 @@ def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Sa
 
 
 def _cut(
-    refiner: Refiner, path: Path, instances: Sequence[TrainingInstance], found: Sequence[Record], number: int, makers: int,
-    scale: float, rng: np.random.Generator,
+    refiner: Refiner, image: np.ndarray, identity: int, instances: Sequence[TrainingInstance], found: Sequence[Record],
+    makers: int, scale: float, rng: np.random.Generator,
 ) -> Iterator[CutImage[Known]]:  # fmt: skip
     """The image once per maker, with the masks that would be matched to their objects, and with the detector's."""
-    image, frame = read_image(path), instances[0].frame
+    frame = instances[0].frame
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     if scale != 1:
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -159,13 +164,13 @@ def _cut(
     if detected:
         ious = mask_iou([one.mask for one in detected], truths)
         matched = [truths[row.argmax()] if row.max() > MATCH_IOU else None for row in ious]
-        yield refiner.cut(image, detected, Known(REAL, number, matched))
+        yield refiner.cut(image, detected, Known(REAL, identity, matched))
     others = rng.choice(np.arange(1, len(MAKERS)), size=min(makers, len(MAKERS)) - 1, replace=False)
     for maker in (None, MAKERS[0], *(MAKERS[other] for other in others)):
         pairs = [(coarse_mask(truth, rng, maker), truth) for truth in truths]
         kept = [(coarse, truth) for coarse, truth in pairs if coarse.area and mask_iou([coarse], [truth])[0, 0] > MATCH_IOU]
         if kept:
-            known = Known(maker.name if maker else MIXED, number, [truth for _, truth in kept])
+            known = Known(maker.name if maker else MIXED, identity, [truth for _, truth in kept])
             yield refiner.cut(image, [Instance(coarse) for coarse, _ in kept], known)
 
 

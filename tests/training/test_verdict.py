@@ -70,11 +70,13 @@ def test_the_script_adds_a_verdict_that_the_model_uses(
     source = {"name": "painted", "results": str(tmp_path / "found.json"), "img_dir": str(tmp_path), "makers": 2}
     source |= {"ann": str(tmp_path / "ann.json")}
     config = tmp_path / "verdict.py"
-    config.write_text(f"sources = [{source!r}]\nverdict = dict(aversion=3.0, least=0.05)\n")
+    worn = {**source, "name": "painted, worn", "worn": True}
+    config.write_text(f"sources = [{source!r}, {worn!r}]\nverdict = dict(aversion=3.0, least=0.05)\n")
     out = tmp_path / "judged.onnx"
     assert run_tool("fit_verdict", [str(config), "starter-fast", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "| painted | perfect | " in printed
+    assert "| painted, worn | perfect | " in printed
     assert "| painted | real | 4 | " in printed  # the false detection has no ground truth, so it is no sample
     refiner = bpr.load(str(out))
     assert refiner.options.caution == "auto"

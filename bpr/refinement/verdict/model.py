@@ -138,8 +138,8 @@ class VerdictModel:
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of N masks and each leaning: the expected change of IoU, and what the change is worth, in points.
 
-        A change is worth its expectation less the aversion to its probability of a harm, as the most pessimistic member
-        of the ensemble sees it: members that learned from different sources disagree about masks that none has seen.
+        A change is worth its expectation less the aversion to its probability of a harm, both as the mean over the
+        members of the ensemble, which learned from different sources.
 
         Args:
             inputs: (N, I) float32.
@@ -148,9 +148,9 @@ class VerdictModel:
         hidden = _silu(_layer(_silu(_layer(scaled, self.first)), self.second))
         logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
         odds = np.exp(logits - logits.max(-1, keepdims=True))
-        shares = odds / odds.sum(-1, keepdims=True)
+        shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
         gains, risks = shares @ self.outcomes, shares[..., : self._harmful].sum(-1)
-        return gains.mean(0), (gains - self.aversion * risks).min(0)
+        return gains, gains - self.aversion * risks
 
     @cached_property
     def _harmful(self) -> int:

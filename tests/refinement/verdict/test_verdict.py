@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -29,6 +30,15 @@ def always(choice: int | None, gain: float = 2.0) -> VerdictModel:
     layers = {"first": first, "second": second, "last": last}
     values = {"centre": np.zeros(inputs), "spread": np.ones(inputs), **layers, **numbers}
     return VerdictModel(**{name: np.asarray(value, np.float32) for name, value in values.items()})
+
+
+def test_the_mean_of_the_members_decides() -> None:
+    sure, opposed = always(0), always(None)
+    layers = {name: np.concatenate([getattr(sure, name), getattr(opposed, name)]) for name in ("first", "second", "last")}
+    both = replace(sure, **layers, edges=np.array([-1], np.float32))
+    expected, worth = both.predict(np.zeros((1, 2 * FEATURES + 1), np.float32))
+    assert expected[0, 0] == pytest.approx((2 - 5) / 2, abs=1e-3)
+    assert worth[0, 0] == pytest.approx((2 - 5) / 2 - 1 / 2, abs=1e-3)  # an aversion of 1, half a chance of harm
 
 
 class Grower(IdentityPredictor):
