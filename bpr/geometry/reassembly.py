@@ -5,9 +5,10 @@ Legend: K patches, S window side (patch and padding), H W frame, h w box around 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+import cv2
 import numpy as np
 
 from bpr.compiled import kernels
@@ -90,8 +91,19 @@ class Blended:
         total = np.zeros(self.excess.shape, np.float32)
         for box in self.boxes.tolist():
             x0, y0, x1, y1 = part = intersect(self.box, tuple(box))
+            if x0 >= x1 or y0 >= y1:
+                continue
             total[y0 - top : y1 - top, x0 - left : x1 - left] += _weights_in(box, part, self.blend)
         return total
+
+    def near(self, margin: int) -> Blended:
+        """The part in the box around the coarse and the refined mask, ``margin`` pixels more on each side, as far as there are."""
+        either = self.coarse | np.where(self.covered, self.excess > 0, self.coarse)
+        left, top, width, height = cv2.boundingRect(either.view(np.uint8))
+        x0, y0, x1, y1 = grow((left, top, left + width, top + height), margin, self.excess.shape)
+        box = x0 + self.box[0], y0 + self.box[1], x1 + self.box[0], y1 + self.box[1]
+        place = np.s_[y0:y1, x0:x1]
+        return replace(self, box=box, excess=self.excess[place], covered=self.covered[place])
 
     def refined(self, leaning: Leaning = EVEN) -> BoxMask:
         """The refined mask: mean P > 0.5 where patches lie, the coarse mask elsewhere, and everywhere if it would vanish."""
