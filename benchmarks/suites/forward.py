@@ -2,26 +2,30 @@
 
 The default model and the fastest one, on every installed backend, and the preset ``fast``, on generated street scenes
 and, where the shared data lie beside the checkout, on COCO val. ``over forward`` is the ratio of both; ``floor`` is its
-lower bound: the forward passes, and everything else spread over all cores without loss. Each side runs for about SECONDS
-of forward passes, so that filling the pipeline once does not count for more than it does in use. The last column has the
-processor time of the rest by stage, in one thread; ``verdict`` is the share of putting back that a fixed caution saves.
+lower bound by processor time: the forward passes, and everything else spread over all cores without loss. Each side runs for about SECONDS
+of forward passes, so that filling the pipeline once does not count for more than it does in use. The rest is measured in
+one thread, in processor time; ``decode`` is the part of it that reads the image files, ``features`` the part that
+describes masks for the verdict.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from benchmarks.inputs import COCO_IMAGES, SCENES, SHARED, Photo, Workload, backends_of, coco_photos, street_photos
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
 from bpr.backends import load_predictor
+from bpr.backends.presets import load_preset
+from bpr.refinement import refiner, runner
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
 
 MODELS = ("starter", "starter-fast.int8")
@@ -64,12 +68,13 @@ def measure() -> Report:
         folder = Path(name)
         sets = {"scenes": street_photos(folder), **({"COCO val": coco_photos()} if SHARED.is_dir() else {})}
         for label, photos in sets.items():
-            for model in MODELS:
-                for backend in backends_of(model):
-                    predictor = load_predictor(model, backend=backend)
-                    rows += compare(f"{model}, {backend}, {label}", predictor, photos, folder)
-    reached = {f"forward of refine: {one['name']}": 1 / one["over forward"] for one in rows[1::2]}
-    ratios = [Ratio(name, value, 1 / MOST_OVER_FORWARD) for name, value in reached.items()]
+            networks = {f"{model}, {backend}": load_predictor(model, backend=backend) for model in MODELS for backend in backends_of(model)}
+            for name, predictor in {**networks, f"preset {PRESET}": load_preset(PRESET)}.items():
+                rows += compare(f"{name}, {label}", predictor, photos, folder)
+    ratios = []
+    for one in rows[1::2]:
+        most = MOST_OVER_PRESET if one["name"].startswith("preset") else MOST_OVER_FORWARD
+        ratios.append(Ratio(f"forward of refine: {one['name']}", 1 / one["over forward"], 1 / most))
     settings = {"seconds of forward passes": SECONDS, "images": {"scenes": SCENES, "COCO val": COCO_IMAGES}}
     return Report("forward", rows, ratios, settings)
 
@@ -85,15 +90,39 @@ def compare(name: str, predictor: Predictor, photos: Sequence[Photo], folder: Pa
     }
     spent, count = in_turn(sides, REPEATS), len(load.files)
     forward, whole = (Timing.of(spent[side], per=count) for side in sides)
-    rest = seconds_of(lambda: load.refine(Replay(recorder)), time.process_time) / count
-    over, floor = whole.median / forward.median, 1 + rest / (os.cpu_count() or 1) / forward.median
+    rest, parts = rest_of(load, recorder)
+    passes = seconds_of(sides["forward"], time.process_time) / count
+    over, floor = whole.median / forward.median, 1 + rest / passes
     patches = sum(map(len, recorder.batches)) / count
-    shared = {"images": count, "patches": patches, "rest, processor ms": 1000 * rest}
+    shared = {"images": count, "patches": patches, "rest, processor ms": 1000 * rest, **parts}
     print(f"{name}: refine / forward = {over:.3f}, floor {floor:.3f}", flush=True)
     return [
         row(f"{name}, forward", forward, **shared, **{"over forward": 1.0, "floor": 1.0}),
         row(f"{name}, refine", whole, **shared, **{"over forward": over, "floor": floor}),
     ]
+
+
+def rest_of(load: Workload, recorder: Recorder) -> tuple[float, dict[str, float]]:
+    """Processor seconds per image of all but the network, and the parts of two functions in milliseconds."""
+    parts = {"decode": (runner, "read_photo"), "features": (refiner, "describe_blended")}
+    spent = dict.fromkeys(parts, 0.0)
+
+    def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            start = time.thread_time()
+            try:
+                return function(*arguments)
+            finally:
+                spent[part] += time.thread_time() - start
+
+        return run
+
+    with ExitStack() as stack:
+        for part, (room, name) in parts.items():
+            stack.enter_context(mock.patch.object(room, name, timed(part, getattr(room, name))))
+        whole = seconds_of(lambda: load.refine(Replay(recorder), workers=0), time.process_time)
+    count = len(load.files)
+    return whole / count, {f"{part}, ms": 1000 * seconds / count for part, seconds in spent.items()}
 
 
 def images_for(predictor: Predictor, photos: Sequence[Photo], folder: Path) -> int:
