@@ -51,8 +51,8 @@ HELD_OUT = {
 """The held-out tenth of the training data below data/starter, as benchmarks/training/split_data.py writes it."""
 CONFIGS = {
     "hrnet-w18s": "bpr_hrnet-w18s_1xb32-1200_starter-128x128.py",
-    "starter": "bpr_mobilenet-v2_2xb16-600_starter-128x128.py",
-    "starter-fast": "bpr_mobilenet-v2_2xb16-1200_starter-64x64.py",
+    "starter": "bpr_mobilenet-v2-detail_1xb32-2800_any-mask-128x128.py",
+    "starter-fast": "bpr_mobilenet-v2-detail_1xb32-1500_any-mask-64x64.py",
 }
 """The config that each model of the package was trained with."""
 

@@ -18,9 +18,9 @@ def networks() -> str:
     product, copy = f"{limits['operations'] / 1e12:.0f} TFLOP/s", f"{limits['bytes'] / 1e12:.2f} TB/s"
     reached = f"{product} in a bfloat16 product and {copy} in a copy"
     machine = f"{origin['cores']} cores of {origin['processor']}"
-    head = "| network | patches/s, one graph | eager | images/s | of the product | of the copy | milliseconds of the parts | the paper's |"
+    head = "| network | patches/s, one graph | eager | images/s | cut on the card | of the product | of the copy | milliseconds of the parts | the paper's |"
     lines = [f"{origin['date']}, {report['device']} ({reached}), {machine}.", "", head]
-    return "\n".join([*lines, "|---|---:|---:|---:|---:|---:|---:|---:|", *map(_network_row, report["rows"])])
+    return "\n".join([*lines, "|---|---:|---:|---:|---:|---:|---:|---:|---:|", *map(_network_row, report["rows"])])
 
 
 def together() -> str:
@@ -46,6 +46,8 @@ def _report() -> dict[str, Any]:
 def _network_row(row: dict[str, Any]) -> str:
     ours, paper = (" + ".join(f"{row[key][part]:.0f}" for part in row["paper"]) for key in ("milliseconds", "paper"))
     rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
+    on_card = row.get("images_per_second_on_card")
+    rates.append(NOT_YET if on_card is None else f"{on_card:,.0f}")
     shares = [f"{100 * row[key]:.1f} %" for key in ("of peak", "of bandwidth")]
     return "| " + " | ".join([row["network"], *rates, *shares, ours, paper]) + " |"
 
