@@ -186,7 +186,8 @@ def measure(methods: Sequence[str]) -> list[dict[str, Any]]:
 
 def exponents(rows: Sequence[dict[str, Any]]) -> list[float | None]:
     """a and b of one method; None for b where all cells have one number of masks."""
-    length, count, seconds = (np.log([of(one) for one in rows]) for of in (lambda r: r["boundary"], lambda r: r["masks"], lambda r: r["seconds"]["median"]))
+    length, count = (np.log([one[name] for one in rows]) for name in ("boundary", "masks"))
+    seconds = np.log([one["seconds"]["median"] for one in rows])
     columns = [np.ones(len(rows)), length, *([count] if np.ptp(count) else [])]
     found = np.linalg.lstsq(np.stack(columns, axis=1), seconds, rcond=None)[0].tolist()
     return [found[1], found[2] if len(found) == 3 else None]
@@ -205,7 +206,8 @@ def table(report: dict[str, Any]) -> str:
                 texts = [f"{one['seconds']['median']:.2f} s, {one['mebibytes']:.0f} MiB" if one else "" for one in found]
                 lines.append([method, str(count), *texts])
     fitted = [[method, *("" if value is None else f"{value:.2f}" for value in report["exponents"][method])] for method in methods]
-    note = f"{origin['date']}, one thread of {origin['processor']}; {report['parameters'] / 1e6:.1f} million parameters in the {CASCADE.split(',')[0]}."
+    machine = f"{origin['date']}, one thread of {origin['processor']}"
+    note = f"{machine}; the {CASCADE.partition(',')[0]} has {report['parameters'] / 1e6:.1f} million parameters."
     costs = markdown_table(["", "masks", *FRAMES], lines)
     growth = markdown_table(["", "boundary of a mask", "number of masks"], fitted)
     return f"{note}\n\n{costs}\n\nExponents:\n\n{growth}\n"

@@ -2,10 +2,9 @@
 
 The default model and the fastest one, on every installed backend, and the preset ``fast``, on generated street scenes
 and, where the shared data lie beside the checkout, on COCO val. ``over forward`` is the ratio of both; ``floor`` is its
-lower bound by processor time: the forward passes, and everything else spread over all cores without loss. Each side runs for about SECONDS
-of forward passes, so that filling the pipeline once does not count for more than it does in use. The rest is measured in
-one thread, in processor time; ``decode`` is the part of it that reads the image files, ``features`` the part that
-describes masks for the verdict.
+lower bound: the processor time of the forward passes and of everything else, spread over all cores without loss. Each
+side runs for about SECONDS of forward passes, so that filling the pipeline once does not count for more than it does in
+use. The study ``beside_network`` says what the rest of the preset consists of.
 """
 
 from __future__ import annotations
@@ -13,11 +12,9 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -25,7 +22,6 @@ from benchmarks.inputs import COCO_IMAGES, SCENES, SHARED, Photo, Workload, back
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
 from bpr.backends import load_predictor
 from bpr.backends.presets import load_preset
-from bpr.refinement import refiner, runner
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
 
 MODELS = ("starter", "starter-fast.int8")
@@ -90,39 +86,16 @@ def compare(name: str, predictor: Predictor, photos: Sequence[Photo], folder: Pa
     }
     spent, count = in_turn(sides, REPEATS), len(load.files)
     forward, whole = (Timing.of(spent[side], per=count) for side in sides)
-    rest, parts = rest_of(load, recorder)
+    rest = seconds_of(lambda: load.refine(Replay(recorder)), time.process_time) / count
     passes = seconds_of(sides["forward"], time.process_time) / count
     over, floor = whole.median / forward.median, 1 + rest / passes
     patches = sum(map(len, recorder.batches)) / count
-    shared = {"images": count, "patches": patches, "rest, processor ms": 1000 * rest, **parts}
+    shared = {"images": count, "patches": patches, "rest, processor ms": 1000 * rest}
     print(f"{name}: refine / forward = {over:.3f}, floor {floor:.3f}", flush=True)
     return [
         row(f"{name}, forward", forward, **shared, **{"over forward": 1.0, "floor": 1.0}),
         row(f"{name}, refine", whole, **shared, **{"over forward": over, "floor": floor}),
     ]
-
-
-def rest_of(load: Workload, recorder: Recorder) -> tuple[float, dict[str, float]]:
-    """Processor seconds per image of all but the network, and the parts of two functions in milliseconds."""
-    parts = {"decode": (runner, "read_photo"), "features": (refiner, "describe_blended")}
-    spent = dict.fromkeys(parts, 0.0)
-
-    def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
-            start = time.thread_time()
-            try:
-                return function(*arguments)
-            finally:
-                spent[part] += time.thread_time() - start
-
-        return run
-
-    with ExitStack() as stack:
-        for part, (room, name) in parts.items():
-            stack.enter_context(mock.patch.object(room, name, timed(part, getattr(room, name))))
-        whole = seconds_of(lambda: load.refine(Replay(recorder), workers=0), time.process_time)
-    count = len(load.files)
-    return whole / count, {f"{part}, ms": 1000 * seconds / count for part, seconds in spent.items()}
 
 
 def images_for(predictor: Predictor, photos: Sequence[Photo], folder: Path) -> int:

@@ -68,9 +68,7 @@ class BringsWorkbench(Protocol):
 class InMemory:
     """Patches as NumPy arrays."""
 
-    def cut(
-        self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec
-    ) -> np.ndarray:
+    def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> np.ndarray:
         patches = np.empty((sum(map(len, boxes)), spec.window, spec.window, spec.channels), np.uint8)
         for mask, those, part in zip(masks, boxes, _parts(boxes), strict=True):
             crop_patches(image, mask, those, spec, out=patches[part])

@@ -202,9 +202,7 @@ class Card:
         self._device = device
 
     @torch.no_grad()
-    def cut(
-        self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec
-    ) -> torch.Tensor:
+    def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> torch.Tensor:
         if not _cut_as_they_are(boxes, spec) or any(name not in LAYERS for name in spec.inputs):
             return torch.from_numpy(IN_MEMORY.cut(image, masks, boxes, spec)).to(self._device)
         height, width = masks[0].frame

@@ -94,10 +94,7 @@ def test_a_mask_that_would_vanish_stays_as_it_was() -> None:
 def sides() -> list[SegmentorPredictor]:
     """The same network with its patches in memory, and on the device."""
     packaged, network = load_predictor("starter-fast"), exported_network("starter-fast")
-    pair = [
-        SegmentorPredictor(network, packaged.spec, packaged.recommended, batch_size=24, on_card=on_card)
-        for on_card in (False, True)
-    ]
+    pair = [SegmentorPredictor(network, packaged.spec, packaged.recommended, batch_size=24, on_card=on_card) for on_card in (False, True)]
     for one in pair:
         one.verdict = packaged.verdict
     return pair
