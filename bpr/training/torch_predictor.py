@@ -122,6 +122,7 @@ class MMSegPredictor(GraphedPredictor):
     Args:
         checkpoint: a ``.pth`` that ``bpr train`` wrote; only tensors and plain values are read from it.
         threads: of all networks of torch in this process; None takes all cores that the process may use.
+        on_card: as for :class:`SegmentorPredictor`.
         config: its config; by default the only ``.py`` file in the checkpoint's folder, where training writes it.
 
     Raises:
@@ -135,13 +136,14 @@ class MMSegPredictor(GraphedPredictor):
         batch_size: int = BATCH_SIZE,
         bf16: bool = False,
         threads: int | None = None,
+        on_card: bool = False,
     ) -> None:
         if count := threads or limited_cores():
             torch.set_num_threads(count)
         checkpoint = check_exists(checkpoint)
         cfg, model = load_segmentor(config or _config_beside(checkpoint), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        super().__init__(model.to(device), *from_config(cfg.refinement, "test"), batch_size, bf16)
+        super().__init__(model.to(device), *from_config(cfg.refinement, "test"), batch_size, bf16, on_card)
 
 
 def _config_beside(checkpoint: Path) -> Path:
