@@ -5,7 +5,7 @@ Legend: N instances, H W frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import cycle, groupby, islice
@@ -51,31 +51,41 @@ HELD_OUT = {
 """The held-out tenth of the training data below data/starter, as benchmarks/training/split_data.py writes it."""
 CONFIGS = {
     "hrnet-w18s": "bpr_hrnet-w18s_1xb32-1200_starter-128x128.py",
-    "starter": "bpr_mobilenet-v2_2xb16-600_starter-128x128.py",
-    "starter-fast": "bpr_mobilenet-v2_2xb16-1200_starter-64x64.py",
+    "starter": "bpr_mobilenet-v2-detail_1xb32-2800_any-mask-128x128.py",
+    "starter-fast": "bpr_mobilenet-v2-detail_1xb32-1500_any-mask-64x64.py",
 }
 """The config that each model of the package was trained with."""
 
 
-def street_scene(
-    seed: int, instances: int = 20, frame: tuple[int, int] = FRAME, size: float = 50
-) -> tuple[np.ndarray, np.ndarray]:
-    """A smooth random image and (N, H, W) bool masks of blobs about as large as the cars and people of a street.
+def street_image(seed: int, frame: tuple[int, int]) -> tuple[np.ndarray, np.random.Generator]:
+    """A smooth random (H, W, 3) image, and the generator that made it."""
+    rng = np.random.default_rng(seed)
+    return cv2.GaussianBlur(rng.integers(0, 256, (*frame, 3), dtype=np.uint8), (0, 0), 3), rng
+
+
+def street_blobs(rng: np.random.Generator, count: int, frame: tuple[int, int], size: float) -> Iterator[np.ndarray]:
+    """(H, W) uint8 masks of blobs; some may lie outside of the frame.
 
     Args:
         size: median radius of a blob in pixels.
     """
-    rng = np.random.default_rng(seed)
-    image = cv2.GaussianBlur(rng.integers(0, 256, (*frame, 3), dtype=np.uint8), (0, 0), 3)
-    masks = np.zeros((instances, *frame), np.uint8)
-    for mask in masks:
+    for _ in range(count):
+        mask = np.zeros(frame, np.uint8)
         centre = np.array([rng.integers(0, frame[1]), rng.integers(frame[0] // 4, frame[0])])
         angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
         radii = np.exp(rng.normal(np.log(size), 0.6))
         radii = radii * (1 + 0.25 * np.sin(angles * rng.integers(2, 6) + rng.uniform(0, 6)))
         outline = centre + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
         cv2.fillPoly(mask, [outline.astype(np.int32)], 1)
-    return image, masks.astype(bool)
+        yield mask
+
+
+def street_scene(
+    seed: int, instances: int = 20, frame: tuple[int, int] = FRAME, size: float = 50
+) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth random image and (N, H, W) bool masks of blobs about as large as the cars and people of a street."""
+    image, rng = street_image(seed, frame)
+    return image, np.array(list(street_blobs(rng, instances, frame, size)), bool).reshape(-1, *frame)
 
 
 def write_street_scenes(folder: Path, scenes: Sequence[tuple[np.ndarray, np.ndarray]]) -> Path:

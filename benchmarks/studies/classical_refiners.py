@@ -218,7 +218,7 @@ def refine_all(refine: Refine, tasks: Sequence[tuple[Path, dict[str, Any]]]) -> 
     """Refine every mask of ``tasks``, pairs of an image file and an RLE; the first is refined once before, to warm up."""
     cv2.setNumThreads(1)
     read_once, masks, seconds = lru_cache(1)(read_image), [], 0.0
-    before = _peak_mebibytes()
+    before = peak_mebibytes()
     refine(read_once(tasks[0][0]), decode_mask(tasks[0][1]))
     for path, segmentation in tasks:
         image, mask = read_once(path), decode_mask(segmentation)
@@ -226,11 +226,12 @@ def refine_all(refine: Refine, tasks: Sequence[tuple[Path, dict[str, Any]]]) -> 
         refined = refine(image, mask) if mask.area else mask
         seconds += time.process_time() - start
         masks.append(encode_mask(refined))
-    after = _peak_mebibytes()
+    after = peak_mebibytes()
     return Spent(masks, 1000 * seconds / len(tasks), None if before is None or after is None else after - before)
 
 
-def _peak_mebibytes() -> float | None:
+def peak_mebibytes() -> float | None:
+    """The peak memory of this process so far; None where the system does not tell."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return None

@@ -3,11 +3,12 @@
     python -m benchmarks.studies.gpu [NETWORK ...] [--gates DATA] [--device cuda] [--out docs/results/gpu.json]
 
 1024x2048 scenes with 20 instances; networks of random weights (which change no time) in bfloat16, channels last, full
-batches as one CUDA graph, with eager execution beside it. The first network also runs in several processes that share
-the GPU, as the ranks of one run do. With DATA, a folder with davis/ and detections/, the models of the package run in
-torch on this GPU in float32 and bfloat16 and are compared with ONNX Runtime on the CPU, as by parity.py. Shares are
-of what this GPU reaches in a large matrix product and in a copy; the bytes are those that convolutions, norms and
-activations read and write if each runs by itself, so that a fused network may need fewer.
+batches as one CUDA graph, with eager execution beside it. Images are refined twice: with patches cut and put back on the
+CPU, and "on the card". The first network also runs in several processes that share the GPU, as the ranks of one run do.
+With DATA, a folder with davis/ and detections/, the models of the package run in torch on this GPU in float32 and
+bfloat16 and are compared with ONNX Runtime on the CPU, as by parity.py. Shares are of what this GPU reaches in a large
+matrix product and in a copy; the bytes are those that convolutions, norms and activations read and write if each runs by
+itself, so that a fused network may need fewer.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import product
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -45,10 +47,12 @@ NETWORKS = (
     "hrnet-w18s_4xb8-160k_cityscapes-128x128",
     "hrnet-w18s_4xb8-160k_cityscapes-64x64",
     "hrnet-w48_4xb8-160k_cityscapes-256x256",
-    "mobilenet-v2_2xb16-600_starter-128x128",
+    "mobilenet-v2-detail_1xb32-2800_any-mask-128x128",
 )
 BATCH, IMAGES, MATRIX, COPY_BYTES, REPEATS = 256, 12, 8192, 2**30, 5
 PROCESSES = (1, 2, 4, 8)
+ARITHMETIC = {"float32": False, "bfloat16": True}
+"""What the gates compare with the reference, and whether it is bfloat16."""
 LONGEST_START = 120
 """Seconds to wait for the other processes before the run fails."""
 
@@ -84,11 +88,11 @@ def bytes_moved(model: nn.Module, run: Callable[[], object], batch: int) -> floa
     return moved[0] / batch
 
 
-def graphed(name: str, device: str, batch: int) -> GraphedPredictor:
+def graphed(name: str, device: str, batch: int, on_card: bool = False) -> GraphedPredictor:
     """A network of random weights."""
     cfg, model = build_segmentor(ROOT / "configs" / f"bpr_{name}.py")
     spec, recommended = from_config(cfg.refinement, "test")
-    return GraphedPredictor(model.to(device).eval(), spec, recommended.changed(nms_iou=0.25), batch, bf16=True)
+    return GraphedPredictor(model.to(device).eval(), spec, recommended.changed(nms_iou=0.25), batch, bf16=True, on_card=on_card)
 
 
 def measure(name: str, load: Workload, device: str, most: dict[str, float]) -> dict[str, Any]:
@@ -104,27 +108,32 @@ def measure(name: str, load: Workload, device: str, most: dict[str, float]) -> d
     rates = {"patches_per_second": rate, "patches_per_second_eager": eager_rate}
     moved = bytes_moved(model, lambda: eager.predict(batch), BATCH)
     whole = seconds(lambda: load.refine(predictor, workers=8), device) / len(load.files)
+    card = GraphedPredictor(model, spec, predictor.recommended, BATCH, bf16=True, on_card=True)
+    on_card = seconds(lambda: load.refine(card, workers=8), device) / len(load.files)
     timing = time_stages(read_results(load.results), load, Refiner(predictor))
     shares = {"of peak": rate * work / most["operations"], "of bandwidth": rate * moved / most["bytes"]}
     parts = {part: timing.milliseconds[part] for part in PAPER}
-    return {"network": name, **rates, "images_per_second": 1 / whole, **shares, "milliseconds": parts, "paper": PAPER}
+    images = {"images_per_second": 1 / whole, "images_per_second_on_card": 1 / on_card}
+    return {"network": name, **rates, **images, **shares, "milliseconds": parts, "paper": PAPER}
 
 
-def measure_together(name: str, load: Workload, device: str, processes: int) -> dict[str, Any]:
+def measure_together(name: str, load: Workload, device: str, processes: int, on_card: bool) -> dict[str, Any]:
     """Images per second of several processes on one GPU, each with its share of cores and all of ``load``."""
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(processes, context) as pool:
-        work = partial(_refine_together, name, load, device, BATCH, processes, manager.Barrier(processes))
+        barrier = manager.Barrier(processes)
+        work = partial(_refine_together, name, load, device, BATCH, processes, on_card, barrier)
         begun, ended = zip(*pool.map(work, range(processes)), strict=True)
-    return {"processes": processes, "images_per_second": processes * len(load.files) / (max(ended) - min(begun))}
+    rate = processes * len(load.files) / (max(ended) - min(begun))
+    return {"processes": processes, "on_card": on_card, "images_per_second": rate}
 
 
 def _refine_together(
-    name: str, load: Workload, device: str, batch: int, processes: int, barrier: Barrier, number: int
+    name: str, load: Workload, device: str, batch: int, processes: int, on_card: bool, barrier: Barrier, number: int
 ) -> tuple[float, float]:
     """Start and end of the second of two runs, which all processes start at the same time."""
     take_cores(number, processes)
-    predictor, workers = graphed(name, device, batch), max(1, 8 // processes)
+    predictor, workers = graphed(name, device, batch, on_card), max(1, 8 // processes)
     load.refine(predictor, workers)
     barrier.wait(LONGEST_START)
     begun = time.monotonic()
@@ -138,9 +147,12 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
     for name in CONFIGS:
         packaged = load_predictor(name, backend=REFERENCE)
         reference, network = refine(split, packaged), exported_network(name).to(device)
-        for arithmetic, bf16 in (("float32", False), ("bfloat16", True)):
-            found = refine(split, GraphedPredictor(network, packaged.spec, packaged.recommended, bf16=bf16))
-            rows.append({"model": name, "arithmetic": arithmetic, **compare(found, reference, exact=not bf16)})
+        for (arithmetic, bf16), on_card in product(ARITHMETIC.items(), (False, True)):
+            predictor = GraphedPredictor(network, packaged.spec, packaged.recommended, bf16=bf16, on_card=on_card)
+            predictor.verdict = packaged.verdict
+            found = refine(split, predictor)
+            way = f"{arithmetic}, on the card" if on_card else arithmetic
+            rows.append({"model": name, "arithmetic": way, **compare(found, reference, exact=not bf16)})
     return rows
 
 
@@ -154,7 +166,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         load, most = Workload.of(street_photos(Path(folder)), IMAGES, Path(folder)), limits(args.device)
         rows = [measure(name, load, args.device, most) for name in args.networks]
-        together = [measure_together(args.networks[0], load, args.device, count) for count in PROCESSES]
+        ways = product(PROCESSES, (False, True))
+        together = [measure_together(args.networks[0], load, args.device, *way) for way in ways]
     name = torch.cuda.get_device_name() if args.device == "cuda" else args.device
     report = {"device": name, "limits": most, "provenance": provenance(), "rows": rows, "together": together}
     if args.gates:

@@ -1,15 +1,15 @@
 """What refining costs beside its network: files to files against the bare forward passes of the same batches.
 
-The default model and the fastest one, on every installed backend, on generated street scenes and, where the shared
-data lie beside the checkout, on COCO val. ``over forward`` is the ratio of both; ``floor`` is its lower bound: the
-forward passes, and everything else spread over all cores without loss. Each side runs for about SECONDS of forward
-passes, so that filling the pipeline once does not count for more than it does in use.
+The default model and the fastest one, on every installed backend, and the preset ``fast``, on generated street scenes
+and, where the shared data lie beside the checkout, on COCO val. ``over forward`` is the ratio of both; ``floor`` is its
+lower bound: the processor time of the forward passes and of everything else, spread over all cores without loss. Each
+side runs for about SECONDS of forward passes, so that filling the pipeline once does not count for more than it does in
+use. The study ``beside_network`` says what the rest of the preset consists of.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,11 +21,13 @@ import numpy as np
 from benchmarks.inputs import COCO_IMAGES, SCENES, SHARED, Photo, Workload, backends_of, coco_photos, street_photos
 from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
 from bpr.backends import load_predictor
+from bpr.backends.presets import load_preset
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
 
 MODELS = ("starter", "starter-fast.int8")
 SECONDS, REPEATS = 3.0, 3
 MOST_OVER_FORWARD = 1.10
+PRESET, MOST_OVER_PRESET = "fast", 1.15
 
 
 class Recorder:
@@ -33,6 +35,7 @@ class Recorder:
 
     def __init__(self, predictor: Predictor) -> None:
         self.spec, self.recommended, self.batch_size = predictor.spec, predictor.recommended, predictor.batch_size
+        self.verdict = predictor.verdict
         self._predictor = predictor
         self.batches: list[PatchBatch] = []
         self.answers: list[np.ndarray] = []
@@ -48,6 +51,7 @@ class Replay:
 
     def __init__(self, recorder: Recorder) -> None:
         self.spec, self.recommended, self.batch_size = recorder.spec, recorder.recommended, recorder.batch_size
+        self.verdict = recorder.verdict
         self._answers = iter(recorder.answers)
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
@@ -60,12 +64,13 @@ def measure() -> Report:
         folder = Path(name)
         sets = {"scenes": street_photos(folder), **({"COCO val": coco_photos()} if SHARED.is_dir() else {})}
         for label, photos in sets.items():
-            for model in MODELS:
-                for backend in backends_of(model):
-                    predictor = load_predictor(model, backend=backend)
-                    rows += compare(f"{model}, {backend}, {label}", predictor, photos, folder)
-    reached = {f"forward of refine: {one['name']}": 1 / one["over forward"] for one in rows[1::2]}
-    ratios = [Ratio(name, value, 1 / MOST_OVER_FORWARD) for name, value in reached.items()]
+            networks = {f"{model}, {backend}": load_predictor(model, backend=backend) for model in MODELS for backend in backends_of(model)}
+            for name, predictor in {**networks, f"preset {PRESET}": load_preset(PRESET)}.items():
+                rows += compare(f"{name}, {label}", predictor, photos, folder)
+    ratios = []
+    for one in rows[1::2]:
+        most = MOST_OVER_PRESET if one["name"].startswith("preset") else MOST_OVER_FORWARD
+        ratios.append(Ratio(f"forward of refine: {one['name']}", 1 / one["over forward"], 1 / most))
     settings = {"seconds of forward passes": SECONDS, "images": {"scenes": SCENES, "COCO val": COCO_IMAGES}}
     return Report("forward", rows, ratios, settings)
 
@@ -82,7 +87,8 @@ def compare(name: str, predictor: Predictor, photos: Sequence[Photo], folder: Pa
     spent, count = in_turn(sides, REPEATS), len(load.files)
     forward, whole = (Timing.of(spent[side], per=count) for side in sides)
     rest = seconds_of(lambda: load.refine(Replay(recorder)), time.process_time) / count
-    over, floor = whole.median / forward.median, 1 + rest / (os.cpu_count() or 1) / forward.median
+    passes = seconds_of(sides["forward"], time.process_time) / count
+    over, floor = whole.median / forward.median, 1 + rest / passes
     patches = sum(map(len, recorder.batches)) / count
     shared = {"images": count, "patches": patches, "rest, processor ms": 1000 * rest}
     print(f"{name}: refine / forward = {over:.3f}, floor {floor:.3f}", flush=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.measuring import RESULTS
+from benchmarks.measuring import RESULTS, markdown_table
 from bpr.io.files import read_json
+
+NOT_YET = "not measured yet"
 
 
 def networks() -> str:
@@ -15,16 +17,19 @@ def networks() -> str:
     product, copy = f"{limits['operations'] / 1e12:.0f} TFLOP/s", f"{limits['bytes'] / 1e12:.2f} TB/s"
     reached = f"{product} in a bfloat16 product and {copy} in a copy"
     machine = f"{origin['cores']} cores of {origin['processor']}"
-    head = "| network | patches/s, one graph | eager | images/s | of the product | of the copy | milliseconds of the parts | the paper's |"
-    lines = [f"{origin['date']}, {report['device']} ({reached}), {machine}.", "", head]
-    return "\n".join([*lines, "|---|---:|---:|---:|---:|---:|---:|---:|", *map(_network_row, report["rows"])])
+    note = f"{origin['date']}, {report['device']} ({reached}), {machine}."
+    rates = ["patches/s, one graph", "eager", "images/s", "cut on the card"]
+    head = ["network", *rates, "of the product", "of the copy", "milliseconds of the parts", "the paper's"]
+    return f"{note}\n\n{markdown_table(head, map(_network_row, report['rows']))}"
 
 
 def together() -> str:
     """Images per second by the number of processes on the GPU."""
     rows = _report()["together"]
-    lines = [f"| {row['processes']} | {row['images_per_second']:.0f} |" for row in rows]
-    return "\n".join(["| processes on the GPU | images/s |", "|---:|---:|", *lines])
+    counts = list(dict.fromkeys(row["processes"] for row in rows))
+    rates = {(row["processes"], row.get("on_card", False)): f"{row['images_per_second']:.0f}" for row in rows}
+    lines = [[str(count), rates[count, False], rates.get((count, True), NOT_YET)] for count in counts]
+    return markdown_table(["processes on the GPU", "images/s", "cut on the card"], lines, left=0)
 
 
 def gates() -> str:
@@ -37,11 +42,13 @@ def _report() -> dict[str, Any]:
     return read_json(RESULTS / "gpu.json", "a report of gpu.py")
 
 
-def _network_row(row: dict[str, Any]) -> str:
+def _network_row(row: dict[str, Any]) -> list[str]:
     ours, paper = (" + ".join(f"{row[key][part]:.0f}" for part in row["paper"]) for key in ("milliseconds", "paper"))
     rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
+    on_card = row.get("images_per_second_on_card")
+    rates.append(NOT_YET if on_card is None else f"{on_card:,.0f}")
     shares = [f"{100 * row[key]:.1f} %" for key in ("of peak", "of bandwidth")]
-    return "| " + " | ".join([row["network"], *rates, *shares, ours, paper]) + " |"
+    return [row["network"], *rates, *shares, ours, paper]
 
 
 def _gate_row(row: dict[str, Any]) -> str:

@@ -71,19 +71,26 @@ def choose_patches(
     [True, False, True]
     """
     remaining = [signal.copy() for signal in signals]
-    owners = np.repeat(np.arange(len(boxes)), [len(those) for those in boxes])
+    counts = [len(those) for those in boxes]
+    owners = np.repeat(np.arange(len(boxes)), counts)
+    ends = np.cumsum(counts)
     local = np.concatenate([those - np.tile(area[:2], 2) for those, area in zip(boxes, areas, strict=True)])
     places = zip(owners.tolist(), local.tolist(), strict=True)
     views = [remaining[owner][y0:y1, x0:x1] for owner, (x0, y0, x1, y1) in places]
     sums = np.array([float(view.sum(dtype=np.float64)) for view in views])
+    outdated = np.zeros(len(views), bool)
     for _ in range(budget):
-        best = int(sums.argmax())
+        # Sums only fall, so an outdated one is an upper bound: it is renewed only once it is the largest.
+        while outdated[best := int(sums.argmax())]:
+            sums[best], outdated[best] = float(views[best].sum(dtype=np.float64)), False
         views[best] *= LEFT_BY_A_PATCH
         sums[best] = -np.inf
-        overlapping = (local[:, :2] < local[best, 2:]).all(axis=1) & (local[:, 2:] > local[best, :2]).all(axis=1)
-        for patch in np.flatnonzero(overlapping & (owners == owners[best]) & (sums > -np.inf)):
-            sums[patch] = float(views[patch].sum(dtype=np.float64))
-    return np.split(sums == -np.inf, np.cumsum([len(those) for those in boxes])[:-1])
+        own = slice(ends[owners[best]] - counts[owners[best]], ends[owners[best]])
+        x0, y0, x1, y1 = local[own].T
+        left, top, right, bottom = local[best].tolist()
+        outdated[own] |= (x0 < right) & (y0 < bottom) & (x1 > left) & (y1 > top)
+        outdated[best] = False
+    return np.split(sums == -np.inf, ends[:-1])
 
 
 def off_edge(image: np.ndarray, mask: BoxMask, area: Box) -> np.ndarray:

@@ -85,14 +85,16 @@ def paste_colours(patches: np.ndarray, boxes: np.ndarray, spec: PatchSpec, box: 
 
     Args:
         patches: (K, S, S, C) uint8.
-        boxes: (K, 4) patch boxes without padding, all inside ``box`` or cut by the frame at its border.
+        boxes: (K, 4) patch boxes without padding.
     """
     colours = np.zeros((box[3] - box[1], box[2] - box[0], 3), np.uint8)
     for patch, (x0, y0, x1, y1) in zip(patches, boxes.tolist(), strict=True):
+        left, top, right, bottom = intersect((x0, y0, x1, y1), box)
+        if left >= right or top >= bottom:
+            continue
         part = patch[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding, :3]
         if x1 - x0 != spec.side:
             part = cv2.resize(np.ascontiguousarray(part), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
-        left, top, right, bottom = intersect((x0, y0, x1, y1), box)
         colours[top - box[1] : bottom - box[1], left - box[0] : right - box[0]] = part[
             top - y0 : bottom - y0, left - x0 : right - x0
         ]

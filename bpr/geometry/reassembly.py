@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+import cv2
 import numpy as np
 
 from bpr.compiled import kernels
@@ -69,7 +70,7 @@ class Blended:
         if len(boxes) and (probabilities.ndim != 3 or probabilities.shape[::2] != (len(boxes), probabilities.shape[1])):
             expected = f"one square for each of {len(boxes)} boxes"
             raise ValueError(f"probabilities: expected {expected}, got {probabilities.shape}")
-        box = grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame) if len(boxes) else mask.box
+        box = area_of(mask, boxes)
         excess = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
         blended = cls(mask, boxes, blend, box, excess, np.zeros(excess.shape, bool))
         if len(boxes):
@@ -90,8 +91,19 @@ class Blended:
         total = np.zeros(self.excess.shape, np.float32)
         for box in self.boxes.tolist():
             x0, y0, x1, y1 = part = intersect(self.box, tuple(box))
+            if x0 >= x1 or y0 >= y1:
+                continue
             total[y0 - top : y1 - top, x0 - left : x1 - left] += _weights_in(box, part, self.blend)
         return total
+
+    def near(self, margin: int) -> Blended:
+        """The part in the box around the coarse and the refined mask, ``margin`` pixels more on each side, as far as there are."""
+        either = self.coarse | np.where(self.covered, self.excess > 0, self.coarse)
+        left, top, width, height = cv2.boundingRect(either.view(np.uint8))
+        x0, y0, x1, y1 = grow((left, top, left + width, top + height), margin, self.excess.shape)
+        box = x0 + self.box[0], y0 + self.box[1], x1 + self.box[0], y1 + self.box[1]
+        place = np.s_[y0:y1, x0:x1]
+        return Blended(self.mask, self.boxes, self.blend, box, self.excess[place], self.covered[place])
 
     def refined(self, leaning: Leaning = EVEN) -> BoxMask:
         """The refined mask: mean P > 0.5 where patches lie, the coarse mask elsewhere, and everywhere if it would vanish."""
@@ -175,6 +187,11 @@ class Blended:
             answer = np.where(changes, interpolate(probability[centre], box, inside), coarse)
             self.excess[place] += (answer - np.float32(0.5)) * _weights_in(box, inside, blend)
             self.covered[place] = True
+
+
+def area_of(mask: BoxMask, boxes: np.ndarray) -> Box:
+    """The box around a mask and its (K, 4) patch boxes, cut at the frame."""
+    return grow(enclosing(np.concatenate([boxes, [mask.box]])), 0, mask.frame) if len(boxes) else mask.box
 
 
 @lru_cache(maxsize=64)

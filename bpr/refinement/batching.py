@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
+from bpr.refinement.workbench import Workbench, workbench_of
 
 Token = TypeVar("Token")
 
@@ -68,6 +69,11 @@ class PredictedImage(Generic[Token]):
         batch, slices = self.cut.batch, counts_to_slices(self.cut.counts)
         return [InstancePatches(batch.boxes[part], batch.patches[part], self.probabilities[part]) for part in slices]
 
+    def in_memory(self, workbench: Workbench) -> PredictedImage[Token]:
+        """The same with patches and probabilities in NumPy."""
+        batch = replace(self.cut.batch, patches=workbench.in_memory(self.cut.batch.patches))
+        return PredictedImage(replace(self.cut, batch=batch), workbench.in_memory(self.probabilities))
+
 
 @dataclass
 class _Waiting(Generic[Token]):
@@ -95,7 +101,7 @@ def predict_images(
     (:attr:`StageClock.given_up`).
     """
     clock = clock or StageClock()
-    size, window = predictor.batch_size, predictor.spec.window
+    size, window, workbench = predictor.batch_size, predictor.spec.window, workbench_of(predictor)
     images: deque[_Waiting[Token]] = deque()  # in the order of the cuts
     queue: deque[_Waiting[Token]] = deque()  # in the order in which their patches are predicted
     seen = done = 0
@@ -103,7 +109,7 @@ def predict_images(
     def unanswered(cut: CutImage[Token]) -> PredictedImage[Token]:
         nonlocal seen
         seen += len(cut.batch)
-        return PredictedImage(cut, np.empty((len(cut.batch), window, window), np.float32))
+        return PredictedImage(cut, workbench.unanswered(len(cut.batch), window))
 
     def pending() -> int:
         """How many patches wait, after the images that were predicted at a coarse level were cut at the next one."""
@@ -148,16 +154,16 @@ def _predict_next(predictor: Predictor, queue: Iterable[_Waiting[Any]], count: i
             piece = PatchBatch(batch.patches[part], batch.boxes[part], batch.instances[part])
             parts.append((piece, item.image.probabilities[part]))
     batches = [batch for batch, _ in parts]
-    answers = predictor.predict(batches[0] if len(batches) == 1 else _joined(batches))
+    answers = predictor.predict(batches[0] if len(batches) == 1 else _joined(batches, workbench_of(predictor)))
     start = 0
     for batch, probabilities in parts:
         probabilities[:] = answers[start : start + len(batch)]
         start += len(batch)
 
 
-def _joined(batches: Sequence[PatchBatch]) -> PatchBatch:
+def _joined(batches: Sequence[PatchBatch], workbench: Workbench) -> PatchBatch:
     return PatchBatch(
-        np.concatenate([batch.patches for batch in batches]),
+        workbench.joined([batch.patches for batch in batches]),
         np.concatenate([batch.boxes for batch in batches]),
         [instance for batch in batches for instance in batch.instances],
     )

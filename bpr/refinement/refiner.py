@@ -20,11 +20,11 @@ from bpr.geometry.budget import select_boxes
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
-from bpr.geometry.patches import crop_patches, patch_boxes
+from bpr.geometry.patches import patch_boxes
 from bpr.geometry.reassembly import Blended
 from bpr.io.images import Picture, decode_picture, decode_shown, is_picture, read_shown, show_array
 from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Shown
-from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, counts_to_slices, predict_images
+from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, predict_images
 from bpr.refinement.levels import Photo
 from bpr.refinement.mask_types import Adapter, adapter_for
 from bpr.refinement.mask_types.arrays import is_mask_file, read_mask_files
@@ -33,6 +33,7 @@ from bpr.refinement.predictor import Instance, PatchBatch, Predictor, Settled
 from bpr.refinement.turns import Turns
 from bpr.refinement.verdict.features import Description, describe_blended
 from bpr.refinement.verdict.model import Verdict
+from bpr.refinement.workbench import workbench_of
 
 Image = np.ndarray | str | Path | bytes | Picture
 Masks = TypeVar("Masks")
@@ -122,7 +123,7 @@ class Refiner:
         self.options.check_fits(predictor.spec)
         if self.options.caution == AUTO and predictor.verdict is None:
             raise ValueError("caution: expected a number, got auto; this model has no verdict, tools/fit_verdict.py adds one")
-        self._turns = Turns(CALLS_AT_ONCE)
+        self._turns, self._workbench = Turns(CALLS_AT_ONCE), workbench_of(predictor)
 
     def __repr__(self) -> str:
         return f"Refiner({self.predictor!r})"
@@ -229,7 +230,7 @@ class Refiner:
             if return_probability:
                 maps = [decision.probability((0, 0, frame[1], frame[0])) for decision in decisions]
                 probability = call.stacked(maps, np.float32)
-            patches = predicted.by_instance() if return_patches else None
+            patches = predicted.in_memory(self._workbench).by_instance() if return_patches else None
             verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
             yield Refinement(refined, probability, patches, verdicts)
 
@@ -272,9 +273,7 @@ class Refiner:
         budget = budget if most is None else min(budget, most)
         boxes = select_boxes(image, masks, scores, placed, budget, options.signal)
         counts = [len(those) for those in boxes]
-        patches = np.empty((sum(counts), spec.window, spec.window, spec.channels), np.uint8)
-        for mask, those, part in zip(masks, boxes, counts_to_slices(counts), strict=True):
-            crop_patches(image, mask, those, spec, out=patches[part])
+        patches = self._workbench.cut(image, masks, boxes, spec)
         owners = [instance for instance, count in zip(instances, counts, strict=True) for _ in range(count)]
         batch = PatchBatch(patches, np.concatenate([np.empty((0, 4), np.int32), *boxes]), owners)
         return CutImage(instances, counts, batch, left_out=sum(map(len, placed)) - len(batch), token=token)
@@ -312,17 +311,20 @@ class Refiner:
 
     def _decisions(self, predicted: PredictedImage[Any]) -> list[_Decision]:
         spec, options = self.predictor.spec, self.options
-        pairs = list(zip(predicted.cut.instances, predicted.by_instance(), strict=True))
-        blended = [Blended.of(one.mask, of.boxes, of.probabilities, spec, options.blend) for one, of in pairs]
-        if isinstance(options.caution, float | int):
-            return [_Decision(one, (options.caution, -options.caution), None) for one in blended]
-        judged = [i for i, (_, of) in enumerate(pairs) if len(of.boxes)]  # without patches there is nothing to decide
-        descriptions = [describe_blended(blended[i], pairs[i][1].patches, spec) for i in judged]
+        instances, boxes = predicted.cut.instances, [part.boxes for part in predicted.by_instance()]
+        masks = [instance.mask for instance in instances]
+        fixed = (options.caution, -options.caution) if isinstance(options.caution, float | int) else None
+        blended = self._workbench.blended(masks, boxes, predicted.probabilities, spec, options.blend, fixed)
+        if fixed is not None:
+            return [_Decision(one, fixed, None) for one in blended]
+        judged = [i for i, those in enumerate(boxes) if len(those)]  # without patches there is nothing to decide
+        patches = [of.patches for of in predicted.in_memory(self._workbench).by_instance()]
+        descriptions = [describe_blended(blended[i], patches[i], spec) for i in judged]
         decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
-        level, scores = pairs[0][0].level if pairs else 0, [pairs[i][0].score for i in judged]
+        level, scores = instances[0].level if instances else 0, [instances[i].score for i in judged]
         for i, (leaning, verdict) in zip(judged, self._judge(level, descriptions, scores), strict=True):
             decisions[i] = _Decision(blended[i], leaning, verdict)
-        earlier = [instance.earlier for instance, _ in pairs]
+        earlier = [instance.earlier for instance in instances]
         return [
             one if before is None or one.verdict is None else replace(one, verdict=before.followed_by(one.verdict))
             for one, before in zip(decisions, earlier, strict=True)

@@ -19,6 +19,8 @@ from bpr.errors import BPRError
 from bpr.geometry.options import PatchSpec, RefineOptions, from_config
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.verdict.model import VerdictModel
+from bpr.refinement.workbench import IN_MEMORY, Workbench
+from bpr.training.card import Card
 from bpr.training.network.segmentor import PatchSegmentor, load_segmentor
 
 WARM_UPS = 3
@@ -30,6 +32,7 @@ class SegmentorPredictor:
 
     Args:
         bf16: convolutions in bfloat16, everything else in float32. False: everything in float32, without TF32.
+        on_card: patches are cut and put back on the device, too (:class:`~bpr.training.card.Card`).
     """
 
     backend = "torch"
@@ -42,15 +45,23 @@ class SegmentorPredictor:
         recommended: RefineOptions,
         batch_size: int = BATCH_SIZE,
         bf16: bool = False,
+        on_card: bool = False,
     ) -> None:
         self.model, self.spec, self.recommended = model, spec, recommended
         self.batch_size, self._bf16 = batch_size, bf16
         self._device = next(model.parameters()).device
+        self.workbench: Workbench = Card(self._device) if on_card else IN_MEMORY
         self.provider, self.threads = self._device.type, torch.get_num_threads()
 
-    def predict(self, batch: PatchBatch) -> np.ndarray:
+    def predict(self, batch: PatchBatch) -> Any:
+        """(K, S, S) float32 P(foreground) where the patches are: in memory, or on the device."""
         with torch.inference_mode():
-            return self._probabilities(torch.from_numpy(batch.patches).to(self._device)).cpu().numpy()
+            answers = self._answers(torch.as_tensor(batch.patches))
+            return answers.cpu().numpy() if isinstance(batch.patches, np.ndarray) else answers
+
+    def _answers(self, patches: torch.Tensor) -> torch.Tensor:
+        """(K, S, S) float32 on the device, valid until the next call, for patches anywhere."""
+        return self._probabilities(patches.to(self._device))
 
     def _probabilities(self, patches: torch.Tensor) -> torch.Tensor:
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
@@ -68,10 +79,10 @@ class GraphedPredictor(SegmentorPredictor):
             side = self.spec.window
             self._graph = CudaGraph(self._probabilities, (self.batch_size, side, side, self.spec.channels))
 
-    def predict(self, batch: PatchBatch) -> np.ndarray:
-        if self._graph is not None and len(batch) == self.batch_size:
-            return self._graph(batch.patches)
-        return super().predict(batch)
+    def _answers(self, patches: torch.Tensor) -> torch.Tensor:
+        if self._graph is not None and len(patches) == self.batch_size:
+            return self._graph(patches)
+        return super()._answers(patches)
 
 
 class CudaGraph:
@@ -95,13 +106,14 @@ class CudaGraph:
         with torch.inference_mode(), torch.cuda.graph(self._graph):
             self._probabilities = network(self._patches)
 
-    def __call__(self, patches: np.ndarray) -> np.ndarray:
-        """Copy in, replay, copy out (which waits for both). The buffers are shared: one caller at a time."""
-        with torch.inference_mode():
-            self._pinned.copy_(torch.from_numpy(patches))
-            self._patches.copy_(self._pinned, non_blocking=True)
-            self._graph.replay()
-            return self._probabilities.cpu().numpy()
+    def __call__(self, patches: torch.Tensor) -> torch.Tensor:
+        """Copy in and replay. The buffers, also that of the answers, are shared: one caller at a time."""
+        if not patches.is_cuda:
+            self._pinned.copy_(patches)
+            patches = self._pinned
+        self._patches.copy_(patches, non_blocking=True)
+        self._graph.replay()
+        return self._probabilities
 
 
 class MMSegPredictor(GraphedPredictor):
@@ -110,6 +122,7 @@ class MMSegPredictor(GraphedPredictor):
     Args:
         checkpoint: a ``.pth`` that ``bpr train`` wrote; only tensors and plain values are read from it.
         threads: of all networks of torch in this process; None takes all cores that the process may use.
+        on_card: as for :class:`SegmentorPredictor`.
         config: its config; by default the only ``.py`` file in the checkpoint's folder, where training writes it.
 
     Raises:
@@ -123,13 +136,14 @@ class MMSegPredictor(GraphedPredictor):
         batch_size: int = BATCH_SIZE,
         bf16: bool = False,
         threads: int | None = None,
+        on_card: bool = False,
     ) -> None:
         if count := threads or limited_cores():
             torch.set_num_threads(count)
         checkpoint = check_exists(checkpoint)
         cfg, model = load_segmentor(config or _config_beside(checkpoint), checkpoint)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        super().__init__(model.to(device), *from_config(cfg.refinement, "test"), batch_size, bf16)
+        super().__init__(model.to(device), *from_config(cfg.refinement, "test"), batch_size, bf16, on_card)
 
 
 def _config_beside(checkpoint: Path) -> Path:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.inputs import Photo, Workload, street_scene, write_street_scenes
+from benchmarks.inputs import Photo, Workload, exported_network, street_scene, write_street_scenes
 from benchmarks.measuring import Report, check_report
 from benchmarks.studies import gpu, presets
 from benchmarks.suites import forward, memory
+from bpr.backends import load_predictor
 from bpr.formats.coco import read_results
 from bpr.io.files import read_json
-from bpr.refinement.predictor import IdentityPredictor
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 
 SMALL = (160, 240)
 
@@ -45,8 +47,9 @@ def test_forward_compares_the_same_patches(
     alone, whole = forward.compare("small", predictor, photos, tmp_path)
     check_report(Report("forward", [alone, whole], []).to_dict())
     once = round(alone["patches"] * alone["images"])
-    # The batch that finds out how many images it takes, twice; what is recorded; warm-up and rounds of either side.
-    assert sum(asked[2:]) == once * (1 + 2 * (1 + forward.REPEATS))
+    # The batch that finds out how many images it takes, twice; what is recorded; warm-up and rounds of either side; the
+    # passes whose processor time is taken.
+    assert sum(asked[2:]) == once * (1 + 2 * (1 + forward.REPEATS) + 1)
     assert whole["over forward"] > 0
     assert whole["floor"] >= 1
 
@@ -73,10 +76,21 @@ def test_the_gpu_script_adds_up_on_the_cpu(
         monkeypatch.setattr(gpu, name, value)
     monkeypatch.setattr(gpu, "street_photos", lambda folder: photos)
     assert gpu.main(["--device", "cpu", "--out", str(tmp_path / "gpu.json")]) == 0
-    (row,) = read_json(tmp_path / "gpu.json", "the report")["rows"]
-    assert row["patches_per_second"] > 0
+    report = read_json(tmp_path / "gpu.json", "the report")
+    (row,) = report["rows"]
+    assert min(row["patches_per_second"], row["images_per_second"], row["images_per_second_on_card"]) > 0
+    assert [(one["processes"], one["on_card"]) for one in report["together"]] == [(1, False), (1, True)]
     assert row["of bandwidth"] > 0
     assert set(row["milliseconds"]) == {"extraction", "network", "reassembly"}
+
+
+@pytest.mark.parametrize("model", ["starter", "starter-fast"])
+def test_a_network_in_torch_answers_as_its_file(model: str) -> None:
+    packaged = load_predictor(model, backend="onnxruntime")
+    shape = (2, packaged.spec.window, packaged.spec.window, packaged.spec.channels)
+    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    found = exported_network(model).probabilities(torch.from_numpy(patches)).detach().numpy()
+    assert np.abs(found - packaged.predict(PatchBatch(patches, np.zeros((2, 4), np.int32), []))).max() < 1e-4
 
 
 def test_the_front_holds_what_nothing_beats() -> None:

@@ -73,6 +73,29 @@ def test_of_equals_the_first_is_taken() -> None:
     assert [own.tolist() for own in kept] == [[True, True, True], [True, False, False]]
 
 
+def plain_choice(signals: list, boxes: list, budget: int) -> list[list[bool]]:
+    """Patch by patch, with the sum of every patch counted anew each time."""
+    signals, chosen = [signal.copy() for signal in signals], [[False] * len(those) for those in boxes]
+    for _ in range(budget):
+        open_ones = [(i, k) for i, those in enumerate(boxes) for k in range(len(those)) if not chosen[i][k]]
+        views = {(i, k): signals[i][y0:y1, x0:x1] for i, k in open_ones for x0, y0, x1, y1 in [boxes[i][k].tolist()]}
+        best = max(open_ones, key=lambda one: views[one].sum(dtype=np.float64))  # of equals the first
+        views[best] *= np.float32(0.1)
+        chosen[best[0]][best[1]] = True
+    return chosen
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_choice_is_that_of_plain_steps(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    signals = [(rng.random((60, 60)) > 0.9).astype(np.float32) for _ in range(3)]
+    corners = [rng.integers(0, 44, (count, 2)) for count in (14, 0, 9)]
+    boxes = [np.concatenate([own, own + 16], axis=1) for own in corners]
+    for budget in (1, 8, 17, 22):
+        kept = choose_patches(signals, [(0, 0, 60, 60)] * 3, boxes, budget)
+        assert [own.tolist() for own in kept] == plain_choice(signals, boxes, budget)
+
+
 def test_an_overlap_is_worth_less() -> None:
     signal = np.zeros((1, 12), np.float32)
     signal[0, 2:6], signal[0, 8:] = 2, 1

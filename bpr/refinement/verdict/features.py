@@ -53,8 +53,9 @@ def describe_blended(blended: Blended, patches: np.ndarray, spec: PatchSpec) -> 
     Args:
         patches: (K, S, S, C) uint8, those of ``blended``.
     """
-    colours = paste_colours(patches, blended.boxes, spec, blended.box)
-    return describe(blended.coarse, blended.probability(), blended.covered, colours)
+    near = blended.near(REACH)  # what lies further away is not looked at
+    colours = paste_colours(patches, near.boxes, spec, near.box)
+    return describe(near.coarse, near.probability(), near.covered, colours)
 
 
 def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, colours: np.ndarray) -> Description:

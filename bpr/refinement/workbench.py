@@ -1,0 +1,110 @@
+"""Where patches are cut and put back: in memory with NumPy, or where the predictor says.
+
+Legend: K patches of an image, S window side, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import Blend, Leaning, PatchSpec
+from bpr.geometry.patches import crop_patches
+from bpr.geometry.reassembly import Blended
+
+
+class Workbench(Protocol):
+    """Cuts the patches of an image and puts them back. Its arrays have shapes and slices as those of NumPy do."""
+
+    def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> Any:
+        """(K, S, S, C) uint8: the patches of all instances, one after the other.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            boxes: the (., 4) patch boxes of every mask.
+        """
+        ...
+
+    def unanswered(self, count: int, side: int) -> Any:
+        """(count, side, side) float32 for probabilities, of any value."""
+        ...
+
+    def joined(self, patches: Sequence[Any]) -> Any:
+        """Patches of several images as one array."""
+        ...
+
+    def blended(
+        self,
+        masks: Sequence[BoxMask],
+        boxes: Sequence[np.ndarray],
+        probabilities: Any,
+        spec: PatchSpec,
+        blend: Blend,
+        leaning: Leaning | None,
+    ) -> list[Blended]:
+        """The patches of every instance, added up.
+
+        Args:
+            probabilities: (K, S, S) float32, in the order of the boxes.
+            leaning: the one with which every mask will be refined; None: it is decided later.
+        """
+        ...
+
+    def in_memory(self, array: Any) -> np.ndarray:
+        """The same array in NumPy."""
+        ...
+
+
+@runtime_checkable
+class BringsWorkbench(Protocol):
+    """A predictor whose patches are not in memory."""
+
+    workbench: Workbench
+
+
+class InMemory:
+    """Patches as NumPy arrays."""
+
+    def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> np.ndarray:
+        patches = np.empty((sum(map(len, boxes)), spec.window, spec.window, spec.channels), np.uint8)
+        for mask, those, part in zip(masks, boxes, _parts(boxes), strict=True):
+            crop_patches(image, mask, those, spec, out=patches[part])
+        return patches
+
+    def unanswered(self, count: int, side: int) -> np.ndarray:
+        return np.empty((count, side, side), np.float32)
+
+    def joined(self, patches: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate(patches)
+
+    def blended(
+        self,
+        masks: Sequence[BoxMask],
+        boxes: Sequence[np.ndarray],
+        probabilities: np.ndarray,
+        spec: PatchSpec,
+        blend: Blend,
+        leaning: Leaning | None,
+    ) -> list[Blended]:
+        parts = zip(masks, boxes, _parts(boxes), strict=True)
+        return [Blended.of(mask, those, probabilities[part], spec, blend) for mask, those, part in parts]
+
+    def in_memory(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+
+IN_MEMORY = InMemory()
+
+
+def workbench_of(predictor: object) -> Workbench:
+    """The one that the predictor brings, else the one in memory."""
+    return predictor.workbench if isinstance(predictor, BringsWorkbench) else IN_MEMORY
+
+
+def _parts(boxes: Sequence[np.ndarray]) -> list[slice]:
+    """Where the patches of every instance lie."""
+    ends = np.cumsum([len(those) for those in boxes]).tolist()
+    return [slice(end - len(those), end) for end, those in zip(ends, boxes, strict=True)]
