@@ -6,7 +6,6 @@ from typing import Any
 
 from benchmarks.measuring import RESULTS
 from benchmarks.studies.classical_refiners import OURS, RIVALS
-from benchmarks.studies.source_makers import FINE_MAKERS
 from bpr.errors import BPRError
 from bpr.io.files import read_json
 
@@ -26,6 +25,10 @@ HEADLINE = (
 
 
 GOOD_MASKS = {"28x28 head": "masks of a 28x28 head", "truth": "the ground truth itself"}
+
+
+ON_CELLS = ("truth", "28x28 head", "polygon", "1/4 resolution", "2 px large", "2 px small", "1/8 resolution", "3 px large", "3 px small")
+"""The makers of the table of cells: good masks first."""
 
 
 def headline(model: str) -> str:
@@ -59,8 +62,9 @@ def _best_rival(split: str) -> str:
 def nuclei(model: str) -> str:
     """Small cells: what a model makes of masks that are exact or nearly so, and of coarse ones."""
     makers = read_json(RESULTS / "sources" / f"{model}.json", "numbers of sources.py")["sets"]["nuclei"]
-    lines = ["| coarse masks | masks | IoU | F@1px | lost over 1 / 5 points of IoU |", "|---|---:|---:|---:|---:|"]
-    for maker in ("truth", "28x28 head", "polygon", *FINE_MAKERS):
+    images = max(row["images"] for row in makers.values())
+    lines = [f"{images} images.", "", "| coarse masks | masks | IoU | F@1px | lost over 1 / 5 points of IoU |", "|---|---:|---:|---:|---:|"]
+    for maker in (maker for maker in ON_CELLS if maker in makers):
         row = makers[maker]
         arrows = (f"{100 * row[name]['before']:.1f} -> {100 * row[name]['after']:.1f}" for name in ("IoU", "F@1px"))
         worse = f"{100 * row['harmed_1']:.1f} % / {100 * row['harmed_5']:.1f} %"
@@ -75,22 +79,23 @@ def refiners(name: str) -> str:
     names = "refiner | IoU | boundary IoU | F@2px | improved | harmed | harmed > 1 point"
     names += " | ms a mask | memory, MiB | package | its MiB | licence"
     rows = [row for row in report["methods"] if not row["name"].startswith("constant step")]
-    ours = next(row for row in rows if row["name"].startswith(OURS))
-    note = f"{report['pairs']} matched pairs in {report['images']} images; before: {before}. Changes in points, 95 % interval of F."
-    if missing := [rival for rival in RIVALS if not any(row["name"] == rival for row in rows)]:
+    note = f"{report['pairs']} matched pairs; before: {before}. Changes in points, 95 % interval of F."
+    if missing := [method for method in (*RIVALS, OURS.strip()) if not any(row["name"].startswith(method) for row in rows)]:
         note += f" Not measured on this set: {', '.join(missing)}."
     lines = [note, "", f"| {names} |", f"|{'---|' * 12}"]
-    return "\n".join(lines + [_refiner_row(row, row is ours) for row in sorted(rows, key=lambda row: _change(row, "boundary_f"))])
+    return "\n".join(lines + [_refiner_row(row) for row in sorted(rows, key=lambda row: _change(row, "boundary_f"))])
 
 
-def _refiner_row(row: dict[str, Any], is_ours: bool) -> str:
+def _refiner_row(row: dict[str, Any]) -> str:
     f, shares = row["comparison"]["changes"]["boundary_f"], row["comparison"]["shares"]
     interval = f" ({100 * f['low']:+.1f} .. {100 * f['high']:+.1f})"
     changes = [f"{_change(row, key):+.2f}" for key in CHANGES]
     parts = [f"{100 * shares[key]:.0f} %" for key in ("improved", "harmed", "harmed_clearly")]
     memory, size = (f"{row[key]:.0f}" if row.get(key) is not None else "" for key in ("mebibytes", "size"))
-    costs = [f"{row['milliseconds']:.1f}", memory, row.get("package", ""), size, row.get("licence", "")]
+    spent = f"{row['milliseconds']:.1f}" if memory else ""  # only what ran in a process of its own is comparable
+    costs = [spent, memory, row.get("package", ""), size, row.get("licence", "")]
     cells = [row["name"], *changes[:2], changes[2] + interval, *parts, *costs]
+    is_ours = row["name"].startswith(OURS)
     return "| " + " | ".join(f"**{cell}**" if is_ours and cell else cell for cell in cells) + " |"
 
 

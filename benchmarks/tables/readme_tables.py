@@ -26,7 +26,7 @@ from bpr.io.files import atomic_open, read_json
 SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
-SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger", "raster", "protocols", "calibration")
+SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger", "protocols", "calibration")
 """Tables that a script writes beside its numbers."""
 SETTLED = ("averaging", "held_out_schemes", "int8_ceiling", "many_records", "mmdetection", "patch_store", "transfer")
 """Tables of studies that are settled: their scripts are gone or write no table, their findings stay."""
