@@ -4,18 +4,22 @@
         [--kill] [--folder FOLDER] [--out docs/results/raster.json]
 
 Generates an RGB image and a uint32 label raster in tiles, with ellipses of 14 to 26 px that touch now and then, a
-coarse label for each. Every run is a process of its own. With --kill the last run is repeated, killed in its middle
+coarse label for each. The image is a little blurred and noisy: the verdict refuses most changes on an image that is
+neither, and a run that changes nothing proves nothing. Every run is a process of its own. Growth is judged by processor
+time, because other work on the machine does not count in it. With --kill the last run is repeated, killed in its middle
 and resumed, and the bytes are compared. Needs the [raster] extra.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,8 @@ from benchmarks.measuring import RESULTS, markdown_table, provenance, script_par
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 TILE = 512
+GROUND = 88
+"""The grey value between the objects."""
 REACH = 20
 """Pixels from the middle of an object to its farthest pixel, at most."""
 PLACED = [
@@ -38,7 +44,9 @@ PROGRAM = """
 import json, resource, sys
 from bpr.cli.main import main
 failed = main(["refine", *sys.argv[1:]])
-print(json.dumps({"failed": failed, "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+used = resource.getrusage(resource.RUSAGE_SELF)
+numbers = {"processor_seconds": used.ru_utime + used.ru_stime, "peak_mib": used.ru_maxrss / 1024}
+print(json.dumps({"failed": failed, **numbers}))
 """
 
 
@@ -57,18 +65,22 @@ class Objects:
 
     def tiles(self, labels: bool) -> Iterator[np.ndarray]:
         """The tiles of the image or of the labels, row by row."""
-        texture = np.random.default_rng(1).integers(80, 96, (TILE, TILE, 3), np.uint8)
+        noise = np.random.default_rng(1).integers(-8, 9, (TILE, TILE, 3), np.int16)
         for top in range(0, self.side, TILE):
             in_row = np.flatnonzero(np.abs(self.middles[:, 1] - top - TILE / 2) < TILE / 2 + REACH)
             for left in range(0, self.side, TILE):
                 near = in_row[np.abs(self.middles[in_row, 0] - left - TILE / 2) < TILE / 2 + REACH]
-                tile = np.zeros((TILE, TILE), np.int32) if labels else texture.copy()
+                tile = np.zeros((TILE, TILE), np.int32) if labels else np.full((TILE, TILE, 3), GROUND, np.uint8)
                 for index in near.tolist():
                     middle = self.middles[index] - (left, top) + ((2, -1) if labels else (0, 0))
                     axes = (self.axes[index] + 2 * labels).tolist()
                     value = index + 1 if labels else self.colours[index].tolist()
                     cv2.ellipse(tile, middle.tolist(), axes, float(self.angles[index]), 0, 360, value, -1)
-                yield tile.astype(np.uint32) if labels else tile
+                yield tile.astype(np.uint32) if labels else _photographed(tile, noise)
+
+
+def _photographed(tile: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    return np.clip(cv2.GaussianBlur(tile, (0, 0), 1.0) + noise, 0, 255).astype(np.uint8)
 
 
 def write(folder: Path, side: int, count: int) -> None:
@@ -85,17 +97,24 @@ def command(folder: Path, out: Path, model: str, *words: str) -> list[str]:
 
 
 def run(folder: Path, side: int, count: int, model: str) -> dict[str, Any]:
-    """Seconds and peak MiB of one process that refines ``count`` objects."""
+    """What one process needs to refine ``count`` objects, and how many of them the verdict changed."""
     write(folder, side, count)
     start = time.perf_counter()
-    done = subprocess.run(
-        command(folder, folder / "refined.tif", model), capture_output=True, text=True, check=True, env=ENVIRONMENT
-    )
+    done = subprocess.run(command(folder, folder / "refined.tif", model), capture_output=True, text=True, check=True, env=ENVIRONMENT)
     seconds = time.perf_counter() - start
     *lines, last = done.stdout.splitlines()
-    peak = float(last.split('"peak_mib": ')[1].rstrip("}"))
-    print(*lines, f"{count} objects: {seconds:.0f} s, {peak:.0f} MiB", sep="\n", flush=True)
-    return {"objects": count, "seconds": round(seconds, 1), "peak_mib": round(peak), "report": lines[-2:]}
+    spent = json.loads(last)
+    print(*lines, f"{count} objects: {seconds:.0f} s, {last}", sep="\n", flush=True)
+    costs = {"seconds": round(seconds, 1), "processor_seconds": round(spent["processor_seconds"], 1)}
+    return {"objects": count, **costs, "peak_mib": round(spent["peak_mib"]), "report": lines[-2:]}
+
+
+def growth(rows: Sequence[dict[str, Any]]) -> float | None:
+    """The exponent of processor time in the number of objects, by least squares; None for a single run."""
+    if len(rows) < 2:
+        return None
+    counts, seconds = (np.log([row[key] for row in rows]) for key in ("objects", "processor_seconds"))
+    return round(float(np.polyfit(counts, seconds, 1)[0]), 3)
 
 
 def killed(folder: Path, model: str) -> bool:
@@ -126,16 +145,39 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = Path(name)
         rows = [run(folder, args.side, count, args.model) for count in args.objects]
-        report = {"command": f"python -m benchmarks.proofs.raster --model {args.model}", "side": args.side, "model": args.model}
+        words = f"--model {args.model} --objects {' '.join(map(str, args.objects))}"
+        report = {"command": f"python -m benchmarks.proofs.raster {words}", "side": args.side, "model": args.model}
         report |= {"provenance": provenance(("bpr", "numpy", "opencv-python-headless", "tifffile")), "rows": rows}
+        report["growth"] = growth(rows)
         if args.kill:
             report["resumed_bytes_equal"] = killed(folder, args.model)
             print("killed and resumed, equal bytes:", report["resumed_bytes_equal"])
-    pairs = [(one["objects"], one["seconds"], one["peak_mib"]) for one in rows]
-    cells = [[f"{count:,}", f"{seconds:.0f}", f"{1000 * seconds / count:.1f}", f"{peak}"] for count, seconds, peak in pairs]
-    table = markdown_table(["objects", "seconds", "ms per object", "peak MiB"], cells, left=0)
-    write_report(args.out, report, f"{table}\n")
+    write_report(args.out, report, f"{table(report)}\n")
     return 0
+
+
+def table(report: dict[str, Any]) -> str:
+    """A row for each number of objects, below what the rows show."""
+    names = ["objects", "changed", "seconds", "processor seconds", "processor ms per object", "peak MiB"]
+    cells = []
+    for row in report["rows"]:
+        count, seconds, spent, peak = (row[key] for key in ("objects", "seconds", "processor_seconds", "peak_mib"))
+        numbers = [f"{seconds:.0f}", f"{spent:.0f}", f"{1000 * spent / count:.1f}", f"{peak}"]
+        cells.append([f"{count:,}", f"{changed(row['report'][-1]):,}", *numbers])
+    origin = report["provenance"]
+    note = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, `{report['model']}`, {report['side']:,} pixels a side."
+    if report["growth"] is not None:
+        note += f" Processor time grows with the number of objects to the power of {report['growth']:.2f}."
+    if "resumed_bytes_equal" in report:
+        outcome = "equal" if report["resumed_bytes_equal"] else "**other**"
+        note += f" Killed in its middle and resumed, the last run wrote {outcome} bytes."
+    return f"{note}\n\n{markdown_table(names, cells, left=0)}"
+
+
+def changed(summary: str) -> int:
+    """How many objects a run changed, by the last line that it printed; a model without a verdict says nothing of it."""
+    found = re.search(r"verdict: (\d+) changed as proposed, (\d+) in part", summary)
+    return sum(map(int, found.groups())) if found else 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from benchmarks.inputs import Split
-from benchmarks.measuring import dated_versions, script_parser, write_report
+from benchmarks.measuring import dated_versions, markdown_table, script_parser, write_report
 from bpr.backends import load_refiner
 from bpr.geometry.options import AUTO
 from bpr.geometry.rle import decode_mask
@@ -26,6 +26,7 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.verdict.features import REACH
 
 IMAGES = {"davis_choose": "davis/train", "crisp_choose": "crisp/images"}
+NAMES = {"davis_choose": "DAVIS", "crisp_choose": "photographs"}
 BINS = 10
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime")
 
@@ -57,6 +58,19 @@ def calibration(alpha: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     return {"expected_calibration_error": error, "brier": float(((alpha - truth) ** 2).mean()), "bins": rows}
 
 
+def table(report: dict[str, Any]) -> str:
+    """For every set, with and without the verdict: the share of foreground in each tenth of alpha."""
+    head = ["masks", *(f"{low / BINS:.1f}" for low in range(BINS)), "mean error"]
+    lines = []
+    for name, found in report["sets"].items():
+        for caution, what in ((0, "caution 0"), (AUTO, "with the verdict")):
+            one = found[f"caution {caution}"]
+            shares = [f"{100 * row['foreground']:.0f} %" for row in one["bins"]]
+            error = f"{100 * one['expected_calibration_error']:.1f} points"
+            lines.append([f"{NAMES[name]}, {found['masks']}: {what}", *shares, error])
+    return markdown_table(head, lines)
+
+
 def main() -> None:
     parser = script_parser(__doc__)
     parser.add_argument("data", type=Path)
@@ -74,7 +88,7 @@ def main() -> None:
             alpha, truth = (np.concatenate(side) for side in zip(*parts, strict=True))
             found[f"caution {caution}"] = calibration(alpha, truth)
         report["sets"][name] = {"masks": len(split.pairs), **found}
-    write_report(args.out, {**report, **dated_versions(PACKAGES)})
+    write_report(args.out, {**report, **dated_versions(PACKAGES)}, f"{table(report)}\n")
 
 
 if __name__ == "__main__":

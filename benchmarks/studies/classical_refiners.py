@@ -7,8 +7,12 @@ beside a model. The best constant step is chosen on these very pairs, so it is a
 Parameters are those of the methods' authors or the defaults of the packages; none was tuned here. A method whose package
 is not installed (opencv-contrib-python-headless, scikit-image, pydensecrf2, pymatting) is left out, which the table says.
 
-Each rival runs in a process of its own on one thread, one mask at a time. Milliseconds are processor time, so waiting on a
-shared machine does not count; memory is the growth of the peak, with the method's libraries and model.
+Each rival runs in a process of its own on one thread, one mask at a time. The model refines all detections of the images
+as `bpr refine --min-score 0.05` does, because its verdict sees the masks of an image together; its time includes reading
+images and masks. Milliseconds are processor time per mask, so waiting on a shared machine does not count; memory is the
+growth of the peak, with the method's libraries and model.
+
+Rows of an earlier run on the same pairs stay in the table, so after a new model `--methods BPR` is enough.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -35,11 +39,14 @@ from benchmarks.measuring import PACKAGES, markdown_table, provenance, script_pa
 from bpr.backends import load_refiner, model_file
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
+from bpr.evaluation.matching import PAIR_SCORE
+from bpr.formats.coco import Record
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.images import read_image
-from bpr.refinement.refiner import Refiner
+from bpr.io.files import read_json, sha256_of, write_json
+from bpr.io.images import ImageFolder, read_image
+from bpr.refinement.runner import refine_records
 
 STEPS = range(-3, 4)
 STEP_NAME = "constant step"
@@ -50,6 +57,7 @@ HEADER = ("method", "IoU", "boundary IoU", "F@2px", "improved", "harmed", "harme
 
 Refine = Callable[[np.ndarray, BoxMask], BoxMask]
 Decide = Callable[[np.ndarray, "Trimap"], np.ndarray]
+Run = Callable[[Sequence[Record], ImageFolder], "Spent"]
 
 
 @dataclass(frozen=True)
@@ -127,13 +135,6 @@ def guided_filter(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
     return np.asarray(soft > 0.5)
 
 
-def bilateral_solver(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
-    """Barron and Poole 2016 by OpenCV, sure of the mask outside the band only."""
-    sure = (trimap.inside | trimap.outside).astype(np.float32)
-    soft = cv2.ximgproc.fastBilateralSolverFilter(crop, trimap.mask.astype(np.float32), sure)
-    return np.asarray(soft > 0.5)
-
-
 def global_smoother(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
     """Min et al. 2014 by OpenCV, with the lambda and sigma of their paper."""
     soft = cv2.ximgproc.fastGlobalSmootherFilter(crop, trimap.mask.astype(np.float32), 900.0, 0.03 * 255)
@@ -168,16 +169,6 @@ def closed_form_matting(crop: np.ndarray, trimap: Trimap) -> np.ndarray:
         return np.asarray(estimate_alpha_cf(crop / 255, known) > 0.5)
 
 
-@lru_cache(1)
-def _loaded(model: str) -> Refiner:
-    return load_refiner(model, threads=1)
-
-
-def by_model(image: np.ndarray, mask: BoxMask, model: str) -> BoxMask:
-    """Refine with a model of ours."""
-    return decode_mask(_loaded(model)(image, [encode_mask(mask)])[0])
-
-
 class Rival(NamedTuple):
     """A way to decide about the band, the module it needs, and the package that brings it with its licence."""
 
@@ -192,7 +183,6 @@ RIVALS = {
     "GrabCut": Rival(grab_cut, "cv2", "opencv-python-headless", "Apache-2.0"),
     "random walker": Rival(random_walk, "skimage", "scikit-image", "BSD-3-Clause"),
     "guided filter": Rival(guided_filter, "cv2.ximgproc", *CONTRIB),
-    "fast bilateral solver": Rival(bilateral_solver, "cv2.ximgproc", *CONTRIB),
     "fast global smoother": Rival(global_smoother, "cv2.ximgproc", *CONTRIB),
     "weighted median filter": Rival(weighted_median, "cv2.ximgproc", *CONTRIB),
     "DenseCRF": Rival(dense_crf, "pydensecrf", "pydensecrf2", "MIT"),
@@ -214,20 +204,36 @@ class Spent(NamedTuple):
     mebibytes: float | None
 
 
-def refine_all(refine: Refine, tasks: Sequence[tuple[Path, dict[str, Any]]]) -> Spent:
-    """Refine every mask of ``tasks``, pairs of an image file and an RLE; the first is refined once before, to warm up."""
+def refine_all(records: Sequence[Record], images: ImageFolder, refine: Refine) -> Spent:
+    """Refine one record after the other; the first is refined once before, to warm up."""
     cv2.setNumThreads(1)
     read_once, masks, seconds = lru_cache(1)(read_image), [], 0.0
     before = peak_mebibytes()
-    refine(read_once(tasks[0][0]), decode_mask(tasks[0][1]))
-    for path, segmentation in tasks:
-        image, mask = read_once(path), decode_mask(segmentation)
+    refine(read_once(images.path(records[0]["image_id"])), decode_mask(records[0]["segmentation"]))
+    for record in records:
+        image, mask = read_once(images.path(record["image_id"])), decode_mask(record["segmentation"])
         start = time.process_time()
         refined = refine(image, mask) if mask.area else mask
         seconds += time.process_time() - start
         masks.append(encode_mask(refined))
+    return Spent(masks, 1000 * seconds / len(records), _growth(before))
+
+
+def by_model(records: Sequence[Record], images: ImageFolder, model: str) -> Spent:
+    """Refine with a model of ours as ``bpr refine`` does, after one record to warm up."""
+    cv2.setNumThreads(1)
+    before = peak_mebibytes()
+    refiner = load_refiner(model, threads=1)
+    refine_records(records[:1], images, refiner)
+    start = time.process_time()
+    refined, _ = refine_records(records, images, refiner)
+    seconds = time.process_time() - start
+    return Spent([record["segmentation"] for record in refined], 1000 * seconds / len(records), _growth(before))
+
+
+def _growth(before: float | None) -> float | None:
     after = peak_mebibytes()
-    return Spent(masks, 1000 * seconds / len(tasks), None if before is None or after is None else after - before)
+    return None if before is None or after is None else after - before
 
 
 def peak_mebibytes() -> float | None:
@@ -238,20 +244,26 @@ def peak_mebibytes() -> float | None:
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
 
 
-def measure(split: Split, name: str, refine: Refine, alone: bool = True, **columns: Any) -> dict[str, Any]:
-    """One row of the table: the masks of all matched pairs, refined in a process of its own unless ``alone`` is False."""
-    pairs = sorted(split.pairs, key=lambda pair: str(pair.image_id))
-    tasks = [(split.images.path(pair.image_id), split.records[pair.record]["segmentation"]) for pair in pairs]
+def measure(split: Split, name: str, run: Run, alone: bool = True, every: bool = False, **columns: Any) -> dict[str, Any]:
+    """One row of the table: the masks of all matched pairs, refined in a process of its own unless ``alone`` is False.
+
+    Args:
+        every: refine all detections of their images too, those of a score of at least PAIR_SCORE.
+    """
+    paired, shown = {pair.record for pair in split.pairs}, {pair.image_id for pair in split.pairs}
+    likely = {i for i, one in enumerate(split.records) if one["score"] >= PAIR_SCORE and one["image_id"] in shown}
+    indices = sorted(likely if every else paired, key=lambda index: str(split.records[index]["image_id"]))
+    records = [split.records[index] for index in indices]
     if alone:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            spent = process.submit(refine_all, refine, tasks).result()
+            spent = process.submit(run, records, split.images).result()
     else:
-        spent = refine_all(refine, tasks)._replace(mebibytes=None)
+        spent = run(records, split.images)._replace(mebibytes=None)
     after = list(split.records)
-    for pair, segmentation in zip(pairs, spent.masks, strict=True):
-        after[pair.record] = {**split.records[pair.record], "segmentation": segmentation}
+    for index, segmentation in zip(indices, spent.masks, strict=True):
+        after[index] = {**split.records[index], "segmentation": segmentation}
     print(f"{name}: {spent.milliseconds:.1f} ms", file=sys.stderr)
-    costs = {"milliseconds": spent.milliseconds, "mebibytes": spent.mebibytes}
+    costs = {"milliseconds": spent.milliseconds, "mebibytes": spent.mebibytes, "date": time.strftime("%Y-%m-%d")}
     return {"name": name, "comparison": split.compared(after), **costs, **columns}
 
 
@@ -272,16 +284,39 @@ def cells(row: dict[str, Any]) -> list[str]:
     return [row["name"], *points, *parts, f"{row['milliseconds']:.1f}", memory]
 
 
-def markdown(rows: Sequence[dict[str, Any]], split: Split) -> str:
+def markdown(report: dict[str, Any]) -> str:
     """The table, changes in points."""
-    values = zip(HEADER[1:4], means(split.coarse).values(), strict=True)
-    before = ", ".join(f"{name} {100 * value:.2f}" for name, value in values)
-    images = len({pair.image_id for pair in split.pairs})
-    note = f"{len(split.pairs)} matched pairs in {images} images; before: {before}. Changes in points [95 % interval]; "
-    note += f"all but steps and BPR decide in a band of {BAND:g} sqrt(area)."
-    missing = [name for name, rival in RIVALS.items() if not is_here(rival)]
-    note += f" Not installed: {', '.join(missing)}." if missing else ""
-    return f"{note}\n\n{markdown_table(HEADER, map(cells, rows))}\n"
+    before = ", ".join(f"{name} {100 * value:.2f}" for name, value in zip(HEADER[1:4], report["before"].values(), strict=True))
+    note = f"{report['pairs']} matched pairs in {report['images']} images; before: {before}. Changes in points "
+    note += f"[95 % interval]; all but steps and BPR decide in a band of {BAND:g} sqrt(area)."
+    missing = [name for name in RIVALS if not any(row["name"] == name for row in report["methods"])]
+    note += f" Not measured: {', '.join(missing)}." if missing else ""
+    return f"{note}\n\n{markdown_table(HEADER, map(cells, report['methods']))}\n"
+
+
+def rows_of(split: Split, methods: Sequence[str], model: str | None) -> Iterator[dict[str, Any]]:
+    """The rows of the methods that are installed, one after the other."""
+    if STEP_NAME in methods:
+        runs = {f"{STEP_NAME} {step:+d} px": partial(shift_boundary, step=step) for step in STEPS}
+        steps = [measure(split, name, partial(refine_all, refine=one), alone=False) for name, one in runs.items()]
+        best = max(steps, key=lambda row: row["comparison"]["changes"]["boundary_f"]["mean"])
+        yield from [*steps, {**best, "name": f"best {best['name']}"}]
+    for name, rival in RIVALS.items():
+        if name in methods and is_here(rival):
+            costs = {"package": rival.package, "licence": rival.licence, "size": installed_mebibytes(rival.package)}
+            yield measure(split, name, partial(refine_all, refine=partial(in_band, decide=rival.decide)), **costs)
+    if model and OURS.strip() in methods:
+        file = model_file(model)
+        costs = {"package": "onnxruntime", "licence": "Apache-2.0; weights for research", "size": file.stat().st_size / 2**20}
+        name, sha256 = OURS + Path(model).stem, sha256_of(file)
+        yield measure(split, name, partial(by_model, model=model), every=True, sha256=sha256, **costs)
+
+
+def earlier_rows(out: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of a report on the same pairs, by name."""
+    found = read_json(out, "a report of classical_refiners.py") if out.is_file() else {}
+    same = all(found.get(key) == value for key, value in identity.items())
+    return {row["name"]: row for row in found["methods"]} if same else {}
 
 
 def run(args: argparse.Namespace) -> None:
@@ -295,21 +330,14 @@ def run(args: argparse.Namespace) -> None:
     if not split.pairs:
         name = split.detections.name
         raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
-    steps = [measure(split, f"{STEP_NAME} {step:+d} px", partial(shift_boundary, step=step), alone=False) for step in STEPS]
-    best = max(steps, key=lambda row: row["comparison"]["changes"]["boundary_f"]["mean"])
-    rows = [*steps, {**best, "name": f"best {best['name']}"}]
-    for name, rival in RIVALS.items():
-        if is_here(rival):
-            costs = {"package": rival.package, "licence": rival.licence, "size": installed_mebibytes(rival.package)}
-            rows.append(measure(split, name, partial(in_band, decide=rival.decide), **costs))
-    if args.model:
-        size = model_file(args.model).stat().st_size / 2**20
-        costs = {"package": "onnxruntime", "licence": "Apache-2.0; weights for research", "size": size}
-        rows.append(measure(split, OURS + Path(args.model).stem, partial(by_model, model=args.model), **costs))
-    used = dict.fromkeys([*PACKAGES, *(rival.package for rival in RIVALS.values())])
-    origin = provenance(tuple(used))
-    report = {"pairs": len(split.pairs), "before": means(split.coarse), "band": BAND, "methods": rows, "provenance": origin}
-    write_report(args.out, report, markdown(rows, split))
+    identity = {"pairs": len(split.pairs), "images": len({pair.image_id for pair in split.pairs}), "before": means(split.coarse)}
+    rows = earlier_rows(args.out, identity)
+    packages = tuple(dict.fromkeys([*PACKAGES, *(rival.package for rival in RIVALS.values())]))
+    for row in rows_of(split, args.methods, args.model):
+        rows[row["name"]] = row
+        report = {**identity, "band": BAND, "methods": list(rows.values()), "provenance": provenance(packages)}
+        write_json(args.out, report, indent=1)
+    write_report(args.out, report, markdown(report))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -318,6 +346,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--ann", type=Path, required=True, help="COCO annotation file with the ground truth")
     parser.add_argument("--img-dir", type=Path, required=True, help="folder of the images")
     parser.add_argument("--model", help="the name of a model of ours, or a .onnx file: one more row")
+    every = [STEP_NAME, *RIVALS, OURS.strip()]
+    parser.add_argument("--methods", nargs="+", choices=every, default=every, help="rows to measure (default: all)")
     parser.add_argument("--images", type=int, help="at most so many images, evenly spread")
     parser.add_argument("--out", type=Path, required=True, help="the numbers; the table goes beside them (.md)")
     args = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""Coarse masks to measure with, derived from ground truth: what ten makers of masks would have made of an object.
+"""Coarse masks to measure with, derived from ground truth: what makers of masks would have made of an object.
 
 Nothing here is shared with :mod:`bpr.training.data.makers`, from which models learn: other algorithms (exact distances,
 exact area means, spline interpolation, clicks at even steps along the outline) and fixed strengths. A model that has
@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -21,10 +22,10 @@ from bpr.geometry.masks import BoxMask
 
 MARGIN = 24
 HEAD_CELLS = 28
-STRIDE = 8
+STRIDE, FINE_STRIDE = 8, 4
 SAM_CELLS = 256
-STEP = 3.0
-"""Pixels by which masks are too large or too small."""
+STEP, FINE_STEP = 3, 2
+"""Pixels by which masks are too large or too small, of objects of any size and of small ones."""
 TOLERANCE = 2.0
 """Pixels between an outline and its polygon, at most."""
 BOX_SHARE = 0.94
@@ -49,7 +50,7 @@ def made(name: str, truth: BoxMask, identity: int) -> BoxMask:
     """The mask that maker ``name`` makes of ``truth``, the annotation of id ``identity``; it may be empty."""
     box = grow(truth.box, MARGIN, truth.frame)
     rng = np.random.default_rng([zlib.crc32(name.encode()), identity])
-    pixels = MAKERS[name](truth.window(box), Place(box[0], box[1], truth.frame), rng)
+    pixels = {**MAKERS, **FINE_MAKERS}[name](truth.window(box), Place(box[0], box[1], truth.frame), rng)
     return BoxMask(pixels, box[0], box[1], truth.frame).trimmed()
 
 
@@ -67,9 +68,9 @@ def mask_head(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.nd
     return coarse
 
 
-def eighth(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarray:
+def reduced(mask: np.ndarray, place: Place, rng: np.random.Generator, stride: int = STRIDE) -> np.ndarray:
     """An eighth of the image's resolution, on the grid of the image."""
-    return _on_grid(mask, place, STRIDE, order=1)
+    return _on_grid(mask, place, stride, order=1)
 
 
 def polygon(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarray:
@@ -91,14 +92,14 @@ def clicks(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarr
     return _filled(polygons, mask)
 
 
-def large(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarray:
+def large(mask: np.ndarray, place: Place, rng: np.random.Generator, step: int = STEP) -> np.ndarray:
     """3 px too large."""
-    return mask | (_distance(~mask) <= STEP)
+    return mask | (_distance(~mask) <= step)
 
 
-def small(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarray:
+def small(mask: np.ndarray, place: Place, rng: np.random.Generator, step: int = STEP) -> np.ndarray:
     """3 px too small."""
-    return _distance(mask) > STEP
+    return _distance(mask) > step
 
 
 def specks(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndarray:
@@ -154,7 +155,7 @@ def strokes(mask: np.ndarray, place: Place, rng: np.random.Generator) -> np.ndar
 MAKERS: dict[str, Make] = {
     "truth": truth,
     "28x28 head": mask_head,
-    "1/8 resolution": eighth,
+    "1/8 resolution": reduced,
     "polygon": polygon,
     "clicks": clicks,
     "3 px large": large,
@@ -164,6 +165,12 @@ MAKERS: dict[str, Make] = {
     "thin parts gone": thin_gone,
     "brush strokes": strokes,
 }
+FINE_MAKERS: dict[str, Make] = {
+    "1/4 resolution": partial(reduced, stride=FINE_STRIDE),
+    "2 px large": partial(large, step=FINE_STEP),
+    "2 px small": partial(small, step=FINE_STEP),
+}
+"""For sets of small objects, which the same makers above often leave with an IoU below .5."""
 
 
 def _distance(inside: np.ndarray) -> np.ndarray:

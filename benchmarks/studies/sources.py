@@ -25,7 +25,7 @@ import numpy as np
 
 import bpr
 from benchmarks.measuring import RESULTS, script_parser
-from benchmarks.studies.source_makers import MAKERS, made
+from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
 from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
 from bpr.evaluation.bootstrap import Ratios, interval
@@ -45,12 +45,13 @@ LEAST_IOU = 0.5
 
 @dataclass(frozen=True)
 class Source:
-    """A set of images with its files under DATA."""
+    """A set of images with its files under DATA; ``small`` if most objects are, which get finer makers too."""
 
     name: str
     images: str
     annotations: str
     detections: str | None = None
+    small: bool = False
     only: Callable[[Any, int, int], bool] = lambda image, place, count: True
     """Whether an image counts, by its entry, its place and the number of images."""
 
@@ -60,12 +61,12 @@ SETS = {
         "DAVIS val", "davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"
     ),
     "crisp": Source(
-        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", TRAINING_SETS["crisp"][2]
+        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", only=TRAINING_SETS["crisp"][2]
     ),
     "coco_val": Source(
         "COCO val", "coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"
     ),
-    "nuclei": Source("nuclei", "nuclei/images", "nuclei/instances.json"),
+    "nuclei": Source("nuclei", "nuclei/images", "nuclei/instances.json", small=True),
 }
 
 
@@ -91,9 +92,10 @@ class Images:
         annotations = [a for a in document["annotations"] if a["image_id"] in self.paths and not a.get("iscrowd")]
         self.document = {**document, "images": images, "annotations": annotations}
         self.detections = data / source.detections if source.detections else None
+        self.small = source.small
 
     def makers(self) -> list[str]:
-        return [*([REAL] if self.detections else []), *MAKERS]
+        return [*([REAL] if self.detections else []), *MAKERS, *(FINE_MAKERS if self.small else [])]
 
     def pairs(self, maker: str) -> list[Pair]:
         """Objects whose coarse mask would be matched to them, image by image."""
@@ -193,7 +195,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("models", nargs="+", help="names of models, or .onnx files")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--makers", nargs="+", choices=[REAL, *MAKERS], help="default: all that a set has")
+    parser.add_argument("--makers", nargs="+", choices=[REAL, *MAKERS, *FINE_MAKERS], help="default: all that a set has")
     parser.add_argument("--images", type=int, help="at most so many images of every set, evenly spread")
     parser.add_argument("--caution", type=float, help="as of bpr refine")
     parser.add_argument("--out", type=Path, default=RESULTS / "sources", help="folder (default: %(default)s)")

@@ -26,7 +26,7 @@ from bpr.io.files import atomic_open, read_json
 SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
-SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger", "beside_network", "image_costs")
+SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger", "beside_network", "image_costs", "protocols", "calibration")
 """Tables that a script writes beside its numbers."""
 SETTLED = ("averaging", "held_out_schemes", "int8_ceiling", "many_records", "mmdetection", "patch_store", "transfer")
 """Tables of studies that are settled: their scripts are gone or write no table, their findings stay."""
@@ -245,6 +245,8 @@ TABLES = {
     "coco_log": lambda: log("coco_val2017"),
     "davis_refiners": lambda: quality_tables.refiners("davis_val"),
     "coco_refiners": lambda: quality_tables.refiners("coco_val2017"),
+    "crisp_refiners": lambda: quality_tables.refiners("crisp_tenth"),
+    "nuclei": lambda: quality_tables.nuclei("starter"),
     "harm": harm,
     "coco_precision": lambda: quality_tables.precision("coco_val2017"),
     **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},

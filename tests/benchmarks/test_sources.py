@@ -13,7 +13,7 @@ pytest.importorskip("scipy")
 pytest.importorskip("skimage")
 
 from benchmarks.studies import sources
-from benchmarks.studies.source_makers import MAKERS, Place, made
+from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, Place, made
 from bpr.geometry.masks import BoxMask
 from tests.conftest import SmallSet
 
@@ -27,13 +27,22 @@ def square() -> np.ndarray:
 
 
 def of(name: str, mask: np.ndarray, identity: int = 1) -> np.ndarray:
-    return MAKERS[name](mask, Place(0, 0, mask.shape), np.random.default_rng(identity))
+    return {**MAKERS, **FINE_MAKERS}[name](mask, Place(0, 0, mask.shape), np.random.default_rng(identity))
 
 
 def test_the_truth_stays_and_a_bias_is_three_pixels() -> None:
     assert np.array_equal(of("truth", square()), square())
     assert np.flatnonzero(of("3 px large", square())[40]).tolist() == list(range(27, 83))
     assert np.flatnonzero(of("3 px small", square())[40]).tolist() == list(range(33, 77))
+
+
+def test_small_objects_get_finer_makers() -> None:
+    assert np.flatnonzero(of("2 px large", square())[40]).tolist() == list(range(28, 82))
+    assert np.flatnonzero(of("2 px small", square())[40]).tolist() == list(range(32, 78))
+    dot = np.zeros(FRAME, bool)
+    dot[20:28, 36:44] = True  # two cells of 4 px, and a quarter of each of four cells of 8 px
+    assert (of("1/4 resolution", dot) & dot).sum() > (of("1/8 resolution", dot) & dot).sum()
+    assert set(sources.FINE_MAKERS) == {"1/4 resolution", "2 px large", "2 px small"}
 
 
 def test_cells_are_exact_where_the_object_fits_them() -> None:
@@ -86,7 +95,7 @@ def test_masks_depend_on_object_and_id_alone() -> None:
 
 
 @pytest.mark.parametrize("fill", [(slice(None), slice(None)), (0, 0), (slice(79, 80), slice(50, 53))])
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", [*MAKERS, *FINE_MAKERS])
 def test_tiny_objects_and_one_that_fills_its_frame_are_survived(name: str, fill: tuple[object, object]) -> None:
     mask = np.zeros(FRAME, bool)
     mask[fill] = True

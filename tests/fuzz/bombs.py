@@ -23,6 +23,7 @@ from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import read_annotations, read_results
 from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
+from bpr.formats.recognise import open_source
 from bpr.formats.yolo import YoloFolder
 from bpr.geometry.rle import compress, decode_mask
 from bpr.io.images import ImageFolder, read_image, read_shown
@@ -101,6 +102,12 @@ def labels(path: Path) -> MaskPngs:
     return MaskPngs(path)
 
 
+def raster(path: Path) -> object:
+    """Read labels by window, as those of a GeoTIFF; their image is small and whole."""
+    image = readers.written("image.png", cv2.imencode(".png", np.zeros((4, 4), np.uint8))[1].tobytes())
+    return open_source(path, "raster", image, windows=True)
+
+
 def yolo(_: Path) -> YoloFolder:
     return YoloFolder(readers.scratch() / "labels", ImageFolder(readers.scratch() / "images"))
 
@@ -150,6 +157,10 @@ BOMBS: dict[str, Callable[[], object]] = {
     "BigTIFF of 2^63 bits": refused("bomb", tiff((258, 16, 2**63 - 1, 8), big=True), read_image),
     "TIFF whose pages lead back to the first": refused("bomb", tiff(again=True), page(2)),
     "labels in a TIFF of 4e8 numbers in 200 bytes": refused("bomb.tif", tiff(*HUGE), labels),
+    "raster of 2^62 pixels": refused("bomb.tif", tiff((256, 4, 1, 2**31 - 1), (257, 4, 1, 2**31 - 1)), raster),
+    "raster of 4e8 numbers in 200 bytes": refused("bomb.tif", tiff(*HUGE), raster),
+    "raster in a tile of 4e9 pixels": refused("bomb.tif", tiff(*TILE), raster),
+    "raster of four billion strips": refused("bomb.tif", tiff((273, 4, 2**32 - 1, 8), (279, 4, 2**32 - 1, 8)), raster),
     "image in a format of no photo": refused("bomb", b"P5\n30000 30000\n255\n", read_image),
     "panoptic PNG of four billion pixels": refused("panoptic/bomb.png", label_png(65_535, 65_535), panoptic),
     "JSON of a million open lists": refused("bomb.json", "[" * 1_000_000, read_results),

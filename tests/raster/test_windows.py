@@ -157,6 +157,31 @@ def test_geojson_comes_back_in_its_coordinates(files: Path, refined: np.ndarray,
     assert np.array_equal(painted, refined)
 
 
+def test_a_layer_that_qgis_saved_keeps_its_fields_and_its_layout(files: Path, refined: np.ndarray, tmp_path: Path) -> None:
+    """QGIS names the layer and its coordinate system, writes one feature a line, and makes every polygon a MultiPolygon."""
+    place = open_raster(files / "image_plain.tif").georeference
+    lines = []
+    for number, (x0, y0, x1, y1) in ((4, (316, 116, 637, 418)), (9, (10, 200, 40, 230))):
+        ring = place.coordinates(np.array([[x0, y0], [x0, y1], [x1, y1], [x1, y0], [x0, y0]], float)).tolist()
+        geometry = f'{{ "type": "MultiPolygon", "coordinates": {json.dumps([[ring]])} }}'
+        lines.append(f'{{ "type": "Feature", "properties": {{ "fid": {number}, "crop": "w\\u00e9" }}, "geometry": {geometry} }}')
+    head = '{\n"type": "FeatureCollection",\n"name": "fields",\n'
+    crs = '"crs": { "type": "name", "properties": { "name": "urn:ogc:def:crs:EPSG::32633" } },\n'
+    before = f'{head}{crs}"features": [\n{lines[0]},\n{lines[1]}\n]\n}}\n'
+    (tmp_path / "fields.geojson").write_text(before)
+    words = ["--img-dir", str(files / "image_plain.tif"), "--model", "starter-fast", "--caution", "0"]
+    assert main(["refine", str(tmp_path / "fields.geojson"), *words, "--out", str(tmp_path / "out.geojson")]) == 0
+    after = (tmp_path / "out.geojson").read_text()
+    old, new = json.loads(before), json.loads(after)
+    assert after.startswith(head + crs)
+    assert '"fid": 4, "crop": "w\\u00e9"' in after
+    for one, other in zip(old["features"], new["features"], strict=True):
+        assert one["properties"] == other["properties"]
+    outer = np.array(new["features"][0]["geometry"]["coordinates"][0], float).reshape(-1, 2)
+    found = place.pixels(np.array([outer.min(axis=0), outer.max(axis=0)]))
+    assert np.abs(found - [[320, 421], [641, 120]]).max() < 2, "the object's sides, which the given polygon missed by 4 px"
+
+
 class Numbers:
     """A label raster in memory."""
 
