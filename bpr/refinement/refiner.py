@@ -5,7 +5,6 @@ Legend: N instances of one image, H W image.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from bpr.errors import BadImage, BadInput
+from bpr.errors import BadImage, BadInput, warn_caller
 from bpr.geometry.alpha import soft_edges
 from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
@@ -341,7 +340,7 @@ class Refiner:
         adapter = adapter_for(masks)
         seen = _seen(image, adapter.frame_of(masks), self.pixels)
         if seen.remark:
-            warnings.warn(seen.remark, stacklevel=2)
+            warn_caller(seen.remark)
         pixels = seen.pixels
         frame = pixels.shape[0], pixels.shape[1]
         return self.start(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame), adapter.exclusive)
