@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_parsed(f"bpr {args.command}", args, out)
 
 
-def run_script(parser: Parser, run: Callable[..., Any], argv: Sequence[str] | None = None) -> int:
+def run_script(parser: argparse.ArgumentParser, run: Callable[..., Any], argv: Sequence[str] | None = None) -> int:
     """Run a script of ``tools/`` as :func:`main` runs a command; an error is printed as one line.
 
     Args:

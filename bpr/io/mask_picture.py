@@ -62,8 +62,12 @@ def read_mask(path: str | Path) -> np.ndarray:
     Raises:
         BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
     """
-    numbers, _ = read_mask_picture(path)
-    mask = one_object(numbers, path)
+    return mask_in(_content(path), path)
+
+
+def mask_in(content: bytes, path: str | Path) -> np.ndarray:
+    """:func:`read_mask` for the bytes of a picture, which ``path`` names."""
+    mask = one_object(decode_mask_picture(content, path)[0], path)
     if remark := extent(mask):
         warn_caller(f"{path}: the mask {remark}; is it the right file?")
     return mask

@@ -130,6 +130,9 @@ class Refiner:
     def __call__(self, image: Image, masks: list[Any]) -> list[dict[str, Any]]: ...
 
     @overload
+    def __call__(self, image: Image, masks: str | Path | bytes) -> np.ndarray: ...
+
+    @overload
     def __call__(self, image: Image, masks: Masks) -> Masks: ...
 
     @overload
@@ -158,7 +161,7 @@ class Refiner:
                 numbers, (H, W) or (H, W, bands), are shown as :mod:`bpr.io.pixels` says.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value, or grey) or probabilities
                 (foreground above half); an (H, W) label map, whose objects have numbers and whose background is 0; the
-                file of a mask or a list of files, which :func:`bpr.read_mask` reads; a list of COCO RLEs or polygons;
+                file of a mask or its bytes, or a list of these, read as by :func:`bpr.read_mask`; a list of COCO RLEs or polygons;
                 ``supervision.Detections``; or a result of another library in docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
