@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import reprlib
+import sys
+import warnings
 from pathlib import Path
 
 DISTRIBUTION = "boundary-patch-refinement"
@@ -51,6 +53,14 @@ def install_hint(extra: str) -> str:
     """
     checkout = Path(__file__).parents[1] / "setup.py"
     return f"pip install '{'.' if checkout.is_file() else DISTRIBUTION}[{extra}]'"
+
+
+def warn_caller(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the program that called the package, however deep inside it the warning arises."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
 
 
 def shown(value: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -17,7 +16,7 @@ import numpy as np
 
 from bpr.backends import load_refiner, refiner_of
 from bpr.backends.registry import AUTO
-from bpr.errors import BadImage, BPRError, shown
+from bpr.errors import BadImage, BPRError, shown, warn_caller
 from bpr.formats.coco import Record, read_annotations, read_heading
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.recognise import open_source
@@ -160,7 +159,7 @@ class RefineJob:
         """
         with self.begin(worker, resume=resume) as run:
             for assumption in run.assumptions:
-                warnings.warn(assumption, stacklevel=2)
+                warn_caller(assumption)
             return run.finish(on_progress, stopped)
 
     @contextmanager
@@ -204,7 +203,8 @@ class RefineJob:
             state = {"fingerprint": self.fingerprint(refiner), "job": self._to_dict()}
         with shared.folder.joined(worker, state, resume):
             assumptions = self._assumptions(source, images, by_image)
-            yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(refiner), choice)
+            one_photo = isinstance(images, OneImage)
+            yield Run(self, source, shared, shared.images_done_before(), assumptions, _backend(refiner), choice, one_photo)
 
     def merge(self) -> RunReport:
         """Write the result of a run whose shards are finished.
@@ -360,6 +360,7 @@ class Run:
         assumptions: one line for each assumption about something that the job does not state.
         backend: the backend that runs the network; None if there is no network.
         choice: which records are to be refined.
+        one_photo: a photo was named instead of a folder.
     """
 
     job: RefineJob
@@ -369,6 +370,7 @@ class Run:
     assumptions: Sequence[str]
     backend: str | None
     choice: Choice
+    one_photo: bool
 
     @property
     def records(self) -> int:
@@ -393,6 +395,7 @@ class Run:
 
         Raises:
             Unfinished: ``stopped`` returned True, or the disk is full or fails.
+            BPRError: no mask fits the one photo; nothing is written.
         """
         shared, role = self.shared, self.shared.worker.role
         shared.clock.on_patches = on_patches
@@ -404,6 +407,9 @@ class Run:
                 done = f"{report.images} of {len(shared.by_image)} images are done"
                 raise Unfinished(self.job.out, f"interrupted; {done}")
             if role == "leader":
+                if self.one_photo and not report.refined and report.failed and report.reason:
+                    shared.folder.remove()
+                    raise BPRError(f"{self.job.results}: {report.reason}; nothing was written")
                 soft = self.job.soft_outputs()
                 write_merged(shared.folder, shared.by_image, journals, self.source, shared.clock, soft)
                 report.notes += self.source.polygons.notes

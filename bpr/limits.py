@@ -73,13 +73,25 @@ def whole(value: object) -> int | None:
     return int(float(value)) if float(value).is_integer() else None
 
 
+def side_from(value: object) -> int | None:
+    """The whole number of pixels that ``value`` is or, as a text, spells; None for everything else.
+
+    >>> [side_from(value) for value in (640.0, "640", "640.0", "wide", "", None)]
+    [640, 640, 640, None, None, None]
+    """
+    try:
+        return whole(float(value) if isinstance(value, str) else value)
+    except ValueError:
+        return None
+
+
 def frame_from(height: object, width: object) -> tuple[int, int] | None:
     """(H, W) of two numbers in pixels; None where they are no possible size, as -1, 0 and null are.
 
-    >>> frame_from(480.0, 640), frame_from(-1, -1), frame_from(None, 640)
+    >>> frame_from(480.0, "640"), frame_from(-1, -1), frame_from(None, 640)
     ((480, 640), None, None)
     """
-    rows, columns = whole(height), whole(width)
+    rows, columns = side_from(height), side_from(width)
     return (rows, columns) if rows is not None and columns is not None and is_frame(rows, columns) else None
 
 

@@ -21,6 +21,7 @@ from bpr.errors import BadImage, BadInput, BadMask, BPRError, install_hint
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.images import read_image
+from bpr.io.png import encode_png
 from bpr.refinement.refiner import Refiner
 from tests.conftest import SmallSet
 
@@ -352,3 +353,17 @@ def test_the_install_hint_names_the_checkout_or_the_distribution(
         (tmp_path / name).touch()
     monkeypatch.setattr("bpr.errors.__file__", str(tmp_path / "bpr" / "errors.py"))
     assert install_hint("app") == f"pip install '{source}[app]'"
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "text"),
+    [
+        (np.linspace(0, 4095, 4800).reshape(60, 80).astype(np.uint16), np.eye(60, 80, dtype=bool), "16"),
+        (np.zeros((60, 80, 3), np.uint8), encode_png(np.full((60, 80), 255, np.uint8)), "covers the whole image"),
+    ],
+    ids=["an image of 16 bits", "a mask of the whole image"],
+)
+def test_a_warning_names_the_line_of_the_program(image: np.ndarray, mask: Any, text: str) -> None:
+    with pytest.warns(UserWarning, match=text) as caught:
+        bpr.load("identity")(image, mask)
+    assert {warning.filename for warning in caught} == {__file__}

@@ -37,6 +37,7 @@ import numpy as np
 from benchmarks.inputs import Split, means
 from benchmarks.measuring import PACKAGES, markdown_table, provenance, script_parser, write_report
 from bpr.backends import load_refiner, model_file
+from bpr.cli.main import run_script
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk
 from bpr.evaluation.matching import PAIR_SCORE
@@ -350,13 +351,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--methods", nargs="+", choices=every, default=every, help="rows to measure (default: all)")
     parser.add_argument("--images", type=int, help="at most so many images, evenly spread")
     parser.add_argument("--out", type=Path, required=True, help="the numbers; the table goes beside them (.md)")
-    args = parser.parse_args(argv)
-    try:
-        run(args)
-    except BPRError as error:
-        print(f"classical_refiners: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_script(parser, run, argv)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from skimage.segmentation import slic
 from benchmarks.inputs import VAL
 from benchmarks.measuring import dated_versions, markdown_table, script_parser, write_report
 from bpr.backends import load_refiner
+from bpr.cli.main import run_script
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk, overlap
 from bpr.evaluation.comparison import Comparison, compare
@@ -254,13 +255,7 @@ def main(argv: list[str] | None = None) -> int:
         if name == "measure":
             command.add_argument("--model", default="starter")
             command.add_argument("--images", type=int, help="use this many images, evenly spread (default: all)")
-    args = parser.parse_args(argv)
-    try:
-        run(args)
-    except BPRError as error:
-        print(f"protocols: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_script(parser, run, argv)
 
 
 if __name__ == "__main__":

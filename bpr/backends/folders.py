@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,17 @@ ENTRIES = ("licence", "data", "good_at")
 """What a card says, each in a line of text."""
 
 
+def model_digest(path: Path) -> str:
+    """The SHA-256 of a model's file, read once as long as the file does not change."""
+    state = path.stat()
+    return _digest(path, state.st_mtime_ns, state.st_size)
+
+
+@cache
+def _digest(path: Path, changed: int, size: int) -> str:
+    return sha256_of(path)
+
+
 def named_models() -> dict[str, Path]:
     """The models that a user can name, with their files, in the order of these.
 
@@ -35,7 +47,7 @@ def named_models() -> dict[str, Path]:
     for folder in _folders():
         for path in filter(Path.is_file, sorted(folder.glob("*.onnx"))):
             known = found.setdefault(path.stem, path)
-            if known != path and sha256_of(known) != sha256_of(path):
+            if known != path and model_digest(known) != model_digest(path):
                 raise BPRError(f"model {path.stem}: expected one file of this name, got {known} and {path}; rename one")
     return dict(sorted(found.items(), key=lambda item: item[1].name))
 
@@ -60,7 +72,7 @@ def check_digest(model: str, path: Path) -> str:
     Raises:
         BPRError: it is another one, or none is listed: a damaged model would refine worse.
     """
-    sums, digest = path.with_name(SUMS), sha256_of(path)
+    sums, digest = path.with_name(SUMS), model_digest(path)
     lines = sums.read_text(encoding="utf-8", errors="replace").splitlines() if sums.is_file() else []
     rows = [line.strip().partition(" ") for line in lines]
     expected = {os.path.basename(name.strip().lstrip("*")): value for value, _, name in rows}.get(path.name)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bpr.io.files import read_json, sha256_of
+from bpr.backends.folders import model_digest
+from bpr.io.files import read_json
 
 RECORD = "parity.json"
 MOST_POINTS = 0.2
@@ -23,7 +24,7 @@ def gates_of(model: str | Path) -> dict[str, bool]:
     """Whether each backend that was measured on exactly this file stayed within its gate; empty for any other file."""
     record = record_beside(model)
     known: dict[str, Any] = read_json(record, "a record of benchmarks/studies/parity.py") if record.is_file() else {}
-    measured = known.get(sha256_of(model), {}).get("backends", {}) if known else {}
+    measured = known.get(model_digest(Path(model)), {}).get("backends", {}) if known else {}
     return {backend: bool(found.get("passed", False)) for backend, found in measured.items()}
 
 

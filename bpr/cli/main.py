@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, NoReturn
 
 import bpr
+from bpr.cli.renamed import instead_of
 from bpr.cli.streams import Stream, guarded_streams
 from bpr.errors import BadUsage, BPRError
 
@@ -69,13 +70,16 @@ class Parser(argparse.ArgumentParser):
     def refuse(self, word: str) -> NoReturn:
         """End with the error that ``word`` is none of this parser's."""
         kind = "an option of the command" if word.startswith("-") else "no further argument"
-        self.error(f"expected {kind}, got {word}{_did_you_mean(word, self._option_string_actions)}")
+        hint = instead_of(self.prog, word) or _did_you_mean(word, self._option_string_actions)
+        self.error(f"expected {kind}, got {word}{hint}")
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message}\n{self.prog} --help shows what it takes, with an example\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
+            if instead := instead_of(self.prog, str(value)):
+                raise argparse.ArgumentError(None, f"expected a command, got {value}{instead}")
             names = list(map(str, action.choices))
             guess = _did_you_mean(str(value), names)
             raise argparse.ArgumentError(action, f"expected one of {', '.join(names)}, got {value!r}{guess}")
@@ -155,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_parsed(f"bpr {args.command}", args, out)
 
 
-def run_script(parser: Parser, run: Callable[..., Any], argv: Sequence[str] | None = None) -> int:
+def run_script(parser: argparse.ArgumentParser, run: Callable[..., Any], argv: Sequence[str] | None = None) -> int:
     """Run a script of ``tools/`` as :func:`main` runs a command; an error is printed as one line.
 
     Args:

@@ -5,11 +5,12 @@ Every caller of :func:`kernels` has a second path in numpy and OpenCV; both give
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
+
+from bpr.errors import warn_caller
 
 
 @cache
@@ -25,7 +26,7 @@ def kernels() -> ModuleType | None:
         return None
     except Exception as error:  # whatever is wrong with Numba, refining works without it
         text = f"Numba is installed but cannot be used ({error}); refining continues without it"
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        warn_caller(text, RuntimeWarning)
         return None
     return loops
 

@@ -173,10 +173,11 @@ def boundary_panoptic(pair: PanopticPair) -> Numbers:
 
 def whole_pictures(pictures: MaskPictures) -> Numbers:
     """IoU of all pixels, and the mean boundary accuracy of the pictures."""
-    intersection, union = np.array([[fit.shared, fit.either] for fit in pictures.fits], float).reshape(-1, 2).T
+    overlaps = [fit.above_half for fit in pictures.fits]
+    intersection, union = np.array([[one.intersection, one.union] for one in overlaps], float).reshape(-1, 2).T
     count, images = len(pictures.fits), np.arange(len(pictures.fits))
     accuracy = np.array([fit.boundary_accuracy for fit in pictures.fits])
-    mean_iou = np.array([fit.iou for fit in pictures.fits])
+    mean_iou = np.array([one.iou for one in overlaps])
     return {
         "IoU/pixels of all pictures": Ratios(intersection, union, images, count),
         "IoU/mean of pictures": Ratios.mean(mean_iou, images, count),

@@ -12,7 +12,7 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.evaluation.bands import mean_boundary_accuracy
-from bpr.evaluation.boundary_metrics import overlap
+from bpr.evaluation.boundary_metrics import Overlap, overlap
 from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_aligned
 from bpr.evaluation.prepare import (
     Detections,
@@ -61,22 +61,16 @@ class PictureFit(NamedTuple):
     """How well a picture of one mask fits its ground truth.
 
     Attributes:
-        shared, either: pixels above half in both pictures, and in either.
+        above_half: how the pixels above half of both pictures overlap.
         boundary_accuracy: mBA of the pixels above half.
         sad: sum of the absolute differences of alpha, over all pixels.
         mse: mean of the squared differences of alpha, over all pixels.
     """
 
-    shared: int
-    either: int
+    above_half: Overlap
     boundary_accuracy: float
     sad: float
     mse: float
-
-    @property
-    def iou(self) -> float:
-        """1 for two empty masks."""
-        return self.shared / self.either if self.either else 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +99,8 @@ class MaskPictures:
             sizes = " and ".join(f"{height}x{width}" for height, width in (true.shape, alpha.shape))
             raise BPRError(f"{result}: expected the size of {truth}, got {sizes} (height x width)")
         masks, difference = (alpha > 0.5, true > 0.5), np.abs(alpha.astype(np.float64) - true)
-        counts = overlap(*masks)
         accuracy = mean_boundary_accuracy(*masks)
-        return PictureFit(
-            counts.intersection, counts.union, accuracy, float(difference.sum()), float((difference**2).mean())
-        )
+        return PictureFit(overlap(*masks), accuracy, float(difference.sum()), float((difference**2).mean()))
 
 
 Subjects = Mapping[type, Any]

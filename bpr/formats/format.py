@@ -195,7 +195,9 @@ class RecordSet:
             if stem is None and self.images and not self.ids_are_stems:
                 raise not_listed(index, image_id)
             if stem is None:
-                stem = str(image_id) if self.ids_are_stems else stem_of(str(image_id))
+                stem = str(image_id) if self.ids_are_stems else stem_of(str(image_id).replace("\\", "/"))
+                if not stem.strip(" ."):
+                    raise BPRError(f"record {index}: image_id: expected an id or the name of an image, got {shown(image_id)}")
             if owners.setdefault(stem, image_id) != image_id:
                 wanted = "expected names that differ without their ending"
                 ids = f"{shown(owners[stem])} and {shown(image_id)}"

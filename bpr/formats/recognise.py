@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def open_source(
         folder = img_dir or (row.images_beside(path) if row.images_beside else None)
         if not folder:
             wanted = "expected --img-dir with the folder of the images, got none"
+            if row.path_kind is PathKind.PICTURES and path.is_file():
+                raise BPRError(f"{path}: expected a photo with the mask, got none; bpr refine PHOTO {shlex.quote(path.name)} names it")
             raise BPRError(f"{path}: {wanted}; the {row.name} format does not name it")
         return ImageFolder(folder, listed, row.ids_are_stems)
 

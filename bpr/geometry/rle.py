@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from bpr.compiled import kernels
 from bpr.errors import BadMask, shown
 from bpr.geometry.masks import BoxMask
-from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, frame_from, is_frame, outline_length, whole
+from bpr.limits import LARGEST_FRAME, LARGEST_SIDE, LONGEST_OUTLINE, frame_from, is_frame, outline_length, side_from, whole
 
 INCOMPLETE = "RLE counts: expected a complete COCO counts string, got characters outside it or a cut end"
 TOO_LONG = "RLE counts: a run of more than 2^31 pixels"
@@ -165,15 +165,24 @@ def has_mask(segmentation: Any) -> bool:
     [False, False, False, False, False]
     >>> has_mask([[9, 9, 20, 20], [0, 0, 4, 0, 4, 3]]), has_mask({"size": [3, 3], "counts": "013000"})
     (True, True)
+    >>> has_mask([[0, 0], [4, 0], [4, 3]])  # the points of a polygon as pairs
+    True
     """
     if isinstance(segmentation, dict) and "counts" in segmentation:
         return bool(segmentation["counts"]) and 0 not in (frame_of(segmentation) or ())
-    return not isinstance(segmentation, list) or not all(map(_is_too_short, segmentation)) if segmentation else False
+    if not isinstance(segmentation, list):
+        return bool(segmentation)
+    return _are_pairs(segmentation) or not all(map(_is_too_short, segmentation))
 
 
 def _is_too_short(ring: Any) -> bool:
     """Whether a part of a polygon has fewer than three points, so that nothing lies inside."""
-    return isinstance(ring, list) and len(ring) in (0, 2, 4)
+    return ring is None or (isinstance(ring, list) and len(ring) < 6)
+
+
+def _are_pairs(polygons: list[Any]) -> bool:
+    """Whether what should be the parts of a polygon are its points, three or more."""
+    return len(polygons) > 2 and all(isinstance(point, list) and len(point) == 2 for point in polygons)
 
 
 def _read_rle(rle: dict[str, Any], frame: tuple[int, int] | None) -> tuple[np.ndarray, tuple[int, int]]:
@@ -253,6 +262,9 @@ def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[
     if polygons and all(type(value) in (int, float) for value in polygons):
         got = f"one flat polygon {shown(polygons)}"
         raise BadMask(f"polygons: expected a list of polygons [[x, y, ...], ...], got {got}; put it into a list")
+    if _are_pairs(polygons):
+        got = f"points as pairs {shown(polygons)}"
+        raise BadMask(f"polygons: expected a list of polygons [[x, y, x, y, ...], ...], got {got}; write all points into one list")
     height, width = _checked_size(frame, None)
     rings = []
     # A part of one or two points beside a good one is a stray click.
@@ -273,7 +285,7 @@ def _read_polygons(polygons: list[Any], frame: tuple[int, int] | None) -> tuple[
 
 
 def _checked_size(size: Any, frame: tuple[int, int] | None) -> tuple[int, int]:
-    sides = [whole(side) for side in size] if isinstance(size, (list, tuple)) else []
+    sides = [side_from(side) for side in size] if isinstance(size, (list, tuple)) else []
     if len(sides) != 2 or sides[0] is None or sides[1] is None:
         raise BadMask(f"RLE size: expected [height, width], got {shown(size)}")
     height, width = sides[0], sides[1]

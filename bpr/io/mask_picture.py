@@ -13,14 +13,13 @@ Legend: H W picture, K colours.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BadMask, BPRError, shown, warn_caller
 from bpr.io.files import atomic_open, read_whole
 from bpr.io.image_header import encode_tiff, tiff_page, tiff_pages
 from bpr.io.image_list import SUFFIXES
@@ -63,10 +62,14 @@ def read_mask(path: str | Path) -> np.ndarray:
     Raises:
         BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
     """
-    numbers, _ = read_mask_picture(path)
-    mask = one_object(numbers, path)
+    return mask_in(_content(path), path)
+
+
+def mask_in(content: bytes, path: str | Path) -> np.ndarray:
+    """:func:`read_mask` for the bytes of a picture, which ``path`` names."""
+    mask = one_object(decode_mask_picture(content, path)[0], path)
     if remark := extent(mask):
-        warnings.warn(f"{path}: the mask {remark}; is it the right file?", stacklevel=3)
+        warn_caller(f"{path}: the mask {remark}; is it the right file?")
     return mask
 
 

@@ -82,7 +82,7 @@ def read_decisions(path: str | Path, before: Source, after: Source, names: Mappi
         made_of = {side: (document[side]["name"], document[side]["masks"]) for side in SIDES}
         lists: dict[str, list[Any]] = {word: list(document[word]) for word in (UNDO, KEEP)}
     except (KeyError, TypeError):
-        raise BPRError(f"{path}: expected {DECISIONS}, got {shown(document)}") from None
+        raise BPRError(f"{path}: expected {DECISIONS}, got another file; pass the decisions.json that its button saves first") from None
     review = Review.of(before, after, names)
     if review is None:
         wanted, remedy = "expected files of one format, in which masks may overlap", "refine again with --ids"

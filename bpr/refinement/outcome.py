@@ -101,6 +101,7 @@ class RunReport:
         taken: how many verdicts there are of each kind.
         remarks: the first record of every image that is no plain photo, and a line about what the network saw of it.
         problems: a line for the user about each :class:`Kept`.
+        reason: why the first of them could not be refined.
         strict: the run fails if any record could not be refined.
         backend: the backend that ran the network; None if no network ran or the run was merged from journals.
     """
@@ -118,6 +119,7 @@ class RunReport:
     taken: Counter[str] = field(default_factory=Counter)
     remarks: list[tuple[int, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    reason: str = ""
     clock: StageClock = field(default_factory=StageClock)
     strict: bool = False
     backend: str | None = None
@@ -176,6 +178,7 @@ class RunReport:
             count, first = len(kept.indices), kept.indices[0]
             self.refined -= count
             self.kept[kept.reason] += count
+            self.reason = self.reason or kept.detail
             if count == 1:
                 self.problems.append(f"record {first}: {kept.detail}; kept as it was")
             else:

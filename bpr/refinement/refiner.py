@@ -5,7 +5,6 @@ Legend: N instances of one image, H W image.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from bpr.errors import BadImage, BadInput
+from bpr.errors import BadImage, BadInput, warn_caller
 from bpr.geometry.alpha import soft_edges
 from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
@@ -132,6 +131,9 @@ class Refiner:
     def __call__(self, image: Image, masks: list[Any]) -> list[dict[str, Any]]: ...
 
     @overload
+    def __call__(self, image: Image, masks: str | Path | bytes) -> np.ndarray: ...
+
+    @overload
     def __call__(self, image: Image, masks: Masks) -> Masks: ...
 
     @overload
@@ -160,7 +162,7 @@ class Refiner:
                 numbers, (H, W) or (H, W, bands), are shown as :mod:`bpr.io.pixels` says.
             masks: (N, H, W) or (H, W) array or torch tensor: bool, integers (0 and one value, or grey) or probabilities
                 (foreground above half); an (H, W) label map, whose objects have numbers and whose background is 0; the
-                file of a mask or a list of files, which :func:`bpr.read_mask` reads; a list of COCO RLEs or polygons;
+                file of a mask or its bytes, or a list of these, read as by :func:`bpr.read_mask`; a list of COCO RLEs or polygons;
                 ``supervision.Detections``; or a result of another library in docs/neighbours.md for one image.
             return_probability: also return the mean probability of every pixel.
             return_patches: also return the patches and the network's output for them.
@@ -343,7 +345,7 @@ class Refiner:
         adapter = adapter_for(masks)
         seen = _seen(image, adapter.frame_of(masks), self.pixels)
         if seen.remark:
-            warnings.warn(seen.remark, stacklevel=2)
+            warn_caller(seen.remark)
         pixels = seen.pixels
         frame = pixels.shape[0], pixels.shape[1]
         return self.start(pixels, adapter.instances(masks, frame), _Call(masks, adapter, frame), adapter.exclusive)

@@ -15,6 +15,7 @@ import pytest
 
 import bpr
 from bpr.cli.main import COMMANDS, GROUPS, build_parser, main
+from bpr.cli.renamed import GONE
 from tests.conftest import ROOT, SmallSet
 
 FILES = ["refine", "results.json", "--out", "out.json"]
@@ -46,7 +47,9 @@ def test_help_and_version_load_no_command_and_no_library() -> None:
         code = f"import sys\nfrom bpr.cli.main import main\ntry: main([{option!r}])\nexcept SystemExit: print(*sys.modules)"
         ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
         loaded = ran.stdout.splitlines()[-1].split()
-        assert {name for name in loaded if name.startswith("bpr.cli.")} == {"bpr.cli.main", "bpr.cli.streams"}
+        assert {name for name in loaded if name.startswith("bpr.cli.")} == {
+            *("bpr.cli.main", "bpr.cli.renamed", "bpr.cli.streams")
+        }
         assert not {"numpy", "cv2", "onnxruntime", "pycocotools", "rich"} & set(loaded)
 
 
@@ -118,6 +121,51 @@ def test_wrong_usage_is_the_line_that_matters_and_one_hint(
     problem, hint = capsys.readouterr().err.splitlines()
     assert re.fullmatch(line, problem)
     assert hint == f"{problem.partition(':')[0]} --help shows what it takes, with an example"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["synthesize-masks", "a.json", "--out", "b.json"],
+            "bpr: expected a command, got synthesize-masks of bpr 0.2.0; python tools/synthesize_masks.py of a checkout does this",
+        ),
+        (["visualize", "schemes"], "bpr: expected a command, got visualize of bpr 0.2.0; bpr analyze schemes does this"),
+        (
+            [*FILES, "--passes", "2"],
+            "bpr refine: expected an option of the command, got --passes of bpr 0.2.0; leave it out: a mask is refined once",
+        ),
+        (
+            [*FILES, "--nms-iou=.5"],
+            "bpr refine: expected an option of the command, got --nms-iou=.5 of bpr 0.2.0; in Python: bpr.load(nms_iou=...)",
+        ),
+        (
+            ["analyze", "schemes", "--out", "a.png", "--seed", "1"],
+            "bpr analyze schemes: expected an option of the command, got --seed of bpr 0.2.0; leave it out",
+        ),
+    ],
+    ids=str,
+)
+def test_a_word_of_an_earlier_release_names_what_replaces_it(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stopped_with(*arguments) == 2
+    assert capsys.readouterr().err.splitlines()[0] == line
+
+
+def test_the_words_that_are_gone_are_those_of_the_changelog_and_no_command_takes_them() -> None:
+    section = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split("## [0.2.0]")[0]
+    was = " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))
+    words = {word for _, word in GONE}
+    assert {word for word in words if word.startswith("--")} == set(re.findall(r"--[a-z-]+", was))
+    assert all(word in was for word in words)
+    parser = build_parser()
+    for program, word in GONE:
+        command = parser
+        for name in program.split()[1:]:
+            command = next(action for action in command._actions if isinstance(action.choices, dict)).choices[name]
+        assert word not in command._option_string_actions
+        assert word not in COMMANDS
 
 
 def test_bpr_runs_as_a_module() -> None:

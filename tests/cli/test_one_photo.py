@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -87,7 +88,11 @@ REFUSED = {
     "mask.png photo.jpg --out a.png": (1, "photo.jpg: expected a mask, got a picture of many colours; is it the photo?"),
     "photo.jpg mask.png --out ./": (1, "mask.png, which would be overwritten"),
     "photo.jpg mask.png --out photo.jpg": (2, "photo.jpg, which would be overwritten"),
-    "photo.jpg small.png --out a.png": (1, "mask size: expected the image's 150x200 (height x width), got 50x60"),
+    "photo.jpg small.png --out a.png": (
+        1,
+        "small.png: mask size: expected the image's 150x200 (height x width), got 50x60; nothing was written",
+    ),
+    "mask.png --out a.png": (1, "mask.png: expected a photo with the mask, got none; bpr refine PHOTO mask.png names it"),
 }
 
 
@@ -100,6 +105,7 @@ def test_other_words_are_one_line(words: str, capsys: pytest.CaptureFixture[str]
     assert refine(*words.split()) == code
     assert line in capsys.readouterr().err
     assert (Path("photo.jpg").read_bytes(), Path("mask.png").read_bytes()) == before
+    assert {path.name for path in Path().iterdir()} == {"photo.jpg", "mask.png", "small.png"}
 
 
 @pytest.mark.usefixtures("coarse")
@@ -107,3 +113,19 @@ def test_a_mask_of_the_whole_photo_is_said(capsys: pytest.CaptureFixture[str]) -
     cv2.imwrite("mask.png", np.full((150, 200), 255, np.uint8))
     assert refine("photo.jpg", "mask.png", "--out", "refined.png") == 0
     assert "1 of 1 masks cover their whole image (first: mask); is it a mask" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_results_of_another_image_leave_no_file(coarse: np.ndarray, listed: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """One photo, and an annotation file or results whose masks have the size of another image."""
+    polygon = {"id": 1, "image_id": 5, "category_id": 1, "segmentation": [[2, 2, 40, 2, 40, 40]]}
+    images = [{"id": 5, "file_name": "other.jpg", "width": 60, "height": 80}]
+    rle = {"image_id": 5, "category_id": 1, "score": 0.9, "segmentation": {"size": [80, 60], "counts": [100, 100, 4600]}}
+    Path("masks.json").write_text(json.dumps({"images": images, "annotations": [polygon], "categories": [{"id": 1}]} if listed else [rle]))
+    assert refine("masks.json", "--image", "photo.jpg", "--out", "out.json") == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("bpr refine: masks.json: ")
+    assert "80x60" in line
+    assert "150x200" in line
+    assert line.endswith("; nothing was written")
+    assert {path.name for path in Path().iterdir()} == {"photo.jpg", "mask.png", "masks.json"}

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from bpr.cli.main import main
-from bpr.errors import BPRError
+from bpr.errors import BadMask, BPRError
 from bpr.formats.coco import is_crowd
-from bpr.geometry.rle import decode_mask
+from bpr.geometry.rle import decode_mask, encode_mask, has_mask
+from bpr.io.image_list import ImageList
 from tests.conftest import SmallSet
 
 LEFT_OUT = "left out: {} of {} annotations, {} (first: annotation {})"
@@ -152,7 +153,7 @@ def test_an_object_without_a_mask_is_left_out_and_named(
     assert capsys.readouterr().err.splitlines() == [line]
 
 
-@pytest.mark.parametrize("stray", [[], [10, 10, 12, 12], [5, 5]])
+@pytest.mark.parametrize("stray", [[], [10, 10, 12, 12], [5, 5], None, [1, 2, 3], [1, 2, 3, 4, 5]])
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_stray_part_beside_a_good_polygon_is_dropped(stray: list[float], place: int) -> None:
     good = [20, 20, 70, 20, 70, 70, 20, 70]
@@ -166,3 +167,41 @@ def test_a_file_of_boxes_alone_is_a_run_without_a_result(small_set: SmallSet, ca
     ann = small_set.write("boxes.json", small_set.document)
     assert refine(small_set, ann) == (1, small_set.document["annotations"])
     assert LEFT_OUT.format(4, 4, "without a mask", 0) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("points", [[[20, 20], [70, 20], [70, 70]], [[20.5, 20], [70, 20], [70, 70], [20, 70]]])
+def test_points_as_pairs_are_named_and_no_object_without_a_mask(points: list[list[float]]) -> None:
+    assert has_mask(points)
+    with pytest.raises(BadMask, match=r"got points as pairs \[\[20.*write all points into one list"):
+        decode_mask(points, (120, 160))
+
+
+@pytest.mark.parametrize("size", [("120", "160"), ("120.0", "160.0"), (120.0, "160")])
+def test_sizes_as_text_are_sizes(size: tuple[object, object]) -> None:
+    rle = encode_mask(decode_mask([[20, 20, 70, 20, 70, 70]], (120, 160)))
+    assert decode_mask({**rle, "size": list(size)}).frame == (120, 160)
+    assert ImageList([{"id": 1, "height": size[0], "width": size[1]}]).frame(1) == (120, 160)
+
+
+@pytest.mark.parametrize("size", [("wide", "160"), ("120.5", "160"), ("", "160"), ("nan", "160"), ("1e30", "160"), (True, 160)])
+def test_other_texts_are_no_sizes(size: tuple[object, object]) -> None:
+    assert ImageList([{"id": 1, "height": size[0], "width": size[1]}]).frame(1) is None
+    with pytest.raises(BadMask, match="RLE size"):
+        decode_mask({"size": list(size), "counts": [120 * 160]})
+
+
+@pytest.mark.parametrize(("image_id", "file"), [("sub\\q.jpg", "sub/q.txt"), ("sub/q", "sub/q.txt"), ("a.b.jpg", "a.b.txt")])
+def test_a_label_file_is_called_as_the_image(tmp_path: Path, image_id: str, file: str) -> None:
+    record = {"image_id": image_id, "category_id": 1, "score": 0.5, "segmentation": {"size": [9, 9], "counts": [10, 3, 6, 3, 59]}}
+    (tmp_path / "r.json").write_text(json.dumps([record]))
+    assert main(["convert", str(tmp_path / "r.json"), "--to", "yolo", "--out", str(tmp_path / "y")]) == 0
+    assert (tmp_path / "y" / file).is_file()
+
+
+@pytest.mark.parametrize("image_id", ["", ".", " "])
+def test_a_record_whose_id_names_no_file_is_refused(tmp_path: Path, image_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"image_id": image_id, "category_id": 1, "score": 0.5, "segmentation": {"size": [9, 9], "counts": [10, 3, 6, 3, 59]}}
+    (tmp_path / "r.json").write_text(json.dumps([record]))
+    assert main(["convert", str(tmp_path / "r.json"), "--to", "yolo", "--out", str(tmp_path / "y")]) == 1
+    assert "record 0: image_id: expected an id or the name of an image, got" in capsys.readouterr().err
+    assert not (tmp_path / "y").exists()

@@ -14,7 +14,7 @@ import numpy as np
 
 from bpr.errors import BadInput, BPRError
 from bpr.geometry.masks import BoxMask, masks_of_numbers
-from bpr.io.mask_picture import hardened, read_mask
+from bpr.io.mask_picture import hardened, mask_in, read_mask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 
@@ -118,25 +118,33 @@ def read_stack(stack: Any, frame: Frame) -> list[Instance]:
 
 
 def is_mask_file(masks: Any) -> bool:
-    """Whether the masks are the path of a picture, or a list of such paths."""
+    """Whether the masks are a picture, given by its path or its bytes, or a list of pictures."""
     listed = masks if isinstance(masks, list) else [masks]
-    return bool(listed) and all(isinstance(one, (str, Path)) for one in listed)
+    return bool(listed) and all(isinstance(one, (str, Path, bytes)) for one in listed)
+
+
+def _read_picture(picture: str | Path | bytes) -> np.ndarray:
+    return mask_in(picture, _name(picture)) if isinstance(picture, bytes) else read_mask(picture)
+
+
+def _name(picture: str | Path | bytes) -> str:
+    return "mask" if isinstance(picture, bytes) else str(picture)
 
 
 def read_mask_files(masks: Any) -> np.ndarray:
-    """The bool masks in pictures: (H, W) of a path, (N, H, W) of a list of paths.
+    """The bool masks in pictures: (H, W) of a picture, (N, H, W) of a list of pictures.
 
     Raises:
         BadInput: a picture cannot be read as the mask of one object, or the pictures differ in size.
     """
     try:
         if not isinstance(masks, list):
-            return read_mask(masks)
-        stack = [read_mask(path) for path in masks]
+            return _read_picture(masks)
+        stack = [_read_picture(one) for one in masks]
     except BPRError as error:
         raise BadInput(str(error)) from None
     if len({mask.shape for mask in stack}) > 1:
-        sizes = ", ".join(f"{path}: {mask.shape}" for path, mask in zip(masks, stack, strict=True))
+        sizes = ", ".join(f"{_name(one)}: {mask.shape}" for one, mask in zip(masks, stack, strict=True))
         raise BadInput(f"masks: expected pictures of one size, got {sizes}; resize them")
     return np.stack(stack)
 
