@@ -6,7 +6,7 @@ Polygon and brush regions are refined. All other regions and keys, and the space
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,7 +17,6 @@ from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource
-from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import read_json
 from bpr.io.image_list import SUFFIXES
@@ -106,35 +105,23 @@ class TaskFile(TextSource):
         self._regions.append(region)
         self.records.append({**record, "segmentation": segmentation})
 
-    def changes(self, refined: Iterable[Record]) -> list[Places]:
-        values = []
-        for region, old, record in zip(self._regions, self.records, refined, strict=True):
-            if old["segmentation"] != record["segmentation"]:
-                value = self._value(region.kind, decode_mask(record["segmentation"]))
-                values += [(region, value)] if value else []
-        return [_places(values)]
+    def places(self, values: Mapping[int, Changes | None]) -> list[Places]:
+        changes = Changes()
+        for index, value in values.items():
+            region = self._regions[index]
+            for position in region.results:
+                inner = changes
+                for key in (region.task, region.made_by, region.annotation, "result", position):
+                    inner = inner.setdefault(key, Changes())
+                inner["value"] = value
+        return [json_places(changes)]
 
-    def places(self, positions: Container[int]) -> list[Places]:
-        return [_places((region, None) for index, region in enumerate(self._regions) if index in positions)]
-
-    def _value(self, kind: str, mask: BoxMask) -> Changes:
-        """The new values of a region; none where nothing remains of its mask."""
-        if kind == RLE:
+    def change(self, position: int, refined: Record) -> Changes:
+        mask = decode_mask(refined["segmentation"])
+        if self._regions[position].kind == RLE:
             return Changes(rle=encode_brush(mask))
         points = self.polygons.scaled_ring(mask, 100, DECIMALS)
         return Changes(points=points) if points else Changes()
-
-
-def _places(values: Iterable[tuple[Region, Changes | None]]) -> Places:
-    """Where the values of regions stand, with their new values."""
-    changes = Changes()
-    for region, value in values:
-        for position in region.results:
-            inner = changes
-            for key in (region.task, region.made_by, region.annotation, "result", position):
-                inner = inner.setdefault(key, Changes())
-            inner["value"] = value
-    return json_places(changes)
 
 
 def kind_of(result: dict[str, Any]) -> str:
