@@ -199,10 +199,8 @@ class ResultsFile(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the refined records to the JSON file ``out``, one by one."""
-        write_json_list(out, map(self._polygonal, refined) if self.polygons.wanted else refined)
-
-    def _polygonal(self, record: Record) -> Record:
-        return as_polygons(record, record, self.polygons)
+        wanted = self.polygons.wanted
+        write_json_list(out, (as_polygons(record, record, self.polygons) if wanted else record for record in refined))
 
 
 class AnnotationFile(TextSource):

@@ -74,7 +74,9 @@ class CvatFile(TextSource):
             depth = len(self._elements)
             self._elements.append(name)
             if depth == 1 and name == "image":
-                self._begin_image(values)
+                sides = (values.get(side, "") for side in ("height", "width"))
+                height, width = (int(side) if side.isdecimal() else 0 for side in sides)
+                self._image = self._photos.add([values.get("name", "")], height, width)
             elif depth == 1 and name == "track":
                 self._tracks += 1
             elif depth == 2 and self._elements[1] in ("image", "track"):
@@ -99,10 +101,6 @@ class CvatFile(TextSource):
             raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {CVAT_FILE}") from None
         except expat.ExpatError as error:
             raise BPRError(f"{path}: not valid XML ({error}); expected {CVAT_FILE}") from None
-
-    def _begin_image(self, values: dict[str, str]) -> None:
-        height, width = (int(side) if side.isdecimal() else 0 for side in (values.get("height", ""), values.get("width", "")))
-        self._image = self._photos.add([values.get("name", "")], height, width)
 
     def _add(self, kind: str, values: dict[str, str], start: int) -> None:
         image_id, frame = self._image

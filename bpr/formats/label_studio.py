@@ -96,8 +96,11 @@ class TaskFile(TextSource):
     def _add(self, region: Region, results: list[dict[str, Any]], task: dict[str, Any]) -> None:
         first = results[0]
         sides = first.get("original_height"), first.get("original_width")
-        image_id, frame = self._photos.add(_names(task, first), *sides)
-        labels = [label for result in results for label in _labels(result["value"])]
+        image_id, frame = self._photos.add((name for address in addresses(task, first) for name in names_in(address)), *sides)
+        # Labels stand under the name of their tag: polygonlabels, brushlabels, labels.
+        values = [result["value"] for result in results]
+        lists = [names for value in values for key, names in value.items() if key.endswith("labels")]
+        labels = [str(name) for names in lists if isinstance(names, list) for name in names]
         record = {"image_id": image_id, "category_id": ",".join(dict.fromkeys(labels))}
         scores = [result["score"] for result in results if is_score(result.get("score"))]
         record |= {"score": scores[0]} if scores else {}
@@ -136,12 +139,6 @@ def kind_of(result: dict[str, Any]) -> str:
     return f"regions of type {result.get('type')}{turned}"
 
 
-def _labels(value: dict[str, Any]) -> list[str]:
-    """The labels of a region, which stand under the name of the tag: ``polygonlabels``, ``brushlabels``, ``labels``."""
-    lists = [names for key, names in value.items() if key.endswith("labels") and isinstance(names, list)]
-    return [str(name) for names in lists for name in names]
-
-
 def _segmentation(value: dict[str, Any], kind: str, frame: Frame) -> Any:
     """The RLE of a region; one that is no valid mask gives what :func:`decode_mask` refuses."""
     if kind == RLE:
@@ -171,12 +168,6 @@ def addresses(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         address = pages[page] if type(page) is int and 0 <= page < len(pages) else None
         if isinstance(address, str) and not address.startswith("data:"):
             yield address
-
-
-def _names(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
-    """What the image of a region may be called, the best first."""
-    for address in addresses(task, result):
-        yield from names_in(address)
 
 
 def names_in(address: str) -> Iterator[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bpr.errors import BadImage, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
@@ -96,28 +95,18 @@ def _row_spans(content: bytes, lines: dict[int, str | None]) -> Iterator[Span]:
 def _records(
     image_id: str, file: Path, lines: list[str], tails: Tails, images: ImageFinder
 ) -> Iterator[Record]:
-    frame = _frame(images, image_id) if lines else None
+    try:
+        frame = read_photo(images, image_id, ()).frame if lines else None
+    except BadImage:
+        frame = None  # the run reports it when it comes to this image
     for number, line in enumerate(lines, start=1):
         fields = read_fields(line, tails, f"{file}: instance {number}")
         ends = {"score": fields.score, "track_id": fields.track}
         known = {key: value for key, value in ends.items() if value is not None}
-        segmentation = _segmentation(fields.ring, frame)
+        segmentation = None
+        if frame is not None:
+            segmentation = polygon_rle([value * frame[1 - index % 2] for index, value in enumerate(fields.ring)], frame)
         yield {"image_id": image_id, "category_id": fields.category, **known, "segmentation": segmentation}
-
-
-def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
-    """(H, W) of an image; None where it cannot be read, which the run reports when it comes to this image."""
-    try:
-        return read_photo(images, image_id, ()).frame
-    except BadImage:
-        return None
-
-
-def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:
-    """The RLE of a polygon given in fractions of the image; None without an image."""
-    if frame is None:
-        return None
-    return polygon_rle([value * frame[1 - index % 2] for index, value in enumerate(ring)], frame)
 
 
 def tracked_line(record: Record, writer: PolygonWriter) -> str:
