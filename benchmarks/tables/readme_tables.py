@@ -2,7 +2,8 @@
 
     python -m benchmarks.tables.readme_tables
 
-A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``.
+A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``. The table of a settled study, whose script
+is gone, has no marker and stands on its page alone.
 """
 
 from __future__ import annotations
@@ -29,11 +30,6 @@ SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", 
 KINDS = ("upper_bound", "gains", "failures", "timing")
 SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger")
 """Tables that a script writes beside its numbers."""
-SETTLED = (
-    *("ablations", "averaging", "held_out_schemes", "int8_ceiling", "many_records", "mmdetection", "patch_store"),
-    *("small_costs", "small_models", "transfer"),
-)
-"""Tables of studies that are settled: their scripts are gone or write no table, their findings stay."""
 PAPERS_NETWORK = "hrnet-w18s"
 """What the target of backend_speed.py is for."""
 
@@ -260,7 +256,7 @@ def limit_rows() -> str:
 
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    **{name: partial(written, name) for name in (*SCRIPTS, *SETTLED)},
+    **{name: partial(written, name) for name in SCRIPTS},
     "sources": partial(written, "sources/starter"),
     "sources_free": partial(written, "sources/starter-free"),
     "headline": lambda: quality_tables.headline("starter"),
@@ -288,8 +284,6 @@ TABLES = {
     "harm": harm,
     "coco_precision": lambda: quality_tables.precision("coco_val2017"),
     **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},
-    **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},
-    "davis_selection_fast": partial(written, "selection_davis_val.starter-fast"),
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }
 
