@@ -8,8 +8,8 @@ independent of the makers that models learn from. A mask counts if its IoU with 
 
 For each maker: mean IoU, boundary IoU, F at 1 and at 2 px before and after, 95 % bootstrap intervals of the change over
 images, the share of masks that lose more than 1 and 5 points of IoU, and how much of what the coarse masks lacked is
-still missing. Writes MODEL.json and MODEL.md to --out. A second run with other sets or makers adds to the file while
-the model is the same.
+still missing. Writes MODEL.json to --out. A second run with other sets or makers adds to the file while the model is the
+same. `readme_tables` puts the table into docs/appendix/quality.md.
 """
 
 from __future__ import annotations
@@ -227,7 +227,6 @@ def main(words: Sequence[str] | None = None) -> int:
                     made_by = {"date": time.strftime("%Y-%m-%d"), "version": bpr.__version__}
                     result = {**identity, **made_by, "images": limits, "sets": found}
                     write_json(path, result, indent=1)
-                    path.with_suffix(".md").write_text(table(result) + "\n")
                     print(table({"sets": {key: {maker: found[key][maker]}}}).splitlines()[-1], flush=True)
     return 0
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.measuring import RESULTS, ROOT, Timing, made_on, markdown_table, report_table
 from benchmarks.studies import harm as harm_study
+from benchmarks.studies import sources as sources_study
 from benchmarks.tables import quality_tables
 from bpr import limits
 from bpr.backends.folders import named_models
@@ -257,8 +258,8 @@ def limit_rows() -> str:
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
     **{name: partial(written, name) for name in SCRIPTS},
-    "sources": partial(written, "sources/starter"),
-    "sources_free": partial(written, "sources/starter-free"),
+    "sources": lambda: sources_study.table(report("sources/starter")),
+    "sources_free": lambda: sources_study.table(report("sources/starter-free")),
     "headline": lambda: quality_tables.headline("starter"),
     "quality": quality_tables.quality,
     "costs": quality_tables.costs,
