@@ -113,6 +113,12 @@ def processor() -> str:
     return named[1] if named else platform.processor()
 
 
+def made_on(report: Mapping[str, Any]) -> str:
+    """The day and the machine of a report."""
+    origin = report["provenance"]
+    return f"{origin['date']}, {origin['cores']} cores of {origin['processor']}"
+
+
 def script_parser(doc: str | None, out: Path | None = None) -> argparse.ArgumentParser:
     """A parser of a script's arguments, with the script's docstring as help and ``--out`` for its JSON."""
     layout = argparse.RawDescriptionHelpFormatter
@@ -161,27 +167,18 @@ def check_report(report: dict[str, Any]) -> None:
 def report_table(report: dict[str, Any]) -> str:
     """The report as Markdown: every row, and every ratio with its target, met or missed."""
     columns = [key for key in (report["rows"][0] if report["rows"] else {}) if key not in ("name", "seconds")]
-    head = ["", "milliseconds", "quartiles", "runs", *columns]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *(_cells(one, columns) for one in report["rows"])]
-    origin = report["provenance"]
-    machine = f"{origin['cores']} cores of {origin['processor']}, Python {origin['python']}"
-    note = f"`{report['command']}`, {origin['date']}, {machine}."
-    table = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([note, "", *table, "", *map(_ratio_line, report["ratios"])])
-
-
-def _cells(one: dict[str, Any], columns: Sequence[str]) -> list[str]:
-    timing = Timing(**one["seconds"])
-    times = [f"{1000 * timing.median:.1f}", f"{1000 * timing.low:.1f} .. {1000 * timing.high:.1f}", str(timing.repeats)]
-    return [
-        one["name"],
-        *times,
-        *(f"{one[key]:.4g}" if isinstance(one[key], float) else str(one[key]) for key in columns),
-    ]
-
-
-def _ratio_line(ratio: dict[str, Any]) -> str:
-    if ratio["target"] is None:
-        return f"- {ratio['name']}: {ratio['value']:.2f} times"
-    verdict = "met" if ratio["value"] >= ratio["target"] else "**missed**"
-    return f"- {ratio['name']}: {ratio['value']:.3g} times (target {ratio['target']:.3g}: {verdict})"
+    rows = []
+    for one in report["rows"]:
+        timing = Timing(**one["seconds"])
+        times = [f"{1000 * timing.median:.1f}", f"{1000 * timing.low:.1f} .. {1000 * timing.high:.1f}"]
+        values = [f"{one[key]:.4g}" if isinstance(one[key], float) else str(one[key]) for key in columns]
+        rows.append([one["name"], *times, str(timing.repeats), *values])
+    ratios = []
+    for ratio in report["ratios"]:
+        value, target = ratio["value"], ratio["target"]
+        met = "met" if target is None or value >= target else "**missed**"
+        reached = f"{value:.2f} times" if target is None else f"{value:.3g} times (target {target:.3g}: {met})"
+        ratios.append(f"- {ratio['name']}: {reached}")
+    note = f"`{report['command']}`, {made_on(report)}, Python {report['provenance']['python']}."
+    table = markdown_table(["", "milliseconds", "quartiles", "runs", *columns], rows)
+    return "\n".join([note, "", table, "", *ratios])

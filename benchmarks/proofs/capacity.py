@@ -76,10 +76,10 @@ class Sizes:
     image: float
     record: float
 
-
-def measured_sizes(results: str, img_dir: str) -> Sizes:
-    files = [path.stat().st_size for path in Path(img_dir).rglob("*") if path.is_file()]
-    return Sizes(sum(files) / len(files), Path(results).stat().st_size / len(read_results(results)))
+    @classmethod
+    def of(cls, results: str, img_dir: str) -> Sizes:
+        files = [path.stat().st_size for path in Path(img_dir).rglob("*") if path.is_file()]
+        return cls(sum(files) / len(files), Path(results).stat().st_size / len(read_results(results)))
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,13 @@ def markdown(found: dict[str, Any]) -> str:
         f"{totals['cpu_core_hours']:.0f} core hours."
     )
     head = ("GPUs", "hours", "GPU hours", "images/s", "read MB/s", "cores", "journal of a rank", "merge")
-    layouts = markdown_table(head, map(_layout_cells, found["layouts"]), left=0)
-    return "\n".join([measured, assumed, "", whole, "", layouts]) + "\n"
-
-
-def _layout_cells(row: dict[str, Any]) -> list[str]:
-    hours = [f"{row['hours']:.2f}", f"{row['hours'] * row['gpus']:.1f}"]
-    rates = [f"{row[name]:.0f}" for name in ("images_per_second", "read_mb_per_second", "cores")]
-    return [str(row["gpus"]), *hours, *rates, f"{row['journal_gb_per_rank']:.2f} GB", f"{row['merge_minutes']:.1f} min"]
+    cells = []
+    for row in found["layouts"]:
+        hours = [f"{row['hours']:.2f}", f"{row['hours'] * row['gpus']:.1f}"]
+        numbers = [f"{row[name]:.0f}" for name in ("images_per_second", "read_mb_per_second", "cores")]
+        rest = [f"{row['journal_gb_per_rank']:.2f} GB", f"{row['merge_minutes']:.1f} min"]
+        cells.append([str(row["gpus"]), *hours, *numbers, *rest])
+    return "\n".join([measured, assumed, "", whole, "", markdown_table(head, cells, left=0)]) + "\n"
 
 
 def main() -> None:
@@ -161,7 +160,7 @@ def main() -> None:
     parser.add_argument("--img-dir", required=True)
     parser.add_argument("--gpu-rate", type=float, default=GPU_RATE, help="patches per second of one GPU")
     args = parser.parse_args()
-    found = report(measured_rates("coco_val2017"), measured_sizes(args.results, args.img_dir), args.gpu_rate)
+    found = report(measured_rates("coco_val2017"), Sizes.of(args.results, args.img_dir), args.gpu_rate)
     write_report(args.out, found, markdown(found))
 
 

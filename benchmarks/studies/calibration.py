@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.inputs import Split
 from benchmarks.measuring import dated_versions, markdown_table, script_parser, write_report
+from benchmarks.studies.sources import by_image
 from bpr.backends import load_refiner
 from bpr.geometry.options import AUTO
 from bpr.geometry.rle import decode_mask
@@ -33,10 +34,7 @@ PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime")
 
 def near_pixels(split: Split, refiner: Refiner) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(N,) alpha in [0, 1] and (N,) bool truth of the pixels near the coarse boundary, for every matched pair."""
-    by_image: dict[Any, list[Any]] = {}
-    for pair in split.pairs:
-        by_image.setdefault(pair.image_id, []).append(pair)
-    for image_id, pairs in by_image.items():
+    for image_id, pairs in by_image(split.pairs).items():
         coarse = np.stack([decode_mask(split.records[pair.record]["segmentation"]).to_frame() for pair in pairs])
         alphas = refiner(read_image(split.images.path(image_id)), coarse, soft=True)
         for pair, mask, alpha in zip(pairs, coarse, alphas, strict=True):

@@ -33,7 +33,7 @@ import numpy as np
 import bpr
 from benchmarks.measuring import RESULTS, markdown_table, script_parser, write_report
 from benchmarks.studies.source_makers import MAKERS, made
-from benchmarks.studies.sources import REAL, SETS, Images, Pair
+from benchmarks.studies.sources import REAL, SETS, Images, Pair, by_image
 from bpr.backends import model_file
 from bpr.evaluation.boundary_metrics import boundary_map, overlap
 from bpr.evaluation.comparison import CLEARLY
@@ -114,9 +114,7 @@ def sort_of(closer: float | None) -> str:
 
 
 def refined_pairs(refiner: Refiner, images: Images, maker: str) -> Iterator[tuple[Pair, BoxMask]]:
-    groups: dict[Any, list[Pair]] = {}
-    for pair in images.pairs(maker):
-        groups.setdefault(pair.image_id, []).append(pair)
+    groups = by_image(images.pairs(maker))
     asked = ((images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items())
     for group, refined in zip(groups.values(), refiner.stream(asked), strict=True):
         yield from zip(group, map(decode_mask, refined), strict=True)
@@ -157,20 +155,16 @@ def study(refiner: Refiner, images: Images, makers: Sequence[str], sheet: Path |
     if sheet and sample:
         draw.write_image(sheet, contact_sheet(images, sample[:SHEET], sorts))
     counts = Counter(sorts)
-    rows = {
-        name: {"masks": counts[name], "lost": _mean([case.lost for case, sort in zip(sample, sorts, strict=True) if sort == name])}
-        for name in (OFF_EDGE, REAL_HARM, UNDECIDABLE)
-    }
+    rows = {}
+    for name in (OFF_EDGE, REAL_HARM, UNDECIDABLE):
+        lost = [case.lost for case, sort in zip(sample, sorts, strict=True) if sort == name]
+        rows[name] = {"masks": counts[name], "lost": float(np.mean(lost)) if lost else None}
     chosen = [
         {"image": case.image_id, "maker": case.maker, "lost": case.lost, "closer": value, "sort": sort}
         for case, value, sort in zip(sample, closer, sorts, strict=True)
     ]
     numbers = {"masks": masks, "harmed": len(cases), "sampled": len(sample), "sorts": rows}
     return {**numbers, "cases": chosen}
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
 
 
 def contact_sheet(images: Images, cases: Sequence[Case], sorts: Sequence[str]) -> np.ndarray:

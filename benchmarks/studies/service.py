@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import bpr
-from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, script_parser, write_report
+from benchmarks.measuring import RESULTS, ROOT, made_on, markdown_table, provenance, script_parser, write_report
 from bpr.backends import DEFAULT_MODEL
 from bpr.scenes import coarse_masks, paint_scene
 
@@ -93,9 +93,8 @@ def measure(setting: Setting, requests: int) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    origin = report["provenance"]
     note = (
-        f"`{report['command']}`, {origin['date']}, {origin['cores']} cores of {origin['processor']}: "
+        f"`{report['command']}`, {made_on(report)}: "
         f"`{DEFAULT_MODEL}`, {FRAME[1]}x{FRAME[0]} pixels, {report['rows'][0]['masks']} masks a request. Processes of "
         f"others that wanted a core at the start: {report['load']:.1f}."
     )

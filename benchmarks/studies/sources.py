@@ -8,28 +8,29 @@ independent of the makers that models learn from. A mask counts if its IoU with 
 
 For each maker: mean IoU, boundary IoU, F at 1 and at 2 px before and after, 95 % bootstrap intervals of the change over
 images, the share of masks that lose more than 1 and 5 points of IoU, and how much of what the coarse masks lacked is
-still missing. Writes MODEL.json and MODEL.md to --out. A second run with other sets or makers adds to the file while
-the model is the same.
+still missing. Writes MODEL.json to --out. A second run with other sets or makers adds to the file while the model is the
+same. `readme_tables` puts the table into docs/appendix/quality.md.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 import bpr
-from benchmarks.measuring import RESULTS, script_parser
+from benchmarks.measuring import RESULTS, markdown_table, script_parser
 from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
 from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
 from bpr.evaluation.bootstrap import Ratios, interval
 from bpr.evaluation.boundary_metrics import boundary_counts_at, boundary_overlap, overlap
+from bpr.evaluation.matching import Pair as MatchedPair
 from bpr.evaluation.matching import match_pairs
 from bpr.evaluation.prepare import prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
@@ -79,6 +80,9 @@ class Pair:
     coarse: BoxMask
 
 
+PairOfImage = TypeVar("PairOfImage", Pair, MatchedPair)
+
+
 class Images:
     """The images of a set, its objects, and the coarse masks that makers give them."""
 
@@ -119,12 +123,18 @@ class Images:
                     yield Pair(annotation["image_id"], annotation, coarse)
 
 
+def by_image(pairs: Iterable[PairOfImage]) -> dict[Any, list[PairOfImage]]:
+    """The pairs of every image, in their order."""
+    groups: dict[Any, list[PairOfImage]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.image_id, []).append(pair)
+    return groups
+
+
 def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str, Any]:
     """All numbers of one maker on one set."""
     before, after, missing, image_of = [], [], np.zeros(2), []
-    groups: dict[Any, list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.image_id, []).append(pair)
+    groups = by_image(pairs)
     masks = ([encode_mask(pair.coarse) for pair in group] for group in groups.values())
     asked = zip((images.paths[image_id] for image_id in groups), masks, strict=True)
     start = time.process_time()
@@ -168,17 +178,17 @@ def summary(before: np.ndarray, after: np.ndarray, image_of: np.ndarray, missing
 def table(result: dict[str, Any]) -> str:
     """All makers of all sets as Markdown."""
     head = ["set", "coarse masks", "masks", *METRICS, "change of IoU, points (95 %)", "harmed > 1 / > 5", "still missing"]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    rows = []
     for key, makers in result["sets"].items():
         for maker, cell in makers.items():
             sides = ((100 * cell[name]["before"], 100 * cell[name]["after"]) for name in METRICS)
-            arrows = " | ".join(f"{before:.1f} -> {after:.1f}" for before, after in sides)
+            arrows = [f"{before:.1f} -> {after:.1f}" for before, after in sides]
             mean, low, high = (100 * value for value in cell["IoU"]["change"])
             still = "" if cell["still_missing"] is None else f"{100 * cell['still_missing']:.0f} %"
             harmed = f"{100 * cell['harmed_1']:.1f} % / {100 * cell['harmed_5']:.1f} %"
             change = f"{mean:+.2f} ({low:+.2f} .. {high:+.2f})"
-            lines.append(f"| {SETS[key].name} | {maker} | {cell['masks']} | {arrows} | {change} | {harmed} | {still} |")
-    return "\n".join(lines)
+            rows.append([SETS[key].name, maker, str(cell["masks"]), *arrows, change, harmed, still])
+    return markdown_table(head, rows, left=2)
 
 
 def _earlier(path: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int | None]]:
@@ -219,7 +229,6 @@ def main(words: Sequence[str] | None = None) -> int:
                     made_by = {"date": time.strftime("%Y-%m-%d"), "version": bpr.__version__}
                     result = {**identity, **made_by, "images": limits, "sets": found}
                     write_json(path, result, indent=1)
-                    path.with_suffix(".md").write_text(table(result) + "\n")
                     print(table({"sets": {key: {maker: found[key][maker]}}}).splitlines()[-1], flush=True)
     return 0
 

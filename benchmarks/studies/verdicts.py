@@ -18,7 +18,7 @@ import numpy as np
 
 import bpr
 from benchmarks.measuring import RESULTS, script_parser
-from benchmarks.studies.sources import SETS, Images
+from benchmarks.studies.sources import SETS, Images, by_image
 from bpr.backends import load_refiner, model_file
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import sha256_of, write_json
@@ -36,10 +36,7 @@ def samples_of(refiner: Refiner, images: Images, name: str) -> Samples:
 
     def cuts() -> Iterator[CutImage[Known]]:
         for maker in images.makers():
-            by_image: dict[Any, list[Any]] = {}
-            for pair in images.pairs(maker):
-                by_image.setdefault(pair.image_id, []).append(pair)
-            for number, (image_id, pairs) in enumerate(by_image.items()):
+            for number, (image_id, pairs) in enumerate(by_image(images.pairs(maker)).items()):
                 truths = [decode_mask(pair.truth["segmentation"]) for pair in pairs]
                 instances = [Instance(pair.coarse) for pair in pairs]
                 yield refiner.cut(read_image(images.paths[image_id]), instances, Known(maker, number, truths))

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import RESULTS, ROOT, Timing, markdown_table, provenance, row, script_parser, seconds_of, write_report
+from benchmarks.measuring import RESULTS, ROOT, Timing, made_on, markdown_table, provenance, row, script_parser, seconds_of, write_report
 from bpr.backends import model_file
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.io.files import write_json
@@ -81,14 +81,12 @@ def measure(model: str) -> list[dict[str, Any]]:
 
 def table(report: dict[str, Any]) -> str:
     """A line per model and number of threads: both sides, and their ratio."""
-    origin, rows = report["provenance"], report["rows"]
-    lines = []
+    rows, lines = report["rows"], []
     for python, node in zip(rows[::2], rows[1::2], strict=True):
         times = [side["seconds"]["median"] for side in (python, node)]
         lines.append([python["model"], str(python["threads"]), *(f"{time:.2f}" for time in times), f"{times[1] / times[0]:.1f}"])
     head = ["model", "threads", "Python, seconds", "node, seconds", "times"]
-    machine = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, {report['node']}"
-    note = f"{machine}; a frame of 854x480 with {rows[0]['masks']} masks, {rows[0]['patches']} patches."
+    note = f"{made_on(report)}, {report['node']}; a frame of 854x480 with {rows[0]['masks']} masks, {rows[0]['patches']} patches."
     return f"{note}\n\n{markdown_table(head, lines)}\n"
 
 

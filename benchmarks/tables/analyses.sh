@@ -24,7 +24,7 @@ analyse() { # SET IMAGES ANN
     local before="$data/detections/$1.segm.json" refined="runs/$1.$name.json" report="docs/results/$1"
     refine "$before" "$2" "$3" "$refined"
     bpr eval "$refined" --before "$before" --ann "$3" --metrics "${metrics[@]}" \
-        --out "$report.metrics.json" --markdown "$report.metrics.md" --save-per-instance "runs/$1.$name.csv"
+        --out "$report.metrics.json" --save-per-instance "runs/$1.$name.csv"
     figures "runs/figures/$1" "$refined" "$before" "$2" "$3"
     for ending in json md; do
         cp "runs/figures/$1/scatter.$ending" "$report.gains.$ending"

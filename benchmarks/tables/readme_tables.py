@@ -2,20 +2,23 @@
 
     python -m benchmarks.tables.readme_tables
 
-A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``.
+A marker ``<!-- table:NAME -->`` is followed by the table up to ``<!-- end -->``. The table of a settled study, whose script
+is gone, has no marker and stands on its page alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import RESULTS, ROOT, Timing, report_table
+from benchmarks.measuring import RESULTS, ROOT, Timing, made_on, markdown_table, report_table
 from benchmarks.studies import harm as harm_study
-from benchmarks.tables import gpu_tables, quality_tables
+from benchmarks.studies import sources as sources_study
+from benchmarks.tables import quality_tables
 from bpr import limits
 from bpr.backends.folders import named_models
 from bpr.backends.gates import record_beside
@@ -28,8 +31,9 @@ SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", 
 KINDS = ("upper_bound", "gains", "failures", "timing")
 SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger", "beside_network", "image_costs", "protocols", "calibration")
 """Tables that a script writes beside its numbers."""
-SETTLED = ("averaging", "held_out_schemes", "int8_ceiling", "many_records", "mmdetection", "patch_store", "transfer")
-"""Tables of studies that are settled: their scripts are gone or write no table, their findings stay."""
+NOT_YET = "not measured yet"
+PAPERS_NETWORK = "hrnet-w18s"
+"""What the target of backend_speed.py is for."""
 
 
 def written(name: str) -> str:
@@ -37,35 +41,38 @@ def written(name: str) -> str:
     return (RESULTS / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
-def benchmark(suite: str) -> str:
-    """The report of a suite of tools/benchmark.py."""
-    return report_table(read_json(RESULTS / f"benchmark_{suite}.json", f"a report of tools/benchmark.py {suite}"))
+def report(name: str) -> Any:
+    """The numbers that a script of benchmarks/ or tests/ wrote."""
+    return read_json(RESULTS / f"{name}.json", "a report of a benchmark")
 
 
 def missed_targets() -> str:
     """The ratios of all suites that missed their target, and the best backend of the paper's network if it did."""
     missed = []
     for suite in SUITES:
-        report = read_json(RESULTS / f"benchmark_{suite}.json", f"a report of tools/benchmark.py {suite}")
-        rows = [(ratio["name"], ratio["value"], ratio["target"]) for ratio in report["ratios"] if ratio["target"] is not None]
-        missed += [(suite, *row) for row in rows if row[1] < row[2]]
-    backends = read_json(RESULTS / "backend_speed.json", "a report of backend_speed.py")
+        ratios = [ratio for ratio in report(f"benchmark_{suite}")["ratios"] if ratio["target"] is not None]
+        missed += [(suite, r["name"], r["value"], r["target"]) for r in ratios if r["value"] < r["target"]]
+    backends = report("backend_speed")
     best = next(one["best_ratio"] for one in backends["models"] if one["model"] == PAPERS_NETWORK)
     if best < backends["target"]:
         missed.append(("backend_speed", f"{PAPERS_NETWORK}, best backend within its gate", best, backends["target"]))
-    lines = [f"| `{suite}` | {name} | {value:.3g} | {target:.3g} |" for suite, name, value, target in missed]
-    return "\n".join(["| suite | ratio | reached | target |", "|---|---|---:|---:|", *lines])
+    rows = [[f"`{suite}`", name, f"{value:.3g}", f"{target:.3g}"] for suite, name, value, target in missed]
+    return markdown_table(["suite", "ratio", "reached", "target"], rows, left=2)
 
 
 def refine_options() -> str:
     """One row per option of refining: its name in Python and in ``bpr refine``, its default, and its help text."""
     offered = {option.name for option in command_options()}
     rows = [
-        f"| `{option.name}` | {f'`--{option.name}`' if option.name in offered else ''} | `{option.default}` "
-        f"| {option.metadata['help']} |"
+        [
+            f"`{option.name}`",
+            f"`--{option.name}`" if option.name in offered else "",
+            f"`{option.default}`",
+            option.metadata["help"],
+        ]
         for option in fields(RefineOptions)
     ]
-    return "\n".join(["| option | `bpr refine` | default | meaning |", "|---|---|---|---|", *rows])
+    return markdown_table(["option", "`bpr refine`", "default", "meaning"], rows, left=4)
 
 
 def harm() -> str:
@@ -74,62 +81,90 @@ def harm() -> str:
     return harm_study.table([read_json(path, "a report of harm.py") for path in files])
 
 
-PAPERS_NETWORK = "hrnet-w18s"
-"""What the target of backend_speed.py is for."""
-
-
 def backend_speed() -> str:
     """Patches per second and ratios to the baseline of every network, slowest first; the best that passed its gate in bold."""
-    report = read_json(RESULTS / "backend_speed.json", "a report of backend_speed.py")
-    origin = report["provenance"]
-    machine = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}"
-    note = f"{machine}, batch {report['batch']}, {report['repeats']} rounds."
-    verdicts = [_verdict(one, report["target"]) for one in report["models"] if one["model"] == PAPERS_NETWORK]
-    head = "| model | backend | patches/s (quartiles) | times the baseline | gate |\n|---|---|---:|---:|---|"
-    lines = [_backend_row(one, own) for one in report["models"] for own in sorted(one["rows"], key=lambda own: own["ratio"])]
-    return "\n".join([" ".join([note, *verdicts]), "", head, *lines])
-
-
-def _verdict(one: dict[str, Any], target: float) -> str:
-    found = "met" if one["best_ratio"] >= target else "**missed**"
-    return f"Best of `{one['model']}` within its gate: {one['best']}, {one['best_ratio']:.1f} times (target {target}: {found})."
-
-
-def _backend_row(one: dict[str, Any], own: dict[str, Any]) -> str:
-    rate = f"{own['patches_per_second']:.0f} ({own['low']:.0f} .. {own['high']:.0f})"
-    cells = [one["model"], own["name"], rate, f"{own['ratio']:.2f}", "passed" if own["passed"] else "not passed or not measured"]
-    return "| " + " | ".join(f"**{cell}**" if own["name"] == one["best"] else cell for cell in cells) + " |"
+    found = report("backend_speed")
+    note = f"{made_on(found)}, batch {found['batch']}, {found['repeats']} rounds."
+    rows = []
+    for one in found["models"]:
+        if one["model"] == PAPERS_NETWORK:
+            met = f"{one['best']}, {one['best_ratio']:.1f} times (target {found['target']}: {verdict(one['best_ratio'], found['target'])})"
+            note += f" Best of `{PAPERS_NETWORK}` within its gate: {met}."
+        for own in sorted(one["rows"], key=lambda own: own["ratio"]):
+            rate = f"{own['patches_per_second']:.0f} ({own['low']:.0f} .. {own['high']:.0f})"
+            gate = "passed" if own["passed"] else "not passed or not measured"
+            cells = [one["model"], own["name"], rate, f"{own['ratio']:.2f}", gate]
+            rows.append(bold(cells) if own["name"] == one["best"] else cells)
+    head = ["model", "backend", "patches/s (quartiles)", "times the baseline", "gate"]
+    return f"{note}\n\n{markdown_table(head, rows, left=2)}"
 
 
 def presets() -> str:
     """One row per model, backend and preset, fastest first; those that none beats in bold."""
-    report = read_json(RESULTS / "presets.json", "a report of presets.py")
-    kept, origin = report["fast_keeps"], report["provenance"]
-    verdict = "met" if kept >= report["target"] else "**missed**"
-    note = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}; {report['images']} images of {report['set']}."
-    share = f"`fast` keeps {100 * kept:.1f} % of the gain of `accurate` (target {100 * report['target']:.0f} %: {verdict})."
-    head = "| | times the slowest's speed | patches an image | F@2px gained, points |\n|---|---:|---:|---:|"
-    slowest = report["rows"][-1]["seconds"]["median"]
-    return "\n".join([f"{note} {share} Bold: on the Pareto front.", "", head, *(_preset_row(row, slowest) for row in report["rows"])])
-
-
-def _preset_row(row: dict[str, Any], slowest: float) -> str:
-    cells = [row["name"], f"{slowest / row['seconds']['median']:.2f}", f"{row['patches']:.0f}", f"{100 * row['gain']:+.2f}"]
-    return "| " + " | ".join(f"**{cell}**" if row["front"] else cell for cell in cells) + " |"
+    found = report("presets")
+    kept, target = 100 * found["fast_keeps"], 100 * found["target"]
+    note = f"{made_on(found)}; {found['images']} images of {found['set']}."
+    share = f"`fast` keeps {kept:.1f} % of the gain of `accurate` (target {target:.0f} %: {verdict(kept, target)})."
+    slowest, rows = found["rows"][-1]["seconds"]["median"], []
+    for row in found["rows"]:
+        speed = f"{slowest / row['seconds']['median']:.2f}"
+        cells = [row["name"], speed, f"{row['patches']:.0f}", f"{100 * row['gain']:+.2f}"]
+        rows.append(bold(cells) if row["front"] else cells)
+    table = markdown_table(["", "times the slowest's speed", "patches an image", "F@2px gained, points"], rows)
+    return f"{note} {share} Bold: on the Pareto front.\n\n{table}"
 
 
 def parity() -> str:
     """What every backend changed, model by model."""
     files = dict.fromkeys(record_beside(path) for path in named_models().values())
-    records = [read_json(file, "a record of parity.py") for file in files]
-    head = "| model | backend | equal masks | F@2px against float32, points | gate |\n|---|---|---:|---:|---|"
-    rows = [(entry["model"], name, found) for record in records for entry in record.values() for name, found in entry["backends"].items()]
-    lines = [
-        f"| {model} | {name} | {100 * found['equal_masks']:.1f} % of {found['masks']} | {found['f2_points']:+.3f} "
-        f"| {'passed' if found['passed'] else '**failed**'} |"
-        for model, name, found in rows
+    entries = [entry for file in files for entry in read_json(file, "a record of parity.py").values()]
+    return gates("backend", [(one["model"], name, row) for one in entries for name, row in one["backends"].items()])
+
+
+def gates(kind: str, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
+    """Models, each with a backend or an arithmetic, and the numbers of its gate."""
+    cells = [
+        [
+            model,
+            name,
+            f"{100 * row['equal_masks']:.1f} % of {row['masks']}",
+            f"{row['f2_points']:+.3f}",
+            "passed" if row["passed"] else "**failed**",
+        ]
+        for model, name, row in rows
     ]
-    return "\n".join([head, *lines])
+    return markdown_table(["model", kind, "equal masks", "F@2px against float32, points", "gate"], cells, left=2)
+
+
+def gpu() -> str:
+    """One row per network on a GPU, with the paper's three parts beside ours."""
+    found = report("gpu")
+    limits, rows = found["limits"], []
+    for row in found["rows"]:
+        rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
+        on_card = row.get("images_per_second_on_card")
+        rates.append(NOT_YET if on_card is None else f"{on_card:,.0f}")
+        shares = [f"{100 * row[key]:.1f} %" for key in ("of peak", "of bandwidth")]
+        parts = [" + ".join(f"{row[key][part]:.0f}" for part in row["paper"]) for key in ("milliseconds", "paper")]
+        rows.append([row["network"], *rates, *shares, *parts])
+    product, copy = f"{limits['operations'] / 1e12:.0f} TFLOP/s", f"{limits['bytes'] / 1e12:.2f} TB/s"
+    reached = f"{product} in a bfloat16 product and {copy} in a copy"
+    parts = ["of the product", "of the copy", "milliseconds of the parts", "the paper's"]
+    table = markdown_table(["network", "patches/s, one graph", "eager", "images/s", "cut on the card", *parts], rows)
+    return f"{made_on(found)}, {found['device']} ({reached}).\n\n{table}"
+
+
+def gpu_together() -> str:
+    """Images per second by the number of processes on the GPU."""
+    rates = {(row["processes"], row.get("on_card", False)): f"{row['images_per_second']:.0f}" for row in report("gpu")["together"]}
+    counts = dict.fromkeys(count for count, _ in rates)
+    rows = [[str(count), rates[count, False], rates.get((count, True), NOT_YET)] for count in counts]
+    return markdown_table(["processes on the GPU", "images/s", "cut on the card"], rows, left=0)
+
+
+def gpu_gates() -> str:
+    """What torch on the GPU changed, model by model."""
+    return gates("torch on the GPU", [(row["model"], row["arithmetic"], row) for row in report("gpu")["gates"]])
 
 
 def log(name: str) -> str:
@@ -139,62 +174,72 @@ def log(name: str) -> str:
 
 def fuzz() -> str:
     """One row per reader: how long and how often it was fed, and what was found last."""
-    report = read_json(RESULTS / "fuzz.json", "a report of tests.fuzz.run")
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    head = "| reader | seconds | executions | open finding |\n|---|---:|---:|---|"
-    found = report["readers"].items()
-    rows = [f"| {name} | {row['seconds']} | {row['executions']:,} | {row['finding'] or 'none'} |" for name, row in found]
-    return "\n".join([f"{report['date']}, {versions}.", "", head, *rows])
+    found = report("fuzz")
+    rows = [
+        [name, str(row["seconds"]), f"{row['executions']:,}", row["finding"] or "none"]
+        for name, row in found["readers"].items()
+    ]
+    table = markdown_table(["reader", "seconds", "executions", "open finding"], rows)
+    return f"{found['date']}, {versions(found)}.\n\n{table}"
 
 
 def release() -> str:
     """One row per environment that the wheel was tried in."""
-    report = read_json(RESULTS / "release.json", "a report of tests.release.check")
-    built = ", ".join(f"`{one['name']}` ({one['bytes'] / 2**20:.1f} MiB, {one['files']} files)" for one in report["archives"])
-    head = "| empty environment | numpy, OpenCV, pycocotools, ONNX Runtime, rich | the demo's boundary F | outcome |\n|---|---|---|---|"
-    rows = [_environment_row(name, found) for name, found in report["environments"].items()]
-    return "\n".join([f"{report['provenance']['date']}: {built}.", "", head, *rows])
-
-
-def _environment_row(name: str, found: dict[str, Any] | None) -> str:
-    if found is None:
-        return f"| Python {name} | | | not here |"
-    failed = [f"**{step}: {outcome}**" for step, outcome in found["steps"].items() if outcome != "passed"]
-    numbers = " to ".join(f"{value:.3f}" for value in found.get("demo_f", ()))
-    label = f"Python {name.replace(name.partition(',')[0], found['python'])}"
-    cells = [label, ", ".join(found.get("versions", {}).values()), numbers, "; ".join(failed) or f"{len(found['steps'])} steps passed"]
-    return f"| {' | '.join(cells)} |"
+    found, rows = report("release"), []
+    for name, tried in found["environments"].items():
+        if tried is None:
+            rows.append([f"Python {name}", "", "", "not here"])
+            continue
+        failed = [f"**{step}: {outcome}**" for step, outcome in tried["steps"].items() if outcome != "passed"]
+        numbers = " to ".join(f"{value:.3f}" for value in tried.get("demo_f", ()))
+        label = f"Python {name.replace(name.partition(',')[0], tried['python'])}"
+        outcome = "; ".join(failed) or f"{len(tried['steps'])} steps passed"
+        rows.append([label, ", ".join(tried.get("versions", {}).values()), numbers, outcome])
+    files = (f"`{one['name']}` ({one['bytes'] / 2**20:.1f} MiB, {one['files']} files)" for one in found["archives"])
+    packages = "numpy, OpenCV, pycocotools, ONNX Runtime, rich"
+    table = markdown_table(["empty environment", packages, "the demo's boundary F", "outcome"], rows, left=4)
+    return f"{found['provenance']['date']}: {', '.join(files)}.\n\n{table}"
 
 
 def chaos() -> str:
     """How often a run was killed, and what was lost in the end."""
-    found = read_json(RESULTS / "chaos.json", "a report of chaos.py")
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    note = f"{found['date']}, seed {found['seed']}, {found['scenes']} painted scenes, {found['seconds']} s; {versions}."
-    head = "| kills, as one process | as 2 ranks | as 4 ranks | runs brought to an end | records | lost | twice | equal files |"
+    found = report("chaos")
+    note = f"{found['date']}, seed {found['seed']}, {found['scenes']} painted scenes, {found['seconds']} s; {versions(found)}."
+    kinds = ["kills, as one process", "as 2 ranks", "as 4 ranks"]
+    head = [*kinds, "runs brought to an end", "records", "lost", "twice", "equal files"]
     cells = [*found["kills"].values(), *(found[name] for name in ("runs", "records", "lost", "duplicated"))]
-    row = " | ".join(map(str, [*cells, f"{found['equal']} of {found['runs']}"]))
-    return "\n".join([note, "", head, "|" + "---:|" * 8, f"| {row} |"])
+    row = [*map(str, cells), f"{found['equal']} of {found['runs']}"]
+    return f"{note}\n\n{markdown_table(head, [row], left=0)}"
 
 
 def ranks() -> str:
     """What a second rank gains and what a journal costs."""
-    report = read_json(RESULTS / "ranks.json", "a report of ranks.py")
-    origin, spent = report["provenance"], {name: Timing.of(seconds) for name, seconds in report["seconds"].items()}
-    one, two, without, kept = spent.values()
-    rows = [f"| {name} | {t.median:.2f} | {t.low:.2f} .. {t.high:.2f} | {t.repeats} |" for name, t in spent.items()]
-    head = ["| | seconds | quartiles | runs |", "|---|---:|---:|---:|"]
-    overhead = 100 * (kept.median / without.median - 1)
-    note = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, Python {origin['python']}."
-    gain = f"Two ranks are {one.median / two.median:.2f} times as fast as one"
-    return "\n".join([note, "", *head, *rows, "", f"{gain}; keeping a journal costs {overhead:+.1f} % (target: under 2 %)."])
+    found = report("ranks")
+    spent = {name: Timing.of(seconds) for name, seconds in found["seconds"].items()}
+    one, two, without, kept = (timing.median for timing in spent.values())
+    rows = [[name, f"{t.median:.2f}", f"{t.low:.2f} .. {t.high:.2f}", str(t.repeats)] for name, t in spent.items()]
+    note = f"{made_on(found)}, Python {found['provenance']['python']}."
+    gain = f"Two ranks are {one / two:.2f} times as fast as one"
+    cost = f"keeping a journal costs {100 * (kept / without - 1):+.1f} % (target: under 2 %)"
+    return f"{note}\n\n{markdown_table(['', 'seconds', 'quartiles', 'runs'], rows)}\n\n{gain}; {cost}."
 
 
 def two_hosts(part: str) -> str:
     """What happened, second by second."""
-    report = read_json(RESULTS / "two_hosts.json", "a report of two_hosts.py")
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items() if version)
-    return "\n".join([f"{report['date']}; {versions}.", "", "```", *report[part]["log"], "```"])
+    found = report("two_hosts")
+    return "\n".join([f"{found['date']}; {versions(found)}.", "", "```", *found[part]["log"], "```"])
+
+
+def versions(found: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found["versions"].items() if version)
+
+
+def verdict(value: float, target: float) -> str:
+    return "met" if value >= target else "**missed**"
+
+
+def bold(cells: Iterable[str]) -> list[str]:
+    return [f"**{cell}**" for cell in cells]
 
 
 def limit_rows() -> str:
@@ -212,25 +257,22 @@ def limit_rows() -> str:
         ("classes of a data set", limits.MOST_CATEGORIES),
         ("pixels along one side of a network's window", LARGEST_WINDOW),
     )
-    return "\n".join(["| at most | |", "|---|---:|", *(f"| {what} | {value:,} |" for what, value in named)])
+    return markdown_table(["at most", ""], [[what, f"{value:,}"] for what, value in named])
 
 
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
-    **{name: partial(written, name) for name in (*SCRIPTS, *SETTLED)},
-    "sources": partial(written, "sources/starter"),
-    "sources_free": partial(written, "sources/starter-free"),
+    **{name: partial(written, name) for name in SCRIPTS},
+    "sources": lambda: sources_study.table(report("sources/starter")),
+    "sources_free": lambda: sources_study.table(report("sources/starter-free")),
     "headline": lambda: quality_tables.headline("starter"),
-    "quality": lambda: quality_tables.quality("quality", precise=True),
-    "small_models": lambda: quality_tables.quality("ablations", precise=True),
-    "ablations": lambda: quality_tables.quality("ablations", precise=False),
-    "costs": lambda: quality_tables.costs("quality"),
-    "small_costs": lambda: quality_tables.costs("ablations"),
-    **{f"benchmark_{suite}": partial(benchmark, suite) for suite in SUITES},
+    "quality": quality_tables.quality,
+    "costs": quality_tables.costs,
+    **{f"benchmark_{suite}": lambda suite=suite: report_table(report(f"benchmark_{suite}")) for suite in SUITES},
     "backend_speed": backend_speed,
-    "gpu": gpu_tables.networks,
-    "gpu_together": gpu_tables.together,
-    "gpu_gates": gpu_tables.gates,
+    "gpu": gpu,
+    "gpu_together": gpu_together,
+    "gpu_gates": gpu_gates,
     "parity": parity,
     "presets": presets,
     "missed_targets": missed_targets,
@@ -250,8 +292,6 @@ TABLES = {
     "harm": harm,
     "coco_precision": lambda: quality_tables.precision("coco_val2017"),
     **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},
-    **{f"{short}_selection": partial(written, f"selection_{name}") for short, name in SETS.items()},
-    "davis_selection_fast": partial(written, "selection_davis_val.starter-fast"),
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
 }
 

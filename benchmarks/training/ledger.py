@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import RESULTS, ROOT, script_parser
+from benchmarks.measuring import RESULTS, ROOT, markdown_table, script_parser
 from bpr.formats.coco import read_annotations
 
 Image = dict[str, Any]
@@ -86,8 +86,8 @@ def source_of(name: str, image: Image) -> str:
 
 
 def table(counts: dict[str, int]) -> str:
-    lines = ["| source | images here | licence | proof | weights that learned from it are free |", "|---|---:|---|---|---|"]
-    return "\n".join([*lines, *(f"| {row[0]} | {counts.get(row[0], 0)} | {' | '.join(row[1:])} |" for row in ROWS)])
+    head = ["source", "images here", "licence", "proof", "weights that learned from it are free"]
+    return markdown_table(head, [[row[0], str(counts.get(row[0], 0)), *row[1:]] for row in ROWS], left=5)
 
 
 ATTRIBUTION = """# Whose images the free models learned from

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.options import print_problems, progress_bar
@@ -36,23 +36,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     analyses = parser.add_subparsers(dest="analysis", required=True, metavar="ANALYSIS")
     for name, analysis in ANALYSES.items():
         subparser = analyses.add_parser(name, help=analysis.help, description=analysis.help)
-        analysis.add_arguments(subparser)
         subparser.set_defaults(analyse=analysis.run)
+        add, out = subparser.add_argument, analysis.out
+        if analysis.needs:
+            add("results", type=InputPath, help="COCO results JSON or a Cityscapes folder")
+            add("--ann", type=InputPath, required=True, help="ground truth: COCO annotations or a gtFine folder")
+            add("--img-dir", type=InputPath, required=True, help="folder of the images")
+            kind = {"json": NumbersPath, "png": PicturePath, "folder": OutputPath}[out]
+            add("--out", type=kind, required=True, metavar=out.upper(), help=f"{out} to write")
+        else:
+            picture = "picture to write (default: %(default)s)"
+            add("--out", type=PicturePath, default=f"{name}.png", help=picture)
+        if analysis.needs == "a pair":
+            before = "the results that were refined"
+            add("--before", type=InputPath, required=True, metavar="COARSE", help=before)
+        if name == "upper-bound":
+            reaches, about = [1, 2, 3, None], "pixels, or inf (default: 1 2 3 inf)"
+            add("--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help=about)
+        if name == "timing":
+            model = "model name, .onnx or .pth file (default: %(default)s)"
+            add("--model", type=InputName, default=DEFAULT_MODEL, help=model)
 
 
 def run(args: argparse.Namespace) -> int:
     args.analyse(args)
     return 0
-
-
-def _add_files(parser: argparse.ArgumentParser, out: str) -> None:
-    """Options of an analysis that needs ground truth; ``out`` is the kind of its output: json, png or folder."""
-    parser.add_argument("results", type=InputPath, help="COCO results JSON or a Cityscapes folder")
-    ann = "ground truth: COCO annotations or a gtFine folder"
-    parser.add_argument("--ann", type=InputPath, required=True, help=ann)
-    parser.add_argument("--img-dir", type=InputPath, required=True, help="folder of the images")
-    kind = {"json": NumbersPath, "png": PicturePath, "folder": OutputPath}[out]
-    parser.add_argument("--out", type=kind, required=True, metavar=out.upper(), help=f"{out} to write")
 
 
 class _NamedPath(OutputPath):
@@ -82,36 +90,8 @@ class NumbersPath(_NamedPath):
         return [Path(self).with_suffix(suffix) for suffix in (".json", ".md", ".png")]
 
 
-def _add_pair_of_files(out: str) -> Callable[[argparse.ArgumentParser], None]:
-    """Options of an analysis that compares two results files."""
-
-    def add(parser: argparse.ArgumentParser) -> None:
-        _add_files(parser, out)
-        before = "the results that were refined"
-        parser.add_argument("--before", type=InputPath, required=True, metavar="COARSE", help=before)
-
-    return add
-
-
-def _add_upper_bound(parser: argparse.ArgumentParser) -> None:
-    _add_files(parser, "json")
-    reaches, about = [1, 2, 3, None], "pixels, or inf (default: 1 2 3 inf)"
-    parser.add_argument("--reach", nargs="+", type=_reach, default=reaches, metavar="PX", help=about)
-
-
 def _reach(text: str) -> int | None:
     return None if text == "inf" else int(text)
-
-
-def _add_timing(parser: argparse.ArgumentParser) -> None:
-    _add_files(parser, "json")
-    model = "model name, .onnx or .pth file (default: %(default)s)"
-    parser.add_argument("--model", type=InputName, default=DEFAULT_MODEL, help=model)
-
-
-def _add_schemes(parser: argparse.ArgumentParser) -> None:
-    picture = "picture to write (default: %(default)s)"
-    parser.add_argument("--out", type=PicturePath, default="schemes.png", help=picture)
 
 
 def upper_bound(args: argparse.Namespace) -> None:
@@ -203,27 +183,28 @@ def timing(args: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A subcommand of ``bpr analyze``."""
+    """A subcommand of ``bpr analyze``.
+
+    Attributes:
+        needs: whether it reads results with their ground truth and images, or such a file and the one before it.
+        out: the kind of its output: ``json``, ``png`` or ``folder``.
+    """
 
     help: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
+    needs: Literal["results", "a pair", ""]
+    out: Literal["json", "png", "folder"]
     run: Callable[[argparse.Namespace], None]
 
 
+BOUND = "scores of an oracle that knows the ground truth near the boundary (table 1)"
 ANALYSES = {
-    "upper-bound": Analysis(
-        "scores of an oracle that knows the ground truth near the boundary (table 1)", _add_upper_bound, upper_bound
-    ),
-    "scatter": Analysis(
-        "IoU before against IoU after (figure S7), and gains by IoU before", _add_pair_of_files("json"), scatter
-    ),
-    "failures": Analysis("the most harmed masks and why (figure S6)", _add_pair_of_files("json"), failures),
-    "patches": Analysis("patches before and after (figure S5)", _add_pair_of_files("png"), patches),
-    "images": Analysis(
-        "whole images before and after (figure S4), into a folder", _add_pair_of_files("folder"), pictures
-    ),
-    "schemes": Analysis("where the patches of each scheme lie on a painted scene (figure S1)", _add_schemes, schemes),
-    "timing": Analysis("milliseconds per image of extraction, network, reassembly (section C)", _add_timing, timing),
+    "upper-bound": Analysis(BOUND, "results", "json", upper_bound),
+    "scatter": Analysis("IoU before against IoU after (figure S7), and gains by IoU before", "a pair", "json", scatter),
+    "failures": Analysis("the most harmed masks and why (figure S6)", "a pair", "json", failures),
+    "patches": Analysis("patches before and after (figure S5)", "a pair", "png", patches),
+    "images": Analysis("whole images before and after (figure S4), into a folder", "a pair", "folder", pictures),
+    "schemes": Analysis("where the patches of each scheme lie on a painted scene (figure S1)", "", "png", schemes),
+    "timing": Analysis("milliseconds per image of extraction, network, reassembly (section C)", "results", "json", timing),
 }
 
 

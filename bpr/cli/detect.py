@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.backends import load_refiner
+    from bpr.io.files import write_json
     from bpr.io.folders import atomic_folder, check_replaceable
     from bpr.io.images import read_image
 
@@ -65,7 +66,10 @@ def run(args: argparse.Namespace) -> int:
                 failed += 1
                 print(f"{error}; left out", file=sys.stderr)
             advance(done)
-        _write(folder, detected, dict(zip(category_ids, detector.classes, strict=True)))
+        for name in ("coarse", "refined"):
+            write_json(folder / f"{name}.segm.json", [record for one in detected for record in getattr(one, name)])
+        pairs = zip(category_ids, detector.classes, strict=True)
+        write_json(folder / "categories.json", [{"id": number, "name": name} for number, name in pairs])
     count = sum(len(one.refined) for one in detected)
     print(
         f"{count} detections in {len(detected)} of {len(files)} images -> {args.out}: "
@@ -125,11 +129,3 @@ def _draw(path: Path, image: np.ndarray, detected: DetectedImage) -> None:
         return np.array(masks, bool).reshape(-1, *image.shape[:2])
 
     write_image(path, before_after(image, frames(detected.coarse), frames(detected.refined)))
-
-
-def _write(folder: Path, detected: Sequence[DetectedImage], categories: dict[int, str]) -> None:
-    from bpr.io.files import write_json
-
-    write_json(folder / "coarse.segm.json", [record for one in detected for record in one.coarse])
-    write_json(folder / "refined.segm.json", [record for one in detected for record in one.refined])
-    write_json(folder / "categories.json", [{"id": number, "name": name} for number, name in categories.items()])

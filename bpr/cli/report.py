@@ -12,7 +12,6 @@ from bpr.cli.paths import InputPath, OutputPath
 
 if TYPE_CHECKING:
     from bpr.evaluation.prepare import Detections, Document
-    from bpr.formats.coco import Record
     from bpr.io.images import ImageFinder
     from bpr.report.html.collect import Collection
 
@@ -61,6 +60,7 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     """The content of the report, and its images."""
     from bpr.evaluation.comparison import PROTOCOLS, category_names
     from bpr.evaluation.prepare import Detections
+    from bpr.formats.coco import is_crowd
     from bpr.formats.recognise import open_source
     from bpr.refinement.decisions import Review
     from bpr.report.html.collect import collect_changes, collect_pairs
@@ -72,7 +72,12 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
     coarse, refined = Detections([*before.records], args.before), Detections([*after.records], args.results)
     if before.format == after.format == "annotations" and len(coarse.records) == len(refined.records):
         pairs = enumerate(zip(coarse.records, refined.records, strict=True))
-        seen = [index for index, pair in pairs if not _is_unchanged_crowd(*pair)]
+        # A report does not show the crowds of both files that were left as they were.
+        seen = [
+            index
+            for index, (old, new) in pairs
+            if old["segmentation"] != new["segmentation"] or not is_crowd(old, "annotation")
+        ]
         coarse, refined = (replace(side, records=[side.records[index] for index in seen]) for side in (coarse, refined))
         review = review and replace(review, ids=[review.ids[index] for index in seen])
     categories = (document or {}).get("categories") or after.categories or before.categories or []
@@ -83,13 +88,6 @@ def _collect(args: argparse.Namespace, document: Document | None) -> tuple[Colle
         return replace(collect_pairs(coarse, refined, known, args.ann, protocol), review=review), find_images()
     images = find_images()
     return replace(collect_changes(coarse, refined, images, category_names(categories)), review=review), images
-
-
-def _is_unchanged_crowd(old: Record, new: Record) -> bool:
-    """Whether an annotation of both files is a crowd that was left as it was, which a report does not show."""
-    from bpr.formats.coco import is_crowd
-
-    return old["segmentation"] == new["segmentation"] and is_crowd(old, "annotation")
 
 
 def _scored(detections: Detections, format_name: str) -> Detections:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.matching import FEDERATED, LOWEST_AP_IOU, BoundaryIou, Numbered, numbered
+from bpr.evaluation.matching import FEDERATED, LOWEST_AP_IOU, BoundaryIou, numbered
 from bpr.evaluation.old_numpy import old_numpy
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
@@ -51,8 +51,13 @@ def lvis_precision(
     if not detections:  # the package fails without a first one
         return dict.fromkeys(NAMES, 0.0 if document["annotations"] else NOTHING)
     logging.getLogger("lvis").setLevel(logging.ERROR)
+
+    class Truth(evaluator.LVIS):
+        def _load_json(self, path: Any) -> Any:
+            return path
+
     with old_numpy(evaluator):
-        evaluation = _evaluation(evaluator, boundary_iou)(_truth(evaluator, numbers), detections, "segm")
+        evaluation = _evaluation(evaluator, boundary_iou)(Truth(numbers.document), detections, "segm")
         evaluation.run()
     return {name: float(evaluation.results[name]) for name in NAMES}
 
@@ -74,13 +79,3 @@ def _evaluation(evaluator: Any, boundary_iou: BoundaryIou | None) -> Any:
             return ious
 
     return Evaluation
-
-
-def _truth(evaluator: Any, numbers: Numbered) -> Any:
-    """The document as the package's index."""
-
-    class Truth(evaluator.LVIS):
-        def _load_json(self, path: Any) -> Any:
-            return path
-
-    return Truth(numbers.document)

@@ -27,6 +27,7 @@ from pycocotools.cocoeval import COCOeval
 from bpr.errors import BadMask, BPRError, shown
 from bpr.evaluation.prepare import Document, counted, listed_classes
 from bpr.formats.coco import INSTANCES, Record, positions_by_kind
+from bpr.formats.format import str_last
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import checked_frame, decode_mask, encode_mask
 from bpr.io.image_list import ImageList
@@ -265,7 +266,7 @@ class Numbered:
 
 def in_order(ids: Iterable[Any]) -> list[Any]:
     """Ids without repetition, numbers before texts; where all have one type, the order is that of pycocotools."""
-    return sorted(dict.fromkeys(ids), key=lambda key: (isinstance(key, str), key))
+    return sorted(dict.fromkeys(ids), key=str_last)
 
 
 def numbered(records: Sequence[Record], document: Document) -> Numbered:

@@ -23,8 +23,7 @@ from bpr.evaluation.lvis_precision import lvis_precision
 from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, TOLERANCES, PairMetric, Unit
 from bpr.evaluation.panoptic_quality import panoptic_counts
 from bpr.evaluation.semantic import semantic_scores
-from bpr.evaluation.subjects import CityscapesFolders, MaskPictures, PanopticPair
-from bpr.formats.coco import Record
+from bpr.evaluation.subjects import CityscapesFolders, MaskPictures, PanopticPair, PictureFit
 
 Numbers = dict[str, Number]
 
@@ -43,26 +42,19 @@ def boundary_precision(evaluation: Evaluation, fast: bool = False) -> Numbers:
 
 
 def _fast(evaluation: Evaluation, kind: Literal["segm", "boundary"]) -> Mapping[str, Number]:
-    return _fixed(fast_precision(evaluation.records, evaluation.document, kind, evaluation.protocol.ratio))
-
-
-def _fixed(values: Mapping[str, float]) -> Numbers:
+    values = fast_precision(evaluation.records, evaluation.document, kind, evaluation.protocol.ratio)
     return {name: Fixed(value) for name, value in values.items()}
 
 
-def matched(evaluation: Evaluation) -> Numbers:
-    """The means of PAIR_METRICS over the matched pairs."""
-    labels = {metric.label.format(ratio=evaluation.protocol.ratio): metric for metric in PAIR_METRICS}
-    columns = {label: evaluation.column(metric) for label, metric in labels.items()}
-    return {f"{label}/matched": _mean_of_pairs(evaluation, column) for label, column in columns.items()}
-
-
-def of_pairs(evaluation: Evaluation, metric: PairMetric) -> Numbers:
-    """The mean of a metric over the matched pairs, and that of the truth if a mask has the number by itself."""
-    numbers: Numbers = {f"{metric.label}/matched": _mean_of_pairs(evaluation, evaluation.column(metric))}
-    if metric.of_truth:
-        of_truth = np.array([metric.of_truth(pair.truth) for pair in evaluation.mask_pairs], float)
-        numbers[f"{metric.label} of the truth/matched"] = _mean_of_pairs(evaluation, of_truth)
+def of_pairs(evaluation: Evaluation, metrics: Sequence[PairMetric]) -> Numbers:
+    """The means of metrics over the matched pairs, and those of the truth if a mask has the number by itself."""
+    numbers: Numbers = {}
+    for metric in metrics:
+        label = metric.label.format(ratio=evaluation.protocol.ratio)
+        numbers[f"{label}/matched"] = _mean_of_pairs(evaluation, evaluation.column(metric))
+        if metric.of_truth:
+            of_truth = np.array([metric.of_truth(pair.truth) for pair in evaluation.mask_pairs], float)
+            numbers[f"{label} of the truth/matched"] = _mean_of_pairs(evaluation, of_truth)
     return numbers
 
 
@@ -114,20 +106,14 @@ def _mean_of_pairs(evaluation: Evaluation, values: np.ndarray) -> Ratios:
     return Ratios.mean(values, evaluation.pair_images, evaluation.image_count)
 
 
-def lvis_ap(evaluation: Evaluation) -> Numbers:
-    """AP by the lvis package."""
-    numbers = lvis_precision(evaluation.records, evaluation.document)
-    return {f"{name}/LVIS": Fixed(value) for name, value in numbers.items()}
-
-
-def lvis_boundary_ap(evaluation: Evaluation) -> Numbers:
-    """AP by the lvis package's matching and the smaller of mask IoU and Boundary IoU."""
-    numbers = lvis_precision(evaluation.records, evaluation.document, evaluation.boundary_iou)
-    return {f"Boundary{name}@{evaluation.protocol.ratio}/LVIS": Fixed(value) for name, value in numbers.items()}
+def lvis_ap(evaluation: Evaluation, boundary: bool = False) -> Numbers:
+    """AP by the lvis package, by mask IoU or by the smaller of mask IoU and Boundary IoU."""
+    numbers = lvis_precision(evaluation.records, evaluation.document, evaluation.boundary_iou if boundary else None)
+    full = f"Boundary{{}}@{evaluation.protocol.ratio}/LVIS" if boundary else "{}/LVIS"
+    return {full.format(name): Fixed(value) for name, value in numbers.items()}
 
 
 def cityscapes_ap(folders: CityscapesFolders) -> Numbers:
-    """AP by cityscapesscripts."""
     numbers = official_precision(folders.predictions, folders.truth)
     names = {name: name.replace("/", "/Cityscapes ") if "/" in name else f"{name}/Cityscapes" for name in numbers}
     return {names[name]: Fixed(number) for name, number in numbers.items()}
@@ -147,7 +133,10 @@ def panoptic(pair: PanopticPair, ratio: float | None = None) -> Numbers:
         predicted = results[image["image_id"]]
         try:
             truth_ids, ids = pair.truth.ids(image), pair.results.ids(predicted)
-            segments, found = (_of_listed_classes(side["segments_info"], pair) for side in (image, predicted))
+            segments, found = (
+                [one for one in side["segments_info"] if not pair.things or one["category_id"] in pair.things]
+                for side in (image, predicted)
+            )
             counts = panoptic_counts(truth_ids, segments, ids, found, ratio)
         except ValueError as error:
             raise BPRError(f"metric pq: image_id {image['image_id']!r}: {error}") from error
@@ -166,11 +155,6 @@ def panoptic(pair: PanopticPair, ratio: float | None = None) -> Numbers:
     return numbers
 
 
-def boundary_panoptic(pair: PanopticPair) -> Numbers:
-    """Boundary PQ, SQ and RQ."""
-    return panoptic(pair, pair.protocol.ratio)
-
-
 def whole_pictures(pictures: MaskPictures) -> Numbers:
     """IoU of all pixels, and the mean boundary accuracy of the pictures."""
     overlaps = [fit.above_half for fit in pictures.fits]
@@ -185,23 +169,10 @@ def whole_pictures(pictures: MaskPictures) -> Numbers:
     }
 
 
-def absolute_differences(pictures: MaskPictures) -> Numbers:
-    """The sum of absolute differences of a picture's alpha, in thousands of pixels."""
-    return {"SAD/whole pictures": _mean_of_pictures([fit.sad / 1000 for fit in pictures.fits])}
-
-
-def squared_errors(pictures: MaskPictures) -> Numbers:
-    """The mean squared error of a picture's alpha."""
-    return {"MSE/whole pictures": _mean_of_pictures([fit.mse for fit in pictures.fits])}
-
-
-def _mean_of_pictures(values: Sequence[float]) -> Ratios:
-    return Ratios.mean(np.array(values), np.arange(len(values)), len(values))
-
-
-def _of_listed_classes(segments: Sequence[Record], pair: PanopticPair) -> list[Record]:
-    """The segments whose class the ground truth lists; all of them where it lists no class."""
-    return [segment for segment in segments if not pair.things or segment["category_id"] in pair.things]
+def of_pictures(pictures: MaskPictures, name: str, error: Callable[[PictureFit], float]) -> Numbers:
+    """The mean over pictures of an error of their alpha."""
+    values = np.array([error(fit) for fit in pictures.fits])
+    return {f"{name}/whole pictures": Ratios.mean(values, np.arange(len(values)), len(values))}
 
 
 @dataclass(frozen=True)
@@ -228,7 +199,7 @@ class Metric:
 METRICS = {
     "ap": Metric(Evaluation, mask_precision, "COCO mask AP (pycocotools)", has_fast=True),
     "boundary-ap": Metric(Evaluation, boundary_precision, "Boundary AP", has_fast=True),
-    "matched": Metric(Evaluation, matched, "IoU, Boundary IoU and F@2px of matched pairs"),
+    "matched": Metric(Evaluation, partial(of_pairs, metrics=PAIR_METRICS), "IoU, Boundary IoU and F@2px of matched pairs"),
     "af-matched": Metric(Evaluation, af_matched, "boundary F, mean over matched pairs"),
     "af-tp": Metric(Evaluation, af_true_positives, "boundary F, mean over true positives"),
     "af-semantic": Metric(Evaluation, af_semantic, "boundary F of classes merged per image"),
@@ -237,15 +208,25 @@ METRICS = {
     "lvis-ap": Metric(Evaluation, lvis_ap, "LVIS AP (lvis package)", default=False),
     "cityscapes-ap": Metric(CityscapesFolders, cityscapes_ap, "official Cityscapes AP (cityscapesscripts)"),
     "pq": Metric(PanopticPair, panoptic, "panoptic quality"),
-    "lvis-boundary-ap": Metric(Evaluation, lvis_boundary_ap, "LVIS Boundary AP (lvis package)", default=False),
-    "boundary-pq": Metric(PanopticPair, boundary_panoptic, "Boundary PQ", default=False),
+    "lvis-boundary-ap": Metric(Evaluation, partial(lvis_ap, boundary=True), "LVIS Boundary AP (lvis package)", default=False),
+    "boundary-pq": Metric(PanopticPair, lambda pair: panoptic(pair, pair.protocol.ratio), "Boundary PQ", default=False),
     **{
         metric.name.replace("_", "-"): Metric(
-            Evaluation, partial(of_pairs, metric=metric), f"{metric.title.lower()} of matched pairs", False, unit=metric.unit
+            Evaluation, partial(of_pairs, metrics=[metric]), f"{metric.title.lower()} of matched pairs", False, unit=metric.unit
         )
         for metric in SURFACE_METRICS
     },
     "pictures": Metric(MaskPictures, whole_pictures, "IoU and mBA of folders with one mask per picture"),
-    "sad": Metric(MaskPictures, absolute_differences, "sum of absolute differences of soft masks, in thousands", unit="1"),
-    "mse": Metric(MaskPictures, squared_errors, "mean squared error of soft masks", unit="1"),
+    "sad": Metric(
+        MaskPictures,
+        partial(of_pictures, name="SAD", error=lambda fit: fit.sad / 1000),
+        "sum of absolute differences of soft masks, in thousands",
+        unit="1",
+    ),
+    "mse": Metric(
+        MaskPictures,
+        partial(of_pictures, name="MSE", error=lambda fit: fit.mse),
+        "mean squared error of soft masks",
+        unit="1",
+    ),
 }

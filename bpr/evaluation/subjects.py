@@ -13,7 +13,7 @@ import numpy as np
 from bpr.errors import BPRError
 from bpr.evaluation.bands import mean_boundary_accuracy
 from bpr.evaluation.boundary_metrics import Overlap, overlap
-from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, check_aligned
+from bpr.evaluation.comparison import PROTOCOLS, Evaluation, Protocol, compare
 from bpr.evaluation.prepare import (
     Detections,
     Document,
@@ -160,10 +160,9 @@ class Truth:
         if before is None:
             return self._offered(results, Evaluation(refined, self.document, self.protocol)), None, {"results": refined}
         coarse = self.detections(before)
-        check_aligned(coarse, refined)
-        old = Evaluation(coarse, self.document, self.protocol)
-        new = Evaluation(refined, self.document, self.protocol, old)
-        return self._offered(results, new), self._offered(before, old), {"results": refined, "before": coarse}
+        both = compare(coarse, refined, self.document, self.protocol)
+        of_both = self._offered(results, both.refined), self._offered(before, both.coarse)
+        return *of_both, {"results": refined, "before": coarse}
 
     def _offered(self, path: str | Path, evaluation: Evaluation) -> Subjects:
         subjects: dict[type, Any] = {Evaluation: evaluation}
@@ -177,15 +176,12 @@ class Truth:
         Raises:
             BPRError: they do not fit the ground truth.
         """
-        if Path(path).is_dir():
-            return prepare_detections(read_results(path), self.document, str(path))
         candidate = Candidate(Path(path))
-        if candidate.is_json_list:
+        if candidate.path.is_dir() or candidate.is_json_list:
             return prepare_detections(read_results(path), self.document, str(path))
         source = AnnotationFile(candidate.document, candidate.path)
         detections = prepare_detections(map(certain, source.records), self.document, str(path))
         return replace(detections, problems=[*source.left_out_lines, *detections.problems])
-
 
     def _pictures(self, path: str | Path) -> Subjects:
         found = _by_name(Path(path))

@@ -6,7 +6,7 @@ Where a command reads COCO files, it also reads the folders of Cityscapes: resul
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,10 +199,8 @@ class ResultsFile(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the refined records to the JSON file ``out``, one by one."""
-        write_json_list(out, map(self._polygonal, refined) if self.polygons.wanted else refined)
-
-    def _polygonal(self, record: Record) -> Record:
-        return as_polygons(record, record, self.polygons)
+        wanted = self.polygons.wanted
+        write_json_list(out, (as_polygons(record, record, self.polygons) if wanted else record for record in refined))
 
 
 class AnnotationFile(TextSource):
@@ -220,8 +218,8 @@ class AnnotationFile(TextSource):
     format = "annotations"
 
     def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
-        self._document, self.texts = check_annotations(document, path), [KeptText(path)]
-        self.entries, self.categories = document["images"], document.get("categories")
+        check_annotations(document, path)
+        self.texts, self.entries, self.categories = [KeptText(path)], document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
@@ -236,25 +234,18 @@ class AnnotationFile(TextSource):
         if of_cvat and any(map(_is_rle, flagged)) and not any(map(_is_rle, self.records)):
             self.notes = [ALL_FLAGGED]
 
-    def changes(self, refined: Iterable[Record]) -> list[Places]:
-        changes = Changes()
-        for position, record in zip(self._positions, refined, strict=True):
-            old = self._document["annotations"][position]
-            new = self._changed(old, record)
-            if new is not old:
-                changes[position] = Changes((key, value) for key, value in new.items() if value != old.get(key))
-        return [json_places(Changes(annotations=changes) if changes else changes)]
+    def places(self, values: Mapping[int, Changes | None]) -> list[Places]:
+        return [json_places(Changes({self._positions[index]: value for index, value in values.items()}), "annotations")]
 
-    def places(self, positions: Container[int]) -> list[Places]:
-        found = [position for index, position in enumerate(self._positions) if index in positions]
-        return [json_places(Changes(annotations=Changes.fromkeys(found)))]
+    def is_same(self, record: Record, refined: Record) -> bool:
+        is_polygon = isinstance(record["segmentation"], list)
+        return same_mask(record, refined) and (is_polygon or not self.polygons.wanted)
 
-    def _changed(self, old: Record, refined: Record) -> Record:
-        """The annotation with its new mask; ``old`` where it is to stay."""
+    def change(self, position: int, refined: Record) -> Changes:
+        old = self.records[position]
         is_polygon = isinstance(old["segmentation"], list)
-        if same_mask(old, refined) and (is_polygon or not self.polygons.wanted):
-            return old
-        return as_polygons(old, refined, self.polygons) if is_polygon or self.polygons.wanted else refined
+        new = as_polygons(old, refined, self.polygons) if is_polygon or self.polygons.wanted else refined
+        return Changes((key, value) for key, value in new.items() if value != old.get(key))
 
 
 def _is_rle(annotation: Record) -> bool:

@@ -7,7 +7,7 @@ and everything else in the file stay as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.parsers import expat
@@ -74,7 +74,9 @@ class CvatFile(TextSource):
             depth = len(self._elements)
             self._elements.append(name)
             if depth == 1 and name == "image":
-                self._begin_image(values)
+                sides = (values.get(side, "") for side in ("height", "width"))
+                height, width = (int(side) if side.isdecimal() else 0 for side in sides)
+                self._image = self._photos.add([values.get("name", "")], height, width)
             elif depth == 1 and name == "track":
                 self._tracks += 1
             elif depth == 2 and self._elements[1] in ("image", "track"):
@@ -100,10 +102,6 @@ class CvatFile(TextSource):
         except expat.ExpatError as error:
             raise BPRError(f"{path}: not valid XML ({error}); expected {CVAT_FILE}") from None
 
-    def _begin_image(self, values: dict[str, str]) -> None:
-        height, width = (int(side) if side.isdecimal() else 0 for side in (values.get("height", ""), values.get("width", "")))
-        self._image = self._photos.add([values.get("name", "")], height, width)
-
     def _add(self, kind: str, values: dict[str, str], start: int) -> None:
         image_id, frame = self._image
         segmentation = (_polygon if kind == POLYGON else _mask)(values, frame)
@@ -111,21 +109,14 @@ class CvatFile(TextSource):
         self.records.append({**base, "segmentation": segmentation})
         self._shapes.append(Shape(kind, start))
 
-    def changes(self, refined: Iterable[Record]) -> list[Places]:
-        values: dict[int, dict[str, str]] = {}
-        for shape, old, record in zip(self._shapes, self.records, refined, strict=True):
-            if old["segmentation"] != record["segmentation"]:
-                new = self._values(shape.kind, decode_mask(record["segmentation"]).trimmed())
-                if new:
-                    values[shape.start] = new
-        return [_tags(values)]
+    def places(self, values: Mapping[int, dict[str, str] | None]) -> list[Places]:
+        tags = [(self._shapes[position].start, value or {}) for position, value in values.items()]
+        return [lambda content: [_new_tag(content, *tag) for tag in tags]]
 
-    def places(self, positions: Container[int]) -> list[Places]:
-        return [_tags({shape.start: {} for index, shape in enumerate(self._shapes) if index in positions})]
-
-    def _values(self, kind: str, mask: BoxMask) -> dict[str, str]:
+    def change(self, position: int, refined: Record) -> dict[str, str]:
         """The attributes of a shape that its mask decides; none where nothing remains of it."""
-        if kind == POLYGON:
+        mask = decode_mask(refined["segmentation"]).trimmed()
+        if self._shapes[position].kind == POLYGON:
             points = ";".join(f"{x:.2f},{y:.2f}" for x, y in self.polygons.ring(mask))
             return {"points": points} if points else {}
         if not mask.pixels.size:
@@ -134,11 +125,6 @@ class CvatFile(TextSource):
         height, width = mask.pixels.shape
         box = {"left": mask.left, "top": mask.top, "width": width, "height": height}
         return {"rle": ", ".join(map(str, row_runs(mask.pixels))), **{name: str(side) for name, side in box.items()}}
-
-
-def _tags(values: dict[int, dict[str, str]]) -> Places:
-    """The start tags at some bytes of the file, with new values of some of their attributes."""
-    return lambda content: [_new_tag(content, *item) for item in values.items()]
 
 
 def _new_tag(content: bytes, start: int, values: dict[str, str]) -> Span:

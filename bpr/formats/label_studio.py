@@ -6,7 +6,7 @@ Polygon and brush regions are refined. All other regions and keys, and the space
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,7 +17,6 @@ from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource
-from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import read_json
 from bpr.io.image_list import SUFFIXES
@@ -97,8 +96,11 @@ class TaskFile(TextSource):
     def _add(self, region: Region, results: list[dict[str, Any]], task: dict[str, Any]) -> None:
         first = results[0]
         sides = first.get("original_height"), first.get("original_width")
-        image_id, frame = self._photos.add(_names(task, first), *sides)
-        labels = [label for result in results for label in _labels(result["value"])]
+        image_id, frame = self._photos.add((name for address in addresses(task, first) for name in names_in(address)), *sides)
+        # Labels stand under the name of their tag: polygonlabels, brushlabels, labels.
+        values = [result["value"] for result in results]
+        lists = [names for value in values for key, names in value.items() if key.endswith("labels")]
+        labels = [str(name) for names in lists if isinstance(names, list) for name in names]
         record = {"image_id": image_id, "category_id": ",".join(dict.fromkeys(labels))}
         scores = [result["score"] for result in results if is_score(result.get("score"))]
         record |= {"score": scores[0]} if scores else {}
@@ -106,35 +108,23 @@ class TaskFile(TextSource):
         self._regions.append(region)
         self.records.append({**record, "segmentation": segmentation})
 
-    def changes(self, refined: Iterable[Record]) -> list[Places]:
-        values = []
-        for region, old, record in zip(self._regions, self.records, refined, strict=True):
-            if old["segmentation"] != record["segmentation"]:
-                value = self._value(region.kind, decode_mask(record["segmentation"]))
-                values += [(region, value)] if value else []
-        return [_places(values)]
+    def places(self, values: Mapping[int, Changes | None]) -> list[Places]:
+        changes = Changes()
+        for index, value in values.items():
+            region = self._regions[index]
+            for position in region.results:
+                inner = changes
+                for key in (region.task, region.made_by, region.annotation, "result", position):
+                    inner = inner.setdefault(key, Changes())
+                inner["value"] = value
+        return [json_places(changes)]
 
-    def places(self, positions: Container[int]) -> list[Places]:
-        return [_places((region, None) for index, region in enumerate(self._regions) if index in positions)]
-
-    def _value(self, kind: str, mask: BoxMask) -> Changes:
-        """The new values of a region; none where nothing remains of its mask."""
-        if kind == RLE:
+    def change(self, position: int, refined: Record) -> Changes:
+        mask = decode_mask(refined["segmentation"])
+        if self._regions[position].kind == RLE:
             return Changes(rle=encode_brush(mask))
         points = self.polygons.scaled_ring(mask, 100, DECIMALS)
         return Changes(points=points) if points else Changes()
-
-
-def _places(values: Iterable[tuple[Region, Changes | None]]) -> Places:
-    """Where the values of regions stand, with their new values."""
-    changes = Changes()
-    for region, value in values:
-        for position in region.results:
-            inner = changes
-            for key in (region.task, region.made_by, region.annotation, "result", position):
-                inner = inner.setdefault(key, Changes())
-            inner["value"] = value
-    return json_places(changes)
 
 
 def kind_of(result: dict[str, Any]) -> str:
@@ -147,12 +137,6 @@ def kind_of(result: dict[str, Any]) -> str:
             return POINTS
     turned = " on turned images" if result.get("image_rotation") else ""
     return f"regions of type {result.get('type')}{turned}"
-
-
-def _labels(value: dict[str, Any]) -> list[str]:
-    """The labels of a region, which stand under the name of the tag: ``polygonlabels``, ``brushlabels``, ``labels``."""
-    lists = [names for key, names in value.items() if key.endswith("labels") and isinstance(names, list)]
-    return [str(name) for names in lists for name in names]
 
 
 def _segmentation(value: dict[str, Any], kind: str, frame: Frame) -> Any:
@@ -184,12 +168,6 @@ def addresses(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         address = pages[page] if type(page) is int and 0 <= page < len(pages) else None
         if isinstance(address, str) and not address.startswith("data:"):
             yield address
-
-
-def _names(task: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
-    """What the image of a region may be called, the best first."""
-    for address in addresses(task, result):
-        yield from names_in(address)
 
 
 def names_in(address: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
-from bpr.formats.source import TextSource, in_each_file, in_groups, written_like
+from bpr.formats.source import TextSource, in_each_file, written_like
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import json_errors, link_or_copy, open_regular, own_file, read_json
@@ -61,6 +61,7 @@ class LabelMeFiles(TextSource):
         left_out: dict[str, list[int]] = {}
         self._count = 0
         self._files = [read for file in files if (read := self._read(file, left_out))]
+        self._shapes = [file.shapes[position] for file in self._files for position in file.positions]
         self.texts, self.left_out, self.entries = [file.text for file in self._files], left_out, self._photos.entries
         if not self._files:
             raise BPRError(f"{path}: expected {LABELME} (an object with shapes and imagePath), got none")
@@ -103,25 +104,13 @@ class LabelMeFiles(TextSource):
                 if wanted and photo.is_file() and not copy.exists():
                     link_or_copy(own_file(self._path, photo), copy)
 
-    def changes(self, refined: Iterable[Record]) -> Iterator[Places]:
+    def places(self, values: Mapping[int, Changes | None]) -> Iterator[Places]:
         counts = [len(file.positions) for file in self._files]
-        before, after = in_groups(self.records, counts), in_groups(refined, counts)
-        for file, old, new in zip(self._files, before, after, strict=True):
-            changes = Changes()
-            for position, was, record in zip(file.positions, old, new, strict=True):
-                if was["segmentation"] != record["segmentation"]:
-                    change = self._change(file.shapes[position], decode_mask(record["segmentation"]))
-                    if change:
-                        changes[position] = change
-            yield json_places(Changes(shapes=changes) if changes else changes)
+        for file, found in zip(self._files, in_each_file(values, counts), strict=True):
+            yield json_places(Changes({file.positions[index]: value for index, value in found.items()}), "shapes")
 
-    def places(self, positions: Container[int]) -> Iterator[Places]:
-        counts = [len(file.positions) for file in self._files]
-        for file, found in zip(self._files, in_each_file(positions, counts), strict=True):
-            yield json_places(Changes(shapes=Changes.fromkeys(file.positions[index] for index in found)))
-
-    def _change(self, shape: dict[str, Any], mask: BoxMask) -> Changes:
-        """The new values of a shape; none where nothing remains of its mask."""
+    def change(self, position: int, refined: Record) -> Changes:
+        shape, mask = self._shapes[position], decode_mask(refined["segmentation"])
         if shape.get("shape_type") != MASK:
             points = self.polygons.ring(mask)
             return Changes(points=points) if points else Changes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -176,17 +176,12 @@ class GeoJson(TextSource):
             segmentation = [ring.ravel().tolist() for polygon in shape.polygons for ring in polygon]
         return {"image_id": window_id(shape.window), "category_id": 1, "segmentation": segmentation}
 
-    def changes(self, refined: Iterable[Record]) -> Iterable[Places]:
-        features = Changes()
-        for position, shape, old, record in zip(self._positions, self._shapes, self.records, refined, strict=True):
-            if record["segmentation"] != old["segmentation"]:
-                geometry = _geometry(decode_mask(record["segmentation"]), shape.window, self._place, self.polygons)
-                features[position] = Changes(geometry=geometry)
-        return [json_places(Changes(features=features) if features else features)]
+    def places(self, values: Mapping[int, Changes | None]) -> Iterable[Places]:
+        return [json_places(Changes({self._positions[index]: value for index, value in values.items()}), "features")]
 
-    def places(self, positions: Container[int]) -> Iterable[Places]:
-        found = [position for index, position in enumerate(self._positions) if index in positions]
-        return [json_places(Changes(features=Changes.fromkeys(found)))]
+    def change(self, position: int, refined: Record) -> Changes:
+        mask, window = decode_mask(refined["segmentation"]), self._shapes[position].window
+        return Changes(geometry=_geometry(mask, window, self._place, self.polygons))
 
 
 def _image_of(path: Path, images: ImageFinder) -> Raster:

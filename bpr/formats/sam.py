@@ -74,7 +74,11 @@ class SamFiles(Source):
         groups = in_groups(refined, [len(_masks(document)) for document in self._documents])
         with written_like(self._path, self._files, out) as targets:
             for target, document, records in zip(targets, self._documents, groups, strict=True):
-                write_json(target, _changed(document, records))
+                masks = [
+                    mask if same_mask(mask, record) else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
+                    for mask, record in zip(_masks(document), records, strict=True)
+                ]
+                write_json(target, {**document, "annotations": masks} if isinstance(document, dict) else masks)
 
 
 def _masks(document: Any) -> Any:
@@ -88,16 +92,6 @@ def _is_image(image: Any) -> bool:
 def _score(mask: Record) -> Record:
     predicted = mask.get("predicted_iou")
     return {"score": predicted} if is_score(predicted) else {}
-
-
-def _changed(document: Any, records: list[Record]) -> Any:
-    masks = [_with_mask(mask, record) for mask, record in zip(_masks(document), records, strict=True)]
-    return {**document, "annotations": masks} if isinstance(document, dict) else masks
-
-
-def _with_mask(mask: Record, record: Record) -> Record:
-    """A mask as it was, or with what is new in its record."""
-    return mask if same_mask(mask, record) else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
 
 
 def _recognises(candidate: Candidate) -> bool:

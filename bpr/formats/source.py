@@ -102,12 +102,20 @@ class TextSource(Source):
     texts: Sequence[KeptText]
 
     @abstractmethod
-    def changes(self, refined: Iterable[Record]) -> Iterable[Places]:
-        """For each file the places to replace, with the shapes of the refined masks."""
+    def change(self, position: int, refined: Record) -> Any:
+        """The new value of the shape at a position among the records; None or empty where the shape is to stay."""
 
     @abstractmethod
-    def places(self, positions: Container[int]) -> Iterable[Places]:
-        """For each file where the shapes of some records stand."""
+    def places(self, values: Mapping[int, Any]) -> Iterable[Places]:
+        """For each file where the shapes of some records stand.
+
+        Args:
+            values: their new values, by their positions; None where only the places are asked for.
+        """
+
+    def is_same(self, record: Record, refined: Record) -> bool:
+        """Whether a shape is to stay, byte for byte, because its mask did not change."""
+        return bool(record["segmentation"] == refined["segmentation"])
 
     def save(self, places: Iterable[Places], out: Path) -> None:
         """Write all files to ``out``, with other bytes in the places of each."""
@@ -116,12 +124,17 @@ class TextSource(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write everything, byte for byte, but for the shapes of changed masks."""
-        self.save(self.changes(refined), out)
+        values = {}
+        for position, (old, record) in enumerate(zip(self.records, refined, strict=True)):
+            if not self.is_same(old, record) and (value := self.change(position, record)):
+                values[position] = value
+        self.save(self.places(values), out)
 
     def put_back(self, earlier: Source, positions: Container[int], out: Path) -> None:
         """As for every source; every shape has the bytes of one of the two versions."""
         assert isinstance(earlier, TextSource)
-        found = zip(earlier.texts, earlier.places(positions), self.places(positions), strict=True)
+        chosen = dict.fromkeys(position for position in range(len(self.records)) if position in positions)
+        found = zip(earlier.texts, earlier.places(chosen), self.places(chosen), strict=True)
         self.save((as_in(*of_text) for of_text in found), out)
 
     @property
@@ -154,14 +167,14 @@ def in_groups(items: Iterable[Item], sizes: Iterable[int]) -> Iterator[list[Item
     return (list(islice(rest, size)) for size in sizes)
 
 
-def in_each_file(positions: Container[int], sizes: Iterable[int]) -> Iterator[list[int]]:
-    """The positions that lie in one file after the other, counted from the start of each, which holds ``sizes`` items.
+def in_each_file(values: Mapping[int, Item], sizes: Iterable[int]) -> Iterator[dict[int, Item]]:
+    """The values of one file after the other by their positions in it; the files hold ``sizes`` items each.
 
-    >>> list(in_each_file({0, 3}, [2, 0, 2]))
-    [[0], [], [1]]
+    >>> list(in_each_file({0: "a", 3: "b"}, [2, 0, 2]))
+    [{0: 'a'}, {}, {1: 'b'}]
     """
-    groups = in_groups((index in positions for index in count()), sizes)
-    return ([index for index, is_meant in enumerate(group) if is_meant] for group in groups)
+    groups = in_groups(count(), sizes)
+    return ({place: values[index] for place, index in enumerate(group) if index in values} for group in groups)
 
 
 @contextmanager

@@ -5,16 +5,15 @@ Coordinates are fractions of the image's width and height, so reading needs the 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bpr.errors import BadImage, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
-from bpr.formats.source import TextSource, in_each_file, in_groups
+from bpr.formats.source import TextSource, in_each_file
 from bpr.formats.yolo_lines import Tails, read_fields, tails_of
 from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
 from bpr.geometry.rle import decode_mask
@@ -74,30 +73,21 @@ class YoloFolder(TextSource):
         for file, text, of_file in zip(self._files, self.texts, places, strict=True):
             text.write(of_file, folder / file.relative_to(self._folder))
 
-    def changes(self, refined: Iterable[Record]) -> Iterator[Places]:
-        """A changed mask is one polygon, on which further parts and holes hang by bridges of zero width."""
-        before, after = in_groups(self.records, self._counts), in_groups(refined, self._counts)
-        for old, new in zip(before, after, strict=True):
-            lines = {
-                row: _tracked_line(record, self.polygons)
-                for row, (was, record) in enumerate(zip(old, new, strict=True))
-                if was["segmentation"] != record["segmentation"]
-            }
-            yield partial(_row_spans, lines=lines)
+    def places(self, values: Mapping[int, str | None]) -> Iterator[Places]:
+        return (partial(_row_spans, lines=lines) for lines in in_each_file(values, self._counts))
 
-    def places(self, positions: Container[int]) -> Iterator[Places]:
-        for rows in in_each_file(positions, self._counts):
-            yield partial(_row_spans, lines=dict.fromkeys(rows, "any"))
+    def change(self, position: int, refined: Record) -> str:
+        return tracked_line(refined, self.polygons)
 
 
-def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:
-    """The rows of a label file that get other text; rows without any are not counted. An empty text changes nothing."""
+def _row_spans(content: bytes, lines: dict[int, str | None]) -> Iterator[Span]:
+    """The rows of a label file that get other text; rows without any are not counted."""
     text, encoding = decode_text(content)
     filled, start = 0, len(content) - len(text.encode(encoding))  # a byte order mark may precede the text
     for row in text.splitlines(keepends=True):
         if row.strip():
-            if line := lines.get(filled):
-                yield Span(start, start + len(row.rstrip().encode(encoding)), line.encode(encoding))
+            if filled in lines:
+                yield Span(start, start + len(row.rstrip().encode(encoding)), (lines[filled] or "").encode(encoding))
             filled += 1
         start += len(row.encode(encoding))
 
@@ -105,31 +95,22 @@ def _row_spans(content: bytes, lines: dict[int, str]) -> Iterator[Span]:
 def _records(
     image_id: str, file: Path, lines: list[str], tails: Tails, images: ImageFinder
 ) -> Iterator[Record]:
-    frame = _frame(images, image_id) if lines else None
+    try:
+        frame = read_photo(images, image_id, ()).frame if lines else None
+    except BadImage:
+        frame = None  # the run reports it when it comes to this image
     for number, line in enumerate(lines, start=1):
         fields = read_fields(line, tails, f"{file}: instance {number}")
         ends = {"score": fields.score, "track_id": fields.track}
         known = {key: value for key, value in ends.items() if value is not None}
-        segmentation = _segmentation(fields.ring, frame)
+        segmentation = None
+        if frame is not None:
+            segmentation = polygon_rle([value * frame[1 - index % 2] for index, value in enumerate(fields.ring)], frame)
         yield {"image_id": image_id, "category_id": fields.category, **known, "segmentation": segmentation}
 
 
-def _frame(images: ImageFinder, image_id: str) -> tuple[int, int] | None:
-    """(H, W) of an image; None where it cannot be read, which the run reports when it comes to this image."""
-    try:
-        return read_photo(images, image_id, ()).frame
-    except BadImage:
-        return None
-
-
-def _segmentation(ring: list[float], frame: tuple[int, int] | None) -> Any:
-    """The RLE of a polygon given in fractions of the image; None without an image."""
-    if frame is None:
-        return None
-    return polygon_rle([value * frame[1 - index % 2] for index, value in enumerate(ring)], frame)
-
-
-def _tracked_line(record: Record, writer: PolygonWriter) -> str:
+def tracked_line(record: Record, writer: PolygonWriter) -> str:
+    """The line of a record, empty where its mask is: one polygon, on which parts and holes hang by bridges of zero width."""
     line = _line(record, writer)
     return f"{line} {record['track_id']}" if line and "track_id" in record else line
 

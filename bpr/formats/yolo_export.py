@@ -5,13 +5,13 @@ Roboflow writes ``train/labels`` and ``train/images``, Ultralytics ``labels/trai
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bpr.errors import BPRError
-from bpr.formats.format import Candidate, Format, PathKind
+from bpr.formats.format import Format, PathKind
 from bpr.formats.source import TextSource, in_each_file, in_groups
-from bpr.formats.yolo import YoloFolder
+from bpr.formats.yolo import YoloFolder, tracked_line
 from bpr.io.files import link_or_copy, own_file
 from bpr.io.folders import MARK, atomic_folder
 from bpr.io.images import ImageFolder
@@ -59,14 +59,12 @@ class YoloExport(TextSource):
     def folder(self, out: Path) -> Path | None:
         return out
 
-    def changes(self, refined: Iterable[Record]) -> Iterator[Places]:
-        for split, records in zip(self._splits, in_groups(refined, self._counts), strict=True):
-            split.polygons = self.polygons
-            yield from split.changes(records)
-
-    def places(self, positions: Container[int]) -> Iterator[Places]:
-        for split, in_split in zip(self._splits, in_each_file(positions, self._counts), strict=True):
+    def places(self, values: Mapping[int, str | None]) -> Iterator[Places]:
+        for split, in_split in zip(self._splits, in_each_file(values, self._counts), strict=True):
             yield from split.places(in_split)
+
+    def change(self, position: int, refined: Record) -> str:
+        return tracked_line(refined, self.polygons)
 
     def save(self, places: Iterable[Places], out: Path) -> None:
         """Write the whole export: the label files anew, all other files, above all the images, as links or copies."""
@@ -80,16 +78,12 @@ class YoloExport(TextSource):
                     link_or_copy(own_file(self._folder, path), target)
 
 
-def _recognises(candidate: Candidate) -> bool:
-    return bool(_label_folders(candidate.path))
-
-
 YOLO_EXPORT = Format(
     name=YoloExport.format,
     description="Roboflow's and Ultralytics' export folders",
     path_kind=PathKind.FOLDER,
     signature="an export (labels beside images)",
-    recognises=_recognises,
+    recognises=lambda candidate: bool(_label_folders(candidate.path)),
     precedence=2,  # the folder also holds text files and may hold images that are PNGs
     read=lambda candidate, images: YoloExport(candidate.path),
     images_beside=lambda path: path,

@@ -48,7 +48,8 @@ class JsonStream:
         # The part of the file in memory, and the next character in it.
         self._text, self._position = "", 0
         # The bytes up to the character _counted of the text.
-        self._bytes, self._counted = _skip_byte_order_mark(file), 0
+        # Editors on Windows put a byte order mark before a text.
+        self._bytes, self._counted = file.seek(len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0), 0
         # Where the text begins in the whole file: characters, line breaks, characters since the last line break.
         self._chars = self._lines = self._column = 0
         self.start = 0
@@ -160,8 +161,3 @@ class JsonStream:
         line = self._lines + before.count("\n") + 1
         column = len(before) - before.rfind("\n") + (0 if "\n" in before else self._column)
         return ValueError(f"{message}: line {line} column {column} (char {self._chars + position})")
-
-
-def _skip_byte_order_mark(file: IO[bytes]) -> int:
-    """Skip the byte order mark that editors on Windows put before a text; returns its length, 0 where there is none."""
-    return file.seek(len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0)

@@ -79,8 +79,10 @@ class KeptText:
             file.write(content[written:])
 
 
-def json_places(changes: Changes) -> Places:
-    """The places of some values in a JSON file, which ``changes`` replace."""
+def json_places(changes: Changes, *path: Any) -> Places:
+    """The places of some values in a JSON file, which ``changes`` replace, below the keys of a ``path``."""
+    for key in reversed(path) if changes else ():
+        changes = Changes({key: changes})
     return partial(_json_spans, changes=changes)
 
 

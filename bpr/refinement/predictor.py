@@ -8,17 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from bpr.geometry.alpha import Alpha
+from bpr.geometry.alpha import Alpha, soft_edges
 from bpr.geometry.boundary import boundary_levels
 from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.geometry.options import Leaning, PatchSpec, RefineOptions
 from bpr.geometry.patches import crop_mask, crop_window
+from bpr.geometry.reassembly import Blended
 from bpr.refinement.verdict.model import Verdict, VerdictModel
 
 LARGEST_WEIGHT = 1e6
@@ -46,20 +47,31 @@ class Instance:
     earlier: Verdict | None = None
 
 
-class Settled(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Settled:
     """One instance at the end.
 
     Attributes:
         mask: the refined mask.
         verdict: None without a verdict: all of the change was taken that the caution allows.
-        probability: (h, w) float32 in the box of the mask, above one half where it is; None where nobody asked for it.
-        alpha: the mask with soft edges, if they were requested.
+        leaning: how much of the change is taken; None: the mask is kept.
+        blended: its patches.
     """
 
     mask: BoxMask
     verdict: Verdict | None
-    probability: np.ndarray | None = None
-    alpha: Alpha | None = None
+    leaning: Leaning | None
+    blended: Blended
+
+    def probability(self, box: Box) -> np.ndarray:
+        """(h, w) float32: the mean probability in a box, as far as it is taken; above one half in the refined mask."""
+        if self.leaning is None:
+            return self.blended.mask.window(box).astype(np.float32)
+        return self.blended.within(box, self.leaning)
+
+    def alpha(self) -> Alpha:
+        """The mask with soft edges."""
+        return soft_edges(self.blended, self.leaning, self.mask)
 
 
 def weight_of(score: Any) -> float:

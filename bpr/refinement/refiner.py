@@ -6,21 +6,17 @@ Legend: N instances of one image, H W image.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 
 from bpr.errors import BadImage, BadInput, warn_caller
-from bpr.geometry.alpha import soft_edges
-from bpr.geometry.boxes import Box
 from bpr.geometry.budget import select_boxes
-from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.patches import patch_boxes
-from bpr.geometry.reassembly import Blended
 from bpr.io.images import Picture, decode_picture, decode_shown, is_picture, read_shown, show_array
 from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Shown
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, predict_images
@@ -59,24 +55,6 @@ class Refinement(NamedTuple):
     probability: Any = None
     patches: list[InstancePatches] | None = None
     verdicts: list[Verdict] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Decision:
-    """The patches of one instance, and how much of their change is taken; a leaning of None keeps the mask."""
-
-    blended: Blended
-    leaning: Leaning | None
-    verdict: Verdict | None
-
-    def refined(self) -> BoxMask:
-        return self.blended.mask if self.leaning is None else self.blended.refined(self.leaning)
-
-    def probability(self, box: Box) -> np.ndarray:
-        """(h, w) float32: the mean probability in a box, as far as it is taken."""
-        if self.leaning is None:
-            return self.blended.mask.window(box).astype(np.float32)
-        return self.blended.within(box, self.leaning)
 
 
 class _Call(NamedTuple):
@@ -218,11 +196,9 @@ class Refiner:
         for predicted in predict_images(self.predictor, (self._cut_call(*pair) for pair in pairs)):
             call = predicted.cut.token
             masks, adapter, frame = call
-            decisions = self._decisions(predicted)
-            settled = self._settled(decisions, adapter.exclusive, soft=soft)
-
+            settled = self.put_back(predicted, adapter.exclusive)
             if soft:
-                refined = call.stacked([one.alpha.to_frame() for one in settled if one.alpha], np.uint8)
+                refined = call.stacked([one.alpha().to_frame() for one in settled], np.uint8)
             else:
                 refined = adapter.write(masks, [one.mask for one in settled])
             if not (return_probability or return_patches or return_verdict):
@@ -230,7 +206,7 @@ class Refiner:
                 continue
             probability = None
             if return_probability:
-                maps = [decision.probability((0, 0, frame[1], frame[0])) for decision in decisions]
+                maps = [one.probability((0, 0, frame[1], frame[0])) for one in settled]
                 probability = call.stacked(maps, np.float32)
             patches = predicted.in_memory(self._workbench).by_instance() if return_patches else None
             verdicts = [one.verdict for one in settled if one.verdict] if return_verdict else None
@@ -286,50 +262,39 @@ class Refiner:
         """Every image with its probabilities at its own scale, in order."""
         return predict_images(self.predictor, cuts, clock)
 
-    def put_back(
-        self, predicted: PredictedImage[Any], exclusive: bool = False, probable: bool = False, soft: bool = False
-    ) -> list[Settled]:
+    def put_back(self, predicted: PredictedImage[Any], exclusive: bool = False) -> list[Settled]:
         """The N refined masks of an image, and the verdicts; a mask that would vanish stays as it was.
 
         Args:
             exclusive: the coarse masks do not overlap, and neither may the refined ones.
-            probable: add the probabilities, by which overlaps can be resolved later.
-            soft: also make their alpha.
         """
-        return self._settled(self._decisions(predicted), exclusive, probable, soft)
+        settled = self._settled(predicted)
+        if not exclusive:
+            return settled
+        claims = [one.probability(one.mask.box) for one in settled]
+        masks = without_overlaps([one.blended.mask for one in settled], [one.mask for one in settled], claims)
+        return [replace(one, mask=mask) for one, mask in zip(settled, masks, strict=True)]
 
-    def _settled(
-        self, decisions: Sequence[_Decision], exclusive: bool, probable: bool = False, soft: bool = False
-    ) -> list[Settled]:
-        refined = [decision.refined() for decision in decisions]
-        probabilities: list[Any] = [None] * len(refined)
-        if exclusive or probable:
-            probabilities = [one.probability(mask.box) for one, mask in zip(decisions, refined, strict=True)]
-        if exclusive:
-            refined = without_overlaps([one.blended.mask for one in decisions], refined, probabilities)
-        alphas = [soft_edges(one.blended, one.leaning, mask) if soft else None for mask, one in zip(refined, decisions, strict=True)]
-        rows = zip(refined, decisions, probabilities, alphas, strict=True)
-        return [Settled(mask, one.verdict, p if probable else None, alpha) for mask, one, p, alpha in rows]
-
-    def _decisions(self, predicted: PredictedImage[Any]) -> list[_Decision]:
+    def _settled(self, predicted: PredictedImage[Any]) -> list[Settled]:
         spec, options = self.predictor.spec, self.options
         instances, boxes = predicted.cut.instances, [part.boxes for part in predicted.by_instance()]
         masks = [instance.mask for instance in instances]
         fixed = (options.caution, -options.caution) if isinstance(options.caution, float | int) else None
         blended = self._workbench.blended(masks, boxes, predicted.probabilities, spec, options.blend, fixed)
         if fixed is not None:
-            return [_Decision(one, fixed, None) for one in blended]
+            return [Settled(one.refined(fixed), None, fixed, one) for one in blended]
         judged = [i for i, those in enumerate(boxes) if len(those)]  # without patches there is nothing to decide
         patches = [of.patches for of in predicted.in_memory(self._workbench).by_instance()]
         descriptions = [describe_blended(blended[i], patches[i], spec) for i in judged]
-        decisions = [_Decision(one, None, Verdict("nothing", 0.0, 0.0)) for one in blended]
+        settled = [Settled(one.mask, Verdict("nothing", 0.0, 0.0), None, one) for one in blended]
         level, scores = instances[0].level if instances else 0, [instances[i].score for i in judged]
-        for i, (leaning, verdict) in zip(judged, self._judge(level, descriptions, scores), strict=True):
-            decisions[i] = _Decision(blended[i], leaning, verdict)
+        for i, (taken, verdict) in zip(judged, self._judge(level, descriptions, scores), strict=True):
+            mask = blended[i].mask if taken is None else blended[i].refined(taken)
+            settled[i] = Settled(mask, verdict, taken, blended[i])
         earlier = [instance.earlier for instance in instances]
         return [
             one if before is None or one.verdict is None else replace(one, verdict=before.followed_by(one.verdict))
-            for one, before in zip(decisions, earlier, strict=True)
+            for one, before in zip(settled, earlier, strict=True)
         ]
 
     def _judge(

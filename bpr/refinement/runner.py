@@ -99,14 +99,14 @@ def refine_images(
 
     def finish(predicted: PredictedImage[ImageRecords]) -> FinishedImage:
         with clock.stage("put back"):
-            settled = refiner.put_back(predicted, exclusive, probable=claims, soft=alphas is not None)
+            settled = refiner.put_back(predicted, exclusive)
         with clock.stage("encode"):
             image, group = predicted.cut, predicted.cut.token
             refined = {instance.key: one for instance, one in zip(image.instances, settled, strict=True)}
             coarse = {instance.key: instance.mask for instance in image.instances}
             pairs = zip(group.indices, group.records, strict=True)
             after = [
-                _refined_record(record, coarse[i], refined[i], group.ranges) if i in refined else record
+                _refined_record(record, coarse[i], refined[i], group.ranges, claims) if i in refined else record
                 for i, record in pairs
             ]
             if alphas:
@@ -124,27 +124,21 @@ def refine_images(
     yield from ordered_map(finish, until_stopped(), workers)
 
 
-def _refined_record(record: Record, coarse: BoxMask, settled: Settled, ranges: Sequence[Range]) -> Record:
+def _refined_record(record: Record, coarse: BoxMask, settled: Settled, ranges: Sequence[Range], claims: bool) -> Record:
     """The record with its refined mask and verdict; a mask that the verdict keeps is not encoded anew."""
-    stretch = {"stretch": [list(one) for one in ranges]} if ranges else {}
-    if settled.verdict is None:
-        changed = _with_claim(record, settled)
-        return {**changed, "bpr": stretch} if stretch else changed
-    kept = settled.mask is coarse and settled.verdict.taken == "nothing"
-    changed = record if kept else _with_claim(record, settled)
-    return {**changed, "bpr": settled.verdict.as_key | stretch}
-
-
-def _with_claim(record: Record, settled: Settled) -> Record:
-    changed = with_mask(record, settled.mask)
-    if settled.probability is not None:
-        changed["claim"] = claim_of(settled.mask, settled.probability)
-    return changed
+    mask, verdict = settled.mask, settled.verdict
+    about = (verdict.as_key if verdict else {}) | ({"stretch": [list(one) for one in ranges]} if ranges else {})
+    changed = record
+    if not (verdict and verdict.taken == "nothing" and mask is coarse):
+        changed = with_mask(record, mask)
+        if claims:
+            changed["claim"] = claim_of(mask, settled.probability(mask.box))
+    return {**changed, "bpr": about} if about else changed
 
 
 def _write_alphas(alphas: AlphaFiles, group: ImageRecords, refined: Mapping[int, Settled]) -> None:
     for index, record in zip(group.indices, group.records, strict=True):
-        alpha = refined[index].alpha if index in refined else None
+        alpha = refined[index].alpha() if index in refined else None
         if alpha is None:
             try:
                 alpha = Alpha.of_mask(decode_mask(record["segmentation"]))

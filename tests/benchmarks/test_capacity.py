@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.proofs.capacity import GPUS, Sizes, layout, markdown, measured_rates, measured_sizes, rates_of, report
+from benchmarks.proofs.capacity import GPUS, Sizes, layout, markdown, measured_rates, rates_of, report
 from bpr.errors import BPRError
 from tests.conftest import SmallSet
 
@@ -37,7 +37,7 @@ def test_more_gpus_share_the_hours_and_want_more_of_the_rest() -> None:
 
 
 def test_sizes_are_measured_on_what_is_given(small_set: SmallSet) -> None:
-    sizes = measured_sizes(str(small_set.results), str(small_set.images))
+    sizes = Sizes.of(str(small_set.results), str(small_set.images))
     assert sizes.record == small_set.results.stat().st_size / 4
     assert sizes.image == sum(path.stat().st_size for path in small_set.images.iterdir()) / 2
 

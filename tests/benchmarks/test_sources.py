@@ -137,7 +137,8 @@ def test_a_run_adds_to_an_earlier_one_of_the_same_model(
     words = [str(data), "starter-fast", "--out", str(out), "--sets"]
     assert sources.main([*words, "toy", "bare", "--makers", sources.REAL, "truth"]) == 0
     assert sources.main([*words, "toy", "--makers", "3 px large"]) == 0
-    found = json.loads((out / "starter-fast.json").read_text())["sets"]
+    result = json.loads((out / "starter-fast.json").read_text())
+    found = result["sets"]
     assert {name: list(makers) for name, makers in found.items()} == {
         "toy": [sources.REAL, "truth", "3 px large"],
         "bare": ["truth"],
@@ -145,7 +146,7 @@ def test_a_run_adds_to_an_earlier_one_of_the_same_model(
     assert found["toy"]["truth"]["IoU"]["before"] == 1
     assert found["toy"]["truth"]["masks"] == 4
     assert found["toy"][sources.REAL]["IoU"]["before"] < 1
-    lines = (out / "starter-fast.md").read_text().splitlines()
+    lines = sources.table(result).splitlines()
     assert len(lines) == 2 + 4
     assert lines[2].startswith(f"| toy | {sources.REAL} | 4 |")
     assert len(capsys.readouterr().out.splitlines()) == 4

@@ -10,7 +10,6 @@ import numpy as np
 
 from bpr.evaluation.comparison import UNCHANGED
 from bpr.evaluation.pair_metrics import PAIR_METRICS
-from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.refinement.decisions import Review
@@ -57,7 +56,9 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
         "judged": instance.verdict and instance.verdict.as_key,
         "cut": {"left": box[0], "top": box[1], "width": box[2] - box[0], "height": box[3] - box[1]},
         "places": pictures.places,
-        "masks": {name: _counts(mask, box) for name, mask in masks.items() if mask},
+        "masks": {
+            name: encode_mask(BoxMask.from_frame(mask.window(box)))["counts"] for name, mask in masks.items() if mask
+        },
     }
     row, truth = instance.row, instance.truth
     if not row or not truth:
@@ -79,7 +80,3 @@ def script(data: dict[str, Any]) -> str:
 
 def _points(share: float) -> float:
     return round(100 * share, 2)
-
-
-def _counts(mask: BoxMask, box: Box) -> str:
-    return str(encode_mask(BoxMask.from_frame(mask.window(box)))["counts"])

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 import bpr
 from bpr.evaluation.comparison import CLEARLY, UNCHANGED, Comparison
-from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, PairMetric
+from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS
 from bpr.report.html.collect import Collection, Instance
 from bpr.report.html.groups import SCORE_RANGES, Group, by_class, by_score, by_size
 from bpr.report.html.plots import plots_of_changes, plots_of_gains
@@ -106,18 +106,16 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
         matched.append(MetricRow(metric.title, before, after, (change.low, change.high), metric.higher_is_better))
     before_ap, after_ap = comparison.coarse.average_precisions, comparison.refined.average_precisions
     precision = [MetricRow(name, before_ap[name].value, after_ap[name].value) for name in before_ap]
-    surfaces = [_surface_row(metric, comparison) for metric in SURFACE_METRICS]
+    surfaces = []
+    for metric in SURFACE_METRICS:
+        scale = 1.0 if metric.unit == "%" else 0.01  # the page shows hundredths
+        before, after = (scale * float(side.column(metric).mean()) for side in (comparison.coarse, comparison.refined))
+        name = f"{metric.title}, px" if metric.unit == "px" else metric.title
+        surfaces.append(MetricRow(name, before, after, higher_is_better=metric.higher_is_better))
     groups = {f"mean over the {len(comparison.pairs)} objects": matched, "of their surfaces and shapes": surfaces}
     groups["COCO mask AP of all records"] = precision
     limits = {"unchanged": 100 * UNCHANGED, "clearly": 100 * CLEARLY}
     return {"shares": comparison.shares, **limits, "matched": matched, "metric_groups": groups}
-
-
-def _surface_row(metric: PairMetric, comparison: Comparison) -> MetricRow:
-    scale = 1.0 if metric.unit == "%" else 0.01  # the page shows hundredths
-    before, after = (scale * float(side.column(metric).mean()) for side in (comparison.coarse, comparison.refined))
-    name = f"{metric.title}, px" if metric.unit == "px" else metric.title
-    return MetricRow(name, before, after, higher_is_better=metric.higher_is_better)
 
 
 def _apply(files: dict[str, str]) -> str:

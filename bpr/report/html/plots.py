@@ -89,7 +89,7 @@ def plots_of_gains(instances: Sequence[Instance], links: list[str | None]) -> li
     gains = _svg("gains", lambda axes: _histogram(axes, values, POINTS))
     scatter = _svg("scatter", lambda axes: _scatter(axes, before, after, values))
     sizes = _svg("sizes", lambda axes: _by_size(axes, values, POINTS))
-    scores = _svg("scores", lambda axes: _by_score(axes, score, values))
+    scores = _svg("scores", lambda axes: _changes(axes, score, values).set(xlabel="score of the detection", ylabel=POINTS))
     medians = f"The line joins medians. {_dots_are(values)}"
     return [
         Plot("How much each mask gained", "Masks by their gain of IoU.", gains),
@@ -128,7 +128,7 @@ def _sides(instances: Sequence[Instance]) -> np.ndarray:
     return np.sqrt([max(instance.area, 1) for instance in instances])
 
 
-def _svg(name: str, draw: Callable[[Axes], None]) -> str:
+def _svg(name: str, draw: Callable[[Axes], object]) -> str:
     """The ``<svg>`` element. Equal inputs give equal text; ``name`` keeps the ids of different plots apart."""
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -174,17 +174,11 @@ def _by_size(axes: Axes, values: Values, label: str) -> None:
     axes.xaxis.set_major_formatter("{x:.0f}")
     for limit in (SMALL, MEDIUM):
         axes.axvline(limit**0.5, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
-    _changes(axes, values.side, values)
-    axes.set(xlabel="√area in pixels (dashed: limits of small, medium, large)", ylabel=label)
+    _changes(axes, values.side, values).set(xlabel="√area in pixels (dashed: limits of small, medium, large)", ylabel=label)
 
 
-def _by_score(axes: Axes, score: np.ndarray, values: Values) -> None:
-    _changes(axes, score, values)
-    axes.set(xlabel="score of the detection", ylabel=POINTS)
-
-
-def _changes(axes: Axes, x: np.ndarray, values: Values) -> None:
-    """A dot per change, and a line through the medians of groups of equal size."""
+def _changes(axes: Axes, x: np.ndarray, values: Values) -> Axes:
+    """A dot per change, and a line through the medians of groups of equal size; returns ``axes``."""
     axes.axhline(0, color=INK, linewidth=1)
     _dots(axes, x, values.change, values)
     parts = np.array_split(np.argsort(x, kind="stable"), min(MEDIANS, len(x) // FEWEST_PER_MEDIAN) or 1)
@@ -192,6 +186,7 @@ def _changes(axes: Axes, x: np.ndarray, values: Values) -> None:
     axes.plot(*medians, color=INK, linewidth=2)
     low, high = np.quantile(values.change, [0.002, 0.998])
     axes.set_ylim(min(low, 0) - 1, max(high, 0) + 1)
+    return axes
 
 
 def _dots(axes: Axes, x: np.ndarray, y: np.ndarray, values: Values) -> None:

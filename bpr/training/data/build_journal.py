@@ -54,7 +54,8 @@ class BuildJournal:
 
     def __init__(self, path: Path, fingerprint: str, resume: bool) -> None:
         self.path, self._fingerprint = path, fingerprint.encode()
-        self._lines = _whole_lines(path) if resume else []
+        texts = (text for _, text in read_checked_lines(path)) if resume and path.is_file() else iter(())
+        self._lines: list[bytes] = list(takewhile(lambda text: text is not None, texts))  # up to the first damaged one
         if self._lines and self._lines[0] != self._fingerprint:
             raise BPRError(
                 f"{path.parent}: holds a build of other detections, annotations or scheme; "
@@ -88,12 +89,6 @@ class BuildJournal:
         self._file.close()
         if finished:
             os.unlink(self.path)
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-    """The contents of the lines before the first damaged one."""
-    texts = (text for _, text in read_checked_lines(path)) if path.is_file() else iter(())
-    return list(takewhile(lambda text: text is not None, texts))
 
 
 def _counts(line: bytes) -> tuple[int, int, int] | None:

@@ -197,10 +197,10 @@ def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) ->
         raise BPRError(f"{ann}: expected annotated instances, got none; {reason}")
     paths = {id(annotation): images.path(annotation["image_id"]) for annotation in kept}
     _check_images(dict.fromkeys(paths.values()), ann, img_dir)
-    instances, frame_of_photo = {}, cache(_frame)
+    instances, shape_of_photo = {}, cache(lambda path: read_image(path).shape)
     for annotation in kept:
         path, stated = paths[id(annotation)], checked_frame(annotation["segmentation"])
-        frame = stated or images.frame(annotation["image_id"]) or frame_of_photo(path)
+        frame = stated or images.frame(annotation["image_id"]) or shape_of_photo(path)[:2]
         instances[id(annotation)] = TrainingInstance(path, annotation, frame)
     check_frames([(instance.path, instance.frame) for instance in instances.values()], ann)
     for file in [results] if isinstance(results, str) else results:
@@ -215,17 +215,10 @@ def _check_images(paths: Collection[Path], ann: str, img_dir: str) -> None:
     """Raise a BPRError for missing images now, and not at the iteration that first draws one of them."""
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
-        names = ", ".join(missing[:MOST_NAMED]) + (", ..." if len(missing) > MOST_NAMED else "")
         raise BPRError(
-            f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {names}; "
+            f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {_some(missing)}; "
             "add them, or take them out of the annotations"
         )
-
-
-def _frame(path: Path) -> tuple[int, int]:
-    """(H, W) of a photo, turned as its EXIF tag says."""
-    height, width, _ = read_image(path).shape
-    return height, width
 
 
 def check_frames(masks: Iterable[tuple[Path, tuple[int, int]]], ann: str) -> None:
@@ -248,9 +241,12 @@ def check_frames(masks: Iterable[tuple[Path, tuple[int, int]]], ann: str) -> Non
             is_not = f"is {stored[0]}x{stored[1]}, not {frame[0]}x{frame[1]}" if stored else "is no image that can be read"
             wrong.append(f"{path.name} {is_not}")
     if wrong:
-        names = ", ".join(wrong[:MOST_NAMED]) + (", ..." if len(wrong) > MOST_NAMED else "")
         wanted = "expected images of the height and width of their masks"
-        raise BPRError(f"{ann}: {wanted}, got {len(wrong)} others: {names}; correct the images list or the images")
+        raise BPRError(f"{ann}: {wanted}, got {len(wrong)} others: {_some(wrong)}; correct the images list or the images")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:MOST_NAMED], *["..."][: len(names) > MOST_NAMED]])
 
 
 def balanced_weights(instances: Sequence[TrainingInstance]) -> np.ndarray:
@@ -259,17 +255,14 @@ def balanced_weights(instances: Sequence[TrainingInstance]) -> np.ndarray:
     A weight is inversely proportional to the square roots of the frequencies of the instance's class and size.
     """
     classes = [instance.annotation["category_id"] for instance in instances]
-    sizes = [int(np.searchsorted(SIZE_LIMITS, _area(instance))) for instance in instances]
+    masks = [(instance.annotation, instance.frame) for instance in instances]
+    areas = [item.get("area") or decode_mask(item["segmentation"], frame).area for item, frame in masks]
+    sizes = np.searchsorted(SIZE_LIMITS, areas).tolist()
     weights = np.ones(len(instances))
     for groups in (classes, sizes):
         counts = Counter(groups)
         weights *= [counts[group] ** -0.5 for group in groups]
     return weights / weights.sum()
-
-
-def _area(instance: TrainingInstance) -> float:
-    """Pixels of the mask: the annotation's ``area`` where there is one, else counted."""
-    return instance.annotation.get("area") or decode_mask(instance.annotation["segmentation"], instance.frame).area
 
 
 def cut_region(image: np.ndarray, truth: BoxMask, coarse: BoxMask, margin: int, factor: float) -> Region:

@@ -135,7 +135,8 @@ def thin_parts_missing(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray
     """Legs, handles and antennae narrower than a few pixels are gone, the largest for certain and most of the others."""
     radius = max(round(rng.uniform(0.02, 0.1) * _side(mask)), 1)
     foreground = mask.astype(np.uint8)
-    opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, _disk(radius))
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, disk)
     lost = (foreground > opened).astype(np.uint8)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(lost, connectivity=8)
     if count == 1 or not opened.any():
@@ -267,10 +268,6 @@ def _tight(mask: np.ndarray) -> Box:
 
 def _side(mask: np.ndarray) -> float:
     return float(np.sqrt(max(np.count_nonzero(mask), 1)))
-
-
-def _disk(radius: int) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
 def _smooth_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> np.ndarray:

@@ -48,7 +48,11 @@ class PatchStore:
             raise BPRError(f"{folder}: {unfinished}; build it with bpr extract-patches")
         self.manifest = read_json(folder / "manifest.json", "the manifest of a patch store")
         _check_manifest(self.manifest, folder)
-        self.spec, self.placement = _cut_with(self.manifest, folder)
+        try:
+            self.spec, options = from_dict(self.manifest["scheme"])
+        except ValueError as error:
+            raise BPRError(f"{folder}: {error}; extract again") from None
+        self.placement = options.placement
         # The IoU of the suppression may differ between a store and a config (paper: .25 and .55), the patches may not.
         if expected is not None and expected != self.spec:
             difference = f"the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)}"
@@ -80,14 +84,6 @@ def _check_manifest(manifest: Any, folder: Path) -> None:
     missing = {"scheme", "source", "count", "built"} - manifest.keys()
     if missing:
         raise BPRError(f"{folder}: expected a manifest with {', '.join(sorted(missing))}, got none; extract again")
-
-
-def _cut_with(manifest: dict[str, Any], folder: Path) -> tuple[PatchSpec, Placement]:
-    try:
-        spec, options = from_dict(manifest["scheme"])
-        return spec, options.placement
-    except ValueError as error:
-        raise BPRError(f"{folder}: {error}; extract again") from None
 
 
 def _opened(path: Path, row: tuple[int, ...], dtype: type[np.generic]) -> np.memmap:
@@ -135,7 +131,8 @@ class PatchStoreWriter:
             raise BPRError(f"{folder}: already holds a patch store; choose another --out or remove it")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._made_of = _made_of(spec, placement, source)
-        self._journal = BuildJournal(self.folder / "building.txt", _fingerprint(self._made_of), resume)
+        fingerprint = hashlib.sha256(json.dumps(self._made_of, sort_keys=True).encode()).hexdigest()
+        self._journal = BuildJournal(self.folder / "building.txt", fingerprint, resume)
         window = (spec.window, spec.window)
         self._patches = _GrowingArray(self.folder / "patches.npy", (*window, spec.channels), np.uint8, resume)
         self._targets = _GrowingArray(self.folder / "targets.npy", window, np.uint8, resume)
@@ -205,10 +202,6 @@ def finished_build(
 
 def _made_of(spec: PatchSpec, placement: Placement, source: dict[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, "version": VERSION, "scheme": to_dict(spec, placement), "source": source}
-
-
-def _fingerprint(made_of: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
 class _GrowingArray:
