@@ -480,7 +480,7 @@
       return clamp((input - model.centre[index]) / model.spread[index], -LARGEST_INPUT, LARGEST_INPUT);
     });
     const harmful = model.edges.filter((edge) => edge <= HARM).length, ranges = model.outcomes.length;
-    const gains = LEANINGS.map(() => 0), worth = LEANINGS.map(() => Infinity), members = packed.first.shape[0];
+    const gains = LEANINGS.map(() => 0), worth = LEANINGS.map(() => 0), members = packed.first.shape[0];
     for (let member = 0; member < members; member++) {
       const hidden = ["first", "second"].reduce((from, name) => layer(from, model[name], packed[name].shape, member).map(silu), inputs);
       const logits = layer(hidden, model.last, packed.last.shape, member);
@@ -489,7 +489,7 @@
         const odds = own.map((logit) => Math.exp(logit - most)), shares = odds.map((of) => of / sum(odds));
         const gain = sum(shares.map((share, range) => share * model.outcomes[range]));
         gains[choice] += gain / members;
-        worth[choice] = Math.min(worth[choice], gain - model.aversion[0] * sum(shares.slice(0, harmful)));
+        worth[choice] += (gain - model.aversion[0] * sum(shares.slice(0, harmful))) / members;
       });
     }
     const best = worth.indexOf(Math.max(...worth)), leaning = LEANINGS[best];

@@ -68,7 +68,8 @@ def test_a_stem_is_a_file_before_it_is_an_id() -> None:
         (0, 0, None),
         (None, 160, None),
         (120.5, 160, None),
-        ("120", "160", None),
+        ("120", "160", (120, 160)),
+        ("tall", "160", None),
         (True, True, None),
     ],
 )

@@ -162,8 +162,9 @@ def test_a_painted_mask_on_a_phone(opened: Open, tmp_path: Path) -> None:
     if page.locator("#drawing").is_hidden():  # it was done before it was cancelled
         page.locator("#back").click()
     refine(page)
-    page.locator("#every-change").click()
-    expect(page.locator("#busy")).to_be_hidden()
+    if page.locator("#every-change").is_visible():  # it depends on the verdict of the model whether it held something back
+        page.locator("#every-change").click()
+        expect(page.locator("#busy")).to_be_hidden()
     expect(page.locator("#every-change")).to_be_hidden()
     name, pixels = saved(page, "#download", tmp_path)
     refined, truth = pixels[..., 0] > 0, disk[..., 0] > 100
