@@ -125,14 +125,6 @@ class Blended:
         It is the mean P of the patches on a pixel, with the leaning. Where no patch lies, and everywhere if the mask would
         vanish, it is the coarse mask's 0 or 1.
         """
-        return self._even if leaning == EVEN else self._probability(leaning)
-
-    @cached_property
-    def _even(self) -> np.ndarray:
-        """The probability that the verdict and soft edges both need."""
-        return self._probability(EVEN)
-
-    def _probability(self, leaning: Leaning) -> np.ndarray:
         excess, coarse = self._leaning(leaning), self.coarse
         foreground = np.where(self.covered, excess > 0, coarse)
         if not foreground.any():
