@@ -14,7 +14,7 @@ import numpy as np
 
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor
-from bpr.refinement.workbench import Workbench, workbench_of
+from bpr.refinement.workbench import Workbench, counts_to_slices, workbench_of
 
 Token = TypeVar("Token")
 
@@ -167,13 +167,3 @@ def _joined(batches: Sequence[PatchBatch], workbench: Workbench) -> PatchBatch:
         np.concatenate([batch.boxes for batch in batches]),
         [instance for batch in batches for instance in batch.instances],
     )
-
-
-def counts_to_slices(counts: Sequence[int]) -> list[slice]:
-    """Where the patches of every instance lie.
-
-    >>> counts_to_slices([2, 0, 3])
-    [slice(0, 2, None), slice(2, 2, None), slice(2, 5, None)]
-    """
-    ends = np.cumsum(counts).tolist()
-    return [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]

@@ -70,7 +70,7 @@ class InMemory:
 
     def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> np.ndarray:
         patches = np.empty((sum(map(len, boxes)), spec.window, spec.window, spec.channels), np.uint8)
-        for mask, those, part in zip(masks, boxes, _parts(boxes), strict=True):
+        for mask, those, part in zip(masks, boxes, counts_to_slices(list(map(len, boxes))), strict=True):
             crop_patches(image, mask, those, spec, out=patches[part])
         return patches
 
@@ -89,7 +89,7 @@ class InMemory:
         blend: Blend,
         leaning: Leaning | None,
     ) -> list[Blended]:
-        parts = zip(masks, boxes, _parts(boxes), strict=True)
+        parts = zip(masks, boxes, counts_to_slices(list(map(len, boxes))), strict=True)
         return [Blended.of(mask, those, probabilities[part], spec, blend) for mask, those, part in parts]
 
     def in_memory(self, array: np.ndarray) -> np.ndarray:
@@ -104,7 +104,11 @@ def workbench_of(predictor: object) -> Workbench:
     return predictor.workbench if isinstance(predictor, BringsWorkbench) else IN_MEMORY
 
 
-def _parts(boxes: Sequence[np.ndarray]) -> list[slice]:
-    """Where the patches of every instance lie."""
-    ends = np.cumsum([len(those) for those in boxes]).tolist()
-    return [slice(end - len(those), end) for end, those in zip(ends, boxes, strict=True)]
+def counts_to_slices(counts: Sequence[int]) -> list[slice]:
+    """Where the patches of every instance lie.
+
+    >>> counts_to_slices([2, 0, 3])
+    [slice(0, 2, None), slice(2, 2, None), slice(2, 5, None)]
+    """
+    ends = np.cumsum(counts).tolist()
+    return [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]

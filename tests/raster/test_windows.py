@@ -72,8 +72,11 @@ def test_no_number_is_lost_and_the_labels_fit_better(files: Path, refined: np.nd
     bright = image.max(axis=2) > 125
     assert refined.dtype == np.uint32
     assert set(np.unique(refined)) == set(np.unique(labels))
-    wrong = [np.count_nonzero((found > 0) != bright) for found in (labels, refined)]
-    assert wrong[1] < 0.9 * wrong[0]
+    refine(files, files / "every_change.tif", "plain", "--caution", "0")  # how much the verdict takes is not the matter here
+    found = np.asarray(tifffile.imread(files / "every_change.tif"))
+    wrong = [np.count_nonzero((one > 0) != bright) for one in (labels, found)]
+    assert wrong[1] < 0.8 * wrong[0]
+    assert np.count_nonzero((refined > 0) != bright) < wrong[0]
 
 
 @pytest.mark.parametrize(("layout", "cell", "most", "tile"), [("strips", 96, 64, 64), ("tiles", 4096, 7, 256), ("swapped", 200, 1, 1024)])
