@@ -4,7 +4,8 @@
     python -m benchmarks.studies.refine_options DATA keep .1 .25 .5 .75 1 --out docs/results/keep.json
 
 DATA holds davis/, coco/ and detections/. Every value refines the records of a score of at least .05 with the same
-model. The signals that were compared to choose patches are in docs/appendix/speed.md, the further passes in docs/recipe.md.
+model. The signals that were compared to choose patches are in docs/appendix/speed.md, the further passes in
+docs/recipe.md.
 """
 
 from __future__ import annotations
