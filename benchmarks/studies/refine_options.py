@@ -5,7 +5,7 @@
 
 DATA holds davis/, coco/ and detections/. Every value refines the records of a score of at least .05 with the same
 model. The signals that were compared to choose patches are in docs/appendix/speed.md, the further passes in
-docs/appendix/quality.md.
+docs/recipe.md.
 """
 
 from __future__ import annotations
