@@ -141,6 +141,7 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 SETTINGS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "formats.md": (every_format,),
     **dict.fromkeys(("cvat.md", "label-studio.md", "labelme.md", "ultralytics.md"), (annotation_tools,)),
+    "sam.md": (detections, every_format),
     "evaluation.md": (detections, cityscapes_and_panoptic),
     "training.md": (own_data,),
     "training-at-scale.md": (own_data,),
