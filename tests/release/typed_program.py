@@ -39,7 +39,7 @@ def read(photo: bytes, mask: bytes) -> NDArray[np.bool_]:
     return bpr.load()(photo, bpr.read_mask(mask))
 
 
-def bare(image: np.ndarray, masks: np.ndarray) -> np.ndarray:
+def of_any_numbers(image: NDArray[Any], masks: NDArray[Any]) -> NDArray[Any]:
     return bpr.load()(image, masks)
 
 
