@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from bpr.errors import BadImage, BadInput, BadMask, BadUsage, BPRError
     from bpr.job import Unfinished
@@ -76,18 +77,18 @@ def load(
     return load_refiner(model, config, backend, preset, threads, batch_size, **options)
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP).
+def read_mask(picture: str | Path | bytes) -> NDArray[np.bool_]:
+    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP), given as a file or its bytes.
 
     The object is what is opaque where the transparency varies; else what is lighter than half grey, or has the one
     colour or number that is not black or 0. A mask that is empty or covers the whole picture is warned about.
 
     Raises:
-        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+        BadMask: no such file, not a picture, a damaged one, or one of several objects, as far as one can see.
     """
     from bpr.io.mask_picture import read_mask
 
-    return read_mask(path)
+    return read_mask(picture)
 
 
 def refine_file(
@@ -116,11 +117,17 @@ def refine_file(
     """
     from dataclasses import fields
 
+    from bpr.backends import LOADING, check_names
     from bpr.job import RefineJob
 
     names = {field.name for field in fields(RefineJob)}
     options = {name: settings.pop(name) for name in list(settings) if name not in names}
+    check_names(options, sorted({*LOADING, *names}))
     return RefineJob(results, out, **{"options": options, **settings}).run(resume=resume, on_progress=on_progress)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

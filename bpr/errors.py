@@ -5,6 +5,8 @@ from __future__ import annotations
 import reprlib
 import sys
 import warnings
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 DISTRIBUTION = "boundary-patch-refinement"
@@ -72,6 +74,16 @@ def shown(value: object) -> str:
     "'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
     """
     return _SHORT.repr(value)[:80]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of an error: the name that a user may have meant, if one is near.
+
+    >>> did_you_mean("--backnd", ["--out", "--backend"]), did_you_mean("7", ["--out"])
+    ('; did you mean --backend?', '')
+    """
+    near = get_close_matches(word, list(known), 1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _one_line(text: str) -> str:

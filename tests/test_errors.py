@@ -7,6 +7,7 @@ import json
 import os
 import re
 import struct
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -54,8 +55,13 @@ NO_INPUTS = {
     "no bytes": (b"", MASK, BadImage, "image: not an image that OpenCV can decode; expected PNG, JPEG"),
     "pixels of another kind": (IMAGE > 9, MASK, BadInput, "image: expected"),
     "masks of another size": (IMAGE, MASK.T, BadInput, "masks: expected"),
-    "a mask file that is not there": (IMAGE, "mask", BadInput, r"mask: cannot read the mask \(No such file"),
-    "one of several mask files": (IMAGE, ["mask"], BadInput, r"mask: cannot read the mask \(No such file"),
+    "a photo that is cut": (encode_png(IMAGE)[:300], MASK, BadImage, "image: expected a whole image, got one that is cut"),
+    "an open photo": (BytesIO(encode_png(IMAGE)), MASK, BadInput, r"a file or its bytes.*, got BytesIO; its read\(\) gives"),
+    "an object": (IMAGE, object(), BadInput, "the file of a mask or its bytes.*, got object; "),
+    "an open mask": (IMAGE, BytesIO(b""), BadInput, r"masks: .*, got BytesIO; its read\(\) gives the bytes"),
+    "a mask file that is not there": (IMAGE, "mask", BadMask, r"mask: cannot read the mask \(No such file"),
+    "one of several mask files": (IMAGE, ["mask"], BadMask, r"mask: cannot read the mask \(No such file"),
+    "a mask file that is cut": (IMAGE, encode_png(IMAGE)[:300], BadMask, "mask: expected a whole PNG, got one that is cut"),
     "an RLE that is damaged": (IMAGE, [{"size": [60, 80], "counts": "~"}], BadMask, "RLE counts"),
     "a result without masks": (IMAGE, SimpleNamespace(xyxy=np.zeros((1, 4)), mask=None), BadInput, "Detections: expected masks"),
 }
@@ -104,7 +110,7 @@ OTHER_IMAGES = [
 
 @pytest.mark.parametrize(("image", "seen"), OTHER_IMAGES)
 def test_image_arrays_of_other_kinds(refiner: Refiner, image: np.ndarray, seen: str) -> None:
-    with pytest.raises(ValueError, match=rf"image: expected \(H, W, 3\) uint8 RGB, or .*, got .*{re.escape(seen)}.*convert it"):
+    with pytest.raises(ValueError, match=rf"image: expected \(H, W, 3\) uint8 RGB, .*, got .*{re.escape(seen)}.*convert it"):
         refiner(image, MASK)
 
 

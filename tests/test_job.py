@@ -106,6 +106,11 @@ def test_a_preset_has_no_model_beside_it(small_set: SmallSet) -> None:
         job_of(small_set, preset="fast").run()
 
 
+def test_a_misspelt_setting_is_guessed(small_set: SmallSet) -> None:
+    with pytest.raises(BPRError, match=r"min_score, .*, got 'min_scores'; did you mean min_score\?"):
+        bpr.refine_file(small_set.results, small_set.folder / "out.json", images=small_set.images, min_scores=0.5)
+
+
 def test_an_option_that_does_not_exist_is_named(small_set: SmallSet) -> None:
     with pytest.raises(BPRError, match=r"expected options of scheme, .*, got 'img_dir'; leave it out"):
         bpr.refine_file(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from bpr.backends.exported import check_exists
 from bpr.backends.folders import check_digest, named_models
 from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, Settings, choose
-from bpr.errors import BPRError, shown
+from bpr.errors import BPRError, did_you_mean, shown
 from bpr.geometry.options import RefineOptions
 from bpr.io.pixels import PixelOptions
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
@@ -23,6 +23,8 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.turns import Turns
 
 DEFAULT_MODEL = "starter"
+LOADING = ("backend", "preset", "threads", "batch_size")
+"""What :func:`load_refiner` takes beside the model and the options of refining."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -50,6 +52,7 @@ def load_refiner(
     Raises:
         BPRError: as for :func:`load_predictor`, no such preset, or an option that does not exist or is not possible.
     """
+    check_names(options, LOADING)
     if preset is None:
         predictor = load_predictor(model or DEFAULT_MODEL, config, backend, threads, batch_size)
     elif model is not None or config is not None or backend != AUTO:
@@ -66,6 +69,7 @@ def load_refiner(
 
 def refiner_of(predictor: Predictor, options: Mapping[str, Any]) -> Refiner:
     """The refiner of a predictor with options as for :func:`load_refiner`."""
+    check_names(options)
     of_pixels = {field.name for field in fields(PixelOptions)} & options.keys()
     others = {name: value for name, value in options.items() if name not in of_pixels}
     try:
@@ -75,16 +79,25 @@ def refiner_of(predictor: Predictor, options: Mapping[str, Any]) -> Refiner:
     return Refiner(predictor, changed_options(predictor.recommended, others), pixels)
 
 
+def check_names(options: Iterable[str], others: Iterable[str] = ()) -> None:
+    """Raise a BPRError where an option is none of refining.
+
+    Args:
+        others: names beside those of refining that the caller takes.
+    """
+    known = [*(field.name for kind in (RefineOptions, PixelOptions) for field in fields(kind)), *others]
+    for name in options:
+        if name not in known:
+            remedy = did_you_mean(name, known) or "; leave it out"
+            raise BPRError(f"expected options of {', '.join(known)}, got {shown(name)}{remedy}")
+
+
 def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> RefineOptions:
     """The recommended options with those that are not None replaced.
 
     Raises:
-        BPRError: an option that does not exist or is not possible.
+        BPRError: an option that is not possible.
     """
-    known = [field.name for field in fields(RefineOptions)]
-    if unknown := [name for name in options if name not in known]:
-        known += [field.name for field in fields(PixelOptions)]
-        raise BPRError(f"expected options of {', '.join(known)}, got {shown(unknown[0])}; leave it out")
     try:
         return recommended.changed(**options)
     except ValueError as error:
@@ -154,7 +167,7 @@ class LoadedPredictor:
         _LOG.info("loaded %r", self)
 
     def __repr__(self) -> str:
-        threads, provider = self._network.threads or "default", self._network.provider
+        threads, provider = self._network.threads or "all cores", self._network.provider
         return f"{self.model} on {self.backend}, {provider}, threads: {threads}, batch size: {self.batch_size}"
 
     def __reduce__(self) -> tuple[Any, ...]:

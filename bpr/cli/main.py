@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NoReturn
 
 import bpr
 from bpr.cli.renamed import instead_of
 from bpr.cli.streams import Stream, guarded_streams
-from bpr.errors import BadUsage, BPRError
+from bpr.errors import BadUsage, BPRError, did_you_mean
 
 # Read when OpenCV is loaded, here and in child processes: its warnings would break into the line that names a damaged file.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
@@ -70,7 +69,7 @@ class Parser(argparse.ArgumentParser):
     def refuse(self, word: str) -> NoReturn:
         """End with the error that ``word`` is none of this parser's."""
         kind = "an option of the command" if word.startswith("-") else "no further argument"
-        hint = instead_of(self.prog, word) or _did_you_mean(word, self._option_string_actions)
+        hint = instead_of(self.prog, word) or did_you_mean(word.partition("=")[0], self._option_string_actions)
         self.error(f"expected {kind}, got {word}{hint}")
 
     def error(self, message: str) -> NoReturn:
@@ -81,18 +80,8 @@ class Parser(argparse.ArgumentParser):
             if instead := instead_of(self.prog, str(value)):
                 raise argparse.ArgumentError(None, f"expected a command, got {value}{instead}")
             names = list(map(str, action.choices))
-            guess = _did_you_mean(str(value), names)
+            guess = did_you_mean(str(value), names)
             raise argparse.ArgumentError(action, f"expected one of {', '.join(names)}, got {value!r}{guess}")
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The name that a user may have meant.
-
-    >>> _did_you_mean("--backnd", ["--out", "--backend"]), _did_you_mean("7", ["--out"])
-    ('; did you mean --backend?', '')
-    """
-    near = difflib.get_close_matches(word.partition("=")[0], list(known), 1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def build_parser(words: Container[str] = COMMANDS) -> Parser:

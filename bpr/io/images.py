@@ -303,7 +303,7 @@ def decode_shown(
 
     samples = decode()
     if samples is None:
-        raise BadImage(f"{path}: not an image that OpenCV can decode")
+        raise undecodable(path)
     turned = samples.shape[0], samples.shape[1]
     decisive = next((frame for frame in frames if frame is not None and tuple(frame) in (turned, turned[::-1])), turned)
     if tuple(decisive) != turned:
@@ -427,6 +427,12 @@ def _turned_back(image: np.ndarray, orientation: int) -> np.ndarray:
     if orientation not in (5, 6, 7, 8):
         return image
     return np.ascontiguousarray(_turned(image, {6: 8, 8: 6}.get(orientation, orientation)))
+
+
+def undecodable(path: str | Path) -> BadImage:
+    """The error for an image whose header is right but which OpenCV does not decode."""
+    got = "one that is cut, damaged or of a kind that OpenCV cannot decode"
+    return BadImage(f"{path}: expected a whole image, got {got}; save it anew")
 
 
 def decode_pixels(content: bytes, flags: int) -> np.ndarray | None:

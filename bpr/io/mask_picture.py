@@ -18,12 +18,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from bpr.errors import BadMask, BPRError, shown, warn_caller
 from bpr.io.files import atomic_open, read_whole
 from bpr.io.image_header import encode_tiff, tiff_page, tiff_pages
 from bpr.io.image_list import SUFFIXES
-from bpr.io.images import check_size, decode_pixels, raw_samples, read_framed, to_rgb
+from bpr.io.images import check_size, decode_pixels, raw_samples, read_framed, to_rgb, undecodable
 from bpr.io.png import SIGNATURE, Palette, decode_labels, decode_planes, is_coloured, write_png
 
 EMPTY = "is empty"
@@ -53,23 +54,25 @@ ENDS = 32
 """Values of 8 bits at most this far from 0 or 255 are black or white."""
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP).
+def read_mask(picture: str | Path | bytes) -> NDArray[np.bool_]:
+    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP), given as a file or its bytes.
 
     The object is what is opaque where the transparency varies; else what is lighter than half grey, or has the one
     colour or number that is not black or 0. A mask that is empty or covers the whole picture is warned about.
 
     Raises:
-        BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
+        BadMask: no such file, not a picture, a damaged one, or one of several objects, as far as one can see.
     """
-    return mask_in(_content(path), path)
-
-
-def mask_in(content: bytes, path: str | Path) -> np.ndarray:
-    """:func:`read_mask` for the bytes of a picture, which ``path`` names."""
-    mask = one_object(decode_mask_picture(content, path)[0], path)
+    if not isinstance(picture, (str, Path, bytes)):
+        raise BadMask(f"mask: expected a file or its bytes, got {type(picture).__name__}")
+    name = "mask" if isinstance(picture, bytes) else str(picture)
+    try:
+        content = picture if isinstance(picture, bytes) else _content(picture)
+        mask = one_object(decode_mask_picture(content, name)[0], name)
+    except BPRError as error:
+        raise BadMask(str(error)) from None
     if remark := extent(mask):
-        warn_caller(f"{path}: the mask {remark}; is it the right file?")
+        warn_caller(f"{name}: the mask {remark}; is it the right file?")
     return mask
 
 
@@ -127,7 +130,7 @@ def _content(path: str | Path) -> bytes:
         raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
 
 
-def one_object(numbers: np.ndarray, path: str | Path) -> np.ndarray:
+def one_object(numbers: np.ndarray, path: str | Path) -> NDArray[np.bool_]:
     """The (H, W) bool mask of numbers of one object on 0.
 
     Raises:
@@ -247,7 +250,7 @@ def _decoded(content: bytes, path: str | Path) -> np.ndarray:
         pixels = raw_samples(content, path, page)
         pixels = pixels[..., 0] if pixels.ndim == 3 and page.samples == 1 else pixels
     else:
-        raise BPRError(f"{path}: not an image that OpenCV can decode")
+        raise undecodable(path)
     if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
         got = f"{pixels.shape[2]} bands"
         raise BPRError(f"{path}: expected a mask of grey values or colours, got {got}; save the one that is the mask")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bpr.errors import BadImage, BadInput, warn_caller
 from bpr.geometry.budget import select_boxes
@@ -31,6 +32,7 @@ from bpr.refinement.verdict.model import Verdict
 from bpr.refinement.workbench import workbench_of
 
 Image = np.ndarray | str | Path | bytes | Picture
+Pictures = str | Path | bytes | list[str] | list[Path] | list[bytes] | list[str | Path]
 Masks = TypeVar("Masks")
 CALLS_AT_ONCE = 2
 """Calls of a refiner that hold images and patches at one time: one cuts while the network has the other's patches."""
@@ -106,26 +108,35 @@ class Refiner:
         return f"Refiner({self.predictor!r})"
 
     @overload
-    def __call__(self, image: Image, masks: list[Any]) -> list[dict[str, Any]]: ...
+    def __call__(self, image: Image, masks: Pictures) -> NDArray[np.bool_]: ...
 
     @overload
-    def __call__(self, image: Image, masks: str | Path | bytes) -> np.ndarray: ...
+    def __call__(self, image: Image, masks: list[Any]) -> list[dict[str, Any]]: ...
 
     @overload
     def __call__(self, image: Image, masks: Masks) -> Masks: ...
 
     @overload
-    def __call__(self, image: Image, masks: Any, *, soft: Literal[True]) -> Any: ...
+    def __call__(self, image: Image, masks: np.ndarray | Pictures, *, soft: Literal[True]) -> NDArray[np.uint8]: ...
+
+    @overload
+    def __call__(self, image: Image, masks: Any, *, soft: bool) -> Any: ...
 
     @overload
     def __call__(
-        self,
-        image: Image,
-        masks: Any,
-        *,
-        return_probability: bool = False,
-        return_patches: bool = False,
-        return_verdict: bool = False,
+        self, image: Image, masks: Any, *, return_probability: bool, return_patches: bool = False, return_verdict: bool = False,
+        soft: bool = False,
+    ) -> Refinement: ...
+
+    @overload
+    def __call__(
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool, return_verdict: bool = False,
+        soft: bool = False,
+    ) -> Refinement: ...
+
+    @overload
+    def __call__(
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False, return_verdict: bool,
         soft: bool = False,
     ) -> Refinement: ...
 
@@ -164,10 +175,16 @@ class Refiner:
             return next(self.stream(pairs, soft=soft, **wanted))
 
     @overload
+    def stream(self, pairs: Iterable[tuple[Image, Pictures]]) -> Iterator[NDArray[np.bool_]]: ...
+
+    @overload
     def stream(self, pairs: Iterable[tuple[Image, list[Any]]]) -> Iterator[list[dict[str, Any]]]: ...
 
     @overload
     def stream(self, pairs: Iterable[tuple[Image, Masks]]) -> Iterator[Masks]: ...
+
+    @overload
+    def stream(self, pairs: Iterable[tuple[Image, np.ndarray | Pictures]], *, soft: Literal[True]) -> Iterator[NDArray[np.uint8]]: ...
 
     @overload
     def stream(self, pairs: Iterable[tuple[Image, Any]], *, soft: Literal[True]) -> Iterator[Any]: ...
@@ -329,7 +346,8 @@ def _seen(image: Image, frame: tuple[int, int] | None, options: PixelOptions) ->
     pixels = np.asarray(image)
     few = pixels.ndim == 3 and (pixels.shape[2] in (1, 3, 4) or options.bands is not None)
     if pixels.dtype.kind not in "uif" or not (pixels.ndim == 2 or few):
-        got = f"{pixels.shape} {pixels.dtype}"
-        expected = "expected (H, W, 3) uint8 RGB, or numbers (H, W) or (H, W, bands)"
-        raise BadInput(f"image: {expected}, got {got}; convert it, or pass its file")
+        expected = "expected (H, W, 3) uint8 RGB, numbers (H, W) or (H, W, bands), a file or its bytes, or a PIL image"
+        got = type(image).__name__ if pixels.dtype == object else f"{pixels.shape} {pixels.dtype}"
+        remedy = "its read() gives the bytes" if hasattr(image, "read") else "convert it, or pass its file"
+        raise BadInput(f"image: {expected}, got {got}; {remedy}")
     return show_array(pixels, "image", options)

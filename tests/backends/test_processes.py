@@ -30,7 +30,7 @@ MASKS = np.stack([mask.to_frame() for mask in coarse_masks(SCENE, "mask_head", 2
 def test_repr_and_log_say_model_backend_provider_and_threads(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="bpr"):
         refiner = bpr.load("starter-fast", backend="onnxruntime")
-    expected = r"starter-fast on onnxruntime, CPUExecutionProvider, threads: (\d+|default), batch size: 64"
+    expected = r"starter-fast on onnxruntime, CPUExecutionProvider, threads: (\d+|all cores), batch size: 64"
     assert re.fullmatch(rf"Refiner\({expected}\)", repr(refiner))
     (record,) = caplog.records
     assert (record.levelno, record.name.partition(".")[0]) == (logging.INFO, "bpr")

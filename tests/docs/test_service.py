@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_it_refines(client: Any) -> None:
     ("photo", "mask", "detail"),
     [
         (b"no photo", COARSE, "image: not an image that OpenCV can decode"),
-        (PHOTO[:200], COARSE, "image: "),
+        (PHOTO[:200], COARSE, "image: expected a whole image, got one that is cut"),
         (PHOTO, b"no mask", "mask: not an image that OpenCV can decode"),
         (PHOTO, COARSE[:60], "mask: expected a whole PNG, got one that is cut or damaged"),
         (PHOTO, b"", "mask: "),
@@ -60,6 +61,21 @@ def test_what_the_client_did_wrong_is_422_with_one_line(client: Any, photo: byte
     found = answer(client, photo, mask)
     assert found.status_code == 422
     assert found.json()["detail"].startswith(detail)
+
+
+def test_a_full_queue_is_503_while_health_answers(client: Any) -> None:
+    endpoints = {route.path: route.endpoint for route in client.app.routes}
+    places = endpoints["/refine"].__globals__["places"]
+    while places.acquire(blocking=False):
+        pass
+    try:
+        assert answer(client, PHOTO, COARSE).status_code == 503
+        assert iscoroutinefunction(endpoints["/health"])  # so it needs none of the threads, which may all be waiting
+        assert client.get("/health").status_code == 200
+    finally:
+        for _ in range(20):
+            places.release()
+    assert answer(client, PHOTO, COARSE).status_code == 200
 
 
 def test_health_says_what_runs(client: Any) -> None:

@@ -167,13 +167,26 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_may_be_several_objects_is_asked_about(tmp_path: Path, kind: str) -> None:
     content, message = REFUSED[kind]
-    with pytest.raises(BPRError, match=f"mask.png: .*{message}"):
+    with pytest.raises(bpr.BadMask, match=f"mask.png: .*{message}"):
         bpr.read_mask(written(tmp_path, content))
 
 
 def test_a_missing_mask_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BPRError, match=r"none.png: cannot read the mask \(No such file or directory\)"):
+    with pytest.raises(bpr.BadMask, match=r"none.png: cannot read the mask \(No such file or directory\)"):
         bpr.read_mask(tmp_path / "none.png")
+
+
+def test_the_bytes_of_a_mask_are_read_as_its_file(tmp_path: Path) -> None:
+    content = file(HARD)
+    assert np.array_equal(bpr.read_mask(content), bpr.read_mask(written(tmp_path, content)))
+    with pytest.raises(bpr.BadMask, match=r"^mask: expected a whole PNG, got one that is cut or damaged$"):
+        bpr.read_mask(content[:60])
+
+
+@pytest.mark.parametrize("value", [None, 7, bytearray(b"1")])
+def test_what_is_neither_a_file_nor_its_bytes(value: Any) -> None:
+    with pytest.raises(bpr.BadMask, match=f"^mask: expected a file or its bytes, got {type(value).__name__}$"):
+        bpr.read_mask(value)
 
 
 @pytest.mark.parametrize(

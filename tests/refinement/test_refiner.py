@@ -153,6 +153,11 @@ def test_what_is_no_option_of_refining_is_refused(option: str) -> None:
         bpr.load("starter", **{option: 32})
 
 
+def test_a_misspelt_setting_is_guessed_before_the_model_is_loaded() -> None:
+    with pytest.raises(BPRError, match=r"^expected options of scheme, .*, batch_size, got 'batchsize'; did you mean batch_size\?$"):
+        bpr.load("no such model", batchsize=4)
+
+
 def test_where_patches_lie_is_the_users_choice() -> None:
     refiner = bpr.load("starter", scheme="grid", nms_iou=0.5)
     assert (refiner.options.scheme, refiner.options.nms_iou, refiner.predictor.spec.side) == ("grid", 0.5, 64)

@@ -31,6 +31,22 @@ def if_asked(image: NDArray[np.uint8], masks: NDArray[np.uint8], asked: bool) ->
     return bpr.load()(image, masks, return_patches=asked)
 
 
+def files(photo: Path, mask: Path, masks: list[Path]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    return bpr.load()(photo, mask), bpr.load()(photo, masks)
+
+
+def read(photo: bytes, mask: bytes) -> NDArray[np.bool_]:
+    return bpr.load()(photo, bpr.read_mask(mask))
+
+
+def of_any_numbers(image: NDArray[Any], masks: NDArray[Any]) -> NDArray[Any]:
+    return bpr.load()(image, masks)
+
+
+def soft(photo: Path, masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return bpr.load()(photo, masks, soft=True)
+
+
 def polygons(photo: str, outlines: list[list[list[float]]]) -> list[dict[str, Any]]:
     return bpr.load()(photo, outlines)
 

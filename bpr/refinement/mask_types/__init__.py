@@ -58,8 +58,9 @@ def adapter_for(masks: Any) -> Adapter:
     if masks is None:
         raise BadInput("masks: expected the masks of the image, got None; was their file found?")
     inside = f" of {type(masks[0]).__name__}" if isinstance(masks, (list, tuple)) and masks else ""
+    remedy = "its read() gives the bytes" if hasattr(masks, "read") else "numpy.asarray converts a picture, numpy.stack a list"
     raise BadInput(
-        "masks: expected an (N, H, W) or (H, W) array or torch tensor of masks, an (H, W) label map, a list of COCO "
-        f"RLEs or polygons, or a result of a library in docs/neighbours.md for one image, got {type(masks).__name__}{inside}; "
-        "numpy.stack combines arrays"
+        "masks: expected an (N, H, W) or (H, W) array or torch tensor of masks, an (H, W) label map, the file of a mask or its "
+        "bytes or a list of these, a list of COCO RLEs or polygons, or a result of a library in docs/neighbours.md for one "
+        f"image, got {type(masks).__name__}{inside}; {remedy}"
     )

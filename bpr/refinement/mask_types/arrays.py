@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BadInput, BPRError
+from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask, masks_of_numbers
-from bpr.io.mask_picture import hardened, mask_in, read_mask
+from bpr.io.mask_picture import hardened, read_mask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 
@@ -123,28 +123,18 @@ def is_mask_file(masks: Any) -> bool:
     return bool(listed) and all(isinstance(one, (str, Path, bytes)) for one in listed)
 
 
-def _read_picture(picture: str | Path | bytes) -> np.ndarray:
-    return mask_in(picture, _name(picture)) if isinstance(picture, bytes) else read_mask(picture)
-
-
-def _name(picture: str | Path | bytes) -> str:
-    return "mask" if isinstance(picture, bytes) else str(picture)
-
-
 def read_mask_files(masks: Any) -> np.ndarray:
     """The bool masks in pictures: (H, W) of a picture, (N, H, W) of a list of pictures.
 
     Raises:
         BadInput: a picture cannot be read as the mask of one object, or the pictures differ in size.
     """
-    try:
-        if not isinstance(masks, list):
-            return _read_picture(masks)
-        stack = [_read_picture(one) for one in masks]
-    except BPRError as error:
-        raise BadInput(str(error)) from None
+    if not isinstance(masks, list):
+        return read_mask(masks)
+    stack = [read_mask(one) for one in masks]
     if len({mask.shape for mask in stack}) > 1:
-        sizes = ", ".join(f"{_name(one)}: {mask.shape}" for one, mask in zip(masks, stack, strict=True))
+        names = ["mask" if isinstance(one, bytes) else one for one in masks]
+        sizes = ", ".join(f"{name}: {mask.shape}" for name, mask in zip(names, stack, strict=True))
         raise BadInput(f"masks: expected pictures of one size, got {sizes}; resize them")
     return np.stack(stack)
 
