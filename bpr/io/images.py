@@ -117,7 +117,8 @@ class ImageFolder:
     ) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise BPRError(f"{folder}: no such folder; expected the folder of the images (--img-dir)")
+            got = "a file" if self.folder.exists() else "no such folder"
+            raise BPRError(f"{folder}: expected the folder of the images (--img-dir), got {got}")
         self.images = None if entries is None else ImageList(entries, stems)
         self._stems = stems
         for entry in self.images.entries if self.images else []:
@@ -150,9 +151,12 @@ class ImageFolder:
         if path.is_symlink() and not path.exists():
             raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
         try:
-            return own_file(self.folder, path)
+            found = own_file(self.folder, path)
         except BPRError as error:
             raise BadImage(str(error)) from None
+        if not found.exists():
+            raise BadImage(f"{path}: no such image; file names of the images list begin in the folder of --img-dir")
+        return found
 
     def frame(self, image_id: Any) -> tuple[int, int] | None:
         return self.images.frame(image_id) if self.images else None

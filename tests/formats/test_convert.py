@@ -126,7 +126,7 @@ def test_a_missing_score_is_reported_where_one_is_needed(
     name: str,
 ) -> None:
     assert convert(changed(tmp_path, score=...), target, tmp_path / name) == 0
-    assert capsys.readouterr().err == "1 of 4 records have no score and got 1.0 (first: record 1)\n"
+    assert capsys.readouterr().err == "score 1.0 given to 1 of 4 records, without one (first: record 1)\n"
     assert convert(tmp_path / name, "coco", tmp_path / "back.json") == 0
     assert [record["score"] for record in json.loads((tmp_path / "back.json").read_text())] == [0.9876, 1.0, 0.25, 0.75]
 

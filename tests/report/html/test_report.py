@@ -131,7 +131,7 @@ def test_records_and_annotations_that_do_not_count_are_reported(
     assert main(["report", *files, "--out", str(out)]) == 0
     printed, page = capsys.readouterr().err, (out / "index.html").read_text()
     for line in (
-        f"{after}: 1 unreadable masks count as empty (record 0: mask size: expected",
+        f"{after}: 1 unreadable mask counts as empty (record 0: mask size: expected",
         f"{ann}: 1 annotations of images that the annotation file does not list (first: annotation 12, image_id 99)",
     ):
         assert line in printed
