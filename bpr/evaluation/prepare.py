@@ -76,7 +76,7 @@ def prepare_annotations(document: Document, name: str) -> Document:
     images, classes, frames = ImageList(document["images"]), listed_classes(document), image_frames(document)
     given, prepared = document["annotations"], []
     for index, annotation in enumerate(given):
-        where = f"{name}: annotation {index}"
+        where = f"{name}: {called(annotation, index, 'annotation')}"
         _check_keys(annotation, ("image_id", "category_id"), where)
         _check_ids(annotation, where)
         crowd, image_id = is_crowd(annotation, where), images.id_of(annotation["image_id"])

@@ -218,10 +218,11 @@ class AnnotationFile(TextSource):
     format = "annotations"
 
     def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
-        if isinstance(document, dict) and "annotations" not in document:
+        lists_images_only = isinstance(document, dict) and "annotations" not in document
+        check_annotations(document, path)
+        if lists_images_only:
             remedy = "an images list alone only names files, with --ann"
             raise BPRError(f"{path}: expected a COCO annotation file with an annotations list, got none; {remedy}")
-        check_annotations(document, path)
         self.texts, self.entries, self.categories = [KeptText(path)], document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
@@ -292,7 +293,7 @@ def _write_annotations(record_set: RecordSet, out: Path) -> None:
     for index, record in enumerate(record_set.records):
         image_id = listed.id_of(record["image_id"])
         if image_id is None:
-            raise not_listed(index, record["image_id"])
+            raise not_listed(called(record, index), record["image_id"])
         number = record["id"] if are_ids else index + 1
         whole_record = {"iscrowd": 0, **record, "area": 0, "bbox": [], "id": number, "image_id": image_id}
         annotation = with_mask(whole_record, decode_mask(record["segmentation"]))

@@ -151,12 +151,9 @@ class ImageFolder:
         if path.is_symlink() and not path.exists():
             raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
         try:
-            found = own_file(self.folder, path)
+            return own_file(self.folder, path)
         except BPRError as error:
             raise BadImage(str(error)) from None
-        if not found.exists():
-            raise BadImage(f"{path}: no such image; file names of the images list begin in the folder of --img-dir")
-        return found
 
     def frame(self, image_id: Any) -> tuple[int, int] | None:
         return self.images.frame(image_id) if self.images else None
@@ -228,6 +225,17 @@ def spellings(name: str) -> list[str]:
 def read_image(path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
     """:func:`read_shown` with the options by default: (H, W, 3) uint8 RGB."""
     return read_shown(path, *frames).pixels
+
+
+def existing(path: Path) -> Path:
+    """The file of a listed image, which has to exist.
+
+    Raises:
+        BadImage: there is no such file.
+    """
+    if not path.exists():
+        raise BadImage(f"{path}: no such image; file names of the images list begin in the folder of --img-dir")
+    return path
 
 
 def read_shown(path: str | Path, *frames: tuple[int, int] | None, options: PixelOptions = AS_THEY_ARE) -> Shown:

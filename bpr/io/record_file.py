@@ -25,9 +25,9 @@ def called(record: Record, index: int, kind: str = "record") -> str:
     """How a line to the user calls a record: by its id, as ``--ids`` does, or by its position where it has none.
 
     >>> called({"id": 7}, 0), called({}, 3), called({"id": None}, 3, "annotation")
-    ('id 7', 'record 3', 'annotation 3')
+    ('record id 7', 'record 3', 'annotation 3')
     """
-    return f"id {shown(record['id'])}" if is_id(record.get("id")) else f"{kind} {index}"
+    return f"{kind} id {shown(record['id'])}" if is_id(record.get("id")) else f"{kind} {index}"
 
 
 class RecordFile(Sequence[Record]):

@@ -117,8 +117,8 @@ def chosen_ids(path: str | Path, records: Iterable[Record]) -> frozenset[str]:
     known = {id_text(record, index) for index, record in enumerate(records)}
     unknown = next((text for text in numbers if text not in known), None)
     if unknown is not None:
-        wanted = "expected the id of one record, or its position where records have no id"
-        raise BPRError(f"{path}: line {numbers[unknown]}: {wanted}, got {shown(unknown)}; correct it or leave it out")
+        wanted = "expected the id of a record, or its position where records have no id"
+        raise BPRError(f"{path}: line {numbers[unknown]}: {wanted}, got {shown(unknown)}; write one on a line")
     return frozenset(numbers)
 
 
