@@ -225,7 +225,7 @@ def test_a_foreign_onnx_file_is_refused(small_set: SmallSet, capsys: pytest.Capt
 
 
 def test_a_problem_of_many_records_is_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
-    annotations = [{**record, "id": 70 + n, "segmentation": [[1, 2, 3]]} for n, record in enumerate(small_set.records)]
+    annotations = [{**record, "id": 70 + n, "segmentation": [[1, 2, 3, 4, 5, 6, 7]]} for n, record in enumerate(small_set.records)]
     ann = small_set.write("polygons.json", {**small_set.document, "annotations": annotations})
     assert refine(small_set, results=ann, model="identity") == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if "polygon" in line]
