@@ -86,6 +86,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def amount(count: int, one: str, many: str = "") -> str:
+    """A number with its noun, for a line to the user.
+
+    Args:
+        many: the plural, where it is not the singular with an s.
+
+    >>> amount(1, "mask"), amount(2, "mask"), amount(0, "patch", "patches")
+    ('1 mask', '2 masks', '0 patches')
+    """
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def _one_line(text: str) -> str:
     if len(text) > LONGEST_LINE:
         text = f"{text[: LONGEST_LINE // 2]} ... {text[-LONGEST_LINE // 2 :]}"

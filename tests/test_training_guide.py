@@ -63,7 +63,7 @@ def test_own_data_in_five_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for words in [*five, *commands(SECTIONS["From a patch store"])]:
         assert run_at_toy_size(words) == 0, " ".join(words)
         if words[1] == "eval":
-            assert "matched pairs in 1 images" in capsys.readouterr().out
+            assert "matched pairs in 1 image (" in capsys.readouterr().out
     coarse, refined = (json.loads(Path(f"{name}.segm.json").read_text()) for name in ("coarse", "refined"))
     assert len(refined) == len(coarse) == len(json.loads(Path("data/own/val.json").read_text())["annotations"])
     _, *arguments = commands(SECTIONS["Export"])[0]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bpr.cli.main import Parser, run_script
 from bpr.cli.options import at_least, print_problems
 from bpr.cli.paths import InputPath, OutputPath
+from bpr.errors import amount
 from bpr.training.data.synthetic_masks import WAYS
 
 
@@ -42,9 +43,9 @@ def run(args: argparse.Namespace) -> None:
     # No coarse mask is made of crowds and empty masks.
     crowds = sum(annotation["iscrowd"] for annotation in checked["annotations"])
     empty = len(checked["annotations"]) - crowds - len(records) // args.copies
-    counts = {"crowds": crowds, "empty masks": empty}
-    missing = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    print(f"{len(records)} coarse masks{f' ({missing} left out)' if missing else ''} in {args.out}")
+    counts = {"crowd": crowds, "empty mask": empty}
+    missing = ", ".join(amount(count, kind) for kind, count in counts.items() if count)
+    print(f"{amount(len(records), 'coarse mask')}{f' ({missing} left out)' if missing else ''} in {args.out}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from bpr.backends import DEFAULT_MODEL
 from bpr.cli.options import print_problems, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.versions import versions_of
+from bpr.errors import amount
 
 if TYPE_CHECKING:
     from bpr.evaluation.prepare import Detections
@@ -113,7 +114,7 @@ def scatter(args: argparse.Namespace) -> None:
     rows = _gallery(args).rows
     groups = gains(rows)
     before, after = ([getattr(row, side)["iou"] for row in rows] for side in ("before", "after"))
-    title = f"{len(rows)} instances, {Path(args.results).name}"
+    title = f"{amount(len(rows), 'instance')}, {Path(args.results).name}"
     plot_scatter(Path(args.out).with_suffix(".png"), before, after, CLEARLY, title)
     _write(args, {"gains": [asdict(gain) for gain in groups]}, markdown(groups))
 
@@ -142,7 +143,7 @@ def patches(args: argparse.Namespace) -> None:
     gallery = _gallery(args)
     best = list(reversed(gallery.by_gain()))[:MOST_PATCHES]
     write_image(args.out, draw_changed_patches(gallery, best, PatchSpec().side))
-    print(f"{len(best)} patches of the pairs that gained most -> {args.out}")
+    print(f"{amount(len(best), 'patch', 'patches')} of the pairs that gained most -> {args.out}")
 
 
 def pictures(args: argparse.Namespace) -> None:
@@ -164,7 +165,7 @@ def schemes(args: argparse.Namespace) -> None:
 
     scene = paint_scene(SCENE)
     write_image(args.out, draw_schemes(scene.image, coarse_masks(scene, "mask_head", SCENE)))
-    print(f"{len(scene.masks)} instances, {len(SCHEMES)} schemes -> {args.out}")
+    print(f"{amount(len(scene.masks), 'instance')}, {len(SCHEMES)} schemes -> {args.out}")
 
 
 def timing(args: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bpr.cli.options import print_problems
 from bpr.cli.paths import InputPath, OutputPath
+from bpr.errors import amount
 
 EXAMPLE = "bpr apply decisions.json refined.json --before annotations.json --out final.json"
 
@@ -32,6 +33,6 @@ def run(args: argparse.Namespace) -> int:
     decisions = read_decisions(args.decisions, before, after, {"before": args.before, "after": args.results})
     after.put_back(before, decisions.undo, Path(args.out))
     print_problems(after.polygons.notes)
-    undone, stay = len(decisions.undo), len(after.records) - len(decisions.undo)
-    print(f"{undone} masks put back, {stay} stay as refined ({len(decisions.keep)} marked as kept) -> {args.out}")
+    undone, stay = amount(len(decisions.undo), "mask"), len(after.records) - len(decisions.undo)
+    print(f"{undone} put back, the other {stay} as refined ({len(decisions.keep)} marked as kept) -> {args.out}")
     return 0

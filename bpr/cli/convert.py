@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bpr.cli.options import add_polygons, print_problems
 from bpr.cli.paths import InputPath, OutputPath, check_paths
+from bpr.errors import amount
 from bpr.formats.registry import FORMATS
 
 EXAMPLE = "bpr convert results.segm.json --ann instances.json --to cityscapes --out results"
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     source, find_images = open_source(args.masks, args.format, args.img_dir, listed.get("images"))
     if source.document is not None and args.to == "coco":
         write_json(out, source.document)
-        count = f"{len(source.document['annotations'])} annotations of {len(source.document['images'])} images"
+        count = f"{amount(len(source.document['annotations']), 'annotation')} of {amount(len(source.document['images']), 'image')}"
         print(f"{count} ({source.format}) -> {args.out}")
         return 0
     images, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
@@ -47,6 +48,6 @@ def run(args: argparse.Namespace) -> int:
         source.records, args.to, out, images, stems, source.image_ids, classes, find_images, args.polygons
     )
     print_problems([*source.left_out_lines, *source.notes, *notes])
-    count = f", {vertices} vertices" if vertices else ""
-    print(f"{written} masks ({source.format}){count} -> {args.out}")
+    count = f", {amount(vertices, 'vertex', 'vertices')}" if vertices else ""
+    print(f"{amount(written, 'mask')} ({source.format}){count} -> {args.out}")
     return 0

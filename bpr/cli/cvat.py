@@ -8,7 +8,7 @@ import os
 from bpr.backends.presets import PRESETS
 from bpr.cli.options import print_problems, progress_bar
 from bpr.cli.paths import InputName
-from bpr.errors import BPRError, install_hint
+from bpr.errors import BPRError, amount, install_hint
 
 EXAMPLE = """\
 bpr cvat https://app.cvat.ai/tasks/7 --dry-run  # say what would change
@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         for change in changes:
             print(change.line)
-        print(f"{len(changes)} of {report.records} shapes would change; nothing was sent -> {task.name}")
+        print(f"would change: {len(changes)} of {amount(report.records, 'shape')}; nothing was sent -> {task.name}")
         return int(report.failed)
     if changes:
         task.put(changes)
-    print(f"{len(changes)} of {report.records} shapes changed -> {task.name}")
+    print(f"changed: {len(changes)} of {amount(report.records, 'shape')} -> {task.name}")
     return int(report.failed)

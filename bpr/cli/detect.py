@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bpr.backends import DEFAULT_MODEL
 from bpr.cli.options import finite, import_detection, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.errors import BadImage, BPRError
+from bpr.errors import BadImage, BPRError, amount
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         write_json(folder / "categories.json", [{"id": number, "name": name} for number, name in pairs])
     count = sum(len(one.refined) for one in detected)
     print(
-        f"{count} detections in {len(detected)} of {len(files)} images -> {args.out}: "
+        f"{amount(count, 'detection')} in {len(detected)} of {amount(len(files), 'image')} -> {args.out}: "
         "coarse.segm.json, refined.segm.json, pictures"
     )
     return 1 if failed and not detected else 0

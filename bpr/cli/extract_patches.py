@@ -10,7 +10,7 @@ from bpr.cli.options import add_workers, print_problems
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, shard_of
 from bpr.configs import find_config
-from bpr.errors import BPRError
+from bpr.errors import BPRError, amount
 
 if TYPE_CHECKING:
     from bpr.geometry.options import PatchSpec, Placement
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
         out = out / f"{shard[0]}-of-{shard[1]}"
     counts = extract_patches(*inputs, out, source, args.workers, is_resumed(args), shard)
     print(
-        f"{counts.records} records: {counts.matched} matched, {counts.unmatched} without a match, "
-        f"{counts.unreadable} unreadable -> {counts.patches} patches in {out}"
+        f"{amount(counts.records, 'record')}: {counts.matched} matched, {counts.unmatched} without a match, "
+        f"{counts.unreadable} unreadable -> {amount(counts.patches, 'patch', 'patches')} in {out}"
     )
     return 0
 

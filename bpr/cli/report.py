@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bpr.cli.options import print_problems, progress_bar
 from bpr.cli.paths import InputPath, OutputPath
+from bpr.errors import amount
 
 if TYPE_CHECKING:
     from bpr.evaluation.prepare import Detections, Document
@@ -48,11 +49,14 @@ def run(args: argparse.Namespace) -> int:
     files = {"after": args.results, "before": args.before} | ({"truth": args.ann} if collection.comparison else {})
     names = {role: Path(path).name for role, path in files.items()}
     count, shown = len(collection.instances), min(MOST_SHOWN, len(collection.instances))
+    changed = sum(not instance.coarse.equals(instance.refined) for instance in collection.instances)
     with progress_bar("cropping", shown) as advance:
         problems = write_report(collection, images, args.out, names, MOST_SHOWN, DEFAULT_WORKERS, advance)
     print_problems([*collection.problems, *problems])
-    kind = "matched pairs" if collection.comparison else "masks (no ground truth: changes, not gains)"
-    print(f"{count} {kind} of {collection.records} records, {shown} shown -> {Path(args.out) / 'index.html'}")
+    found = amount(count, "matched pair") if collection.comparison else amount(count, "mask")
+    unknown = "" if collection.comparison else " (no ground truth: changes, not gains)"
+    of_records = f"{found} of {amount(collection.records, 'record')}, {changed} changed{unknown}"
+    print(f"{of_records}, {shown} shown -> {Path(args.out) / 'index.html'}")
     return 0
 
 

@@ -11,7 +11,7 @@ from bpr.cli.options import import_training
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.versions import versions_of
 from bpr.configs import find_config
-from bpr.errors import BadUsage, BPRError
+from bpr.errors import BadUsage, BPRError, amount
 from bpr.refinement.sharing.launchers import VARIABLES as LAUNCHERS
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _fine_tune(args: argparse.Namespace) -> int:
 def _print(outcome: Outcome) -> None:
     from bpr.training.recipe.held_out import F_LABEL, HARM_LABEL, IOU_LABEL
 
-    title = f"{outcome.instances} instances in {outcome.images} held-out images"
+    title = f"{amount(outcome.instances, 'instance')} in {amount(outcome.images, 'held-out image')}"
     width = max(len(title), *map(len, outcome.scores))
     print(f"{title:{width}}  {F_LABEL:>7} {IOU_LABEL:>7}  lost over a point of IoU")
     for name, scores in outcome.scores.items():

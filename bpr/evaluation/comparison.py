@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, amount
 from bpr.evaluation.average_precision import AveragePrecision, average_precisions, class_average_precision
 from bpr.evaluation.bootstrap import Ratios, interval
 from bpr.evaluation.matching import Pair, in_order, match_by_boundaries, match_by_masks, match_pairs
@@ -28,6 +28,7 @@ from bpr.formats.coco import Record
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open
+from bpr.io.record_file import called
 
 UNCHANGED = 0.001
 """A pair whose mask IoU changed by at most this much counts as unchanged."""
@@ -360,14 +361,14 @@ def check_aligned(before: Detections, after: Detections) -> None:
     """Raise a BPRError unless record i of both is the same detection (image and class)."""
     remedy = "pass the file that was refined and the one that came out of it"
     if len(before.records) != len(after.records):
-        expected = f"expected the {len(before.records)} records of {before.name}"
+        expected = f"expected the {amount(len(before.records), 'record')} of {before.name}"
         raise BPRError(f"{after.name}: {expected}, got {len(after.records)}; {remedy}")
     for index, (old, new) in enumerate(zip(before.records, after.records, strict=True)):
         for key in ("image_id", "category_id"):
             wanted, got = old.get(key), new.get(key)
             if wanted != got:
                 raise BPRError(
-                    f"{after.name}: record {index}: expected {key} {wanted!r} of {before.name}, got {got!r}; {remedy}"
+                    f"{after.name}: {called(old, index)}: expected {key} {wanted!r} of {before.name}, got {got!r}; {remedy}"
                 )
 
 

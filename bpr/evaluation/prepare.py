@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BadMask, BPRError, amount, shown
 from bpr.formats.coco import INSTANCES, Record, is_crowd, positions_by_kind
 from bpr.formats.source import left_out_lines
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import checked_frame, compress, encode_mask, has_mask
 from bpr.geometry.rle_batch import compress_all
 from bpr.io.image_list import ImageList
+from bpr.io.record_file import called
 from bpr.limits import frame_from, is_id, is_score
 
 Document = dict[str, Any]
@@ -75,7 +76,7 @@ def prepare_annotations(document: Document, name: str) -> Document:
     images, classes, frames = ImageList(document["images"]), listed_classes(document), image_frames(document)
     given, prepared = document["annotations"], []
     for index, annotation in enumerate(given):
-        where = f"{name}: annotation {index}"
+        where = f"{name}: {called(annotation, index, 'annotation')}"
         _check_keys(annotation, ("image_id", "category_id"), where)
         _check_ids(annotation, where)
         crowd, image_id = is_crowd(annotation, where), images.id_of(annotation["image_id"])
@@ -117,7 +118,7 @@ def left_out(document: Document) -> list[str]:
 def no_instances(annotations: Sequence[Record]) -> list[str]:
     """A line for each kind of annotation that is no instance."""
     others = {kind: found for kind, found in positions_by_kind(annotations).items() if kind != INSTANCES}
-    return left_out_lines(others, len(annotations))
+    return left_out_lines(others, len(annotations), annotations)
 
 
 def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind: str) -> list[str]:
@@ -125,8 +126,8 @@ def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind
 
     >>> items = [{"image_id": 1, "category_id": 2}, {"image_id": 7, "category_id": 3}]
     >>> print(*unlisted(items, ImageList([{"id": 1}]), {3}, "items"), sep=chr(10))
-    1 items of images that the annotation file does not list (first: item 1, image_id 7); they are ignored
-    1 items of classes that the annotation file does not list (first: item 0, category_id 2); they count for nothing
+    1 item of images that the annotation file does not list (first: item 1, image_id 7); they are ignored
+    1 item of classes that the annotation file does not list (first: item 0, category_id 2); they count for nothing
     """
     of_images = [index for index, item in enumerate(items) if images.id_of(item["image_id"]) is None]
     of_classes = [index for index, item in enumerate(items) if item["category_id"] not in classes]
@@ -136,9 +137,10 @@ def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind
         (of_classes, "category_id", "they count for nothing"),
     ):
         if indices:
-            first = f"{kind.removesuffix('s')} {indices[0]}, {key} {shown(items[indices[0]][key])}"
+            one, found = kind.removesuffix("s"), items[indices[0]]
+            first = f"{called(found, indices[0], one)}, {key} {shown(found[key])}"
             what = {"image_id": "images", "category_id": "classes"}[key]
-            problem = f"{len(indices)} {kind} of {what} that the annotation file does not list"
+            problem = f"{amount(len(indices), one)} of {what} that the annotation file does not list"
             lines.append(f"{problem} (first: {first}); {consequence}")
     return lines
 
@@ -170,7 +172,7 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
     images, classes, frames = ImageList(document["images"]), listed_classes(document), image_frames(document)
     given = list(records)
     for index, record in enumerate(given):
-        where = f"{name}: record {index}"
+        where = f"{name}: {called(record, index)}"
         _check_keys(record, ("category_id", "score"), where)
         if not is_score(record["score"]):
             raise BPRError(f"{where}: score: expected a finite number, got {shown(record['score'])}")
@@ -200,9 +202,10 @@ def _unreadable(records: Sequence[Record], broken: Sequence[tuple[int, Frame | N
     if not broken:
         return []
     first = broken[:MOST_UNREADABLE_LISTED]
-    reasons = [f"record {index}: {_reason(records[index], frame)}" for index, frame in first]
+    reasons = [f"{called(records[index], index)}: {_reason(records[index], frame)}" for index, frame in first]
     more = ["..."] if len(broken) > MOST_UNREADABLE_LISTED else []
-    return [f"{len(broken)} unreadable masks count as empty ({'; '.join(reasons + more)})"]
+    count = "masks count" if len(broken) > 1 else "mask counts"
+    return [f"{len(broken)} unreadable {count} as empty ({'; '.join(reasons + more)})"]
 
 
 def _reason(record: Record, frame: Frame | None) -> str:

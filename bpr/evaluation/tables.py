@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bpr.errors import amount
 from bpr.evaluation.breakdowns import Part
 from bpr.evaluation.comparison import Protocol
 from bpr.evaluation.pair_metrics import PAIR_METRICS, PairMetric, Unit
@@ -44,7 +45,7 @@ def lines(summary: Summary, problems: Mapping[str, Sequence[str]]) -> list[str]:
     texts = []
     if summary.breakdowns:
         rule = "same class, IoU >= .5, score >= .05"
-        texts.append(f"{summary.pairs} matched pairs in {summary.images_with_pairs} images ({rule})")
+        texts.append(f"{amount(summary.pairs, 'matched pair')} in {amount(summary.images_with_pairs, 'image')} ({rule})")
     if summary.shares:
         parts = {name: f"{100 * share:.1f} %" for name, share in vars(summary.shares).items()}
         texts.append(

@@ -14,7 +14,7 @@ from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.cityscapes import CityscapesFolder, CityscapesTruth, truth_heading
 from bpr.formats.format import Format, PathKind, RecordSet, Target, not_listed
 from bpr.formats.polygons import PolygonWriter
-from bpr.formats.source import Source, TextSource
+from bpr.formats.source import Source, TextSource, left_out_lines
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, has_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
@@ -22,7 +22,7 @@ from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFolder, read_image
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
-from bpr.io.record_file import RESULTS, Record, RecordFile, stream_records
+from bpr.io.record_file import RESULTS, Record, RecordFile, called, stream_records
 from bpr.limits import check_categories, is_id
 
 ANNOTATIONS = "a COCO annotation file"
@@ -34,8 +34,8 @@ CROWD_FLAGS = {None: False, 0: False, 1: True, "0": False, "1": True, "false": F
 CERTAIN = 1.0
 """The score of a record that has none and needs one: annotated instances certainly exist."""
 ALL_FLAGGED = (
-    "every RLE is flagged as a crowd, as CVAT flags single masks; "
-    "if they are single objects: bpr refine --crowds refine"
+    "every RLE of the file is flagged as a crowd, as CVAT flags single objects; "
+    "if they are single objects, refine them with --crowds refine"
 )
 """What the user is told about such a file: COCO flags regions of many objects, CVAT all masks that are no polygons."""
 ENTRY = ("id", "file_name", "height", "width")
@@ -113,8 +113,8 @@ def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
         BPRError: as for :func:`read_annotations`.
     """
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
-        hint = "; results go first on the line" if isinstance(document, list) else ""
-        raise BPRError(f"{path}: expected a COCO annotation file with an images list, got none{hint}")
+        remedy = "results go first on the line" if isinstance(document, list) else "give the file that names the images"
+        raise BPRError(f"{path}: expected a COCO annotation file with an images list, got none; {remedy}")
     for image in document["images"]:
         check_image(image, path)
     counts = Counter(image["id"] for image in document["images"])
@@ -169,7 +169,7 @@ def positions_by_kind(annotations: Sequence[Record], name: str = "", crowds: boo
     """
     positions: dict[str, list[int]] = {}
     for index, annotation in enumerate(annotations):
-        is_instance = crowds or not is_crowd(annotation, f"{name}annotation {index}")
+        is_instance = crowds or not is_crowd(annotation, f"{name}{called(annotation, index, 'annotation')}")
         kind = CROWDS if not is_instance else INSTANCES if has_mask(annotation.get("segmentation")) else MASKLESS
         positions.setdefault(kind, []).append(index)
     return positions
@@ -218,7 +218,11 @@ class AnnotationFile(TextSource):
     format = "annotations"
 
     def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
+        lists_images_only = isinstance(document, dict) and "annotations" not in document
         check_annotations(document, path)
+        if lists_images_only:
+            remedy = "an images list alone only names files, with --ann"
+            raise BPRError(f"{path}: expected a COCO annotation file with an annotations list, got none; {remedy}")
         self.texts, self.entries, self.categories = [KeptText(path)], document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
@@ -227,12 +231,16 @@ class AnnotationFile(TextSource):
                 raise BPRError(f"{path}: annotation {index}: {wanted}, got {shown(annotation)}")
         positions = positions_by_kind(annotations, f"{path}: ", crowds)
         self._positions = positions.pop(INSTANCES, [])
-        self.left_out = positions
+        self.left_out, self._annotations = positions, annotations
         self.records: list[Record] = [annotations[index] for index in self._positions]
         flagged = [annotations[index] for index in positions.get(CROWDS, ())]
         of_cvat = not self.records or any("attributes" in annotation for annotation in flagged)  # COCO's have none
         if of_cvat and any(map(_is_rle, flagged)) and not any(map(_is_rle, self.records)):
             self.notes = [ALL_FLAGGED]
+
+    @property
+    def left_out_lines(self) -> list[str]:
+        return left_out_lines(self.left_out, len(self._annotations), self._annotations)
 
     def places(self, values: Mapping[int, Changes | None]) -> list[Places]:
         return [json_places(Changes({self._positions[index]: value for index, value in values.items()}), "annotations")]
@@ -285,7 +293,7 @@ def _write_annotations(record_set: RecordSet, out: Path) -> None:
     for index, record in enumerate(record_set.records):
         image_id = listed.id_of(record["image_id"])
         if image_id is None:
-            raise not_listed(index, record["image_id"])
+            raise not_listed(called(record, index), record["image_id"])
         number = record["id"] if are_ids else index + 1
         whole_record = {"iscrowd": 0, **record, "area": 0, "bbox": [], "id": number, "image_id": image_id}
         annotation = with_mask(whole_record, decode_mask(record["segmentation"]))

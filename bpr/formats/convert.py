@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BadMask, BPRError, amount, shown
 from bpr.formats.coco import CERTAIN, with_mask
 from bpr.formats.format import RecordSet, Target
 from bpr.formats.polygons import PolygonWriter
@@ -14,7 +14,7 @@ from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_list import ImageList
 from bpr.io.images import ImageFinder
-from bpr.io.record_file import Record
+from bpr.io.record_file import Record, called
 from bpr.limits import is_id, is_score
 
 
@@ -60,7 +60,7 @@ def convert(
     writer = PolygonWriter(polygons)
     writer.check(FORMATS[target_name].polygons, target_name)
     for index, record in enumerate(records):
-        _check_record(record, target, f"record {index}")
+        _check_record(record, target, called(record, index))
     images = None if entries is None else ImageList(entries, ids_are_stems)
     prepared = [_prepared(record, images, index) for index, record in enumerate(records)]
     unscored = []
@@ -73,12 +73,13 @@ def convert(
         empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
     target.write(RecordSet(prepared, images, ids_are_stems, image_ids, categories, find_images, writer), out)
     notes = []
-    for positions, problem in (
-        (unscored, f"have no score and got {CERTAIN}"),
-        (empty, f"are empty masks, which {target_name} cannot hold, and were left out"),
+    for positions, done, problem in (
+        (unscored, f"score {CERTAIN} given to", "without one"),
+        (empty, "left out:", f"empty masks, which {target_name} cannot hold"),
     ):
         if positions:
-            notes.append(f"{len(positions)} of {len(records)} records {problem} (first: record {positions[0]})")
+            first = called(records[positions[0]], positions[0])
+            notes.append(f"{done} {len(positions)} of {amount(len(records), 'record')}, {problem} (first: {first})")
     return Converted(len(records) - len(empty), notes, writer.vertices)
 
 
@@ -113,7 +114,7 @@ def _prepared(record: Record, images: ImageList | None, index: int) -> Record:
             remedy = "give --ann with the sizes of the images or leave the record out"
         else:
             remedy = "correct it or leave the record out"
-        raise BPRError(f"record {index}: {error}; {remedy}") from None
+        raise BPRError(f"{called(record, index)}: {error}; {remedy}") from None
     prepared = with_mask(record, mask)
     if type(prepared.get("category_id")) is float:
         prepared["category_id"] = int(prepared["category_id"])

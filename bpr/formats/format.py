@@ -20,7 +20,7 @@ from bpr.io.image_list import SUFFIXES, ImageList, file_name, stem_of
 from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.mask_picture import TIFF
-from bpr.io.record_file import Record
+from bpr.io.record_file import Record, called
 from bpr.limits import LONGEST_ROW
 from bpr.raster.zarr_store import is_zarr
 
@@ -193,11 +193,12 @@ class RecordSet:
             image_id = self._listed_id(record["image_id"])
             stem = self.stems.get(image_id)
             if stem is None and self.images and not self.ids_are_stems:
-                raise not_listed(index, image_id)
+                raise not_listed(called(record, index), image_id)
             if stem is None:
                 stem = str(image_id) if self.ids_are_stems else stem_of(str(image_id).replace("\\", "/"))
                 if not stem.strip(" ."):
-                    raise BPRError(f"record {index}: image_id: expected an id or the name of an image, got {shown(image_id)}")
+                    where = called(record, index)
+                    raise BPRError(f"{where}: image_id: expected an id or the name of an image, got {shown(image_id)}")
             if owners.setdefault(stem, image_id) != image_id:
                 wanted = "expected names that differ without their ending"
                 ids = f"{shown(owners[stem])} and {shown(image_id)}"
@@ -215,10 +216,10 @@ class RecordSet:
         return image_id if entry is None else entry["id"]
 
 
-def not_listed(index: int, image_id: Any) -> BPRError:
-    """The error to raise for a record whose image the images list does not hold."""
+def not_listed(where: str, image_id: Any) -> BPRError:
+    """The error to raise for the record ``where``, whose image the images list does not hold."""
     wanted, remedy = "expected an image of the images list", "add the image to it or leave the record out"
-    return BPRError(f"record {index}: image_id: {wanted}, got {shown(image_id)}; {remedy}")
+    return BPRError(f"{where}: image_id: {wanted}, got {shown(image_id)}; {remedy}")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
-from bpr.io.images import ImageFinder, read_shown
+from bpr.io.images import ImageFinder, existing, read_shown
 from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Range
 from bpr.raster.places import ImageWindows
 
@@ -64,5 +64,5 @@ def read_photo(
         seen = images.read(image_id, options)
         return Photo(seen.pixels, None, seen.ranges, seen.remark)
     listed = images.frame(image_id)
-    seen = read_shown(images.path(image_id), *map(frame_of, segmentations), listed, options=options)
+    seen = read_shown(existing(images.path(image_id)), *map(frame_of, segmentations), listed, options=options)
     return Photo(seen.pixels, listed, seen.ranges, seen.remark)

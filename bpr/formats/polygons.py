@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BadMask, BPRError
+from bpr.errors import BadMask, BPRError, amount
 from bpr.geometry.contours import Snap, hundredths, joined, rings_of
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
@@ -72,9 +72,9 @@ class PolygonWriter:
         """One line about what was written, and one about masks that could not be."""
         lines = []
         if self.polygons:
-            lines.append(f"polygons: {self.polygons} written, {self.vertices} vertices")
+            lines.append(f"polygons: {self.polygons} written, {amount(self.vertices, 'vertex', 'vertices')}")
         if self.empty:
-            lines.append(f"polygons: {self.empty} masks are empty, which no shape can be; these stay as they were")
+            lines.append(f"polygons: kept as they were: {amount(self.empty, 'empty mask')}, which no shape can be")
         return lines
 
 

@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from bpr.errors import amount
 from bpr.formats.polygons import PolygonWriter
 from bpr.io.folders import atomic_folder
 from bpr.io.images import ImageFinder
 from bpr.io.kept_text import KeptText, Places, as_in
-from bpr.io.record_file import Record
+from bpr.io.record_file import Record, called
 
 Item = TypeVar("Item")
 
@@ -145,14 +146,18 @@ class TextSource(Source):
         return found.hexdigest()
 
 
-def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int) -> list[str]:
+def left_out_lines(left_out: Mapping[str, Sequence[int]], count: int, items: Sequence[Record] = ()) -> list[str]:
     """A line for each kind of annotation that is left out, of ``count`` in all.
+
+    Args:
+        items: all annotations, which may have ids.
 
     >>> left_out_lines({"crowds": [3, 5]}, 9)
     ['left out: 2 of 9 annotations, crowds (first: annotation 3)']
     """
     return [
-        f"left out: {len(positions)} of {count} annotations, {kind} (first: annotation {positions[0]})"
+        f"left out: {len(positions)} of {amount(count, 'annotation')}, {kind} "
+        f"(first: {called(items[positions[0]] if items else {}, positions[0], 'annotation')})"
         for kind, positions in left_out.items()
     ]
 

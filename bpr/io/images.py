@@ -117,7 +117,8 @@ class ImageFolder:
     ) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise BPRError(f"{folder}: no such folder; expected the folder of the images (--img-dir)")
+            got = "a file" if self.folder.exists() else "no such folder"
+            raise BPRError(f"{folder}: expected the folder of the images (--img-dir), got {got}")
         self.images = None if entries is None else ImageList(entries, stems)
         self._stems = stems
         for entry in self.images.entries if self.images else []:
@@ -224,6 +225,17 @@ def spellings(name: str) -> list[str]:
 def read_image(path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
     """:func:`read_shown` with the options by default: (H, W, 3) uint8 RGB."""
     return read_shown(path, *frames).pixels
+
+
+def existing(path: Path) -> Path:
+    """The file of a listed image, which has to exist.
+
+    Raises:
+        BadImage: there is no such file.
+    """
+    if not path.exists():
+        raise BadImage(f"{path}: no such image; file names of the images list begin in the folder of --img-dir")
+    return path
 
 
 def read_shown(path: str | Path, *frames: tuple[int, int] | None, options: PixelOptions = AS_THEY_ARE) -> Shown:

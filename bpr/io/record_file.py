@@ -15,9 +15,19 @@ import numpy as np
 from bpr.errors import BPRError, shown
 from bpr.io.files import json_errors, open_regular
 from bpr.io.json_stream import CHUNK, DECODER, JsonStream
+from bpr.limits import is_id
 
 Record = dict[str, Any]
 RESULTS = "COCO results: a JSON list of detections"
+
+
+def called(record: Record, index: int, kind: str = "record") -> str:
+    """How a line to the user calls a record: by its id, as ``--ids`` does, or by its position where it has none.
+
+    >>> called({"id": 7}, 0), called({}, 3), called({"id": None}, 3, "annotation")
+    ('record id 7', 'record 3', 'annotation 3')
+    """
+    return f"{kind} id {shown(record['id'])}" if is_id(record.get("id")) else f"{kind} {index}"
 
 
 class RecordFile(Sequence[Record]):

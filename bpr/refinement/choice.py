@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from bpr.errors import BPRError, shown
 from bpr.formats.coco import Record
 from bpr.io.files import read_whole
+from bpr.io.record_file import called
 from bpr.limits import LARGEST_TEXT, is_id, is_score, whole
 
 CROWD_CHOICES = ("keep", "refine")
@@ -90,8 +92,11 @@ def chosen_classes(
     texts = list(map(_spelled, [wanted] if isinstance(wanted, str) else wanted))
     unknown = next((text for text in texts if text not in named and text not in known), None)
     if unknown is not None:
-        expected = f"expected classes of the masks, {shown(list(named) or list(known))}"
-        raise BPRError(f"--only: {expected}, got {shown(unknown)}")
+        listed = list(named) or list(known)
+        near = get_close_matches(unknown.lower(), {name.lower(): name for name in listed}, 1, cutoff=0.75)
+        meant = f"did you mean {shown(next(name for name in listed if name.lower() == near[0]))}? " if near else ""
+        remedy = f"{meant}part classes by spaces, and quote a name that holds one"
+        raise BPRError(f"--only: expected classes of the masks, {shown(listed)}, got {shown(unknown)}; {remedy}")
     return frozenset(key for text in texts for key in named.get(text) or known[text])
 
 
@@ -113,7 +118,7 @@ def chosen_ids(path: str | Path, records: Iterable[Record]) -> frozenset[str]:
     unknown = next((text for text in numbers if text not in known), None)
     if unknown is not None:
         wanted = "expected the id of a record, or its position where records have no id"
-        raise BPRError(f"{path}: line {numbers[unknown]}: {wanted}, got {shown(unknown)}; correct it or leave it out")
+        raise BPRError(f"{path}: line {numbers[unknown]}: {wanted}, got {shown(unknown)}; write one on a line")
     return frozenset(numbers)
 
 
@@ -121,5 +126,5 @@ def _score(record: Record, index: int) -> float:
     score = record.get("score", 1.0)
     if not is_score(score):
         expected = "expected a score that is a number, for --min-score"
-        raise BPRError(f"record {index}: {expected}, got {shown(score)}; correct it or leave it out")
+        raise BPRError(f"{called(record, index)}: {expected}, got {shown(score)}; correct it or leave it out")
     return score

@@ -80,7 +80,9 @@ def read_decisions(path: str | Path, before: Source, after: Source, names: Mappi
     document = read_json(path, DECISIONS)
     try:
         made_of = {side: (document[side]["name"], document[side]["masks"]) for side in SIDES}
-        lists: dict[str, list[Any]] = {word: list(document[word]) for word in (UNDO, KEEP)}
+        lists: dict[str, list[Any]] = {word: [*document[word]] for word in (UNDO, KEEP)}
+        if not all(isinstance(document[word], list) for word in lists):
+            raise TypeError
     except (KeyError, TypeError):
         raise BPRError(f"{path}: expected {DECISIONS}, got another file; pass the decisions.json that its button saves first") from None
     review = Review.of(before, after, names)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from bpr.errors import amount
 from bpr.formats.coco import Record
 from bpr.refinement.verdict.model import TAKEN
 
@@ -57,11 +58,13 @@ class Kept:
     Attributes:
         reason: a short name under which the report counts the records, such as ``bad mask``.
         detail: what is wrong, for the user.
+        first: how a line to the user calls the first of them.
     """
 
     reason: str
     indices: Sequence[int]
     detail: str
+    first: str
 
 
 class FinishedImage(NamedTuple):
@@ -140,7 +143,7 @@ class RunReport:
     def remark_lines(self) -> list[str]:
         """The first of the remarks, and how many more there are."""
         images = len({line for _, line in self.remarks})  # the windows of a raster have one line
-        more = f" (and {images - 1} more images)" if images > 1 else ""
+        more = f" (and {amount(images - 1, 'more image')})" if images > 1 else ""
         return [f"{min(self.remarks)[1]}{more}"] if self.remarks else []
 
     @property
@@ -161,8 +164,8 @@ class RunReport:
         wall, seconds = self.clock.wall, self.clock.seconds
         stages = ", ".join(f"{name} {duration:.1f}" for name, duration in seconds.items())
         of_total = f" of {self.patches + self.left_out}" if self.left_out else ""
-        of_images = "image" if self.images == 1 else "images"
-        done = f"{self.images} {of_images}, {self.patches}{of_total} patches in {wall:.1f} s ({stages})"
+        patches = f"{self.patches}{of_total} patches" if of_total else amount(self.patches, "patch", "patches")
+        done = f"{amount(self.images, 'image')}, {patches} in {wall:.1f} s ({stages})"
         backend = f", on {self.backend}" if self.backend else ""
         return f"{done}; network {seconds.get('forward', 0.0) / wall:.0%} of the wall time{backend}"
 
@@ -174,12 +177,15 @@ class RunReport:
         self.refined += len(image.indices)
         self.taken.update(image.taken)
         self.remarks += [(image.indices[0], image.remark)] if image.remark else []
+        by_detail: dict[str, list[Kept]] = {}
         for kept in image.kept:
-            count, first = len(kept.indices), kept.indices[0]
-            self.refined -= count
-            self.kept[kept.reason] += count
+            self.refined -= len(kept.indices)
+            self.kept[kept.reason] += len(kept.indices)
             self.reason = self.reason or kept.detail
+            by_detail.setdefault(kept.detail, []).append(kept)
+        for detail, alike in by_detail.items():
+            count, first = sum(len(kept.indices) for kept in alike), alike[0].first
             if count == 1:
-                self.problems.append(f"record {first}: {kept.detail}; kept as it was")
+                self.problems.append(f"{first}: {detail}; kept as it was")
             else:
-                self.problems.append(f"{count} records (first: record {first}): {kept.detail}; kept as they were")
+                self.problems.append(f"{count} records (first: {first}): {detail}; kept as they were")

@@ -16,6 +16,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import ImageFinder
 from bpr.io.pixels import Range
+from bpr.io.record_file import called
 from bpr.raster.exclusive import claim_of
 from bpr.refinement.alpha_files import AlphaFiles
 from bpr.refinement.batching import CutImage, PredictedImage
@@ -169,7 +170,8 @@ def cut_image(
             masks = [record["segmentation"] for record in group.records]
             photo = read_photo(images, group.records[0]["image_id"], masks, refiner.pixels)
     except BadImage as error:
-        missing = Kept("no image", group.indices, str(error))
+        first = called(group.records[0], group.indices[0])
+        missing = Kept("no image", group.indices, str(error), first)
         return refiner.start(np.empty((0, 0, 3), np.uint8), [], group._replace(kept=[missing]))
     instances, kept = [], []
     with clock.stage("decode masks"):
@@ -177,12 +179,12 @@ def cut_image(
             try:
                 mask = photo.mask(record["segmentation"])
             except BadMask as error:
-                kept.append(Kept("bad mask", [index], str(error)))
+                kept.append(Kept("bad mask", [index], str(error), called(record, index)))
                 continue
             if mask.pixels.size:
                 instances.append(Instance(mask, index, score=weight_of(record.get("score"))))
             else:
-                kept.append(Kept("empty mask", [index], "the mask is empty"))
+                kept.append(Kept("empty mask", [index], "the mask is empty", called(record, index)))
     with clock.stage("cut"):
         seen = group._replace(kept=kept, ranges=photo.ranges, remark=photo.remark)
         return refiner.start(photo.pixels, instances, seen, exclusive)

@@ -70,8 +70,8 @@ def test_what_lies_in_no_listed_image_is_named(small_set: SmallSet, capsys: pyte
     out, page = small_set.folder / "summary.json", small_set.folder / "summary.md"
     assert main(["eval", str(results), "--ann", str(ann), "--out", str(out), "--markdown", str(page)]) == 0
     said = {
-        "annotations": "1 annotations of images that the annotation file does not list (first: annotation 0, image_id 424242)",
-        "results": "1 records of images that the annotation file does not list (first: record 0, image_id 424242)",
+        "annotations": "1 annotation of images that the annotation file does not list (first: annotation id 1, image_id 424242)",
+        "results": "1 record of images that the annotation file does not list (first: record 0, image_id 424242)",
     }
     printed, written = capsys.readouterr().out, json.loads(out.read_text())
     for role, line in said.items():
@@ -90,7 +90,7 @@ def test_annotations_with_values_that_are_none(
     ann = small_set.write("odd.json", {**small_set.document, "annotations": [{**first, key: value}, *others]})
     assert main(["eval", str(small_set.results), "--ann", str(ann)]) == 1
     error = capsys.readouterr().err
-    assert f"annotation 0: {key}: expected" in error
+    assert f"annotation id 1: {key}: expected" in error
     assert len(error.splitlines()) == 1
 
 
@@ -143,7 +143,7 @@ def test_annotation_files_are_results_without_scores(small_set: SmallSet, capsys
         rows = json.loads(out.read_text())["rows"]
         assert (rows["IoU/matched"]["value"] == 1) == change
         assert rows["IoU/matched"]["before"] < 1
-        assert "before: left out: 1 of 5 annotations, crowds (first: annotation 4)" in capsys.readouterr().out
+        assert "before: left out: 1 of 5 annotations, crowds (first: annotation id 9)" in capsys.readouterr().out
 
 
 def test_neither_results_nor_annotations(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:

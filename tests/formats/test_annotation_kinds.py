@@ -15,8 +15,11 @@ from bpr.geometry.rle import decode_mask, encode_mask, has_mask
 from bpr.io.image_list import ImageList
 from tests.conftest import SmallSet
 
-LEFT_OUT = "left out: {} of {} annotations, {} (first: annotation {})"
-CVAT = "every RLE is flagged as a crowd, as CVAT flags single masks; if they are single objects: bpr refine --crowds refine"
+LEFT_OUT = "left out: {} of {} annotations, {} (first: annotation id {})"
+CVAT = (
+    "every RLE of the file is flagged as a crowd, as CVAT flags single objects; "
+    "if they are single objects, refine them with --crowds refine"
+)
 
 
 def flagged(data: SmallSet, *flags: object) -> Path:
@@ -55,7 +58,7 @@ def test_other_flags_are_refused_by_every_command(small_set: SmallSet, capsys: p
     for command in commands:
         assert main(command) == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert "annotation 1: iscrowd: expected 0 or 1, got" in line
+        assert "annotation id 2: iscrowd: expected 0 or 1, got" in line
     with pytest.raises(BPRError):
         is_crowd({"iscrowd": flag}, "annotation 0")
 
@@ -66,9 +69,9 @@ def test_crowds_among_others_are_counted_and_kept(small_set: SmallSet, capsys: p
     code, after = refine(small_set, ann)
     assert (code, after[0], after[2]) == (0, before[0], before[2])
     assert all(after[n] != before[n] for n in (1, 3))
-    assert LEFT_OUT.format(2, 4, "crowds", 0) in capsys.readouterr().err.splitlines()
+    assert LEFT_OUT.format(2, 4, "crowds", 1) in capsys.readouterr().err.splitlines()
     assert main(["eval", str(small_set.results), "--ann", str(ann)]) == 0
-    assert f"annotations: {LEFT_OUT.format(2, 4, 'crowds', 0)}" in capsys.readouterr().out
+    assert f"annotations: {LEFT_OUT.format(2, 4, 'crowds', 1)}" in capsys.readouterr().out
 
 
 def test_a_file_of_flagged_masks_says_how_to_refine_them(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +79,7 @@ def test_a_file_of_flagged_masks_says_how_to_refine_them(small_set: SmallSet, ca
     before = json.loads(ann.read_text())["annotations"]
     assert refine(small_set, ann) == (1, before)
     printed = capsys.readouterr()
-    assert {CVAT, LEFT_OUT.format(4, 4, "crowds", 0)} <= set(printed.err.splitlines())
+    assert {CVAT, LEFT_OUT.format(4, 4, "crowds", 1)} <= set(printed.err.splitlines())
     assert "0 of 0 records refined" in printed.out
     code, after = refine(small_set, ann, "--crowds", "refine")
     printed = capsys.readouterr()
@@ -138,7 +141,7 @@ def test_an_object_without_a_mask_is_left_out_and_named(
     extra = {"id": 9, "image_id": 1, "category_id": 7, "iscrowd": 0, "bbox": [45, 25, 46, 56], "area": 2576}
     extra |= {} if MASKLESS[name] is ... else {"segmentation": MASKLESS[name]}
     small_set.document["annotations"].insert(1, extra)
-    ann, line = small_set.write("extra.json", small_set.document), LEFT_OUT.format(1, 5, "without a mask", 1)
+    ann, line = small_set.write("extra.json", small_set.document), LEFT_OUT.format(1, 5, "without a mask", 9)
     capsys.readouterr()
     for fast in ([], ["--fast"]):
         assert main(["eval", results, "--ann", str(ann), "--out", str(small_set.folder / "extra_eval.json"), *fast]) == 0
@@ -166,7 +169,7 @@ def test_a_file_of_boxes_alone_is_a_run_without_a_result(small_set: SmallSet, ca
         annotation["segmentation"] = []
     ann = small_set.write("boxes.json", small_set.document)
     assert refine(small_set, ann) == (1, small_set.document["annotations"])
-    assert LEFT_OUT.format(4, 4, "without a mask", 0) in capsys.readouterr().err
+    assert LEFT_OUT.format(4, 4, "without a mask", 1) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("points", [[[20, 20], [70, 20], [70, 70]], [[20.5, 20], [70, 20], [70, 70], [20, 70]]])

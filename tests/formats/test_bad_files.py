@@ -111,6 +111,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "JSON that is neither results nor annotations": (text("odd.json", "3"), "expected COCO results (a JSON list of records)"),
     "results: in an object": (text("r.json", '{"results": [{"image_id": 1}]}'), "give results as the list alone"),
     "annotations: without their images": (text("a.json", '{"annotations": []}'), "expected a COCO annotation file with an images list"),
+    "annotations: images alone": (text("a.json", '{"images": []}'), "expected a COCO annotation file with an annotations list, got none"),
     "annotations: not an object": (text("a.json", '{"images": [], "annotations": [3]}'), "annotation 0: expected an object with"),
     "annotations: image id twice": (text("a.json", '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]}'), "id 1 twice"),
     "annotations: image name with ..": (entry("../secret.png"), "images list: expected a file name inside its folder"),

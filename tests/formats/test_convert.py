@@ -126,7 +126,7 @@ def test_a_missing_score_is_reported_where_one_is_needed(
     name: str,
 ) -> None:
     assert convert(changed(tmp_path, score=...), target, tmp_path / name) == 0
-    assert capsys.readouterr().err == "1 of 4 records have no score and got 1.0 (first: record 1)\n"
+    assert capsys.readouterr().err == "score 1.0 given to 1 of 4 records, without one (first: record 1)\n"
     assert convert(tmp_path / name, "coco", tmp_path / "back.json") == 0
     assert [record["score"] for record in json.loads((tmp_path / "back.json").read_text())] == [0.9876, 1.0, 0.25, 0.75]
 
@@ -153,8 +153,8 @@ def test_crowds_and_annotations_without_masks_are_reported(tmp_path: Path, capsy
     printed = capsys.readouterr()
     assert printed.out == f"3 masks (annotations), 80 vertices -> {tmp_path / 'out'}\n"
     assert printed.err.splitlines() == [
-        "left out: 1 of 5 annotations, crowds (first: annotation 1)",
-        "left out: 1 of 5 annotations, without a mask (first: annotation 4)",
+        "left out: 1 of 5 annotations, crowds (first: annotation id 1)",
+        "left out: 1 of 5 annotations, without a mask (first: annotation id 99)",
     ]
 
 
@@ -166,7 +166,7 @@ def test_empty_masks_are_reported_where_the_format_cannot_hold_them(
     assert convert(changed(tmp_path, segmentation=empty), target, tmp_path / "out") == 0
     printed = capsys.readouterr()
     assert printed.out.startswith(f"{written} masks (coco)")
-    assert ("1 of 4 records are empty masks" in printed.err) == (written == 3)
+    assert ("left out: 1 of 4 records, empty masks" in printed.err) == (written == 3)
     if target == "masks":
         numbers = [np.unique(read_labels(png)[0]).tolist() for png in sorted((tmp_path / "out").glob("*.png"))]
         assert all(found == list(range(len(found))) for found in numbers)
@@ -185,7 +185,7 @@ def test_an_invalid_size_counts_as_unknown(tmp_path: Path, capsys: pytest.Captur
     document["images"][0]["height"] = height
     source.write_text(json.dumps(document))
     assert convert(source, "yolo", tmp_path / "out") == 1
-    assert "record 0: polygons: expected the size of their image with them, got none; give --ann" in capsys.readouterr().err
+    assert "record id 0: polygons: expected the size of their image with them, got none; give --ann" in capsys.readouterr().err
 
 
 def test_a_bad_mask_is_not_blamed_on_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

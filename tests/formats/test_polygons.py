@@ -104,7 +104,7 @@ def test_an_annotation_of_which_nothing_remains_stays(tmp_path: Path, photograph
     source.write_text(json.dumps(document))
     out = refine(source, photographs, tmp_path / "out.json", "--polygons")
     assert written(out)[2] == document["annotations"][2]
-    assert "polygons: 1 masks are empty, which no shape can be; these stay as they were" in capsys.readouterr().err
+    assert "polygons: kept as they were: 1 empty mask, which no shape can be" in capsys.readouterr().err
 
 
 def test_rounding_is_that_of_the_reader() -> None:

@@ -59,7 +59,7 @@ def test_changed_shapes_alone_are_sent_with_all_their_keys(server: CvatServer, c
     assert {key: server.task[key] for key in untouched} == {key: before[key] for key in untouched}
     assert server.task["shapes"][2] == before["shapes"][2]
     captured = capsys.readouterr()
-    assert f"3 of 3 shapes changed -> {server.address}" in captured.out
+    assert f"changed: 3 of 3 shapes -> {server.address}" in captured.out
     for kind in ("shapes of type rectangle", "tracks", "tags"):
         assert f"left out: 1 of 6 annotations, {kind}" in captured.err
 
@@ -72,7 +72,7 @@ def test_a_dry_run_says_what_would_change_and_sends_nothing(server: CvatServer, 
     named = [line.split(":")[0] + ":" + line.split(":")[1] for line in lines if line.startswith("frame ")]
     first = "frame 0 (day/aachen_000000_000019.png)"
     assert named == [f"{first}: person, polygon 11", f"{first}: car, mask 12", "frame 1 (day/aachen_000001_000019.png): car, polygon 14"]
-    assert lines[-1] == f"3 of 3 shapes would change; nothing was sent -> {server.address}"
+    assert lines[-1] == f"would change: 3 of 3 shapes; nothing was sent -> {server.address}"
 
 
 def test_nothing_is_sent_where_nothing_changed(
@@ -81,7 +81,7 @@ def test_nothing_is_sent_where_nothing_changed(
     monkeypatch.setattr("bpr.backends.load_predictor", load_predictor)
     assert main(["cvat", server.address, "--model", "identity"]) == 0
     assert server.sent == []
-    assert f"0 of 3 shapes changed -> {server.address}" in capsys.readouterr().out
+    assert f"changed: 0 of 3 shapes -> {server.address}" in capsys.readouterr().out
 
 
 FAILURES: list[tuple[dict[str, int | str], str]] = [

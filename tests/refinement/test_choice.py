@@ -56,7 +56,10 @@ def test_classes_by_name_or_id(data: SmallSet, capsys: pytest.CaptureFixture[str
 def test_a_class_that_is_not_there(data: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(data.results), "--img-dir", str(data.images), "--ann", str(data.ann), "--out", str(data.folder / "out.json")]
     assert main(["refine", *arguments, "--only", "disk", "dog"]) == 1
-    assert "--only: expected classes of the masks, ['disk', '7'], got 'dog'" in capsys.readouterr().err
+    assert "--only: expected classes of the masks, ['disk', '7'], got 'dog'; part classes by spaces" in capsys.readouterr().err
+    for word in ("Disk", "dsk"):
+        assert main(["refine", *arguments, "--only", word]) == 1
+        assert f"got {word!r}; did you mean 'disk'? " in capsys.readouterr().err
 
 
 def test_records_by_their_ids(data: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:

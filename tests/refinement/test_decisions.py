@@ -41,7 +41,7 @@ def apply(data: SmallSet, decisions: object, refined: Path, before: Path | None 
 def test_undone_masks_are_as_before(small_set: SmallSet, refined: Path, capsys: pytest.CaptureFixture[str]) -> None:
     decisions = review(small_set.ann, refined) | {"undo": ["2", 4], "keep": ["1"]}
     assert apply(small_set, decisions, refined) == 0
-    assert "2 masks put back, 2 stay as refined (1 marked as kept)" in capsys.readouterr().out
+    assert "2 masks put back, the other 2 as refined (1 marked as kept)" in capsys.readouterr().out
     old, new, final = (json.loads(path.read_text()) for path in (small_set.ann, refined, small_set.folder / "final.json"))
     pairs = zip(old.pop("annotations"), new.pop("annotations"), strict=True)
     assert final.pop("annotations") == [before if before["id"] in (2, 4) else after for before, after in pairs]

@@ -224,6 +224,14 @@ def test_a_foreign_onnx_file_is_refused(small_set: SmallSet, capsys: pytest.Capt
     assert "ONNX Runtime cannot load it" in capsys.readouterr().err
 
 
+def test_a_problem_of_many_records_is_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
+    annotations = [{**record, "id": 70 + n, "segmentation": [[1, 2, 3, 4, 5, 6, 7]]} for n, record in enumerate(small_set.records)]
+    ann = small_set.write("polygons.json", {**small_set.document, "annotations": annotations})
+    assert refine(small_set, results=ann, model="identity") == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if "polygon" in line]
+    assert [line.partition(": polygon")[0] for line in lines] == ["2 records (first: record id 70)", "2 records (first: record id 72)"]
+
+
 def test_missing_folder_and_usage(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     assert refine(small_set, images=small_set.folder / "nowhere") == 1
     assert "no such folder" in capsys.readouterr().err

@@ -48,7 +48,7 @@ class Journal(CheckedLines):
             "indices": list(image.indices),
             "patches": image.patches,
             "left_out": image.left_out,
-            "kept": [[kept.reason, list(kept.indices), kept.detail] for kept in image.kept],
+            "kept": [[kept.reason, list(kept.indices), kept.detail, kept.first] for kept in image.kept],
             "taken": dict(image.taken),
             "remark": image.remark,
         }
@@ -127,7 +127,11 @@ def _parse_closing(text: bytes) -> FinishedImage:
         one of BAD_LINE_ERRORS.
     """
     closing = json.loads(text)
-    kept = [Kept(str(reason), list(map(index, indices)), str(detail)) for reason, indices, detail in closing["kept"]]
+    kept = [
+        # A journal of 0.2.0 names no record.
+        Kept(str(reason), list(map(index, indices)), str(detail), str(name[0]) if name else f"record {indices[0]}")
+        for reason, indices, detail, *name in closing["kept"]
+    ]
     indices = list(map(index, closing["indices"]))
     if min(indices) < 0:
         raise ValueError("a negative index")

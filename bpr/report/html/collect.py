@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BadMask, BPRError, amount, shown
 from bpr.evaluation.boundary_metrics import overlap
 from bpr.evaluation.comparison import (
     PROTOCOLS,
@@ -27,6 +27,7 @@ from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.images import ImageFinder
+from bpr.io.record_file import called
 from bpr.limits import is_id
 from bpr.refinement.decisions import Review
 from bpr.refinement.verdict.model import Verdict
@@ -157,7 +158,7 @@ def collect_changes(
             frame = frames[0] if frames else images.frame(old["image_id"])
             coarse, refined = (decode_mask(segmentation, frame) for segmentation in both)
         except BadMask as error:
-            unreadable.append(f"record {index}: {error}")
+            unreadable.append(f"{called(old, index)}: {error}")
             continue
         if coarse.frame != refined.frame or not (coarse.pixels.size or refined.pixels.size):
             continue
@@ -170,7 +171,8 @@ def collect_changes(
         raise BPRError(f"{after.name}: expected masks to show, got none that can be read and is not empty")
     problems = [f"{side.name}: {line}" for side in (before, after) for line in side.problems]
     if unreadable:
-        problems.append(f"{len(unreadable)} records are not shown, because they cannot be read (first: {unreadable[0]})")
+        count = amount(len(unreadable), "record")
+        problems.append(f"not shown: {count}, because they cannot be read (first: {unreadable[0]})")
     return Collection(instances, len(before.records), problems=problems)
 
 

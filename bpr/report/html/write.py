@@ -12,7 +12,7 @@ import numpy as np
 
 from bpr.errors import BadImage, BPRError, install_hint
 from bpr.io.folders import atomic_folder
-from bpr.io.images import ImageFinder, read_framed
+from bpr.io.images import ImageFinder, existing, read_framed
 from bpr.refinement.pipeline import ordered_map
 from bpr.report.html.collect import Collection, Instance
 from bpr.report.html.data import instance_data, report_data, script
@@ -105,7 +105,7 @@ def _image(images: ImageFinder, instance: Instance) -> tuple[np.ndarray, str, st
     try:
         path = images.path(instance.image_id)
         name = "/".join(path.parts[-2:])
-        image = read_framed(path, frame)
+        image = read_framed(existing(path), frame)
     except BadImage as error:
         return np.full((*frame, 3), 128, np.uint8), name, str(error)
     return image, name, None

@@ -24,7 +24,7 @@ REFINED = [{**record, "segmentation": {"size": [4, 4], "counts": "é\n"}, "bbox"
 
 def image(number: int, **changed: Any) -> FinishedImage:
     """The two records of an image; of image 3 the second stays as it was."""
-    own, kept = [2 * number, 2 * number + 1], [Kept("bad mask", [7], "no mask")] if number == 3 else []
+    own, kept = [2 * number, 2 * number + 1], [Kept("bad mask", [7], "no mask", "record id 70")] if number == 3 else []
     records = [RECORDS[index] if kept and index == 7 else {**REFINED[index], **changed} for index in own]
     return FinishedImage(own, records, 5, 1, kept)
 
@@ -56,7 +56,7 @@ def test_what_was_finished_comes_back_with_its_report(path: Path) -> None:
     assert images_in(path) == [0, 1, 2, 3]
     report = JournalIndex([path], len(RECORDS)).report(group_by_image(RECORDS), StageClock())
     assert (report.images, report.patches, report.left_out, report.refined, report.done) == (4, 20, 4, 7, 8)
-    assert report.problems == ["record 7: no mask; kept as it was"]
+    assert report.problems == ["record id 70: no mask; kept as it was"]
 
 
 def test_a_tail_torn_anywhere_costs_the_image_it_lies_in_and_is_done_again(path: Path) -> None:

@@ -214,7 +214,7 @@ def test_text_ids_and_turned_photos_give_the_same_store(small_set: SmallSet, tmp
     small_set.document["annotations"].append(extra)
     small_set.write("instances.json", small_set.document)
     assert extract(small_set, tmp_path / "turned", results=small_set.write("texts.json", small_set.records)) == 0
-    assert "left out: 1 of 5 annotations, without a mask (first: annotation 4)" in capsys.readouterr().err
+    assert "left out: 1 of 5 annotations, without a mask (first: annotation id 1)" in capsys.readouterr().err
     first, second = PatchStore(tmp_path / "store"), PatchStore(tmp_path / "turned")
     assert np.array_equal(first.targets, second.targets)
     assert np.array_equal(first.patches[..., 3], second.patches[..., 3])

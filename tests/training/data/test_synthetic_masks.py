@@ -73,8 +73,8 @@ def test_what_no_mask_is_made_of_is_said(tmp_path: Path, capsys: pytest.CaptureF
     path = written(tmp_path, {**DOCUMENT, "annotations": [*DOCUMENT["annotations"], elsewhere]})
     assert run_tool("synthesize_masks", [str(path), "--copies", "3", "--out", str(out)]) == 0
     printed = capsys.readouterr()
-    assert printed.out == f"6 coarse masks (1 crowds, 1 empty masks left out) in {out}\n"
-    assert "1 annotations of images that the annotation file does not list (first: annotation 4, image_id 9)" in printed.err
+    assert printed.out == f"6 coarse masks (1 crowd, 1 empty mask left out) in {out}\n"
+    assert "1 annotation of images that the annotation file does not list (first: annotation 4, image_id 9)" in printed.err
     assert json.loads(out.read_text()) == synthesize(DOCUMENT, copies=3)
 
 

@@ -57,7 +57,7 @@ def test_a_model_that_is_no_worse_is_written(
     assert "then instances.json: 1 images with 2 annotations" in origin["trained_on"]
     lines = capsys.readouterr().out.splitlines()
     table = lines[lines.index(f"{out}: written; refine with --model {out}") - 4 :]
-    assert table[0].startswith("2 instances in 1 held-out images")
+    assert table[0].startswith("2 instances in 1 held-out image ")
     assert table[1].split() == ["coarse", "masks", "41.3", "84.8"]  # the detector's masks, not made ones
     assert [line.split()[0] for line in table[2:4]] == [str(start), "fine-tuned"]
     assert len(list((tmp_path / "work").glob("*.py"))) == 1, "the config beside the checkpoints"

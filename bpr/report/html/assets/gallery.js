@@ -53,6 +53,7 @@
       this.rows = [];
       this.watcher = new IntersectionObserver((seen) => seen.forEach((entry) => this.fill(entry.target, entry.isIntersecting)), { rootMargin: NEAR });
       list.addEventListener("keydown", (event) => this.walk(event));
+      list.addEventListener("click", (event) => event.target.closest(".decide button") && this.focus(+event.target.closest("li").dataset.index + 1));
       addEventListener("decision", () => [...list.children].forEach((shell) => shell.firstChild && this.mark(shell)));
     }
 

@@ -84,6 +84,8 @@
     const typing = /^(input|select|textarea)$/i.test(event.target.tagName) && event.target.type !== "range";
     if (typing || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "?") find("keys").showModal();
+    // A decision needs a mask: before one is chosen, its key chooses the first.
+    if (event.target === document.body && view !== "overview" && !viewer.dialog.open && report.decisions?.wordOf(event)) gallery.focus(0);
     if (event.key === "/" && !viewer.dialog.open) {
       event.preventDefault();
       if (view === "overview") location.hash = "#gallery";

@@ -2,13 +2,17 @@
 "use strict";
 
 (function (report) {
-  /** Points of change that the verdict does not expect to be a gain; without a verdict all of them. */
+  /** Points of change that the verdict does not expect to be a gain; without a verdict all of them. Unchanged masks come last. */
   function doubt(row) {
-    return Math.max(100 - row.agreement - (row.judged?.expected_gain ?? 0), 0);
+    return row.agreement === 100 ? -Infinity : 100 - row.agreement - (row.judged?.expected_gain ?? 0);
+  }
+
+  function descending(a, b) {
+    return a === b ? 0 : b - a;
   }
 
   const ORDERS = {
-    first: (a, b) => doubt(b) - doubt(a),
+    first: (a, b) => descending(doubt(a), doubt(b)),
     gain: (a, b) => b.change - a.change,
     harm: (a, b) => a.change - b.change,
     before: (a, b) => a.metrics.iou[0] - b.metrics.iou[0],
