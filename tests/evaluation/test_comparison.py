@@ -186,11 +186,11 @@ def test_annotations_need_class_and_size() -> None:
     no_class, no_size = copy.deepcopy(annotations), copy.deepcopy(annotations)
     del no_class["annotations"][0]["category_id"]
     no_size["images"][0].update(height=-1, width=None)
-    with pytest.raises(BPRError, match=r"ann.json: annotation 0: expected .*got no category_id"):
+    with pytest.raises(BPRError, match=r"ann.json: annotation id 0: expected .*got no category_id"):
         prepare_annotations(no_class, "ann.json")
     assert prepare_annotations(no_size, "ann.json")["images"][0]["height"] == FRAME[0], "as the mask says"
     no_size["annotations"][0]["segmentation"] = [[5, 5, 15, 5, 15, 15]]
-    with pytest.raises(BPRError, match=r"annotation 0: polygons: expected the size .* give the size of image 1 in the images list"):
+    with pytest.raises(BPRError, match=r"annotation id 0: polygons: expected the size .* give the size of image 1 in the images list"):
         prepare_annotations(no_size, "ann.json")
 
 

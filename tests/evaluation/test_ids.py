@@ -107,7 +107,7 @@ def test_annotations_of_unlisted_classes_count_for_nothing(tmp_path: Path) -> No
     document["categories"].pop()
     summary = run(tmp_path, document, records)
     line = "2 {} of classes that the annotation file does not list (first: {} 1, category_id 2); they count for nothing"
-    assert summary["problems"]["annotations"] == [line.format("annotations", "annotation")]
+    assert summary["problems"]["annotations"] == [line.format("annotations", "annotation id")]
     assert summary["problems"]["results"] == [line.format("records", "record")]
     assert summary["pairs"] == 2
 
@@ -132,7 +132,7 @@ def test_without_categories_the_annotations_list_the_classes(tmp_path: Path, cat
     document |= {} if categories is ... else {"categories": categories} if categories is not None else {}
     summary = run(tmp_path, document, [*records, {**records[0], "category_id": 5}])
     assert summary["rows"] == expected
-    assert "1 records of classes" in summary["problems"]["results"][0]
+    assert "1 record of classes" in summary["problems"]["results"][0]
 
 
 def test_two_classes_of_one_name_are_two_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,7 +179,7 @@ def test_a_panoptic_segment_of_an_unlisted_class_counts_for_nothing(
     results, out = panoptic(tmp_path, "results", [1, unlisted, 3]), tmp_path / "numbers.json"
     assert main(["eval", str(results), "--ann", str(ann), "--out", str(out)]) == 0
     assert json.loads(out.read_text())["rows"]["PQ/panoptic"]["value"] == pytest.approx(2 / 3)
-    line = f"results: 1 segments of classes that the annotation file does not list (first: segment 1, category_id {unlisted!r})"
+    line = f"results: 1 segment of classes that the annotation file does not list (first: segment id 2, category_id {unlisted!r})"
     assert line in capsys.readouterr().out
 
 

@@ -132,7 +132,7 @@ def test_records_and_annotations_that_do_not_count_are_reported(
     printed, page = capsys.readouterr().err, (out / "index.html").read_text()
     for line in (
         f"{after}: 1 unreadable mask counts as empty (record 0: mask size: expected",
-        f"{ann}: 1 annotation of images that the annotation file does not list (first: annotation 12, image_id 99)",
+        f"{ann}: 1 annotation of images that the annotation file does not list (first: annotation id {document['annotations'][0]['id']}, image_id 99)",
     ):
         assert line in printed
         assert line in html.unescape(page)
