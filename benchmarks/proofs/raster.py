@@ -27,8 +27,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser
-from bpr.io.files import write_json
+from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser, write_report
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 TILE = 512
@@ -151,11 +150,10 @@ def main() -> int:
         for count in args.objects:
             report["rows"].append(run(folder, args.side, count, args.model))
             report["growth"] = growth(report["rows"])
-            write_json(args.out, report, indent=1)
+            write_report(args.out, report, f"{table(report)}\n")
         if args.kill:
             report["resumed_bytes_equal"] = killed(folder, args.model)
-            write_json(args.out, report, indent=1)
-    print(table(report))
+            write_report(args.out, report, f"{table(report)}\n")
     return 0
 
 
