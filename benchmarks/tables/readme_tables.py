@@ -29,7 +29,10 @@ from bpr.io.files import atomic_open, read_json
 SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
-SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger", "beside_network", "image_costs", "protocols", "calibration")
+SCRIPTS = (
+    "schemes", "models", "capacity", "scheduling", "service", "ledger", "beside_network", "image_costs", "protocols",
+    "calibration", "raster",
+)  # fmt: skip
 """Tables that a script writes beside its numbers."""
 NOT_YET = "not measured yet"
 PAPERS_NETWORK = "hrnet-w18s"

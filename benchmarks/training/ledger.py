@@ -92,14 +92,14 @@ def table(counts: dict[str, int]) -> str:
 
 ATTRIBUTION = """# Whose images the free models learned from
 
-`starter-free` and `starter-free-fast` learned from these images, which were cut, resized and recoloured:
+`starter-free` learned from these images, which were cut, resized and recoloured:
 
 - {davis} frames of DAVIS (davischallenge.org) by F. Perazzi, J. Pont-Tuset, B. McWilliams, L. Van Gool, M. Gross,
   A. Sorkine-Hornung and others, CC BY 4.0: {sequences}.
 - {ccp} photographs of Clothing Co-Parsing by W. Yang, P. Luo and L. Lin, Apache-2.0.
 - {coco} images of COCO train2017 (cocodataset.org), listed below; its annotations are under CC BY 4.0.
 
-The networks began with weights of MobileNetV2 by Google (Coral, Apache-2.0), which had learned from ImageNet.
+The network began with weights of MobileNetV2 by Google (Coral, Apache-2.0), which had learned from ImageNet.
 
 | COCO image | licence | address |
 |---|---|---|

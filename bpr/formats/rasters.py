@@ -142,10 +142,10 @@ class GeoJson(TextSource):
     def __init__(self, document: Any, path: Path, images: ImageFinder) -> None:
         image, self.texts = _image_of(path, images), [KeptText(path)]
         self._place = image.georeference
+        features = document.get("features") if isinstance(document, dict) else document
+        if not isinstance(document, dict) or not isinstance(features, list):
+            raise BPRError(f"{path}: expected a FeatureCollection with a list of features, got {shown(features)}")
         _check_system(document, self._place, path)
-        features = document.get("features")
-        if not isinstance(features, list):
-            raise BPRError(f"{path}: expected a list of features, got {shown(features)}")
         rings = [_rings_of(feature, self._place) for feature in features]
         self._positions = [i for i, found in enumerate(rings) if found]
         if others := [i for i, found in enumerate(rings) if not found]:
@@ -224,20 +224,21 @@ def _rings_of(feature: Any, place: Georeference) -> list[list[np.ndarray]]:
     try:
         arrays = [[np.array([point[:2] for point in ring], np.float64) for ring in polygon] for polygon in polygons]
         good = [[place.pixels(ring) for ring in polygon] for polygon in arrays if polygon]
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         return []
     fine = all(len(ring) > 2 and np.isfinite(ring).all() for polygon in good for ring in polygon)
     return good if fine else []
 
 
-def _check_system(document: Any, place: Georeference, path: Path) -> None:
+def _check_system(document: dict[str, Any], place: Georeference, path: Path) -> None:
     """Raise a BPRError where a file names another coordinate system than its image has."""
     crs = document.get("crs")
-    name = str((crs.get("properties") or {}).get("name", "")) if isinstance(crs, dict) else ""
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    name = str(properties.get("name", "")) if isinstance(properties, dict) else ""
     code = name.rpartition(":")[2]
-    if code.isdecimal() and "EPSG" in name.upper() and place.epsg and int(code) != place.epsg:
+    if code.isdecimal() and "EPSG" in name.upper() and place.epsg and code != str(place.epsg):
         remedy = f"transform them (ogr2ogr -t_srs EPSG:{place.epsg})"
-        raise BPRError(f"{path}: expected polygons in the image's EPSG:{place.epsg}, got EPSG:{code}; {remedy}")
+        raise BPRError(f"{path}: expected polygons in the image's EPSG:{place.epsg}, got EPSG:{code[:9]}; {remedy}")
 
 
 def _geometry(mask: BoxMask, window: Box, place: Georeference, writer: PolygonWriter) -> dict[str, Any]:

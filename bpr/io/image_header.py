@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from mmap import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,7 +148,7 @@ def tiff_page(content: bytes) -> TiffPage | None:
     )
 
 
-def tiff_pages(content: bytes) -> list[int]:
+def tiff_pages(content: bytes | mmap) -> list[int]:
     """Where the directories of a TIFF's pages lie, without those of smaller copies and of masks; of any other file [0].
 
     A chain of directories that leads back to an earlier one, or out of the file, ends there.
@@ -207,7 +208,7 @@ def _tiff(content: bytes) -> Frame | None:
     return (height, width) if height and width else None
 
 
-def _tiff_order(content: bytes) -> tuple[str, bool]:
+def _tiff_order(content: bytes | mmap) -> tuple[str, bool]:
     """The byte order, as a format of :mod:`struct`, and whether it is a BigTIFF."""
     order = "<" if content[0] == ord("I") else ">"
     return order, struct.unpack_from(f"{order}H", content, 2)[0] == 43
@@ -222,7 +223,7 @@ class _Directory(NamedTuple):
     after: int
 
 
-def _tiff_directory(content: bytes, start: int | None = None, wanted: Collection[int] | None = None) -> _Directory:
+def _tiff_directory(content: bytes | mmap, start: int | None = None, wanted: Collection[int] | None = None) -> _Directory:
     """Read a directory, by default the first one, which is the one that OpenCV reads.
 
     Raises:
@@ -244,7 +245,7 @@ def _tiff_directory(content: bytes, start: int | None = None, wanted: Collection
                 break  # tags are sorted
             continue
         (length,) = struct.unpack_from(f"{order}Q" if big else f"{order}I", content, position + 4)
-        if kind not in TIFF_FORMATS or (kind == TEXT) != (tag in (TIFF_TEXT, TIFF_NO_DATA)):
+        if not length or kind not in TIFF_FORMATS or (kind == TEXT) != (tag in (TIFF_TEXT, TIFF_NO_DATA)):
             continue
         length = min(length, TIFF_LONGEST)
         one = f"{order}{length}{TIFF_FORMATS[kind]}"

@@ -97,6 +97,9 @@ class Raster(ABC):
         if not (0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE and height * width <= LARGEST_RASTER):
             expected = f"sides of 1..{LARGEST_SIDE} pixels and at most {LARGEST_RASTER} in all"
             raise BPRError(f"{self.path}: expected {expected}, got {width}x{height}; cut it into parts")
+        if min(self.block) < 1:
+            got = f"{self.block[1]}x{self.block[0]}"
+            raise BPRError(f"{self.path}: expected tiles, strips or chunks of at least one pixel, got {got}; write it anew")
         size = self.block[0] * self.block[1] * self.bands * self.dtype.itemsize
         if size > LARGEST_BLOCK:
             got = f"{self.block[1]}x{self.block[0]} of {size / 2**20:.0f} MiB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from bpr.errors import BPRError, install_hint
 from bpr.geometry.boxes import Box
 from bpr.io.files import atomic_open
+from bpr.io.image_header import tiff_pages
 from bpr.io.pixels import Facts
 from bpr.limits import LARGEST_TEXT, bytes_can_encode
 from bpr.raster.blocks import TILE, Raster
@@ -24,8 +26,6 @@ ASCII, RATIONAL = 2, 5
 """Types of tags."""
 FILE_ROWS, FILE_COLUMNS = 128, 2048
 """The block in which a file is read that holds its samples plainly, row by row."""
-REDUCED = 1
-"""The bit of a page's subfile type that marks a smaller copy of another page."""
 
 
 class TiffRaster(Raster):
@@ -43,7 +43,7 @@ class TiffRaster(Raster):
             raise BPRError(f"{path}: a TIFF that is read by windows needs the [raster] extra: {install_hint('raster')}") from error
         logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its remarks on damaged tags
         try:
-            self._file = tifffile.TiffFile(path)
+            self._file: Any = tifffile.TiffFile(path)
             self._page: Any = self._file.pages[0]
             self._open()
         except BPRError:
@@ -53,6 +53,8 @@ class TiffRaster(Raster):
 
     def _open(self) -> None:
         page = self._page
+        with open(self.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            self.pages = len(tiff_pages(content))  # tifffile may follow a chain that leads back for ever
         self.frame, self.bands = (page.imagelength, page.imagewidth), page.samplesperpixel
         if page.dtype is None or page.imagedepth != 1:
             raise BPRError(f"{self.path}: expected samples of 8 to 64 bits in a plane, got others; save it as an uncompressed TIFF")
@@ -124,11 +126,6 @@ class TiffRaster(Raster):
     @property
     def facts(self) -> Facts:
         return Facts(str(self.path), self.kind in ("rgb", "ycbcr"), None, self.nodata, self.kind == "miniswhite", self.pages)
-
-    @property
-    def pages(self) -> int:
-        pages: Any = self._file.pages
-        return sum(not page.subfiletype & REDUCED for page in pages)
 
     def write_like(self, out: Path, tile_at: Callable[[Box], np.ndarray]) -> None:
         import tifffile

@@ -7,6 +7,7 @@ Shared by the property tests (``test_readers.py``) and the coverage-guided fuzze
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import tempfile
 import zlib
@@ -66,7 +67,7 @@ def scratch() -> Path:
     holder = tempfile.TemporaryDirectory(prefix="bpr-fuzz-")
     scratch.holder = holder  # type: ignore[attr-defined]  # keeps the folder until the process ends
     folder = Path(holder.name)
-    for name in ("images", "lists", "labels", "panoptic", "store"):
+    for name in ("images", "lists", "labels", "labels.zarr", "panoptic", "store"):
         (folder / name).mkdir()
     write_png(folder / "images" / "a.png", np.zeros((10, 12, 3), np.uint8))
     write_png(folder / "lists" / "a.png", np.eye(10, 12, dtype=np.uint8))
@@ -199,6 +200,45 @@ def image(data: bytes) -> None:
         expect_one_line(lambda: read_mask_picture(written("image.tif", data)))
 
 
+def raster(data: bytes) -> None:
+    """A TIFF of labels, by windows."""
+    expect_one_line(lambda: _windows(written("labels.tif", data), "raster"))
+
+
+def zarr(data: bytes) -> None:
+    """The metadata of a Zarr folder of labels with a valid chunk."""
+    written("labels.zarr/zarr.json", data)
+    expect_one_line(lambda: _windows(scratch() / "labels.zarr", "raster"))
+
+
+def geojson(data: bytes) -> None:
+    """Polygons on a raster with a coordinate system."""
+    expect_one_line(lambda: _windows(written("polygons.geojson", data), "geojson"))
+
+
+def _windows(path: Path, form: str) -> None:
+    """Read every window of a placed raster's instances, and write them as they are."""
+    source, images = open_source(path, form, placed_image(), windows=True)
+    for record in source.records:
+        images().read(record["image_id"])  # type: ignore[attr-defined]
+    out = scratch() / f"unchanged{path.suffix}"
+    if out.is_dir():
+        shutil.rmtree(out)
+    if source.records:
+        source.write(source.records, out)
+
+
+@lru_cache(1)
+def placed_image() -> Path:
+    """A GeoTIFF of 12x10 pixels, half a metre each, in EPSG:32633."""
+    import tifffile
+
+    place = [(33550, "d", 3, (0.5, 0.5, 0.0), True), (33922, "d", 6, (0, 0, 0, 5e5, 4e6, 0), True)]
+    system = (34735, "H", 8, (1, 1, 0, 1, 3072, 0, 1, 32633), True)
+    tifffile.imwrite(scratch() / "placed.tif", np.zeros((10, 12, 3), np.uint8), photometric="rgb", extratags=[*place, system])
+    return scratch() / "placed.tif"
+
+
 def _paints(content: bytes) -> bool:
     height, width = stated_frame(content) or (0, 0)
     return height * width <= PAINTED
@@ -270,5 +310,5 @@ def array(data: bytes) -> None:
 
 
 _OF_MASKS = (rle, polygons, coco_results, record_file, annotations, cityscapes, yolo, label_png, panoptic)
-_OF_THE_REST = (image, onnx_metadata, journal, manifest, array)
+_OF_THE_REST = (image, raster, zarr, geojson, onnx_metadata, journal, manifest, array)
 READERS: dict[str, Callable[[bytes], None]] = {reader.__name__: reader for reader in (*_OF_MASKS, *_OF_THE_REST)}

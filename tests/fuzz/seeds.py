@@ -55,6 +55,33 @@ def _tiffs() -> list[bytes]:
     return [*(file.getvalue() for file in files), encode_tiff(bands[..., 0])]
 
 
+def _rasters() -> list[bytes]:
+    """Labels in tiles, in strips, and in a BigTIFF."""
+    tifffile = pytest.importorskip("tifffile")
+    labels, files = np.kron(np.arange(4).reshape(2, 2), np.ones((5, 6))).astype(np.uint16), [BytesIO() for _ in range(3)]
+    tifffile.imwrite(files[0], labels, tile=(16, 16), compression="zlib", extratags=[(33550, "d", 3, (1, 1, 0), True)])
+    tifffile.imwrite(files[1], labels.astype(np.int32), rowsperstrip=4)
+    tifffile.imwrite(files[2], labels.astype(np.uint8), bigtiff=True)
+    return [file.getvalue() for file in files]
+
+
+def _zarr() -> list[bytes]:
+    """The metadata of an array in the scratch folder, whose chunk is written there."""
+    zarr, folder = pytest.importorskip("zarr"), scratch() / "labels.zarr"
+    zarr.create_array(str(folder), data=np.eye(10, 12, dtype=np.uint16), chunks=(10, 12), overwrite=True)
+    return [(folder / "zarr.json").read_bytes()]
+
+
+def _geojson() -> list[bytes]:
+    ring = [[5e5 + x / 2, 4e6 - y / 2] for x, y in ((1, 1), (1, 8), (9.5, 8), (9.5, 1), (1, 1))]
+    system = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}}
+    features = [
+        {"type": "Feature", "properties": {"crop": "w\u00e9"}, "geometry": {"type": "Polygon", "coordinates": [ring]}},
+        {"type": "Feature", "properties": None, "geometry": {"type": "MultiPolygon", "coordinates": [[ring], [ring]]}},
+    ]
+    return [_json({"type": "FeatureCollection", "crs": system, "features": features})]
+
+
 def _png(kind: int, depth: int, colours: bytes, rows: bytes) -> bytes:
     """The bytes from which :func:`tests.fuzz.readers.png` makes a PNG of 4x2 pixels."""
     return struct.pack(">IIBBBBB", 4, 2, depth, kind, 0, 0, 0) + bytes([len(colours) // 3]) + colours + rows
@@ -75,6 +102,9 @@ def seeds() -> dict[str, list[bytes]]:
         "yolo": [b"0 0.1 0.1 0.9 0.1 0.9 0.9\n", b"3 0.1 0.1 0.9 0.1 0.9 0.9 0.75\n", b""],
         "label_png": [_png(0, 8, b"", b"\0\1\2\3\4" * 2), _png(3, 2, FOUR.tobytes(), b"\0\x1b\0\xe4"), _pictures()[0]],
         "image": _pictures(),
+        "raster": _rasters(),
+        "zarr": _zarr(),
+        "geojson": _geojson(),
         "panoptic": [_json({"annotations": [{"image_id": 1, "file_name": "a.png", "segments_info": SEGMENTS}], "images": [ENTRY]})],
         "onnx_metadata": [_json(metadata)],
         "journal": [b"3 1 0\n0 0 1\n", b"12 4 0\n5", b'1 {"area": 5}\n= ' + _json(seal)],

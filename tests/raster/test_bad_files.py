@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import tracemalloc
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from bpr.errors import BPRError
 from bpr.formats.recognise import open_source
+from bpr.io.image_header import stated_frame
 from bpr.raster.opening import open_raster
 from bpr.raster.tiff import TiffRaster
 
@@ -84,6 +86,11 @@ def test_a_tiff_bomb_takes_no_memory(tmp_path: Path, content: bytes, message: st
     assert peak < 100 * 2**20
 
 
+def test_a_size_without_a_value_is_no_size() -> None:
+    assert stated_frame(tiff(PLAIN)) == (64, 64)
+    assert stated_frame(tiff(PLAIN | {256: (4, 0, 64)})) is None
+
+
 def test_a_tile_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     labels = np.arange(64 * 64, dtype=np.uint32).reshape(64, 64)
     tifffile.imwrite(tmp_path / "labels.tif", labels, tile=(32, 32), compression="zlib")
@@ -96,11 +103,33 @@ def test_a_tile_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
     assert "cannot read the tile in row 1, column 1" in one_line(lambda: raster.window((40, 40, 50, 50)))
 
 
+@pytest.mark.parametrize("entries", [b"\xff\xff", b""])
+def test_a_broken_or_circular_second_page_does_not_matter(tmp_path: Path, entries: bytes) -> None:
+    """Only the first page is read, but whether there are others is said."""
+    labels = np.ones((2, 16, 16), np.uint16)
+    tifffile.imwrite(tmp_path / "labels.tif", labels, photometric="minisblack", metadata=None)
+    content = bytearray((tmp_path / "labels.tif").read_bytes())
+    pages = tifffile.TiffFile(tmp_path / "labels.tif").pages
+    second = pages[1].offset
+    if entries:
+        content[second : second + 2] = entries
+    else:  # the second page is followed by the first
+        (count,) = struct.unpack_from("<H", content, second)
+        struct.pack_into("<I", content, second + 2 + 12 * count, pages[0].offset)
+    (tmp_path / "labels.tif").write_bytes(content)
+    raster = TiffRaster(tmp_path / "labels.tif")
+    assert raster.pages == 2
+    assert np.array_equal(raster.window((0, 0, 16, 16))[..., 0], labels[0])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4326"}}}, "expected polygons in the image's EPSG:32633"),
-        ({"features": 7}, "expected a list of features"),
+        ({"features": 7}, "expected a FeatureCollection with a list of features, got 7"),
+        ({"crs": {"properties": 7}}, ""),
+        ({"crs": {"properties": {"name": "EPSG:" + "9" * 5000}}}, "got EPSG:999999999; transform them"),
+        ({"features": [{"geometry": {"type": "Polygon", "coordinates": [[[10**400, 9], [12, 9], [12, 12]]]}}]}, ""),
         ({"features": [{"geometry": {"type": "Polygon", "coordinates": [[[9, 9], [12, 9], [12, 12]]]}}]}, "ogr2ogr -t_srs EPSG:32633"),
         ({"features": [{"geometry": {"type": "Polygon", "coordinates": [[["a", {}], [1e400, 0]]]}}, None, {"geometry": 3}]}, ""),
         ({"features": []}, ""),
@@ -116,7 +145,11 @@ def test_bad_geojson_is_one_line(tmp_path: Path, change: dict[str, Any], message
 
 
 def test_a_folder_that_is_no_array_is_one_line(tmp_path: Path) -> None:
-    pytest.importorskip("zarr")
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(str(tmp_path / "b.zarr"), shape=(8, 8), chunks=(8, 8), dtype=np.uint8)
+    stated = (tmp_path / "b.zarr" / "zarr.json").read_text()
+    (tmp_path / "b.zarr" / "zarr.json").write_text(re.sub(r'("chunk_shape": \[\s*)8', r"\g<1>0", stated))
+    assert "at least one pixel" in one_line(lambda: open_raster(tmp_path / "b.zarr"))
     (tmp_path / "a.zarr").mkdir()
     (tmp_path / "a.zarr" / ".zarray").write_text('{"shape": [9')
     assert "not a Zarr array" in one_line(lambda: open_raster(tmp_path / "a.zarr"))

@@ -77,19 +77,6 @@ def test_tensors() -> None:
     assert np.array_equal(refined.numpy(), refiner(PHOTO, LABELS))
 
 
-def test_layers_of_napari() -> None:
-    """Whole numbers on 0 come back in the same array type, a stack slice by slice."""
-    layers = pytest.importorskip("napari.layers", reason="napari is not installed")
-    refiner, image = Refiner(ByPlace()), layers.Image(PHOTO, rgb=True)
-    layer = layers.Labels(LABELS.astype(np.int32))
-    layer.data = refiner(image.data, layer.data)
-    assert layer.data.dtype == np.int32
-    assert np.array_equal(layer.data, refiner(PHOTO, LABELS))
-    stack = layers.Labels(np.stack([LABELS, LABELS.T.copy().T]).astype(np.int32))
-    stack.data = np.stack([refiner(image.data, one) for one in stack.data])
-    assert np.array_equal(stack.data[1], layer.data)
-
-
 def test_numbers_below_zero_and_other_sizes_are_refused() -> None:
     refiner = Refiner(ByPlace())
     with pytest.raises(ValueError, match=r"expected 0 and one positive value, got several in -1\.\.9; pass a label map as \(H, W\)"):
