@@ -475,7 +475,7 @@ def test_labelme_reads_it(tmp_path: Path, photographs: Path) -> None:
 
 
 def test_label_studio_reads_it(tmp_path: Path, photographs: Path) -> None:
-    brush = pytest.importorskip("label_studio_converter.brush", reason="needs label-studio-converter", exc_type=ImportError)
+    brush = pytest.importorskip("label_studio_sdk.converter.brush", reason="needs label-studio-sdk", exc_type=ImportError)
     out = refined(tool_layouts.label_studio(tmp_path), photographs, tmp_path, model="starter-fast")
     records = open_source(out, None, photographs)[0].records
     rles = [
