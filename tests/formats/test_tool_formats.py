@@ -493,6 +493,8 @@ def test_datumaro_reads_it(tmp_path: Path, photographs: Path) -> None:
     datumaro = pytest.importorskip("datumaro", reason="needs datumaro", exc_type=ImportError)
     out = refined(tool_layouts.cvat(tmp_path), photographs, tmp_path, "--polygons", "0", model="starter-fast")
     records = iter(open_source(out, None, photographs)[0].records)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "leftImg8bit").symlink_to(photographs.parent)
     for item in datumaro.Dataset.import_from(str(out), "cvat"):
         for annotation in item.annotations:
             if annotation.type.name in ("polygon", "mask"):
