@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BadMask, BPRError, amount, shown
 from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target, pictures
 from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask, masks_of_numbers
@@ -102,7 +102,7 @@ class MaskPngs(LabelPngs):
             self.notes = [f"{count} (first: {self._whole[0]}); is it a mask, with a background of 0?"]
         if passed_over := self._passed_over():
             first = passed_over[0].relative_to(path)
-            note = f"left out: {len(passed_over)} pictures that are no PNGs, beside {len(self._files)} PNGs (first: {first})"
+            note = f"left out: {amount(len(passed_over), 'picture')} beside {amount(len(self._files), 'PNG')} (first: {first})"
             self.notes = [*self.notes, note]
 
     def _passed_over(self) -> list[Path]:

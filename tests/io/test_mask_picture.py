@@ -370,7 +370,7 @@ def test_pictures_beside_png_masks_are_left_out_and_said(tmp_path: Path) -> None
     assert not open_source(tmp_path / "masks")[0].notes
     (tmp_path / "masks" / "c.jpg").write_bytes(file(HARD, "JPEG"))
     (note,) = open_source(tmp_path / "masks")[0].notes
-    assert note == "left out: 1 pictures that are no PNGs, beside 2 PNGs (first: c.jpg)"
+    assert note == "left out: 1 picture beside 2 PNGs (first: c.jpg)"
 
 
 def test_a_soft_mask_never_becomes_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
