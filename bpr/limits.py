@@ -115,7 +115,10 @@ def check_depth(value: Any, where: object) -> None:
 
 
 def check_categories(document: Mapping[str, Any], where: object) -> None:
-    """Raise a BPRError unless each of an annotation file's ``categories``, if it has any, is an object with an id."""
+    """Raise a BPRError unless each of an annotation file's ``categories``, if it has any, is an object with an id.
+
+    An id that is listed twice has one name.
+    """
     categories = document.get("categories", [])
     if not isinstance(categories, list) or len(categories) > MOST_CATEGORIES:
         count = len(categories) if isinstance(categories, list) else shown(categories)
@@ -124,6 +127,22 @@ def check_categories(document: Mapping[str, Any], where: object) -> None:
         if not isinstance(category, dict) or not is_id(category.get("id")):
             wanted = "expected objects with an id, a number or a string"
             raise BPRError(f"{where}: categories: {wanted}, got {shown(category)}")
+    names: dict[Any, Any] = {}
+    for category in categories:
+        name = category.get("name")
+        if (other := names.setdefault(category["id"], name)) != name:
+            got = f"{shown(other)} and {shown(name)}"
+            raise BPRError(f"{where}: categories: expected one name of id {shown(category['id'])}, got {got}; correct one")
+
+
+def category_name(category: Mapping[str, Any]) -> str:
+    """The name of a class; one without a name, or with an empty one, is called by its id.
+
+    >>> [category_name({"id": 3, **name}) for name in ({"name": "car"}, {"name": 7}, {"name": None}, {"name": " "}, {})]
+    ['car', '7', '3', '3', '3']
+    """
+    name = category.get("name")
+    return str(name) if name is not None and str(name).strip() else str(category["id"])
 
 
 def bytes_can_encode(height: int, width: int, size: int) -> bool:

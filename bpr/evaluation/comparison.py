@@ -29,6 +29,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open
 from bpr.io.record_file import called
+from bpr.limits import category_name
 
 UNCHANGED = 0.001
 """A pair whose mask IoU changed by at most this much counts as unchanged."""
@@ -373,14 +374,15 @@ def check_aligned(before: Detections, after: Detections) -> None:
 
 
 def category_names(categories: Iterable[Record] | None) -> dict[Any, str]:
-    """Names of the classes by id. A class without a name is called by its id, which also tells classes of one name.
+    """Names of the classes by id; the id tells classes of one name.
 
     >>> category_names([{"id": 1, "name": "pothole"}, {"id": 2, "name": "pothole"}, {"id": 3}])
     {1: 'pothole (1)', 2: 'pothole (2)', 3: '3'}
     """
-    names = {category["id"]: str(category.get("name", category["id"])) for category in categories or ()}
-    counts = Counter(names.values())
-    return {key: f"{name} ({key})" if counts[name] > 1 else name for key, name in names.items()}
+    names = {category["id"]: category_name(category) for category in categories or ()}
+    while (counts := Counter(names.values())) and max(counts.values()) > 1:  # a name that is made may be listed too
+        names = {key: f"{name} ({key!r})" if counts[name] > 1 else name for key, name in names.items()}
+    return names
 
 
 def size_of(area: float) -> Size:

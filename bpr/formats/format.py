@@ -21,7 +21,7 @@ from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.mask_picture import TIFF
 from bpr.io.record_file import Record, called
-from bpr.limits import LONGEST_ROW
+from bpr.limits import LONGEST_ROW, category_name
 from bpr.raster.zarr_store import is_zarr
 
 Found = TypeVar("Found")
@@ -166,7 +166,7 @@ class RecordSet:
     @cached_property
     def classes(self) -> dict[Any, str]:
         """The name of every class by its id, in the order of the list; classes that are not listed follow."""
-        listed = {category["id"]: str(category.get("name", category["id"])) for category in self.categories or ()}
+        listed = {category["id"]: category_name(category) for category in self.categories or ()}
         used = {record["category_id"] for record in self.records if "category_id" in record}
         return listed | {number: str(number) for number in sorted(used - listed.keys(), key=str_last)}
 

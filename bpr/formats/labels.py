@@ -12,14 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from bpr.errors import BadMask, BPRError, shown
+from bpr.errors import BadMask, BPRError, amount, shown
 from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target, pictures
 from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file
 from bpr.io.folders import atomic_folder
-from bpr.io.image_list import CITYSCAPES_ENDING
+from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES
 from bpr.io.mask_picture import EXACT, TIFF, check_mask_name, extent, is_soft, read_mask_picture, write_mask_picture
 from bpr.io.png import Palette, read_labels, write_png
 from bpr.io.record_file import Record
@@ -52,10 +52,8 @@ class LabelPngs(Source):
 
     def _read(self, file: Path) -> list[Record]:
         labels, _ = self._numbers(own_file(self._path, file))
-        image_id = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
-        for ending in ENDINGS:
-            image_id = image_id.removesuffix(ending)
-        return self._records(labels, image_id)
+        name = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
+        return self._records(labels, _image_id(name))
 
     @abstractmethod
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
@@ -102,6 +100,18 @@ class MaskPngs(LabelPngs):
         if self._whole:
             count = f"{len(self._whole)} of {len(self._files)} masks cover their whole image"
             self.notes = [f"{count} (first: {self._whole[0]}); is it a mask, with a background of 0?"]
+        if passed_over := self._passed_over():
+            first = passed_over[0].relative_to(path)
+            note = f"left out: {amount(len(passed_over), 'picture')} beside {amount(len(self._files), 'PNG')} (first: {first})"
+            self.notes = [*self.notes, note]
+
+    def _passed_over(self) -> list[Path]:
+        """Pictures beside PNGs that are not their photos, by their names."""
+        if not self._path.is_dir() or self._files[0].suffix.lower() != ".png":
+            return []
+        photos = {record["image_id"] for record in self.records}
+        others = sorted(file for file in self._path.rglob("*") if file.suffix.lower() in SUFFIXES - {".png"})
+        return [file for file in others if _image_id(file.relative_to(self._path).with_suffix("").as_posix()) not in photos]
 
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
         return read_mask_picture(file)
@@ -126,6 +136,13 @@ class SemanticPngs(LabelPngs):
             got = f"a soft mask of {len(np.unique(labels))} grey values"
             raise BPRError(f"{file}: expected a label map, got {got}; say --format masks")
         return labels, palette
+
+
+def _image_id(name: str) -> str:
+    """The name of a picture, which has no ending, as its photo is called."""
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    return name
 
 
 def _record(image_id: str, number: int, mask: BoxMask) -> Record:

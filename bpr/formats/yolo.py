@@ -14,7 +14,7 @@ from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
 from bpr.formats.source import TextSource, in_each_file
-from bpr.formats.yolo_lines import Tails, read_fields, tails_of
+from bpr.formats.yolo_lines import Fields, read_fields, tails_of
 from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open, decode_text, inside, own_file, read_rows
@@ -30,8 +30,8 @@ DECIMALS = 6
 class YoloFolder(TextSource):
     """A folder of label files. An image's id is the path of its label file without the ending.
 
-    A line may end with a score, the id of a track, or both. A line whose mask did not change is written back as it was.
-    ``data.yaml`` and ``classes.txt`` in the folder name the classes.
+    A line may end with a score, the id of a track, or both. A line whose mask did not change is written back as it was,
+    and so are boxes. ``data.yaml`` and ``classes.txt`` in the folder name the classes.
     """
 
     format = "yolo"
@@ -46,13 +46,24 @@ class YoloFolder(TextSource):
             raise BPRError(f"{folder}: expected a folder of YOLO label files (*.txt), got none")
         self.texts = [KeptText(own_file(folder, file)) for file in self._files]
         all_lines = [[line for line in read_rows(file) if line.strip()] for file in self._files]
-        self._counts = [len(lines) for lines in all_lines]
         self.image_ids = [file.relative_to(folder).with_suffix("").as_posix() for file in self._files]
         tails = tails_of(line for lines in all_lines for line in lines)
-        parts = zip(self.image_ids, self._files, all_lines, strict=True)
-        self.records: list[Record] = [
-            record for image_id, file, lines in parts for record in _records(image_id, file, lines, tails, images)
-        ]
+        if tails.unsure:
+            self.notes = ["the only line ends with a number and 1, read as a point and not as a score and the id of a track"]
+        self.records: list[Record] = []
+        self.ends: list[str] = []
+        self._rows: list[list[int]] = []
+        boxes: list[int] = []
+        count = 0
+        for image_id, file, lines in zip(self.image_ids, self._files, all_lines, strict=True):
+            fields = [read_fields(line, tails, f"{file}: instance {n}") for n, line in enumerate(lines, start=1)]
+            rows = [row for row, each in enumerate(fields) if not each.is_box]
+            boxes += [count + row for row, each in enumerate(fields) if each.is_box]
+            count += len(lines)
+            self._rows.append(rows)
+            self.ends += [fields[row].end for row in rows]
+            self.records += _records(image_id, [fields[row] for row in rows], images)
+        self.left_out = {"boxes": boxes} if boxes else {}
         names = class_names(folder)
         highest = max([*names, *(record["category_id"] for record in self.records)], default=-1)
         self.categories = [{"id": number, "name": names.get(number, str(number))} for number in range(highest + 1)]
@@ -74,10 +85,12 @@ class YoloFolder(TextSource):
             text.write(of_file, folder / file.relative_to(self._folder))
 
     def places(self, values: Mapping[int, str | None]) -> Iterator[Places]:
-        return (partial(_row_spans, lines=lines) for lines in in_each_file(values, self._counts))
+        of_files = zip(self._rows, in_each_file(values, map(len, self._rows)), strict=True)
+        lines_of_files = ({rows[index]: line for index, line in of_file.items()} for rows, of_file in of_files)
+        return (partial(_row_spans, lines=lines) for lines in lines_of_files)
 
     def change(self, position: int, refined: Record) -> str:
-        return tracked_line(refined, self.polygons)
+        return line_of(refined, self.polygons, self.ends[position])
 
 
 def _row_spans(content: bytes, lines: dict[int, str | None]) -> Iterator[Span]:
@@ -92,15 +105,12 @@ def _row_spans(content: bytes, lines: dict[int, str | None]) -> Iterator[Span]:
         start += len(row.encode(encoding))
 
 
-def _records(
-    image_id: str, file: Path, lines: list[str], tails: Tails, images: ImageFinder
-) -> Iterator[Record]:
+def _records(image_id: str, lines: list[Fields], images: ImageFinder) -> Iterator[Record]:
     try:
         frame = read_photo(images, image_id, ()).frame if lines else None
     except BadImage:
         frame = None  # the run reports it when it comes to this image
-    for number, line in enumerate(lines, start=1):
-        fields = read_fields(line, tails, f"{file}: instance {number}")
+    for fields in lines:
         ends = {"score": fields.score, "track_id": fields.track}
         known = {key: value for key, value in ends.items() if value is not None}
         segmentation = None
@@ -109,19 +119,15 @@ def _records(
         yield {"image_id": image_id, "category_id": fields.category, **known, "segmentation": segmentation}
 
 
-def tracked_line(record: Record, writer: PolygonWriter) -> str:
-    """The line of a record, empty where its mask is: one polygon, on which parts and holes hang by bridges of zero width."""
-    line = _line(record, writer)
-    return f"{line} {record['track_id']}" if line and "track_id" in record else line
+def line_of(record: Record, writer: PolygonWriter, end: str) -> str:
+    """The line of a record, empty where its mask is: one polygon, on which parts and holes hang by bridges of zero width.
 
-
-def _line(record: Record, writer: PolygonWriter) -> str:
-    """The line of a record without the id of a track; empty where its mask is."""
+    Args:
+        end: the text after the points.
+    """
     mask = decode_mask(record["segmentation"])
     points = " ".join(f"{x:.{DECIMALS}f} {y:.{DECIMALS}f}" for x, y in writer.scaled_ring(mask, 1, DECIMALS))
-    if not points:
-        return ""
-    return f"{record['category_id']} {points}" + (f" {record['score']}" if "score" in record else "")
+    return f"{record['category_id']} {points} {end}".rstrip() if points else ""
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:
@@ -137,7 +143,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
             with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
                 for record in records:
                     numbered = {**record, "category_id": numbers[record["category_id"]]}
-                    if line := _line(numbered, record_set.polygons):
+                    if line := line_of(numbered, record_set.polygons, str(record.get("score", ""))):
                         file.write(f"{line}\n")
 
 

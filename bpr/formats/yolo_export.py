@@ -11,7 +11,7 @@ from pathlib import Path
 from bpr.errors import BPRError
 from bpr.formats.format import Format, PathKind
 from bpr.formats.source import TextSource, in_each_file, in_groups
-from bpr.formats.yolo import YoloFolder, tracked_line
+from bpr.formats.yolo import YoloFolder, line_of
 from bpr.io.files import link_or_copy, own_file
 from bpr.io.folders import MARK, atomic_folder
 from bpr.io.images import ImageFolder
@@ -48,6 +48,15 @@ class YoloExport(TextSource):
             for record in split.records
         ]
         self._counts = [len(split.records) for split in self._splits]
+        self._ends = [end for split in self._splits for end in split.ends]
+        boxes: list[int] = []
+        before = 0
+        for split in self._splits:
+            of_split = split.left_out.get("boxes", ())
+            boxes += [before + place for place in of_split]
+            before += len(split.records) + len(of_split)
+        self.left_out = {"boxes": boxes} if boxes else {}
+        self.notes = [note for split in self._splits for note in split.notes]
         self.image_ids = [
             f"{images}/{image_id}"
             for images, split in zip(above, self._splits, strict=True)
@@ -64,7 +73,7 @@ class YoloExport(TextSource):
             yield from split.places(in_split)
 
     def change(self, position: int, refined: Record) -> str:
-        return tracked_line(refined, self.polygons)
+        return line_of(refined, self.polygons, self._ends[position])
 
     def save(self, places: Iterable[Places], out: Path) -> None:
         """Write the whole export: the label files anew, all other files, above all the images, as links or copies."""

@@ -1,6 +1,7 @@
 """The lines of YOLO label files: ``class x y x y ...``, then possibly a score, a track's id, or a score and an id.
 
-Whether a line ends with an id is decided by all lines of a folder, since the id 1 alone could be a coordinate.
+Whether a line ends with an id is decided by all lines of a folder, since the id 1 alone could be a coordinate. A line of
+four numbers is a box.
 """
 
 from __future__ import annotations
@@ -10,20 +11,33 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bpr.errors import BPRError, shown
+from bpr.limits import MOST_CATEGORIES
 
 BEYOND = 0.5
 """How far outside of 0..1 a coordinate may lie: exporters round, and objects reach out of the image."""
 FEWEST = 2
 """So many lines that all end with the id 1 are needed to take it for one."""
+BOX = 4
+"""Numbers of a box: centre, width and height."""
 
 
 class Fields(NamedTuple):
-    """One line: ``ring`` is x, y, x, y, ... in fractions of the image."""
+    """One line.
+
+    Attributes:
+        ring: x, y, x, y, ... in fractions of the image; of a box its centre, width and height.
+        end: the text after the points.
+    """
 
     category: int
     ring: list[float]
     score: float | None = None
     track: int | None = None
+    end: str = ""
+
+    @property
+    def is_box(self) -> bool:
+        return len(self.ring) == BOX
 
 
 class Tails(NamedTuple):
@@ -32,17 +46,19 @@ class Tails(NamedTuple):
     Attributes:
         score_and_id: lines of an even count of numbers, without the class, end with a score and an id.
         id: lines of an odd count that end with a whole number end with an id.
+        unsure: a number and 1 end the only line, which may be a point, or a score and an id.
     """
 
     score_and_id: bool
     id: bool
+    unsure: bool = False
 
 
 def tails_of(lines: Iterable[str]) -> Tails:
     """What follows the points in the lines of a folder.
 
     >>> tails_of(["0 .1 .1 .9 .1 .9 .9 0.87 3"]), tails_of(["0 .1 .1 .9 .1 .9 .9 3"])
-    (Tails(score_and_id=True, id=False), Tails(score_and_id=False, id=True))
+    (Tails(score_and_id=True, id=False, unsure=False), Tails(score_and_id=False, id=True, unsure=False))
     """
     ids = {0: 0, 1: 0}
     ones = pairs = 0
@@ -54,16 +70,21 @@ def tails_of(lines: Iterable[str]) -> Tails:
         if not odd and len(words) >= 8:
             pairs += 1
             ones += words[-1] == "1"
-    return Tails(bool(ids[0]) or pairs == ones >= FEWEST, bool(ids[1]))
+    return Tails(bool(ids[0]) or pairs == ones >= FEWEST, bool(ids[1]), pairs == ones == 1 and not ids[0])
 
 
 def _ends_with_id(words: list[str]) -> bool:
-    """Whether the last number can only be an id: a whole number well beyond 1 after numbers that are not."""
+    """Whether the last number can only be an id, and the others cannot."""
     try:
         *values, last = map(float, words)
     except ValueError:
         return False
-    return last > 1 + BEYOND and last.is_integer() and all(map(_is_fraction, values))
+    return _must_be_id(last) and all(map(_is_fraction, values))
+
+
+def _must_be_id(value: float) -> bool:
+    """Whether a number is whole and well outside of 0..1; trackers write -1 for an object without a track."""
+    return value.is_integer() and not _is_fraction(value)
 
 
 def _is_fraction(value: float) -> bool:
@@ -83,22 +104,33 @@ def read_fields(line: str, tails: Tails, where: str) -> Fields:
             raise ValueError
     except (ValueError, OverflowError):
         raise BPRError(f"{where}: expected a class and numbers, got {shown(line)}") from None
+    if not 0 <= category < MOST_CATEGORIES:
+        raise BPRError(f"{where}: expected a class of 0 to {MOST_CATEGORIES - 1}, got {shown(label)}")
     score = track = None
     if len(values) % 2:
-        is_id = values[-1] > 1 + BEYOND and values[-1].is_integer()
-        if is_id or (tails.id and words[-1].isdecimal()):
-            track = int(values.pop())
+        if _must_be_id(values[-1]) or (tails.id and words[-1].isdecimal()):
+            track = _whole(words[-1])
+            values.pop()
         else:
             score = values.pop()
-    elif tails.score_and_id and len(values) >= 8 and values[-1].is_integer():
-        track, score = int(values.pop()), values.pop()
-    if len(values) < 6 or not all(map(math.isfinite, (*values, score or 0))):
+    elif tails.score_and_id and len(values) >= 6 and values[-1].is_integer():
+        track = _whole(words[-1])
+        *values, score, _ = values
+    if (len(values) < 6 and len(values) != BOX) or not all(map(math.isfinite, (*values, score or 0))):
         wanted = "expected a class and 3 or more points x y in fractions of the image"
         raise BPRError(f"{where}: {wanted}, got {shown(line)}")
-    outside = next((value for value in values if not _is_fraction(value)), None)
-    if outside is None and score is not None and not _is_fraction(score):
-        outside = score
+    outside = next((value for value in (*values, score or 0) if not _is_fraction(value)), None)
     if outside is not None:
         remedy = "divide pixels by the image's width and height"
         raise BPRError(f"{where}: expected points in fractions of the image, got {outside:g}; {remedy}")
-    return Fields(int(category), values, score, track)
+    if score is not None and not 0 <= score <= 1:
+        raise BPRError(f"{where}: expected a score of 0 to 1 after the points, got {score:g}")
+    return Fields(int(category), values, score, track, " ".join(words[len(values) :]))
+
+
+def _whole(word: str) -> int:
+    """The whole number that a word spells, with all its digits."""
+    try:
+        return int(word)
+    except ValueError:
+        return int(float(word))

@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, shown
 from bpr.io.files import atomic_open, read_rows
+from bpr.limits import MOST_CATEGORIES
 
 DATA, CLASSES = "data.yaml", "classes.txt"
 TEXTS = {CLASSES, "train.txt", "val.txt", "test.txt"}
@@ -18,10 +19,16 @@ HIGHEST = 2
 
 
 def class_names(labels: Path) -> dict[int, str]:
-    """The names of the classes by number, from the folder of the labels or one above; empty where none holds any."""
+    """The names of the classes by number, from the folder of the labels or one above; empty where none holds any.
+
+    Raises:
+        BPRError: a class has a higher number than any data set has.
+    """
     folders = [labels, *labels.absolute().parents[:HIGHEST]]
     for folder in folders:
         if (path := folder / DATA).is_file() and (names := _names_of_yaml(read_rows(path))):
+            if (highest := max(names)) >= MOST_CATEGORIES:
+                raise BPRError(f"{path}: names: expected numbers of 0 to {MOST_CATEGORIES - 1}, got {shown(highest)}")
             return names
         if (path := folder / CLASSES).is_file():
             return dict(enumerate(line.strip() for line in read_rows(path) if line.strip()))
@@ -49,7 +56,7 @@ def _names_of_yaml(lines: list[str]) -> dict[int, str]:
         items = _QUOTED_OR_PLAIN.findall(whole[1:closed]) if opened in ("[", "{") and closed > 0 else []
     names = {}
     for item in filter(None, (item.strip() for item in items)):
-        if keyed := re.match(r"""["']?(\d+)["']?\s*:\s*(.*)""", item):
+        if keyed := re.match(r"""["']?(\d{1,18})["']?\s*:\s*(.*)""", item):
             names[int(keyed[1])] = _unquoted(keyed[2])
         else:
             names[len(names)] = _unquoted(re.sub(r"^-\s*", "", item))

@@ -4,7 +4,8 @@ There is one rule for all of them, whatever reads the picture:
 
 - Where the transparency varies, the opaque part is the object, unless it is black and white itself or holds several
   flat colours.
-- Grey is a probability, and the object is above one half. A colour on black counts as grey.
+- Grey is a probability, and the object is above one half. A colour on black counts as grey. A picture of which little is
+  black or white is a photo, and refused.
 - Numbers that lie in flat areas are a label map and stay as they are.
 - Several colours may be several objects, so they are refused by name.
 
@@ -49,6 +50,8 @@ MOST_COLOURS = 8
 """A picture with more different colours than this is taken for a photo."""
 FEW_COLOURS = 0.8
 """The share of a picture's pixels that have one of its main colours, unless it is a photo."""
+FEW_GREYS = 0.5
+"""The share of a soft mask's pixels that are black or white, unless it is a photo."""
 KERNEL = np.ones((3, 3), np.uint8)
 ENDS = 32
 """Values of 8 bits at most this far from 0 or 255 are black or white."""
@@ -95,15 +98,15 @@ def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, P
     """
     if content.startswith(SIGNATURE) and not is_coloured(content, path):
         numbers, palette = decode_labels(content, path)
-        return _palette_as_shown(numbers, palette) if palette else (hardened(numbers), None)
+        return _palette_as_shown(numbers, palette) if palette else (_grey_object(numbers, path), None)
     pixels = _decoded(content, path)
     if pixels.ndim == 2:
-        return hardened(pixels), None
+        return _grey_object(pixels, path), None
     colours, opacity = pixels[..., :3], pixels[..., 3:].squeeze(2) if pixels.shape[2] == 4 else None
     if opacity is not None and _varies(opacity):
         return _as_number(_opaque_object(_eight_bits(colours), opacity, path)), None
     if (colours == colours[..., :1]).all():
-        return hardened(np.ascontiguousarray(colours[..., 0])), None
+        return _grey_object(np.ascontiguousarray(colours[..., 0]), path), None
     return _as_number(_coloured_object(colours, content.startswith(LOSSY), path)), None
 
 
@@ -197,6 +200,20 @@ def hardened(numbers: np.ndarray) -> np.ndarray:
     return np.where(numbers > full / 2, full, 0).astype(numbers.dtype)
 
 
+def _grey_object(numbers: np.ndarray, path: str | Path) -> np.ndarray:
+    """:func:`hardened`, except for a picture of which little is black or white.
+
+    Raises:
+        BadMask: it is a photo, as far as one can see.
+    """
+    hard = hardened(numbers)
+    if hard is not numbers:
+        end = _full(numbers) * ENDS / 255
+        if np.count_nonzero((numbers <= end) | (numbers >= _full(numbers) - end)) < FEW_GREYS * numbers.size:
+            raise _photo("greys", path)
+    return hard
+
+
 def is_soft(numbers: np.ndarray) -> bool:
     """Whether (H, W) whole numbers are probabilities, scaled to 255 or 65535, and not a label map.
 
@@ -243,12 +260,14 @@ def _decoded(content: bytes, path: str | Path) -> np.ndarray:
         raise BPRError(f"{path}: expected a mask or label map of one page, got {pages}; save each page as a file")
     # Only without IMREAD_UNCHANGED does OpenCV turn a JPEG by its EXIF tag, as the photo is turned.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if content.startswith(LOSSY[0]) else cv2.IMREAD_UNCHANGED
-    pixels = decode_pixels(content, flags)
+    with_opacity = page is not None and page.samples == 2  # of which OpenCV reads the greys alone
+    pixels = None if with_opacity else decode_pixels(content, flags)
     if pixels is not None:
         pixels = to_rgb(pixels)
     elif page:
         pixels = raw_samples(content, path, page)
         pixels = pixels[..., 0] if pixels.ndim == 3 and page.samples == 1 else pixels
+        pixels = pixels[..., [0, 0, 0, 1]] if with_opacity else pixels
     else:
         raise undecodable(path)
     if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
@@ -393,13 +412,17 @@ def _different(colours: Iterable[np.ndarray]) -> np.ndarray:
 def _several(main: np.ndarray, where: str, path: str | Path) -> BadMask:
     """The question which of several colours is the object."""
     if not 0 < len(main) <= MOST_COLOURS:
-        got = "a picture of many colours"
-        return BadMask(f"{path}: expected a mask, got {got}; is it the photo? give an object that is white on black")
+        return _photo("colours", path)
     names = [_name(colour) for colour in main.tolist()]
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     got = " ".join(filter(None, [f"{len(main)} colours, {listed}", where]))
     remedy = "save each object white on black, or all as a PNG of numbers"
     return BadMask(f"{path}: expected one object, got {got}; which is the object? {remedy}")
+
+
+def _photo(shades: str, path: str | Path) -> BadMask:
+    remedy = "is it the photo? give an object that is white on black"
+    return BadMask(f"{path}: expected a mask, got a picture of many {shades}; {remedy}")
 
 
 def _name(colour: Sequence[int]) -> str:

@@ -84,7 +84,8 @@ def chosen_classes(
     """
     named, known = defaultdict[str, set[Any]](set), defaultdict[str, set[Any]](set)
     for category in categories:
-        named[str(category.get("name"))].add(category["id"])
+        if category.get("name") is not None:
+            named[str(category["name"])].add(category["id"])
         known[_spelled(category["id"])].add(category["id"])
     for record in records:
         if is_id(record.get("category_id")):

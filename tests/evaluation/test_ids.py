@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
-from bpr.evaluation.comparison import Evaluation
+from bpr.evaluation.comparison import Evaluation, category_names
 from bpr.evaluation.metrics import METRICS
 from bpr.evaluation.prepare import prepare_annotations, prepare_detections
 from tests.evaluation.test_comparison import FRAME, found, square, truth
@@ -144,6 +144,42 @@ def test_two_classes_of_one_name_are_two_rows(tmp_path: Path, capsys: pytest.Cap
     assert rows["pothole (1)"]["ap"] > rows["pothole (2)"]["ap"]
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("pothole (1)", "pothole (2)"))
+
+
+NO_NAMES: list[dict[str, Any]] = [{}, {"name": None}, {"name": ""}, {"name": " "}]
+NAMES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    *((name, name, ["1", "2"]) for name in NO_NAMES),
+    ({"name": 2}, {"name": "2"}, ["2 (1)", "2 (2)"]),
+    ({"name": "2"}, {}, ["2 (1)", "2 (2)"]),
+    ({"name": "Pothole"}, {"name": "pothole"}, ["Pothole", "pothole"]),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), NAMES)
+def test_every_class_has_a_name_of_its_own(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], expected: list[str]
+) -> None:
+    document, records = files([1, 2], [1, 2])
+    document["categories"] = [{"id": 1, **first}, {"id": 2, **second}]
+    assert list(run(tmp_path, document, records)["breakdowns"]["class"]) == expected
+
+
+def test_a_listed_name_may_look_like_one_that_is_made() -> None:
+    names = ("pothole", "pothole", "pothole (1)")
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, start=1)]
+    assert list(category_names(categories).values()) == ["pothole (1) (1)", "pothole (2)", "pothole (1) (3)"]
+    assert category_names([{"id": 1, "name": "a"}, {"id": "1", "name": "a"}]) == {1: "a (1)", "1": "a ('1')"}
+
+
+def test_an_id_of_two_names_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document, records = files([1, 2], [1, 2])
+    document["categories"].append(document["categories"][0])
+    run(tmp_path, document, records)
+    (tmp_path / "ann.json").write_text(json.dumps({**document, "categories": [*document["categories"], {"id": 1.0, "name": "b"}]}))
+    for command in (["eval", "results.json", "--ann", "ann.json"], ["convert", "ann.json", "--to", "yolo", "--out", "y"]):
+        arguments = [str(tmp_path / text) if Path(text).suffix or text == "y" else text for text in command]
+        assert main(arguments) == 1
+        assert "categories: expected one name of id 1.0, got 'class 0' and 'b'; correct one" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", [(-1, -1), (None, 60), (0, 0), (40.0, 60.0)])

@@ -84,7 +84,7 @@ def test_what_is_no_brush_is_refused(rle: object) -> None:
 
 
 def test_the_converter_of_label_studio_reads_it() -> None:
-    brush = pytest.importorskip("label_studio_converter.brush", reason="needs label-studio-converter")
+    brush = pytest.importorskip("label_studio_sdk.converter.brush", reason="needs label-studio-sdk")
     mask = BoxMask.from_frame(np.random.default_rng(0).random((30, 41)) < 0.3)
     assert np.array_equal(brush.decode_rle(encode_brush(mask)).reshape(30, 41, 4)[..., 3] > 0, mask.to_frame())
     theirs = brush.encode_rle(np.repeat(mask.to_frame().ravel() * np.uint8(255), 4))

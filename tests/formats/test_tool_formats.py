@@ -475,7 +475,7 @@ def test_labelme_reads_it(tmp_path: Path, photographs: Path) -> None:
 
 
 def test_label_studio_reads_it(tmp_path: Path, photographs: Path) -> None:
-    brush = pytest.importorskip("label_studio_converter.brush", reason="needs label-studio-converter", exc_type=ImportError)
+    brush = pytest.importorskip("label_studio_sdk.converter.brush", reason="needs label-studio-sdk", exc_type=ImportError)
     out = refined(tool_layouts.label_studio(tmp_path), photographs, tmp_path, model="starter-fast")
     records = open_source(out, None, photographs)[0].records
     rles = [
@@ -493,6 +493,8 @@ def test_datumaro_reads_it(tmp_path: Path, photographs: Path) -> None:
     datumaro = pytest.importorskip("datumaro", reason="needs datumaro", exc_type=ImportError)
     out = refined(tool_layouts.cvat(tmp_path), photographs, tmp_path, "--polygons", "0", model="starter-fast")
     records = iter(open_source(out, None, photographs)[0].records)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "leftImg8bit").symlink_to(photographs.parent)
     for item in datumaro.Dataset.import_from(str(out), "cvat"):
         for annotation in item.annotations:
             if annotation.type.name in ("polygon", "mask"):

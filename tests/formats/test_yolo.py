@@ -50,6 +50,9 @@ def box(record: dict[str, Any]) -> list[float]:
         ([" 1 3"], [1.0], [3]),
         ([" 0.87 2", " 0.5 1", " 0.25"], [0.87, 0.5, 0.25], [2, 1, None]),
         ([" 0.87 1", " 0.5 1"], [0.87, 0.5], [1, 1]),
+        ([" -1"], [None], [-1]),
+        ([" 0.87 -1"], [0.87], [-1]),
+        ([" 7.0", " 12345678901234567890"], [None, None], [7, 12345678901234567890]),
         ([" 0.87", ""], [0.87, None], [None, None]),
     ],
 )
@@ -83,7 +86,10 @@ def test_a_point_near_the_border_is_a_point(tmp_path: Path, last: str) -> None:
         (SQUARE + " 95 3", "expected points in fractions of the image, got 95; divide"),
         ("0.5 0.1 0.1 0.9 0.1 0.9 0.9", "expected a class and numbers, got '0.5 0.1"),
         ("nan 0.1 0.1 0.9 0.1 0.9 0.9", "expected a class and numbers"),
-        ("0 0.5 0.5 0.2 0.2", "expected a class and 3 or more points"),
+        ("0 0.5 0.5", "expected a class and 3 or more points"),
+        ("-1" + SQUARE[1:], "expected a class of 0 to 32767, got '-1'"),
+        ("1e300" + SQUARE[1:], "expected a class of 0 to 32767, got '1e300'"),
+        (SQUARE + " -0.3", "expected a score of 0 to 1 after the points, got -0.3"),
     ],
 )
 def test_values_that_are_neither_point_nor_score_are_one_line(
@@ -92,6 +98,35 @@ def test_values_that_are_neither_point_nor_score_are_one_line(
     labels = folder(tmp_path, SQUARE, line)
     assert main(["convert", str(labels), "--img-dir", str(tmp_path / "images"), "--to", "coco", "--out", str(tmp_path / "o.json")]) == 1
     assert f"p.txt: instance 2: {message}" in capsys.readouterr().err
+
+
+BOXES = ["0 0.5 0.5 0.2 0.2", "0 0.5 0.5 0.2 0.2 0.9", "1 0.5 0.5 0.2 0.2 0.9 3"]
+
+
+@pytest.mark.parametrize("box_line", BOXES)
+def test_a_box_among_polygons_is_left_out_counted_and_kept(
+    tmp_path: Path, box_line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = folder(tmp_path, box_line, SQUARE)
+    paint_disc(tmp_path)
+    first, second = (refine(tmp_path, labels, "starter-fast") / "p.txt").read_text().splitlines()
+    assert "left out: 1 of 2 annotations, boxes (first: annotation 0)" in capsys.readouterr().err
+    assert (first, second == SQUARE) == (box_line, False)
+    assert [record["category_id"] for record in records(tmp_path, labels)] == [0]
+
+
+def test_labels_of_boxes_alone_are_a_run_without_a_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = folder(tmp_path, *BOXES)
+    arguments = [str(labels), "--format", "yolo", "--img-dir", str(tmp_path / "images"), "--model", "identity"]
+    assert main(["refine", *arguments, "--out", str(tmp_path / "out")]) == 1
+    assert "left out: 3 of 3 annotations, boxes" in capsys.readouterr().err
+
+
+def test_what_may_be_a_point_or_an_id_is_said(tmp_path: Path) -> None:
+    labels = folder(tmp_path, SQUARE + " 0.87 1")
+    assert "the only line ends with a number and 1" in open_source(labels, "yolo", tmp_path / "images")[0].notes[0]
+    folder(tmp_path, SQUARE, name="q.txt")
+    assert not open_source(labels, "yolo", tmp_path / "images")[0].notes
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -136,7 +171,7 @@ def paint_disc(tmp_path: Path) -> None:
     write_png(tmp_path / "images" / "p.png", np.dstack([disc] * 3))
 
 
-@pytest.mark.parametrize("end", ["", " 0.87", " 3", " 0.87 3"])
+@pytest.mark.parametrize("end", ["", " 0.87", " 3", " 0.87 3", " 1", " 0.10 7.0", " 9007199254740993"])
 def test_a_changed_line_keeps_its_score_and_id(tmp_path: Path, end: str) -> None:
     labels = folder(tmp_path, SQUARE + end)
     paint_disc(tmp_path)

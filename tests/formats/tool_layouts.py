@@ -75,7 +75,12 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
 def cvat(folder: Path) -> Path:
     """CVAT for images 1.1: numbers of two decimals, runs along the rows of a mask's box, attributes, tags, boxes."""
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>", "  <meta>"]
-    lines += ["    <task>", "      <id>7</id>", "      <name>größe &amp; form</name>", "    </task>", "  </meta>"]
+    lines += ["    <task>", "      <id>7</id>", "      <name>größe &amp; form</name>", "      <labels>"]
+    for name in (*NAMES.values(), "night"):
+        lines += ["        <label>", f"          <name>{name}</name>", "          <type>any</type>", "          <attributes>"]
+        lines += ["            <attribute>", "              <name>note</name>", "              <input_type>text</input_type>"]
+        lines += ["            </attribute>", "          </attributes>", "        </label>"]
+    lines += ["      </labels>", "    </task>", "  </meta>"]
     for number, (stem, instances) in enumerate(MASKS.items()):
         lines.append(f'  <image id="{number}" name="{PHOTOS[stem]}" width="{FRAME[1]}" height="{FRAME[0]}">')
         for index, (label, _, mask) in enumerate(instances):

@@ -182,6 +182,8 @@ BOMBS: dict[str, Callable[[], object]] = {
     "Cityscapes list of 40 MiB": refused("lists/a_pred.txt", b"a.png 26 0.5\n" * 3_300_000, cityscapes),
     "Cityscapes label of 5,000 digits": refused("lists/a_pred.txt", f"a.png {'9' * 5000} 0.5\n", cityscapes),
     "YOLO polygon of a million points": refused("labels/a.txt", "0 " + "0 0 1 1 " * 500_000, yolo),
+    "YOLO class of 300 digits": refused("labels/a.txt", "1e300 .1 .1 .2 .2 .3 .3", yolo),
+    "YOLO class of a billion": refused("labels/a.txt", "1000000000 .1 .1 .2 .2 .3 .3", yolo),
     "YOLO class of 5,000 digits": refused("labels/a.txt", f"{'9' * 5000} .1 .1 .2 .2 .3 .3", yolo),
     "model that cuts patches of a million pixels": model({"side": 1_000_000}),
     "model of a billion passes": model({"passes": 10**9}),

@@ -13,6 +13,7 @@ import pytest
 
 import bpr
 from bpr.errors import BPRError
+from bpr.formats.recognise import open_source
 from bpr.io.mask_picture import decode_mask_picture, is_soft, read_mask_picture, write_mask_picture
 from bpr.io.png import Palette, encode_png, read_labels, write_png
 
@@ -84,6 +85,8 @@ EXACT = {
     "palette of soft greys in another order": file(images.fromarray(grey(SOFT)).quantize(32)),
     "TIFF": file(SOFT, "TIFF"),
     "TIFF of probabilities": file(SOFT.astype(np.float32) / 255, "TIFF"),
+    "TIFF of white paint on a transparent layer, grey": file(np.dstack([OPAQUE, SOFT]), "TIFF"),
+    "TIFF of opaque grey": file(np.dstack([SOFT, OPAQUE]), "TIFF"),
     "BMP": file(HARD, "BMP"),
     "lossless WebP with transparency": file(layer((255, 0, 0), SOFT), "WEBP", lossless=True),
 }  # fmt: skip
@@ -158,6 +161,9 @@ REFUSED = {
     ),
     "two shades of red": (file(SHADES), r"got 3 colours, black \(0, 0, 0\), red \(255, 0, 0\) and red \(128, 0, 0\)"),
     "a photo": (file(PHOTO), "expected a mask, got a picture of many colours; is it the photo"),
+    "a grey photo": (file(PHOTO[..., 0]), "got a picture of many greys; is it the photo"),
+    "a gradient": (file(np.linspace(0, 255, H * W).reshape(H, W).astype(np.uint8)), "got a picture of many greys"),
+    "16 bits of depth": (encode_png(np.linspace(0, 65535, H * W).reshape(H, W).astype(np.uint16)), "got a picture of many greys"),
     "a photo as JPEG": (file(cv2.GaussianBlur(PHOTO, (0, 0), 2) * 3, "JPEG"), "is it the photo"),
     "no picture": (b"hello", "not an image that OpenCV can decode"),
     "large floats": (file(SOFT.astype(np.float32), "TIFF"), r"expected a mask of whole numbers, or floats in \[0, 1\], got float32"),
@@ -353,6 +359,18 @@ def test_a_mask_of_the_whole_image_is_said(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "masks" / "b.png").write_bytes(file(HARD))
     assert run(tmp_path, tmp_path / "masks") == 0
     assert "1 of 2 masks cover their whole image (first: mask); is it a mask, with a background of 0?" in capsys.readouterr().err
+
+
+def test_pictures_beside_png_masks_are_left_out_and_said(tmp_path: Path) -> None:
+    """A folder of photos and PNG masks has no mask but the PNGs."""
+    (tmp_path / "masks").mkdir()
+    mask, photo = file(HARD), file(PHOTO, "JPEG")
+    for name, content in {"a.png": mask, "b_mask.png": mask, "a.jpg": photo, "b.jpg": photo}.items():
+        (tmp_path / "masks" / name).write_bytes(content)
+    assert not open_source(tmp_path / "masks")[0].notes
+    (tmp_path / "masks" / "c.jpg").write_bytes(file(HARD, "JPEG"))
+    (note,) = open_source(tmp_path / "masks")[0].notes
+    assert note == "left out: 1 picture beside 2 PNGs (first: c.jpg)"
 
 
 def test_a_soft_mask_never_becomes_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
