@@ -130,9 +130,10 @@ def test_records_and_annotations_that_do_not_count_are_reported(
     files = [str(after), "--before", str(made.before), "--ann", str(ann), "--img-dir", str(made.images)]
     assert main(["report", *files, "--out", str(out)]) == 0
     printed, page = capsys.readouterr().err, (out / "index.html").read_text()
+    first = f"annotation id {document['annotations'][0]['id']}, image_id 99"
     for line in (
         f"{after}: 1 unreadable mask counts as empty (record 0: mask size: expected",
-        f"{ann}: 1 annotation of images that the annotation file does not list (first: annotation id {document['annotations'][0]['id']}, image_id 99)",
+        f"{ann}: 1 annotation of images that the annotation file does not list (first: {first})",
     ):
         assert line in printed
         assert line in html.unescape(page)
