@@ -185,6 +185,20 @@ _OF_PARENTS: list[object] = []
 """Sessions of the process that this one was forked from. To free one would wait for its threads, which are not here."""
 
 
+def start_file(model: str) -> Path:
+    """The exported file, by name or path, from which a training can start.
+
+    Raises:
+        BPRError: neither a name that is known nor an ONNX file, or no such file.
+    """
+    path = named_models().get(model, Path(model))
+    if path.suffix != ".onnx":
+        names = sorted(name for name in named_models() if not name.endswith(".int8"))
+        expected = f"expected one of {', '.join(names)}, or a file that bpr export or bpr train wrote (.onnx)"
+        raise BPRError(f"--from {model}: {expected}{did_you_mean(model, names)}")
+    return check_exists(path)
+
+
 def model_file(model: str | Path) -> Path:
     """The file of a model by name or path.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpr.backends import start_file
 from bpr.cli.options import import_training
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.versions import versions_of
@@ -49,7 +51,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     _check_usage(args)
-    return _fine_tune(args) if args.start else _train(args)
+    folder = Path(args.work_dir or Path("work_dirs") / Path(args.out or args.config).stem)
+    earlier = _saved(folder)
+    try:
+        return _fine_tune(args) if args.start else _train(args)
+    except KeyboardInterrupt:
+        saved = _saved(folder)
+        nothing = "no checkpoint was saved; the same command starts again"
+        goes_on = bool(saved) and (saved != earlier or bool(args.resume))
+        print(f"{saved} is saved; the same command with --resume goes on" if goes_on else nothing, file=sys.stderr)
+        raise
+
+
+def _saved(folder: Path) -> str | None:
+    """The newest checkpoint of a training, as MMEngine notes it."""
+    note = folder / "last_checkpoint"
+    return note.read_text().strip() if note.is_file() else None
 
 
 def _check_usage(args: argparse.Namespace) -> None:
@@ -88,6 +105,7 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _fine_tune(args: argparse.Namespace) -> int:
+    start_file(args.start)  # a wrong name is said before torch is loaded
     import_training()
     from bpr.cli.export import PACKAGES
     from bpr.training.recipe.fine_tuning import fine_tune

@@ -5,6 +5,7 @@ Legend: K patches, S window side, C channels.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from bpr.training.checkpoints import load_into, read_state_dict
 from bpr.training.network.mask_stem import add_mask_stem
 from bpr.training.network.pretrained import load_pretrained
 from bpr.training.registry import MODELS
+
+# MMSegmentation's advice on options that our configs choose: six lines at every start.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"mmseg\.")
 
 
 @MODELS.register_module()

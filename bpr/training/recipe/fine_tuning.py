@@ -16,18 +16,19 @@ from typing import Any, Literal
 import torch
 from mmengine.config import Config, ConfigDict
 
-from bpr.backends import named_models
+from bpr.backends import start_file
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.configs import packaged_configs
 from bpr.errors import BPRError, shown
 from bpr.evaluation.comparison import UNCHANGED
-from bpr.formats.coco import read_annotations
+from bpr.formats.coco import INSTANCES, positions_by_kind, read_annotations
 from bpr.geometry.options import AUTO, from_config
 from bpr.io.files import atomic_open, check_writable, sha256_of, write_json
 from bpr.io.image_list import ImageList
 from bpr.refinement.refiner import Refiner
 from bpr.training.checkpoints import load_into, read_state_dict, write_state_dict
 from bpr.training.conversion import fit_state_dict
+from bpr.training.data.image_dataset import load_instances
 from bpr.training.export.from_onnx import exported_state_dict
 from bpr.training.export.to_onnx import export_onnx, provenance_of
 from bpr.training.network.segmentor import build_network, read_config
@@ -117,6 +118,7 @@ def fine_tune(
     check_writable(out)
     folder = Path(work_dir or Path("work_dirs") / Path(out).stem)
     start = read_start(model)
+    load_instances(annotations, images)  # names what no training can use, before minutes of work
     document = read_annotations(annotations)
     parts = split_by_image(document, annotations)
     for name, part in parts.items():
@@ -158,10 +160,7 @@ def read_start(model: str) -> Start:
     Raises:
         BPRError: no such model, its config is not here, or it does not hold the weights of its config's network.
     """
-    path = named_models().get(model, Path(model))
-    if path.suffix != ".onnx":
-        names = ", ".join(sorted(name for name in named_models() if not name.endswith(".int8")))
-        raise BPRError(f"--from {model}: expected one of {names}, or a file that bpr export wrote (.onnx)")
+    path = start_file(model)
     predictor = OnnxPredictor(path)
     # A config is code, so only those of the package are read, whatever path the file may name.
     config = Path(str(predictor.metadata.get("provenance", {}).get("config"))).name
@@ -192,13 +191,13 @@ def split_by_image(document: dict[str, Any], name: str) -> dict[str, dict[str, A
     Raises:
         BPRError: fewer than two images have annotations.
     """
-    instances = [item for item in document["annotations"] if isinstance(item, dict) and not item.get("iscrowd")]
     images = ImageList(document["images"])
+    instances = [document["annotations"][index] for index in positions_by_kind(document["annotations"])[INSTANCES]]
     annotated = {image_of(item, images) for item in instances}
     ids = [image["id"] for image in document["images"] if image["id"] in annotated]
     if len(ids) < 2:
         expected = "expected at least 2 images with annotated instances, one to train on and one to measure on"
-        raise BPRError(f"{name}: {expected}, got {len(ids)}")
+        raise BPRError(f"{name}: {expected}, got {len(ids)}; annotate more images")
     held_out = set(spread(ids, min(MOST_HELD_OUT, max(1, len(ids) // HELD_OUT_SHARE))))
     parts = {"train": set(ids) - held_out, "held_out": held_out}
     return {

@@ -167,6 +167,7 @@ def _matched(
     kept = [record for record in detections.records if record["score"] >= min_score]
     coarse = Evaluation(Detections(kept, name), document)
     if not coarse.pairs:
-        expected = f"expected detections that match annotations in {len(ids)} images, got none"
-        raise BPRError(f"{name}: {expected}; nothing to validate on")
+        expected = f"expected detections that match annotations in {len(ids)} held-out images"
+        got = f"got none among the {len(kept)} of these images ({len(records)} in all)"
+        raise BPRError(f"{name}: {expected}, {got}; pass the detections of the annotated images")
     return coarse

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 
@@ -74,6 +75,11 @@ class QuietRunner(Runner):
 
     The whole config is in the work dir.
     """
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        logger.addFilter(lambda record: "will be deprecated in future" not in record.getMessage())  # MMEngine of itself
+        return logger
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
         gpu = torch.cuda.is_available()

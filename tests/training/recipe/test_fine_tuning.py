@@ -21,6 +21,7 @@ from bpr.training.recipe.fine_tuning import fine_tune, read_start, split_by_imag
 from tests.conftest import SmallSet
 
 FAST = named_models()["starter-fast"]
+MASK = {"segmentation": [[0, 0, 5, 0, 5, 5]]}
 ONE_ITERATION = [
     "train_cfg.max_iters=1",
     "train_dataloader.batch_size=1",
@@ -90,23 +91,24 @@ def test_the_weights_of_the_file_are_those_of_the_network() -> None:
 
 def test_images_are_split_and_no_annotation_is_lost() -> None:
     images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(12)]
-    annotations = [{"image_id": number % 10, "id": number} for number in range(40)]
+    annotations = [{"image_id": number % 10, "id": number, **MASK} for number in range(40)]
     crowd = {"image_id": 11, "iscrowd": 1}
     parts = split_by_image({"images": images, "annotations": [*annotations, crowd], "info": 1}, "ann.json")
     assert [image["id"] for image in parts["held_out"]["images"]] == [0, 5]
     assert [image["id"] for image in parts["train"]["images"]] == [1, 2, 3, 4, 6, 7, 8, 9]
     assert sorted(item["id"] for part in parts.values() for item in part["annotations"]) == list(range(40))
     assert parts["train"]["info"] == parts["held_out"]["info"] == 1
-    many = {"images": [{"id": n} for n in range(1000)], "annotations": [{"image_id": n} for n in range(1000)]}
+    many = {"images": [{"id": n} for n in range(1000)], "annotations": [{"image_id": n, **MASK} for n in range(1000)]}
     assert len(split_by_image(many, "ann.json")["held_out"]["images"]) == 40
-    with pytest.raises(BPRError, match="expected at least 2 images with annotated instances"):
-        split_by_image({"images": images, "annotations": [crowd, {"image_id": 3}]}, "ann.json")
+    few = [crowd, {"image_id": 3, **MASK}, {"image_id": 4, "bbox": [1, 1, 5, 5]}]
+    with pytest.raises(BPRError, match=r"expected at least 2 images with annotated instances.*, got 1; annotate more"):
+        split_by_image({"images": images, "annotations": few}, "ann.json")
 
 
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ("startr", "expected one of hrnet-w18s, starter, starter-fast, starter-free, or a file that bpr export wrote"),
+        ("startr", r"expected one of hrnet-w18s, starter, .* or bpr train wrote \(.onnx\); did you mean starter\?"),
         ("starter-fast.int8", "expected the float weights of "),
         ("none.onnx", "no such model file"),
     ],
@@ -116,10 +118,64 @@ def test_what_cannot_be_started_from(model: str, words: str) -> None:
         read_start(model)
 
 
+def test_a_wrong_name_is_said_before_torch_is_loaded(
+    small_set: SmallSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bpr.cli.train.import_training", lambda: pytest.fail("torch was loaded"))
+    assert main(command("none.onnx", small_set, tmp_path / "own.onnx")) == 1
+    assert capsys.readouterr().err.startswith("bpr train: none.onnx: no such model file; ")
+
+
+def test_what_no_training_can_use_is_said_before_anything_is_written(
+    small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = []
+    document = json.loads(small_set.ann.read_text())
+    boxes = [{**annotation, "segmentation": []} for annotation in document["annotations"]]
+    for items, lost in ((boxes, ""), (document["annotations"], "000002.png")):
+        small_set.ann.write_text(json.dumps({**document, "annotations": items}))
+        if lost:
+            (small_set.images / lost).unlink()
+        assert main(command("starter-fast", small_set, tmp_path / "own.onnx")) == 1
+        lines.append(capsys.readouterr().err.splitlines()[-1])
+    assert "expected annotated instances, got none; every annotation is a crowd or has no mask" in lines[0]
+    assert "got none for 1 of 2: 000002.png; add them, or take them out of the annotations" in lines[1]
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(
+    ("saved", "line"),
+    [
+        ("iter_100.pth", "iter_100.pth is saved; the same command with --resume goes on"),
+        (None, "no checkpoint was saved; the same command starts again"),
+    ],
+)
+def test_an_interrupted_training_says_how_to_go_on(
+    small_set: SmallSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    saved: str | None,
+    line: str,
+) -> None:
+    note = tmp_path / "work" / "last_checkpoint"  # as MMEngine writes it
+    note.parent.mkdir()
+    note.write_text("iter_1.pth")  # of an earlier training
+
+    def stopped(_: object) -> int:
+        if saved:
+            note.write_text(saved)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bpr.cli.train._fine_tune", stopped)
+    assert main(command("starter-fast", small_set, tmp_path / "own.onnx")) == 130
+    assert capsys.readouterr().err.splitlines() == [line, "bpr train: interrupted"]
+
+
 def test_detections_of_other_images_are_refused(small_set: SmallSet, tmp_path: Path) -> None:
     others = small_set.write("others.json", [{**record, "image_id": 99} for record in small_set.records])
     files = str(small_set.ann), str(small_set.images), str(tmp_path / "x.onnx"), str(others), str(tmp_path / "w")
-    with pytest.raises(BPRError, match=r"others\.json"):
+    with pytest.raises(BPRError, match=r"others\.json: expected detections that match .* got none among"):
         fine_tune("starter-fast", *files)
 
 
