@@ -38,7 +38,7 @@ from benchmarks.inputs import Split, means
 from benchmarks.measuring import PACKAGES, markdown_table, provenance, script_parser, write_report
 from bpr.backends import load_refiner, model_file
 from bpr.cli.main import run_script
-from bpr.errors import BPRError
+from bpr.errors import BPRError, amount
 from bpr.evaluation.boundary_metrics import disk
 from bpr.evaluation.matching import PAIR_SCORE
 from bpr.formats.coco import Record
@@ -288,7 +288,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 def markdown(report: dict[str, Any]) -> str:
     """The table, changes in points."""
     before = ", ".join(f"{name} {100 * value:.2f}" for name, value in zip(HEADER[1:4], report["before"].values(), strict=True))
-    note = f"{report['pairs']} matched pairs in {report['images']} images; before: {before}. Changes in points "
+    note = f"{amount(report['pairs'], 'matched pair')} in {amount(report['images'], 'image')}; before: {before}. Changes in points "
     note += f"[95 % interval]; all but steps and BPR decide in a band of {BAND:g} sqrt(area)."
     missing = [name for name in RIVALS if not any(row["name"] == name for row in report["methods"])]
     note += f" Not measured: {', '.join(missing)}." if missing else ""

@@ -109,7 +109,7 @@ def left_out(document: Document) -> list[str]:
     """A line for each reason why some annotations of a file do not count, or not as instances.
 
     >>> left_out({"images": [{"id": 1}], "annotations": [{"image_id": 1, "category_id": 1, "segmentation": []}]})
-    ['left out: 1 of 1 annotations, without a mask (first: annotation 0)']
+    ['left out: 1 of 1 annotation, without a mask (first: annotation 0)']
     """
     annotations, images, classes = document["annotations"], ImageList(document["images"]), listed_classes(document)
     return [*unlisted(annotations, images, classes, "annotations"), *no_instances(annotations)]

@@ -138,7 +138,7 @@ ROWS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "label PNG: cut or damaged": (cut_png, "expected a whole PNG, got one that is cut or damaged"),
     "label PNGs that may be masks or semantic": (counted, "say --format masks (0 is background) or --format semantic"),
     "mask PNG: several colours": (coloured, "expected a mask, got a picture of many colours"),
-    "YOLO: fewer than three points": (text("labels/a.txt", "0 0.1 0.1 0.2 0.2\n"), "expected a class and 3 or more points"),
+    "YOLO: fewer than three points": (text("labels/a.txt", "0 0.1 0.1 0.2\n"), "expected a class and 3 or more points"),
     "YOLO: words": (text("labels/a.txt", "dog 0.1\n"), "expected a class and numbers"),
     "YOLO: NaN": (text("labels/a.txt", "0 nan 0.1 0.2 0.2 0.3 0.3\n"), "expected a class and 3 or more points"),
 }

@@ -161,7 +161,7 @@ def test_one_adapter_accepts_what_comes_in_whatever_their_order(masks: Any) -> N
     assert sum(bool(adapter.accepts(masks)) for adapter in ADAPTERS) == 1
 
 
-OTHERS = [([np.zeros(FRAME)], "got list of ndarray; numpy.stack"), (None, "got None; was their file found")]
+OTHERS = [([np.zeros(FRAME)], "got list of ndarray; numpy.asarray converts"), (None, "got None; was their file found")]
 
 
 @pytest.mark.parametrize(("masks", "message"), OTHERS)
