@@ -106,7 +106,7 @@ def run(folder: Path, side: int, count: int, model: str) -> dict[str, Any]:
     spent = json.loads(last)
     print(*lines, f"{count} objects: {seconds:.0f} s, {last}", sep="\n", flush=True)
     costs = {"seconds": round(seconds, 1), "processor_seconds": round(spent["processor_seconds"], 1)}
-    return {"objects": count, **costs, "peak_mib": round(spent["peak_mib"]), "report": lines[-2:]}
+    return {"objects": count, **costs, "peak_mib": round(spent["peak_mib"]), "report": [line.partition(" -> ")[0] for line in lines[-2:]]}
 
 
 def growth(rows: Sequence[dict[str, Any]]) -> float | None:
