@@ -66,7 +66,7 @@ def test_a_held_out_set_that_says_nothing_is_refused(
 ) -> None:
     config = str(validated[1].parent / "leaf.py")
     assert main(["train", config, "--work-dir", str(tmp_path), "--cfg-options", "val_cfg.min_score=0.95"]) == 1
-    assert "expected detections that match annotations in 2 images, got none" in capsys.readouterr().err
+    assert "expected detections that match annotations in 2 held-out images, got none" in capsys.readouterr().err
     assert main(["train", config, "--work-dir", str(tmp_path), "--cfg-options", f"val_cfg.images={tmp_path}"]) == 1
     assert "000001.png: no such image; expected image 1 of the held-out set there" in capsys.readouterr().err
     small = tmp_path / "small"
