@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, did_you_mean
 
 PACKAGE = Path(__file__).parent
 FOLDER = "configs"
@@ -27,9 +26,8 @@ def find_config(name: str | Path) -> Path:
             if file.is_file():
                 return file
     known = sorted(config.stem for config in packaged_configs().glob("*.py"))
-    near = get_close_matches(path.name.removesuffix(".py"), known)
-    remedy = f"did you mean {' or '.join(near)}?" if near else f"bpr's own are in {packaged_configs()}"
-    raise BPRError(f"{name}: no such config; expected a .py file, or the name of one that comes with BPR; {remedy}")
+    remedy = did_you_mean(path.name.removesuffix(".py"), known) or f"; bpr's own are in {packaged_configs()}"
+    raise BPRError(f"{name}: no such config; expected a .py file, or the name of one that comes with BPR{remedy}")
 
 
 def packaged_configs() -> Path:

@@ -77,13 +77,14 @@ def shown(value: object) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error: the name that a user may have meant, if one is near.
+    """The end of an error: the name that a user may have meant, if one is near; capital letters do not matter.
 
-    >>> did_you_mean("--backnd", ["--out", "--backend"]), did_you_mean("7", ["--out"])
+    >>> did_you_mean("--Backnd", ["--out", "--backend"]), did_you_mean("7", ["--out"])
     ('; did you mean --backend?', '')
     """
-    near = get_close_matches(word, list(known), 1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else ""
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), names, 1, cutoff=0.75)
+    return f"; did you mean {names[near[0]]}?" if near else ""
 
 
 def amount(count: int, one: str, many: str = "") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,22 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     _check_usage(args)
-    folder = Path(args.work_dir or Path("work_dirs") / Path(args.out or args.config).stem)
-    earlier = _saved(folder)
-    try:
-        return _fine_tune(args) if args.start else _train(args)
-    except KeyboardInterrupt:
-        saved = _saved(folder)
-        nothing = "no checkpoint was saved; the same command starts again"
-        goes_on = bool(saved) and (saved != earlier or bool(args.resume))
-        print(f"{saved} is saved; the same command with --resume goes on" if goes_on else nothing, file=sys.stderr)
-        raise
-
-
-def _saved(folder: Path) -> str | None:
-    """The newest checkpoint of a training, as MMEngine notes it."""
-    note = folder / "last_checkpoint"
-    return note.read_text().strip() if note.is_file() else None
+    return _fine_tune(args) if args.start else _train(args)
 
 
 def _check_usage(args: argparse.Namespace) -> None:
@@ -94,12 +78,10 @@ def _check_usage(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> int:
     config = find_config(args.config)
     import_training()
-    from bpr.training.recipe.runner import build_runner, leave_processes, original_worker_errors
+    from bpr.training.recipe.runner import build_runner, leave_processes
 
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    runner = build_runner(config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher)
-    with original_worker_errors():
-        runner.train()
+    build_runner(config, args.work_dir, args.cfg_options, args.resume, args.amp, args.launcher).train()
     leave_processes()
     return 0
 

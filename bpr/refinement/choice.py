@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from bpr.errors import BPRError, shown
+from bpr.errors import BPRError, did_you_mean, shown
 from bpr.formats.coco import Record
 from bpr.io.files import read_whole
 from bpr.io.record_file import called
@@ -94,10 +93,8 @@ def chosen_classes(
     unknown = next((text for text in texts if text not in named and text not in known), None)
     if unknown is not None:
         listed = list(named) or list(known)
-        near = get_close_matches(unknown.lower(), {name.lower(): name for name in listed}, 1, cutoff=0.75)
-        meant = f"did you mean {shown(next(name for name in listed if name.lower() == near[0]))}? " if near else ""
-        remedy = f"{meant}part classes by spaces, and quote a name that holds one"
-        raise BPRError(f"--only: expected classes of the masks, {shown(listed)}, got {shown(unknown)}; {remedy}")
+        remedy = did_you_mean(unknown, listed) or "; part classes by spaces, and quote a name that holds one"
+        raise BPRError(f"--only: expected classes of the masks, {shown(listed)}, got {shown(unknown)}{remedy}")
     return frozenset(key for text in texts for key in named.get(text) or known[text])
 
 

@@ -59,7 +59,7 @@ def test_a_class_that_is_not_there(data: SmallSet, capsys: pytest.CaptureFixture
     assert "--only: expected classes of the masks, ['disk', '7'], got 'dog'; part classes by spaces" in capsys.readouterr().err
     for word in ("Disk", "dsk"):
         assert main(["refine", *arguments, "--only", word]) == 1
-        assert f"got {word!r}; did you mean 'disk'? " in capsys.readouterr().err
+        assert f"got {word!r}; did you mean disk?" in capsys.readouterr().err
 
 
 def test_records_by_their_ids(data: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:

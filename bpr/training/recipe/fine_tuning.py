@@ -33,7 +33,7 @@ from bpr.training.export.from_onnx import exported_state_dict
 from bpr.training.export.to_onnx import export_onnx, provenance_of
 from bpr.training.network.segmentor import build_network, read_config
 from bpr.training.recipe.held_out import F_LABEL, IOU_LABEL, HeldOut, image_of, spread
-from bpr.training.recipe.runner import build_runner, original_worker_errors, parse_options
+from bpr.training.recipe.runner import build_runner, parse_options
 from bpr.training.verdict import add_verdict
 
 BASE = "_base_/fine_tuning.py"
@@ -133,8 +133,7 @@ def fine_tune(
     cfg = _config(start, folder, images, results)
     _schedule(cfg, parse_options(options).get("train_cfg.max_iters"))
     runner = build_runner(cfg, str(folder), options, resume, amp)
-    with original_worker_errors():
-        runner.train()
+    runner.train()
     with tempfile.TemporaryDirectory() as temporary:
         exported = Path(temporary) / "model.onnx"
         note = f"{start.name} ({sha256_of(start.path)[:12]}), then {Path(annotations).name}: {trained}"

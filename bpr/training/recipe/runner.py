@@ -9,7 +9,6 @@ import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 
-from bpr.errors import BPRError, shown
+from bpr.errors import BPRError, did_you_mean, shown
 from bpr.refinement.sharing.launchers import launched_rank, set_torch_variables
 from bpr.training.checkpoints import check_resumable, read_state_dict
 from bpr.training.network.segmentor import read_config
@@ -73,8 +72,20 @@ def build_runner(
 class QuietRunner(Runner):
     """MMEngine's runner, with a line each for the machine, the config and the hooks instead of 400.
 
-    The whole config is in the work dir.
+    The whole config is in the work dir. An interrupted training says how to go on.
     """
+
+    def train(self) -> torch.nn.Module:
+        earlier = _newest_checkpoint(self.work_dir)
+        try:
+            with original_worker_errors():
+                return super().train()
+        except KeyboardInterrupt:
+            saved = _newest_checkpoint(self.work_dir)
+            goes_on = saved is not None and (saved != earlier or self._resume)
+            remedy = f"{saved} is saved; the same command with --resume goes on"
+            self.logger.warning(remedy if goes_on else "no checkpoint was saved; the same command starts again")
+            raise
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
@@ -91,6 +102,12 @@ class QuietRunner(Runner):
 
     def get_hooks_info(self) -> str:
         return ", ".join(type(hook).__name__ for hook in self.hooks)
+
+
+def _newest_checkpoint(folder: str) -> str | None:
+    """As MMEngine notes it."""
+    note = Path(folder) / "last_checkpoint"
+    return note.read_text().strip() if note.is_file() else None
 
 
 def parse_options(options: Sequence[str]) -> dict[str, object]:
@@ -143,8 +160,8 @@ def _override(cfg: Config, values: dict[str, object]) -> None:
     for key in values:
         first = key.partition(".")[0]
         if first not in known:
-            near = get_close_matches(first, sorted(known)) or sorted(cfg.keys())
-            raise BPRError(f"--cfg-options {key}: expected a key of the config ({', '.join(near)}), got {first!r}")
+            remedy = did_you_mean(first, known) or f"; it has {', '.join(sorted(cfg.keys()))}"
+            raise BPRError(f"--cfg-options {key}: expected a key of the config, got {first!r}{remedy}")
     try:
         cfg.merge_from_dict(values)
     except (KeyError, TypeError, AttributeError) as error:
