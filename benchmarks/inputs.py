@@ -27,7 +27,7 @@ from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.refinement.predictor import Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

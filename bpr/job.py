@@ -25,7 +25,7 @@ from bpr.formats.source import Source
 from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, digest_of
 from bpr.io.folders import check_replaceable, would_replace
-from bpr.io.images import ImageFinder, ImageFolder, OneImage
+from bpr.io.image_finder import ImageFinder, ImageFolder, OneImage
 from bpr.raster.places import check_options
 from bpr.refinement.alpha_files import AlphaFiles, check_place
 from bpr.refinement.batching import CutImage

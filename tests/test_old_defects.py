@@ -18,7 +18,8 @@ from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, patch_boxes
 from bpr.geometry.reassembly import Blended
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.images import ImageFolder, read_shown
+from bpr.io.image_finder import ImageFolder
+from bpr.io.images import read_shown
 from bpr.refinement import runner
 from bpr.refinement.predictor import IdentityPredictor
 from bpr.refinement.refiner import Refiner

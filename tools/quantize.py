@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from bpr.backends.onnx_runtime import OnnxPredictor
     from bpr.formats.coco import read_heading, read_results
     from bpr.io.files import sha256_of
-    from bpr.io.images import ImageFolder
+    from bpr.io.image_finder import ImageFolder
     from bpr.training.export.calibration_patches import draw_patches
     from bpr.training.export.quantization import HELD_OUT, quantize_onnx
 

@@ -1,4 +1,4 @@
-// Reads the mask of one object in a picture: the rule of bpr/io/mask_picture.py for what a canvas sees, 8 bits of colour.
+// Reads the mask of one object in a picture: the rule of bpr/io/shown_object.py for what a canvas sees, 8 bits of colour.
 "use strict";
 
 (function (web) {

@@ -46,7 +46,8 @@ from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import read_json, sha256_of, write_json
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.image_finder import ImageFolder
+from bpr.io.images import read_image
 from bpr.refinement.runner import refine_records
 
 STEPS = range(-3, 4)

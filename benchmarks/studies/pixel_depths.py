@@ -19,7 +19,8 @@ import numpy as np
 import bpr
 from bpr.formats.coco import read_annotations
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder, read_image, show_array
+from bpr.io.image_finder import ImageFolder
+from bpr.io.images import read_image, show_array
 from bpr.io.pixels import PixelOptions
 
 VERSIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], PixelOptions]] = {

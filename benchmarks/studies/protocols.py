@@ -39,7 +39,8 @@ from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import write_json
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.image_finder import ImageFolder
+from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 from bpr.training.recipe.held_out import spread

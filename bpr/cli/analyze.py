@@ -17,7 +17,7 @@ from bpr.errors import amount
 if TYPE_CHECKING:
     from bpr.evaluation.prepare import Detections
     from bpr.evaluation.subjects import Truth
-    from bpr.io.images import ImageFinder
+    from bpr.io.image_finder import ImageFinder
     from bpr.report.analyses.gallery import Gallery
 
 EXAMPLE = (
@@ -213,7 +213,7 @@ def _read(args: argparse.Namespace) -> tuple[Truth, ImageFinder]:
     """The ground truth and the images."""
     from bpr.errors import BPRError
     from bpr.evaluation.subjects import Truth
-    from bpr.io.images import ImageFolder
+    from bpr.io.image_finder import ImageFolder
 
     truth = Truth(args.ann)
     if truth.panoptic:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from bpr.evaluation.prepare import no_instances
     from bpr.formats.coco import read_annotations, read_results
     from bpr.io.files import digest_of
-    from bpr.io.images import ImageFolder
+    from bpr.io.image_finder import ImageFolder
     from bpr.training.data.extraction import extract_patches
 
     shard, out = shard_of(args), Path(args.out)

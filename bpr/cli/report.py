@@ -13,7 +13,7 @@ from bpr.errors import amount
 
 if TYPE_CHECKING:
     from bpr.evaluation.prepare import Detections, Document
-    from bpr.io.images import ImageFinder
+    from bpr.io.image_finder import ImageFinder
     from bpr.report.html.collect import Collection
 
 EXAMPLE = "bpr report refined.segm.json --before results.segm.json --ann instances.json --img-dir images --out report"

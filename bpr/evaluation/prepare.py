@@ -126,22 +126,18 @@ def unlisted(items: Sequence[Record], images: ImageList, classes: set[Any], kind
 
     >>> items = [{"image_id": 1, "category_id": 2}, {"image_id": 7, "category_id": 3}]
     >>> print(*unlisted(items, ImageList([{"id": 1}]), {3}, "items"), sep=chr(10))
-    1 item of images that the annotation file does not list (first: item 1, image_id 7); they are ignored
-    1 item of classes that the annotation file does not list (first: item 0, category_id 2); they count for nothing
+    1 item of images that the annotation file does not list (first: item 1, image_id 7); ignored
+    1 item of classes that the annotation file does not list (first: item 0, category_id 2); ignored
     """
     of_images = [index for index, item in enumerate(items) if images.id_of(item["image_id"]) is None]
     of_classes = [index for index, item in enumerate(items) if item["category_id"] not in classes]
     lines = []
-    for indices, key, consequence in (
-        (of_images, "image_id", "they are ignored"),
-        (of_classes, "category_id", "they count for nothing"),
-    ):
+    for indices, key, what in ((of_images, "image_id", "images"), (of_classes, "category_id", "classes")):
         if indices:
             one, found = kind.removesuffix("s"), items[indices[0]]
             first = f"{called(found, indices[0], one)}, {key} {shown(found[key])}"
-            what = {"image_id": "images", "category_id": "classes"}[key]
             problem = f"{amount(len(indices), one)} of {what} that the annotation file does not list"
-            lines.append(f"{problem} (first: {first}); {consequence}")
+            lines.append(f"{problem} (first: {first}); ignored")
     return lines
 
 

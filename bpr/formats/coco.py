@@ -18,8 +18,9 @@ from bpr.formats.source import Source, TextSource, left_out_lines
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, has_mask
 from bpr.io.files import json_errors, open_regular, read_json, write_json, write_json_list
+from bpr.io.image_finder import ImageFolder
 from bpr.io.image_list import ImageList
-from bpr.io.images import ImageFolder, read_image
+from bpr.io.images import read_image
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.record_file import RESULTS, Record, RecordFile, called, stream_records

@@ -12,8 +12,8 @@ from bpr.formats.format import RecordSet, Target
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
+from bpr.io.image_finder import ImageFinder
 from bpr.io.image_list import ImageList
-from bpr.io.images import ImageFinder
 from bpr.io.record_file import Record, called
 from bpr.limits import is_id, is_score
 

@@ -22,7 +22,7 @@ from bpr.formats.source import TextSource
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, row_runs
 from bpr.io.files import open_regular
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.io.kept_text import KeptText, Places, Span
 from bpr.io.record_file import Record
 from bpr.limits import is_frame

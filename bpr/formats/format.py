@@ -16,8 +16,8 @@ from bpr.errors import BPRError, shown
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.source import Source
 from bpr.io.files import json_errors, open_regular, read_json
+from bpr.io.image_finder import ImageFinder
 from bpr.io.image_list import SUFFIXES, ImageList, file_name, stem_of
-from bpr.io.images import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.mask_picture import TIFF
 from bpr.io.record_file import Record, called

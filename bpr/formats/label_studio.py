@@ -19,8 +19,8 @@ from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import read_json
+from bpr.io.image_finder import ImageFinder
 from bpr.io.image_list import SUFFIXES
-from bpr.io.images import ImageFinder
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.record_file import Record
 from bpr.limits import is_score

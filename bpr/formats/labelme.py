@@ -21,7 +21,7 @@ from bpr.formats.source import TextSource, in_each_file, written_like
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import json_errors, link_or_copy, open_regular, own_file, read_json
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.png import decode_labels, encode_png

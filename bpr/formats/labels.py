@@ -20,9 +20,10 @@ from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import inside, own_file
 from bpr.io.folders import atomic_folder
 from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES
-from bpr.io.mask_picture import EXACT, TIFF, check_mask_name, extent, is_soft, read_mask_picture, write_mask_picture
+from bpr.io.mask_picture import EXACT, TIFF, check_mask_name, extent, read_mask_picture, write_mask_picture
 from bpr.io.png import Palette, read_labels, write_png
 from bpr.io.record_file import Record
+from bpr.io.shown_object import is_soft
 
 BACKGROUND, IGNORED = 0, 255
 MOST_CLASSES = 64

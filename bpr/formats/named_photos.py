@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bpr.errors import BadImage
+from bpr.io.image_finder import ImageFinder, ImageFolder
 from bpr.io.image_list import SUFFIXES
-from bpr.io.images import ImageFinder, ImageFolder, read_image
+from bpr.io.images import read_image
 from bpr.limits import frame_from
 
 Frame = tuple[int, int]

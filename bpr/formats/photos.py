@@ -10,7 +10,8 @@ import numpy as np
 from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
-from bpr.io.images import ImageFinder, existing, read_shown
+from bpr.io.image_finder import ImageFinder, existing
+from bpr.io.images import read_shown
 from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Range
 from bpr.raster.places import ImageWindows
 

@@ -19,10 +19,11 @@ from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
-from bpr.io.mask_picture import TIFF, is_soft
+from bpr.io.mask_picture import TIFF
 from bpr.io.record_file import Record
+from bpr.io.shown_object import is_soft
 from bpr.limits import LARGEST_SIDE
 from bpr.raster.blocks import Raster
 from bpr.raster.exclusive import Claims, claimed

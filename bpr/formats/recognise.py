@@ -11,8 +11,8 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import ANY_MASKS, Candidate, Format, PathKind
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
+from bpr.io.image_finder import ImageFinder, ImageFolder, OneImage
 from bpr.io.image_list import ImageList
-from bpr.io.images import ImageFinder, ImageFolder, OneImage
 from bpr.raster.opening import is_raster
 
 PICKLES = {".pkl", ".pickle", ".pth", ".pt"}

@@ -18,7 +18,7 @@ import numpy as np
 from bpr.errors import amount
 from bpr.formats.polygons import PolygonWriter
 from bpr.io.folders import atomic_folder
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.io.kept_text import KeptText, Places, as_in
 from bpr.io.record_file import Record, called
 

@@ -19,7 +19,7 @@ from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open, decode_text, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.io.kept_text import KeptText, Places, Span
 from bpr.io.record_file import Record
 

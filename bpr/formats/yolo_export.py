@@ -14,7 +14,7 @@ from bpr.formats.source import TextSource, in_each_file, in_groups
 from bpr.formats.yolo import YoloFolder, line_of
 from bpr.io.files import link_or_copy, own_file
 from bpr.io.folders import MARK, atomic_folder
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.io.kept_text import Places
 from bpr.io.record_file import Record
 

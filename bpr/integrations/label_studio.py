@@ -24,7 +24,7 @@ from flask import Flask, Response, jsonify, request
 
 from bpr.errors import BPRError, shown
 from bpr.formats.label_studio import POINTS, RLE, TaskFile, addresses, kind_of, names_in
-from bpr.io.images import OneImage
+from bpr.io.image_finder import OneImage
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 from bpr.version import __version__

@@ -14,7 +14,7 @@ from bpr.formats.photos import read_photo
 from bpr.geometry.alpha import Alpha
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.io.pixels import Range
 from bpr.io.record_file import called
 from bpr.raster.exclusive import claim_of

@@ -11,7 +11,7 @@ from benchmarks.suites import old_procedure
 from bpr.formats.coco import read_results
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

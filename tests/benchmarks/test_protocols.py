@@ -18,7 +18,7 @@ from bpr.evaluation.boundary_metrics import overlap
 from bpr.evaluation.prepare import prepare_annotations
 from bpr.formats.coco import read_annotations
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
 from tests.conftest import SmallSet

@@ -98,7 +98,7 @@ def test_records_of_unlisted_classes_are_named_and_count_for_nothing(tmp_path: P
     summary = run(tmp_path, document, [*records, *others])
     assert summary["rows"] == expected["rows"]
     assert summary["problems"]["results"] == [
-        "6 records of classes that the annotation file does not list (first: record 6, category_id 0); they count for nothing"
+        "6 records of classes that the annotation file does not list (first: record 6, category_id 0); ignored"
     ]
 
 
@@ -106,7 +106,7 @@ def test_annotations_of_unlisted_classes_count_for_nothing(tmp_path: Path) -> No
     document, records = files([1, 2], [1, 2])
     document["categories"].pop()
     summary = run(tmp_path, document, records)
-    line = "2 {} of classes that the annotation file does not list (first: {} 1, category_id 2); they count for nothing"
+    line = "2 {} of classes that the annotation file does not list (first: {} 1, category_id 2); ignored"
     assert summary["problems"]["annotations"] == [line.format("annotations", "annotation id")]
     assert summary["problems"]["results"] == [line.format("records", "record")]
     assert summary["pairs"] == 2

@@ -11,7 +11,7 @@ import pytest
 
 from bpr.cli.main import main
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from tests.formats import layouts
 from tests.scripts import run_tool
 

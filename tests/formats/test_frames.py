@@ -13,7 +13,7 @@ import pytest
 from bpr.cli.main import main
 from bpr.formats.photos import read_photo
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from tests.test_errors import turned_photo
 
 FRAME = (120, 160)

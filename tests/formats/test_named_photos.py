@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bpr.formats.named_photos import Photos
-from bpr.io.images import ImageFolder, OneImage
+from bpr.io.image_finder import ImageFolder, OneImage
 from bpr.io.png import write_png
 
 

@@ -18,7 +18,8 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import atomic_open, read_rows
 from bpr.io.folders import MARK, atomic_folder
-from bpr.io.images import ImageFinder, read_image
+from bpr.io.image_finder import ImageFinder
+from bpr.io.images import read_image
 from bpr.io.png import write_png
 from bpr.io.record_file import Record
 

@@ -26,7 +26,8 @@ from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source
 from bpr.formats.yolo import YoloFolder
 from bpr.geometry.rle import compress, decode_mask
-from bpr.io.images import ImageFolder, read_image, read_shown
+from bpr.io.image_finder import ImageFolder
+from bpr.io.images import read_image, read_shown
 from bpr.io.pixels import PixelOptions
 from bpr.training.data.patch_store import PatchStore
 from tests.fuzz import readers

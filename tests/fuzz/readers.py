@@ -34,8 +34,9 @@ from bpr.geometry.rle import compress, decode_mask, encode_mask
 from bpr.geometry.rle_batch import compress_all
 from bpr.io.checked_lines import checked_line
 from bpr.io.files import read_json
+from bpr.io.image_finder import ImageFolder
 from bpr.io.image_header import stated_frame
-from bpr.io.images import ImageFolder, check_size, decode_shown, read_image
+from bpr.io.images import check_size, decode_shown, read_image
 from bpr.io.mask_picture import read_mask_picture
 from bpr.io.pixels import PixelOptions
 from bpr.io.png import SIGNATURE, write_png

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bpr.errors import BadImage
+from bpr.io.image_finder import ImageFolder
 from bpr.io.image_list import ImageList
-from bpr.io.images import ImageFolder
 
 
 def images(**names: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from bpr.errors import BadImage, BPRError
-from bpr.io.images import ImageFolder, decode_image, decode_picture, read_image
+from bpr.io.image_finder import ImageFolder
+from bpr.io.images import decode_image, decode_picture, read_image
 
 
 def test_pixels_come_as_rgb(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 import bpr
 from bpr.errors import BPRError
 from bpr.formats.recognise import open_source
-from bpr.io.mask_picture import decode_mask_picture, is_soft, read_mask_picture, write_mask_picture
+from bpr.io.mask_picture import decode_mask_picture, read_mask_picture, write_mask_picture
 from bpr.io.png import Palette, encode_png, read_labels, write_png
+from bpr.io.shown_object import is_soft
 
 images = pytest.importorskip("PIL.Image", reason="Pillow writes the kinds of PNG that OpenCV does not")
 

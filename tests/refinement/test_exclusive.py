@@ -9,7 +9,7 @@ import pytest
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.images import OneImage
+from bpr.io.image_finder import OneImage
 from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

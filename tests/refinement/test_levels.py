@@ -17,7 +17,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.placement import SCHEMES
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.refinement.predictor import IdentityPredictor, Instance, OraclePredictor, PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

@@ -16,7 +16,8 @@ from bpr.cli.main import main
 from bpr.formats import photos
 from bpr.geometry.options import RefineOptions
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFolder, OneImage, read_shown
+from bpr.io.image_finder import ImageFolder, OneImage
+from bpr.io.images import read_shown
 from bpr.refinement import runner
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.outcome import FinishedImage

@@ -14,7 +14,8 @@ import numpy as np
 
 from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask, masks_of_numbers
-from bpr.io.mask_picture import hardened, read_mask
+from bpr.io.mask_picture import read_mask
+from bpr.io.shown_object import hardened
 from bpr.refinement.mask_types.adapter import Adapter, Frame
 from bpr.refinement.predictor import Instance
 

@@ -14,7 +14,8 @@ from bpr.errors import BPRError
 from bpr.evaluation.comparison import Comparison, PairRow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import ImageFinder, read_framed
+from bpr.io.image_finder import ImageFinder
+from bpr.io.images import read_framed
 
 CACHED_IMAGES = 4
 

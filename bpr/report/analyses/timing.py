@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from bpr.formats.coco import Record
 from bpr.io.files import write_json
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 

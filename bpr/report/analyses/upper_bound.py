@@ -9,7 +9,7 @@ from bpr.evaluation.comparison import Evaluation, Protocol
 from bpr.evaluation.matching import GroundTruth
 from bpr.evaluation.prepare import Detections, Document, prepare_detections
 from bpr.evaluation.summary import evaluate
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.refinement.predictor import OraclePredictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

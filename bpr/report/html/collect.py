@@ -26,7 +26,7 @@ from bpr.evaluation.prepare import Detections, Document, left_out, prepare_annot
 from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.io.record_file import called
 from bpr.limits import is_id
 from bpr.refinement.decisions import Review

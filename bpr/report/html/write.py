@@ -12,7 +12,8 @@ import numpy as np
 
 from bpr.errors import BadImage, BPRError, install_hint
 from bpr.io.folders import atomic_folder
-from bpr.io.images import ImageFinder, existing, read_framed
+from bpr.io.image_finder import ImageFinder, existing
+from bpr.io.images import read_framed
 from bpr.refinement.pipeline import ordered_map
 from bpr.report.html.collect import Collection, Instance
 from bpr.report.html.data import instance_data, report_data, script

@@ -19,7 +19,7 @@ from bpr.formats.photos import read_photo
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import crop_patches, crop_window, patch_boxes
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.sharing.workers import shards

@@ -31,7 +31,8 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec
 from bpr.geometry.patches import crop_patches, crop_window
 from bpr.geometry.rle import checked_frame, decode_mask
-from bpr.io.images import ImageFolder, frame_in_header, read_framed, read_image
+from bpr.io.image_finder import ImageFolder
+from bpr.io.images import frame_in_header, read_framed, read_image
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.makers import LARGEST_BIAS, coarse_mask, largest_bias, moved
 from bpr.training.data.patch_dataset import METAINFO, as_sample

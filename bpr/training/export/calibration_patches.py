@@ -14,7 +14,7 @@ from bpr.errors import BadImage, BadMask, BPRError
 from bpr.formats.coco import Record
 from bpr.formats.photos import read_photo
 from bpr.geometry.options import PatchSpec, RefineOptions
-from bpr.io.images import ImageFinder
+from bpr.io.image_finder import ImageFinder
 from bpr.refinement.predictor import IdentityPredictor, Instance
 from bpr.refinement.refiner import Refiner
 

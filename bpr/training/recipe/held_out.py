@@ -15,8 +15,8 @@ from bpr.evaluation.comparison import PROTOCOLS, Evaluation, shares
 from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.io.image_finder import ImageFolder
 from bpr.io.image_list import ImageList
-from bpr.io.images import ImageFolder
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 from bpr.training.data.image_dataset import check_frames

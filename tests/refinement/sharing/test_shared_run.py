@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bpr.errors import BPRError
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.predictor import IdentityPredictor
 from bpr.refinement.refiner import Refiner

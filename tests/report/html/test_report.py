@@ -18,7 +18,7 @@ from bpr.errors import BPRError, install_hint
 from bpr.evaluation.prepare import Detections
 from bpr.formats.convert import convert
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import OneImage
+from bpr.io.image_finder import OneImage
 from bpr.report.html.collect import collect_changes, collect_pairs
 from bpr.report.html.groups import by_class, by_score, by_size
 from bpr.report.html.pictures import LARGEST_CROP, crop_box, pictures_of

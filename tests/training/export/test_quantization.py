@@ -15,7 +15,7 @@ from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import BPRError
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.io.files import sha256_of
-from bpr.io.images import ImageFolder
+from bpr.io.image_finder import ImageFolder
 from bpr.refinement.predictor import PatchBatch
 from bpr.training.export.calibration_patches import draw_patches
 from bpr.training.export.quantization import HELD_OUT, quantize_onnx
