@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, Protocol
 
-from bpr.errors import BPRError, install_hint
+from bpr.errors import BPRError, amount, install_hint
 from bpr.geometry.options import AUTO, command_options
 from bpr.io.pixels import PixelOptions
 
@@ -132,7 +133,9 @@ class Advance(Protocol):
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Advance]:
-    """Yield an :class:`Advance`: it draws a bar on a terminal and prints a line per tenth of ``total`` elsewhere."""
+    """Yield an :class:`Advance`: it draws a bar on a terminal and prints a line per tenth of ``total`` elsewhere,
+    with the minutes that are left, if any.
+    """
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -148,14 +151,19 @@ def progress_bar(title: str, total: int) -> Iterator[Advance]:
 
             yield move
         return
-    shown, known = 0, total
+    shown, known, began = 0, total, (0, 0.0)
 
     def plain(done: int, total: int | None = None) -> None:
-        nonlocal shown, known
-        total = known = total or known
+        nonlocal shown, known, began
+        total, now = total or known, time.monotonic()
+        known = total
+        if not began[0]:
+            began = (done, now)  # what was done before a resumed run
         if total and done * 10 // total > shown:
             shown = done * 10 // total
-            print(f"{title}: {done}/{total}", file=sys.stderr, flush=True)
+            minutes = (now - began[1]) * (total - done) / max(done - began[0], 1) / 60
+            left = f", about {amount(round(minutes), 'minute')} left" if minutes >= 1 else ""
+            print(f"{title}: {done}/{total}{left}", file=sys.stderr, flush=True)
 
     yield plain
 
