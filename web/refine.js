@@ -24,7 +24,10 @@
     for (let y = 0; y < height; y++) {
       const first = at.indexOf(1, y * width) - y * width;
       if (first < 0) break; // no foreground from here on
-      if (first >= width) continue;
+      if (first >= width) {
+        y += Math.floor(first / width) - 1; // rows without any
+        continue;
+      }
       const last = at.lastIndexOf(1, (y + 1) * width - 1) - y * width;
       x0 = Math.min(x0, first);
       x1 = Math.max(x1, last + 1);
@@ -517,13 +520,13 @@
     const small = { width: (width + 1) >> 1, height: (height + 1) >> 1 };
     small.data = new Uint8ClampedArray(4 * small.width * small.height);
     for (let y = 0, place = 0; y < small.height; y++) {
-      const rows = [2 * y, Math.min(2 * y + 1, height - 1)].map((row) => row * width);
+      const upper = 2 * y * width, lower = Math.min(2 * y + 1, height - 1) * width;
       for (let x = 0; x < small.width; x++) {
-        const columns = [2 * x, Math.min(2 * x + 1, width - 1)];
+        const left = 2 * x, right = Math.min(2 * x + 1, width - 1);
         for (let colour = 0; colour < 4; colour++, place++) {
-          let total = 2;
-          for (const row of rows) for (const column of columns) total += data[4 * (row + column) + colour];
-          small.data[place] = total >> 2;
+          const above = data[4 * (upper + left) + colour] + data[4 * (upper + right) + colour];
+          const below = data[4 * (lower + left) + colour] + data[4 * (lower + right) + colour];
+          small.data[place] = (above + below + 2) >> 2;
         }
       }
     }

@@ -6,7 +6,7 @@
 Generates an RGB image and a uint32 label raster in tiles, with ellipses of 14 to 26 px that touch now and then, each
 labelled 3 px too large. The image is a little blurred and noisy: the verdict refuses most changes on an image that is
 neither, and a run that changes nothing proves nothing. Every run is a process of its own. Growth is judged by processor
-time, because other work on the machine does not count in it. With --kill the last run is repeated, killed in its middle
+time, because other work on the machine does not count in it. With --kill the first run is repeated, killed in its middle
 and resumed, and the bytes are compared. The results are written after every run. Needs the [raster] extra.
 """
 
@@ -122,9 +122,9 @@ def killed(folder: Path, model: str) -> bool:
     out, journals = folder / "again.tif", folder / ".again.tif.run"
     whole = subprocess.Popen(command(folder, out, model), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert whole.stderr is not None
-    for line in whole.stderr:  # refining: 50000/100000
-        done, _, total = line.rpartition(" ")[2].strip().partition("/")
-        if total.isdecimal() and 2 * int(done) >= int(total):
+    for line in whole.stderr:
+        found = re.match(r"refining: (\d+)/(\d+)", line)
+        if found and 2 * int(found[1]) >= int(found[2]):
             break
     whole.kill()
     whole.wait()
@@ -150,9 +150,8 @@ def main() -> int:
         for count in args.objects:
             report["rows"].append(run(folder, args.side, count, args.model))
             report["growth"] = growth(report["rows"])
-            write_report(args.out, report, f"{table(report)}\n")
-        if args.kill:
-            report["resumed_bytes_equal"] = killed(folder, args.model)
+            if args.kill and len(report["rows"]) == 1:
+                report["resumed_bytes_equal"] = killed(folder, args.model)
             write_report(args.out, report, f"{table(report)}\n")
     return 0
 
@@ -171,7 +170,7 @@ def table(report: dict[str, Any]) -> str:
         note += f" Processor time grows with the number of objects to the power of {report['growth']:.2f}."
     if "resumed_bytes_equal" in report:
         outcome = "equal" if report["resumed_bytes_equal"] else "**other**"
-        note += f" Killed in its middle and resumed, the last run wrote {outcome} bytes."
+        note += f" Killed in its middle and resumed, the first run wrote {outcome} bytes."
     return f"{note}\n\n{markdown_table(names, cells, left=0)}"
 
 

@@ -31,7 +31,7 @@ SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", 
 KINDS = ("upper_bound", "gains", "failures", "timing")
 SCRIPTS = (
     "schemes", "models", "capacity", "scheduling", "service", "ledger", "beside_network", "image_costs", "protocols",
-    "calibration", "raster",
+    "calibration", "raster", "web",
 )  # fmt: skip
 """Tables that a script writes beside its numbers."""
 NOT_YET = "not measured yet"
