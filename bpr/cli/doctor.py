@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
         problems += _print_models()
     for line in problems:
         print(f"problem: {line}")
-    for line in _conflicts(found):
-        print(f"conflict: {line}")
+    for line in _shared_folders(found):
+        print(line)
     print("the core cannot work" if problems else "the core works")
     return int(bool(problems))
 
@@ -65,14 +65,16 @@ def _broken() -> Iterator[str]:
             yield f"{name}: expected {oldest} or newer, got {version}; pip install --upgrade {wanted}"
 
 
-def _conflicts(found: dict[str, str]) -> Iterator[str]:
+def _shared_folders(found: dict[str, str]) -> Iterator[str]:
     """Distributions that write the same folder: the one that came last runs, and to remove one breaks the other."""
     for name, rivals in (("OpenCV", OPENCV), ("ONNX Runtime", RUNTIMES)):
         installed = [one for one in rivals if one in found]
-        if len(installed) > 1:
-            several = " and ".join(f"{one} {found[one]}" for one in installed)
-            remedy = f"keep all of them, or pip uninstall -y {' '.join(installed)} and install one again"
-            yield f"{name}: expected one of its distributions, got {several}; {remedy}"
+        several = " and ".join(f"{one} {found[one]}" for one in installed)
+        if len({found[one] for one in installed}) > 1:
+            remedy = f"pip uninstall -y {' '.join(installed)}, and install one again"
+            yield f"conflict: {name}: expected one of its distributions, got {several}; {remedy}"
+        elif len(installed) > 1:  # as after pip install '.[train]': MMEngine asks for another build
+            yield f"note: {name}: {several} share a folder, which works as long as none of them is removed"
 
 
 def _print_models() -> Iterator[str]:

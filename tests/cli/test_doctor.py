@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,17 @@ def test_distributions_that_share_a_folder(tmp_path: Path, rival: str) -> None:
     assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "the core works")
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("conflict: ")]
     assert f"{rival} 4.11.0" in line
-    assert "keep all of them, or pip uninstall -y " in line
+    assert "; pip uninstall -y " in line
+
+
+def test_two_builds_of_one_version_work(tmp_path: Path) -> None:
+    for name in ("onnxruntime-gpu", "onnxruntime-directml"):
+        info = tmp_path / f"{name.replace('-', '_')}-{version('onnxruntime')}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version('onnxruntime')}\n")
+    lines = doctor(tmp_path).stdout.splitlines()
+    assert not [line for line in lines if line.startswith("conflict: ONNX")]
+    assert any(line.startswith("note: ONNX Runtime: ") and line.endswith("as long as none of them is removed") for line in lines)
 
 
 BROKEN = {

@@ -6,7 +6,9 @@ Legend: K patches, S window side, C channels.
 from __future__ import annotations
 
 import json
+import logging
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,16 +120,20 @@ def export_onnx(
 
 def _to_onnx(segmentor: PatchSegmentor, patches: np.ndarray) -> onnx.ModelProto:
     """The network with its preprocessing, in float32."""
-    program = torch.onnx.export(
-        _Probabilities(segmentor).eval(),
-        (torch.from_numpy(patches),),
-        dynamo=True,
-        opset_version=18,
-        input_names=["patches"],
-        output_names=["probability"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-        verbose=False,
-    )
+    # torch warns about its own deprecated calls, and that torchvision, which nothing here needs, is not installed.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        program = torch.onnx.export(
+            _Probabilities(segmentor).eval(),
+            (torch.from_numpy(patches),),
+            dynamo=True,
+            opset_version=18,
+            input_names=["patches"],
+            output_names=["probability"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            verbose=False,
+        )
     model = program.model_proto
     # The exporter notes for each node which source line it comes from: paths of this machine, an eighth of the file.
     graph = model.graph

@@ -134,6 +134,7 @@ def fine_tune(
     _schedule(cfg, parse_options(options).get("train_cfg.max_iters"))
     runner = build_runner(cfg, str(folder), options, resume, amp)
     runner.train()
+    say("exporting the best checkpoint, and measuring it as it will refine: with the verdict")
     with tempfile.TemporaryDirectory() as temporary:
         exported = Path(temporary) / "model.onnx"
         note = f"{start.name} ({sha256_of(start.path)[:12]}), then {Path(annotations).name}: {trained}"
@@ -148,7 +149,7 @@ def fine_tune(
     scores = {
         "coarse masks": coarse,
         start.name: before,
-        f"fine-tuned ({best.stem.rpartition('_')[2]} iterations)": after,
+        f"fine-tuned (best at iteration {best.stem.rpartition('_')[2]})": after,
     }
     return Outcome(len(held_out.image_ids), len(held_out.before), scores, worse)
 

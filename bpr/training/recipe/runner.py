@@ -29,6 +29,8 @@ READ_BY_RUNNER = (
     "find_unused_parameters", "model_wrapper_cfg", "compile", "activation_checkpointing", "efficient_conv_bn_eval",
 )  # fmt: skip
 """Keys of a config that MMEngine's runner looks up although they are not among its arguments."""
+REMARKS = ("will be deprecated in future", "not found in published_keys")
+"""Of remarks of MMEngine about itself and about what the configs want, which look like faults."""
 WORKER_ERROR = re.compile(r"Caught \w+ in DataLoader worker process.*\\nbpr\.errors\.\w+: (.*)\\n")
 """How torch passes on an error of a loading process: the same type, its text the whole traceback on one line."""
 
@@ -89,7 +91,7 @@ class QuietRunner(Runner):
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
-        logger.addFilter(lambda record: "will be deprecated in future" not in record.getMessage())  # MMEngine of itself
+        logger.addFilter(lambda record: not any(text in record.getMessage() for text in REMARKS))
         return logger
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:

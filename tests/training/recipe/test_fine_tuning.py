@@ -73,7 +73,7 @@ def test_a_model_that_is_worse_is_refused(
     printed = capsys.readouterr()
     line = f"bpr train: {out}: not written: expected a model that refines no worse than starter-fast, got F@2px "
     assert line in printed.err
-    assert "fine-tuned (1 iterations)" in printed.out
+    assert "fine-tuned (best at iteration 1)" in printed.out
     assert not out.exists()
 
 
