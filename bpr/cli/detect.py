@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _image_files(paths: Sequence[str]) -> list[Path]:
     """The image files, those of a folder by name. Stems name results and pictures, so each may occur only once."""
-    from bpr.io.images import SUFFIXES
+    from bpr.io.image_list import SUFFIXES
 
     files: list[Path] = []
     for path in map(Path, paths):
@@ -97,7 +97,7 @@ class _Ids:
 
     def __init__(self, ann: str | None) -> None:
         from bpr.formats.coco import read_annotations
-        from bpr.io.images import file_name
+        from bpr.io.image_list import file_name
 
         document = read_annotations(ann) if ann else {"images": []}
         self._ann = ann

@@ -131,12 +131,12 @@ def test_damaged_machine_code_costs_a_compilation(tmp_path: Path) -> None:
     assert "loops.py" in run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path))
     files = list(tmp_path.rglob("*.nb?"))
     assert files
-    for damage in (lambda content: b"", lambda content: content[: len(content) // 2]):
-        for path in files:
-            path.write_bytes(damage(path.read_bytes()))
-        printed = run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path))
-        assert "loops.py" in printed
-        assert "Warning" not in printed
+    for number, path in enumerate(files):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if number % 2 else b"")
+    printed = run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path))
+    assert "loops.py" in printed
+    assert "Warning" not in printed
 
 
 def test_numba_is_left_alone_where_it_is_disabled(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from bpr.refinement.predictor import PatchBatch
 from bpr.training.data.patch_store import PatchStore
 from bpr.training.torch_predictor import MMSegPredictor
 from tests.conftest import ROOT, SmallSet
-from tests.training.toy_runs import STARTER, arguments, extract, losses, start, weights
+from tests.training.toy_runs import TOY, arguments, extract, losses, start, weights
 
 
-def train(store: Path, work_dir: Path, iterations: int, *more: str, config: str = STARTER) -> int:
+def train(store: Path, work_dir: Path, iterations: int, *more: str, config: str = TOY) -> int:
     return main(["train", *arguments(config, store, work_dir, iterations), *more])
 
 
@@ -33,7 +33,7 @@ def train(store: Path, work_dir: Path, iterations: int, *more: str, config: str 
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallSet, Path, Path]:
     folder = tmp_path_factory.mktemp("training")
     data, store, work_dir = SmallSet(folder / "set"), folder / "store", folder / "work"
-    extract(data, store, STARTER)
+    extract(data, store, TOY)
     assert train(store, work_dir, 2) == 0
     return data, store, work_dir
 
@@ -55,14 +55,14 @@ def test_training_resumes_where_it_stopped(trained: tuple[SmallSet, Path, Path],
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(trained: tuple[SmallSet, Path, Path], tmp_path: Path) -> None:
     """The same patches in the same order, augmented the same way, from where the last checkpoint was written."""
     killed, undisturbed, worker = tmp_path / "killed", tmp_path / "undisturbed", "train_dataloader.num_workers=1"
-    process = start(arguments(STARTER, trained[1], killed, 8, worker))
+    process = start(arguments(TOY, trained[1], killed, 8, worker))
     while process.poll() is None and not (killed / "last_checkpoint").is_file():
         time.sleep(0.02)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not (killed / "iter_8.pth").exists()
-    assert main(["train", *arguments(STARTER, trained[1], killed, 8, worker), "--resume"]) == 0
-    assert main(["train", *arguments(STARTER, trained[1], undisturbed, 8, worker)]) == 0
+    assert main(["train", *arguments(TOY, trained[1], killed, 8, worker), "--resume"]) == 0
+    assert main(["train", *arguments(TOY, trained[1], undisturbed, 8, worker)]) == 0
     # Loaded tensors may lie elsewhere in memory and be summed in another order; another batch would differ by a hundredth.
     assert losses(killed) == pytest.approx(losses(undisturbed), rel=2e-3)
     assert list(losses(killed)) == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -71,7 +71,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(trained: tuple[Sma
 
 
 def test_a_checkpoint_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    backend = get_file_backend(backend_args=dict(Config.fromfile(STARTER).default_hooks.checkpoint.backend_args))
+    backend = get_file_backend(backend_args=dict(Config.fromfile(TOY).default_hooks.checkpoint.backend_args))
     checkpoint = tmp_path / "iter_2.pth"
     backend.put(b"whole", checkpoint)
     with pytest.raises(TypeError):
@@ -110,7 +110,7 @@ def test_the_exported_file_equals_the_network(
 ) -> None:
     data, store, work_dir = trained
     exported = tmp_path / "model.onnx"
-    assert main(["export", STARTER, str(work_dir / "iter_2.pth"), "--out", str(exported), "--trained-on", "disks"]) == 0
+    assert main(["export", TOY, str(work_dir / "iter_2.pth"), "--out", str(exported), "--trained-on", "disks"]) == 0
     check_what_the_file_says(exported, work_dir / "iter_2.pth", capsys.readouterr().out)
     onnx, mmseg = OnnxPredictor(exported), MMSegPredictor(work_dir / "iter_2.pth")
     assert (onnx.spec, onnx.recommended) == (mmseg.spec, mmseg.recommended)
@@ -135,7 +135,7 @@ def check_what_the_file_says(exported: Path, checkpoint: Path, printed: str) -> 
     }
     assert (said["input_side"], said["scheme"]["side"], said["scheme"]["padding"]) == (64, 64, 0)
     origin = said["provenance"]
-    assert (origin["config"], origin["checkpoint"], origin["trained_on"]) == (Path(STARTER).name, checkpoint.name, "disks")
+    assert (origin["config"], origin["checkpoint"], origin["trained_on"]) == (Path(TOY).name, checkpoint.name, "disks")
     assert origin["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert origin["versions"]["torch"] == metadata.version("torch")
     assert said["parity"]["graph"] < 1e-5  # float32 sums in another order
@@ -167,5 +167,5 @@ WOULD_CALL_OS_SYSTEM = b"cos\nsystem\n."
 def test_a_checkpoint_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
     checkpoint = tmp_path / "bad.pth"
     checkpoint.write_bytes(content)
-    assert main(["export", STARTER, str(checkpoint), "--out", str(tmp_path / "x.onnx")]) == 1
+    assert main(["export", TOY, str(checkpoint), "--out", str(tmp_path / "x.onnx")]) == 1
     assert "not a checkpoint of plain tensors" in capsys.readouterr().err

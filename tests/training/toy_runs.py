@@ -13,7 +13,7 @@ import torch
 from bpr.cli.main import main
 from tests.conftest import ROOT, SmallSet
 
-STARTER = str(ROOT / "configs" / "bpr_hrnet-w18s_2xb16-3500_starter-64x64.py")
+TOY = str(ROOT / "tests" / "training" / "toy_config.py")
 PAPER = str(ROOT / "configs" / "bpr_hrnet-w18s_4xb8-160k_coco-128x128.py")
 
 
