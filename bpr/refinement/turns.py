@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
 from typing import Any
 
 
 class Turns:
-    """A ``with`` block that at most ``count`` threads are in; the others wait.
+    """A ``with`` block that at most ``count`` threads are in; the others wait, and enter in the order they came.
 
-    A copy, in another process too, begins with all turns free. So does a forked process, where the threads that had
-    a turn do not exist.
+    A thread that asks again at once does not come before those that wait, as it would with a semaphore. A copy, in another
+    process too, begins with all turns free. So does a forked process, where the threads that had a turn do not exist.
 
     >>> turns = Turns(1)
     >>> with turns:
@@ -26,16 +27,37 @@ class Turns:
         _EVERY.add(self)
 
     def __enter__(self) -> None:
-        self._free.acquire()
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            gate = threading.Lock()
+            gate.acquire()
+            self._waiting.append(gate)
+        try:
+            gate.acquire()
+        except BaseException:  # Ctrl-C; the turn, if it came already, goes to the next
+            with self._lock:
+                came = gate not in self._waiting
+                if not came:
+                    self._waiting.remove(gate)
+            if came:
+                self.__exit__()
+            raise
 
     def __exit__(self, *error: object) -> None:
-        self._free.release()
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Turns, (self.count,)
 
     def free_all(self) -> None:
-        self._free = threading.Semaphore(self.count)
+        self._lock, self._free = threading.Lock(), self.count
+        self._waiting = deque[threading.Lock]()
 
 
 _EVERY: weakref.WeakSet[Turns] = weakref.WeakSet()

@@ -1,0 +1,51 @@
+"""Callers of a refiner have their turns in the order they came."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from bpr.refinement.turns import Turns
+
+
+def test_a_thread_that_asks_again_waits_behind_the_others() -> None:
+    turns, entered, threads = Turns(1), [], []
+
+    def wait(name: str) -> None:
+        with turns:
+            entered.append(name)
+
+    with turns:
+        for number, name in enumerate("abc", start=1):
+            threads.append(threading.Thread(target=wait, args=(name,)))
+            threads[-1].start()
+            while len(turns._waiting) < number:
+                time.sleep(0.001)
+    wait("again")
+    for thread in threads:
+        thread.join()
+    assert entered == ["a", "b", "c", "again"]
+
+
+def test_no_more_than_the_count_are_inside() -> None:
+    turns, inside, most, lock = Turns(2), 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(20):
+            with turns:
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                time.sleep(0.001)
+                with lock:
+                    inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 2
+    with turns, turns:
+        pass  # all turns are free again
