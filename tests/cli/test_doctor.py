@@ -34,11 +34,16 @@ def doctor(extra: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
+def distribution(folder: Path, name: str, version: str) -> None:
+    """What pip leaves of a distribution by which others find it."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+
 @pytest.mark.parametrize("rival", ["opencv-python", "opencv-contrib-python", "onnxruntime-gpu"])
 def test_distributions_that_share_a_folder(tmp_path: Path, rival: str) -> None:
-    info = tmp_path / f"{rival.replace('-', '_')}-4.11.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {rival}\nVersion: 4.11.0\n")
+    distribution(tmp_path, rival, "4.11.0")
     ran = doctor(tmp_path)
     assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "the core works")
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("conflict: ")]
@@ -48,9 +53,7 @@ def test_distributions_that_share_a_folder(tmp_path: Path, rival: str) -> None:
 
 def test_two_builds_of_one_version_work(tmp_path: Path) -> None:
     for name in ("onnxruntime-gpu", "onnxruntime-directml"):
-        info = tmp_path / f"{name.replace('-', '_')}-{version('onnxruntime')}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version('onnxruntime')}\n")
+        distribution(tmp_path, name, version("onnxruntime"))
     lines = doctor(tmp_path).stdout.splitlines()
     assert not [line for line in lines if line.startswith("conflict: ONNX")]
     assert any(line.startswith("note: ONNX Runtime: ") and line.endswith("as long as none of them is removed") for line in lines)
