@@ -16,7 +16,7 @@ from bpr.geometry.rle import encode_mask
 from tests.browser import browser  # noqa: F401  (a fixture; one for all, since one process drives one playwright)
 
 ROOT = Path(__file__).parents[1]
-collect_ignore = ["training/toy_config.py"]  # a config of MMEngine, which no import can read
+collect_ignore = ["training/toy_config.py", "training/toy_model.py"]  # configs of MMEngine, which no import can read
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # as in a process of the command, where OpenCV is loaded later
 
 

@@ -13,11 +13,11 @@ from bpr.errors import BPRError
 from bpr.report.draw import COARSE, REFINED, TRUTH
 from bpr.training.recipe.runner import build_runner, parse_options
 from tests.conftest import SmallSet
-from tests.training.toy_runs import held_out, leaf
+from tests.training.toy_runs import TOY_MODEL, held_out, leaf
 
-BASES = ("models/bpr_mobilenet-v2", "datasets/starter_images", "schedules/adamw_ema", "validated_runtime")
+BASES = (TOY_MODEL, "datasets/starter_images", "schedules/adamw_ema", "validated_runtime")
 LEAF = """
-model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{{{_base_.refinement.patch.inputs}}}}))
+model = dict(data_preprocessor=dict(input_side=64, inputs={{{{_base_.refinement.patch.inputs}}}}))
 sources = [dict(ann={ann!r}, img_dir={images!r})]
 loading = dict(num_workers=0, persistent_workers=False, batch_size=2, dataset=dict(sources=sources))
 train_dataloader = loading

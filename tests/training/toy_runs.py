@@ -14,6 +14,8 @@ from bpr.cli.main import main
 from tests.conftest import ROOT, SmallSet
 
 TOY = str(ROOT / "tests" / "training" / "toy_config.py")
+TOY_MODEL = str(ROOT / "tests" / "training" / "toy_model")
+"""In place of ``models/NAME`` among the bases of a :func:`leaf`."""
 PAPER = str(ROOT / "configs" / "bpr_hrnet-w18s_4xb8-160k_coco-128x128.py")
 
 

@@ -16,7 +16,8 @@ from bpr.training.data.patch_store import PatchStoreWriter
 from bpr.training.export.measuring import measure_export
 from bpr.training.export.to_onnx import export_onnx
 from bpr.training.network.preprocessor import PatchPreprocessor
-from tests.conftest import ROOT, SmallSet
+from tests.conftest import SmallSet
+from tests.training.toy_runs import TOY_MODEL, leaf
 
 CUT = PatchSpec(side=16, padding=0), RefineOptions()
 
@@ -85,21 +86,20 @@ def test_export_warns_of_an_untrained_network(
     """The masks of an untrained network are no masks; its file is written all the same, and is what was asked for."""
     from bpr.training.network.segmentor import build_segmentor
 
-    config, source = tmp_path / "leaf.py", {"ann": str(small_set.ann), "img_dir": str(small_set.images)}
-    text = "_base_ = [{base!r}]\nmodel = dict(pretrained=None)\n"
-    text += "train_dataloader = dict(dataset=dict(sources=[{source}]))\n"
-    base = str(ROOT / "configs" / "bpr_mobilenet-v2_1xb32-320_starter-64x64.py")
-    config.write_text(text.format(base=base, source=source))
+    source = {"ann": str(small_set.ann), "img_dir": str(small_set.images)}
+    text = "model = dict(data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))\n"
+    text += f"train_dataloader = dict(dataset=dict(sources=[{source}]))\n"
+    config = leaf(tmp_path, (TOY_MODEL, "datasets/starter_images", "default_runtime"), text)
     torch.manual_seed(0)
     _, network = build_segmentor(config)
     with torch.no_grad():
         network.decode_head.conv_seg.bias.copy_(torch.tensor([-9.0, 9.0]))  # everything is foreground
     torch.save({"state_dict": network.state_dict()}, tmp_path / "untrained.pth")
     out = tmp_path / "model.onnx"
-    assert main(["export", str(config), str(tmp_path / "untrained.pth"), "--out", str(out)]) == 0
+    assert main(["export", config, str(tmp_path / "untrained.pth"), "--out", str(out)]) == 0
     printed = capsys.readouterr()
     assert "4 instances that the config names, before and after refining: IoU " in printed.out
     assert f"warning: {out} makes masks worse: 4 instances" in printed.err
     (small_set.images / "000001.png").unlink()
-    assert main(["export", str(config), str(tmp_path / "untrained.pth"), "--out", str(out)]) == 0
+    assert main(["export", config, str(tmp_path / "untrained.pth"), "--out", str(out)]) == 0
     assert "not measured, because the data of the config cannot be read: " in capsys.readouterr().out

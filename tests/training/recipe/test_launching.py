@@ -16,9 +16,9 @@ from bpr.errors import BPRError
 from bpr.training.recipe.runner import join_processes
 from bpr.training.registry import MODELS
 from tests.conftest import SmallSet
-from tests.training.toy_runs import PAPER, arguments, extract, held_out, leaf, logged, start, weights
+from tests.training.toy_runs import PAPER, TOY_MODEL, arguments, extract, held_out, leaf, logged, start, weights
 
-BASES = ("models/bpr_hrnet-w18s", "datasets/coco_patches", "schedules/sgd_160k", "validated_runtime")
+BASES = (TOY_MODEL, "datasets/coco_patches", "schedules/sgd_160k", "validated_runtime")
 
 # GroupNorm looks at one patch alone and nothing is drawn at random: the gradient of a batch is the mean of its parts'.
 SUMMABLE = """

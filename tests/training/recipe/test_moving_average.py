@@ -17,7 +17,8 @@ from bpr.training.network.segmentor import build_segmentor
 from bpr.training.recipe.held_out import HeldOut
 from bpr.training.recipe.moving_average import WarmedUpAverage
 from bpr.training.torch_predictor import SegmentorPredictor
-from tests.conftest import ROOT, SmallSet
+from tests.conftest import SmallSet
+from tests.training.toy_runs import TOY_MODEL, leaf
 
 
 class Weights(torch.nn.Module):
@@ -76,20 +77,20 @@ def test_checkpoints_of_both_averages_have_the_same_names() -> None:
     old.load_state_dict(new.state_dict(), strict=True)
 
 
+BASES = (TOY_MODEL, "datasets/starter_images", "schedules/adamw_ema", "default_runtime")
 LEAF = """
-_base_ = ['{configs}/bpr_hrnet-w18s_1xb32-320_starter-64x64.py']
-model = dict(pretrained=None, data_preprocessor=dict(input_side=32))
+model = dict(data_preprocessor=dict(input_side=64, inputs={{{{_base_.refinement.patch.inputs}}}}))
 source = dict(ann='{data.ann}', img_dir='{data.images}', results='{data.results}')
 train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, dataset=dict(sources=[source]))
-train_cfg = dict(max_iters=50)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=50)
 param_scheduler = [dict(type='ConstantLR', factor=1.0, by_epoch=False)]
 """
 
 
 def test_the_weights_of_a_short_training_refine_no_worse_than_the_last_ones(tmp_path: Path) -> None:
     data = SmallSet(tmp_path / "set")
-    (tmp_path / "leaf.py").write_text(LEAF.format(configs=ROOT / "configs", data=data))
-    assert main(["train", str(tmp_path / "leaf.py"), "--work-dir", str(tmp_path / "work")]) == 0
+    config = leaf(tmp_path, BASES, LEAF.format(data=data))
+    assert main(["train", config, "--work-dir", str(tmp_path / "work")]) == 0
     checkpoint = torch.load(tmp_path / "work" / "iter_50.pth", weights_only=True)
     last = {
         name.removeprefix("module."): value
@@ -97,7 +98,7 @@ def test_the_weights_of_a_short_training_refine_no_worse_than_the_last_ones(tmp_
         if name.startswith("module.")
     }
     held_out = HeldOut(str(data.ann), str(data.images), str(data.results))
-    cfg, model = build_segmentor(tmp_path / "leaf.py")
+    cfg, model = build_segmentor(config)
     ious = []
     for state in (checkpoint["state_dict"], last):
         model.load_state_dict(state)

@@ -11,14 +11,16 @@ import pytest
 
 from bpr.cli.main import main
 from tests.conftest import SmallSet
-from tests.training.toy_runs import extract, held_out, leaf, logged
+from tests.training.toy_runs import TOY_MODEL, extract, held_out, leaf, logged
 
-BASES = ("models/bpr_hrnet-w18s", "datasets/starter_patches", "schedules/adamw_ema", "validated_runtime")
+BASES = (TOY_MODEL, "datasets/starter_patches", "schedules/adamw_ema", "validated_runtime")
 
-# A leaf as a user would write it: how often, and a schedule of eight iterations.
+# A leaf as a user would write it: how often, and eight iterations, the last four of them with far too high a rate.
 LEAF = """
-model = dict(pretrained=None, data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))
+model = dict(data_preprocessor=dict(input_side=64, inputs={{_base_.refinement.patch.inputs}}))
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=8, val_interval=4)
+optim_wrapper = dict(optimizer=dict(lr=0.05))
+param_scheduler = [dict(type='MultiStepLR', milestones=[4], gamma=30, by_epoch=False)]
 custom_hooks = [dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.3, update_buffers=True)]
 default_hooks = dict(checkpoint=dict(interval=4))
 """
