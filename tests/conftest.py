@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,14 @@ from tests.browser import browser  # noqa: F401  (a fixture; one for all, since 
 ROOT = Path(__file__).parents[1]
 collect_ignore = ["training/toy_config.py", "training/toy_model.py"]  # configs of MMEngine, which no import can read
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # as in a process of the command, where OpenCV is loaded later
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """OpenVINO compiles every model once; a third of the time of the short tests went into that."""
+    if importlib.util.find_spec("openvino"):
+        openvino = importlib.import_module("bpr.backends.openvino")
+        openvino._core().set_property({"CACHE_DIR": str(tmp_path_factory.mktemp("openvino"))})
 
 
 @pytest.fixture(scope="session")
