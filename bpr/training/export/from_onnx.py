@@ -23,7 +23,7 @@ PREFIX, HALF, FOLDED_BIAS = "segmentor.", ".half", ".weight_bias"
 
 
 def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.Tensor]:
-    """The tensors of ``path``, a file that ``bpr export`` wrote, under the names of ``model``.
+    """The tensors of ``path``, a file that ``bpr export`` wrote, under the names of ``model``; further ones under their own.
 
     Args:
         model: a network of the same architecture.
@@ -38,9 +38,10 @@ def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.T
     except DecodeError as error:
         raise BPRError(f"{path}: not an ONNX file; expected one written by bpr export") from error
     arrays = {item.name: numpy_helper.to_array(item).astype(np.float32) for item in graph.initializer}
-    names = {name: name.removeprefix(PREFIX).removesuffix(HALF) for name in arrays}
-    tensors = {names[name]: torch.from_numpy(array) for name, array in arrays.items()}
-    state = {name: tensors[name] for name in model.state_dict() if name in tensors}
+    own = {name: array for name, array in arrays.items() if name.startswith(PREFIX)}
+    tensors = {name.removeprefix(PREFIX).removesuffix(HALF): torch.from_numpy(array) for name, array in own.items()}
+    constants = dict(model.named_buffers()).keys() - model.state_dict().keys()  # of the preprocessing
+    state = {name: tensor for name, tensor in tensors.items() if name not in constants and not name.endswith(FOLDED_BIAS)}
     convolution = ""
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):

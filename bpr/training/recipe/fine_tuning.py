@@ -42,6 +42,8 @@ HELD_OUT_SHARE, MOST_HELD_OUT = 5, 40
 VALIDATIONS = 3
 WARM_UP = 20
 """Iterations in which the learning rate rises."""
+OWN_CONFIG = "train its own config from its checkpoint (load_from)"
+"""The remedy for a file that is no network of BPR's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,18 +167,17 @@ def read_start(model: str) -> Start:
     # A config is code, so only those of the package are read, whatever path the file may name.
     config = Path(str(predictor.metadata.get("provenance", {}).get("config"))).name
     if not (packaged_configs() / config).is_file():
-        remedy = "train its own config from its checkpoint (load_from)"
-        raise BPRError(f"{path}: expected a network of a config that comes with BPR, got {shown(config)}; {remedy}")
+        raise BPRError(f"{path}: expected a network of a config that comes with BPR, got {shown(config)}; {OWN_CONFIG}")
     network = read_config(packaged_configs() / config).model
     network.pretrained = None
     network.data_preprocessor.update(input_side=predictor.metadata["input_side"], inputs=list(predictor.spec.inputs))
     module = build_network(network)
     fit = fit_state_dict(exported_state_dict(path, module), module.state_dict())
+    if fit.missing:
+        raise BPRError(f"{path}: expected the float weights of {config}, got no {fit.missing[0]}; int8 files cannot be trained")
     if not fit.complete:
-        lacking = (fit.missing or fit.unexpected or list(fit.reshaped))[0]
-        raise BPRError(
-            f"{path}: expected the float weights of {config}, got no {lacking}; int8 files cannot be trained"
-        )
+        other = [*fit.unexpected, *fit.reshaped][0]
+        raise BPRError(f"{path}: expected the weights of {config}, got {other} of another network; {OWN_CONFIG}")
     patch = {**asdict(predictor.spec), "inputs": list(predictor.spec.inputs)}
     recommended = predictor.recommended
     if recommended.caution == AUTO:

@@ -118,6 +118,14 @@ def test_what_cannot_be_started_from(model: str, words: str) -> None:
         read_start(model)
 
 
+def test_a_file_with_more_weights_than_its_config_is_refused(tmp_path: Path) -> None:
+    model = onnx.load(str(FAST))
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(4, np.float32), "segmentor.backbone.second.weight"))
+    onnx.save(model, str(tmp_path / "larger.onnx"))
+    with pytest.raises(BPRError, match=r"expected the weights of bpr_.*, got backbone.second.weight of another network; "):
+        read_start(str(tmp_path / "larger.onnx"))
+
+
 def test_a_wrong_name_is_said_before_torch_is_loaded(
     small_set: SmallSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
