@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
+
+import pytest
 
 from bpr.refinement.turns import Turns
 
@@ -49,3 +53,22 @@ def test_no_more_than_the_count_are_inside() -> None:
     assert most == 2
     with turns, turns:
         pass  # all turns are free again
+
+
+def test_an_interrupted_wait_takes_no_turn() -> None:
+    turns = Turns(1)
+
+    def interrupt() -> None:
+        while not turns._waiting:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with turns:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt), turns:
+            pass
+        thread.join()
+    assert not turns._waiting
+    with turns:
+        pass
