@@ -25,8 +25,9 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # as in a proc
 def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """OpenVINO compiles every model once; a third of the time of the short tests went into that."""
     if importlib.util.find_spec("openvino"):
-        openvino = importlib.import_module("bpr.backends.openvino")
-        openvino._core().set_property({"CACHE_DIR": str(tmp_path_factory.mktemp("openvino"))})
+        from bpr.backends.openvino import _core
+
+        _core().set_property({"CACHE_DIR": str(tmp_path_factory.mktemp("openvino"))})
 
 
 @pytest.fixture(scope="session")

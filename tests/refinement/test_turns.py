@@ -61,6 +61,7 @@ def test_an_interrupted_wait_takes_no_turn() -> None:
     def interrupt() -> None:
         while not turns._waiting:
             time.sleep(0.001)
+        time.sleep(0.05)  # it waits for its gate now
         os.kill(os.getpid(), signal.SIGINT)
 
     with turns:

@@ -22,7 +22,7 @@ from bpr.refinement.predictor import PatchBatch
 from bpr.training.data.patch_store import PatchStore
 from bpr.training.torch_predictor import MMSegPredictor
 from tests.conftest import ROOT, SmallSet
-from tests.training.toy_runs import PAPER, TOY, arguments, extract, losses, start, weights
+from tests.training.toy_runs import TOY, arguments, extract, losses, start, weights
 
 
 def train(store: Path, work_dir: Path, iterations: int, *more: str, config: str = TOY) -> int:
@@ -96,11 +96,12 @@ def test_tensorboard_reads_the_log(trained: tuple[SmallSet, Path, Path]) -> None
     assert [event.step for event in events.Scalars("loss")] == [1, 2]
 
 
-def test_a_config_of_the_paper_trains(tmp_path: Path) -> None:
-    """Its input is twice the patch: image, mask and truth are resized on the way in."""
-    data = SmallSet(tmp_path / "set")
-    extract(data, tmp_path / "store", PAPER)
-    assert train(tmp_path / "store", tmp_path / "work", 1, config=PAPER) == 0
+@pytest.mark.parametrize("dataset", ["cityscapes", "coco"])
+def test_the_papers_configs_train(dataset: str, tmp_path: Path) -> None:
+    """Their input is twice the patch: image, mask and truth are resized on the way in."""
+    data, config = SmallSet(tmp_path / "set"), str(ROOT / "configs" / f"bpr_hrnet-w18s_4xb8-160k_{dataset}-128x128.py")
+    extract(data, tmp_path / "store", config)
+    assert train(tmp_path / "store", tmp_path / "work", 1, config=config) == 0
     assert (tmp_path / "work" / "iter_1.pth").is_file()
 
 

@@ -37,9 +37,9 @@ def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.T
         graph = onnx.load(str(path)).graph
     except DecodeError as error:
         raise BPRError(f"{path}: not an ONNX file; expected one written by bpr export") from error
-    arrays = {item.name: numpy_helper.to_array(item).astype(np.float32) for item in graph.initializer}
-    own = {name: array for name, array in arrays.items() if name.startswith(PREFIX)}
-    tensors = {name.removeprefix(PREFIX).removesuffix(HALF): torch.from_numpy(array) for name, array in own.items()}
+    weights = [item for item in graph.initializer if item.name.startswith(PREFIX)]
+    arrays = {item.name: numpy_helper.to_array(item).astype(np.float32) for item in weights}
+    tensors = {name.removeprefix(PREFIX).removesuffix(HALF): torch.from_numpy(array) for name, array in arrays.items()}
     constants = dict(model.named_buffers()).keys() - model.state_dict().keys()  # of the preprocessing
     state = {name: tensor for name, tensor in tensors.items() if name not in constants and not name.endswith(FOLDED_BIAS)}
     convolution = ""
