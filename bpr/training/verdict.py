@@ -49,7 +49,7 @@ LEAST_AREA = 20
 """Pixels of an object, below which its masks say little."""
 MOST_MASKS = 40
 """Masks of an image that are used, at most."""
-HIDDEN, STEPS, BATCH = 24, 1500, 256
+HIDDEN, STEPS, BATCH = 48, 3000, 256
 RATE, DECAY, DROPOUT = 6e-3, 5e-2, 0.25
 
 

@@ -205,7 +205,8 @@ def _layer(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _silu(values: np.ndarray) -> np.ndarray:
-    return values / (1 + np.exp(-values))
+    with np.errstate(over="ignore"):  # the limit, zero, is right
+        return values / (1 + np.exp(-values))
 
 
 def _packed(array: np.ndarray) -> dict[str, Any]:

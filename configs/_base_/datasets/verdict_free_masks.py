@@ -1,6 +1,6 @@
 # What the verdict of `starter-free` is fitted on (tools/fit_verdict.py): as verdict_any_masks, from cleared images alone
 # (docs/training-data.md), without the masks of a detector. The crisp tenth is kept apart to measure on. The packaged one was
-# fitted with networks twice as wide.
+# fitted with half the steps.
 sources = [
     dict(name=name, ann=f'data/free/{name}_{part}.instances.json', img_dir=f'data/free/images/{name}',
          images=images, makers=makers, scale=scale)
