@@ -19,7 +19,7 @@ from mmengine.config import Config, ConfigDict
 from bpr.backends import start_file
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.configs import packaged_configs
-from bpr.errors import BPRError, shown
+from bpr.errors import BPRError, amount, shown
 from bpr.evaluation.comparison import UNCHANGED
 from bpr.formats.coco import INSTANCES, positions_by_kind, read_annotations
 from bpr.geometry.options import AUTO, from_config
@@ -126,8 +126,8 @@ def fine_tune(
     for name, part in parts.items():
         write_json(folder / f"{name}.json", part)
     held_out = HeldOut(str(folder / "held_out.json"), images, results)
-    count = f"{len(held_out.image_ids)} held-out images with {len(held_out.before)} matched instances"
-    trained = f"{len(parts['train']['images'])} images with {len(parts['train']['annotations'])} annotations"
+    count = f"{amount(len(held_out.image_ids), 'held-out image')} with {amount(len(held_out.before), 'matched instance')}"
+    trained = f"{amount(len(parts['train']['images']), 'image')} with {amount(len(parts['train']['annotations']), 'annotation')}"
     say(f"training {start.name} on {trained}; measuring on {count}")
     before = held_out.measure(Refiner(OnnxPredictor(start.path)))
     say(f"{start.name}: {IOU_LABEL} {_arrow(before, IOU_LABEL)}, {F_LABEL} {_arrow(before, F_LABEL)}")
@@ -136,7 +136,8 @@ def fine_tune(
     _schedule(cfg, parse_options(options).get("train_cfg.max_iters"))
     runner = build_runner(cfg, str(folder), options, resume, amp)
     runner.train()
-    say("exporting the best checkpoint, and measuring it as it will refine: with the verdict")
+    say("exporting the best checkpoint, and measuring it as it will refine, with the verdict;")
+    say("if this is interrupted, the same command with --resume does it again")
     with tempfile.TemporaryDirectory() as temporary:
         exported = Path(temporary) / "model.onnx"
         note = f"{start.name} ({sha256_of(start.path)[:12]}), then {Path(annotations).name}: {trained}"

@@ -55,7 +55,7 @@ def test_a_model_that_is_no_worse_is_written(
     assert predictor.metadata["verdict"] == before.metadata["verdict"], "good masks stay, as with the start"
     origin = predictor.metadata["provenance"]
     assert origin["config"] == before.metadata["provenance"]["config"], "so that it can be fine-tuned again"
-    assert "then instances.json: 1 images with 2 annotations" in origin["trained_on"]
+    assert "then instances.json: 1 image with 2 annotations" in origin["trained_on"]
     lines = capsys.readouterr().out.splitlines()
     table = lines[lines.index(f"{out}: written; refine with --model {out}") - 4 :]
     assert table[0].startswith("2 instances in 1 held-out image ")
