@@ -4,7 +4,8 @@
 
 Every installed backend refines the detections of the matched pairs. An exact backend must give equal masks; one of
 reduced precision may cost 0.2 points of F@2px; a quantized file (NAME.int8) is compared with the file that it was
-made from. Failures stay in the record, and ``--backend auto`` avoids them. Numbers of other files and backends stay.
+made from. Failures stay in the record, and ``--backend auto`` avoids them. Numbers of other networks and backends stay.
+What this processor cannot do is left out: there OpenVINO computes in float32 instead of bfloat16, and int8 saturates.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Any
 from benchmarks.inputs import Split, backends_of, means
 from benchmarks.measuring import dated_versions, script_parser, write_report
 from bpr.backends import load_predictor, model_file, named_models
-from bpr.backends.gates import record_beside, within_gate
+from bpr.backends.gates import network_digest, record_beside, within_gate
+from bpr.backends.presets import multiplies_bytes
 from bpr.backends.registry import BACKENDS
 from bpr.formats.coco import Record
-from bpr.io.files import read_json, sha256_of
+from bpr.io.files import read_json
 from bpr.refinement.predictor import Predictor
 from bpr.refinement.refiner import Refiner
 
@@ -59,6 +61,9 @@ def measure(split: Split, model: str) -> dict[str, Any]:
     reference = refine(split, load_predictor(model_file(original), backend=REFERENCE))
     backends = {}
     for name in backends_of(model):
+        if name == "openvino-bf16" and not computes_bfloat16():
+            print(model, name, "left out: this processor does not compute in bfloat16", flush=True)
+            continue
         same = original == model and name == REFERENCE
         found = reference if same else refine(split, load_predictor(file, backend=name))
         backends[name] = compare(found, reference, BACKENDS[name].exact and original == model)
@@ -66,8 +71,15 @@ def measure(split: Split, model: str) -> dict[str, Any]:
     return {"model": file.name, "against": f"{model_file(original).name} on {REFERENCE}", "backends": backends}
 
 
+def computes_bfloat16() -> bool:
+    """Whether OpenVINO does on this processor."""
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def merged(known: dict[str, Any], sha256: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """The record with a new entry. Other backends of the same file stay; an earlier file of that name goes."""
+    """The record with a new entry. Other backends of the same network stay; an earlier network of that name goes."""
     others = {key: other for key, other in known.items() if other["model"] != entry["model"]}
     backends = {**known.get(sha256, {}).get("backends", {}), **entry["backends"]}
     return {**others, sha256: {**entry, "backends": backends}}
@@ -80,11 +92,14 @@ def main() -> None:
     args = parser.parse_args()
     split = Split.read(args.data, "davis_val")
     for model in args.models:
+        if model.endswith(".int8") and not multiplies_bytes():
+            print(model, "left out: this processor does not multiply bytes", flush=True)
+            continue
         path = model_file(model)
         record = record_beside(path)
         known = read_json(record, "a record of this script") if record.is_file() else {}
         entry = {**measure(split, model), **dated_versions(PACKAGES)}
-        write_report(record, merged(known, sha256_of(path), entry))
+        write_report(record, merged(known, network_digest(path), entry))
 
 
 if __name__ == "__main__":

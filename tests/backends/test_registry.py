@@ -8,15 +8,16 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import bpr
 from bpr.backends import named_models
-from bpr.backends.gates import gates_of
+from bpr.backends.gates import gates_of, network_digest
 from bpr.backends.registry import BACKENDS, Backend, choose
 from bpr.cli.main import main
 from bpr.errors import BPRError, install_hint
-from bpr.io.files import read_json, sha256_of, write_json
+from bpr.io.files import read_json, write_json
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from tests.conftest import SmallSet
 
@@ -34,7 +35,7 @@ def everything_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_record(model: Path, **verdicts: bool) -> None:
     backends = {name.replace("_", "-"): {"passed": verdict} for name, verdict in verdicts.items()}
-    write_json(model.with_name("parity.json"), {sha256_of(model): {"backends": backends}})
+    write_json(model.with_name("parity.json"), {network_digest(model): {"backends": backends}})
 
 
 @pytest.mark.usefixtures("everything_installed")
@@ -73,10 +74,29 @@ def test_another_file_of_the_same_name_has_passed_nothing(model: Path) -> None:
     assert not gates_of(model).get("openvino")
 
 
+def test_a_new_verdict_keeps_what_its_network_has_passed(model: Path) -> None:
+    write_record(model, openvino=True)
+    changed = onnx.load(str(model))
+    changed.metadata_props[0].value = "{}"
+    onnx.save(changed, str(model))
+    assert gates_of(model).get("openvino")
+    changed.graph.initializer[0].raw_data = bytes(len(changed.graph.initializer[0].raw_data))
+    onnx.save(changed, str(model))
+    assert not gates_of(model).get("openvino")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 50, b"no protocol buffer", b"\x3a\xff\xff\x03short"], ids=str)
+def test_a_file_that_is_no_network_has_passed_nothing(tmp_path: Path, content: bytes) -> None:
+    model = tmp_path / "model.onnx"
+    write_json(model.with_name("parity.json"), {"0" * 64: {"backends": {"openvino": {"passed": True}}}})
+    model.write_bytes(content)
+    assert gates_of(model) == {}
+
+
 def test_every_model_that_comes_along_was_measured() -> None:
     for name, path in named_models().items():
         record = read_json(path.with_name("parity.json"), "the record")
-        measured = record[sha256_of(path)]["backends"]
+        measured = record[network_digest(path)]["backends"]
         assert measured.keys() >= {"onnxruntime", "openvino", "openvino-bf16"}, name
         assert measured["onnxruntime"]["passed"], name
 
