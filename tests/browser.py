@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ def browser() -> Iterator[Browser]:
     with api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=list(QUIET))
         yield started
+        # The loading processes of an earlier test's training hold the pipe on which the browser's driver waits for its end.
+        gc.collect()
         started.close()
 
 

@@ -28,7 +28,7 @@ def record_beside(model: str | Path) -> Path:
 
 
 def gates_of(model: str | Path) -> dict[str, bool]:
-    """Whether each backend that was measured on exactly this file stayed within its gate; empty for any other file."""
+    """Whether each backend that was measured on exactly this network stayed within its gate; empty for any other."""
     record = record_beside(model)
     known: dict[str, Any] = read_json(record, "a record of benchmarks/studies/parity.py") if record.is_file() else {}
     measured = known.get(network_digest(model), {}).get("backends", {}) if known else {}
