@@ -149,7 +149,6 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
         reference, network = refine(split, packaged), exported_network(name).to(device)
         for (arithmetic, bf16), on_card in product(ARITHMETIC.items(), (False, True)):
             predictor = GraphedPredictor(network, packaged.spec, packaged.recommended, bf16=bf16, on_card=on_card)
-            predictor.verdict = packaged.verdict
             found = refine(split, predictor)
             way = f"{arithmetic}, on the card" if on_card else arithmetic
             rows.append({"model": name, "arithmetic": way, **compare(found, reference, exact=not bf16)})

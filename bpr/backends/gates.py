@@ -6,7 +6,6 @@ count: a verdict is computed outside the backends, always in the same way, so a 
 
 from __future__ import annotations
 
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,14 +36,7 @@ def gates_of(model: str | Path) -> dict[str, bool]:
 
 def network_digest(model: str | Path) -> str:
     """The SHA-256 of the graph with its weights in an ONNX file, or of the whole file if it is none."""
-    path = Path(model)
-    state = path.stat()
-    return _digest(path, state.st_mtime_ns, state.st_size)
-
-
-@cache
-def _digest(path: Path, changed: int, size: int) -> str:
-    return sha256(_graph(path.read_bytes())).hexdigest()
+    return sha256(_graph(Path(model).read_bytes())).hexdigest()
 
 
 def _graph(file: bytes) -> bytes:

@@ -122,8 +122,7 @@ ANY = "from bpr.compiled import kernels; print(kernels())"
 
 def run(path: Path, **environment: str) -> str:
     """What a new process prints that asks for the loops, with ``path`` before everything else that it imports from."""
-    search = os.pathsep.join(map(str, [path, ROOT]))
-    given = {**os.environ, "PYTHONPATH": search, **environment}
+    given = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     asked = subprocess.run([sys.executable, "-c", ANY], cwd=path, env=given, capture_output=True, text=True, check=False)
     return asked.stdout + asked.stderr
 
