@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import itertools
 import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,7 +70,18 @@ def build_runner(
     if importlib.util.find_spec("tensorboard") is None and cfg.get("visualizer"):
         backends = cfg.visualizer.get("vis_backends") or []
         cfg.visualizer.vis_backends = [backend for backend in backends if backend["type"] != "TensorboardVisBackend"]
-    return QuietRunner.from_cfg(cfg)
+    return QuietRunner.from_cfg(OnceFormatted(cfg.to_dict(), cfg.text, cfg.filename, cfg.env_variables))
+
+
+class OnceFormatted(Config):
+    """A config whose text is written once.
+
+    MMEngine asks for it four times before the first iteration, and again for every checkpoint; each takes most of a second.
+    """
+
+    @cached_property
+    def pretty_text(self) -> str:
+        return str(Config.pretty_text.fget(self))
 
 
 class QuietRunner(Runner):
@@ -76,6 +89,14 @@ class QuietRunner(Runner):
 
     The whole config is in the work dir. An interrupted training says how to go on.
     """
+
+    _trainings = itertools.count()
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        super().setup_env(env_cfg)
+        # MMEngine names logs by the second in which a training begins: a second training of this process gets a number.
+        if number := next(self._trainings):
+            self._timestamp += f"_{number:04}"
 
     def train(self) -> torch.nn.Module:
         earlier = _newest_checkpoint(self.work_dir)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from bpr.cli.main import main
 from bpr.errors import BPRError
@@ -77,6 +78,24 @@ def test_a_key_that_nothing_reads(said: Said) -> None:
 def test_new_keys_below_one_of_the_config_and_those_of_mmengine(tmp_path: Path) -> None:
     new = ["default_hooks.logger.ignore_last=False", "experiment_name=trial", "find_unused_parameters=True"]
     assert build_runner(OWN, str(tmp_path), [*new, "model.pretrained=None"]).cfg.default_hooks.logger.ignore_last is False
+
+
+def test_the_text_of_a_config_is_written_once_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr("mmengine.config.config.FormatCode", lambda text, style_config: written.append(text) or (text, True))
+    runner = build_runner(OWN, str(tmp_path), ["model.pretrained=None", "train_cfg.max_iters=7"])
+    assert len(written) == 1
+    copies = [tmp_path / Path(OWN).name, *tmp_path.rglob("vis_data/config.py")]
+    assert [Config.fromfile(path).to_dict() for path in copies] == [runner.cfg.to_dict()] * 2
+    assert runner.cfg.train_cfg.max_iters == 7
+
+
+def test_trainings_that_begin_in_the_same_second_share_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    runners = [build_runner(OWN, str(tmp_path), ["model.pretrained=None"]) for _ in range(2)]
+    assert len({runner.experiment_name for runner in runners}) == 2
+    assert len({runner.log_dir for runner in runners}) == 2
+    assert runners[0].logger is not runners[1].logger
 
 
 @pytest.mark.parametrize("option", ["train_dataloader.dataset.sources.7.ann=x", "train_cfg.max_iters.most=1"])
