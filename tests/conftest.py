@@ -18,6 +18,7 @@ from tests.browser import browser  # noqa: F401  (a fixture; one for all, since 
 
 ROOT = Path(__file__).parents[1]
 collect_ignore = ["training/toy_config.py", "training/toy_model.py"]  # configs of MMEngine, which no import can read
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of the hundreds of processes that tests start compiles the package
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # as in a process of the command, where OpenCV is loaded later
 
 

@@ -109,7 +109,7 @@ masks = np.stack([mask.to_frame() for mask in coarse_masks(scene, "mask_head", 1
 refiner = bpr.load("starter-fast", backend=sys.argv[1])
 threads = int(sys.argv[2])
 with ThreadPoolExecutor(threads) as pool:
-    for _ in pool.map(lambda number: refiner(scene.image, masks).sum(), range(2 * threads)):
+    for _ in pool.map(lambda number: refiner(scene.image, masks).sum(), range(max(2, threads))):
         pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -133,8 +133,8 @@ def test_damaged_machine_code_costs_a_compilation(tmp_path: Path) -> None:
     beside = {"NUMBA_CACHE_DIR": ""}
     assert str(tmp_path / "bpr" / "compiled" / "loops.py") in run(tmp_path, **beside)
     files = sorted(tmp_path.rglob("*.nb?"))  # of every loop its code and its index, one after the other
-    assert files
-    for number, path in enumerate(files):
+    assert len(files) >= 4
+    for number, path in enumerate(files[:4]):  # two loops: one that is cut short, and one that is empty
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] if number // 2 % 2 else b"")
     printed = run(tmp_path, **beside)
