@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ from bpr.errors import BadImage, BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.image_header import stated_frame
-from bpr.io.images import check_size, decode_image
+from bpr.io.images import check_size, decode_shown
 from bpr.io.mask_picture import EMPTY, decode_mask_picture, extent, one_object
 from bpr.io.png import Palette, encode_png
 from bpr.refinement.outcome import StageClock
@@ -32,8 +31,7 @@ MOST_PIXELS = 250_000_000
 Frame = tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False)
-class GivenPhoto:
+class GivenPhoto(NamedTuple):
     """A decoded photo.
 
     Attributes:
@@ -45,21 +43,20 @@ class GivenPhoto:
     frame: Frame
 
 
-@dataclass(frozen=True, eq=False)
-class GivenMask:
+class GivenMask(NamedTuple):
     """A decoded mask.
 
     Attributes:
         name: of its file.
         numbers: uint8 or uint16 of the file's size; 0 is background.
         palette: of its file, None if that had none.
-        remark: one line about what is odd about it.
+        remark: one line about what is odd about it; else empty.
     """
 
     name: str
     numbers: np.ndarray
-    palette: Palette | None = None
-    remark: str = ""
+    palette: Palette | None
+    remark: str
 
 
 def work_frame(frame: Frame, most: int) -> Frame:
@@ -79,7 +76,7 @@ def read_photo(content: bytes, name: str, most: int = WORK_PIXELS) -> GivenPhoto
         BadImage: not an image, or one with more than MOST_PIXELS.
     """
     _check_pixels(content, name)
-    pixels = decode_image(content, name)
+    pixels = decode_shown(content, name).pixels
     frame = pixels.shape[0], pixels.shape[1]
     return GivenPhoto(_scaled(pixels, work_frame(frame, most)), frame)
 
@@ -92,12 +89,12 @@ def read_mask(content: bytes, name: str) -> GivenMask:
             several objects.
     """
     _check_pixels(content, name)
-    mask = GivenMask(name, *decode_mask_picture(content, name))
-    remark = extent(one_object(mask.numbers, name))
+    numbers, palette = decode_mask_picture(content, name)
+    remark = extent(one_object(numbers, name))
     if remark == EMPTY:
         expected = "expected a mask with a foreground"
         raise BadMask(f"{name}: {expected}, got one that is 0 everywhere; draw or choose another")
-    return replace(mask, remark=f"{name}: the mask {remark}; is it the right file?" if remark else "")
+    return GivenMask(name, numbers, palette, f"{name}: the mask {remark}; is it the right file?" if remark else "")
 
 
 def check_sizes(masks: Sequence[GivenMask], *frames: tuple[int, ...]) -> None:
