@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -150,6 +151,7 @@ def _record(image_id: str, number: int, mask: BoxMask) -> Record:
     return {"image_id": image_id, "category_id": number, "segmentation": encode_mask(mask)}
 
 
+@lru_cache(maxsize=1)  # both formats ask, and all pictures may have to be read
 def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | None:
     """The format of label maps and masks by their numbers; None where there are no pictures, or photos with labels.
 
@@ -165,7 +167,7 @@ def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | 
         try:
             numbers = set(np.unique(read_mask_picture(picture)[0]).tolist())
         except BadMask:
-            if candidate.has_label_files:
+            if candidate.label_files:
                 return None
             raise
         format_name = _format_of_numbers(numbers)
@@ -249,7 +251,7 @@ MASKS = Format(
     description="mask PNGs, one number per object, 0 is background",
     path_kind=PathKind.PICTURES,
     signature="label PNGs",
-    recognises=lambda candidate: candidate.once(_format_of_pictures) == "masks",
+    recognises=lambda candidate: _format_of_pictures(candidate) == "masks",
     precedence=1,  # the folder may also hold text files
     read=lambda candidate, images: MaskPngs(candidate.path),
     exclusive=True,
@@ -263,7 +265,7 @@ SEMANTIC = Format(
     description="label PNGs, one number per class, 255 is no class",
     path_kind=PathKind.PICTURES,
     signature="label PNGs",
-    recognises=lambda candidate: candidate.once(_format_of_pictures) == "semantic",
+    recognises=lambda candidate: _format_of_pictures(candidate) == "semantic",
     precedence=1,  # the folder may also hold text files
     read=lambda candidate, images: SemanticPngs(candidate.path),
     exclusive=True,
