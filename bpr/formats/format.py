@@ -21,7 +21,7 @@ from bpr.io.image_list import SUFFIXES, ImageList, file_name, stem_of
 from bpr.io.json_stream import JsonStream
 from bpr.io.mask_picture import TIFF
 from bpr.io.record_file import Record, called
-from bpr.limits import LONGEST_ROW, category_name
+from bpr.limits import category_name
 from bpr.raster.zarr_store import is_zarr
 
 ANY_MASKS = "masks in JSON or XML, a PNG, or a folder"
@@ -85,44 +85,10 @@ class Candidate:
         """The parsed JSON object; empty where the JSON is something else."""
         return self.document if not self.is_json_list and isinstance(self.document, dict) else {}
 
-    @cached_property
-    def pictures(self) -> list[Path]:
-        """:func:`pictures` of the path."""
-        return pictures(self.path)
-
-    @property
-    def pictures_have_labels(self) -> bool:
-        """Whether files of labels, JSON or numbers, have the stems of pictures, which then are the labelled photos."""
-        stems = {path.stem for path in self.pictures}
-        return any(path.stem in stems and _holds_labels(path) for path in self.label_files)
-
-    @cached_property
-    def label_files(self) -> list[Path]:
-        """The files of a folder that may be labels of its pictures: JSON or texts."""
-        below = self.path.rglob("*") if self.path.is_dir() else []
-        return [path for path in below if path.suffix.lower() in (".json", ".txt")]
-
-
-def pictures(path: Path) -> list[Path]:
-    """The picture that ``path`` names, or the PNGs in the folder and below; all other pictures where there is no PNG."""
-    if path.is_file():
-        return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    return [file for file in found if file.suffix.lower() == ".png"] or found
-
 
 def str_last(number: Any) -> tuple[bool, Any]:
     """The key that sorts numbers before texts."""
     return isinstance(number, str), number
-
-
-def _holds_labels(path: Path) -> bool:
-    """Whether a file is JSON, or a text that is empty or begins with numbers."""
-    if path.suffix.lower() == ".json":
-        return True
-    with path.open("rb") as file:
-        words = file.readline(LONGEST_ROW).decode("utf-8-sig", "replace").split()
-    return all(word.strip("+-").replace(".", "", 1)[:1].isdigit() for word in words)
 
 
 @dataclass(frozen=True)
