@@ -43,8 +43,7 @@ MOST_BYTES = 2**26
 """The largest size of photo and masks together."""
 ASSETS, REPORT_ASSETS = Path(__file__).parent / "assets", Path(bpr.report.html.__file__).parent / "assets"
 STYLES = {"report.css": REPORT_ASSETS, "app.css": ASSETS}
-SCRIPTS = {"masks.js": REPORT_ASSETS, "stage.js": REPORT_ASSETS}
-SCRIPTS |= {"app.js": ASSETS}
+SCRIPTS = {"masks.js": REPORT_ASSETS, "stage.js": REPORT_ASSETS, "app.js": ASSETS}
 """The files and their folders, in the order in which the page loads them. The app draws with the report's code."""
 HEARTBEAT = 0.5
 """Seconds after which a refinement writes to the page at the latest: so it notices that the page has gone."""
