@@ -151,7 +151,8 @@ class GeoJson(TextSource):
             self.left_out = {"features without polygons": others}
         height, width = image.frame
         polygons = [found for found in rings if found]
-        bounds = np.array([_bounds(found) for found in polygons], np.float64).reshape(-1, 4)
+        outers = [np.concatenate([outer for outer, *_ in found]) for found in polygons]
+        bounds = np.array([[*points.min(axis=0), *points.max(axis=0)] for points in outers], np.float64).reshape(-1, 4)
         inside = np.clip(bounds, 0, (width, height, width, height))
         boxes = np.concatenate([np.floor(inside[:, :2]), np.ceil(inside[:, 2:])], axis=1).astype(np.int64)
         sides = boxes[:, 2:] - boxes[:, :2]
@@ -206,11 +207,6 @@ def _too_large(window: Box) -> dict[str, Any] | None:
 
 def _filled(ring: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
     return decode_mask([np.clip(ring, -LARGEST_SIDE, LARGEST_SIDE).ravel().tolist()], frame).to_frame()
-
-
-def _bounds(polygons: list[list[np.ndarray]]) -> list[float]:
-    points = np.concatenate([outer for outer, *_ in polygons])
-    return [*points.min(axis=0), *points.max(axis=0)]
 
 
 def _rings_of(feature: Any, place: Georeference) -> list[list[np.ndarray]]:
