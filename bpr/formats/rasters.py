@@ -254,7 +254,6 @@ def _doubled_area(ring: np.ndarray) -> float:
 
 
 def _write_features(labels: Labels, writer: PolygonWriter, out: Path) -> None:
-    """Write the instances of a label raster as GeoJSON, one by one."""
     place = labels.raster.georeference
     head: dict[str, Any] = {"type": "FeatureCollection"} | ({"crs": place.crs} if place.crs else {})
     with atomic_open(out) as file:
