@@ -7,7 +7,6 @@ of other sites are refused (Origin), and so are requests to the host names of ot
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import json
 import logging
@@ -30,7 +29,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 import bpr
 import bpr.report.html
-from bpr.app.work import MOST_PIXELS, WORK_PIXELS, RefinedMask, at_work, check_sizes, read_mask, read_photo, refine, work_frame
+from bpr.app.work import MOST_PIXELS, WORK_PIXELS, check_sizes, read_mask, read_photo, refine, resized, work_frame
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
@@ -44,8 +43,7 @@ MOST_BYTES = 2**26
 """The largest size of photo and masks together."""
 ASSETS, REPORT_ASSETS = Path(__file__).parent / "assets", Path(bpr.report.html.__file__).parent / "assets"
 STYLES = {"report.css": REPORT_ASSETS, "app.css": ASSETS}
-SCRIPTS = {"masks.js": REPORT_ASSETS, "stage.js": REPORT_ASSETS}
-SCRIPTS |= {"app.js": ASSETS}
+SCRIPTS = {"masks.js": REPORT_ASSETS, "stage.js": REPORT_ASSETS, "app.js": ASSETS}
 """The files and their folders, in the order in which the page loads them. The app draws with the report's code."""
 HEARTBEAT = 0.5
 """Seconds after which a refinement writes to the page at the latest: so it notices that the page has gone."""
@@ -90,7 +88,8 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local
     def check_mask() -> Response:
         mask = read_mask(*_uploaded("mask")[0])
         height, width = mask.numbers.shape
-        counts = _counts(at_work(mask, work_frame((height, width), most_pixels)))
+        at_work = resized(mask.numbers > 0, work_frame((height, width), most_pixels))
+        counts = encode_mask(BoxMask.from_frame(at_work))["counts"]
         return jsonify(width=width, height=height, counts=counts, remark=mask.remark)
 
     @app.post("/refine")
@@ -104,10 +103,8 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local
         def answer(clock: StageClock) -> Any:
             with lock:
                 started = clock.wall
-                refined = refine(chosen, photo, masks, clock)
-            seconds = clock.wall - started
-            rows = [_row(one, mask.palette) for one, mask in zip(refined, masks, strict=False)]  # none if it gave up
-            return {"masks": rows, "seconds": seconds}
+                rows = refine(chosen, photo, masks, clock)
+            return {"masks": rows, "seconds": clock.wall - started}
 
         return Response(_lines(answer), mimetype="application/x-ndjson")
 
@@ -191,24 +188,6 @@ def _lines(work: Callable[[StageClock], Any]) -> Iterator[str]:
         yield json.dumps(line) + "\n"
     finally:
         gone.set()
-
-
-def _row(refined: RefinedMask, palette: Any) -> dict[str, Any]:
-    """A refined mask as the page receives it."""
-    return {
-        "before": _counts(refined.before),
-        "after": _counts(refined.after),
-        "foreground": int(np.count_nonzero(refined.before)),
-        "changed": int(np.count_nonzero(refined.before != refined.after)),
-        "boxes": refined.boxes.tolist(),
-        "verdict": refined.verdict and refined.verdict._asdict(),
-        "png": base64.b64encode(encode_png(refined.numbers, palette)).decode(),
-    }
-
-
-def _counts(mask: np.ndarray) -> Any:
-    """COCO's run lengths of the foreground."""
-    return encode_mask(BoxMask.from_frame(mask))["counts"]
 
 
 @cache

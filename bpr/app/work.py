@@ -5,23 +5,24 @@ Legend: H W photo as it is worked on, K patches.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from bpr.errors import BadImage, BadMask
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import encode_mask
 from bpr.io.image_header import stated_frame
-from bpr.io.images import check_size, decode_image
+from bpr.io.images import check_size, decode_shown
 from bpr.io.mask_picture import EMPTY, decode_mask_picture, extent, one_object
-from bpr.io.png import Palette
+from bpr.io.png import Palette, encode_png
 from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance
 from bpr.refinement.refiner import Refiner
-from bpr.refinement.verdict.model import Verdict
 
 WORK_PIXELS = 25_000_000
 """Larger photos are scaled down to so many pixels by default: a photo of a 24-megapixel camera is not."""
@@ -30,8 +31,7 @@ MOST_PIXELS = 250_000_000
 Frame = tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False)
-class GivenPhoto:
+class GivenPhoto(NamedTuple):
     """A decoded photo.
 
     Attributes:
@@ -43,39 +43,20 @@ class GivenPhoto:
     frame: Frame
 
 
-@dataclass(frozen=True, eq=False)
-class GivenMask:
+class GivenMask(NamedTuple):
     """A decoded mask.
 
     Attributes:
         name: of its file.
         numbers: uint8 or uint16 of the file's size; 0 is background.
         palette: of its file, None if that had none.
-        remark: one line about what is odd about it.
+        remark: one line about what is odd about it; else empty.
     """
 
     name: str
     numbers: np.ndarray
-    palette: Palette | None = None
-    remark: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class RefinedMask:
-    """A refined mask.
-
-    Attributes:
-        before, after: (H, W) bool.
-        numbers: the refined mask at the size of the photo's file, with the dtype and the foreground values of the given.
-        boxes: (K, 4) XYXY, half-open, the patches, ordered by how many pixels changed in them, most first.
-        verdict: None without one: all of the change was taken.
-    """
-
-    before: np.ndarray
-    after: np.ndarray
-    numbers: np.ndarray
-    boxes: np.ndarray
-    verdict: Verdict | None
+    palette: Palette | None
+    remark: str
 
 
 def work_frame(frame: Frame, most: int) -> Frame:
@@ -95,7 +76,7 @@ def read_photo(content: bytes, name: str, most: int = WORK_PIXELS) -> GivenPhoto
         BadImage: not an image, or one with more than MOST_PIXELS.
     """
     _check_pixels(content, name)
-    pixels = decode_image(content, name)
+    pixels = decode_shown(content, name).pixels
     frame = pixels.shape[0], pixels.shape[1]
     return GivenPhoto(_scaled(pixels, work_frame(frame, most)), frame)
 
@@ -108,12 +89,12 @@ def read_mask(content: bytes, name: str) -> GivenMask:
             several objects.
     """
     _check_pixels(content, name)
-    mask = GivenMask(name, *decode_mask_picture(content, name))
-    remark = extent(one_object(mask.numbers, name))
+    numbers, palette = decode_mask_picture(content, name)
+    remark = extent(one_object(numbers, name))
     if remark == EMPTY:
         expected = "expected a mask with a foreground"
         raise BadMask(f"{name}: {expected}, got one that is 0 everywhere; draw or choose another")
-    return replace(mask, remark=f"{name}: the mask {remark}; is it the right file?" if remark else "")
+    return GivenMask(name, numbers, palette, f"{name}: the mask {remark}; is it the right file?" if remark else "")
 
 
 def check_sizes(masks: Sequence[GivenMask], *frames: tuple[int, ...]) -> None:
@@ -124,30 +105,36 @@ def check_sizes(masks: Sequence[GivenMask], *frames: tuple[int, ...]) -> None:
             raise BadMask(f"{mask.name}: expected {expected}, got {got}; save it at the photo's size")
 
 
-def at_work(mask: GivenMask, frame: Frame) -> np.ndarray:
-    """(H, W) bool: a mask at the size at which it is worked on."""
-    return _enlarged_or_shrunk(mask.numbers > 0, frame)
+def refine(refiner: Refiner, photo: GivenPhoto, masks: Sequence[GivenMask], clock: StageClock) -> list[dict[str, Any]]:
+    """The refined masks of ``bpr.load(...)(photo, masks)`` as the page receives them; none where the clock gave up.
 
-
-def refine(
-    refiner: Refiner, photo: GivenPhoto, masks: Sequence[GivenMask], clock: StageClock | None = None
-) -> list[RefinedMask]:
-    """The refined masks, as ``bpr.load(...)(photo, masks)`` returns them; none where the clock gave up.
+    ``before`` and ``after`` are COCO's run lengths at the size at which the masks are worked on. ``png`` is the refined mask
+    at the size of the photo's file, with the dtype, foreground value and palette of the given one. ``boxes`` are the K
+    patches, XYXY and half-open, ordered by how many pixels changed in them, most first.
 
     Args:
         masks: of the size of the photo's file, or of that at which it is worked on (:func:`check_sizes`).
     """
     frame = photo.pixels.shape[0], photo.pixels.shape[1]
-    before = [at_work(mask, frame) for mask in masks]
-    instances = [Instance(BoxMask.from_frame(one), key) for key, one in enumerate(before)]
-    refined = []
+    instances = [Instance(BoxMask.from_frame(resized(mask.numbers > 0, frame)), key) for key, mask in enumerate(masks)]
+    rows = []
     for predicted in refiner.predict([refiner.start(photo.pixels, instances, None)], clock):
         settled = refiner.put_back(predicted)
-        for mask, old, one, patches in zip(masks, before, settled, predicted.by_instance(), strict=True):
-            after = one.mask.to_frame()
-            numbers = _as_given(mask, old, after, photo.frame)
-            refined.append(RefinedMask(old, after, numbers, _most_changed_first(patches.boxes, old != after), one.verdict))
-    return refined
+        for mask, instance, one, patches in zip(masks, instances, settled, predicted.by_instance(), strict=True):
+            after, numbers = one.mask.to_frame(), mask.numbers
+            changes = instance.mask.to_frame() != after
+            if changes.any() or numbers.shape != photo.frame:
+                numbers = resized(after, photo.frame) * numbers.max()
+            rows.append({
+                "before": encode_mask(instance.mask)["counts"],
+                "after": encode_mask(one.mask)["counts"],
+                "foreground": instance.mask.area,
+                "changed": int(np.count_nonzero(changes)),
+                "boxes": _most_changed_first(patches.boxes, changes).tolist(),
+                "verdict": one.verdict and one.verdict._asdict(),
+                "png": base64.b64encode(encode_png(numbers, mask.palette)).decode(),
+            })
+    return rows
 
 
 def _most_changed_first(boxes: np.ndarray, changes: np.ndarray) -> np.ndarray:
@@ -155,14 +142,7 @@ def _most_changed_first(boxes: np.ndarray, changes: np.ndarray) -> np.ndarray:
     return boxes[np.argsort(-np.array(counts, int), kind="stable")]
 
 
-def _as_given(mask: GivenMask, before: np.ndarray, after: np.ndarray, frame: Frame) -> np.ndarray:
-    """The numbers of a refined mask at the size of the photo's file; a mask that did not change stays as it is."""
-    if mask.numbers.shape == frame and np.array_equal(before, after):
-        return mask.numbers
-    return _enlarged_or_shrunk(after, frame) * mask.numbers.max()
-
-
-def _enlarged_or_shrunk(mask: np.ndarray, frame: Frame) -> np.ndarray:
+def resized(mask: np.ndarray, frame: Frame) -> np.ndarray:
     """Bool of another size: where more than half of a pixel is covered."""
     return mask if mask.shape == frame else _scaled(mask * np.uint8(255), frame) > 127
 

@@ -25,7 +25,8 @@ from bpr.evaluation.prepare import (
 )
 from bpr.formats.cityscapes import CityscapesTruth, has_truth
 from bpr.formats.coco import AnnotationFile, certain, check_annotations, read_results
-from bpr.formats.format import Candidate, pictures
+from bpr.formats.format import Candidate
+from bpr.formats.labels import pictures
 from bpr.formats.panoptic import PanopticFile, is_panoptic
 from bpr.io.files import read_json
 from bpr.io.image_list import ImageList

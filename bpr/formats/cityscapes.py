@@ -76,21 +76,15 @@ def read_list(path: Path) -> list[ListedMask]:
     for number, line in enumerate(read_rows(path), start=1):
         if line.strip():
             where = f"{path}: line {number}"
-            name, label, score = _fields(line, where)
-            listed.append(ListedMask(inside(path.parent, name, where), label, score))
+            try:
+                name, label, score = line.rsplit(maxsplit=2)  # the name may contain spaces
+                numbers = int(label), float(score)
+            except ValueError:
+                raise BPRError(f"{where}: expected <png> <labelId> <score>, got {shown(line)}") from None
+            if not math.isfinite(numbers[1]):
+                raise BPRError(f"{where}: expected a finite score, got {score}")
+            listed.append(ListedMask(inside(path.parent, name.strip(), where), *numbers))
     return listed
-
-
-def _fields(line: str, where: str) -> tuple[str, int, float]:
-    """File name, label id and score; the name may contain spaces."""
-    try:
-        name, label, score = line.rsplit(maxsplit=2)
-        fields = name.strip(), int(label), float(score)
-    except ValueError:
-        raise BPRError(f"{where}: expected <png> <labelId> <score>, got {shown(line)}") from None
-    if not math.isfinite(fields[2]):
-        raise BPRError(f"{where}: expected a finite score, got {score}")
-    return fields
 
 
 class CityscapesFolder(Source):
@@ -256,7 +250,7 @@ CITYSCAPES_TRUTH = Format(
     description="Cityscapes ground truth, a gtFine folder",
     path_kind=PathKind.PICTURES,
     signature="Cityscapes truth (*_gtFine_instanceIds.png)",
-    recognises=lambda candidate: bool(_truth_pngs(candidate.path)),
+    recognises=lambda candidate: has_truth(candidate.path),
     precedence=2,  # the folder also holds label PNGs
     read=lambda candidate, images: CityscapesTruth(candidate.path),
     exclusive=True,

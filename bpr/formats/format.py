@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from bpr.errors import BPRError, shown
 from bpr.formats.polygons import PolygonWriter
@@ -21,10 +21,8 @@ from bpr.io.image_list import SUFFIXES, ImageList, file_name, stem_of
 from bpr.io.json_stream import JsonStream
 from bpr.io.mask_picture import TIFF
 from bpr.io.record_file import Record, called
-from bpr.limits import LONGEST_ROW, category_name
+from bpr.limits import category_name
 from bpr.raster.zarr_store import is_zarr
-
-Found = TypeVar("Found")
 
 ANY_MASKS = "masks in JSON or XML, a PNG, or a folder"
 """The name of the input of a command in error messages."""
@@ -52,7 +50,7 @@ class PathKind(Enum):
         return self is PathKind.XML_FILE if suffix == ".xml" else self in (PathKind.JSON_FILE, PathKind.JSONS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A path whose format is to be recognised; content that several formats look at is read only once.
 
@@ -87,58 +85,10 @@ class Candidate:
         """The parsed JSON object; empty where the JSON is something else."""
         return self.document if not self.is_json_list and isinstance(self.document, dict) else {}
 
-    @cached_property
-    def pictures(self) -> list[Path]:
-        """:func:`pictures` of the path."""
-        return pictures(self.path)
-
-    @cached_property
-    def has_label_files(self) -> bool:
-        """Whether the folder holds files that may be labels of its pictures: JSON or texts."""
-        return bool(self._label_files)
-
-    @cached_property
-    def pictures_have_labels(self) -> bool:
-        """Whether files of labels, JSON or numbers, have the stems of pictures, which then are the labelled photos."""
-        stems = {path.stem for path in self.pictures}
-        return any(path.stem in stems and _holds_labels(path) for path in self._label_files)
-
-    @cached_property
-    def _label_files(self) -> list[Path]:
-        below = self.path.rglob("*") if self.path.is_dir() else []
-        return [path for path in below if path.suffix.lower() in (".json", ".txt")]
-
-    def once(self, look: Callable[[Candidate], Found]) -> Found:
-        """``look(self)``, computed at the first call and remembered for later ones."""
-        if look not in self._remembered:
-            self._remembered[look] = look(self)
-        return self._remembered[look]
-
-    @cached_property
-    def _remembered(self) -> dict[Any, Any]:
-        return {}
-
-
-def pictures(path: Path) -> list[Path]:
-    """The picture that ``path`` names, or the PNGs in the folder and below; all other pictures where there is no PNG."""
-    if path.is_file():
-        return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    return [file for file in found if file.suffix.lower() == ".png"] or found
-
 
 def str_last(number: Any) -> tuple[bool, Any]:
     """The key that sorts numbers before texts."""
     return isinstance(number, str), number
-
-
-def _holds_labels(path: Path) -> bool:
-    """Whether a file is JSON, or a text that is empty or begins with numbers."""
-    if path.suffix.lower() == ".json":
-        return True
-    with path.open("rb") as file:
-        words = file.readline(LONGEST_ROW).decode("utf-8-sig", "replace").split()
-    return all(word.strip("+-").replace(".", "", 1)[:1].isdigit() for word in words)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from bpr.errors import BadMask, BPRError, amount, shown
-from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target, pictures
+from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target
 from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
@@ -24,12 +25,21 @@ from bpr.io.mask_picture import EXACT, TIFF, check_mask_name, extent, read_mask_
 from bpr.io.png import Palette, read_labels, write_png
 from bpr.io.record_file import Record
 from bpr.io.shown_object import is_soft
+from bpr.limits import LONGEST_ROW
 
 BACKGROUND, IGNORED = 0, 255
 MOST_CLASSES = 64
 """Classes of one image beyond which a label map that looks like a soft mask is taken for one."""
 ENDINGS = ("_labelIds", "_labelTrainIds", "_gtFine", "_pred", "_mask", CITYSCAPES_ENDING)
 """Ends of the stem of a label PNG that its image's stem lacks; they are removed in this order."""
+
+
+def pictures(path: Path) -> list[Path]:
+    """The picture that ``path`` names, or the PNGs in the folder and below; all other pictures where there is no PNG."""
+    if path.is_file():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    return [file for file in found if file.suffix.lower() == ".png"] or found
 
 
 class LabelPngs(Source):
@@ -150,6 +160,7 @@ def _record(image_id: str, number: int, mask: BoxMask) -> Record:
     return {"image_id": image_id, "category_id": number, "segmentation": encode_mask(mask)}
 
 
+@lru_cache(maxsize=1)  # both formats ask, and all pictures may have to be read
 def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | None:
     """The format of label maps and masks by their numbers; None where there are no pictures, or photos with labels.
 
@@ -158,14 +169,20 @@ def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | 
     Raises:
         BPRError: a picture may be either, and no other picture decides, or it cannot be a mask.
     """
-    if not candidate.pictures or candidate.pictures_have_labels:
+    found = pictures(candidate.path)
+    if not found:
+        return None
+    below = candidate.path.rglob("*") if candidate.path.is_dir() else ()
+    label_files = [path for path in below if path.suffix.lower() in (".json", ".txt")]
+    stems = {picture.stem for picture in found}
+    if any(path.stem in stems and _holds_labels(path) for path in label_files):
         return None
     unclear = None
-    for picture in candidate.pictures:
+    for picture in found:
         try:
             numbers = set(np.unique(read_mask_picture(picture)[0]).tolist())
         except BadMask:
-            if candidate.has_label_files:
+            if label_files:
                 return None
             raise
         format_name = _format_of_numbers(numbers)
@@ -178,6 +195,15 @@ def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | 
         remedy = "say --format masks (0 is background) or --format semantic (0 is a class, 255 is none)"
         raise BPRError(f"{unclear}; {remedy}")
     return "masks"
+
+
+def _holds_labels(path: Path) -> bool:
+    """Whether a file is JSON, or a text that is empty or begins with numbers."""
+    if path.suffix.lower() == ".json":
+        return True
+    with path.open("rb") as file:
+        words = file.readline(LONGEST_ROW).decode("utf-8-sig", "replace").split()
+    return all(word.strip("+-").replace(".", "", 1)[:1].isdigit() for word in words)
 
 
 def _format_of_numbers(numbers: set[int]) -> Literal["masks", "semantic"] | None:
@@ -249,7 +275,7 @@ MASKS = Format(
     description="mask PNGs, one number per object, 0 is background",
     path_kind=PathKind.PICTURES,
     signature="label PNGs",
-    recognises=lambda candidate: candidate.once(_format_of_pictures) == "masks",
+    recognises=lambda candidate: _format_of_pictures(candidate) == "masks",
     precedence=1,  # the folder may also hold text files
     read=lambda candidate, images: MaskPngs(candidate.path),
     exclusive=True,
@@ -263,7 +289,7 @@ SEMANTIC = Format(
     description="label PNGs, one number per class, 255 is no class",
     path_kind=PathKind.PICTURES,
     signature="label PNGs",
-    recognises=lambda candidate: candidate.once(_format_of_pictures) == "semantic",
+    recognises=lambda candidate: _format_of_pictures(candidate) == "semantic",
     precedence=1,  # the folder may also hold text files
     read=lambda candidate, images: SemanticPngs(candidate.path),
     exclusive=True,

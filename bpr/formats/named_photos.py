@@ -31,6 +31,7 @@ class Photos:
 
     def __init__(self, images: Callable[[], ImageFinder]) -> None:
         self._finder = images()
+        self._folder = self._finder.folder if isinstance(self._finder, ImageFolder) else None
         self.entries: list[dict[str, Any]] = []
         self._ids: dict[str, str] = {}
         self._taken: set[str] = set()
@@ -56,19 +57,18 @@ class Photos:
         return self._ids[file], frame
 
     def _frame_of_photo(self, file: str) -> Frame | None:
-        folder = self._finder.folder if isinstance(self._finder, ImageFolder) else None
         try:
-            height, width, _ = read_image(folder / file if folder else self._finder.path(file)).shape
+            height, width, _ = read_image(self._folder / file if self._folder else self._finder.path(file)).shape
         except BadImage:
             return None
         return height, width
 
     def _find(self, names: list[list[str]]) -> str:
         """The file below the folder of the images, or the last part of the first name where there is none."""
-        if isinstance(self._finder, ImageFolder):
+        if self._folder:
             for parts in names:
                 for start in range(len(parts)):
-                    if self._finder.folder.joinpath(*parts[start:]).is_file():
+                    if self._folder.joinpath(*parts[start:]).is_file():
                         return "/".join(parts[start:])
             for parts in names:
                 files = self._by_name.get(parts[-1], []) if parts else []
@@ -80,10 +80,10 @@ class Photos:
     def _by_name(self) -> dict[str, list[str]]:
         """All images of the folder and below by their name alone."""
         found: dict[str, list[str]] = {}
-        folder = self._finder.folder if isinstance(self._finder, ImageFolder) else Path()
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES:
-                found.setdefault(path.name, []).append(path.relative_to(folder).as_posix())
+        if self._folder:
+            for path in sorted(self._folder.rglob("*")):
+                if path.suffix.lower() in SUFFIXES:
+                    found.setdefault(path.name, []).append(path.relative_to(self._folder).as_posix())
         return found
 
 

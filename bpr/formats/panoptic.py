@@ -71,9 +71,9 @@ class PanopticFile(Source):
         masks = [encode_mask(found.get(segment["id"], empty)) for segment in segments]
         return [{**base, **segment, "segmentation": mask} for segment, mask in zip(segments, masks, strict=True)]
 
-    def ids(self, image: Image, where: str = "panoptic") -> np.ndarray:
+    def ids(self, image: Image) -> np.ndarray:
         """(H, W) uint32: the segment id of every pixel of one of :attr:`images`, VOID for pixels without a segment."""
-        return self._ids(image, where)[0]
+        return self._ids(image, "panoptic")[0]
 
     def _ids(self, image: Image, where: str) -> tuple[np.ndarray, np.dtype[Any] | None]:
         """The ids of an image, and the dtype of its PNG where that is grey and its numbers are the ids.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,9 +29,9 @@ from bpr.raster.blocks import Raster
 from bpr.raster.exclusive import Claims, claimed
 from bpr.raster.georeference import Georeference
 from bpr.raster.labels import Labels
-from bpr.raster.opening import Picture, is_raster, open_raster
+from bpr.raster.opening import PLAIN_PICTURE, Picture, is_raster, open_raster
 from bpr.raster.places import ImageWindows, box_of, is_too_large, window_id, windows_of
-from bpr.raster.tiff import PLAIN_PICTURE, TiffRaster
+from bpr.raster.tiff import TiffRaster
 from bpr.raster.zarr_store import is_zarr
 
 COLOURS = {"minisblack", "miniswhite", "rgb", "ycbcr"}
@@ -51,10 +51,8 @@ class _Records(Sequence[Record]):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return [self._make(i) for i in range(*index.indices(self._count))]
-        if not -self._count <= index < self._count:
-            raise IndexError(index)
-        return self._make(index % self._count)
+            return [self._make(i) for i in range(self._count)[index]]
+        return self._make(range(self._count)[index])
 
 
 class LabelRaster(Source):
@@ -153,7 +151,8 @@ class GeoJson(TextSource):
             self.left_out = {"features without polygons": others}
         height, width = image.frame
         polygons = [found for found in rings if found]
-        bounds = np.array([_bounds(found) for found in polygons], np.float64).reshape(-1, 4)
+        outers = [np.concatenate([outer for outer, *_ in found]) for found in polygons]
+        bounds = np.array([[*points.min(axis=0), *points.max(axis=0)] for points in outers], np.float64).reshape(-1, 4)
         inside = np.clip(bounds, 0, (width, height, width, height))
         boxes = np.concatenate([np.floor(inside[:, :2]), np.ceil(inside[:, 2:])], axis=1).astype(np.int64)
         sides = boxes[:, 2:] - boxes[:, :2]
@@ -210,11 +209,6 @@ def _filled(ring: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
     return decode_mask([np.clip(ring, -LARGEST_SIDE, LARGEST_SIDE).ravel().tolist()], frame).to_frame()
 
 
-def _bounds(polygons: list[list[np.ndarray]]) -> list[float]:
-    points = np.concatenate([outer for outer, *_ in polygons])
-    return [*points.min(axis=0), *points.max(axis=0)]
-
-
 def _rings_of(feature: Any, place: Georeference) -> list[list[np.ndarray]]:
     """The polygons of a feature in pixels; empty where it has none, or not in numbers."""
     geometry = feature.get("geometry") if isinstance(feature, dict) else None
@@ -260,21 +254,16 @@ def _doubled_area(ring: np.ndarray) -> float:
 
 
 def _write_features(labels: Labels, writer: PolygonWriter, out: Path) -> None:
-    """Write the instances of a label raster as GeoJSON, one by one."""
     place = labels.raster.georeference
     head: dict[str, Any] = {"type": "FeatureCollection"} | ({"crs": place.crs} if place.crs else {})
     with atomic_open(out) as file:
         file.write(f'{json.dumps(head)[:-1]}, "features": [')
-        for number, feature in enumerate(_features(labels, writer)):
-            file.write(f"{',' if number else ''}\n{json.dumps(feature)}")
+        for index, number in enumerate(labels.numbers.tolist()):
+            window = _box(labels.boxes[index])
+            geometry = _geometry(labels.mask(index, window), window, place, writer)
+            feature = {"type": "Feature", "properties": {"label": number}, "geometry": geometry}
+            file.write(f"{',' if index else ''}\n{json.dumps(feature)}")
         file.write("\n]}\n")
-
-
-def _features(labels: Labels, writer: PolygonWriter) -> Iterator[dict[str, Any]]:
-    for index, number in enumerate(labels.numbers.tolist()):
-        window = _box(labels.boxes[index])
-        geometry = _geometry(labels.mask(index, window), window, labels.raster.georeference, writer)
-        yield {"type": "Feature", "properties": {"label": number}, "geometry": geometry}
 
 
 def _is_label_raster(candidate: Candidate) -> bool:

@@ -12,8 +12,7 @@ from bpr.formats.labels import MASKS, SEMANTIC
 from bpr.formats.panoptic import PANOPTIC
 from bpr.formats.rasters import GEOJSON, RASTER
 from bpr.formats.sam import SAM
-from bpr.formats.yolo import YOLO
-from bpr.formats.yolo_export import YOLO_EXPORT
+from bpr.formats.yolo import YOLO, YOLO_EXPORT
 
 _RESULTS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, CITYSCAPES_TRUTH, SEMANTIC, MASKS, SAM, YOLO)
 _TOOLS = (YOLO_EXPORT, LABELME_FILES, CVAT, LABEL_STUDIO)

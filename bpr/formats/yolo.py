@@ -1,6 +1,9 @@
 """YOLO segmentation labels: a text file per image, with a line ``class x y x y ...`` per instance.
 
 Coordinates are fractions of the image's width and height, so reading needs the images.
+
+Exports have folders ``labels`` and ``images`` for each split, and ``data.yaml``: Roboflow writes ``train/labels`` and
+``train/images``, Ultralytics ``labels/train`` and ``images/train``.
 """
 
 from __future__ import annotations
@@ -13,18 +16,20 @@ from bpr.errors import BadImage, BPRError
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
-from bpr.formats.source import TextSource, in_each_file
+from bpr.formats.source import TextSource, in_each_file, in_groups
 from bpr.formats.yolo_lines import Fields, read_fields, tails_of
 from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
 from bpr.geometry.rle import decode_mask
-from bpr.io.files import atomic_open, decode_text, inside, own_file, read_rows
-from bpr.io.folders import atomic_folder
-from bpr.io.image_finder import ImageFinder
+from bpr.io.files import atomic_open, decode_text, inside, link_or_copy, own_file, read_rows
+from bpr.io.folders import MARK, atomic_folder
+from bpr.io.image_finder import ImageFinder, ImageFolder
 from bpr.io.kept_text import KeptText, Places, Span
 from bpr.io.record_file import Record
 
 DECIMALS = 6
 """Decimals of a coordinate: a hundredth of a pixel in an image of 10,000."""
+LABELS, IMAGES = "labels", "images"
+"""The names of the folders of labels and of images. Ultralytics finds a label by the name of the image's folder."""
 
 
 class YoloFolder(TextSource):
@@ -130,6 +135,65 @@ def line_of(record: Record, writer: PolygonWriter, end: str) -> str:
     return f"{record['category_id']} {points} {end}".rstrip() if points else ""
 
 
+class YoloExport(TextSource):
+    """The label files of all splits. An image's id is its path below the folder without the ending."""
+
+    format = "yolo-export"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        found = _label_folders(folder)
+        if not found:
+            raise BPRError(f"{folder}: expected folders {LABELS} beside folders {IMAGES} for the splits, got none")
+        self._splits = [YoloFolder(path, ImageFolder(path.with_name(IMAGES))) for path in found]
+        self._names = [path.relative_to(folder) for path in found]
+        self._counts = [len(split.records) for split in self._splits]
+        self.texts: list[KeptText] = []
+        self.records: list[Record] = []
+        self.image_ids: list[str] = []
+        self.notes: list[str] = []
+        self._ends: list[str] = []
+        boxes: list[int] = []
+        for name, split in zip(self._names, self._splits, strict=True):
+            images, before = name.with_name(IMAGES).as_posix(), len(self.records) + len(boxes)
+            self.texts += split.texts
+            self.records += [{**record, "image_id": f"{images}/{record['image_id']}"} for record in split.records]
+            self.image_ids += [f"{images}/{image_id}" for image_id in split.image_ids]
+            self.notes += split.notes
+            self._ends += split.ends
+            boxes += [before + place for place in split.left_out.get("boxes", ())]
+        self.left_out = {"boxes": boxes} if boxes else {}
+        # The splits have the same names, but the highest numbers may be only in one.
+        self.categories = max((split.categories or [] for split in self._splits), key=len)
+
+    def folder(self, out: Path) -> Path | None:
+        return out
+
+    def places(self, values: Mapping[int, str | None]) -> Iterator[Places]:
+        for split, in_split in zip(self._splits, in_each_file(values, self._counts), strict=True):
+            yield from split.places(in_split)
+
+    def change(self, position: int, refined: Record) -> str:
+        return line_of(refined, self.polygons, self._ends[position])
+
+    def save(self, places: Iterable[Places], out: Path) -> None:
+        """Write the whole export: the label files anew, all other files, above all the images, as links or copies."""
+        groups = in_groups(places, [len(split.texts) for split in self._splits])
+        with atomic_folder(out, "bpr refine") as folder:
+            for name, split, of_split in zip(self._names, self._splits, groups, strict=True):
+                split.save_labels(of_split, folder / name)
+            for path in sorted(self._folder.rglob("*")):
+                target = folder / path.relative_to(self._folder)
+                if path.is_file() and path.name != MARK and not target.exists():
+                    link_or_copy(own_file(self._folder, path), target)
+
+
+def _label_folders(folder: Path) -> list[Path]:
+    """The folders of labels that lie beside folders of images."""
+    found = sorted(path for path in (folder / LABELS, *folder.glob(f"*/{LABELS}")) if path.is_dir())
+    return [path for path in found if path.with_name(IMAGES).is_dir() and any(path.rglob("*.txt"))]
+
+
 def _write_new(record_set: RecordSet, out: Path) -> None:
     """Write a folder of label files and ``data.yaml``, which names the classes; they are numbered from 0.
 
@@ -172,4 +236,17 @@ YOLO = Format(
     polygons=True,
     certain_without_score=True,
     target=Target(_write_new, score="possible", empty=False),
+)
+YOLO_EXPORT = Format(
+    name=YoloExport.format,
+    description="Roboflow's and Ultralytics' export folders",
+    path_kind=PathKind.FOLDER,
+    signature="an export (labels beside images)",
+    recognises=lambda candidate: bool(_label_folders(candidate.path)),
+    precedence=2,  # the folder also holds text files and may hold images that are PNGs
+    read=lambda candidate, images: YoloExport(candidate.path),
+    images_beside=lambda path: path,
+    ids_are_stems=True,
+    polygons=True,
+    certain_without_score=True,
 )

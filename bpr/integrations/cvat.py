@@ -10,8 +10,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -167,16 +166,10 @@ class CvatTask:
 
     def _get(self, what: str, call: Callable[..., Any], *args: Any, **options: Any) -> bytes:
         """The content of an answer. The SDK's models are not used: older and newer servers send other keys."""
-        with self._one_line(what):
+        try:
             _, response = call(*args, **options, _parse_response=False, _request_timeout=SECONDS)
             with response:
                 return bytes(response.read())
-
-    @contextmanager
-    def _one_line(self, what: str) -> Iterator[None]:
-        """Turn a failure of the server or of the way to it into a BPRError."""
-        try:
-            yield
         except exceptions.ApiException as error:
             raise BPRError(f"{self.name}: {what}: {_refusal(error)}") from error
         except urllib3.exceptions.HTTPError as error:

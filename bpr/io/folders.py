@@ -48,7 +48,6 @@ def _new_folder(path: Path) -> Path:
 
 
 def _replace_folder(temporary: Path, path: Path, command: str) -> None:
-    """Put ``temporary`` in the place of ``path``."""
     if not path.is_dir():
         os.replace(temporary, path)
         return

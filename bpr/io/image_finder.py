@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -139,18 +140,14 @@ class ImageFolder:
         """The file that an entry of the list names, whether it exists or not."""
         name = file_name(entry)
         listed = inside(self.folder, name, "images list")
-        for spelling in spellings(name):
-            if not listed.is_file() and (other := self._below(spelling)) and other.is_file():
-                listed = other
+        for spelling in spellings(name) if not listed.is_file() else ():
+            with suppress(BPRError):  # a spelling may lead out of the folder
+                other = inside(self.folder, spelling, "images list")
+                if other.is_file():
+                    listed = other
+                    break
         bare = "file_name" not in entry and not listed.is_file()
         return self.folder / listed.name if bare else listed
-
-    def _below(self, name: str) -> Path | None:
-        """The path of a name that does not lead out of the folder."""
-        try:
-            return inside(self.folder, name, "images list")
-        except BPRError:
-            return None
 
     @cached_property
     def _links(self) -> str:

@@ -22,7 +22,8 @@ JPEG_NO_SEGMENT = {0x01, *range(0xD0, 0xD9)}
 """JPEG markers that no segment follows."""
 JPEG_NO_MARKER = {0x00, 0xFF}
 """Bytes which, after a byte 0xFF of a JPEG, show that it is stuffing or fill and not the start of a marker."""
-TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BIG_TIFF_STARTS = (b"II+\0", b"MM\0+")
+TIFF_STARTS = (b"II*\0", b"MM\0*", *BIG_TIFF_STARTS)
 """The first bytes of a TIFF: its byte order, and whether it is a BigTIFF."""
 TIFF_SUBFILE, TIFF_WIDTH, TIFF_HEIGHT, TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_TEXT = 254, 256, 257, 258, 262, 270
 TIFF_ORIENTATION, TIFF_SAMPLES, TIFF_MOST, TIFF_PLANAR, TIFF_TILE_WIDTH = 274, 277, 281, 284, 322
@@ -290,9 +291,6 @@ _READERS: tuple[tuple[bytes, int, Callable[[bytes], Frame | None]], ...] = (
     (b"\xff\xd8\xff", 0, _jpeg),
     (b"WEBP", 8, _webp),
     (b"BM", 0, _bmp),
-    (b"II*\0", 0, _tiff),
-    (b"MM\0*", 0, _tiff),
-    (b"II+\0", 0, _tiff),
-    (b"MM\0+", 0, _tiff),
+    *((start, 0, _tiff) for start in TIFF_STARTS),
 )
 """(signature, the byte at which it stands, reader of the size)."""

@@ -99,11 +99,6 @@ def frame_in_header(path: str | Path) -> tuple[int, int] | None:
         return None
 
 
-def decode_image(content: bytes, path: str | Path, *frames: tuple[int, int] | None) -> np.ndarray:
-    """:func:`read_image` for the bytes of a file; ``path`` names it in errors."""
-    return decode_shown(content, path, *frames).pixels
-
-
 def decode_shown(
     content: bytes, path: str | Path, *frames: tuple[int, int] | None, options: PixelOptions = AS_THEY_ARE
 ) -> Shown:

@@ -82,7 +82,9 @@ class JsonStream:
                     raise self._error(error.msg, error.pos) from None
                 continue
             if end < len(self._text) - len("e-") or not self._read_more():  # a number may continue
-                self._check_depth(value, end)
+                brackets = self._text.count("[", self._position, end) + self._text.count("{", self._position, end)
+                if brackets >= DEEPEST_JSON:  # only then, because the check takes as long as decoding the value
+                    check_depth([value], self._where)
                 self._position = end
                 return value
 
@@ -126,11 +128,6 @@ class JsonStream:
         if self.peek() != close:
             raise self._error("Expecting ',' delimiter", self._position)
         self._position += 1
-
-    def _check_depth(self, value: Any, end: int) -> None:
-        """Check the depth of values with many brackets only: the check takes as long as decoding the value."""
-        if self._text.count("[", self._position, end) + self._text.count("{", self._position, end) >= DEEPEST_JSON:
-            check_depth([value], self._where)
 
     def _read_more(self) -> bool:
         """Read on and drop the text before the position; at the end of the file change nothing and return False."""

@@ -39,14 +39,7 @@ LOSSY = (b"\xff\xd8\xff", b"RIFF")
 
 
 def read_mask(picture: str | Path | bytes) -> NDArray[np.bool_]:
-    """The (H, W) bool mask of one object in a picture (PNG, JPEG, TIFF, WebP or BMP), given as a file or its bytes.
-
-    The object is what is opaque where the transparency varies; else what is lighter than half grey, or has the one
-    colour or number that is not black or 0. A mask that is empty or covers the whole picture is warned about.
-
-    Raises:
-        BadMask: no such file, not a picture, a damaged one, or one of several objects, as far as one can see.
-    """
+    """The implementation of :func:`bpr.read_mask`."""
     if not isinstance(picture, (str, Path, bytes)):
         raise BadMask(f"mask: expected a file or its bytes, got {type(picture).__name__}")
     name = "mask" if isinstance(picture, bytes) else str(picture)

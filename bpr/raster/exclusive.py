@@ -82,7 +82,9 @@ class Claims:
         area = grow(enclosing(np.concatenate([[box], self._labels.boxes[inside]])), 1, frame)
         window = raster.window(area)[..., 0]
         before = self._owners(window)
-        highest, after = self._unchanged(before)
+        # The strongest claims and who has them, at first of the instances that did not change.
+        fixed = (before >= 0) & (self._places[before, 0] < 0)
+        highest, after = np.where(fixed, CERTAIN, np.uint16(0)), np.where(fixed, before, np.int32(NO_SEGMENT))
         for index in self._near(area).tolist():
             self._paint(index, area, before, highest, after)
         lost = []
@@ -115,11 +117,6 @@ class Claims:
         numbers, where = np.unique(window[occupied], return_inverse=True)
         owners[occupied] = np.searchsorted(self._labels.numbers, numbers.astype(np.int64))[where.ravel()]
         return owners
-
-    def _unchanged(self, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The strongest claims and who has them, as far as instances that did not change are concerned."""
-        fixed = (before >= 0) & (self._places[before, 0] < 0)
-        return np.where(fixed, CERTAIN, np.uint16(0)), np.where(fixed, before, np.int32(NO_SEGMENT))
 
     def _paint(self, index: int, area: Box, before: np.ndarray, highest: np.ndarray, after: np.ndarray) -> None:
         x0, y0, x1, y1 = box = tuple(self._boxes[index].tolist())

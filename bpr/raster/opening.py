@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bpr.errors import BPRError
 from bpr.geometry.boxes import Box
+from bpr.io.image_header import BIG_TIFF_STARTS, TIFF_STARTS
 from bpr.io.images import read_image
 from bpr.io.mask_picture import TIFF
 from bpr.raster.blocks import Raster
-from bpr.raster.tiff import TiffRaster, window_kind
+from bpr.raster.georeference import KEYS, SCALE, TRANSFORMATION
+from bpr.raster.tiff import TiffRaster
 from bpr.raster.zarr_store import ZarrRaster, is_zarr
+
+PLAIN_PICTURE = 2**26
+"""Pixels up to which a picture is read whole (201 MB as RGB)."""
 
 
 class Picture(Raster):
@@ -34,10 +41,33 @@ class Picture(Raster):
 
 
 def is_raster(path: Path) -> bool:
-    """Whether a file or folder is of a kind that is read by windows."""
+    """Whether a file or folder is read by windows: its kind or size is beyond that of a plain picture.
+
+    That is a Zarr folder, and a TIFF that is a BigTIFF or an OME-TIFF, has a georeference, or more than ``PLAIN_PICTURE``
+    pixels.
+    """
     if path.is_dir():
         return is_zarr(path)
-    return path.suffix.lower() in TIFF and path.is_file() and window_kind(path)
+    if path.suffix.lower() not in TIFF or not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if start in BIG_TIFF_STARTS:
+        return True
+    if start not in TIFF_STARTS:
+        return False
+    try:
+        import tifffile
+    except ImportError:  # such a file may still be readable whole
+        return False
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    try:
+        with tifffile.TiffFile(path) as file:
+            page: Any = file.pages[0]
+            placed = any(tag in page.tags for tag in (SCALE, TRANSFORMATION, KEYS))
+            return bool(placed or file.is_ome or page.imagelength * page.imagewidth > PLAIN_PICTURE)
+    except Exception:  # whoever reads it next says what is wrong
+        return False
 
 
 def open_raster(path: Path) -> Raster:

@@ -168,32 +168,3 @@ class TiffRaster(Raster):
         handle.seek(found.valueoffset)
         raw = bytes(handle.read(found.valuebytecount))
         return raw if len(raw) == found.valuebytecount else b""
-
-
-def window_kind(path: Path) -> bool:
-    """Whether a TIFF file is of a kind that is read by windows: its kind or size is beyond that of a plain picture.
-
-    That is a BigTIFF or an OME-TIFF, one with a georeference, or of more than ``PLAIN_PICTURE`` pixels.
-    """
-    with open(path, "rb") as file:
-        start = file.read(4)
-    if start in (b"II+\0", b"MM\0+"):
-        return True
-    if start not in (b"II*\0", b"MM\0*"):
-        return False
-    try:
-        import tifffile
-    except ImportError:  # such a file may still be readable whole
-        return False
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
-    try:
-        with tifffile.TiffFile(path) as file:
-            page: Any = file.pages[0]
-            placed = any(tag in page.tags for tag in (SCALE, TRANSFORMATION, KEYS))
-            return bool(placed or file.is_ome or page.imagelength * page.imagewidth > PLAIN_PICTURE)
-    except Exception:  # whoever reads it next says what is wrong
-        return False
-
-
-PLAIN_PICTURE = 2**26
-"""Pixels up to which a picture is read whole (201 MB as RGB)."""

@@ -6,7 +6,7 @@ import pytest
 
 from bpr.errors import BadImage, BPRError
 from bpr.io.image_finder import ImageFolder
-from bpr.io.images import decode_image, decode_picture, read_image
+from bpr.io.images import decode_picture, decode_shown, read_image
 
 
 def test_pixels_come_as_rgb(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_photo_in_memory_is_turned_like_its_file(tmp_path: Path, orientation: 
     path = photo_of(orientation, ".jpg", tmp_path)
     for frame in (None, (30, 40), (40, 30), (7, 9)):
         expected = read_image(path, frame)
-        assert np.array_equal(decode_image(path.read_bytes(), "photo", frame), expected)
+        assert np.array_equal(decode_shown(path.read_bytes(), "photo", frame).pixels, expected)
         found = decode_picture(Image.open(path), "photo", frame).pixels
         assert found.shape == expected.shape
         assert np.abs(found.astype(int) - expected).max() <= 8, "two decoders of JPEG"

@@ -21,7 +21,7 @@ import pytest
 import bpr
 from bpr.errors import BadMask
 from bpr.geometry.rle import decode_mask
-from bpr.io.images import decode_image
+from bpr.io.images import decode_shown
 from bpr.io.png import encode_png
 from tests.browser import Tab
 from tests.scripts import run_tool
@@ -112,7 +112,7 @@ def saved(page: Page, button: str, folder: Path) -> tuple[str, np.ndarray]:
 
 def test_what_is_dropped_comes_back_as_python_refines_it(opened: Open, tmp_path: Path) -> None:
     page, demo = opened(), demo_files()
-    photo, mask = (decode_image(demo[role], role) for role in ("photo", "mask"))
+    photo, mask = (decode_shown(demo[role], role).pixels for role in ("photo", "mask"))
     size = f"{photo.shape[1]} × {photo.shape[0]}"
     drop(page, "photo", demo["photo"], "my photo.png")
     expect(page.get_by_text(f"my photo.png, {size}")).to_be_visible()
