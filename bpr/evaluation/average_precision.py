@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BPRError, install_hint
 from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.matching import coco_index, numbered, silently
+from bpr.evaluation.matching import coco_index, silently
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 
@@ -123,7 +123,7 @@ def fast_precision(
     except ImportError as error:
         hint = install_hint("fast-eval")
         raise BPRError(f"--fast: expected the faster-coco-eval package, got none; {hint}") from error
-    truths, detections = coco_index(numbered(records, document), package.COCO)
+    truths, detections = coco_index(records, document, package.COCO)
     quiet: Any = lambda *words: None  # noqa: E731
     evaluation = package.COCOeval_faster(truths, detections, kind, print_function=quiet, boundary_dilation_ratio=ratio)
     silently(evaluation, "evaluate", "accumulate", "summarize")

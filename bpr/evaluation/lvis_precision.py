@@ -44,10 +44,10 @@ def lvis_precision(
         for item in document.get(part, []):
             if missing := ", ".join(sorted(needed - item.keys())):
                 raise BPRError(f"LVIS: expected LVIS annotations, got {part} without {missing}")
-    numbers = numbered(records, document)
+    listed, found = numbered(records, document)
     keys = ("image_id", "category_id", "score", "segmentation")
     # The package numbers the detections anew.
-    detections = [{key: record[key] for key in keys} | {"record": record["id"] - 1} for record in numbers.detections]
+    detections = [{key: record[key] for key in keys} | {"record": record["id"] - 1} for record in found]
     if not detections:  # the package fails without a first one
         return dict.fromkeys(NAMES, 0.0 if document["annotations"] else NOTHING)
     logging.getLogger("lvis").setLevel(logging.ERROR)
@@ -57,7 +57,7 @@ def lvis_precision(
             return path
 
     with old_numpy(evaluator):
-        evaluation = _evaluation(evaluator, boundary_iou)(Truth(numbers.document), detections, "segm")
+        evaluation = _evaluation(evaluator, boundary_iou)(Truth(listed), detections, "segm")
         evaluation.run()
     return {name: float(evaluation.results[name]) for name in NAMES}
 

@@ -66,7 +66,7 @@ def af_matched(evaluation: Evaluation) -> Numbers:
 
 def af_true_positives(evaluation: Evaluation) -> Numbers:
     """Mean F of the true positives of every class and IoU threshold, then over classes and thresholds."""
-    pairs, groups, images = evaluation.true_positives
+    pairs, groups, images = evaluation.true_positives()
     return _af("tp", [list(pair.boundary_f.values()) for pair in pairs], images, evaluation, groups)
 
 
