@@ -27,9 +27,7 @@ def lvis_precision(
     """AP by the names of NAMES; r, c and f stand for rare, common and frequent classes.
 
     Args:
-        records: prepared detections.
-        document: prepared LVIS annotations: images with ``neg_category_ids`` and ``not_exhaustive_category_ids``,
-            categories with ``frequency``.
+        document: prepared LVIS annotations.
         boundary_iou: match by the smaller of mask IoU and Boundary IoU; None: by mask IoU.
 
     Raises:
@@ -56,15 +54,6 @@ def lvis_precision(
         def _load_json(self, path: Any) -> Any:
             return path
 
-    with old_numpy(evaluator):
-        evaluation = _evaluation(evaluator, boundary_iou)(Truth(listed), detections, "segm")
-        evaluation.run()
-    return {name: float(evaluation.results[name]) for name in NAMES}
-
-
-def _evaluation(evaluator: Any, boundary_iou: BoundaryIou | None) -> Any:
-    """The package's class that matches and accumulates, with Boundary IoU if there is one."""
-
     class Evaluation(evaluator.LVISEval):
         def compute_iou(self, img_id: Any, cat_id: Any) -> Any:
             ious = super().compute_iou(img_id, cat_id)
@@ -78,4 +67,7 @@ def _evaluation(evaluator: Any, boundary_iou: BoundaryIou | None) -> Any:
                 ious[rows, columns] = np.minimum(ious[rows, columns], boundary_iou(pairs))
             return ious
 
-    return Evaluation
+    with old_numpy(evaluator):
+        evaluation = Evaluation(Truth(listed), detections, "segm")
+        evaluation.run()
+    return {name: float(evaluation.results[name]) for name in NAMES}

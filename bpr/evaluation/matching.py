@@ -204,12 +204,7 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
 
 
 def match_by_masks(records: Sequence[Record], document: Document) -> COCOeval:
-    """pycocotools' matching by mask IoU, not yet accumulated.
-
-    Args:
-        records: prepared detections.
-        document: prepared annotations.
-    """
+    """pycocotools' matching of prepared detections and annotations by mask IoU, not yet accumulated."""
     return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate")
 
 

@@ -5,7 +5,6 @@ The plot needs matplotlib, which comes with the [report] extra.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -93,7 +92,5 @@ def plot_scatter(path: str | Path, rows: Sequence[PairRow], title: str) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     # Without the name of the software, the same figure gives the same bytes.
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
     with atomic_open(path, "wb") as file:
-        file.write(content.getvalue())
+        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})

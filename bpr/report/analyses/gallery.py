@@ -51,7 +51,6 @@ class Gallery:
         self.image = lru_cache(CACHED_IMAGES)(lambda image_id: read_framed(images.path(image_id), frames[image_id]))
 
     def view(self, index: int) -> View:
-        """Pair ``index``."""
         pair = self.comparison.pairs[index]
         annotations = self.comparison.coarse.document["annotations"]
         others = [other for other in self._annotations[pair.image_id] if other != pair.annotation_index]
