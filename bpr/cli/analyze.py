@@ -77,8 +77,6 @@ class _NamedPath(OutputPath):
 
 
 class PicturePath(_NamedPath):
-    """A picture."""
-
     endings = (".png", ".jpg", ".jpeg")
 
 
@@ -207,7 +205,6 @@ ANALYSES = {
 
 
 def _read(args: argparse.Namespace) -> tuple[Truth, ImageFinder]:
-    """The ground truth and the images."""
     from bpr.errors import BPRError
     from bpr.evaluation.subjects import Truth
     from bpr.io.image_finder import ImageFolder

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.options import finite, import_detection, progress_bar
+from bpr.cli.options import finite, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.errors import BadImage, BPRError, amount
+from bpr.errors import BadImage, BPRError, amount, install_hint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,11 +48,14 @@ def run(args: argparse.Namespace) -> int:
     from bpr.io.image_list import file_name
     from bpr.io.images import read_image
 
-    import_detection()
-    from bpr.integrations.mmdetection.live import LiveDetector
+    try:
+        from bpr.integrations.mmdetection.live import LiveDetector
+    except ImportError as error:
+        raise BPRError(f"this needs the [mmdet] extra: {install_hint('mmdet')} ({error.name} is missing)") from error
 
     check_replaceable(Path(args.out), "bpr detect")
-    files, document = _image_files(args.images), read_annotations(args.ann) if args.ann else {"images": []}
+    files = _image_files(args.images)
+    document = read_annotations(args.ann) if args.ann else {"images": []}
     image_ids = {Path(file_name(entry)).name: entry["id"] for entry in document["images"]}
     refiner = load_refiner(args.model)
     detector = LiveDetector(args.det_config, args.det_weights, refiner)
