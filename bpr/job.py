@@ -170,14 +170,12 @@ class RefineJob:
             BPRError: as for :meth:`run`.
         """
         worker = worker or Shard()
-        heading, document = self._read_annotations()
-        source, find_images = self._open(heading)
-        choice = self._choice(source, heading)
+        source, find_images, choice = self._open()
         by_image, images = group_by_image(source.records, choice), find_images()
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
-        refiner, row = self._load(source.records, document), FORMATS[source.format]
+        refiner, row = self._load(source.records), FORMATS[source.format]
         if row.by_window:
             check_options(refiner.predictor.spec, refiner.options, refiner.pixels)
             if self.soft_outputs():
@@ -217,9 +215,7 @@ class RefineJob:
         with folder.locked(alone=True):
             given = {"results": self.results, "ann": self.ann} | ({"ids": self.ids} if self.ids else {})
             folder.check({name: path and digest_of(path) for name, path in given.items()})
-            heading = read_heading(self.ann) if self.ann else None
-            source, _ = self._open(heading)
-            choice = self._choice(source, heading)
+            source, _, choice = self._open()
             by_image = group_by_image(source.records, choice)
             journals = folder.read_journals(by_image.records)
             write_merged(folder, by_image, journals, source, clock, self.soft_outputs())
@@ -259,37 +255,27 @@ class RefineJob:
         paths |= {name: path for name, path in files.items() if path and os.path.isfile(path)}
         return {name: path for name, path in paths.items() if path}
 
-    def _read_annotations(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """The heading of ``ann``, and for the oracle the whole document, which in large data sets is gigabytes."""
-        if not self.ann:
-            return None, None
-        if self.model != "oracle":
-            return read_heading(self.ann), None
-        document = read_annotations(self.ann)
-        return document, document
+    def _open(self) -> tuple[Source, Callable[[], ImageFinder], Choice]:
+        """The masks, access to their images, and which records are to be refined. The output and the options are
+        checked against the format.
 
-    def _open(self, heading: dict[str, Any] | None) -> tuple[Source, Callable[[], ImageFinder]]:
-        """The masks, and access to their images. The output and the options are checked against the format."""
+        Raises:
+            BPRError: an input cannot be read, an option does not fit it, or a class or an id is not in the masks.
+        """
+        heading = read_heading(self.ann) if self.ann else {}
         if self.crowds not in CROWD_CHOICES:
             raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
-        entries = None if heading is None else heading["images"]
         crowds = self.crowds == "refine"
-        source, find_images = open_source(self.results, self.format, self.images, entries, crowds, windows=True)
+        source, find_images = open_source(
+            self.results, self.format, self.images, heading.get("images"), crowds, windows=True
+        )
         source.polygons = PolygonWriter(self.polygons)
         source.polygons.check(FORMATS[source.format].polygons, source.format)
         self._check_output(source)
-        return source, find_images
-
-    def _choice(self, source: Source, heading: dict[str, Any] | None) -> Choice:
-        """Which records are to be refined.
-
-        Raises:
-            BPRError: a class or an id is not in the masks.
-        """
-        categories = source.categories or (heading or {}).get("categories") or ()
+        categories = source.categories or heading.get("categories") or ()
         classes = chosen_classes(self.only, categories, source.records) if self.only else None
         ids = chosen_ids(self.ids, source.records) if self.ids else None
-        return Choice(self.min_score, classes, ids)
+        return source, find_images, Choice(self.min_score, classes, ids)
 
     def completed(self, report: RunReport, source: Source, choice: Choice) -> RunReport:
         """``report`` with what this job knows about its input."""
@@ -315,9 +301,10 @@ class RefineJob:
         else:
             check_writable(out)
 
-    def _load(self, records: Sequence[Record], document: dict[str, Any] | None) -> Refiner:
+    def _load(self, records: Sequence[Record]) -> Refiner:
         if self.model != "oracle" or self.preset:
             return load_refiner(self.model, self.config, self.backend, self.preset, **self.options)
+        document = read_annotations(self.ann) if self.ann else None
         if not document or not document["annotations"]:
             raise BPRError("--model oracle: expected the ground truth in --ann, got none")
         from bpr.evaluation.matching import GroundTruth  # loads pycocotools, which only the oracle needs

@@ -47,7 +47,7 @@ def paint_scene(seed: int, frame: tuple[int, int] = (480, 640)) -> Scene:
         frame: (H, W) of the image in pixels.
     """
     rng = np.random.default_rng(seed)
-    canvas = _texture(frame, _palette(rng), rng)
+    canvas = _texture(frame, rng)
     owners = np.full((frame[0] * FINE, frame[1] * FINE), -1, np.int8)
     count = int(rng.integers(5, 9))
     for index, centre in enumerate(_centres(count, rng)):
@@ -89,6 +89,7 @@ def _photographed(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 Outline = list[np.ndarray]
 """Polygons of about unit radius around the origin, whose union is an object."""
+ANGLES = np.linspace(0, 2 * np.pi, 360, endpoint=False)
 
 
 def _blob(rng: np.random.Generator) -> Outline:
@@ -97,8 +98,8 @@ def _blob(rng: np.random.Generator) -> Outline:
 
 def _leaf(rng: np.random.Generator) -> Outline:
     """Lobes of equal length with notches between them."""
-    lobes, angles = int(rng.integers(3, 8)), _angles()
-    radius = 0.75 + rng.uniform(0.2, 0.35) * np.cos(lobes * angles) + 0.08 * np.cos(3 * lobes * angles)
+    lobes = int(rng.integers(3, 8))
+    radius = 0.75 + rng.uniform(0.2, 0.35) * np.cos(lobes * ANGLES) + 0.08 * np.cos(3 * lobes * ANGLES)
     return [_polar(radius + 0.3 * _waves(rng, (1, 2, 3), 0.2))]
 
 
@@ -132,21 +133,17 @@ def _limb(start: float, rng: np.random.Generator) -> np.ndarray:
 _SHAPES: tuple[Callable[[np.random.Generator], Outline], ...] = (_blob, _leaf, _ribbon, _creature)
 
 
-def _angles() -> np.ndarray:
-    return np.linspace(0, 2 * np.pi, 360, endpoint=False)
-
-
 def _waves(rng: np.random.Generator, orders: tuple[int, ...], size: float) -> np.ndarray:
     """(360,) values of a random Fourier series over the angle, with smaller amplitudes for higher orders."""
     waves = []
     for order in orders:
         amplitude = rng.normal(0, size / order**0.7)
-        waves.append(amplitude * np.cos(order * _angles() + rng.uniform(0, 2 * np.pi)))
+        waves.append(amplitude * np.cos(order * ANGLES + rng.uniform(0, 2 * np.pi)))
     return np.sum(waves, axis=0)
 
 
 def _polar(radius: np.ndarray) -> np.ndarray:
-    return np.maximum(radius, 0.15)[:, None] * np.stack([np.cos(_angles()), np.sin(_angles())], axis=1)
+    return np.maximum(radius, 0.15)[:, None] * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 
 
 def _filled(outline: Outline, size: float, centre: np.ndarray, angle: float, shape: tuple[int, int]) -> np.ndarray:
@@ -170,9 +167,9 @@ def _palette(rng: np.random.Generator) -> np.ndarray:
     return cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0] * 255
 
 
-def _texture(shape: tuple[int, int], palette: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(h, w, 3) float32 RGB: smooth noise of several scales on a gradient, coloured by the palette."""
-    height, width = shape
+def _texture(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """(h, w, 3) float32 RGB: smooth noise of several scales on a gradient, coloured by a random palette."""
+    (low, middle, high), (height, width) = _palette(rng).astype(np.float32), shape
     direction = rng.uniform(-1, 1, 2)
     rows, columns = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
     field = np.float32(direction[0]) * rows + np.float32(direction[1]) * columns
@@ -181,7 +178,6 @@ def _texture(shape: tuple[int, int], palette: np.ndarray, rng: np.random.Generat
     if rng.random() < 0.35:
         field += np.float32(0.5) * np.sin(field * np.float32(rng.uniform(4, 9)))
     position = np.clip(1 + 0.6 * field, 0, 2)[..., None]
-    low, middle, high = palette.astype(np.float32)
     return np.where(position < 1, low + (middle - low) * position, middle + (high - middle) * (position - 1))
 
 
@@ -199,7 +195,7 @@ def _painted(canvas: np.ndarray, coverage: np.ndarray, size: float, rng: np.rand
     dome = cv2.GaussianBlur(coverage, (0, 0), 0.16 * size)
     slope = cv2.Sobel(dome, cv2.CV_32F, 1, 0) + cv2.Sobel(dome, cv2.CV_32F, 0, 1)
     light = 1 + np.clip(0.12 * size * slope, -0.4, 0.4)
-    surface = np.clip(_texture(coverage.shape, _palette(rng), rng) * light[..., None], 0, 255)
+    surface = np.clip(_texture(coverage.shape, rng) * light[..., None], 0, 255)
     shaded = canvas * (1 - np.float32(rng.uniform(0.2, 0.45)) * shadow[..., None])
     return shaded + (surface - shaded) * coverage[..., None]
 

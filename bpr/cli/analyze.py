@@ -77,8 +77,6 @@ class _NamedPath(OutputPath):
 
 
 class PicturePath(_NamedPath):
-    """A picture."""
-
     endings = (".png", ".jpg", ".jpeg")
 
 
@@ -107,15 +105,12 @@ def upper_bound(args: argparse.Namespace) -> None:
 
 
 def scatter(args: argparse.Namespace) -> None:
-    from bpr.evaluation.comparison import CLEARLY
-    from bpr.report.analyses.gains import gains, markdown
-    from bpr.report.plots import plot_scatter
+    from bpr.report.analyses.gains import gains, markdown, plot_scatter
 
     rows = _gallery(args).rows
     groups = gains(rows)
-    before, after = ([getattr(row, side)["iou"] for row in rows] for side in ("before", "after"))
     title = f"{amount(len(rows), 'instance')}, {Path(args.results).name}"
-    plot_scatter(Path(args.out).with_suffix(".png"), before, after, CLEARLY, title)
+    plot_scatter(Path(args.out).with_suffix(".png"), rows, title)
     _write(args, {"gains": [asdict(gain) for gain in groups]}, markdown(groups))
 
 
@@ -210,7 +205,6 @@ ANALYSES = {
 
 
 def _read(args: argparse.Namespace) -> tuple[Truth, ImageFinder]:
-    """The ground truth and the images."""
     from bpr.errors import BPRError
     from bpr.evaluation.subjects import Truth
     from bpr.io.image_finder import ImageFolder

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.options import finite, import_detection, progress_bar
+from bpr.cli.options import finite, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.errors import BadImage, BPRError, amount
+from bpr.errors import BadImage, BPRError, amount, install_hint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,24 +42,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.backends import load_refiner
+    from bpr.formats.coco import read_annotations
     from bpr.io.files import write_json
     from bpr.io.folders import atomic_folder, check_replaceable
+    from bpr.io.image_list import file_name
     from bpr.io.images import read_image
 
-    import_detection()
-    from bpr.integrations.mmdetection.live import LiveDetector
+    try:
+        from bpr.integrations.mmdetection.live import LiveDetector
+    except ImportError as error:
+        raise BPRError(f"this needs the [mmdet] extra: {install_hint('mmdet')} ({error.name} is missing)") from error
 
     check_replaceable(Path(args.out), "bpr detect")
-    files, ids = _image_files(args.images), _Ids(args.ann)
+    files = _image_files(args.images)
+    document = read_annotations(args.ann) if args.ann else {"images": []}
+    image_ids = {Path(file_name(entry)).name: entry["id"] for entry in document["images"]}
     refiner = load_refiner(args.model)
     detector = LiveDetector(args.det_config, args.det_weights, refiner)
-    category_ids, failed = ids.of_categories(detector.classes), 0
+    category_ids = _category_ids(detector.classes, document, args.ann)
     detected: list[DetectedImage] = []
+    failed = 0
     with atomic_folder(args.out, "bpr detect") as folder, progress_bar("detecting", len(files)) as advance:
         for done, file in enumerate(files, start=1):
             try:
                 image = read_image(file)
-                result = detector(file, ids.of_image(file), category_ids, args.min_score)
+                result = detector(file, image_ids.get(file.name, file.stem), category_ids, args.min_score)
                 _draw(folder / "pictures" / f"{file.stem}.png", image, result)
                 detected.append(result)
             except BadImage as error:
@@ -92,30 +99,15 @@ def _image_files(paths: Sequence[str]) -> list[Path]:
     return files
 
 
-class _Ids:
-    """Ids of images and categories: those of an annotation file, else file stems and 1, 2, ... by label."""
-
-    def __init__(self, ann: str | None) -> None:
-        from bpr.formats.coco import read_annotations
-        from bpr.io.image_list import file_name
-
-        document = read_annotations(ann) if ann else {"images": []}
-        self._ann = ann
-        self._images = {Path(file_name(entry)).name: entry["id"] for entry in document["images"]}
-        self._categories = {category["name"]: category["id"] for category in document.get("categories", [])}
-
-    def of_image(self, file: Path) -> Any:
-        return self._images.get(file.name, file.stem)
-
-    def of_categories(self, classes: Sequence[str]) -> list[int]:
-        if self._ann is None:
-            return list(range(1, len(classes) + 1))
-        unknown = [name for name in classes if name not in self._categories]
-        if unknown:
-            raise BPRError(
-                f"{self._ann}: expected the detector's classes among its categories, got none called {unknown[0]!r}"
-            )
-        return [self._categories[name] for name in classes]
+def _category_ids(classes: Sequence[str], document: dict[str, Any], ann: str | None) -> list[int]:
+    """The ids of the detector's classes in the annotation file; without one 1, 2, ..."""
+    if ann is None:
+        return list(range(1, len(classes) + 1))
+    ids = {category["name"]: category["id"] for category in document.get("categories", [])}
+    unknown = [name for name in classes if name not in ids]
+    if unknown:
+        raise BPRError(f"{ann}: expected the detector's classes among its categories, got none called {unknown[0]!r}")
+    return [ids[name] for name in classes]
 
 
 def _draw(path: Path, image: np.ndarray, detected: DetectedImage) -> None:

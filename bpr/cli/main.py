@@ -114,7 +114,6 @@ def _usage(parser: argparse.ArgumentParser) -> str:
 
 
 def _overview() -> str:
-    """The commands by group."""
     lines = ["Any instance masks in, better boundaries out."]
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:16} {line}" for name, line in commands.items())]

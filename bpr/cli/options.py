@@ -8,12 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from typing import Any, Protocol
+from typing import Protocol
 
 from bpr.errors import BPRError, amount, install_hint
-from bpr.geometry.options import AUTO, command_options
-from bpr.io.pixels import PixelOptions
 
 MOST_PROBLEMS_SHOWN = 10
 
@@ -52,34 +49,6 @@ def tolerance(text: str) -> float:
     return value
 
 
-def caution(text: str) -> float | str:
-    """The ``type`` of ``--caution``: a number, or ``auto``."""
-    try:
-        return text if text == AUTO else finite(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"expected auto or a number, got {text!r}") from error
-
-
-def stretch(text: str) -> str | tuple[float, ...]:
-    """The ``type`` of ``--stretch``: a word, or two percentiles."""
-    return tuple(map(finite, text.split(","))) if "," in text else text
-
-
-def bands(text: str) -> tuple[int, ...]:
-    """The ``type`` of ``--bands``: whole numbers with commas between them."""
-    return tuple(map(at_least(1), text.split(",")))
-
-
-def add_pixel_options(parser: argparse._ActionsContainer) -> None:
-    """The fields of :class:`~bpr.io.pixels.PixelOptions`."""
-    what = "values that are black and white: minmax, none, or two percentiles (default: by the depth, else 0.1,99.9)"
-    parser.add_argument("--stretch", type=stretch, metavar="LOW,HIGH", help=what)
-    which = "one band or three, counted from 1 (default: the first three, or the first)"
-    parser.add_argument("--bands", "--channel", type=bands, metavar="N[,N,N]", help=which)
-    page = "page of a TIFF, counted from 1 (default: the first)"
-    parser.add_argument("--page", type=at_least(1), metavar="N", help=page)
-
-
 def add_polygons(parser: argparse._ActionsContainer) -> None:
     help = "write polygons, also where masks came as RLE; PX: tolerance in pixels, 0 is exact (default: at most 1)"
     parser.add_argument("--polygons", nargs="?", type=tolerance, const=True, metavar="PX", help=help)
@@ -92,37 +61,12 @@ def add_workers(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--workers", type=at_least(1), default=DEFAULT_WORKERS, help=workers)
 
 
-def add_refine_options(parser: argparse._ActionsContainer) -> None:
-    """The options to refine with; by default the model decides."""
-
-    for field in command_options():
-        help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))
-        shape = {"choices": list(choices)} if choices else {"metavar": metavar}
-        name = f"--{field.name.replace('_', '-')}"
-        kind = caution if field.name == "caution" else type(field.default)
-        parser.add_argument(name, type=kind, help=f"{help} (default: the model's)", **shape)
-
-
-def refine_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options to refine with, and those of pixels, that were given; None for the others."""
-
-    return {field.name: getattr(args, field.name) for field in (*command_options(), *fields(PixelOptions))}
-
-
 def import_training() -> None:
     """Import the training code; a missing dependency is an error that says how to install it."""
     try:
         import bpr.training.network  # noqa: F401
     except ImportError as error:
         raise BPRError(f"this needs the [train] extra: {install_hint('train')} ({error.name} is missing)") from error
-
-
-def import_detection() -> None:
-    """Import the code for MMDetection; a missing dependency is an error that says how to install it."""
-    try:
-        import bpr.integrations.mmdetection  # noqa: F401
-    except ImportError as error:
-        raise BPRError(f"this needs the [mmdet] extra: {install_hint('mmdet')} ({error.name} is missing)") from error
 
 
 class Advance(Protocol):

@@ -7,27 +7,21 @@ import os
 import shlex
 import sys
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 
 from bpr.backends.presets import PRESETS
 from bpr.backends.registry import names
-from bpr.cli.options import (
-    add_pixel_options,
-    add_polygons,
-    add_refine_options,
-    add_workers,
-    finite,
-    print_problems,
-    progress_bar,
-    refine_options,
-)
+from bpr.cli.options import add_polygons, add_workers, at_least, finite, print_problems, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
 from bpr.cli.sharing import add_sharing, is_resumed, print_report, resume_command, worker_of
 from bpr.errors import BadUsage, BPRError
 from bpr.formats.format import PathKind
 from bpr.formats.registry import FORMATS
+from bpr.geometry.options import AUTO, command_options
 from bpr.io.files import check_writable
 from bpr.io.mask_picture import EXACT, check_mask_name, write_cutout
+from bpr.io.pixels import PixelOptions
 from bpr.raster.opening import is_raster
 from bpr.refinement.choice import CROWD_CHOICES
 
@@ -66,8 +60,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ids", type=InputPath, metavar="FILE", help=ids)
     crowds = "crowds of an annotation file: keep them, or refine them as single objects (default: %(default)s)"
     add("--crowds", choices=CROWD_CHOICES, default="keep", help=crowds)
-    add_refine_options(parser.add_argument_group("patches"))
-    add_pixel_options(parser.add_argument_group("pixels", "of images that are no 8-bit photos (docs/raster.md)"))
+    patches = parser.add_argument_group("patches")
+    for field in command_options():
+        help, metavar, choices = (field.metadata[name] for name in ("help", "metavar", "choices"))
+        shape = {"choices": list(choices)} if choices else {"metavar": metavar}
+        name = f"--{field.name.replace('_', '-')}"
+        kind = _caution if field.name == "caution" else type(field.default)
+        patches.add_argument(name, type=kind, help=f"{help} (default: the model's)", **shape)
+    add = parser.add_argument_group("pixels", "of images that are no 8-bit photos (docs/raster.md)").add_argument
+    what = "values that are black and white: minmax, none, or two percentiles (default: by the depth, else 0.1,99.9)"
+    add("--stretch", type=_stretch, metavar="LOW,HIGH", help=what)
+    which = "one band or three, counted from 1 (default: the first three, or the first)"
+    add("--bands", "--channel", type=_bands, metavar="N[,N,N]", help=which)
+    add("--page", type=at_least(1), metavar="N", help="page of a TIFF, counted from 1 (default: the first)")
     add_sharing(parser.add_argument_group("sharing"))
     expert = parser.add_argument_group("expert")
     add = expert.add_argument
@@ -76,6 +81,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--config", type=InputName, help="config of a .pth model (default: the one in its folder)")
     add("--strict", action="store_true", help="exit with 1 when a record could not be refined")
     add_workers(expert)
+
+
+def _caution(text: str) -> float | str:
+    try:
+        return text if text == AUTO else finite(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"expected auto or a number, got {text!r}") from error
+
+
+def _stretch(text: str) -> str | tuple[float, ...]:
+    """The ``type`` of ``--stretch``: a word, or two percentiles."""
+    return tuple(map(finite, text.split(","))) if "," in text else text
+
+
+def _bands(text: str) -> tuple[int, ...]:
+    """The ``type`` of ``--bands``: whole numbers with commas between them."""
+    return tuple(map(at_least(1), text.split(",")))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         config=args.config,
         backend=args.backend,
         preset=args.preset,
-        options=refine_options(args),
+        options={field.name: getattr(args, field.name) for field in (*command_options(), *fields(PixelOptions))},
         min_score=args.min_score,
         only=args.only,
         ids=args.ids,

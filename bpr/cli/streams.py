@@ -36,14 +36,10 @@ class Stream:
             act()
         except OSError as error:
             self.failure = None if isinstance(error, BrokenPipeError) else error.strerror
-            _send_nowhere(self._stream.fileno())
-
-
-def _send_nowhere(descriptor: int) -> None:
-    """Discard all output to the descriptor, including buffered text, which Python flushes at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+            # All further output is discarded, including buffered text, which Python flushes at exit.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
 
 @contextmanager

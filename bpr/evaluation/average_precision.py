@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BPRError, install_hint
 from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.matching import coco_index, numbered, silently
+from bpr.evaluation.matching import coco_index, silently
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 
@@ -111,8 +111,6 @@ def fast_precision(
     """The numbers of NAMES by faster-coco-eval: the same in a fraction of the time, for very large files.
 
     Args:
-        records: prepared detections.
-        document: prepared annotations.
         kind: match by mask IoU, or by the smaller of mask IoU and Boundary IoU at ``ratio``.
 
     Raises:
@@ -123,7 +121,7 @@ def fast_precision(
     except ImportError as error:
         hint = install_hint("fast-eval")
         raise BPRError(f"--fast: expected the faster-coco-eval package, got none; {hint}") from error
-    truths, detections = coco_index(numbered(records, document), package.COCO)
+    truths, detections = coco_index(records, document, package.COCO)
     quiet: Any = lambda *words: None  # noqa: E731
     evaluation = package.COCOeval_faster(truths, detections, kind, print_function=quiet, boundary_dilation_ratio=ratio)
     silently(evaluation, "evaluate", "accumulate", "summarize")
@@ -141,14 +139,11 @@ def _curves(evaluation: COCOeval, area: int) -> Iterator[tuple[Any, ClassCurve]]
         truths = np.zeros(images, int)
         for image, matching in parts:
             truths[image] = np.count_nonzero(np.asarray(matching["gtIgnore"]) == 0)
-        if truths.any():
-            yield class_id, _curve(parts, truths)
-
-
-def _curve(parts: list[tuple[int, dict[str, Any]]], truths: np.ndarray) -> ClassCurve:
-    scores = np.concatenate([matching["dtScores"] for _, matching in parts])
-    order = np.argsort(-scores, kind="mergesort")
-    matched = np.concatenate([matching["dtMatches"] for _, matching in parts], axis=1)[:, order] > 0
-    counts = ~np.concatenate([matching["dtIgnore"] for _, matching in parts], axis=1)[:, order].astype(bool)
-    images = np.concatenate([np.full(len(matching["dtScores"]), i) for i, matching in parts])[order]
-    return ClassCurve(matched & counts, ~matched & counts, images, truths)
+        if not truths.any():
+            continue
+        scores = np.concatenate([matching["dtScores"] for _, matching in parts])
+        order = np.argsort(-scores, kind="mergesort")
+        matched = np.concatenate([matching["dtMatches"] for _, matching in parts], axis=1)[:, order] > 0
+        counts = ~np.concatenate([matching["dtIgnore"] for _, matching in parts], axis=1)[:, order].astype(bool)
+        places = np.concatenate([np.full(len(matching["dtScores"]), image) for image, matching in parts])[order]
+        yield class_id, ClassCurve(matched & counts, ~matched & counts, places, truths)

@@ -102,7 +102,7 @@ class Ratios:
         return sums
 
 
-def interval(before: Resampled, after: Resampled, resamples: int | None = None, seed: int = 0) -> tuple[float, float]:
+def interval(before: Resampled, after: Resampled, resamples: int | None = None) -> tuple[float, float]:
     """95 % percentile interval of after - before; both numbers are computed for the same resampled images.
 
     Images are drawn and not masks: masks of one image are not independent, and drawing them would make the interval too
@@ -113,7 +113,7 @@ def interval(before: Resampled, after: Resampled, resamples: int | None = None, 
         resamples: how many; by default the number decides.
     """
     present = np.flatnonzero(before.present | after.present)
-    random, chances = np.random.default_rng(seed), np.full(len(present), 1 / len(present))
+    random, chances = np.random.default_rng(0), np.full(len(present), 1 / len(present))
     resamples = after.resamples if resamples is None else resamples
     changes = []
     for start in range(0, resamples, BLOCK):

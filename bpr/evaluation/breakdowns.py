@@ -13,6 +13,7 @@ from bpr.evaluation.pair_metrics import PAIR_METRICS
 
 SCORES = (0.05, 0.3, 0.5, 0.7, 0.9)
 """The limits between the groups of scores."""
+SCORE_RANGES = list(pairwise((0, *SCORES, 1)))
 
 Means = dict[str, float]
 """The means of PAIR_METRICS by name."""
@@ -40,7 +41,7 @@ Breakdown = dict[str, Part]
 def breakdowns(evaluation: Evaluation, comparison: Comparison | None, with_ap: bool) -> dict[str, Breakdown]:
     """Parts by name, under ``class``, ``size`` and ``score``.
 
-    Parts without a pair are left out, except classes with an AP.
+    Parts without a pair are left out; with AP, the classes are those that are annotated.
 
     Args:
         evaluation: of the refined masks.
@@ -62,7 +63,11 @@ def breakdowns(evaluation: Evaluation, comparison: Comparison | None, with_ap: b
     }
     parts = {kind: _parts(evaluation, comparison, np.array(keys[kind], object), order[kind]) for kind in keys}
     if with_ap:
-        parts["class"] = _with_ap(parts["class"], evaluation, comparison)
+        after = evaluation.class_average_precisions
+        before = comparison.coarse.class_average_precisions if comparison else {}
+        classes = {names.get(key, str(key)): key for key in after}
+        kept = {name: parts["class"].get(name, Part(0)) for name in classes}
+        parts["class"] = {name: replace(kept[name], ap=after[key], ap_before=before.get(key)) for name, key in classes.items()}
     return parts
 
 
@@ -72,7 +77,7 @@ def score_group(score: float) -> str:
     >>> score_group(0.01), score_group(0.05), score_group(0.42), score_group(1.0)
     ('0 - 0.05', '0.05 - 0.3', '0.3 - 0.5', '0.9 - 1')
     """
-    low, high = list(pairwise((0.0, *SCORES, 1.0)))[bisect_right(SCORES, score)]
+    low, high = SCORE_RANGES[bisect_right(SCORES, score)]
     return f"{low:g} - {high:g}"
 
 
@@ -89,12 +94,3 @@ def _parts(evaluation: Evaluation, comparison: Comparison | None, keys: np.ndarr
 
 def _means(evaluation: Evaluation, rows: np.ndarray) -> Means:
     return {metric.name: float(evaluation.column(metric)[rows].mean()) for metric in PAIR_METRICS}
-
-
-def _with_ap(parts: Breakdown, evaluation: Evaluation, comparison: Comparison | None) -> Breakdown:
-    """The annotated classes with their AP, whether they have a pair or not."""
-    names, after = category_names(evaluation.document.get("categories")), evaluation.class_average_precisions
-    before = comparison.coarse.class_average_precisions if comparison else {}
-    classes = {names.get(key, str(key)): key for key in after}
-    kept = {name: parts.get(name, Part(0)) for name in classes}
-    return {name: replace(kept[name], ap=after[key], ap_before=before.get(key)) for name, key in classes.items()}

@@ -70,7 +70,6 @@ def official_precision(predictions: Path, truth: Path) -> dict[str, float]:
 
 
 def _match(scripts: Any, png: Path, listed: Sequence[ListedMask], args: SimpleNamespace) -> dict[str, Any]:
-    """The scripts' matching of one image."""
     for item in listed:
         if item.label not in scripts.id2label:
             raise BPRError(f"{item.png}: expected a label id of Cityscapes in its list, got {item.label}")

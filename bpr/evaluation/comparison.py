@@ -61,15 +61,6 @@ PROTOCOLS = {
 }
 
 
-class TruePositives(NamedTuple):
-    """The true positives of all classes at all IoU thresholds, N in all: (N,) the pairs, the group of their class and
-    threshold, and the index of their image."""
-
-    pairs: list[MaskPair]
-    groups: np.ndarray
-    images: np.ndarray
-
-
 class Evaluation:
     """The detections of one results file, compared with the ground truth.
 
@@ -156,9 +147,12 @@ class Evaluation:
         rows = [[metric.measure(pair) for metric in PAIR_METRICS] for pair in self._masks_at(pairs)]
         return np.array(rows, float).reshape(len(pairs), len(PAIR_METRICS))
 
-    @cached_property
-    def true_positives(self) -> TruePositives:
-        """pycocotools' matches by mask IoU at its ten thresholds, for all sizes; ignored instances are left out."""
+    def true_positives(self) -> tuple[list[MaskPair], np.ndarray, np.ndarray]:
+        """The N true positives of all classes, by pycocotools' matching by mask IoU at its ten thresholds.
+
+        Returns:
+            The pairs, (N,) the group of each pair's class and threshold, and (N,) the index of its image.
+        """
         params, pairs, groups, images = self.mask_matching.params, [], [], []
         areas, count = len(params.areaRng), len(params.imgIds)
         for class_index in range(len(params.catIds)):
@@ -172,7 +166,7 @@ class Evaluation:
                     pairs.append(self._mask_pairs.pair(matching["dtIds"][column] - 1, annotation_id - 1))
                 groups += (class_index * len(params.iouThrs) + thresholds).tolist()
                 images += [image] * len(thresholds)
-        return TruePositives(pairs, np.array(groups, int), np.array(images, int))
+        return pairs, np.array(groups, int), np.array(images, int)
 
 
 @dataclass(frozen=True)
@@ -248,8 +242,7 @@ class PairRow:
         return values
 
 
-@dataclass(frozen=True)
-class PairMasks:
+class PairMasks(NamedTuple):
     """The three masks of a matched pair."""
 
     coarse: BoxMask

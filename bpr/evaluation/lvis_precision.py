@@ -27,9 +27,7 @@ def lvis_precision(
     """AP by the names of NAMES; r, c and f stand for rare, common and frequent classes.
 
     Args:
-        records: prepared detections.
-        document: prepared LVIS annotations: images with ``neg_category_ids`` and ``not_exhaustive_category_ids``,
-            categories with ``frequency``.
+        document: prepared LVIS annotations.
         boundary_iou: match by the smaller of mask IoU and Boundary IoU; None: by mask IoU.
 
     Raises:
@@ -44,10 +42,10 @@ def lvis_precision(
         for item in document.get(part, []):
             if missing := ", ".join(sorted(needed - item.keys())):
                 raise BPRError(f"LVIS: expected LVIS annotations, got {part} without {missing}")
-    numbers = numbered(records, document)
+    listed, found = numbered(records, document)
     keys = ("image_id", "category_id", "score", "segmentation")
     # The package numbers the detections anew.
-    detections = [{key: record[key] for key in keys} | {"record": record["id"] - 1} for record in numbers.detections]
+    detections = [{key: record[key] for key in keys} | {"record": record["id"] - 1} for record in found]
     if not detections:  # the package fails without a first one
         return dict.fromkeys(NAMES, 0.0 if document["annotations"] else NOTHING)
     logging.getLogger("lvis").setLevel(logging.ERROR)
@@ -55,15 +53,6 @@ def lvis_precision(
     class Truth(evaluator.LVIS):
         def _load_json(self, path: Any) -> Any:
             return path
-
-    with old_numpy(evaluator):
-        evaluation = _evaluation(evaluator, boundary_iou)(Truth(numbers.document), detections, "segm")
-        evaluation.run()
-    return {name: float(evaluation.results[name]) for name in NAMES}
-
-
-def _evaluation(evaluator: Any, boundary_iou: BoundaryIou | None) -> Any:
-    """The package's class that matches and accumulates, with Boundary IoU if there is one."""
 
     class Evaluation(evaluator.LVISEval):
         def compute_iou(self, img_id: Any, cat_id: Any) -> Any:
@@ -78,4 +67,7 @@ def _evaluation(evaluator: Any, boundary_iou: BoundaryIou | None) -> Any:
                 ious[rows, columns] = np.minimum(ious[rows, columns], boundary_iou(pairs))
             return ious
 
-    return Evaluation
+    with old_numpy(evaluator):
+        evaluation = Evaluation(Truth(listed), detections, "segm")
+        evaluation.run()
+    return {name: float(evaluation.results[name]) for name in NAMES}

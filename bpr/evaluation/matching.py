@@ -204,13 +204,8 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
 
 
 def match_by_masks(records: Sequence[Record], document: Document) -> COCOeval:
-    """pycocotools' matching by mask IoU, not yet accumulated.
-
-    Args:
-        records: prepared detections.
-        document: prepared annotations.
-    """
-    return silently(COCOeval(*coco_index(numbered(records, document)), "segm"), "evaluate")
+    """pycocotools' matching of prepared detections and annotations by mask IoU, not yet accumulated."""
+    return silently(COCOeval(*coco_index(records, document), "segm"), "evaluate")
 
 
 def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
@@ -246,39 +241,23 @@ def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
     return boundaries
 
 
-@dataclass(frozen=True)
-class Numbered:
-    """Annotations and detections whose images, classes and items are numbered from 1.
-
-    pycocotools, faster-coco-eval and lvis sort ids, compute with them, and take 0 for "none"; ids of users are texts
-    or numbers of any size.
-
-    Attributes:
-        document: prepared annotations; an annotation's id is its place in the list.
-        detections: those of listed images and classes; an id is the place among all records.
-        classes: the category ids, in the order of their numbers.
-    """
-
-    document: Document
-    detections: list[Record]
-    classes: list[Any]
-
-
 def in_order(ids: Iterable[Any]) -> list[Any]:
     """Ids without repetition, numbers before texts; where all have one type, the order is that of pycocotools."""
     return sorted(dict.fromkeys(ids), key=str_last)
 
 
-def numbered(records: Sequence[Record], document: Document) -> Numbered:
-    """Number what the evaluators read.
+def numbered(records: Sequence[Record], document: Document) -> tuple[Document, list[Record]]:
+    """Annotations and detections whose images, classes and items are numbered from 1.
 
-    Args:
-        records: prepared detections.
-        document: prepared annotations.
+    pycocotools, faster-coco-eval and lvis sort ids, compute with them, and take 0 for "none"; ids of users are texts
+    or numbers of any size.
+
+    Returns:
+        The document, in which an annotation's id is its place in the list, and the detections of listed images and
+        classes; their id is the place among all records.
     """
-    classes = in_order(listed_classes(document))
     images = {key: number for number, key in enumerate(in_order(image["id"] for image in document["images"]), 1)}
-    numbers = {key: number for number, key in enumerate(classes, 1)}
+    numbers = {key: number for number, key in enumerate(in_order(listed_classes(document)), 1)}
 
     def renamed(item: Record, number: int) -> Record:
         return {**item, "id": number, "image_id": images[item["image_id"]], "category_id": numbers[item["category_id"]]}
@@ -295,16 +274,16 @@ def numbered(records: Sequence[Record], document: Document) -> Numbered:
         "annotations": [renamed(item, number) for number, item in enumerate(document["annotations"], 1)],
     }
     found = [renamed(records[index], index + 1) for index in counted(records, document)]
-    return Numbered({**document, **content}, found, classes)
+    return {**document, **content}, found
 
 
-def coco_index(numbers: Numbered, index: Any = COCO) -> tuple[Any, Any]:
+def coco_index(records: Sequence[Record], document: Document, index: Any = COCO) -> tuple[Any, Any]:
     """Annotations and detections as ``index`` objects: pycocotools' COCO or a class like it."""
-    detections = [{**item, "iscrowd": 0} for item in numbers.detections]
+    listed, found = numbered(records, document)
     indices = []
-    for items in (numbers.document["annotations"], detections):
+    for items in (listed["annotations"], [{**item, "iscrowd": 0} for item in found]):
         filled = index()
-        filled.dataset = {**numbers.document, "annotations": items}
+        filled.dataset = {**listed, "annotations": items}
         indices.append(silently(filled, "createIndex"))
     return indices[0], indices[1]
 

@@ -6,7 +6,8 @@ The name of a number consists of the metric, its tolerance and its protocol: ``F
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -17,15 +18,22 @@ from bpr.errors import BPRError
 from bpr.evaluation.average_precision import average_precisions, fast_precision
 from bpr.evaluation.bands import BAND, mean_boundary_accuracy, trimap_overlap
 from bpr.evaluation.bootstrap import Fixed, Number, Ratios
+from bpr.evaluation.boundary_metrics import boundary_counts_at
 from bpr.evaluation.cityscapes_official import official_precision
 from bpr.evaluation.comparison import Evaluation
 from bpr.evaluation.lvis_precision import lvis_precision
 from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, TOLERANCES, PairMetric, Unit
 from bpr.evaluation.panoptic_quality import panoptic_counts
-from bpr.evaluation.semantic import semantic_scores
+from bpr.evaluation.prepare import counted
 from bpr.evaluation.subjects import CityscapesFolders, MaskPictures, PanopticPair, PictureFit
+from bpr.formats.coco import Record
+from bpr.geometry.boxes import enclosing
+from bpr.geometry.masks import BoxMask
+from bpr.geometry.rle import decode_mask
 
 Numbers = dict[str, Number]
+MERGED_SCORE = 0.5
+"""Detections of a lower score are in no semantic mask: all of them together would cover the image."""
 
 
 def mask_precision(evaluation: Evaluation, fast: bool = False) -> Numbers:
@@ -66,14 +74,45 @@ def af_matched(evaluation: Evaluation) -> Numbers:
 
 def af_true_positives(evaluation: Evaluation) -> Numbers:
     """Mean F of the true positives of every class and IoU threshold, then over classes and thresholds."""
-    pairs, groups, images = evaluation.true_positives
+    pairs, groups, images = evaluation.true_positives()
     return _af("tp", [list(pair.boundary_f.values()) for pair in pairs], images, evaluation, groups)
 
 
 def af_semantic(evaluation: Evaluation) -> Numbers:
-    """Mean F over images and classes whose instances are merged."""
-    images, scores = semantic_scores(evaluation.records, evaluation.document)
-    return _af("semantic", scores, evaluation.image_indices(images), evaluation)
+    """Mean F over every image and class that has an annotation or a detection, whose instances are merged.
+
+    Crowds belong to the ground truth.
+    """
+    annotations, records = evaluation.document["annotations"], evaluation.records
+    found = [records[index] for index in counted(records, evaluation.document)]
+    truths = _by_class(annotations)
+    detections = _by_class(item for item in found if item["score"] >= MERGED_SCORE)
+    frames = {item["image_id"]: tuple(item["segmentation"]["size"]) for item in (*annotations, *found)}
+    keys = list(dict.fromkeys([*truths, *detections]))
+    scores = []
+    for key in keys:
+        truth, detected = (_merged(side.get(key, []), frames[key[0]]) for side in (truths, detections))
+        scores.append([counts.f for counts in boundary_counts_at(detected, truth, TOLERANCES)])
+    return _af("semantic", scores, evaluation.image_indices([image_id for image_id, _ in keys]), evaluation)
+
+
+def _by_class(items: Iterable[Record]) -> dict[tuple[Any, Any], list[Record]]:
+    groups: dict[tuple[Any, Any], list[Record]] = defaultdict(list)
+    for item in items:
+        groups[item["image_id"], item["category_id"]].append(item)
+    return groups
+
+
+def _merged(items: Sequence[Record], frame: tuple[int, int]) -> BoxMask:
+    masks = [mask for item in items if (mask := decode_mask(item["segmentation"], frame)).pixels.size]
+    if len(masks) <= 1:
+        return masks[0] if masks else BoxMask.empty(frame)
+    x0, y0, x1, y1 = enclosing(np.array([mask.box for mask in masks]))
+    pixels = np.zeros((y1 - y0, x1 - x0), bool)
+    for mask in masks:
+        left, top, right, bottom = mask.box
+        pixels[top - y0 : bottom - y0, left - x0 : right - x0] |= mask.pixels
+    return BoxMask(pixels, x0, y0, frame)
 
 
 def _af(

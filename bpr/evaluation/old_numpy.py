@@ -14,8 +14,6 @@ REMOVED: dict[str, Any] = {"in1d": np.isin, "float": float, "int": int, "bool": 
 
 
 class _OldNumpy:
-    """numpy with its removed names."""
-
     def __getattr__(self, name: str) -> Any:
         return REMOVED[name] if name in REMOVED else getattr(np, name)
 

@@ -122,7 +122,6 @@ class MaskPairs:
         self.truth_band = lru_cache(CACHED_MASKS)(lambda index: self.band(self.truth(index)))
 
     def pair(self, record: int, annotation: int) -> MaskPair:
-        """The pair of two indices."""
         key = record, annotation
         if key not in self._pairs:
             self._pairs[key] = MaskPair(self, record, annotation)

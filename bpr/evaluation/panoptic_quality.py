@@ -67,10 +67,17 @@ def panoptic_counts(
     truth = [{**segment, "iscrowd": is_crowd(segment, f"segment {segment['id']}")} for segment in truth]
     shared, truth_areas, predicted_areas = _areas(truth_ids, predicted_ids)
     truths, predictions = ({segment["id"]: segment for segment in side} for side in (truth, predicted))
-    matches = _matches(shared, truth_areas, predicted_areas, truths, predictions)
-    if ratio is not None:
-        lowered = {pair: min(iou, _band_iou(truth_ids, predicted_ids, pair, ratio)) for pair, iou in matches.items()}
-        matches = {pair: iou for pair, iou in lowered.items() if iou > MATCH_IOU}
+    matches = {}
+    for pair, pixels in shared.items():
+        one, other = truths.get(pair[0]), predictions.get(pair[1])
+        if not one or not other or one["iscrowd"] or one["category_id"] != other["category_id"]:
+            continue
+        # The part of a predicted segment that lies on void is left out of the union.
+        iou = pixels / (truth_areas[pair[0]] + predicted_areas[pair[1]] - pixels - shared.get((VOID, pair[1]), 0))
+        if iou > MATCH_IOU and ratio is not None:
+            iou = min(iou, _band_iou(truth_ids, predicted_ids, pair, ratio))
+        if iou > MATCH_IOU:
+            matches[pair] = iou
     counts: dict[Any, PanopticCounts] = defaultdict(PanopticCounts)
     for (truth_id, _), iou in matches.items():
         counts[truths[truth_id]["category_id"]] += PanopticCounts(iou, 1)
@@ -108,22 +115,3 @@ def _areas(truth_ids: np.ndarray, predicted_ids: np.ndarray) -> tuple[dict[Any, 
         for side, number in zip(sides, pair, strict=True):
             side[number] += count
     return shared, *sides
-
-
-def _matches(
-    shared: dict[Any, int],
-    truth_areas: dict[int, int],
-    predicted_areas: dict[int, int],
-    truths: dict[int, Segment],
-    predictions: dict[int, Segment],
-) -> dict[tuple[int, int], float]:
-    """IoU of every matched pair; the part of a predicted segment that lies on void is left out of the union."""
-    matches = {}
-    for (truth_id, predicted_id), pixels in shared.items():
-        truth, predicted = truths.get(truth_id), predictions.get(predicted_id)
-        if not truth or not predicted or truth["iscrowd"] or truth["category_id"] != predicted["category_id"]:
-            continue
-        union = truth_areas[truth_id] + predicted_areas[predicted_id] - pixels - shared.get((VOID, predicted_id), 0)
-        if pixels / union > MATCH_IOU:
-            matches[truth_id, predicted_id] = pixels / union
-    return matches

@@ -18,7 +18,6 @@ from bpr.limits import frame_from, is_id, is_score
 
 Document = dict[str, Any]
 Frame = tuple[int, int]
-Frames = dict[Any, Frame | None]
 MOST_UNREADABLE_LISTED = 3
 """A problem line describes this many unreadable masks and counts the rest."""
 
@@ -40,7 +39,7 @@ class Detections:
     problems: Sequence[str] = ()
 
 
-def image_frames(document: Document) -> Frames:
+def image_frames(document: Document) -> dict[Any, Frame | None]:
     """(H, W) by image id; None where the images list states no size that an image can have."""
     return {image["id"]: frame_from(image.get("height"), image.get("width")) for image in document["images"]}
 

@@ -149,8 +149,7 @@ class Truth:
             BPRError: the files do not fit the ground truth or each other.
         """
         if self.pictures:
-            folders = [self._pictures(path) if path is not None else None for path in (results, before)]
-            return folders[0] or {}, folders[1], {}
+            return self._pictures(results), self._pictures(before) if before is not None else None, {}
         if self.panoptic:
             subjects, found = self._panoptic(results, self.panoptic)
             if before is None:

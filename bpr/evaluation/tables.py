@@ -63,11 +63,6 @@ def to_markdown(summary: Summary, problems: Mapping[str, Sequence[str]], protoco
     return "\n\n".join(part for part in [*head, *parts] if part) + "\n"
 
 
-def percent(value: float | None, digits: int = 2) -> str:
-    """A dash if there is no value."""
-    return NONE if value is None or value < 0 else f"{100 * value:.{digits}f}"
-
-
 def in_unit(value: float | None, unit: Unit, signed: bool = False) -> str:
     """A number that is a share, a distance or a count; a dash if there is no value, which a change always has.
 
@@ -108,4 +103,6 @@ def _breakdown(kind: str, parts: Mapping[str, Part], compared: bool, protocol: P
 
 
 def _arrow(before: float | None, after: float | None) -> str:
-    return percent(after, 1) if before is None else f"{percent(before, 1)} -> {percent(after, 1)}"
+    """One or two shares in percent; a dash for one that has no value."""
+    old, new = (NONE if value is None or value < 0 else f"{100 * value:.1f}" for value in (before, after))
+    return new if before is None else f"{old} -> {new}"

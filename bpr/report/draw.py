@@ -133,7 +133,6 @@ def _panel(picture: np.ndarray, title: str) -> np.ndarray:
 
 
 def _tile(image: np.ndarray, outlines: Outlines, place: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """One place enlarged, with the outlines of every instance."""
     window = np.s_[place[0] : place[0] + size[0], place[1] : place[1] + size[1]]
     tile = np.repeat(np.repeat(image[window], ZOOM, axis=0), ZOOM, axis=1)
     for masks, colour, thickness in outlines:
@@ -169,7 +168,6 @@ def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def framed(picture: np.ndarray) -> np.ndarray:
-    """The picture inside a border."""
     return cv2.copyMakeBorder(picture, GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
 
 

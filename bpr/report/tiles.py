@@ -17,25 +17,26 @@ from bpr.report.draw import BACKGROUND, GAP, HEADER, INK, Colour, blank, draw_co
 CAPTION_LINE = 22
 """Height in pixels of a line of a caption."""
 CAPTION_SCALE = 0.45
+SMALLEST_SQUARE = 48
+"""Least side, in pixels of the image, of a close-up around masks."""
 SMALLEST_WIDTH = 460
 """Width in pixels that the title and the legend of a sheet need."""
 Contours = Sequence[tuple[BoxMask, Colour, int]]
 """Masks whose outlines are drawn, each with a colour and a line width in pixels."""
 
 
-def square_around(boxes: Sequence[Box], frame: tuple[int, int], margin: float = 0.15, smallest: int = 48) -> Box:
+def square_around(boxes: Sequence[Box], frame: tuple[int, int], margin: float = 0.15) -> Box:
     """A square around all boxes, moved into the frame (H, W) if it fits.
 
     Args:
         margin: distance between the boxes and the square, as a share of the longer side of the boxes.
-        smallest: least side of the square in pixels.
 
     >>> square_around([(10, 20, 60, 40)], (100, 200), margin=0.0)
     (10, 5, 60, 55)
     """
     x0, y0 = (min(box[axis] for box in boxes) for axis in (0, 1))
     x1, y1 = (max(box[axis] for box in boxes) for axis in (2, 3))
-    side = max(smallest, round(max(x1 - x0, y1 - y0) * (1 + 2 * margin)))
+    side = max(SMALLEST_SQUARE, round(max(x1 - x0, y1 - y0) * (1 + 2 * margin)))
     return square_of(side, (x0, y0, x1, y1), frame)
 
 

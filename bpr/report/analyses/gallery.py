@@ -51,12 +51,11 @@ class Gallery:
         self.image = lru_cache(CACHED_IMAGES)(lambda image_id: read_framed(images.path(image_id), frames[image_id]))
 
     def view(self, index: int) -> View:
-        """Pair ``index``."""
-        pair, masks = self.comparison.pairs[index], self.comparison.masks(index)
+        pair = self.comparison.pairs[index]
         annotations = self.comparison.coarse.document["annotations"]
         others = [other for other in self._annotations[pair.image_id] if other != pair.annotation_index]
         neighbours = [decode_mask(annotations[other]["segmentation"]) for other in others]
-        return View(self.rows[index], self.image(pair.image_id), masks.coarse, masks.refined, masks.truth, neighbours)
+        return View(self.rows[index], self.image(pair.image_id), *self.comparison.masks(index), neighbours)
 
     def by_gain(self) -> Sequence[int]:
         """The indices of the pairs, the most harmed first; ties keep their order."""

@@ -45,22 +45,16 @@ def draw_changed_patches(gallery: Gallery, indices: Sequence[int], side: int) ->
     Raises:
         BPRError: none of the masks changed.
     """
-    strips = [_patch_strip(view, box) for view, box in _changed(gallery, indices, side)]
+    strips = []
+    for view in map(gallery.view, indices):
+        for top, left in changed_places(view.coarse.to_frame()[None], view.refined.to_frame()[None], (side, side), most=1):
+            strips.append(_patch_strip(view, (left, top, left + side, top + side)))
     if not strips:
         comparison = gallery.comparison
         coarse, refined = comparison.coarse.detections.name, comparison.refined.detections.name
         raise BPRError(f"{refined}: expected masks that differ from those of {coarse}, got the same")
     title = f"{side} px where the masks changed most: image | coarse | refined | ground truth"
     return sheet(strips, PATCH_COLUMNS, title, with_legend=False)
-
-
-def _changed(gallery: Gallery, indices: Sequence[int], side: int) -> Iterator[tuple[View, Box]]:
-    """The pairs whose masks changed, with the square that changed most."""
-    for index in indices:
-        view = gallery.view(index)
-        places = changed_places(view.coarse.to_frame()[None], view.refined.to_frame()[None], (side, side), most=1)
-        for top, left in places:
-            yield view, (left, top, left + side, top + side)
 
 
 def _patch_strip(view: View, box: Box) -> np.ndarray:

@@ -26,10 +26,6 @@ class Bound:
     reach: int | None
     numbers: dict[str, float]
 
-    @property
-    def label(self) -> str:
-        return "inf" if self.reach is None else f"{self.reach} px"
-
 
 def upper_bounds(
     coarse: Detections,
@@ -73,5 +69,6 @@ def markdown(before: dict[str, float], bounds: Sequence[Bound]) -> str:
     for bound in bounds:
         pairs = ((100 * bound.numbers[name], 100 * (bound.numbers[name] - before[name])) for name in names)
         cells = (f"{value:.1f} ({gain:+.1f})" for value, gain in pairs)
-        lines.append(f"| {bound.label} | {' | '.join(cells)} |")
+        reach = "inf" if bound.reach is None else f"{bound.reach} px"
+        lines.append(f"| {reach} | {' | '.join(cells)} |")
     return "\n".join([head, *lines]) + "\n"

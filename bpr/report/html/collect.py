@@ -122,10 +122,9 @@ def collect_pairs(
         raise BPRError(f"{before.name}: {expected}, got none; leave --ann out to see what changed")
     instances = []
     for index, row in enumerate(comparison.rows):
-        masks = comparison.masks(index)
+        old, new, truth = comparison.masks(index)
         verdict = Verdict.from_key(refined.records[row.record].get("bpr"))
-        both = masks.coarse, masks.refined
-        instances.append(Instance(row.record, row.image_id, row.category, row.score, *both, verdict, masks.truth, row))
+        instances.append(Instance(row.record, row.image_id, row.category, row.score, old, new, verdict, truth, row))
     problems = {
         name: left_out(document),
         coarse.name: [*before.problems, *coarse.problems],

@@ -6,20 +6,18 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import numpy as np
 
-from bpr.evaluation.breakdowns import SCORES
+from bpr.evaluation.breakdowns import SCORE_RANGES, SCORES
 from bpr.evaluation.comparison import UNCHANGED
 from bpr.report.html.collect import Instance
 
 Key = TypeVar("Key", bound=Hashable)
 
 SIZES = {"small": "small, below 32² px", "medium": "medium", "large": "large, from 96² px"}
-SCORE_RANGES = list(pairwise((0, *SCORES, 1)))
 
 
 @dataclass(frozen=True)

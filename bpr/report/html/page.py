@@ -12,10 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import bpr
+from bpr.evaluation.breakdowns import SCORE_RANGES
 from bpr.evaluation.comparison import CLEARLY, UNCHANGED, Comparison
 from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS
 from bpr.report.html.collect import Collection, Instance
-from bpr.report.html.groups import SCORE_RANGES, Group, by_class, by_score, by_size
+from bpr.report.html.groups import Group, by_class, by_score, by_size
 from bpr.report.html.plots import plots_of_changes, plots_of_gains
 
 ASSETS = Path(__file__).parent / "assets"
@@ -43,8 +44,6 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Table:
-    """Groups of instances under one heading."""
-
     title: str
     column: str
     groups: list[Group]
@@ -60,7 +59,7 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
 
     Args:
         shown: the instances that have a view. The address of instance n of them is ``#instance=n``.
-        files: file names by role: ``after``, ``before``, and ``truth`` if there is one.
+        files: file names by role, as for :func:`bpr.report.html.write.write_report`.
         problems: images that could not be read, one line each.
     """
     environment = Environment(loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined)

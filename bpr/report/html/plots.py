@@ -46,8 +46,6 @@ POINTS, CHANGE = "gain of IoU in points", "change in points"
 
 @dataclass(frozen=True)
 class Plot:
-    """An SVG with its title and caption."""
-
     title: str
     caption: str
     svg: str
@@ -118,7 +116,6 @@ def plots_of_changes(instances: Sequence[Instance], links: list[str | None]) -> 
 
 
 def _dots_are(values: Values) -> str:
-    """Explains the dots in a caption."""
     count = len(values.change)
     many = f"{MOST_DOTS} of {count} masks, picked at random, are dots" if count > MOST_DOTS else "Every mask is a dot"
     return f"{many}; click one to see it."

@@ -89,8 +89,18 @@ def _write_pictures(
 def _write_image(
     numbered: list[tuple[int, Instance]], images: ImageFinder, folder: Path
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Write the pictures of one image's instances; return their data and what was wrong with the image."""
-    image, name, problem = _image(images, numbered[0][1])
+    """Write the pictures of one image's instances; return their data and what was wrong with the image.
+
+    An image that cannot be read is replaced by a grey one.
+    """
+    first, problem = numbered[0][1], None
+    frame, name = first.coarse.frame, str(first.image_id)
+    try:
+        path = images.path(first.image_id)
+        name = "/".join(path.parts[-2:])
+        image = read_framed(existing(path), frame)
+    except BadImage as error:
+        image, problem = np.full((*frame, 3), 128, np.uint8), str(error)
     rows = []
     for number, instance in numbered:
         pictures = pictures_of(instance, image)
@@ -98,18 +108,6 @@ def _write_image(
         _write(folder / "data" / "thumbnails" / f"{number}.jpg", pictures.thumbnail)
         rows.append(instance_data(instance, number, name, pictures))
     return rows, problem
-
-
-def _image(images: ImageFinder, instance: Instance) -> tuple[np.ndarray, str, str | None]:
-    """The image, the name of its file, and what was wrong with it. An unreadable image is replaced by a grey one."""
-    frame, name = instance.coarse.frame, str(instance.image_id)
-    try:
-        path = images.path(instance.image_id)
-        name = "/".join(path.parts[-2:])
-        image = read_framed(existing(path), frame)
-    except BadImage as error:
-        return np.full((*frame, 3), 128, np.uint8), name, str(error)
-    return image, name, None
 
 
 def _write(path: Path, content: bytes) -> None:
