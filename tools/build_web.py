@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,7 @@ def page(name: str) -> str:
     """The page of bpr app, as its server makes it, for one model and one script."""
     template = Environment(loader=FileSystemLoader(ASSETS), autoescape=True).get_template("index.html")
     limits = {"most_pixels": WORK_PIXELS, "most_bytes": MOST_BYTES}
-    text = template.render(
-        model=name, version=bpr.__version__, styles=["bpr.css"], scripts=["bpr.js"], **limits
-    )
+    text = template.render(model=name, version=bpr.__version__, styles=["bpr.css"], scripts=["bpr.js"], **limits)
     head = '<meta charset="utf-8">'
     return text.replace(head, f'{head}\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">')
 
@@ -99,17 +97,14 @@ def joined(parts: Iterable[Path]) -> str:
     return "\n".join(part.read_text(encoding="utf-8") for part in parts)
 
 
-def settings_of(path: Path, changed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def settings_of(path: Path) -> dict[str, Any]:
     """All that web/refine.js must know about a model: how it cuts and decides, its verdict, and the constants.
-
-    Args:
-        changed: options that replace those that the model recommends.
 
     Raises:
         BPRError: options that the page does not have.
     """
     predictor = OnnxPredictor(path)
-    values = {**asdict(predictor.spec), **asdict(predictor.recommended.changed(**(changed or {})))}
+    values = {**asdict(predictor.spec), **asdict(predictor.recommended)}
     for name, value in ONLY.items():
         if values.pop(name) != value:
             raise BPRError(f"{path}: expected {name} {shown(value)} for the page, got another; export it with that")

@@ -41,8 +41,7 @@ def run(args: argparse.Namespace) -> None:
     from bpr.formats.coco import read_heading, read_results
     from bpr.io.files import sha256_of
     from bpr.io.image_finder import ImageFolder
-    from bpr.training.export.calibration_patches import draw_patches
-    from bpr.training.export.quantization import HELD_OUT, quantize_onnx
+    from bpr.training.export.quantization import HELD_OUT, draw_patches, quantize_onnx
 
     model = named_models().get(args.model, Path(args.model))
     predictor = OnnxPredictor(model)

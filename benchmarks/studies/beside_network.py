@@ -25,7 +25,7 @@ from benchmarks.measuring import RESULTS, markdown_table, provenance, script_par
 from benchmarks.suites.forward import MOST_OVER_PRESET, PRESET, Recorder, Replay
 from bpr.backends.presets import load_preset
 from bpr.refinement import levels, refiner, runner
-from bpr.refinement.workbench import InMemory
+from bpr.refinement.workbench import Workbench
 
 ROUNDS = 3
 READING, FEATURES = "read the image", "features for the verdict"
@@ -33,8 +33,8 @@ PARTS: dict[str, tuple[Any, str]] = {
     READING: (runner, "read_photo"),
     "place patches": (refiner, "patch_boxes"),
     "choose patches": (refiner, "select_boxes"),
-    "cut patches": (InMemory, "cut"),
-    "add them up": (InMemory, "blended"),
+    "cut patches": (Workbench, "cut"),
+    "add them up": (Workbench, "blended"),
     FEATURES: (refiner, "describe_blended"),
     "masks at coarser levels": (levels, "carried"),
 }

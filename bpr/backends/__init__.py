@@ -40,12 +40,9 @@ def load_refiner(
     """The refiner of a model or a preset.
 
     Args:
-        model: as for :func:`load_predictor`; by default :data:`DEFAULT_MODEL`.
-        config: as for :func:`load_predictor`.
-        backend: as for :func:`load_predictor`.
+        model, config, backend, threads, batch_size: as for :func:`load_predictor`; the model is by default
+            :data:`DEFAULT_MODEL`.
         preset: a name of :data:`~bpr.backends.presets.PRESETS`, instead of model, config and backend.
-        threads: as for :func:`load_predictor`.
-        batch_size: as for :func:`load_predictor`.
         options: fields of :class:`~bpr.geometry.options.RefineOptions`, where None keeps the recommendation of the
             model, and of :class:`~bpr.io.pixels.PixelOptions`.
 
@@ -61,10 +58,7 @@ def load_refiner(
         from bpr.backends.presets import load_preset
 
         predictor = load_preset(preset, threads, batch_size)
-    try:
-        return refiner_of(predictor, options)
-    except ValueError as error:  # an option that the model cannot serve
-        raise BPRError(str(error)) from error
+    return refiner_of(predictor, options)
 
 
 def refiner_of(predictor: Predictor, options: Mapping[str, Any]) -> Refiner:
@@ -74,9 +68,9 @@ def refiner_of(predictor: Predictor, options: Mapping[str, Any]) -> Refiner:
     others = {name: value for name, value in options.items() if name not in of_pixels}
     try:
         pixels = PixelOptions(**{name: options[name] for name in of_pixels})
-    except ValueError as error:
+        return Refiner(predictor, predictor.recommended.changed(**others), pixels)
+    except ValueError as error:  # an option that is not possible, or that the model cannot serve
         raise BPRError(str(error)) from error
-    return Refiner(predictor, changed_options(predictor.recommended, others), pixels)
 
 
 def check_names(options: Iterable[str], others: Iterable[str] = ()) -> None:
@@ -90,18 +84,6 @@ def check_names(options: Iterable[str], others: Iterable[str] = ()) -> None:
         if name not in known:
             remedy = did_you_mean(name, known) or "; leave it out"
             raise BPRError(f"expected options of {', '.join(known)}, got {shown(name)}{remedy}")
-
-
-def changed_options(recommended: RefineOptions, options: Mapping[str, Any]) -> RefineOptions:
-    """The recommended options with those that are not None replaced.
-
-    Raises:
-        BPRError: an option that is not possible.
-    """
-    try:
-        return recommended.changed(**options)
-    except ValueError as error:
-        raise BPRError(str(error)) from error
 
 
 def load_predictor(

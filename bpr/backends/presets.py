@@ -44,8 +44,7 @@ def load_preset(name: str, threads: int | None = None, batch_size: int | None = 
     """The predictor of a preset; its recommended options hold the preset's share of patches.
 
     Args:
-        threads: as for :func:`~bpr.backends.load_predictor`.
-        batch_size: as for :func:`~bpr.backends.load_predictor`.
+        threads, batch_size: as for :func:`~bpr.backends.load_predictor`.
 
     Raises:
         BPRError: no such preset.

@@ -51,7 +51,12 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     kernel = _disk(max(1, round(EROSION * float(np.sqrt(coarse.sum())))))
     inside = cv2.erode(coarse, kernel)
     outside = (cv2.dilate(coarse, kernel) == 0).view(np.uint8)
-    in_object, around = _frequencies(sample, inside if inside.any() else coarse, outside)
+    inside = inside if inside.any() else coarse
+    pixels = sample.copy()  # contiguous and writable, as the compiled loop takes it
+    if compiled := kernels():
+        in_object, around = compiled.colour_frequencies(pixels, np.ascontiguousarray(inside), outside, FLOOR)
+    else:
+        in_object, around = _frequencies(pixels, inside), _frequencies(pixels, outside)
     ratio = np.log(in_object / around)
     return np.round(128 + 127 * np.clip(ratio / RATIO_AT_LIMIT, -1, 1)).astype(np.uint8)
 
@@ -80,16 +85,7 @@ def _disk(reach: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
 
 
-def _frequencies(sample: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(4096,) each: smoothed frequencies of the colours inside and outside, never zero; uniform where no pixel is."""
-    pixels = sample.copy()  # contiguous and writable, as the compiled loop takes it
-    if compiled := kernels():
-        in_object, around = compiled.colour_frequencies(pixels, np.ascontiguousarray(inside), outside, FLOOR)
-        return in_object, around
-    return _histogram(pixels, inside), _histogram(pixels, outside)
-
-
-def _histogram(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _frequencies(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """(4096,) smoothed frequencies of the chosen pixels' colours, never zero; uniform when none is chosen."""
     counts: np.ndarray = np.zeros(BINS**3)
     if sample.size:

@@ -76,7 +76,7 @@ class Blended:
         if len(boxes):
             as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * spec.padding
             add = blended._add_squares if as_cut else blended._add_resized
-            add(boxes, probabilities, spec, blend)
+            add(probabilities, spec)
         return blended
 
     @cached_property
@@ -151,25 +151,25 @@ class Blended:
         inside, outside = (np.float32(value) for value in leaning)
         return self.excess + np.where(self.coarse, inside, outside) * self.weights
 
-    def _add_squares(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
+    def _add_squares(self, probabilities: np.ndarray, spec: PatchSpec) -> None:
         """Patches that were cut as they are."""
         left, top, right, bottom = self.box
-        side, padding = int(boxes[0, 2] - boxes[0, 0]), spec.padding
+        side, padding = int(self.boxes[0, 2] - self.boxes[0, 0]), spec.padding
         if compiled := kernels():
-            corners = (boxes[:, :2] - self.box[:2]).astype(np.int64)
-            answers, along = np.ascontiguousarray(probabilities, np.float32), _weights_along(side, blend)
+            corners = (self.boxes[:, :2] - self.box[:2]).astype(np.int64)
+            answers, along = np.ascontiguousarray(probabilities, np.float32), _weights_along(side, self.blend)
             compiled.add_patches(self.excess, self.covered, corners, answers, padding, along)
             return
-        weights = patch_weights(side, blend)
+        weights = patch_weights(side, self.blend)
         centre = np.s_[:, padding : padding + side, padding : padding + side]
         surpluses = (probabilities[centre] - np.float32(0.5)) * weights
-        for (x0, y0, x1, y1), surplus in zip(boxes.tolist(), surpluses, strict=True):
+        for (x0, y0, x1, y1), surplus in zip(self.boxes.tolist(), surpluses, strict=True):
             x1, y1 = min(x1, right), min(y1, bottom)
             place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
             self.excess[place] += surplus[: y1 - y0, : x1 - x0]
             self.covered[place] = True
 
-    def _add_resized(self, boxes: np.ndarray, probabilities: np.ndarray, spec: PatchSpec, blend: Blend) -> None:
+    def _add_resized(self, probabilities: np.ndarray, spec: PatchSpec) -> None:
         """Patches of any side, their probabilities interpolated back.
 
         A patch changes a pixel only where one of the cells that it is interpolated from contradicts the mask that the
@@ -178,14 +178,14 @@ class Blended:
         """
         left, top = self.box[:2]
         centre = np.s_[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding]
-        for box, probability in zip(boxes.tolist(), probabilities, strict=True):
+        for box, probability in zip(self.boxes.tolist(), probabilities, strict=True):
             x0, y0, x1, y1 = inside = grow(box, 0, self.mask.frame)
             place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
             contradicted = ((probability > 0.5) != crop_window(self.mask, box, spec))[centre]
             changes = interpolate(contradicted.astype(np.float32), box, inside) > 0
             coarse = self.mask.window(inside).astype(np.float32)
             answer = np.where(changes, interpolate(probability[centre], box, inside), coarse)
-            self.excess[place] += (answer - np.float32(0.5)) * _weights_in(box, inside, blend)
+            self.excess[place] += (answer - np.float32(0.5)) * _weights_in(box, inside, self.blend)
             self.covered[place] = True
 
 

@@ -6,7 +6,7 @@ Legend: K patches of an image, S window side, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,11 @@ from bpr.geometry.patches import crop_patches
 from bpr.geometry.reassembly import Blended
 
 
-class Workbench(Protocol):
-    """Cuts the patches of an image and puts them back. Its arrays have shapes and slices as those of NumPy do."""
+class Workbench:
+    """Cuts the patches of an image in memory, and puts them back.
+
+    A predictor may bring one that works elsewhere; its arrays have shapes and slices as those of NumPy do.
+    """
 
     def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> Any:
         """(K, S, S, C) uint8: the patches of all instances, one after the other.
@@ -26,15 +29,18 @@ class Workbench(Protocol):
             image: (H, W, 3) uint8 RGB.
             boxes: the (., 4) patch boxes of every mask.
         """
-        ...
+        patches = np.empty((sum(map(len, boxes)), spec.window, spec.window, spec.channels), np.uint8)
+        for mask, those, part in zip(masks, boxes, counts_to_slices(list(map(len, boxes))), strict=True):
+            crop_patches(image, mask, those, spec, out=patches[part])
+        return patches
 
     def unanswered(self, count: int, side: int) -> Any:
         """(count, side, side) float32 for probabilities, of any value."""
-        ...
+        return np.empty((count, side, side), np.float32)
 
     def joined(self, patches: Sequence[Any]) -> Any:
         """Patches of several images as one array."""
-        ...
+        return np.concatenate(patches)
 
     def blended(
         self,
@@ -51,57 +57,21 @@ class Workbench(Protocol):
             probabilities: (K, S, S) float32, in the order of the boxes.
             leaning: the one with which every mask will be refined; None: it is decided later.
         """
-        ...
-
-    def in_memory(self, array: Any) -> np.ndarray:
-        """The same array in NumPy."""
-        ...
-
-
-@runtime_checkable
-class BringsWorkbench(Protocol):
-    """A predictor whose patches are not in memory."""
-
-    workbench: Workbench
-
-
-class InMemory:
-    """Patches as NumPy arrays."""
-
-    def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> np.ndarray:
-        patches = np.empty((sum(map(len, boxes)), spec.window, spec.window, spec.channels), np.uint8)
-        for mask, those, part in zip(masks, boxes, counts_to_slices(list(map(len, boxes))), strict=True):
-            crop_patches(image, mask, those, spec, out=patches[part])
-        return patches
-
-    def unanswered(self, count: int, side: int) -> np.ndarray:
-        return np.empty((count, side, side), np.float32)
-
-    def joined(self, patches: Sequence[np.ndarray]) -> np.ndarray:
-        return np.concatenate(patches)
-
-    def blended(
-        self,
-        masks: Sequence[BoxMask],
-        boxes: Sequence[np.ndarray],
-        probabilities: np.ndarray,
-        spec: PatchSpec,
-        blend: Blend,
-        leaning: Leaning | None,
-    ) -> list[Blended]:
         parts = zip(masks, boxes, counts_to_slices(list(map(len, boxes))), strict=True)
         return [Blended.of(mask, those, probabilities[part], spec, blend) for mask, those, part in parts]
 
-    def in_memory(self, array: np.ndarray) -> np.ndarray:
+    def in_memory(self, array: Any) -> np.ndarray:
+        """The same array in NumPy."""
         return array
 
 
-IN_MEMORY = InMemory()
+IN_MEMORY = Workbench()
 
 
 def workbench_of(predictor: object) -> Workbench:
-    """The one that the predictor brings, else the one in memory."""
-    return predictor.workbench if isinstance(predictor, BringsWorkbench) else IN_MEMORY
+    """The one that the predictor brings as its ``workbench``, else the one in memory."""
+    workbench: Workbench = getattr(predictor, "workbench", IN_MEMORY)
+    return workbench
 
 
 def counts_to_slices(counts: Sequence[int]) -> list[slice]:

@@ -22,7 +22,7 @@ from bpr.geometry.evidence import BINS, evidence_table
 from bpr.geometry.masks import BoxMask, check_image
 from bpr.geometry.options import Blend, Leaning, PatchSpec
 from bpr.geometry.reassembly import EVEN, Blended, area_of, patch_weights
-from bpr.refinement.workbench import IN_MEMORY
+from bpr.refinement.workbench import Workbench
 
 BITS = (128, 64, 32, 16, 8, 4, 2, 1)
 
@@ -195,8 +195,8 @@ class Sums:
         return torch.from_numpy(array).to(self._device)
 
 
-class Card:
-    """A :class:`~bpr.refinement.workbench.Workbench` on a device of torch."""
+class Card(Workbench):
+    """Cuts patches and puts them back on a device of torch."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -204,7 +204,7 @@ class Card:
     @torch.no_grad()
     def cut(self, image: np.ndarray, masks: Sequence[BoxMask], boxes: Sequence[np.ndarray], spec: PatchSpec) -> torch.Tensor:
         if not _cut_as_they_are(boxes, spec) or any(name not in LAYERS for name in spec.inputs):
-            return torch.from_numpy(IN_MEMORY.cut(image, masks, boxes, spec)).to(self._device)
+            return torch.from_numpy(super().cut(image, masks, boxes, spec)).to(self._device)
         height, width = masks[0].frame
         check_image(image, (height, width))
         pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).to(self._device)
@@ -234,7 +234,7 @@ class Card:
         leaning: Leaning | None,
     ) -> list[Blended]:
         if not _cut_as_they_are(boxes, spec):
-            return IN_MEMORY.blended(masks, boxes, self.in_memory(probabilities), spec, blend, leaning)
+            return super().blended(masks, boxes, self.in_memory(probabilities), spec, blend, leaning)
         pairs = list(zip(masks, boxes, strict=True))
         flat = Flat.of([area_of(*pair) for pair in pairs], self._device)
         sums = Sums(flat, self._corners(boxes), owners_of(boxes), probabilities, spec, blend)

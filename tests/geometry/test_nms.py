@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bpr.geometry.nms import suppress_squares
+from bpr.geometry.placement import suppress_squares
 
 
 def general_iou(a: np.ndarray, b: np.ndarray) -> float:

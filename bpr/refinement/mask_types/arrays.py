@@ -27,13 +27,14 @@ def check_shape(masks: np.ndarray, axes: int, frame: Frame) -> None:
         raise BadInput(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
 
 
-def read_array(masks: np.ndarray, frame: Frame) -> list[Instance]:
-    """The instances of (N, H, W) or (H, W) masks: bool, integers (0 and one value, or a soft mask of which the foreground
-    is above half of 255 or 65535) or probabilities (foreground > 0.5).
+def read_stack(given: Any, frame: Frame) -> list[Instance]:
+    """The instances of an array or tensor of (N, H, W) or (H, W) masks: bool, integers (0 and one value, or a soft mask of
+    which the foreground is above half of 255 or 65535) or probabilities (foreground > 0.5).
 
     Raises:
         BadInput: another shape than the image's, integers of several values, floats outside [0, 1].
     """
+    masks = to_array(given)
     stack = masks[None] if masks.ndim == 2 else masks
     check_shape(masks, stack.ndim, frame)
     if stack.dtype.kind not in "buif":
@@ -63,16 +64,17 @@ def _foreground(mask: np.ndarray, index: int) -> BoxMask:
     return foreground
 
 
-def write_array(given: np.ndarray, refined: Sequence[BoxMask]) -> np.ndarray:
-    """Refined masks in the shape and type of the given array.
+def write_stack(given: Any, refined: Sequence[BoxMask]) -> Any:
+    """Refined masks in the shape and type of the given array or tensor.
 
     Integer masks keep their value. A mask that was empty gets the largest value of all masks, or 1.
     """
-    frames = np.array([mask.to_frame() for mask in refined], given.dtype).reshape(given.shape)
-    if given.dtype.kind not in "ui":
-        return frames
-    values = given.max(axis=(-2, -1), keepdims=True, initial=0)
-    return frames * np.where(values == 0, values.max(initial=1), values)
+    masks = to_array(given)
+    frames = np.array([mask.to_frame() for mask in refined], masks.dtype).reshape(masks.shape)
+    if masks.dtype.kind in "ui":
+        values = masks.max(axis=(-2, -1), keepdims=True, initial=0)
+        frames = frames * np.where(values == 0, values.max(initial=1), values)
+    return of_type(given, frames)
 
 
 def last_two(masks: Any) -> Frame:
@@ -106,16 +108,6 @@ def like_stack(given: Any, array: np.ndarray) -> Any:
 def of_type(given: Any, array: np.ndarray) -> Any:
     """``array`` with the type of ``given``: array or tensor, dtype and device."""
     return like_stack(given, array).to(given.dtype) if is_tensor(given) else array.astype(given.dtype, copy=False)
-
-
-def write_stack(given: Any, refined: Sequence[BoxMask]) -> Any:
-    """:func:`write_array` for arrays and tensors."""
-    return of_type(given, write_array(to_array(given), refined))
-
-
-def read_stack(stack: Any, frame: Frame) -> list[Instance]:
-    """:func:`read_array` for arrays and tensors."""
-    return read_array(to_array(stack), frame)
 
 
 def is_mask_file(masks: Any) -> bool:

@@ -25,8 +25,9 @@ def _rebuild(given: Any, masks: Any, refined: Sequence[BoxMask]) -> Any:
     return type(given)(given.image_size, **fields)
 
 
-def _scores(instances: Any) -> Any:
-    return instances.get_fields().get("scores")
-
-
-INSTANCES = holder(lambda masks: hasattr(masks, "get_fields") and hasattr(masks, "image_size"), _masks, _rebuild, _scores)
+INSTANCES = holder(
+    lambda masks: hasattr(masks, "get_fields") and hasattr(masks, "image_size"),
+    _masks,
+    _rebuild,
+    lambda instances: instances.get_fields().get("scores"),
+)

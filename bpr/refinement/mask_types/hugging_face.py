@@ -15,9 +15,8 @@ import numpy as np
 
 from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
-from bpr.refinement.mask_types.adapter import Adapter, Frame
-from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_array, read_numbers, to_array
-from bpr.refinement.predictor import Instance
+from bpr.refinement.mask_types.adapter import Adapter
+from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_numbers, read_stack, to_array
 
 
 def _is_segmented(masks: Any) -> bool:
@@ -36,10 +35,6 @@ def _ids(given: dict[str, Any]) -> list[int]:
 def _segment_scores(given: dict[str, Any]) -> list[float | None]:
     by_id = {segment["id"]: segment.get("score") for segment in reversed(given["segments_info"])}
     return [by_id[number] for number in _ids(given)]
-
-
-def _read_map(given: dict[str, Any], frame: Frame) -> list[Instance]:
-    return read_numbers(to_array(given["segmentation"]), frame, _ids(given))
 
 
 def _write_map(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, Any]:
@@ -75,10 +70,6 @@ def _is_pipeline(masks: Any) -> bool:
     return isinstance(masks, list) and bool(masks) and all(isinstance(one, dict) and "mask" in one for one in masks)
 
 
-def _read_pipeline(given: list[dict[str, Any]], frame: Frame) -> list[Instance]:
-    return read_array(np.stack([np.asarray(one["mask"]) for one in given]), frame)
-
-
 def _write_pipeline(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
     from PIL import Image  # the pipeline returns images of PIL
 
@@ -89,7 +80,7 @@ def _write_pipeline(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> 
 MAPS = Adapter(
     _is_map,
     lambda given: last_two(given["segmentation"]),
-    _read_map,
+    lambda given, frame: read_numbers(to_array(given["segmentation"]), frame, _ids(given)),
     _write_map,
     lambda given, array: like_stack(given["segmentation"], array),
     _segment_scores,
@@ -107,7 +98,7 @@ MASKS = holder(
 PIPELINE = Adapter(
     _is_pipeline,
     lambda given: given[0]["mask"].size[::-1],
-    _read_pipeline,
+    lambda given, frame: read_stack(np.stack([np.asarray(one["mask"]) for one in given]), frame),
     _write_pipeline,
     scores_of=lambda given: [one.get("score") for one in given],
 )

@@ -14,7 +14,7 @@ from bpr.formats.coco import with_mask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.refinement.mask_types.adapter import Adapter, Frame
-from bpr.refinement.mask_types.arrays import is_stack, last_two, like_stack, read_array, read_stack, to_array, write_stack
+from bpr.refinement.mask_types.arrays import is_stack, last_two, like_stack, read_stack, to_array, write_stack
 from bpr.refinement.mask_types.coco import like_segmentation
 from bpr.refinement.predictor import Instance
 
@@ -58,7 +58,7 @@ def _is_predicted(masks: Any) -> bool:
 def _read_predicted(given: tuple[Any, Any, Any], frame: Frame) -> list[Instance]:
     """The instances; with ``return_logits`` the masks are logits, and foreground is above 0."""
     masks = to_array(given[0])
-    return read_array(1 / (1 + np.exp(-np.clip(masks, -30, 30))) if masks.dtype.kind == "f" else masks, frame)
+    return read_stack(1 / (1 + np.exp(-np.clip(masks, -30, 30))) if masks.dtype.kind == "f" else masks, frame)
 
 
 GENERATED = Adapter(

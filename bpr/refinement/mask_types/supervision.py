@@ -34,8 +34,9 @@ def _like(given: Any, masks: np.ndarray, refined: Sequence[BoxMask]) -> Any:
     return type(given).from_dense(masks, last, masks.shape[1:])
 
 
-def _scores(detections: Any) -> Any:
-    return getattr(detections, "confidence", None)
-
-
-DETECTIONS = holder(lambda masks: hasattr(masks, "xyxy") and hasattr(masks, "mask"), _masks, _rebuild, _scores)
+DETECTIONS = holder(
+    lambda masks: hasattr(masks, "xyxy") and hasattr(masks, "mask"),
+    _masks,
+    _rebuild,
+    lambda detections: getattr(detections, "confidence", None),
+)

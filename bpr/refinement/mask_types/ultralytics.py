@@ -16,7 +16,7 @@ import numpy as np
 from bpr.errors import BadInput
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, Frame
-from bpr.refinement.mask_types.arrays import follow, like_stack, of_type, read_array, to_array
+from bpr.refinement.mask_types.arrays import follow, like_stack, of_type, read_stack, to_array
 from bpr.refinement.predictor import Instance
 
 
@@ -25,7 +25,7 @@ def _read(results: Any, frame: Frame) -> list[Instance]:
         if results.boxes is not None and len(results.boxes.data):
             raise BadInput("Results: expected masks, got none; use a -seg model")
         return []
-    return read_array(unpadded(to_array(results.masks.data), frame), frame)
+    return read_stack(unpadded(to_array(results.masks.data), frame), frame)
 
 
 def unpadded(masks: np.ndarray, frame: Frame) -> np.ndarray:
@@ -57,17 +57,16 @@ def _write(given: Any, refined: Sequence[BoxMask]) -> Any:
     return changed
 
 
-def _like(given: Any, array: np.ndarray) -> Any:
-    return array if given.masks is None else like_stack(given.masks.data, array)
-
-
-def _is_results(masks: Any) -> bool:
-    return all(hasattr(masks, name) for name in ("masks", "boxes", "orig_shape"))
-
-
 def _scores(results: Any) -> Any:
     """The confidence of every box: the last column but one, as tracking inserts a column before it."""
     return None if results.masks is None or results.boxes is None else to_array(results.boxes.data)[:, -2]
 
 
-RESULTS = Adapter(_is_results, lambda results: tuple(results.orig_shape), _read, _write, _like, _scores)
+RESULTS = Adapter(
+    lambda masks: all(hasattr(masks, name) for name in ("masks", "boxes", "orig_shape")),
+    lambda results: tuple(results.orig_shape),
+    _read,
+    _write,
+    lambda given, array: array if given.masks is None else like_stack(given.masks.data, array),
+    _scores,
+)

@@ -30,8 +30,7 @@
     of a dead process. The first SIGINT or SIGTERM only stops the run from starting more images
     (:class:`~bpr.refinement.sharing.stopping.Stop`).
 9.  **What a dead rank costs.** No more than that: a launcher restarts or ends all ranks when one dies. When all ranks
-   have
-    reported that they are done, the leader reads all journals and does the images that none of them holds.
+    have reported that they are done, the leader reads all journals and does the images that none of them holds.
 10. **Who merges.** The leader, or ``bpr merge`` after the last shard: it locks the folder for itself, checks that every
     image is finished, reads the input again record by record, replaces the changed keys, and writes the output as one
     atomic file or folder. Then the run folder is deleted. On a CPU the output has the same bytes

@@ -59,7 +59,7 @@ def describe_blended(blended: Blended, patches: np.ndarray, spec: PatchSpec) -> 
 
 
 def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, colours: np.ndarray) -> Description:
-    """Describe one mask. All arrays cover the same box.
+    """Describe one mask. All arrays cover one box, ``REACH`` pixels around the coarse and the refined mask as far as there are.
 
     Args:
         coarse: (h, w) bool, with foreground.
@@ -67,9 +67,6 @@ def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, c
         covered: (h, w) bool: where patches lie.
         colours: (h, w, 3) uint8 RGB, of any value where no patch lies.
     """
-    left, top, width, height = cv2.boundingRect((coarse | (probability > 0.5)).view(np.uint8))
-    near = np.s_[max(top - REACH, 0) : top + height + REACH, max(left - REACH, 0) : left + width + REACH]
-    coarse, probability, covered, colours = (np.ascontiguousarray(of[near]) for of in (coarse, probability, covered, colours))
     area, refined = np.count_nonzero(coarse), probability > 0.5
     distance, outline = _signed_distance(coarse)
     moved, new_outline = _signed_distance(refined) if refined.any() else (distance, outline)

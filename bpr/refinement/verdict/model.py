@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,13 +148,9 @@ class VerdictModel:
         logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
         odds = np.exp(logits - logits.max(-1, keepdims=True))
         shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
-        gains, risks = shares @ self.outcomes, shares[..., : self._harmful].sum(-1)
+        harms = np.count_nonzero(self.edges <= HARM)  # the first ranges
+        gains, risks = shares @ self.outcomes, shares[..., :harms].sum(-1)
         return gains, gains - self.aversion * risks
-
-    @cached_property
-    def _harmful(self) -> int:
-        """How many of the ranges lie below HARM."""
-        return int(np.count_nonzero(self.edges <= HARM))
 
     def to_dict(self) -> dict[str, Any]:
         """Values of JSON for the metadata of a model file."""

@@ -113,15 +113,14 @@ class ImagePatchDataset(Dataset):
         self.spec, self.patches = PatchSpec(**patch), patches
         self.real, self.refined, self.synthetic, self.native = real, refined, synthetic, native
         self._make = coarsen if synthetic == "detectors" else partial(coarse_mask, perfect_share=perfect)
-        files = [
-            {key: value for key, value in source.items() if key not in ("share", "scale")} for source in sources
-        ]
-        parts = [load_instances(**source) for source in files]
-        scales = [source.get("scale", scale) for source in sources]
-        shares = [source.get("share", 1.0) for source in sources]
-        self.instances = [instance for instances in parts for instance in instances]
-        self.scales = [source_scale for source_scale, instances in zip(scales, parts, strict=True) for _ in instances]
-        weights = [share * balanced_weights(part) for share, part in zip(shares, parts, strict=True)]
+        self.instances: list[TrainingInstance] = []
+        self.scales: list[tuple[float, float]] = []
+        weights = []
+        for source in sources:
+            instances = load_instances(**{key: value for key, value in source.items() if key not in ("share", "scale")})
+            self.instances += instances
+            self.scales += [source.get("scale", scale)] * len(instances)
+            weights.append(source.get("share", 1.0) * balanced_weights(instances))
         self.weights = np.concatenate(weights)
         self.pipeline = Compose(pipeline)
         self.metainfo = METAINFO

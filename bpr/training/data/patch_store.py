@@ -3,8 +3,7 @@
 Legend: N patches, S window side, C channels of a patch.
 
     manifest.json   how patches were cut, counts, source (the files that the store was made from); written last, so a
-    folder
-                    without it is unfinished
+                    folder without it is unfinished
     patches.npy     (N, S, S, C) uint8 network input
     targets.npy     (N, S, S) uint8 ground truth, 0 or 1
     origins.npy     (N, 5) int32 record index in the results file, then the patch box XYXY

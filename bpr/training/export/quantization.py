@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,17 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre
 
 from bpr.backends.exported import METADATA_KEY
 from bpr.backends.onnx_runtime import OnnxPredictor
-from bpr.errors import BPRError
+from bpr.errors import BadImage, BadMask, BPRError
+from bpr.formats.coco import Record
+from bpr.formats.photos import read_photo
+from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.io.files import atomic_open
-from bpr.refinement.predictor import PatchBatch
+from bpr.io.image_finder import ImageFinder
+from bpr.refinement.predictor import IdentityPredictor, Instance, PatchBatch
+from bpr.refinement.refiner import Refiner
 
+FROM_EACH = 4
+"""Patches of one instance look alike, so a few are taken from each of many instances."""
 BATCH = 16
 HELD_OUT = 64
 """Patches on which both models are compared; they are not calibrated on."""
@@ -49,6 +56,39 @@ class Quantized:
     in_int8: int
     convolutions: int
     changed: float
+
+
+def draw_patches(
+    records: Sequence[Record], images: ImageFinder, spec: PatchSpec, options: RefineOptions, count: int, seed: int = 0
+) -> np.ndarray:
+    """(K, S, S, C) uint8: at most ``count`` patches, a few from each of randomly drawn detections.
+
+    Detections that cannot be refined are skipped, as in refining.
+
+    Raises:
+        BPRError: no detection gives a patch.
+    """
+    rng, refiner = np.random.default_rng(seed), Refiner(IdentityPredictor(spec), replace(options, caution=0.0))
+    drawn: list[np.ndarray] = []
+    for index in rng.permutation(len(records)).tolist():
+        if len(drawn) >= count:
+            break
+        drawn.extend(rng.permutation(_patches_of(records[index], images, refiner))[:FROM_EACH])
+    if not drawn:
+        raise BPRError(
+            f"calibration: expected detections that give patches, got none from {len(records)} records; check --img-dir"
+        )
+    return rng.permutation(np.stack(drawn[:count]))
+
+
+def _patches_of(record: Record, images: ImageFinder, refiner: Refiner) -> np.ndarray:
+    """(K, S, S, C) uint8: all patches of one detection, none where its image or mask cannot be read."""
+    try:
+        photo = read_photo(images, record["image_id"], [record["segmentation"]])
+        image, instances = photo.pixels, [Instance(photo.mask(record["segmentation"]))]
+    except (BadImage, BadMask):
+        image, instances = np.empty((0, 0, 3), np.uint8), []
+    return refiner.cut(image, instances, None).batch.patches
 
 
 def quantize_onnx(model: str | Path, patches: np.ndarray, out: str | Path, calibration: dict[str, Any]) -> Quantized:

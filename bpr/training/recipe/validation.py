@@ -32,11 +32,8 @@ class RefinementValLoop(BaseLoop):
     them, and all of them return the same metrics.
 
     Args:
-        annotations: COCO annotation file of the held-out set.
-        images: folder of its images.
-        results: COCO results of a detector on the held-out set; None makes coarse masks from the annotations.
-        min_score: leave out detections of a lower score.
-        max_images: use this many images, spread evenly over the annotation file; None uses all.
+        annotations, images, results, min_score, max_images: of the held-out set, as for
+            :class:`~bpr.training.recipe.held_out.HeldOut`.
         workers: threads that read images and cut patches.
 
     Attributes:
@@ -73,18 +70,16 @@ class RefinementValLoop(BaseLoop):
         self.runner.call_hook("before_val_epoch")
         rank, processes = get_dist_info()
         self.own_images = self.held_out.image_ids[rank::processes]
-        own_scores, self.refined = self.held_out.refine(self._refiner(), self.workers, self.own_images)
+        model = network_of(self.runner)
+        # Unless BatchNorm is synchronised, its statistics differ between processes; checkpoints hold the first one's.
+        for buffer in model.buffers():
+            broadcast(buffer)
+        # The training loop puts the network back into training mode.
+        refiner = Refiner(SegmentorPredictor(model.eval(), *from_config(self.runner.cfg.refinement, "test")))
+        own_scores, self.refined = self.held_out.refine(refiner, self.workers, self.own_images)
         scores = torch.from_numpy(own_scores)
         all_reduce(scores)
         metrics = metrics_of(self.held_out.before, scores.numpy())
         self.runner.call_hook("after_val_epoch", metrics=metrics)
         self.runner.call_hook("after_val")
         return metrics
-
-    def _refiner(self) -> Refiner:
-        """A refiner of the network in training, in eval mode; the training loop puts it back into training mode."""
-        model = network_of(self.runner)
-        # Unless BatchNorm is synchronised, its statistics differ between processes; checkpoints hold the first one's.
-        for buffer in model.buffers():
-            broadcast(buffer)
-        return Refiner(SegmentorPredictor(model.eval(), *from_config(self.runner.cfg.refinement, "test")))

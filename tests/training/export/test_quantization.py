@@ -17,8 +17,7 @@ from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.io.files import sha256_of
 from bpr.io.image_finder import ImageFolder
 from bpr.refinement.predictor import PatchBatch
-from bpr.training.export.calibration_patches import draw_patches
-from bpr.training.export.quantization import HELD_OUT, quantize_onnx
+from bpr.training.export.quantization import HELD_OUT, draw_patches, quantize_onnx
 from bpr.training.export.to_onnx import export_onnx
 from bpr.training.network.preprocessor import PatchPreprocessor
 from tests.conftest import SmallSet
