@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +28,13 @@ SCHEMA = 1
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "numba", "torch")
 PARTS = {"schema": int, "suite": str, "command": str, "provenance": dict, "rows": list, "ratios": list}
 PROVENANCE = ("date", "commit", "processor", "cores", "python", "versions")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+COSTS = """
+import json, resource
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({"processor_seconds": used.ru_utime + used.ru_stime, "peak_mib": used.ru_maxrss / 1024}))
+"""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,32 @@ def seconds_of(function: Callable[[], object], clock: Callable[[], float] = time
     start = clock()
     function()
     return clock() - start
+
+
+def program_costs(code: str, *words: str | Path | int, environment: Mapping[str, str] | None = None) -> tuple[list[str], dict[str, float]]:
+    """The lines that a Python program of its own prints, and its ``processor_seconds`` and ``peak_mib``.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    command = [sys.executable, "-c", code + COSTS, *map(str, words)]
+    environment = {**os.environ, **(environment or {})}
+    *lines, last = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
+    return lines, json.loads(last)
+
+
+def in_own_process(function: Callable[..., T], *arguments: Any) -> T:
+    """What a function returns in a new process, whose memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+def peak_mebibytes() -> float | None:
+    """The peak memory of this process so far; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def provenance(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:

@@ -22,12 +22,10 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import metadata
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +33,7 @@ import cv2
 import numpy as np
 
 from benchmarks.inputs import Split, means
-from benchmarks.measuring import PACKAGES, markdown_table, provenance, script_parser, write_report
+from benchmarks.measuring import PACKAGES, in_own_process, markdown_table, peak_mebibytes, provenance, script_parser, write_report
 from bpr.backends import load_refiner, model_file
 from bpr.cli.main import run_script
 from bpr.errors import BPRError, amount
@@ -238,14 +236,6 @@ def _growth(before: float | None) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def peak_mebibytes() -> float | None:
-    """The peak memory of this process so far; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return None
-    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
-
-
 def measure(split: Split, name: str, run: Run, alone: bool = True, every: bool = False, **columns: Any) -> dict[str, Any]:
     """One row of the table: the masks of all matched pairs, refined in a process of its own unless ``alone`` is False.
 
@@ -256,11 +246,7 @@ def measure(split: Split, name: str, run: Run, alone: bool = True, every: bool =
     likely = {i for i, one in enumerate(split.records) if one["score"] >= PAIR_SCORE and one["image_id"] in shown}
     indices = sorted(likely if every else paired, key=lambda index: str(split.records[index]["image_id"]))
     records = [split.records[index] for index in indices]
-    if alone:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            spent = process.submit(run, records, split.images).result()
-    else:
-        spent = run(records, split.images)._replace(mebibytes=None)
+    spent = in_own_process(run, records, split.images) if alone else run(records, split.images)._replace(mebibytes=None)
     after = list(split.records)
     for index, segmentation in zip(indices, spent.masks, strict=True):
         after[index] = {**split.records[index], "segmentation": segmentation}
