@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bpr.cli.versions import versions_of
-from bpr.io.files import atomic_open, write_json
+from bpr.io.files import atomic_open, read_json, write_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -163,6 +163,12 @@ def script_parser(doc: str | None, out: Path | None = None) -> argparse.Argument
     if out is not None:
         parser.add_argument("--out", type=Path, default=out, help="the numbers as JSON (default: %(default)s)")
     return parser
+
+
+def earlier_report(out: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The report of an earlier run that measured the same, so that this run can add to it; else an empty one."""
+    found: dict[str, Any] = read_json(out, "a report of this script") if out.is_file() else {}
+    return found if all(found.get(key) == value for key, value in identity.items()) else {}
 
 
 def write_report(out: Path, report: Mapping[str, Any], markdown: str | None = None) -> None:

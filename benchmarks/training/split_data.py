@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.inputs import on_images
 from benchmarks.measuring import script_parser
 from benchmarks.training.ledger import CLEARED
 from bpr.formats.coco import read_annotations, read_results
@@ -43,23 +44,18 @@ def main() -> None:
     parser.add_argument("--cleared", action="store_true", help="only images that anyone may use")
     args = parser.parse_args()
     for name, (ann, detections, is_held_out) in SETS.items():
-        document, records = (
-            read_annotations(args.data / f"{ann}.json"),
-            read_results(args.data / f"detections/{detections}.segm.json"),
-        )
+        document = read_annotations(args.data / f"{ann}.json")
+        records = read_results(args.data / f"detections/{detections}.segm.json")
         images = document["images"]
         held_out = {image["id"] for index, image in enumerate(images) if is_held_out(image, index, len(images))}
         for part, ids in (("learn", {image["id"] for image in images} - held_out), ("choose", held_out)):
             if args.cleared:
                 ids = {image["id"] for image in images if image["id"] in ids and CLEARED[name](image)}
-            kept = [image for image in images if image["id"] in ids]
-            annotations = [one for one in document["annotations"] if one["image_id"] in ids]
-            write_json(
-                args.out / f"{name}_{part}.instances.json", {**document, "images": kept, "annotations": annotations}
-            )
+            kept = on_images(document, [image for image in images if image["id"] in ids])
+            write_json(args.out / f"{name}_{part}.instances.json", kept)
             if not args.cleared:
                 write_json(args.out / f"{name}_{part}.segm.json", [one for one in records if one["image_id"] in ids])
-            print(f"{name} {part}: {len(kept)} images, {len(annotations)} annotations")
+            print(f"{name} {part}: {len(kept['images'])} images, {len(kept['annotations'])} annotations")
 
 
 if __name__ == "__main__":
