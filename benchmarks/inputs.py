@@ -25,10 +25,11 @@ from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_dete
 from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
 from bpr.io.image_finder import ImageFolder
-from bpr.refinement.predictor import Predictor
+from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
@@ -253,6 +254,13 @@ def in_points(change: dict[str, float]) -> str:
     """A mean change of :meth:`Split.compared` in points, with its 95 % interval."""
     mean, low, high = (100 * change[name] for name in ("mean", "low", "high"))
     return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def random_batch(spec: PatchSpec, count: int) -> PatchBatch:
+    """Patches of noise, which take a network as long as any others."""
+    shape = (count, spec.window, spec.window, spec.channels)
+    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return PatchBatch(patches, np.zeros((count, 4), np.int32), [])
 
 
 def backends_of(model: str) -> list[str]:

@@ -24,6 +24,7 @@ from bpr.io.files import atomic_open, read_json, write_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
+ASSETS = ROOT / "docs" / "assets"
 SCHEMA = 1
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "numba", "torch")
 PARTS = {"schema": int, "suite": str, "command": str, "provenance": dict, "rows": list, "ratios": list}

@@ -20,13 +20,12 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import bpr
-from benchmarks.measuring import ROOT, script_parser
+from benchmarks.measuring import ASSETS, script_parser
 from benchmarks.painted_set import write_set
 from bpr.app.server import listen, make_app
 from bpr.cli.main import main as run_bpr
 from bpr.io.files import read_json, write_json
 
-ASSETS = ROOT / "docs" / "assets"
 QUALITY = 88
 MODEL = "starter"
 SLIDER = 42

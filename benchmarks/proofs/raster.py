@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from benchmarks.measuring import ONE_THREAD, RESULTS, markdown_table, program_costs, provenance, script_parser, write_report
+from benchmarks.measuring import ONE_THREAD, RESULTS, made_on, markdown_table, program_costs, provenance, script_parser, write_report
 
 TILE = 512
 GROUND = 88
@@ -159,8 +159,7 @@ def table(report: dict[str, Any]) -> str:
         count, seconds, spent, peak = (row[key] for key in ("objects", "seconds", "processor_seconds", "peak_mib"))
         numbers = [f"{seconds:.0f}", f"{spent:.0f}", f"{1000 * spent / count:.1f}", f"{peak}"]
         cells.append([f"{count:,}", f"{changed(row['report'][-1]):,}", *numbers])
-    origin = report["provenance"]
-    note = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, `{report['model']}`, {report['side']:,} pixels a side."
+    note = f"{made_on(report)}, `{report['model']}`, {report['side']:,} pixels a side."
     if report["growth"] is not None:
         note += f" Processor time grows with the number of objects to the power of {report['growth']:.2f}."
     if "resumed_bytes_equal" in report:

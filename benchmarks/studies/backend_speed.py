@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.inputs import CONFIGS, exported_network
+from benchmarks.inputs import CONFIGS, exported_network, random_batch
 from benchmarks.measuring import RESULTS, in_turn, provenance, script_parser, write_report
 from bpr.backends import model_file, named_models
 from bpr.backends.gates import gates_of
 from bpr.backends.registry import BACKENDS, Settings
-from bpr.refinement.predictor import PatchBatch, Predictor
+from bpr.refinement.predictor import Predictor
 from bpr.training.torch_predictor import SegmentorPredictor
 
 BATCH = 32
@@ -55,10 +55,7 @@ def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:
 
 def measure(name: str, repeats: int) -> dict[str, Any]:
     sides = {label: (one, label != "torch-bf16") for label, one in by_torch(name).items()} | by_runtime(name)
-    spec = next(iter(sides.values()))[0].spec
-    shape = (BATCH, spec.window, spec.window, spec.channels)
-    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
+    batch = random_batch(next(iter(sides.values()))[0].spec, BATCH)
     spent = in_turn({label: partial(predictor.predict, batch) for label, (predictor, _) in sides.items()}, repeats)
     rows = []
     for label, seconds in spent.items():

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import bpr
-from benchmarks.inputs import by_image, on_images, spread
+from benchmarks.inputs import VAL, by_image, on_images, spread
 from benchmarks.measuring import RESULTS, earlier_report, markdown_table, script_parser
 from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
 from benchmarks.training.split_data import SETS as TRAINING_SETS
@@ -57,15 +57,11 @@ class Source:
 
 
 SETS = {
-    "davis_val": Source(
-        "DAVIS val", "davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"
-    ),
+    "davis_val": Source("DAVIS val", *VAL["davis_val"]),
     "crisp": Source(
-        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", only=TRAINING_SETS["crisp"][2]
+        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", only=TRAINING_SETS["crisp"][1]
     ),
-    "coco_val": Source(
-        "COCO val", "coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"
-    ),
+    "coco_val": Source("COCO val", *VAL["coco_val2017"]),
     "nuclei": Source("nuclei", "nuclei/images", "nuclei/instances.json", small=True),
 }
 

@@ -17,24 +17,20 @@ from typing import Any
 
 from benchmarks.inputs import on_images
 from benchmarks.measuring import script_parser
-from benchmarks.training.ledger import CLEARED
+from benchmarks.training.ledger import CLEARED, FILES
 from bpr.formats.coco import read_annotations, read_results
 from bpr.io.files import write_json
 
 Image = dict[str, Any]
 LAST_FRAMES = 18
 HELD_OUT_SEQUENCES = ("rhino", "rollerblade")
-SETS: dict[str, tuple[str, str, Callable[[Image, int, int], bool]]] = {
-    "coco": ("coco/annotations/instances_train2017", "coco_train2017", lambda image, index, count: index % 10 == 9),
-    "davis": (
-        "davis/annotations/instances_train",
-        "davis_train",
-        lambda image, index, count: index >= count - LAST_FRAMES,
-    ),
-    "crisp": ("crisp/instances", "crisp", lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9),
-    "davis16": ("davis16/instances", "davis16", lambda image, index, count: image["sequence"] in HELD_OUT_SEQUENCES),
+SETS: dict[str, tuple[str, Callable[[Image, int, int], bool]]] = {
+    "coco": ("coco_train2017", lambda image, index, count: index % 10 == 9),
+    "davis": ("davis_train", lambda image, index, count: index >= count - LAST_FRAMES),
+    "crisp": ("crisp", lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9),
+    "davis16": ("davis16", lambda image, index, count: image["sequence"] in HELD_OUT_SEQUENCES),
 }
-"""Annotations, detections, and whether an image (with its index and the number of images) is held out."""
+"""Detections, and whether an image (with its index and the number of images) is held out."""
 
 
 def main() -> None:
@@ -43,8 +39,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/starter"))
     parser.add_argument("--cleared", action="store_true", help="only images that anyone may use")
     args = parser.parse_args()
-    for name, (ann, detections, is_held_out) in SETS.items():
-        document = read_annotations(args.data / f"{ann}.json")
+    for name, (detections, is_held_out) in SETS.items():
+        document = read_annotations(args.data / FILES[name])
         records = read_results(args.data / f"detections/{detections}.segm.json")
         images = document["images"]
         held_out = {image["id"] for index, image in enumerate(images) if is_held_out(image, index, len(images))}
