@@ -31,7 +31,7 @@ BASELINE = "torch eager float32, contiguous"
 
 def by_torch(name: str) -> dict[str, Predictor]:
     """Eager torch with the weights of the exported file."""
-    exported = BACKENDS["onnxruntime"].load(model_file(name), None)
+    exported = BACKENDS["onnxruntime"].load(model_file(name), Settings())
     plain, fast = exported_network(name), exported_network(name)
     plain.to(memory_format=torch.contiguous_format)
     plain.backbone.register_forward_pre_hook(lambda _, inputs: tuple(one.contiguous() for one in inputs))
