@@ -5,8 +5,8 @@ Legend: N instances, H W frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import cycle, groupby, islice
 from pathlib import Path
@@ -25,10 +25,11 @@ from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_dete
 from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.options import PatchSpec
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
 from bpr.io.image_finder import ImageFolder
-from bpr.refinement.predictor import Predictor
+from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
@@ -151,6 +152,27 @@ class Workload:
         write_json(self.results.with_suffix(".refined.json"), refined)
 
 
+def spread(images: list[Any], most: int | None) -> list[Any]:
+    """At most ``most`` of the images, evenly spread."""
+    if most is None or most >= len(images):
+        return images
+    return [images[place * len(images) // most] for place in range(most)]
+
+
+def on_images(document: dict[str, Any], images: Sequence[Any]) -> dict[str, Any]:
+    """The annotations that are on some of their images."""
+    ids = {image["id"] for image in images}
+    return {**document, "images": images, "annotations": [one for one in document["annotations"] if one["image_id"] in ids]}
+
+
+def by_image(pairs: Iterable[Any]) -> dict[Any, list[Any]]:
+    """The pairs of every image, in their order."""
+    groups: dict[Any, list[Any]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.image_id, []).append(pair)
+    return groups
+
+
 @dataclass(frozen=True)
 class Split:
     """A set of images with ground truth and coarse detections, on which models are compared."""
@@ -172,6 +194,10 @@ class Split:
         detections = prepare_detections(read_results(results), document, str(results))
         return cls(name, detections, document, ImageFolder(images, document["images"]))
 
+    def some(self, most: int | None) -> Split:
+        """The part on at most ``most`` images, evenly spread."""
+        return replace(self, document=on_images(self.document, spread(self.document["images"], most)))
+
     @property
     def records(self) -> Sequence[Record]:
         return self.detections.records
@@ -190,14 +216,17 @@ class Split:
         Args:
             every: refine every record of a score of at least ``PAIR_SCORE``, matched or not.
         """
-        paired = {pair.record for pair in self.pairs}
-        scores = [record["score"] >= PAIR_SCORE for record in self.records]
-        indices = [i for i, high in enumerate(scores) if i in paired or (every and high)]
+        likely = [i for i, record in enumerate(self.records) if record["score"] >= PAIR_SCORE]
+        indices = likely if every else sorted({pair.record for pair in self.pairs})
         found, report = refine_records([self.records[i] for i in indices], self.images, refiner)
+        return self.replaced(indices, found), report.patches
+
+    def replaced(self, indices: Sequence[int], found: Sequence[Record]) -> list[Record]:
+        """All records, those at ``indices`` replaced."""
         after = list(self.records)
         for index, record in zip(indices, found, strict=True):
             after[index] = record
-        return after, report.patches
+        return after
 
     def evaluation(self, after: Sequence[Record]) -> Evaluation:
         """Refined records at the matched pairs of the coarse ones."""
@@ -219,6 +248,19 @@ class Split:
 def means(evaluation: Evaluation) -> dict[str, float]:
     """The mean over the matched pairs of every pair metric, by name; there must be a pair."""
     return {metric.name: float(evaluation.column(metric).mean()) for metric in PAIR_METRICS}
+
+
+def in_points(change: dict[str, float]) -> str:
+    """A mean change of :meth:`Split.compared` in points, with its 95 % interval."""
+    mean, low, high = (100 * change[name] for name in ("mean", "low", "high"))
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def random_batch(spec: PatchSpec, count: int) -> PatchBatch:
+    """Patches of noise, which take a network as long as any others."""
+    shape = (count, spec.window, spec.window, spec.channels)
+    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return PatchBatch(patches, np.zeros((count, 4), np.int32), [])
 
 
 def backends_of(model: str) -> list[str]:

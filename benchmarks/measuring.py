@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bpr.cli.versions import versions_of
-from bpr.io.files import atomic_open, write_json
+from bpr.io.files import atomic_open, read_json, write_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
+ASSETS = ROOT / "docs" / "assets"
 SCHEMA = 1
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "numba", "torch")
 PARTS = {"schema": int, "suite": str, "command": str, "provenance": dict, "rows": list, "ratios": list}
 PROVENANCE = ("date", "commit", "processor", "cores", "python", "versions")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+COSTS = """
+import json, resource
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({"processor_seconds": used.ru_utime + used.ru_stime, "peak_mib": used.ru_maxrss / 1024}))
+"""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,32 @@ def seconds_of(function: Callable[[], object], clock: Callable[[], float] = time
     return clock() - start
 
 
+def program_costs(code: str, *words: str | Path | int, environment: Mapping[str, str] | None = None) -> tuple[list[str], dict[str, float]]:
+    """The lines that a Python program of its own prints, and its ``processor_seconds`` and ``peak_mib``.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    command = [sys.executable, "-c", code + COSTS, *map(str, words)]
+    environment = {**os.environ, **(environment or {})}
+    *lines, last = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
+    return lines, json.loads(last)
+
+
+def in_own_process(function: Callable[..., T], *arguments: Any) -> T:
+    """What a function returns in a new process, whose memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+def peak_mebibytes() -> float | None:
+    """The peak memory of this process so far; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
+
+
 def provenance(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
     """The date, commit, machine and versions that a measurement depends on."""
     git = ["git", "rev-parse", "--short", "HEAD"]
@@ -126,6 +164,12 @@ def script_parser(doc: str | None, out: Path | None = None) -> argparse.Argument
     if out is not None:
         parser.add_argument("--out", type=Path, default=out, help="the numbers as JSON (default: %(default)s)")
     return parser
+
+
+def earlier_report(out: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The report of an earlier run that measured the same, so that this run can add to it; else an empty one."""
+    found: dict[str, Any] = read_json(out, "a report of this script") if out.is_file() else {}
+    return found if all(found.get(key) == value for key, value in identity.items()) else {}
 
 
 def write_report(out: Path, report: Mapping[str, Any], markdown: str | None = None) -> None:

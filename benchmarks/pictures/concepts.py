@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 import bpr
-from benchmarks.measuring import ROOT
+from benchmarks.measuring import ASSETS
 from bpr.geometry.boundary import boundary_levels, boundary_pixels
 from bpr.geometry.boxes import Box, grow, squares_inside
 from bpr.geometry.masks import BoxMask
@@ -23,7 +23,6 @@ from bpr.report.draw import BACKGROUND, COARSE, GAP, PALETTE, REFINED, TRUTH, Co
 from bpr.report.tiles import captioned, close_up, flat, square_around
 from bpr.scenes import coarse_masks, paint_scene
 
-OUT = ROOT / "docs" / "assets"
 SEED, OBJECT = 12, 0
 TILE = 320
 EVERY = 9
@@ -135,8 +134,8 @@ def main() -> None:
             for tile, text in step(case)
         ]
         picture = np.concatenate([*tiles, blank(tiles[0].shape[0], GAP)], axis=1)
-        write_image(OUT / f"concept_{step.__name__}.png", picture)
-        print(OUT / f"concept_{step.__name__}.png")
+        write_image(ASSETS / f"concept_{step.__name__}.png", picture)
+        print(ASSETS / f"concept_{step.__name__}.png")
 
 
 if __name__ == "__main__":

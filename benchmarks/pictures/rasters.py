@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 import bpr
-from benchmarks.measuring import ROOT
+from benchmarks.measuring import ASSETS
 from benchmarks.proofs.raster import TILE, Objects
 from bpr.geometry.boxes import Box
 from bpr.geometry.masks import BoxMask
@@ -20,7 +20,6 @@ from bpr.io.pixels import PixelOptions
 from bpr.report.draw import COARSE, REFINED, framed, legend, side_by_side, write_image
 from bpr.report.tiles import captioned, close_up
 
-OUT = ROOT / "docs" / "assets"
 MODEL = "starter"
 SIDE = 340
 """Pixels of a tile of a picture."""
@@ -65,7 +64,7 @@ def tile(shown: np.ndarray, box: Box, caption: str, *labels: tuple[np.ndarray, t
 
 def write(name: str, tiles: list[np.ndarray]) -> None:
     row = side_by_side(tiles)
-    write_image(OUT / name, framed(np.concatenate([legend(row.shape[1], with_truth=False), row])))
+    write_image(ASSETS / name, framed(np.concatenate([legend(row.shape[1], with_truth=False), row])))
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 import bpr
-from benchmarks.measuring import ROOT
+from benchmarks.measuring import ASSETS
 from bpr.report.draw import before_after, write_image
 from bpr.scenes import Scene, coarse_masks, paint_scene, real_photograph
 
-OUT = ROOT / "docs" / "assets" / "before_after.png"
+OUT = ASSETS / "before_after.png"
 SEED, WIDTH = 0, 900
 ABOVE_THE_GRASS = slice(45, 345)
 """The rows of the photograph that are drawn."""

@@ -82,38 +82,25 @@ class Sizes:
         return cls(sum(files) / len(files), Path(results).stat().st_size / len(read_results(results)))
 
 
-@dataclass(frozen=True)
-class Layout:
-    """A number of GPUs, each with a rank and a journal, and what they need."""
-
-    gpus: int
-    hours: float
-    images_per_second: float
-    read_mb_per_second: float
-    cores: float
-    journal_gb_per_rank: float
-    merge_minutes: float
-
-
-def layout(rates: Rates, sizes: Sizes, gpus: int, gpu_rate: float, images: int = IMAGES) -> Layout:
-    """What it takes to keep all GPUs busy.
+def layout(rates: Rates, sizes: Sizes, gpus: int, gpu_rate: float, images: int = IMAGES) -> dict[str, float]:
+    """What it takes to keep all GPUs busy, each with a rank and a journal.
 
     >>> rates = Rates(1, 100, 10, cpu_seconds_per_image=0.1, network_seconds_per_image=1, stages={})
     >>> found = layout(rates, Sizes(image=100_000, record=250), gpus=2, gpu_rate=1000, images=72_000)
-    >>> found.hours, found.images_per_second, found.read_mb_per_second, found.cores
-    (1.0, 20.0, 2.0, 2.0)
+    >>> [found[name] for name in ("hours", "images_per_second", "read_mb_per_second", "cores")]
+    [1.0, 20.0, 2.0, 2.0]
     """
     per_second = gpus * gpu_rate / rates.patches_per_image
     written = images * rates.records_per_image * sizes.record
-    return Layout(
-        gpus=gpus,
-        hours=images / per_second / 3600,
-        images_per_second=per_second,
-        read_mb_per_second=per_second * sizes.image / 1e6,
-        cores=per_second * rates.cpu_seconds_per_image,
-        journal_gb_per_rank=written / gpus / 1e9,
-        merge_minutes=written / MERGE_BYTES_PER_SECOND / 60,
-    )
+    return {
+        "gpus": gpus,
+        "hours": images / per_second / 3600,
+        "images_per_second": per_second,
+        "read_mb_per_second": per_second * sizes.image / 1e6,
+        "cores": per_second * rates.cpu_seconds_per_image,
+        "journal_gb_per_rank": written / gpus / 1e9,
+        "merge_minutes": written / MERGE_BYTES_PER_SECOND / 60,
+    }
 
 
 def report(rates: Rates, sizes: Sizes, gpu_rate: float) -> dict[str, Any]:
@@ -124,7 +111,7 @@ def report(rates: Rates, sizes: Sizes, gpu_rate: float) -> dict[str, Any]:
         "image_tb": IMAGES * sizes.image / 1e12,
         "result_gb": IMAGES * rates.records_per_image * sizes.record / 1e9,
     }
-    layouts = [asdict(layout(rates, sizes, gpus, gpu_rate)) for gpus in GPUS]
+    layouts = [layout(rates, sizes, gpus, gpu_rate) for gpus in GPUS]
     base = {"images": IMAGES, "gpu_rate": gpu_rate, "merge_bytes_per_second": MERGE_BYTES_PER_SECOND}
     return {**base, "rates": asdict(rates), "sizes": asdict(sizes), "totals": totals, "layouts": layouts}
 

@@ -12,7 +12,6 @@ and resumed, and the bytes are compared. The results are written after every run
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -27,9 +26,8 @@ import cv2
 import numpy as np
 import tifffile
 
-from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser, write_report
+from benchmarks.measuring import ONE_THREAD, RESULTS, made_on, markdown_table, program_costs, provenance, script_parser, write_report
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 TILE = 512
 GROUND = 88
 """The grey value between the objects."""
@@ -40,13 +38,10 @@ PLACED = [
     (33922, "d", 6, (0, 0, 0, 5e5, 4e6, 0), True),
     (34735, "H", 8, (1, 1, 0, 1, 3072, 0, 1, 32633), True),
 ]
-PROGRAM = """
-import json, resource, sys
+REFINE = """
+import sys
 from bpr.cli.main import main
-failed = main(["refine", *sys.argv[1:]])
-used = resource.getrusage(resource.RUSAGE_SELF)
-numbers = {"processor_seconds": used.ru_utime + used.ru_stime, "peak_mib": used.ru_maxrss / 1024}
-print(json.dumps({"failed": failed, **numbers}))
+if main(["refine", *sys.argv[1:]]): sys.exit(1)
 """
 
 
@@ -91,20 +86,18 @@ def write(folder: Path, side: int, count: int) -> None:
     tifffile.imwrite(folder / "labels.tif", objects.tiles(labels=True), shape=(side, side), dtype=np.uint32, **options)
 
 
-def command(folder: Path, out: Path, model: str, *words: str) -> list[str]:
+def arguments(folder: Path, out: Path, model: str) -> list[str]:
     files = [str(folder / "labels.tif"), "--img-dir", str(folder / "image.tif"), "--out", str(out)]
-    return [sys.executable, "-c", PROGRAM, *files, "--model", model, "--workers", "2", *words]
+    return [*files, "--model", model, "--workers", "2"]
 
 
 def run(folder: Path, side: int, count: int, model: str) -> dict[str, Any]:
     """What one process needs to refine ``count`` objects, and how many of them the verdict changed."""
     write(folder, side, count)
     start = time.perf_counter()
-    done = subprocess.run(command(folder, folder / "refined.tif", model), capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    lines, spent = program_costs(REFINE, *arguments(folder, folder / "refined.tif", model), environment=ONE_THREAD)
     seconds = time.perf_counter() - start
-    *lines, last = done.stdout.splitlines()
-    spent = json.loads(last)
-    print(*lines, f"{count} objects: {seconds:.0f} s, {last}", sep="\n", flush=True)
+    print(*lines, f"{count} objects: {seconds:.0f} s, {spent}", sep="\n", flush=True)
     costs = {"seconds": round(seconds, 1), "processor_seconds": round(spent["processor_seconds"], 1)}
     return {"objects": count, **costs, "peak_mib": round(spent["peak_mib"]), "report": [line.partition(" -> ")[0] for line in lines[-2:]]}
 
@@ -120,7 +113,9 @@ def growth(rows: Sequence[dict[str, Any]]) -> float | None:
 def killed(folder: Path, model: str) -> bool:
     """Whether a run that is killed in its middle and resumed writes the bytes of the one before."""
     out, journals = folder / "again.tif", folder / ".again.tif.run"
-    whole = subprocess.Popen(command(folder, out, model), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    command = [sys.executable, "-c", REFINE, *arguments(folder, out, model)]
+    environment = {**os.environ, **ONE_THREAD}
+    whole = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     assert whole.stderr is not None
     for line in whole.stderr:
         found = re.match(r"refining: (\d+)/(\d+)", line)
@@ -130,7 +125,7 @@ def killed(folder: Path, model: str) -> bool:
     whole.wait()
     assert journals.is_dir()
     assert not out.exists()
-    subprocess.run(command(folder, out, model, "--resume"), capture_output=True, check=True, env=ENVIRONMENT)
+    subprocess.run([*command, "--resume"], capture_output=True, check=True, env=environment)
     return out.read_bytes() == (folder / "refined.tif").read_bytes()
 
 
@@ -164,8 +159,7 @@ def table(report: dict[str, Any]) -> str:
         count, seconds, spent, peak = (row[key] for key in ("objects", "seconds", "processor_seconds", "peak_mib"))
         numbers = [f"{seconds:.0f}", f"{spent:.0f}", f"{1000 * spent / count:.1f}", f"{peak}"]
         cells.append([f"{count:,}", f"{changed(row['report'][-1]):,}", *numbers])
-    origin = report["provenance"]
-    note = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}, `{report['model']}`, {report['side']:,} pixels a side."
+    note = f"{made_on(report)}, `{report['model']}`, {report['side']:,} pixels a side."
     if report["growth"] is not None:
         note += f" Processor time grows with the number of objects to the power of {report['growth']:.2f}."
     if "resumed_bytes_equal" in report:

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.inputs import CONFIGS, exported_network
+from benchmarks.inputs import CONFIGS, exported_network, random_batch
 from benchmarks.measuring import RESULTS, in_turn, provenance, script_parser, write_report
 from bpr.backends import model_file, named_models
 from bpr.backends.gates import gates_of
 from bpr.backends.registry import BACKENDS, Settings
-from bpr.refinement.predictor import PatchBatch, Predictor
+from bpr.refinement.predictor import Predictor
 from bpr.training.torch_predictor import SegmentorPredictor
 
 BATCH = 32
@@ -31,7 +31,7 @@ BASELINE = "torch eager float32, contiguous"
 
 def by_torch(name: str) -> dict[str, Predictor]:
     """Eager torch with the weights of the exported file."""
-    exported = BACKENDS["onnxruntime"].load(model_file(name), None)
+    exported = BACKENDS["onnxruntime"].load(model_file(name), Settings())
     plain, fast = exported_network(name), exported_network(name)
     plain.to(memory_format=torch.contiguous_format)
     plain.backbone.register_forward_pre_hook(lambda _, inputs: tuple(one.contiguous() for one in inputs))
@@ -55,10 +55,7 @@ def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:
 
 def measure(name: str, repeats: int) -> dict[str, Any]:
     sides = {label: (one, label != "torch-bf16") for label, one in by_torch(name).items()} | by_runtime(name)
-    spec = next(iter(sides.values()))[0].spec
-    shape = (BATCH, spec.window, spec.window, spec.channels)
-    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
+    batch = random_batch(next(iter(sides.values()))[0].spec, BATCH)
     spent = in_turn({label: partial(predictor.predict, batch) for label, (predictor, _) in sides.items()}, repeats)
     rows = []
     for label, seconds in spent.items():

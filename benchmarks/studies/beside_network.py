@@ -21,7 +21,7 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.inputs import SHARED, Photo, Workload, coco_photos, street_photos
-from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser, seconds_of, write_report
+from benchmarks.measuring import RESULTS, made_on, markdown_table, provenance, script_parser, seconds_of, write_report
 from benchmarks.suites.forward import MOST_OVER_PRESET, PRESET, Recorder, Replay
 from bpr.backends.presets import load_preset
 from bpr.refinement import levels, refiner, runner
@@ -79,7 +79,7 @@ def measure(photos: Sequence[Photo], count: int, folder: Path) -> dict[str, floa
 
 def table(report: dict[str, Any]) -> str:
     """A row per part: milliseconds of each set; then the ratios."""
-    origin, sets = report["provenance"], report["sets"]
+    sets = report["sets"]
     every = list(next(iter(sets.values())))
     lines = [[part, *(f"{found[part]:.1f}" for found in sets.values())] for part in every]
     shown = {
@@ -89,8 +89,7 @@ def table(report: dict[str, Any]) -> str:
     }
     for name, parts in shown.items():
         lines.append([name, *(f"{sum(found[part] for part in parts) / found['network']:.2f}" for found in sets.values())])
-    machine = f"{origin['date']}, {origin['cores']} cores of {origin['processor']}"
-    note = f"{machine}; processor milliseconds per image, {report['images']} images each. Target: {MOST_OVER_PRESET}."
+    note = f"{made_on(report)}; processor milliseconds per image, {report['images']} images each. Target: {MOST_OVER_PRESET}."
     return f"{note}\n\n{markdown_table(['', *sets], lines)}\n"
 
 

@@ -1,9 +1,9 @@
 """Is alpha a probability? Of the pixels with an alpha near p, how many belong to the object?
 
-    python -m benchmarks.studies.calibration DATA --held-out data/starter --out docs/results/calibration.json
+    python -m benchmarks.studies.calibration data/starter --out docs/results/calibration.json
 
-On the tenth of DAVIS train and of the crisp photographs that no model learned from (benchmarks/training/split_data.py),
-with the masks of a detector: pixels within 12 px of the coarse boundary, for the probability of the network (caution 0)
+On the tenth of DAVIS train and of the crisp photographs that no model learned from, as benchmarks/training/starter_data.sh
+lays it out, with the masks of a detector: pixels within 12 px of the coarse boundary, for the probability of the network (caution 0)
 and for alpha under the verdict.
 """
 
@@ -16,9 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.inputs import Split
+from benchmarks.inputs import Split, by_image
 from benchmarks.measuring import dated_versions, markdown_table, script_parser, write_report
-from benchmarks.studies.sources import by_image
 from bpr.backends import load_refiner
 from bpr.geometry.options import AUTO
 from bpr.geometry.rle import decode_mask
@@ -26,7 +25,6 @@ from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.verdict.features import REACH
 
-IMAGES = {"davis_choose": "davis/train", "crisp_choose": "crisp/images"}
 NAMES = {"davis_choose": "DAVIS", "crisp_choose": "photographs"}
 BINS = 10
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime")
@@ -72,15 +70,12 @@ def table(report: dict[str, Any]) -> str:
 def main() -> None:
     parser = script_parser(__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--held-out", type=Path, default=Path("data/starter"))
     parser.add_argument("--model", default="starter")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     report: dict[str, Any] = {"model": args.model, "sets": {}}
-    for name, images in IMAGES.items():
-        files = (args.held_out / f"{name}.{kind}.json" for kind in ("instances", "segm"))
-        split = Split.of(name, args.data / images, *files)
-        found = {}
+    for name in NAMES:
+        split, found = Split.read(args.data, name), {}
         for caution in (0, AUTO):
             parts = list(near_pixels(split, load_refiner(args.model, caution=caution)))
             alpha, truth = (np.concatenate(side) for side in zip(*parts, strict=True))

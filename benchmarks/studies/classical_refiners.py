@@ -22,20 +22,27 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import metadata
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from benchmarks.inputs import Split, means
-from benchmarks.measuring import PACKAGES, markdown_table, provenance, script_parser, write_report
+from benchmarks.inputs import Split, in_points, means
+from benchmarks.measuring import (
+    PACKAGES,
+    earlier_report,
+    in_own_process,
+    markdown_table,
+    peak_mebibytes,
+    provenance,
+    script_parser,
+    write_report,
+)
 from bpr.backends import load_refiner, model_file
 from bpr.cli.main import run_script
 from bpr.errors import BPRError, amount
@@ -45,7 +52,7 @@ from bpr.formats.coco import Record
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import read_json, sha256_of, write_json
+from bpr.io.files import sha256_of, write_json
 from bpr.io.image_finder import ImageFolder
 from bpr.io.images import read_image
 from bpr.refinement.runner import refine_records
@@ -238,14 +245,6 @@ def _growth(before: float | None) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def peak_mebibytes() -> float | None:
-    """The peak memory of this process so far; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return None
-    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
-
-
 def measure(split: Split, name: str, run: Run, alone: bool = True, every: bool = False, **columns: Any) -> dict[str, Any]:
     """One row of the table: the masks of all matched pairs, refined in a process of its own unless ``alone`` is False.
 
@@ -256,17 +255,11 @@ def measure(split: Split, name: str, run: Run, alone: bool = True, every: bool =
     likely = {i for i, one in enumerate(split.records) if one["score"] >= PAIR_SCORE and one["image_id"] in shown}
     indices = sorted(likely if every else paired, key=lambda index: str(split.records[index]["image_id"]))
     records = [split.records[index] for index in indices]
-    if alone:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            spent = process.submit(run, records, split.images).result()
-    else:
-        spent = run(records, split.images)._replace(mebibytes=None)
-    after = list(split.records)
-    for index, segmentation in zip(indices, spent.masks, strict=True):
-        after[index] = {**split.records[index], "segmentation": segmentation}
+    spent = in_own_process(run, records, split.images) if alone else run(records, split.images)._replace(mebibytes=None)
+    refined = [{**record, "segmentation": mask} for record, mask in zip(records, spent.masks, strict=True)]
     print(f"{name}: {spent.milliseconds:.1f} ms", file=sys.stderr)
     costs = {"milliseconds": spent.milliseconds, "mebibytes": spent.mebibytes, "date": time.strftime("%Y-%m-%d")}
-    return {"name": name, "comparison": split.compared(after), **costs, **columns}
+    return {"name": name, "comparison": split.compared(split.replaced(indices, refined)), **costs, **columns}
 
 
 def installed_mebibytes(package: str) -> float | None:
@@ -280,10 +273,9 @@ def installed_mebibytes(package: str) -> float | None:
 def cells(row: dict[str, Any]) -> list[str]:
     """Changes in points with their 95 % interval, shares in percent."""
     changes, shares = row["comparison"]["changes"].values(), row["comparison"]["shares"]
-    points = [f"{100 * c['mean']:+.2f} [{100 * c['low']:+.2f}, {100 * c['high']:+.2f}]" for c in changes]
     parts = [f"{100 * shares[name]:.0f} %" for name in ("improved", "harmed", "harmed_clearly")]
     memory = "-" if row["mebibytes"] is None else f"{row['mebibytes']:.0f}"
-    return [row["name"], *points, *parts, f"{row['milliseconds']:.1f}", memory]
+    return [row["name"], *map(in_points, changes), *parts, f"{row['milliseconds']:.1f}", memory]
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -314,26 +306,13 @@ def rows_of(split: Split, methods: Sequence[str], model: str | None) -> Iterator
         yield measure(split, name, partial(by_model, model=model), every=True, sha256=sha256, **costs)
 
 
-def earlier_rows(out: Path, identity: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The rows of a report on the same pairs, by name."""
-    found = read_json(out, "a report of classical_refiners.py") if out.is_file() else {}
-    same = all(found.get(key) == value for key, value in identity.items())
-    return {row["name"]: row for row in found["methods"]} if same else {}
-
-
 def run(args: argparse.Namespace) -> None:
-    split = Split.of("coarse", args.img_dir, args.ann, args.results)
-    images = split.document["images"]
-    if args.images is not None and args.images < len(images):
-        images = [images[place * len(images) // args.images] for place in range(args.images)]
-    ids = {image["id"] for image in images}
-    annotations = [annotation for annotation in split.document["annotations"] if annotation["image_id"] in ids]
-    split = replace(split, document={**split.document, "images": images, "annotations": annotations})
+    split = Split.of("coarse", args.img_dir, args.ann, args.results).some(args.images)
     if not split.pairs:
         name = split.detections.name
         raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
     identity = {"pairs": len(split.pairs), "images": len({pair.image_id for pair in split.pairs}), "before": means(split.coarse)}
-    rows = earlier_rows(args.out, identity)
+    rows = {row["name"]: row for row in earlier_report(args.out, identity).get("methods", ())}
     packages = tuple(dict.fromkeys([*PACKAGES, *(rival.package for rival in RIVALS.values())]))
     for row in rows_of(split, args.methods, args.model):
         rows[row["name"]] = row

@@ -30,13 +30,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.inputs import CONFIGS, Split, Workload, exported_network, street_photos
+from benchmarks.inputs import CONFIGS, Split, Workload, exported_network, random_batch, street_photos
 from benchmarks.measuring import RESULTS, ROOT, in_turn, provenance, script_parser, write_report
 from benchmarks.studies.parity import REFERENCE, compare, refine
 from bpr.backends import load_predictor
 from bpr.formats.coco import read_results
 from bpr.geometry.options import from_config
-from bpr.refinement.predictor import PatchBatch
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.sharing.ranks import take_cores
 from bpr.report.analyses.timing import PAPER, time_stages
@@ -101,9 +100,7 @@ def measure(name: str, load: Workload, device: str, most: dict[str, float]) -> d
     model, spec = predictor.model, predictor.spec
     eager = SegmentorPredictor(model, spec, predictor.recommended, BATCH, bf16=bf16)
     work = 2 * count_multiply_adds(build_segmentor(ROOT / "configs" / f"bpr_{name}.py")[1])  # counted on the CPU
-    shape = (BATCH, spec.window, spec.window, spec.channels)
-    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    batch = PatchBatch(patches, np.zeros((BATCH, 4), np.int32), [])
+    batch = random_batch(spec, BATCH)
     rate = BATCH / seconds(lambda: predictor.predict(batch), device)
     eager_rate = BATCH / seconds(lambda: eager.predict(batch), device)
     rates = {"patches_per_second": rate, "patches_per_second_eager": eager_rate}

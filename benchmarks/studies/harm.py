@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,13 +33,13 @@ import numpy as np
 import bpr
 from benchmarks.measuring import RESULTS, markdown_table, script_parser, write_report
 from benchmarks.studies.source_makers import MAKERS, made
-from benchmarks.studies.sources import REAL, SETS, Images, Pair, by_image
+from benchmarks.studies.sources import REAL, SETS, Images, refined_pairs
 from bpr.backends import model_file
 from bpr.evaluation.boundary_metrics import boundary_map, overlap
 from bpr.evaluation.comparison import CLEARLY
 from bpr.geometry.boxes import enclosing, grow
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.geometry.rle import decode_mask
 from bpr.io.files import sha256_of
 from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
@@ -113,18 +113,11 @@ def sort_of(closer: float | None) -> str:
     return OFF_EDGE if closer > 0 else REAL_HARM
 
 
-def refined_pairs(refiner: Refiner, images: Images, maker: str) -> Iterator[tuple[Pair, BoxMask]]:
-    groups = by_image(images.pairs(maker))
-    asked = ((images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items())
-    for group, refined in zip(groups.values(), refiner.stream(asked), strict=True):
-        yield from zip(group, map(decode_mask, refined), strict=True)
-
-
 def harmed(refiner: Refiner, images: Images, makers: Sequence[str]) -> tuple[int, list[Case]]:
     """The number of masks of all makers, and those that lost over a point."""
     masks, cases = 0, []
     for maker in makers:
-        for pair, refined in refined_pairs(refiner, images, maker):
+        for pair, refined in refined_pairs(refiner, images, images.pairs(maker)):
             truth = decode_mask(pair.truth["segmentation"])
             lost = overlap(pair.coarse, truth).iou - overlap(refined, truth).iou
             masks += 1

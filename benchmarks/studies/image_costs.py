@@ -17,9 +17,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -27,8 +25,19 @@ import numpy as np
 
 import bpr
 from benchmarks.inputs import street_blobs, street_image
-from benchmarks.measuring import PACKAGES, RESULTS, Timing, markdown_table, provenance, script_parser, seconds_of, write_report
-from benchmarks.studies.classical_refiners import RIVALS, Refine, in_band, is_here, peak_mebibytes
+from benchmarks.measuring import (
+    PACKAGES,
+    RESULTS,
+    Timing,
+    in_own_process,
+    markdown_table,
+    peak_mebibytes,
+    provenance,
+    script_parser,
+    seconds_of,
+    write_report,
+)
+from benchmarks.studies.classical_refiners import RIVALS, Refine, in_band, is_here
 from bpr.backends.presets import PRESETS
 from bpr.geometry.boundary import boundary_pixels
 from bpr.geometry.masks import BoxMask
@@ -177,8 +186,7 @@ def measure(methods: Sequence[str]) -> list[dict[str, Any]]:
             for count in COUNTS:
                 if count > 1 and 10 * rows[-1]["seconds"]["median"] > LONGEST:
                     break
-                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-                    found = process.submit(spend, method, frame, count).result()
+                found = in_own_process(spend, method, frame, count)
                 rows.append({"method": method, "photo": name, "masks": count, **found})
                 print(f"{method}, {name}, {count}: {found['seconds']['median']:.2f} s", file=sys.stderr)
     return rows

@@ -22,6 +22,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import bpr.training.network  # noqa: F401
+from benchmarks.inputs import random_batch
 from benchmarks.measuring import RESULTS, ROOT, markdown_table, provenance, script_parser, seconds_of, write_report
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.geometry.options import from_config
@@ -42,18 +43,14 @@ def measure(cfg: Config, name: str, threads: int) -> dict[str, Any]:
     spec, recommended = from_config(cfg.refinement, "test")
     torch.manual_seed(0)
     model = MODELS.build({**cfg.model, "pretrained": None}).eval()
-    shape = (BATCH, spec.window, spec.window, spec.channels)
-    patches = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    batch, small = random_batch(spec, BATCH), random_batch(spec, 2)
     with tempfile.TemporaryDirectory() as folder:
         export_onnx(model, spec, recommended, Path(folder) / "model.onnx", {"config": name})
         predictor = OnnxPredictor(Path(folder) / "model.onnx", BATCH, threads)
 
-    def by_torch(count: int) -> np.ndarray:
+    def by_torch(batch: PatchBatch) -> np.ndarray:
         with torch.inference_mode():
-            return model.probabilities(torch.from_numpy(patches[:count])).numpy()
-
-    def by_onnx(count: int) -> np.ndarray:
-        return predictor.predict(PatchBatch(patches[:count], np.zeros((count, 4), np.int32), []))
+            return model.probabilities(torch.from_numpy(batch.patches)).numpy()
 
     return {
         "network": name,
@@ -61,18 +58,18 @@ def measure(cfg: Config, name: str, threads: int) -> dict[str, Any]:
         "inputs": spec.inputs,
         "parameters": count_parameters(model),
         "multiply_adds": count_multiply_adds(model),
-        "torch": rate(by_torch),
-        "onnx": rate(by_onnx),
-        "difference": float(np.abs(by_torch(2) - by_onnx(2)).max()),
+        "torch": rate(by_torch, small, batch),
+        "onnx": rate(predictor.predict, small, batch),
+        "difference": float(np.abs(by_torch(small) - predictor.predict(small)).max()),
     }
 
 
-def rate(predict: Callable[[int], object]) -> dict[str, float]:
-    """The median of up to REPEATS batches after a small one to warm up, but no further one after SECONDS."""
-    predict(2)
+def rate(predict: Callable[[PatchBatch], object], small: PatchBatch, batch: PatchBatch) -> dict[str, float]:
+    """The median of up to REPEATS runs of ``batch`` after the small one to warm up, but no further one after SECONDS."""
+    predict(small)
     spent: list[float] = []
     while len(spent) < REPEATS and sum(spent) < SECONDS:
-        spent.append(seconds_of(lambda: predict(BATCH)))
+        spent.append(seconds_of(lambda: predict(batch)))
     return {"patches_per_second": BATCH / float(np.median(spent)), "repeats": len(spent)}
 
 

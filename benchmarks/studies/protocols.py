@@ -25,15 +25,14 @@ import cv2
 import numpy as np
 from skimage.segmentation import slic
 
-from benchmarks.inputs import VAL
+from benchmarks.inputs import VAL, Split, means, on_images, spread
 from benchmarks.measuring import dated_versions, markdown_table, script_parser, write_report
 from bpr.backends import load_refiner
 from bpr.cli.main import run_script
 from bpr.errors import BPRError
 from bpr.evaluation.boundary_metrics import disk, overlap
-from bpr.evaluation.comparison import Comparison, compare
-from bpr.evaluation.pair_metrics import PAIR_METRICS
-from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
+from bpr.evaluation.comparison import Comparison
+from bpr.evaluation.prepare import prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations
 from bpr.geometry.boxes import grow
 from bpr.geometry.masks import BoxMask
@@ -43,7 +42,6 @@ from bpr.io.image_finder import ImageFolder
 from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
-from bpr.training.recipe.held_out import spread
 
 LOWEST, HIGHEST = 0.75, 0.85
 """The IoU of an initial mask with its object."""
@@ -184,29 +182,21 @@ def sort_big(folder: Path, out: Path) -> int:
 
 def measured(coarse: list[Record], document: dict[str, Any], images: ImageFolder, refiner: Refiner) -> dict[str, Any]:
     """The changes of the matched pairs, and how much of what the coarse masks lack was taken back."""
-    before = prepare_detections(coarse, document, "coarse")
-    after, _ = refine_records(before.records, images, refiner)
-    comparison = compare(before, Detections(list(after), "refined"), document)
-    return {"pairs": len(comparison.pairs), **_means(comparison)}
-
-
-def _means(comparison: Comparison) -> dict[str, Any]:
-    sides = {"before": comparison.coarse, "after": comparison.refined}
-    means = {name: [float(side.column(metric).mean()) for metric in PAIR_METRICS] for name, side in sides.items()}
-    gaps = [[1 - value for value in side] for side in means.values()]
-    back = [(old - new) / old if old else 0.0 for old, new in zip(*gaps, strict=True)]
-    shares = comparison.shares
+    split = Split("coarse", prepare_detections(coarse, document, "coarse"), document, images)
+    refined = split.evaluation(refine_records(split.records, images, refiner)[0])
+    before, after = (list(means(side).values()) for side in (split.coarse, refined))
+    back = [(new - old) / (1 - old) if old < 1 else 0.0 for old, new in zip(before, after, strict=True)]
+    shares = Comparison(split.coarse, refined).shares
     assert shares
-    return {**means, "taken_back": back, "harmed_clearly": shares.harmed_clearly}
+    sides = {"before": before, "after": after}
+    return {"pairs": len(split.pairs), **sides, "taken_back": back, "harmed_clearly": shares.harmed_clearly}
 
 
 def measure(args: argparse.Namespace) -> None:
     folder, annotations, _ = VAL["davis_val"]
     document = prepare_annotations(read_annotations(args.data / annotations), "DAVIS val")
     chosen = spread(document["images"], args.images)
-    ids = {image["id"] for image in chosen}
-    own = [annotation for annotation in document["annotations"] if annotation["image_id"] in ids]
-    document = {**document, "images": chosen, "annotations": own}
+    document = on_images(document, chosen)
     images, refiner = ImageFolder(args.data / folder, chosen), load_refiner(args.model, threads=1)
     rows = {"initial masks, IoU .75 .. .85": measured(list(initial_masks(document, images)), document, images, refiner)}
     for name in LEVELS:

@@ -2,17 +2,14 @@
 
     python -m benchmarks.studies.service
 
-Every caller sends the same painted photo with its masks, one request after the other. A row is a program of its own
-per process, so that its peak memory is its own.
+Every caller sends the same painted photo with its masks, one request after the other. All processes of a row are new, so
+that their peak memory is their own.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import bpr
-from benchmarks.measuring import RESULTS, ROOT, made_on, markdown_table, provenance, script_parser, write_report
+from benchmarks.measuring import RESULTS, in_own_process, made_on, markdown_table, provenance, script_parser, write_report
 from bpr.backends import DEFAULT_MODEL
 from bpr.scenes import coarse_masks, paint_scene
 
@@ -76,10 +73,9 @@ def serve(setting: Setting, requests: int) -> dict[str, Any]:
 
 def measure(setting: Setting, requests: int) -> dict[str, Any]:
     """A row: all processes of a setting at once."""
-    words = [sys.executable, "-m", "benchmarks.studies.service", "--serve", json.dumps(vars(setting))]
-    words += ["--requests", str(requests)]
-    running = [subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(setting.processes)]
-    found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
+    with ThreadPoolExecutor(setting.processes) as pool:
+        running = [pool.submit(in_own_process, serve, setting, requests) for _ in range(setting.processes)]
+        found = [process.result() for process in running]
     seconds = [each for one in found for each in one["seconds"]]
     median, slow = np.percentile(seconds, [50, 95]).tolist()
     return {
@@ -118,11 +114,7 @@ def table(report: dict[str, Any]) -> str:
 def main() -> None:
     parser = script_parser(__doc__, OUT)
     parser.add_argument("--requests", type=int, default=5, help="of every caller (default: %(default)s)")
-    parser.add_argument("--serve", help="the setting of one process, as JSON; for this script's own processes")
     args = parser.parse_args()
-    if args.serve:
-        print(json.dumps(serve(Setting(**json.loads(args.serve)), args.requests)))
-        return
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     rows = [measure(setting, args.requests) for setting in SETTINGS]
     command = "python -m benchmarks.studies.service"

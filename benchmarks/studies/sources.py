@@ -14,23 +14,22 @@ same. `readme_tables` puts the table into docs/appendix/quality.md.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 import bpr
-from benchmarks.measuring import RESULTS, markdown_table, script_parser
+from benchmarks.inputs import VAL, by_image, on_images, spread
+from benchmarks.measuring import RESULTS, earlier_report, markdown_table, script_parser
 from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
 from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
 from bpr.evaluation.bootstrap import Ratios, interval
 from bpr.evaluation.boundary_metrics import boundary_counts_at, boundary_overlap, overlap
-from bpr.evaluation.matching import Pair as MatchedPair
 from bpr.evaluation.matching import match_pairs
 from bpr.evaluation.prepare import prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
@@ -58,15 +57,11 @@ class Source:
 
 
 SETS = {
-    "davis_val": Source(
-        "DAVIS val", "davis/val", "davis/annotations/instances_val.json", "detections/davis_val.segm.json"
-    ),
+    "davis_val": Source("DAVIS val", *VAL["davis_val"]),
     "crisp": Source(
-        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", only=TRAINING_SETS["crisp"][2]
+        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", only=TRAINING_SETS["crisp"][1]
     ),
-    "coco_val": Source(
-        "COCO val", "coco/val2017", "coco/annotations/instances_val2017.json", "detections/coco_val2017.segm.json"
-    ),
+    "coco_val": Source("COCO val", *VAL["coco_val2017"]),
     "nuclei": Source("nuclei", "nuclei/images", "nuclei/instances.json", small=True),
 }
 
@@ -80,21 +75,16 @@ class Pair:
     coarse: BoxMask
 
 
-PairOfImage = TypeVar("PairOfImage", Pair, MatchedPair)
-
-
 class Images:
     """The images of a set, its objects, and the coarse masks that makers give them."""
 
     def __init__(self, data: Path, source: Source, limit: int | None) -> None:
         document = prepare_annotations(read_annotations(data / source.annotations), source.annotations)
         every = document["images"]
-        images = [image for place, image in enumerate(every) if source.only(image, place, len(every))]
-        if limit is not None and limit < len(images):
-            images = [images[place * len(images) // limit] for place in range(limit)]
+        images = spread([image for place, image in enumerate(every) if source.only(image, place, len(every))], limit)
         self.paths = {image["id"]: data / source.images / image["file_name"] for image in images}
-        annotations = [a for a in document["annotations"] if a["image_id"] in self.paths and not a.get("iscrowd")]
-        self.document = {**document, "images": images, "annotations": annotations}
+        objects = [annotation for annotation in document["annotations"] if not annotation["iscrowd"]]
+        self.document = on_images({**document, "annotations": objects}, images)
         self.detections = data / source.detections if source.detections else None
         self.small = source.small
 
@@ -123,28 +113,25 @@ class Images:
                     yield Pair(annotation["image_id"], annotation, coarse)
 
 
-def by_image(pairs: Iterable[PairOfImage]) -> dict[Any, list[PairOfImage]]:
-    """The pairs of every image, in their order."""
-    groups: dict[Any, list[PairOfImage]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.image_id, []).append(pair)
-    return groups
+def refined_pairs(refiner: Refiner, images: Images, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, BoxMask]]:
+    """Every pair with its refined mask; the masks of an image are refined together."""
+    groups = by_image(pairs)
+    asked = ((images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items())
+    for group, refined in zip(groups.values(), refiner.stream(asked), strict=True):
+        yield from zip(group, map(decode_mask, refined), strict=True)
 
 
 def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str, Any]:
     """All numbers of one maker on one set."""
-    before, after, missing, image_of = [], [], np.zeros(2), []
-    groups = by_image(pairs)
-    masks = ([encode_mask(pair.coarse) for pair in group] for group in groups.values())
-    asked = zip((images.paths[image_id] for image_id in groups), masks, strict=True)
+    before, after, missing = [], [], np.zeros(2)
     start = time.process_time()
-    for number, (group, refined) in enumerate(zip(groups.values(), refiner.stream(asked), strict=True)):
-        for pair, segmentation in zip(group, refined, strict=True):
-            truth, mask = decode_mask(pair.truth["segmentation"]), decode_mask(segmentation)
-            before.append(scores(pair.coarse, truth))
-            after.append(scores(mask, truth))
-            missing += still_missing(pair.coarse, mask, truth)
-            image_of.append(number)
+    for pair, mask in refined_pairs(refiner, images, pairs):
+        truth = decode_mask(pair.truth["segmentation"])
+        before.append(scores(pair.coarse, truth))
+        after.append(scores(mask, truth))
+        missing += still_missing(pair.coarse, mask, truth)
+    numbers = {image_id: number for number, image_id in enumerate(by_image(pairs))}
+    image_of = [numbers[pair.image_id] for pair in pairs]
     spent = round(time.process_time() - start, 1)
     return {**summary(np.array(before), np.array(after), np.array(image_of), missing), "seconds": spent}
 
@@ -191,15 +178,6 @@ def table(result: dict[str, Any]) -> str:
     return markdown_table(head, rows, left=2)
 
 
-def _earlier(path: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int | None]]:
-    """What an earlier run found for the same model and options, and how many images of each set it used at most."""
-    if path.is_file():
-        found = json.loads(path.read_text())
-        if all(found.get(name) == value for name, value in identity.items()):
-            return found["sets"], found["images"]
-    return {}, {}
-
-
 def main(words: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__)
     parser.add_argument("data", type=Path)
@@ -216,7 +194,8 @@ def main(words: Sequence[str] | None = None) -> int:
         identity = {"model": Path(model).stem, "sha256": digest, "caution": args.caution}
         name = ".".join([Path(model).stem, *([f"caution-{args.caution:g}"] if args.caution is not None else [])])
         path = args.out / f"{name}.json"
-        found, limits = _earlier(path, identity)
+        earlier = earlier_report(path, identity)
+        found, limits = earlier.get("sets", {}), earlier.get("images", {})
         refiner = bpr.load(model, caution=args.caution)
         for key, images in sets.items():
             if limits.get(key) != args.images:

@@ -6,16 +6,12 @@ pairs and the three AF.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import SHARED, VAL
-from benchmarks.measuring import Ratio, Report, Timing, row
+from benchmarks.measuring import ONE_THREAD, Ratio, Report, Timing, program_costs, row
 from bpr.io.files import read_json, write_json
 
 REPEATS = 5
@@ -34,11 +30,6 @@ import sys
 from bpr.cli.main import main
 main(["eval", sys.argv[1], "--ann", sys.argv[2]])
 """
-USED = """
-import json, resource
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"seconds": used.ru_utime + used.ru_stime, "peak_mib": used.ru_maxrss / 1024}))
-"""
 
 
 def measure() -> Report:
@@ -50,20 +41,15 @@ def measure() -> Report:
             "bpr eval, AP + Boundary AP + matched + three AF": (OURS, results),
             "bpr eval, every detection twice": (OURS, twice),
         }
-        runs = [{name: run(code, file, annotations) for name, (code, file) in sides.items()} for _ in range(REPEATS)]
-    timings = {name: Timing.of([one[name]["seconds"] for one in runs]) for name in sides}
+        runs = [
+            {name: program_costs(code, file, annotations, environment=ONE_THREAD)[1] for name, (code, file) in sides.items()}
+            for _ in range(REPEATS)
+        ]
+    timings = {name: Timing.of([one[name]["processor_seconds"] for one in runs]) for name in sides}
     peaks = {name: max(one[name]["peak_mib"] for one in runs) for name in sides}
     reference, ours, _ = timings.values()
     ratios = [Ratio("bpr eval against pycocotools", reference.median / ours.median, 1 / MOST_TIMES)]
     return Report("eval", [row(name, timing, peak_mib=peaks[name]) for name, timing in timings.items()], ratios)
-
-
-def run(code: str, results: Path, annotations: Path) -> dict[str, float]:
-    """Processor seconds and peak memory of one process."""
-    command = [sys.executable, "-c", code + USED, str(results), str(annotations)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    return dict(json.loads(printed.splitlines()[-1]))
 
 
 def twice_as_many(results: Path, out: Path) -> Path:

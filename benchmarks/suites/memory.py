@@ -5,17 +5,13 @@ Every run is a process of its own; it holds the runtime, the model, the images i
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from benchmarks.measuring import Ratio, Report, Timing, row
+from benchmarks.measuring import Ratio, Report, Timing, program_costs, row
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
@@ -25,12 +21,11 @@ FRAME = (240, 320)
 MODEL = "starter-fast"
 MOST_GROWTH = 1.10
 PROGRAM = """
-import json, resource, sys, time
+import sys, time
 from bpr.cli.main import main
 start = time.perf_counter()
-failed = main(["refine", *sys.argv[1:]])
-seconds, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"failed": failed, "seconds": seconds, "peak_mib": peak}))
+if main(["refine", *sys.argv[1:]]): sys.exit(1)
+print(time.perf_counter() - start)
 """
 
 
@@ -44,17 +39,12 @@ def measure() -> Report:
     return Report("memory", rows, [ratio], {"model": MODEL, "frame": "x".join(map(str, FRAME)), "instances": 1})
 
 
-def run(folder: Path, count: int) -> dict[str, Any]:
+def run(folder: Path, count: int) -> dict[str, float]:
     """Seconds and peak MiB of one process that refines ``count`` images."""
     write_images(folder, count)
     files = [folder / "results.json", "--ann", folder / "images.json", "--img-dir", folder]
-    words = map(str, [*files, "--model", MODEL, "--workers", "2", "--out", folder / "refined.json"])
-    command = [sys.executable, "-c", PROGRAM, *words]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found: dict[str, Any] = json.loads(printed.splitlines()[-1])
-    if found.pop("failed"):
-        raise RuntimeError(f"bpr refine failed: {printed}")
-    return found
+    lines, costs = program_costs(PROGRAM, *files, "--model", MODEL, "--workers", 2, "--out", folder / "refined.json")
+    return {"seconds": float(lines[-1]), "peak_mib": costs["peak_mib"]}
 
 
 def write_images(folder: Path, count: int) -> None:

@@ -15,25 +15,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.inputs import on_images
 from benchmarks.measuring import script_parser
-from benchmarks.training.ledger import CLEARED
+from benchmarks.training.ledger import CLEARED, FILES
 from bpr.formats.coco import read_annotations, read_results
 from bpr.io.files import write_json
 
 Image = dict[str, Any]
 LAST_FRAMES = 18
 HELD_OUT_SEQUENCES = ("rhino", "rollerblade")
-SETS: dict[str, tuple[str, str, Callable[[Image, int, int], bool]]] = {
-    "coco": ("coco/annotations/instances_train2017", "coco_train2017", lambda image, index, count: index % 10 == 9),
-    "davis": (
-        "davis/annotations/instances_train",
-        "davis_train",
-        lambda image, index, count: index >= count - LAST_FRAMES,
-    ),
-    "crisp": ("crisp/instances", "crisp", lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9),
-    "davis16": ("davis16/instances", "davis16", lambda image, index, count: image["sequence"] in HELD_OUT_SEQUENCES),
+SETS: dict[str, tuple[str, Callable[[Image, int, int], bool]]] = {
+    "coco": ("coco_train2017", lambda image, index, count: index % 10 == 9),
+    "davis": ("davis_train", lambda image, index, count: index >= count - LAST_FRAMES),
+    "crisp": ("crisp", lambda image, index, count: image["set"] != "icoseg" and index % 10 == 9),
+    "davis16": ("davis16", lambda image, index, count: image["sequence"] in HELD_OUT_SEQUENCES),
 }
-"""Annotations, detections, and whether an image (with its index and the number of images) is held out."""
+"""Detections, and whether an image (with its index and the number of images) is held out."""
 
 
 def main() -> None:
@@ -42,24 +39,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/starter"))
     parser.add_argument("--cleared", action="store_true", help="only images that anyone may use")
     args = parser.parse_args()
-    for name, (ann, detections, is_held_out) in SETS.items():
-        document, records = (
-            read_annotations(args.data / f"{ann}.json"),
-            read_results(args.data / f"detections/{detections}.segm.json"),
-        )
+    for name, (detections, is_held_out) in SETS.items():
+        document = read_annotations(args.data / FILES[name])
+        records = read_results(args.data / f"detections/{detections}.segm.json")
         images = document["images"]
         held_out = {image["id"] for index, image in enumerate(images) if is_held_out(image, index, len(images))}
         for part, ids in (("learn", {image["id"] for image in images} - held_out), ("choose", held_out)):
             if args.cleared:
                 ids = {image["id"] for image in images if image["id"] in ids and CLEARED[name](image)}
-            kept = [image for image in images if image["id"] in ids]
-            annotations = [one for one in document["annotations"] if one["image_id"] in ids]
-            write_json(
-                args.out / f"{name}_{part}.instances.json", {**document, "images": kept, "annotations": annotations}
-            )
+            kept = on_images(document, [image for image in images if image["id"] in ids])
+            write_json(args.out / f"{name}_{part}.instances.json", kept)
             if not args.cleared:
                 write_json(args.out / f"{name}_{part}.segm.json", [one for one in records if one["image_id"] in ids])
-            print(f"{name} {part}: {len(kept)} images, {len(annotations)} annotations")
+            print(f"{name} {part}: {len(kept['images'])} images, {len(kept['annotations'])} annotations")
 
 
 if __name__ == "__main__":

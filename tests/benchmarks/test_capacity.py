@@ -29,11 +29,11 @@ def test_the_rates_of_the_docs_are_there() -> None:
 
 def test_more_gpus_share_the_hours_and_want_more_of_the_rest() -> None:
     one, eight = (layout(RATES, Sizes(image=1e5, record=500), gpus, 1000, images=36_000) for gpus in (1, 8))
-    assert (one.hours, eight.hours) == (1, 0.125)
-    assert (one.cores, eight.cores) == (1, 8)
-    assert (one.read_mb_per_second, eight.read_mb_per_second) == (1, 8)
-    assert (one.journal_gb_per_rank, eight.journal_gb_per_rank) == (0.072, 0.009)
-    assert one.merge_minutes == eight.merge_minutes
+    assert (one["hours"], eight["hours"]) == (1, 0.125)
+    assert (one["cores"], eight["cores"]) == (1, 8)
+    assert (one["read_mb_per_second"], eight["read_mb_per_second"]) == (1, 8)
+    assert (one["journal_gb_per_rank"], eight["journal_gb_per_rank"]) == (0.072, 0.009)
+    assert one["merge_minutes"] == eight["merge_minutes"]
 
 
 def test_sizes_are_measured_on_what_is_given(small_set: SmallSet) -> None:

@@ -31,7 +31,7 @@ def data(tmp_path: Path) -> Path:
         objects = [{"id": one["id"], "image_id": one["id"], "category_id": 1, "segmentation": SQUARE} for one in listed]
         document = {"images": listed, "annotations": objects, "categories": [{"id": 1, "name": "thing"}]}
         write_json(tmp_path / FILES[name], document)
-        write_json(tmp_path / f"detections/{split_data.SETS[name][1]}.segm.json", [])
+        write_json(tmp_path / f"detections/{split_data.SETS[name][0]}.segm.json", [])
     return tmp_path
 
 
