@@ -28,6 +28,7 @@ import bpr
 from benchmarks.measuring import RESULTS, Timing, in_turn, markdown_table, provenance, script_parser, write_report
 from benchmarks.studies.source_makers import MAKERS
 from benchmarks.studies.sources import REAL, SETS, Images, Source
+from benchmarks.training.ledger import FILES
 from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
 from bpr.evaluation.boundary_metrics import boundary_counts_at, overlap
@@ -47,8 +48,8 @@ VAL = [SETS["davis_val"], SETS["crisp"]]
 
 def _learned(name: str, shown: str, images: str) -> Source:
     """The part of a training set that models learn from."""
-    annotations, detections, held_out = TRAINING_SETS[name]
-    files = images, f"{annotations}.json", f"detections/{detections}.segm.json"
+    detections, held_out = TRAINING_SETS[name]
+    files = images, FILES[name], f"detections/{detections}.segm.json"
     return Source(shown, *files, only=lambda image, place, count: not held_out(image, place, count))
 
 

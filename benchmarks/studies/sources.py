@@ -123,15 +123,15 @@ def refined_pairs(refiner: Refiner, images: Images, pairs: Sequence[Pair]) -> It
 
 def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str, Any]:
     """All numbers of one maker on one set."""
-    before, after, missing = [], [], np.zeros(2)
+    before, after, missing, image_of = [], [], np.zeros(2), []
+    numbers = {image_id: number for number, image_id in enumerate(by_image(pairs))}
     start = time.process_time()
     for pair, mask in refined_pairs(refiner, images, pairs):
         truth = decode_mask(pair.truth["segmentation"])
         before.append(scores(pair.coarse, truth))
         after.append(scores(mask, truth))
         missing += still_missing(pair.coarse, mask, truth)
-    numbers = {image_id: number for number, image_id in enumerate(by_image(pairs))}
-    image_of = [numbers[pair.image_id] for pair in pairs]
+        image_of.append(numbers[pair.image_id])
     spent = round(time.process_time() - start, 1)
     return {**summary(np.array(before), np.array(after), np.array(image_of), missing), "seconds": spent}
 

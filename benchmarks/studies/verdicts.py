@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 import bpr
+from benchmarks.inputs import by_image
 from benchmarks.measuring import RESULTS, script_parser
-from benchmarks.studies.sources import SETS, Images, by_image
+from benchmarks.studies.sources import SETS, Images
 from bpr.backends import load_refiner, model_file
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import sha256_of, write_json
