@@ -54,7 +54,7 @@
     return part;
   }
 
-  // Where patches lie (boundary.py, nms.py, placement.py).
+  // Where patches lie (boundary.py, placement.py).
 
   /** [x, y] of all boundary pixels: those with the most even split first, then by row and column. */
   function boundaryPixels(mask, box) {

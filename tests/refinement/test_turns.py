@@ -55,7 +55,9 @@ def test_no_more_than_the_count_are_inside() -> None:
         pass  # all turns are free again
 
 
-def test_an_interrupted_wait_takes_no_turn() -> None:
+def test_an_interrupted_wait_takes_no_turn(request: pytest.FixtureRequest) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     turns = Turns(1)
 
     def interrupt() -> None:
