@@ -29,6 +29,7 @@ from bpr.geometry.options import PatchSpec
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
 from bpr.io.image_finder import ImageFolder
+from bpr.io.image_list import spread
 from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
@@ -150,13 +151,6 @@ class Workload:
         """Refine from files to a file."""
         refined, _ = refine_records(read_results(self.results), self, Refiner(predictor), workers)
         write_json(self.results.with_suffix(".refined.json"), refined)
-
-
-def spread(images: list[Any], most: int | None) -> list[Any]:
-    """At most ``most`` of the images, evenly spread."""
-    if most is None or most >= len(images):
-        return images
-    return [images[place * len(images) // most] for place in range(most)]
 
 
 def on_images(document: dict[str, Any], images: Sequence[Any]) -> dict[str, Any]:

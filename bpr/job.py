@@ -170,12 +170,15 @@ class RefineJob:
             BPRError: as for :meth:`run`.
         """
         worker = worker or Shard()
-        source, find_images, choice = self._open()
+        # The oracle needs all of the annotations, which in large data sets are gigabytes.
+        read = read_annotations if self.model == "oracle" else read_heading
+        annotations = read(self.ann) if self.ann else {}
+        source, find_images, choice = self._open(annotations)
         by_image, images = group_by_image(source.records, choice), find_images()
         if isinstance(images, OneImage) and len(by_image) > 1:
             expected = f"expected the folder of {len(by_image)} images, which the results name"
             raise BPRError(f"--img-dir {self.images}: {expected}, got one image")
-        refiner, row = self._load(source.records), FORMATS[source.format]
+        refiner, row = self._load(source.records, annotations), FORMATS[source.format]
         if row.by_window:
             check_options(refiner.predictor.spec, refiner.options, refiner.pixels)
             if self.soft_outputs():
@@ -215,7 +218,7 @@ class RefineJob:
         with folder.locked(alone=True):
             given = {"results": self.results, "ann": self.ann} | ({"ids": self.ids} if self.ids else {})
             folder.check({name: path and digest_of(path) for name, path in given.items()})
-            source, _, choice = self._open()
+            source, _, choice = self._open(read_heading(self.ann) if self.ann else {})
             by_image = group_by_image(source.records, choice)
             journals = folder.read_journals(by_image.records)
             write_merged(folder, by_image, journals, source, clock, self.soft_outputs())
@@ -255,14 +258,16 @@ class RefineJob:
         paths |= {name: path for name, path in files.items() if path and os.path.isfile(path)}
         return {name: path for name, path in paths.items() if path}
 
-    def _open(self) -> tuple[Source, Callable[[], ImageFinder], Choice]:
+    def _open(self, heading: dict[str, Any]) -> tuple[Source, Callable[[], ImageFinder], Choice]:
         """The masks, access to their images, and which records are to be refined. The output and the options are
         checked against the format.
+
+        Args:
+            heading: of the annotations; empty without them.
 
         Raises:
             BPRError: an input cannot be read, an option does not fit it, or a class or an id is not in the masks.
         """
-        heading = read_heading(self.ann) if self.ann else {}
         if self.crowds not in CROWD_CHOICES:
             raise BPRError(f"crowds: expected {' or '.join(CROWD_CHOICES)}, got {shown(self.crowds)}")
         crowds = self.crowds == "refine"
@@ -301,15 +306,14 @@ class RefineJob:
         else:
             check_writable(out)
 
-    def _load(self, records: Sequence[Record]) -> Refiner:
+    def _load(self, records: Sequence[Record], annotations: dict[str, Any]) -> Refiner:
         if self.model != "oracle" or self.preset:
             return load_refiner(self.model, self.config, self.backend, self.preset, **self.options)
-        document = read_annotations(self.ann) if self.ann else None
-        if not document or not document["annotations"]:
+        if not annotations.get("annotations"):
             raise BPRError("--model oracle: expected the ground truth in --ann, got none")
         from bpr.evaluation.matching import GroundTruth  # loads pycocotools, which only the oracle needs
 
-        matches = enumerate(GroundTruth(document).matches(records))
+        matches = enumerate(GroundTruth(annotations).matches(records))
         oracle = OraclePredictor({index: truth for index, (truth, _) in matches if truth is not None})
         return refiner_of(oracle, self.options)
 

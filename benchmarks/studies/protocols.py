@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from skimage.segmentation import slic
 
-from benchmarks.inputs import VAL, Split, means, on_images, spread
+from benchmarks.inputs import VAL, Split, means, on_images
 from benchmarks.measuring import dated_versions, markdown_table, script_parser, write_report
 from bpr.backends import load_refiner
 from bpr.cli.main import run_script
@@ -39,6 +39,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import write_json
 from bpr.io.image_finder import ImageFolder
+from bpr.io.image_list import spread
 from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import bpr
-from benchmarks.inputs import VAL, by_image, on_images, spread
+from benchmarks.inputs import VAL, by_image, on_images
 from benchmarks.measuring import RESULTS, earlier_report, markdown_table, script_parser
 from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
 from benchmarks.training.split_data import SETS as TRAINING_SETS
@@ -36,6 +36,7 @@ from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import sha256_of, write_json
+from bpr.io.image_list import spread
 from bpr.refinement.refiner import Refiner
 
 REAL = "YOLOv8n-seg, real"

@@ -29,7 +29,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 import bpr
 import bpr.report.html
-from bpr.app.work import MOST_PIXELS, WORK_PIXELS, check_sizes, read_mask, read_photo, refine, resized, work_frame
+from bpr.app.work import MOST_PIXELS, WORK_PIXELS, check_sizes, read_mask, read_photo, refine, resized, row, work_frame
 from bpr.errors import BPRError
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
@@ -103,8 +103,10 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local
         def answer(clock: StageClock) -> Any:
             with lock:
                 started = clock.wall
-                rows = refine(chosen, photo, masks, clock)
-            return {"masks": rows, "seconds": clock.wall - started}
+                refined = refine(chosen, photo, masks, clock)
+            seconds = clock.wall - started
+            rows = [row(mask, photo.frame, *parts) for mask, parts in zip(masks, refined, strict=False)]  # none if it gave up
+            return {"masks": rows, "seconds": seconds}
 
         return Response(_lines(answer), mimetype="application/x-ndjson")
 

@@ -21,7 +21,7 @@ from bpr.io.images import check_size, decode_shown
 from bpr.io.mask_picture import EMPTY, decode_mask_picture, extent, one_object
 from bpr.io.png import Palette, encode_png
 from bpr.refinement.outcome import StageClock
-from bpr.refinement.predictor import Instance
+from bpr.refinement.predictor import Instance, Settled
 from bpr.refinement.refiner import Refiner
 
 WORK_PIXELS = 25_000_000
@@ -105,36 +105,45 @@ def check_sizes(masks: Sequence[GivenMask], *frames: tuple[int, ...]) -> None:
             raise BadMask(f"{mask.name}: expected {expected}, got {got}; save it at the photo's size")
 
 
-def refine(refiner: Refiner, photo: GivenPhoto, masks: Sequence[GivenMask], clock: StageClock) -> list[dict[str, Any]]:
-    """The refined masks of ``bpr.load(...)(photo, masks)`` as the page receives them; none where the clock gave up.
+def refine(
+    refiner: Refiner, photo: GivenPhoto, masks: Sequence[GivenMask], clock: StageClock
+) -> list[tuple[BoxMask, Settled, np.ndarray]]:
+    """For each mask: as it is worked on, as ``bpr.load(...)(photo, masks)`` returns it, and the (K, 4) boxes of its patches.
 
-    ``before`` and ``after`` are COCO's run lengths at the size at which the masks are worked on. ``png`` is the refined mask
-    at the size of the photo's file, with the dtype, foreground value and palette of the given one. ``boxes`` are the K
-    patches, XYXY and half-open, ordered by how many pixels changed in them, most first.
+    The list is empty where the clock gave up.
 
     Args:
         masks: of the size of the photo's file, or of that at which it is worked on (:func:`check_sizes`).
     """
     frame = photo.pixels.shape[0], photo.pixels.shape[1]
     instances = [Instance(BoxMask.from_frame(resized(mask.numbers > 0, frame)), key) for key, mask in enumerate(masks)]
-    rows = []
+    found = []
     for predicted in refiner.predict([refiner.start(photo.pixels, instances, None)], clock):
-        settled = refiner.put_back(predicted)
-        for mask, instance, one, patches in zip(masks, instances, settled, predicted.by_instance(), strict=True):
-            after, numbers = one.mask.to_frame(), mask.numbers
-            changes = instance.mask.to_frame() != after
-            if changes.any() or numbers.shape != photo.frame:
-                numbers = resized(after, photo.frame) * numbers.max()
-            rows.append({
-                "before": encode_mask(instance.mask)["counts"],
-                "after": encode_mask(one.mask)["counts"],
-                "foreground": instance.mask.area,
-                "changed": int(np.count_nonzero(changes)),
-                "boxes": _most_changed_first(patches.boxes, changes).tolist(),
-                "verdict": one.verdict and one.verdict._asdict(),
-                "png": base64.b64encode(encode_png(numbers, mask.palette)).decode(),
-            })
-    return rows
+        for instance, one, patches in zip(instances, refiner.put_back(predicted), predicted.by_instance(), strict=True):
+            found.append((instance.mask, one, patches.boxes))
+    return found
+
+
+def row(given: GivenMask, frame: Frame, before: BoxMask, refined: Settled, boxes: np.ndarray) -> dict[str, Any]:
+    """A refined mask as the page receives it.
+
+    ``before`` and ``after`` are COCO's run lengths at the size at which the masks are worked on. ``png`` is the refined mask
+    at the size of the photo's file, ``frame``, with the dtype, foreground value and palette of the given one. ``boxes`` are
+    the patches, XYXY and half-open, ordered by how many pixels changed in them, most first.
+    """
+    after, numbers = refined.mask.to_frame(), given.numbers
+    changes = before.to_frame() != after
+    if changes.any() or numbers.shape != frame:
+        numbers = resized(after, frame) * numbers.max()
+    return {
+        "before": encode_mask(before)["counts"],
+        "after": encode_mask(refined.mask)["counts"],
+        "foreground": before.area,
+        "changed": int(np.count_nonzero(changes)),
+        "boxes": _most_changed_first(boxes, changes).tolist(),
+        "verdict": refined.verdict and refined.verdict._asdict(),
+        "png": base64.b64encode(encode_png(numbers, given.palette)).decode(),
+    }
 
 
 def _most_changed_first(boxes: np.ndarray, changes: np.ndarray) -> np.ndarray:

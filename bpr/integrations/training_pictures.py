@@ -14,12 +14,13 @@ from mmengine.runner import Runner
 from bpr.evaluation.comparison import Comparison
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec
+from bpr.io.image_list import spread
 from bpr.io.images import read_image
 from bpr.report.draw import COARSE, REFINED, TRUTH, write_image
 from bpr.report.tiles import Contours, captioned, close_up, sheet, square_around
 from bpr.training.network.segmentor import PatchSegmentor
 from bpr.training.network.unwrapping import network_of
-from bpr.training.recipe.held_out import F_LABEL, HARM_LABEL, spread
+from bpr.training.recipe.held_out import F_LABEL, HARM_LABEL
 from bpr.training.recipe.validation import RefinementValLoop
 from bpr.training.registry import HOOKS
 

@@ -119,3 +119,14 @@ def file_name(entry: Entry) -> Any:
     'val2017/000000397133.jpg'
     """
     return entry["file_name"] if "file_name" in entry else "/".join(str(entry["coco_url"]).split("/")[-2:])
+
+
+def spread(items: list[Any], most: int | None) -> list[Any]:
+    """At most ``most`` of the items, evenly spread.
+
+    >>> spread([0, 1, 2, 3, 4, 5], 3)
+    [0, 2, 4]
+    """
+    if most is None or most >= len(items):
+        return items
+    return [items[index * len(items) // most] for index in range(most)]

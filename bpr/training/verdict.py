@@ -26,6 +26,7 @@ from bpr.geometry.options import AUTO, LEANINGS
 from bpr.geometry.reassembly import Blended
 from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open
+from bpr.io.image_list import spread
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage, PredictedImage
 from bpr.refinement.predictor import Instance
@@ -36,7 +37,6 @@ from bpr.training.data import wear
 from bpr.training.data.extraction import MATCH_IOU
 from bpr.training.data.image_dataset import TrainingInstance, load_instances, resized_mask
 from bpr.training.data.makers import MAKERS, coarse_mask
-from bpr.training.recipe.held_out import spread
 
 EDGES = (-8, -4, -2, -1, -0.4, -0.1, 0.1, 0.4, 1, 2, 4, 8)
 """Changes of IoU, in points, between which the ranges lie."""

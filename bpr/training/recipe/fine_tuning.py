@@ -24,7 +24,7 @@ from bpr.evaluation.comparison import UNCHANGED
 from bpr.formats.coco import INSTANCES, positions_by_kind, read_annotations
 from bpr.geometry.options import AUTO, from_config
 from bpr.io.files import atomic_open, check_writable, sha256_of, write_json
-from bpr.io.image_list import ImageList
+from bpr.io.image_list import ImageList, spread
 from bpr.refinement.refiner import Refiner
 from bpr.training.checkpoints import load_into, read_state_dict, write_state_dict
 from bpr.training.conversion import fit_state_dict
@@ -32,7 +32,7 @@ from bpr.training.data.image_dataset import load_instances
 from bpr.training.export.from_onnx import exported_state_dict
 from bpr.training.export.to_onnx import export_onnx, provenance_of
 from bpr.training.network.segmentor import build_network, read_config
-from bpr.training.recipe.held_out import F_LABEL, IOU_LABEL, HeldOut, image_of, spread
+from bpr.training.recipe.held_out import F_LABEL, IOU_LABEL, HeldOut, image_of
 from bpr.training.recipe.runner import build_runner, parse_options
 from bpr.training.verdict import add_verdict
 

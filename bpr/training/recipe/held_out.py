@@ -16,7 +16,7 @@ from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.io.image_finder import ImageFolder
-from bpr.io.image_list import ImageList
+from bpr.io.image_list import ImageList, spread
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 from bpr.training.data.image_dataset import check_frames
@@ -139,17 +139,6 @@ def instances_of(cfg: Mapping[str, Any], most_images: int) -> HeldOut | None:
         first = results if isinstance(results, str) or results is None else results[0]
         return HeldOut(source["ann"], source["img_dir"], first, max_images=most_images)
     return None
-
-
-def spread(items: list[Any], most: int | None) -> list[Any]:
-    """At most ``most`` of the items, evenly spread.
-
-    >>> spread([0, 1, 2, 3, 4, 5], 3)
-    [0, 2, 4]
-    """
-    if most is None or most >= len(items):
-        return items
-    return [items[index * len(items) // most] for index in range(most)]
 
 
 def image_of(annotation: Any, images: ImageList) -> Any:
