@@ -5,6 +5,7 @@ Legend: K patches, S window side, C channels.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import time
@@ -122,10 +123,15 @@ def _to_onnx(segmentor: PatchSegmentor, patches: np.ndarray) -> onnx.ModelProto:
     """The network with its preprocessing, in float32."""
     # torch warns about its own deprecated calls, and that torchvision, which nothing here needs, is not installed.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    # An activation in place takes the exporter several times as long as one that gives a new tensor.
+    network = copy.deepcopy(_Probabilities(segmentor)).eval()
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         program = torch.onnx.export(
-            _Probabilities(segmentor).eval(),
+            network,
             (torch.from_numpy(patches),),
             dynamo=True,
             opset_version=18,
