@@ -486,13 +486,13 @@
     const gains = LEANINGS.map(() => 0), worth = LEANINGS.map(() => 0), members = packed.first.shape[0];
     for (let member = 0; member < members; member++) {
       const hidden = ["first", "second"].reduce((from, name) => layer(from, model[name], packed[name].shape, member).map(silu), inputs);
-      const logits = layer(hidden, model.last, packed.last.shape, member);
+      const outputs = layer(hidden, model.last, packed.last.shape, member);
       LEANINGS.forEach((_, choice) => {
-        const own = logits.slice(choice * ranges, (choice + 1) * ranges), most = Math.max(...own);
+        const start = choice * (ranges + 1), own = outputs.slice(start, start + ranges), most = Math.max(...own);
         const odds = own.map((logit) => Math.exp(logit - most)), shares = odds.map((of) => of / sum(odds));
         const gain = sum(shares.map((share, range) => share * model.outcomes[range]));
         gains[choice] += gain / members;
-        worth[choice] += (gain - model.aversion[0] * sum(shares.slice(0, harmful))) / members;
+        worth[choice] += (gain + outputs[start + ranges] - model.aversion[0] * sum(shares.slice(0, harmful))) / members;
       });
     }
     const best = worth.indexOf(Math.max(...worth)), leaning = LEANINGS[best];

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from bpr.backends.exported import METADATA_KEY
+from bpr.evaluation.boundary_metrics import boundary_counts
 from bpr.evaluation.matching import mask_iou
 from bpr.formats.coco import Record, read_results
 from bpr.geometry.masks import BoxMask
@@ -51,6 +52,10 @@ MOST_MASKS = 40
 """Masks of an image that are used, at most."""
 HIDDEN, STEPS, BATCH = 48, 3000, 256
 RATE, DECAY, DROPOUT = 6e-3, 5e-2, 0.25
+BOUNDARY_UNIT = 10.0
+"""Points of F@2px that are 1 while the network learns."""
+BOUNDARY_LOSS = 0.5
+"""What the loss of the change of F@2px counts, beside that of the change of IoU."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,14 @@ class Samples:
     Attributes:
         inputs: (N, I) float32.
         gains: (N, C) float32, the change of IoU at every leaning, in points.
+        boundary_gains: (N, C) float32, the change of F@2px, in points.
         sources, makers: (N,) names.
         images: (N,) int64, equal for one image at several scales and in several sources.
     """
 
     inputs: np.ndarray
     gains: np.ndarray
+    boundary_gains: np.ndarray
     sources: np.ndarray
     makers: np.ndarray
     images: np.ndarray
@@ -130,18 +137,20 @@ def collect(
 
 def outcomes(refiner: Refiner, cuts: Iterable[CutImage[Known]], name: str) -> Samples:
     """Refine masks whose ground truth is known, at every leaning. The arguments are as for :func:`collect`."""
-    inputs, gains, makers, images = [], [], [], []
+    inputs, gains, boundary_gains, makers, images = [], [], [], [], []
     for predicted in refiner.predict(cuts):
         known = predicted.cut.token
-        for values, of_mask in zip(*_outcomes_of_image(refiner, predicted), strict=True):
-            if of_mask is not None:
+        for values, changes in zip(*_outcomes_of_image(refiner, predicted), strict=True):
+            if changes is not None:
                 inputs.append(values)
-                gains.append(of_mask)
+                gains.append(changes[0])
+                boundary_gains.append(changes[1])
                 makers.append(known.maker)
                 images.append(known.image)
     return Samples(
-        np.array(inputs, np.float32), np.array(gains, np.float32), np.full(len(inputs), name), np.array(makers), np.array(images)
-    )
+        *(np.array(values, np.float32) for values in (inputs, gains, boundary_gains)),
+        np.full(len(inputs), name), np.array(makers), np.array(images),
+    )  # fmt: skip
 
 
 def _cut(
@@ -181,34 +190,38 @@ def _scaled(mask: BoxMask, size: tuple[int, int], scale: float) -> BoxMask:
 def _outcomes_of_image(
     refiner: Refiner, predicted: PredictedImage[Known]
 ) -> tuple[np.ndarray, list[np.ndarray | None]]:
-    """For every mask that has patches: (I,) inputs, and (C,) changes of IoU at the leanings if the ground truth is known."""
-    spec, described, gains = refiner.predictor.spec, [], []
+    """For every mask that has patches: (I,) inputs, and the changes at the leanings if the ground truth is known.
+
+    The changes are (2, C): of IoU and of F@2px, in points.
+    """
+    spec, described, changes = refiner.predictor.spec, [], []
     parts = zip(predicted.cut.instances, predicted.by_instance(), predicted.cut.token.truths, strict=True)
     for instance, of, truth in parts:
         if len(of.boxes):
             blended = Blended.of(instance.mask, of.boxes, of.probabilities, spec, refiner.options.blend)
             described.append((describe_blended(blended, of.patches, spec), instance.score))
-            gains.append(None)
+            changes.append(None)
             if truth is not None:
                 masks = [instance.mask, *(blended.refined(leaning) for leaning in LEANINGS)]
-                ious = mask_iou(masks, [truth])[:, 0]
-                gains[-1] = 100 * (ious[1:] - ious[0])
-    return (inputs_of(*zip(*described, strict=True)) if described else np.empty((0, 0))), gains
+                scores = np.stack([mask_iou(masks, [truth])[:, 0], [boundary_counts(mask, truth).f for mask in masks]])
+                changes[-1] = 100 * (scores[:, 1:] - scores[:, :1])
+    return (inputs_of(*zip(*described, strict=True)) if described else np.empty((0, 0))), changes
 
 
 class _Network(nn.Module):
     def __init__(self, inputs: int) -> None:
         super().__init__()
         self.first, self.second = nn.Linear(inputs, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
-        self.last = nn.Linear(HIDDEN, len(LEANINGS) * (len(EDGES) + 1))
+        self.last = nn.Linear(HIDDEN, len(LEANINGS) * (len(EDGES) + 2))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, C, B + 1): logits of the ranges, and the change of F@2px in :data:`BOUNDARY_UNIT`."""
         hidden = nn.functional.dropout(nn.functional.silu(self.first(inputs)), DROPOUT, self.training)
         return self.last(nn.functional.silu(self.second(hidden))).view(len(inputs), len(LEANINGS), -1)
 
 
 def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> VerdictModel:
-    """A verdict that predicts the samples' changes of IoU. Each member of its ensemble leaves out one source.
+    """A verdict that predicts the samples' changes of IoU and F@2px. Each member of its ensemble leaves out one source.
 
     Args:
         aversion, least: fields of :class:`~bpr.refinement.verdict.model.VerdictModel`.
@@ -219,6 +232,7 @@ def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> Verdi
     groups, counts = np.unique(np.char.add(samples.sources, samples.makers), return_inverse=True, return_counts=True)[1:]
     weights = (1 + np.isin(samples.makers, COUNTED_TWICE)) / np.sqrt(counts[groups])
     inputs, targets = torch.tensor(scaled), torch.tensor(ranges)
+    boundary_targets = torch.tensor(samples.boundary_gains / BOUNDARY_UNIT)
     members, names = [], np.unique(samples.sources)
     for number, left_out in enumerate(names):
         shares = torch.tensor(weights * ((samples.sources != left_out) | (len(names) == 1)))
@@ -228,12 +242,16 @@ def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> Verdi
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, STEPS)
         for _ in range(STEPS):
             drawn = torch.multinomial(shares, BATCH, replacement=True)
-            logits = network(inputs[drawn])
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets[drawn].flatten())
+            predicted = network(inputs[drawn])
+            loss = nn.functional.cross_entropy(predicted[..., :-1].flatten(0, 1), targets[drawn].flatten())
+            loss += BOUNDARY_LOSS * nn.functional.smooth_l1_loss(predicted[..., -1], boundary_targets[drawn])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
+        with torch.no_grad():
+            for values in (network.last.weight, network.last.bias):
+                values.view(len(LEANINGS), len(EDGES) + 2, -1)[:, -1] *= BOUNDARY_UNIT
         members.append(network)
     layers = {name: _stacked([getattr(member, name) for member in members]) for name in ("first", "second", "last")}
     middles = np.convolve([2 * EDGES[0], *EDGES, 2 * EDGES[-1]], [0.5, 0.5], "valid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -31,7 +32,7 @@ def samples(count: int, seed: int) -> Samples:
     inputs = rng.normal(size=(count, 2 * FEATURES + 1)).astype(np.float32)
     gains = np.repeat(3 * inputs[:, :1], len(LEANINGS), axis=1)
     gains[:, -1] = -6
-    return Samples(inputs, gains, np.full(count, "set"), np.full(count, "real"), np.arange(count))
+    return Samples(inputs, gains, np.zeros_like(gains), np.full(count, "set"), np.full(count, "real"), np.arange(count))
 
 
 def test_it_takes_what_gains_and_keeps_what_harms() -> None:
@@ -41,6 +42,17 @@ def test_it_takes_what_gains_and_keeps_what_harms() -> None:
     assert got.mean() > 0.8 * best.mean()
     assert (got < -1).mean() < 0.02
     assert abs(expected.mean() - got.mean()) < 0.2
+
+
+def test_a_change_that_only_f_shows_is_taken() -> None:
+    """At one leaning F rises with the first input, and IoU never changes."""
+    seen, unseen = (replace(samples(count, seed), gains=np.zeros((count, len(LEANINGS)), np.float32)) for count, seed in ((2000, 0), (500, 1)))
+    for part in (seen, unseen):
+        part.boundary_gains[:, 2] = 8 * part.inputs[:, 0]
+    best, taken, _ = fit(seen, aversion=1.0, least=0.1).choose(unseen.inputs)
+    rises = unseen.boundary_gains[:, 2] > 2
+    assert (best[rises] == 2).mean() > 0.95
+    assert taken[rises].mean() > 0.95
 
 
 def test_equal_seeds_give_equal_verdicts() -> None:

@@ -1,7 +1,8 @@
-"""Decide for every mask of an image how much of its change to take. A small network predicts the change of IoU.
+"""Decide for every mask of an image how much of its change to take. A small network predicts what the change is worth.
 
 The masks of an image usually come from one maker, so each of them is judged by its own features and by their mean over
-the image. For every leaning the network gives the probabilities of some ranges of the change of IoU.
+the image. For every leaning the network gives the probabilities of some ranges of the change of IoU, and the expected
+change of F@2px, which shows more of a change at the boundary of a large object than IoU does.
 
 Legend: N masks of an image, F features, I inputs of the network, E members of an ensemble, C leanings, B ranges.
 """
@@ -80,10 +81,11 @@ class VerdictModel:
     Attributes:
         centre: (I,) float32, the value that becomes 0.
         spread: (I,) float32, the difference from the centre that becomes 1.
-        first, second, last: (E, ., .) float32 weights of three layers; the row below the last holds the biases.
+        first, second, last: (E, ., .) float32 weights of three layers; the row below the last holds the biases. The last
+            layer gives B logits and the change of F@2px in points for the first leaning, then for the second, and so on.
         edges: (B - 1,) float32, changes of IoU in points between which the ranges lie.
         outcomes: (B,) float32, the mean change in each range.
-        aversion: points of IoU that a harm counts in addition.
+        aversion: points that a harm counts in addition.
         least: the smallest value of a change that is taken, in points.
     """
 
@@ -104,7 +106,7 @@ class VerdictModel:
             [inputs + 1, self.first.shape[2] + 1, self.second.shape[2] + 1] == [layer.shape[1] for layer in layers]
         )
         fitting = self.centre.shape == self.spread.shape == (inputs,) and self.edges.shape == (ranges - 1,)
-        if not (chained and fitting and self.last.shape[2] == len(LEANINGS) * ranges):
+        if not (chained and fitting and self.last.shape[2] == len(LEANINGS) * (ranges + 1)):
             raise ValueError("verdict: expected the layers of one network, got shapes that do not fit")
 
     def __call__(
@@ -137,20 +139,21 @@ class VerdictModel:
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of N masks and each leaning: the expected change of IoU, and what the change is worth, in points.
 
-        A change is worth its expectation less the aversion to its probability of a harm, both as the mean over the
-        members of the ensemble, which learned from different sources.
+        A change is worth what it is expected to add to IoU and to F@2px, less the aversion to its probability of a
+        harm, all as the mean over the members of the ensemble, which learned from different sources.
 
         Args:
             inputs: (N, I) float32.
         """
         scaled = np.clip((inputs - self.centre) / self.spread, -LARGEST_INPUT, LARGEST_INPUT)
         hidden = _silu(_layer(_silu(_layer(scaled, self.first)), self.second))
-        logits = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
+        outputs = _layer(hidden, self.last).reshape(len(self.first), len(inputs), len(LEANINGS), -1)
+        logits, boundary_gains = outputs[..., :-1], outputs[..., -1].mean(0)
         odds = np.exp(logits - logits.max(-1, keepdims=True))
         shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
         harms = np.count_nonzero(self.edges <= HARM)  # the first ranges
         gains, risks = shares @ self.outcomes, shares[..., :harms].sum(-1)
-        return gains, gains - self.aversion * risks
+        return gains, gains + boundary_gains - self.aversion * risks
 
     def to_dict(self) -> dict[str, Any]:
         """Values of JSON for the metadata of a model file."""

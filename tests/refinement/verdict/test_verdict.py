@@ -17,12 +17,12 @@ from bpr.refinement.verdict.features import FEATURES, Description, describe
 from bpr.refinement.verdict.model import Verdict, VerdictModel, inputs_of
 
 
-def always(choice: int | None, gain: float = 2.0) -> VerdictModel:
-    """A verdict that expects ``gain`` at one caution, and that every other change harms."""
-    bias = np.zeros((len(LEANINGS), 2))
-    bias[:, 0], bias[:, 1] = 20, -20
+def always(choice: int | None, gain: float = 2.0, boundary_gain: float = 0.0) -> VerdictModel:
+    """A verdict that expects ``gain`` at one caution, and that every other change harms; F changes by ``boundary_gain``."""
+    bias = np.zeros((len(LEANINGS), 3))
+    bias[:] = 20, -20, boundary_gain
     if choice is not None:
-        bias[choice] = -20, 20
+        bias[choice] = -20, 20, boundary_gain
     inputs = 2 * FEATURES + 1
     first, second, last = np.zeros((1, inputs + 1, 3)), np.zeros((1, 4, 3)), np.zeros((1, 4, bias.size))
     last[0, -1] = bias.ravel()
@@ -39,6 +39,12 @@ def test_the_mean_of_the_members_decides() -> None:
     expected, worth = both.predict(np.zeros((1, 2 * FEATURES + 1), np.float32))
     assert expected[0, 0] == pytest.approx((2 - 5) / 2, abs=1e-3)
     assert worth[0, 0] == pytest.approx((2 - 5) / 2 - 1 / 2, abs=1e-3)  # an aversion of 1, half a chance of harm
+
+
+def test_a_change_is_worth_what_it_adds_to_iou_and_to_f() -> None:
+    expected, worth = always(0, gain=0.5, boundary_gain=3.0).predict(np.zeros((1, 2 * FEATURES + 1), np.float32))
+    assert (expected[0, 0], worth[0, 0]) == pytest.approx((0.5, 3.5), abs=1e-3)
+    assert worth[0, 1] == pytest.approx(-5 + 3, abs=1e-3)
 
 
 class Grower(IdentityPredictor):
