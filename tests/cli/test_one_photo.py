@@ -34,7 +34,7 @@ def test_a_photo_and_its_mask(coarse: np.ndarray, capsys: pytest.CaptureFixture[
     refined = read_mask("refined.png")
     assert 0 < np.count_nonzero(refined != coarse) < coarse.sum() / 2
     printed = capsys.readouterr()
-    assert "1 of 1 records refined; could not be refined: none; verdict: 1 changed as proposed, 0 in part, 0 not at all" in printed.out
+    assert "1 of 1 records refined; could not be refined: none; verdict: 0 changed as proposed, 1 in part, 0 not at all" in printed.out
     assert printed.out.endswith(" -> refined.png\n")
     assert "format" not in printed.err
     assert refine("mask.png", "--image", "photo.jpg", "--out", "again.png", model="starter-fast") == 0
