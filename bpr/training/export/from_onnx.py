@@ -19,7 +19,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from bpr.errors import BPRError
 from bpr.training.network.norms import norm_that_adds
 
-PREFIX, HALF, FOLDED_BIAS = "segmentor.", ".half", ".weight_bias"
+PREFIX, HALF = "segmentor.", ".half"
+FOLDED_BIASES = ".bias", ".weight_bias"
+"""What the exported bias of a convolution without one ends in, now and in files of before November 2026."""
 
 
 def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.Tensor]:
@@ -41,12 +43,13 @@ def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.T
     arrays = {item.name: numpy_helper.to_array(item).astype(np.float32) for item in weights}
     tensors = {name.removeprefix(PREFIX).removesuffix(HALF): torch.from_numpy(array) for name, array in arrays.items()}
     constants = dict(model.named_buffers()).keys() - model.state_dict().keys()  # of the preprocessing
-    state = {name: tensor for name, tensor in tensors.items() if name not in constants and not name.endswith(FOLDED_BIAS)}
-    convolution = ""
+    state = {name: tensor for name, tensor in tensors.items() if name not in constants}
+    bias = None
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
-            convolution = name
-        elif isinstance(module, _BatchNorm) and convolution + FOLDED_BIAS in tensors:
-            norm = norm_that_adds(tensors[convolution + FOLDED_BIAS], module.eps)
-            state |= {f"{name}.{part}": value for part, value in norm.items()}
+            folded = [name + ending for ending in FOLDED_BIASES if name + ending in state and module.bias is None]
+            bias = state.pop(folded[0]) if folded else None
+        elif isinstance(module, _BatchNorm) and bias is not None:
+            state |= {f"{name}.{part}": value for part, value in norm_that_adds(bias, module.eps).items()}
+    return state
     return state

@@ -13,6 +13,7 @@ import onnxruntime
 import torch
 
 from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.training.export.from_onnx import exported_state_dict
 from bpr.training.export.to_onnx import export_onnx
 from bpr.training.network import PatchSegmentor, build_segmentor
 from bpr.training.network.detail_head import DetailHead
@@ -75,14 +76,29 @@ def test_it_learns_to_return_the_mask_as_it_came() -> None:
     assert float((logits.argmax(1) == (inputs[:, 3] > 0)).float().mean()) > 0.99
 
 
-def test_it_is_exported(tmp_path: Path) -> None:
+def test_it_is_exported_and_its_weights_come_back(tmp_path: Path) -> None:
     model = network()
     with torch.no_grad():
         torch.nn.init.normal_(model.decode_head.conv_detail.weight, std=0.1)
+        for bias in (model.decode_head.conv_detail.bias, model.decode_head.conv_seg.bias):
+            torch.nn.init.normal_(bias, std=0.1)
+        for norm in (module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+            torch.nn.init.uniform_(norm.weight, 0.8, 1.2)
+            torch.nn.init.uniform_(norm.running_var, 0.8, 1.2)
+            for shifted in (norm.bias, norm.running_mean):
+                torch.nn.init.normal_(shifted, std=0.1)
     spec = PatchSpec(side=64, padding=0, inputs=("rgb", "mask", "evidence"))
-    export_onnx(model, spec, RefineOptions(), tmp_path / "model.onnx", {})
+    out = tmp_path / "model.onnx"
+    assert export_onnx(model, spec, RefineOptions(), out, {}).graph < 1e-5
     given = patches(3)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    said = session.run(None, {"patches": given.numpy()})[0]
     with torch.inference_mode():
-        assert np.abs(said - model.probabilities(given).numpy()).max() < 0.05  # weights are stored in half precision
+        expected = model.probabilities(given).numpy()
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    said = session.run(None, {"patches": given.numpy()})[0]
+    assert np.abs(said - expected).max() < 0.05  # weights are stored in half precision
+    again = network()
+    lacking, unknown = again.load_state_dict(exported_state_dict(out, again), strict=False)
+    assert not [name for name in lacking if not name.endswith("num_batches_tracked")]
+    assert not unknown
+    with torch.inference_mode():
+        assert np.abs(said - again.probabilities(given).numpy()).max() < 1e-4
