@@ -44,22 +44,22 @@ def run(args: argparse.Namespace) -> None:
         parts.append(collect(refiner, **source))
         print(f"{source['name']}: {len(parts[-1].inputs)} masks", flush=True)
     samples = Samples.joined(parts)
-    got, folds = np.zeros(len(samples.inputs)), np.unique(samples.images, return_inverse=True)[1] % FOLDS
+    changes, folds = np.zeros((2, len(samples.inputs))), np.unique(samples.images, return_inverse=True)[1] % FOLDS
     for fold in range(FOLDS):
         out = folds == fold
-        got[out] = judged(fit(samples.of(~out), **cfg.verdict), samples.of(out))[0]
-    print_table(summary(samples, got))
+        changes[:, out] = judged(fit(samples.of(~out), **cfg.verdict), samples.of(out))[:2]
+    print_table(summary(samples, changes))
     add_verdict(model_file(args.model), args.out, fit(samples, **cfg.verdict).to_dict())
     print(f"{args.out}: {args.model} with a verdict")
 
 
 def print_table(rows: Sequence[dict]) -> None:
-    print("| source | maker | masks | change of IoU, points: all taken | by verdict | best | harmed > 1: all taken | by verdict |")
-    print("|---|---|---|---|---|---|---|---|")
+    columns = "IoU, points: all taken", "by verdict", "best", "F@2px: all taken", "by verdict", "harmed > 1: all taken", "by verdict"
+    print(f"| source | maker | masks | {' | '.join(columns)} |\n|{'---|' * (3 + len(columns))}")
     for row in rows:
-        change, harmed = row["change"], row["harmed"]
-        cells = [row["source"], row["maker"], str(row["masks"]), *(f"{change[name]:+.2f}" for name in ("all", "verdict", "best"))]
-        print(f"| {' | '.join(cells)} | {100 * harmed['all']:.0f} % | {100 * harmed['verdict']:.1f} % |")
+        changes = [f"{value:+.2f}" for of in ("iou", "f") for value in row[of].values()]
+        harmed = [f"{100 * value:.1f} %" for value in row["harmed"].values()]
+        print(f"| {' | '.join([row['source'], row['maker'], str(row['masks']), *changes, *harmed])} |")
 
 
 if __name__ == "__main__":

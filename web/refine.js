@@ -492,7 +492,8 @@
         const odds = own.map((logit) => Math.exp(logit - most)), shares = odds.map((of) => of / sum(odds));
         const gain = sum(shares.map((share, range) => share * model.outcomes[range]));
         gains[choice] += gain / members;
-        worth[choice] += (gain + outputs[start + ranges] - model.aversion[0] * sum(shares.slice(0, harmful))) / members;
+        const boundary = model.boundary_weight[0] * outputs[start + ranges], risk = model.aversion[0] * sum(shares.slice(0, harmful));
+        worth[choice] += (gain + boundary - risk) / members;
       });
     }
     const best = worth.indexOf(Math.max(...worth)), leaning = LEANINGS[best];

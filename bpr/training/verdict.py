@@ -220,11 +220,11 @@ class _Network(nn.Module):
         return self.last(nn.functional.silu(self.second(hidden))).view(len(inputs), len(LEANINGS), -1)
 
 
-def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> VerdictModel:
+def fit(samples: Samples, aversion: float, boundary_weight: float, least: float, seed: int = 0) -> VerdictModel:
     """A verdict that predicts the samples' changes of IoU and F@2px. Each member of its ensemble leaves out one source.
 
     Args:
-        aversion, least: fields of :class:`~bpr.refinement.verdict.model.VerdictModel`.
+        aversion, boundary_weight, least: fields of :class:`~bpr.refinement.verdict.model.VerdictModel`.
     """
     centre, spread = samples.inputs.mean(0), samples.inputs.std(0) + 1e-3
     scaled = np.clip((samples.inputs - centre) / spread, -LARGEST_INPUT, LARGEST_INPUT).astype(np.float32)
@@ -256,7 +256,7 @@ def fit(samples: Samples, aversion: float, least: float, seed: int = 0) -> Verdi
     layers = {name: _stacked([getattr(member, name) for member in members]) for name in ("first", "second", "last")}
     middles = np.convolve([2 * EDGES[0], *EDGES, 2 * EDGES[-1]], [0.5, 0.5], "valid")
     outcomes = [samples.gains[ranges == k].mean() if (ranges == k).any() else middle for k, middle in enumerate(middles)]
-    numbers = {"edges": EDGES, "outcomes": outcomes, "aversion": aversion, "least": least}
+    numbers = {"edges": EDGES, "outcomes": outcomes, "boundary_weight": boundary_weight, "aversion": aversion, "least": least}
     return VerdictModel(centre=centre, spread=spread, **layers, **{name: np.float32(value) for name, value in numbers.items()})
 
 
@@ -280,20 +280,29 @@ def _stacked(layers: Sequence[nn.Linear]) -> np.ndarray:
     return np.stack([torch.cat([one.weight.T, one.bias[None]]).detach().numpy() for one in layers])
 
 
-def judged(model: VerdictModel, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
-    """For each sample the change of IoU by the verdict, and the change that it expects, in points."""
+def judged(model: VerdictModel, samples: Samples) -> np.ndarray:
+    """(3, N): what the verdict makes of each sample, in points: the change of IoU and of F@2px, and the expected change of IoU."""
     best, taken, expected = model.choose(samples.inputs)
-    return np.where(taken, samples.gains[np.arange(len(best)), best], 0), np.where(taken, expected, 0)
+    chosen = np.arange(len(best)), best
+    return np.where(taken, np.stack([samples.gains[chosen], samples.boundary_gains[chosen], expected]), 0)
 
 
-def summary(samples: Samples, got: np.ndarray) -> list[dict[str, Any]]:
-    """By source and maker: masks, the mean change without and with the verdict, and how many are harmed by a point."""
+def summary(samples: Samples, changes: np.ndarray) -> list[dict[str, Any]]:
+    """By source and maker: masks, the mean change without and with the verdict, and how many are harmed by a point.
+
+    Args:
+        changes: (2, N), of IoU and of F@2px by the verdict, in points.
+    """
     rows = []
     for source in dict.fromkeys(samples.sources.tolist()):
         for maker in dict.fromkeys(samples.makers[samples.sources == source].tolist()):
             chosen = (samples.sources == source) & (samples.makers == maker)
-            plain, after, best = samples.gains[chosen, 0], got[chosen], np.maximum(samples.gains[chosen].max(1), 0)
-            change = {"all": plain.mean(), "verdict": after.mean(), "best": best.mean()}
-            harmed = {"all": (plain < -1).mean(), "verdict": (after < -1).mean()}
-            rows.append({"source": source, "maker": maker, "masks": int(chosen.sum()), "change": change, "harmed": harmed})
+            plain, best = samples.gains[chosen, 0], np.maximum(samples.gains[chosen].max(1), 0)
+            after, boundary_after = changes[:, chosen]
+            rows.append({
+                "source": source, "maker": maker, "masks": int(chosen.sum()),
+                "iou": {"all": plain.mean(), "verdict": after.mean(), "best": best.mean()},
+                "f": {"all": samples.boundary_gains[chosen, 0].mean(), "verdict": boundary_after.mean()},
+                "harmed": {"all": (plain < -1).mean(), "verdict": (after < -1).mean()},
+            })  # fmt: skip
     return rows

@@ -35,8 +35,8 @@ def samples(count: int, seed: int) -> Samples:
 
 
 def test_it_takes_what_gains_and_keeps_what_harms() -> None:
-    model, unseen = fit(samples(2000, 0), aversion=1.0, least=0.1), samples(500, 1)
-    got, expected = judged(model, unseen)
+    model, unseen = fit(samples(2000, 0), aversion=1.0, boundary_weight=1.0, least=0.1), samples(500, 1)
+    got, _, expected = judged(model, unseen)
     best = np.maximum(unseen.gains[:, 0], 0)
     assert got.mean() > 0.8 * best.mean()
     assert (got < -1).mean() < 0.02
@@ -49,14 +49,14 @@ def test_a_change_that_only_f_shows_is_taken() -> None:
     for part in (seen, unseen):
         part.gains[:] = 0
         part.boundary_gains[:, 2] = 8 * part.inputs[:, 0]
-    best, taken, _ = fit(seen, aversion=1.0, least=0.1).choose(unseen.inputs)
+    best, taken, _ = fit(seen, aversion=1.0, boundary_weight=1.0, least=0.1).choose(unseen.inputs)
     rises = unseen.boundary_gains[:, 2] > 2
     assert (best[rises] == 2).mean() > 0.95
     assert taken[rises].mean() > 0.95
 
 
 def test_equal_seeds_give_equal_verdicts() -> None:
-    one, other = (fit(samples(300, 0), 1.0, 0.1, seed=3) for _ in range(2))
+    one, other = (fit(samples(300, 0), 1.0, 1.0, 0.1, seed=3) for _ in range(2))
     assert np.array_equal(one.last, other.last)
 
 
@@ -83,7 +83,7 @@ def test_the_script_adds_a_verdict_that_the_model_uses(
     source |= {"ann": str(tmp_path / "ann.json")}
     config = tmp_path / "verdict.py"
     worn = {**source, "name": "painted, worn", "worn": True}
-    config.write_text(f"sources = [{source!r}, {worn!r}]\nverdict = dict(aversion=3.0, least=0.05)\n")
+    config.write_text(f"sources = [{source!r}, {worn!r}]\nverdict = dict(aversion=3.0, boundary_weight=1.0, least=0.05)\n")
     out = tmp_path / "judged.onnx"
     assert run_tool("fit_verdict", [str(config), "starter-fast", "--out", str(out)]) == 0
     printed = capsys.readouterr().out

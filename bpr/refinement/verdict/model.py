@@ -85,6 +85,7 @@ class VerdictModel:
             layer gives B logits and the change of F@2px in points for the first leaning, then for the second, and so on.
         edges: (B - 1,) float32, changes of IoU in points between which the ranges lie.
         outcomes: (B,) float32, the mean change in each range.
+        boundary_weight: points that one point of F@2px counts.
         aversion: points that a harm counts in addition.
         least: the smallest value of a change that is taken, in points.
     """
@@ -96,6 +97,7 @@ class VerdictModel:
     last: np.ndarray
     edges: np.ndarray
     outcomes: np.ndarray
+    boundary_weight: np.ndarray
     aversion: np.ndarray
     least: np.ndarray
 
@@ -139,8 +141,8 @@ class VerdictModel:
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of N masks and each leaning: the expected change of IoU, and what the change is worth, in points.
 
-        A change is worth what it is expected to add to IoU and to F@2px, less the aversion to its probability of a
-        harm, all as the mean over the members of the ensemble, which learned from different sources.
+        A change is worth what it is expected to add to IoU and, by their weight, to F@2px, less the aversion times its
+        probability of a harm. All are means over the members of the ensemble, which learned from different sources.
 
         Args:
             inputs: (N, I) float32.
@@ -153,7 +155,7 @@ class VerdictModel:
         shares = (odds / odds.sum(-1, keepdims=True)).mean(0)
         harms = np.count_nonzero(self.edges <= HARM)  # the first ranges
         gains, risks = shares @ self.outcomes, shares[..., :harms].sum(-1)
-        return gains, gains + boundary_gains - self.aversion * risks
+        return gains, gains + self.boundary_weight * boundary_gains - self.aversion * risks
 
     def to_dict(self) -> dict[str, Any]:
         """Values of JSON for the metadata of a model file."""

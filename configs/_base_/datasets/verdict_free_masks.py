@@ -11,4 +11,4 @@ sources = [
         ('davis16', 'choose', None, 7, 1.0), ('davis16', 'choose', None, 7, 0.15),
         ('davis16', 'learn', 60, 5, 0.4), ('davis16', 'learn', 100, 5, 0.2),
         ('crisp', 'learn', 90, 5, 1.0), ('crisp', 'learn', 90, 5, 0.3), ('crisp', 'learn', None, 5, 0.12))]
-verdict = dict(aversion=100.0, least=0.05)
+verdict = dict(aversion=20.0, boundary_weight=0.0, least=0.05)

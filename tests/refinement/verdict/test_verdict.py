@@ -26,7 +26,7 @@ def always(choice: int | None, gain: float = 2.0, boundary_gain: float = 0.0) ->
     inputs = 2 * FEATURES + 1
     first, second, last = np.zeros((1, inputs + 1, 3)), np.zeros((1, 4, 3)), np.zeros((1, 4, bias.size))
     last[0, -1] = bias.ravel()
-    numbers = {"edges": [0.0], "outcomes": [-5.0, gain], "aversion": 1.0, "least": 0.1}
+    numbers = {"edges": [0.0], "outcomes": [-5.0, gain], "boundary_weight": 0.5, "aversion": 1.0, "least": 0.1}
     layers = {"first": first, "second": second, "last": last}
     values = {"centre": np.zeros(inputs), "spread": np.ones(inputs), **layers, **numbers}
     return VerdictModel(**{name: np.asarray(value, np.float32) for name, value in values.items()})
@@ -41,8 +41,8 @@ def test_the_mean_of_the_members_decides() -> None:
     assert worth[0, 0] == pytest.approx((2 - 5) / 2 - 1 / 2, abs=1e-3)  # an aversion of 1, half a chance of harm
 
 
-def test_a_change_is_worth_what_it_adds_to_iou_and_to_f() -> None:
-    expected, worth = always(0, gain=0.5, boundary_gain=3.0).predict(np.zeros((1, 2 * FEATURES + 1), np.float32))
+def test_a_change_is_worth_what_it_adds_to_iou_and_by_weight_to_f() -> None:
+    expected, worth = always(0, gain=0.5, boundary_gain=6.0).predict(np.zeros((1, 2 * FEATURES + 1), np.float32))
     assert (expected[0, 0], worth[0, 0]) == pytest.approx((0.5, 3.5), abs=1e-3)
     assert worth[0, 1] == pytest.approx(-5 + 3, abs=1e-3)
 
