@@ -23,7 +23,8 @@ def average_checkpoints(config: str | Path, checkpoints: Sequence[str | Path], b
     """The averaged tensors of several checkpoints of one config.
 
     The statistics of the norms are not averaged but measured, on ``batches`` batches of the config's training data:
-    the activations of an averaged network are not the average of the networks' activations.
+    the activations of an averaged network are not the average of the networks' activations. Weights read from an exported
+    file, whose norms are folded, do not average with those of a training that began from it, whose norms are not.
 
     Raises:
         BPRError: a file or an image cannot be read, or tensors differ from the first checkpoint's or the config's.

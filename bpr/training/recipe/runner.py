@@ -10,7 +10,6 @@ import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,18 +69,9 @@ def build_runner(
     if importlib.util.find_spec("tensorboard") is None and cfg.get("visualizer"):
         backends = cfg.visualizer.get("vis_backends") or []
         cfg.visualizer.vis_backends = [backend for backend in backends if backend["type"] != "TensorboardVisBackend"]
-    return QuietRunner.from_cfg(OnceFormatted(cfg.to_dict(), cfg.text, cfg.filename, cfg.env_variables))
-
-
-class OnceFormatted(Config):
-    """A config whose text is written once.
-
-    MMEngine asks for it four times before the first iteration, and again for every checkpoint; each takes most of a second.
-    """
-
-    @cached_property
-    def pretty_text(self) -> str:
-        return str(Config.pretty_text.fget(self))
+    # MMEngine writes the config's text again for every checkpoint; to format it as code takes most of a second.
+    cfg = Config(cfg.to_dict(), cfg.text, cfg.filename, cfg.env_variables, format_python_code=False)
+    return QuietRunner.from_cfg(cfg)
 
 
 class QuietRunner(Runner):

@@ -38,10 +38,11 @@ class BelievesTheMask(nn.Module):
         return torch.sigmoid(self.convolution(self.data_preprocessor.normalise(patches.permute(0, 3, 1, 2))).mean(1))
 
 
-@pytest.fixture(params=[1.0, -1.0], ids=["keeps", "inverts"])
-def model(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[float, Path]:
-    export_onnx(BelievesTheMask(request.param), *CUT, tmp_path / "model.onnx", {})
-    return request.param, tmp_path / "model.onnx"
+@pytest.fixture(scope="module", params=[1.0, -1.0], ids=["keeps", "inverts"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, Path]:
+    path = tmp_path_factory.mktemp("measuring") / "model.onnx"
+    export_onnx(BelievesTheMask(request.param), *CUT, path, {})
+    return request.param, path
 
 
 def test_training_and_held_out_instances_are_refined(model: tuple[float, Path], small_set: SmallSet) -> None:
