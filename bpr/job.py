@@ -24,7 +24,7 @@ from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
 from bpr.geometry.options import to_dict
 from bpr.io.files import check_writable, digest_of
-from bpr.io.folders import check_replaceable, would_replace
+from bpr.io.folders import check_outside, check_replaceable, would_replace
 from bpr.io.image_finder import ImageFinder, ImageFolder, OneImage
 from bpr.raster.places import check_options
 from bpr.refinement.alpha_files import AlphaFiles, check_place
@@ -297,6 +297,7 @@ class RefineJob:
             if would_replace(out, path) or (folder and would_replace(folder, path)):
                 problem = f"expected an output that is not an input, got {path}, which would be overwritten"
                 raise BPRError(f"{out}: {problem}; choose another output")
+        check_outside(out, self.results)
         taken = {os.path.realpath(out): "--out", **{os.path.realpath(path): path for path in self._inputs().values()}}
         for name, place in self.soft_outputs().items():
             if (other := taken.setdefault(os.path.realpath(place), name)) != name:

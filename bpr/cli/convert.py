@@ -31,10 +31,12 @@ def run(args: argparse.Namespace) -> int:
     from bpr.formats.convert import convert
     from bpr.formats.recognise import open_source
     from bpr.io.files import write_json
+    from bpr.io.folders import check_outside
 
     target, out = FORMATS[args.to].target, Path(args.out)
     if target and target.folder_beside and out.name:
         check_paths(args, also_written=[target.folder_beside(out)])
+    check_outside(out, args.masks)
     listed = read_heading(args.ann) if args.ann else {}
     source, find_images = open_source(args.masks, args.format, args.img_dir, listed.get("images"))
     if source.document is not None and args.to == "coco":

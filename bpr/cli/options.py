@@ -50,7 +50,7 @@ def tolerance(text: str) -> float:
 
 
 def add_polygons(parser: argparse._ActionsContainer) -> None:
-    help = "write polygons, also where masks came as RLE; PX: tolerance in pixels, 0 is exact (default: at most 1)"
+    help = "write polygons, also where COCO masks came as RLE; PX: tolerance in pixels, 0 is exact (default: at most 1)"
     parser.add_argument("--polygons", nargs="?", type=tolerance, const=True, metavar="PX", help=help)
 
 

@@ -7,6 +7,7 @@ and everything else in the file stay as they are.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ POLYGON, MASK = "polygon", "mask"
 ROOT = re.compile(rb"<annotations[\s>]")
 HEAD = 4096
 """Bytes in which the first element of such a file begins."""
-ATTRIBUTE = r"""(?P<before>\s%s\s*=\s*)(?P<quote>["'])[^"']*(?P=quote)"""
+ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(\s*=\s*)("[^"]*"|'[^']*')""")
 TAG = re.compile(r"""<[^<>"']+(?:"[^"]*"|'[^']*'|[^<>"'])*>""")
 
 
@@ -76,7 +77,9 @@ class CvatFile(TextSource):
             if depth == 1 and name == "image":
                 sides = (values.get(side, "") for side in ("height", "width"))
                 height, width = (int(side) if side.isdecimal() else 0 for side in sides)
-                self._image = self._photos.add([values.get("name", "")], height, width)
+                # A project's export has a folder for every subset.
+                name, subset = values.get("name", ""), values.get("subset")
+                self._image = self._photos.add([f"{subset}/{name}", name] if subset else [name], height, width)
             elif depth == 1 and name == "track":
                 self._tracks += 1
             elif depth == 2 and self._elements[1] in ("image", "track"):
@@ -96,6 +99,9 @@ class CvatFile(TextSource):
         parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = begin, end, refuse
         try:
             with open_regular(path) as file:
+                if file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE):
+                    raise BPRError(f"{path}: expected {CVAT_FILE} in UTF-8, got UTF-16; save it as UTF-8")
+                file.seek(0)
                 parser.ParseFile(file)
         except OSError as error:
             raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {CVAT_FILE}") from None
@@ -132,9 +138,8 @@ def _new_tag(content: bytes, start: int, values: dict[str, str]) -> Span:
     end = start
     while not (found := TAG.match(content[start:end].decode("latin-1"))):
         end = content.index(b">", end) + 1  # a value may hold a >
-    tag = found[0]
-    for name, value in values.items():
-        tag = re.sub(ATTRIBUTE % name, rf'\g<before>"{value}"', tag, count=1)
+    # All attributes are looked at in their order, so that none is found in the value of another.
+    tag = ATTRIBUTE.sub(lambda one: f'{one[1]}{one[2]}"{values[one[1]]}"' if one[1] in values else one[0], found[0])
     return Span(start, start + len(found[0]), tag.encode("latin-1"))
 
 

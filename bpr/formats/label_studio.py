@@ -80,17 +80,23 @@ class TaskFile(TextSource):
             results = annotation.get("result", []) if isinstance(annotation, dict) else None
             if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
                 raise BPRError(f"{where}: expected objects whose result is a list of objects, got {shown(annotation)}")
-            regions: dict[Any, Region] = {}
+            regions: list[Region] = []
+            of_id: dict[tuple[str, str], list[Region]] = {}
             for position, result in enumerate(results):
                 kind = kind_of(result)
                 if kind not in (POINTS, RLE):
                     left_out.setdefault(kind, []).append(self._found)
-                elif (region := regions.get(name := (kind, str(result.get("id", position))))) is not None:
-                    region.results.append(position)
+                    self._found += 1
+                    continue
+                shape, found = result["value"][kind], of_id.setdefault((kind, repr(result.get("id", ...))), [])
+                twins = [one for one in found if results[one.results[0]]["value"][kind] == shape]
+                if twins and result.get("id") is not None:
+                    twins[0].results.append(position)
                 else:
-                    regions[name] = Region(kind, index, made_by, number, [position])
+                    found.append(Region(kind, index, made_by, number, [position]))
+                    regions.append(found[-1])
                 self._found += 1
-            for region in regions.values():
+            for region in regions:
                 self._add(region, [results[position] for position in region.results], task)
 
     def _add(self, region: Region, results: list[dict[str, Any]], task: dict[str, Any]) -> None:

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bpr.errors import BPRError, shown
+from bpr.errors import BPRError, amount, shown
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource, in_each_file, written_like
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import json_errors, link_or_copy, open_regular, own_file, read_json
+from bpr.io.files import files_below, is_own_file, json_errors, link_or_copy, open_regular, own_file, read_json
 from bpr.io.image_finder import ImageFinder
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
@@ -44,6 +44,11 @@ class ImageFile(NamedTuple):
     positions: list[int]
     photo: str
 
+    @property
+    def photo_file(self) -> Path:
+        """Where the file says that its photo lies."""
+        return self.text.path.parent / self.photo
+
 
 class LabelMeFiles(TextSource):
     """A JSON file, or a folder of them; a shape is a record, and its label is the class.
@@ -55,7 +60,7 @@ class LabelMeFiles(TextSource):
 
     def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
         self._path = path
-        files = [own_file(path, file) for file in sorted(path.rglob("*.json"))] if path.is_dir() else [path]
+        files = [own_file(path, file) for file in files_below(path, (".json",))] if path.is_dir() else [path]
         self._photos = Photos(images)
         self.records: list[Record] = []
         left_out: dict[str, list[int]] = {}
@@ -65,6 +70,9 @@ class LabelMeFiles(TextSource):
         self.texts, self.left_out, self.entries = [file.text for file in self._files], left_out, self._photos.entries
         if not self._files:
             raise BPRError(f"{path}: expected {LABELME} (an object with shapes and imagePath), got none")
+        if path.is_dir() and (apart := [file for file in self._files if file.photo_file.is_file() and not self._holds(file)]):
+            photos = amount(len(apart), "photo")
+            self.notes = [f"{photos} outside of {path} will not be in the output, first: {apart[0].photo_file}"]
 
     def _read(self, path: Path, left_out: dict[str, list[int]]) -> ImageFile | None:
         """One file; None where it is another JSON file."""
@@ -99,10 +107,13 @@ class LabelMeFiles(TextSource):
         with written_like(self._path, [text.path for text in self.texts], out) as targets:
             for file, of_file, target in zip(self._files, places, targets, strict=True):
                 file.text.write(of_file, target)
-                photo, copy = (path.parent / file.photo for path in (file.text.path, target))
-                wanted = self._path.is_dir() and ".." not in Path(file.photo).parts
-                if wanted and photo.is_file() and not copy.exists():
-                    link_or_copy(own_file(self._path, photo), copy)
+                copy = target.parent / file.photo
+                if self._path.is_dir() and file.photo_file.is_file() and self._holds(file) and not copy.exists():
+                    link_or_copy(file.photo_file, copy)
+
+    def _holds(self, file: ImageFile) -> bool:
+        """Whether a photo belongs to the folder of files: neither ``..`` nor a link leads out of it."""
+        return ".." not in Path(file.photo).parts and is_own_file(self._path, file.photo_file)
 
     def places(self, values: Mapping[int, Changes | None]) -> Iterator[Places]:
         counts = [len(file.positions) for file in self._files]
@@ -159,7 +170,7 @@ def _is_labelme(path: Path) -> bool:
 
 def _recognises(candidate: Candidate) -> bool:
     if candidate.path.is_dir():
-        return any(map(_is_labelme, sorted(candidate.path.rglob("*.json"))))
+        return any(map(_is_labelme, files_below(candidate.path, (".json",))))
     return candidate.json_object.keys() >= KEYS
 
 

@@ -18,7 +18,7 @@ from bpr.formats.format import Candidate, Format, PathKind, RecordSet, Target
 from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import inside, own_file
+from bpr.io.files import files_below, inside, own_file
 from bpr.io.folders import atomic_folder
 from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES
 from bpr.io.mask_picture import EXACT, TIFF, check_mask_name, extent, read_mask_picture, write_mask_picture
@@ -38,7 +38,7 @@ def pictures(path: Path) -> list[Path]:
     """The picture that ``path`` names, or the PNGs in the folder and below; all other pictures where there is no PNG."""
     if path.is_file():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    found = files_below(path, SUFFIXES)
     return [file for file in found if file.suffix.lower() == ".png"] or found
 
 
@@ -121,7 +121,7 @@ class MaskPngs(LabelPngs):
         if not self._path.is_dir() or self._files[0].suffix.lower() != ".png":
             return []
         photos = {record["image_id"] for record in self.records}
-        others = sorted(file for file in self._path.rglob("*") if file.suffix.lower() in SUFFIXES - {".png"})
+        others = files_below(self._path, SUFFIXES - {".png"})
         return [file for file in others if _image_id(file.relative_to(self._path).with_suffix("").as_posix()) not in photos]
 
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
@@ -172,8 +172,7 @@ def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | 
     found = pictures(candidate.path)
     if not found:
         return None
-    below = candidate.path.rglob("*") if candidate.path.is_dir() else ()
-    label_files = [path for path in below if path.suffix.lower() in (".json", ".txt")]
+    label_files = files_below(candidate.path, (".json", ".txt")) if candidate.path.is_dir() else []
     stems = {picture.stem for picture in found}
     if any(path.stem in stems and _holds_labels(path) for path in label_files):
         return None

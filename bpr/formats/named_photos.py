@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bpr.errors import BadImage
+from bpr.io.files import files_below
 from bpr.io.image_finder import ImageFinder, ImageFolder
 from bpr.io.image_list import SUFFIXES
 from bpr.io.images import read_image
@@ -24,17 +25,13 @@ class Photos:
 
     Args:
         images: gives access to the folder of the images.
-
-    Attributes:
-        entries: the images list: id, file_name, and height and width where they are known.
     """
 
     def __init__(self, images: Callable[[], ImageFinder]) -> None:
         self._finder = images()
         self._folder = self._finder.folder if isinstance(self._finder, ImageFolder) else None
-        self.entries: list[dict[str, Any]] = []
-        self._ids: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._images: dict[tuple[str, str], dict[str, Any]] = {}
+        self._ids: set[str] = set()
         self._read_frame = cache(self._frame_of_photo)
 
     def add(self, names: Iterable[str], height: object, width: object) -> tuple[str, Frame | None]:
@@ -46,15 +43,39 @@ class Photos:
             height, width: what the file states. Where these are no sides of an image, the photo is read; where it
                 cannot be, the size is None, and the run reports the photo when it comes to this image.
         """
-        file = self._find([_inner_parts(name) for name in names])
+        listed = [_inner_parts(name) for name in names]
+        file = self._find(listed)
         frame = frame_from(height, width) or self._read_frame(file)
-        if file not in self._ids:
+        # A name that the file's whole path ends with is the file's own; any other is a guess, and an image of its own.
+        name = "" if self._is_own(file, listed[0] if listed else []) else "/".join(listed[0])
+        if (file, name) not in self._images:
             stem = Path(file).with_suffix("").as_posix()
-            self._ids[file] = file if stem in self._taken else stem
-            self._taken.add(self._ids[file])
+            image_id = next(free for free in (stem, file, name, f"{file} of {name}") if free not in self._ids)
+            self._ids.add(image_id)
             size = {"height": frame[0], "width": frame[1]} if frame else {}
-            self.entries.append({"id": self._ids[file], "file_name": file, **size})
-        return self._ids[file], frame
+            self._images[file, name] = {"id": image_id, "file_name": file, **size}
+        return self._images[file, name]["id"], frame
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The images list: id, file_name, and height and width where they are known.
+
+        Of several names that lead to one file only its own keeps it. The other images keep their names, which no file has.
+        """
+        names: dict[str, list[str]] = {}
+        for file, name in self._images:
+            names.setdefault(file, []).append(name)
+        return [
+            {**entry, "file_name": name} if name and len(names[file]) > 1 else entry
+            for (file, name), entry in self._images.items()
+        ]
+
+    def _is_own(self, file: str, parts: list[str]) -> bool:
+        """Whether the whole path of a file ends with these parts; a single image is that of every name."""
+        if self._folder is None:
+            return True
+        whole = self._folder.absolute().joinpath(file).parts
+        return not parts or whole[-len(parts) :] == tuple(parts)
 
     def _frame_of_photo(self, file: str) -> Frame | None:
         try:
@@ -81,9 +102,8 @@ class Photos:
         """All images of the folder and below by their name alone."""
         found: dict[str, list[str]] = {}
         if self._folder:
-            for path in sorted(self._folder.rglob("*")):
-                if path.suffix.lower() in SUFFIXES:
-                    found.setdefault(path.name, []).append(path.relative_to(self._folder).as_posix())
+            for path in files_below(self._folder, SUFFIXES):
+                found.setdefault(path.name, []).append(path.relative_to(self._folder).as_posix())
         return found
 
 

@@ -147,6 +147,8 @@ class GeoJson(TextSource):
         _check_system(document, self._place, path)
         rings = [_rings_of(feature, self._place) for feature in features]
         self._positions = [i for i, found in enumerate(rings) if found]
+        self._with_bbox = {i for i in self._positions if "bbox" in features[i] or "bbox" in features[i]["geometry"]}
+        self._ellipses = {i for i in self._positions if "isEllipse" in features[i]["geometry"]}
         if others := [i for i, found in enumerate(rings) if not found]:
             self.left_out = {"features without polygons": others}
         height, width = image.frame
@@ -181,7 +183,15 @@ class GeoJson(TextSource):
 
     def change(self, position: int, refined: Record) -> Changes:
         mask, window = decode_mask(refined["segmentation"]), self._shapes[position].window
-        return Changes(geometry=_geometry(mask, window, self._place, self.polygons))
+        geometry, feature = _geometry(mask, window, self._place, self.polygons), self._positions[position]
+        if feature in self._ellipses:  # QuPath's
+            geometry["isEllipse"] = False
+        if feature not in self._with_bbox:
+            return Changes(geometry=Changes(geometry))
+        polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+        corners = np.array([point for outer, *_ in polygons for point in outer]).reshape(-1, 2)
+        box = [*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()] if len(corners) else []
+        return Changes(geometry=Changes(geometry, bbox=box), bbox=box)
 
 
 def _image_of(path: Path, images: ImageFinder) -> Raster:

@@ -11,6 +11,7 @@ from bpr.errors import BPRError, shown
 from bpr.formats.format import ANY_MASKS, Candidate, Format, PathKind
 from bpr.formats.registry import FORMATS
 from bpr.formats.source import Source
+from bpr.io.files import files_below
 from bpr.io.image_finder import ImageFinder, ImageFolder, OneImage
 from bpr.io.image_list import ImageList
 from bpr.raster.opening import is_raster
@@ -101,4 +102,6 @@ def recognise(candidate: Candidate, windows: bool = False) -> Format:
         raise BPRError(f"{path}: expected {wanted}, got another file")
     if not path.is_dir():
         raise BPRError(f"{path}: no such file; expected {ANY_MASKS}")
-    raise BPRError(f"{path}: expected {wanted} in the folder, got none of them")
+    files = files_below(path, (".json",))
+    remedy = f"; a file of all images, such as {files[0].relative_to(path)}, is given by itself" if files else ""
+    raise BPRError(f"{path}: expected {wanted} in the folder, got none of them{remedy}")

@@ -10,7 +10,7 @@ from bpr.errors import BPRError, shown
 from bpr.formats.coco import same_mask
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.source import Source, in_groups, written_like
-from bpr.io.files import own_file, read_json, write_json
+from bpr.io.files import files_below, own_file, read_json, write_json
 from bpr.io.record_file import Record
 from bpr.limits import is_id, is_score
 
@@ -33,7 +33,7 @@ class SamFiles(Source):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+        self._files = files_below(path, (".json",)) if path.is_dir() else [path]
         if not self._files:
             raise BPRError(f"{path}: {WANTED}, got a folder without JSON")
         self._documents = [self._read(file) for file in self._files]
@@ -96,8 +96,8 @@ def _score(mask: Record) -> Record:
 
 def _recognises(candidate: Candidate) -> bool:
     if candidate.path.is_dir():
-        file = min(candidate.path.rglob("*.json"), default=None)
-        return file is not None and _recognises(Candidate(file))
+        files = files_below(candidate.path, (".json",))
+        return bool(files) and _recognises(Candidate(files[0]))
     if candidate.is_json_list:
         first = candidate.first_of_list
         return isinstance(first, dict) and "image_id" not in first and not PROMPTS.isdisjoint(first)

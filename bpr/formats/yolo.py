@@ -8,21 +8,23 @@ Exports have folders ``labels`` and ``images`` for each split, and ``data.yaml``
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from bpr.errors import BadImage, BPRError
+from bpr.errors import BadImage, BPRError, amount
 from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.photos import read_photo
 from bpr.formats.polygons import PolygonWriter, polygon_rle
 from bpr.formats.source import TextSource, in_each_file, in_groups
 from bpr.formats.yolo_lines import Fields, read_fields, tails_of
-from bpr.formats.yolo_names import DATA, class_names, is_named_text, write_names
+from bpr.formats.yolo_names import DATA, class_names, is_named_text, paths_elsewhere, write_names, write_own_paths
 from bpr.geometry.rle import decode_mask
-from bpr.io.files import atomic_open, decode_text, inside, link_or_copy, own_file, read_rows
+from bpr.io.files import atomic_open, decode_text, files_below, inside, is_own_file, link_or_copy, own_file, read_rows
 from bpr.io.folders import MARK, atomic_folder
 from bpr.io.image_finder import ImageFinder, ImageFolder
+from bpr.io.image_list import SUFFIXES
 from bpr.io.kept_text import KeptText, Places, Span
 from bpr.io.record_file import Record
 
@@ -43,7 +45,7 @@ class YoloFolder(TextSource):
 
     def __init__(self, folder: Path, images: ImageFinder) -> None:
         self._folder = folder
-        texts = sorted(folder.rglob("*.txt")) if folder.is_dir() else []
+        texts = files_below(folder, (".txt",)) if folder.is_dir() else []
         self._others = [file for file in texts if is_named_text(own_file(folder, file))]
         self._others += [folder / DATA] if (folder / DATA).is_file() else []
         self._files = [file for file in texts if file not in self._others]
@@ -51,10 +53,14 @@ class YoloFolder(TextSource):
             raise BPRError(f"{folder}: expected a folder of YOLO label files (*.txt), got none")
         self.texts = [KeptText(own_file(folder, file)) for file in self._files]
         all_lines = [[line for line in read_rows(file) if line.strip()] for file in self._files]
-        self.image_ids = [file.relative_to(folder).with_suffix("").as_posix() for file in self._files]
+        below = [file.relative_to(folder) for file in self._files]
+        if all(file.parts[0] == LABELS for file in below):  # a whole data set, without its images
+            below = [file.relative_to(LABELS) for file in below]
+        self.image_ids = [file.with_suffix("").as_posix() for file in below]
         tails = tails_of(line for lines in all_lines for line in lines)
         if tails.unsure:
-            self.notes = ["the only line ends with a number and 1, read as a point and not as a score and the id of a track"]
+            ends = "a score and the id of a track" if tails.score_and_id else "a point"
+            self.notes = [f"all lines end with a number and 1, read as {ends}"]
         self.records: list[Record] = []
         self.ends: list[str] = []
         self._rows: list[list[int]] = []
@@ -163,6 +169,13 @@ class YoloExport(TextSource):
             self._ends += split.ends
             boxes += [before + place for place in split.left_out.get("boxes", ())]
         self.left_out = {"boxes": boxes} if boxes else {}
+        # Everything else of the export; the mark is that of an earlier output.
+        labels = {text.path for text in self.texts}
+        others = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MARK and path not in labels)
+        self._others = [path for path in others if is_own_file(folder, path)]
+        if links := [path for path in others if not is_own_file(folder, path)]:
+            self.notes.append(f"{amount(len(links), 'link')} out of {folder} will not be in the output, first: {links[0]}")
+        self.notes += paths_elsewhere(folder)
         # The splits have the same names, but the highest numbers may be only in one.
         self.categories = max((split.categories or [] for split in self._splits), key=len)
 
@@ -177,25 +190,30 @@ class YoloExport(TextSource):
         return line_of(refined, self.polygons, self._ends[position])
 
     def save(self, places: Iterable[Places], out: Path) -> None:
-        """Write the whole export: the label files anew, all other files, above all the images, as links or copies."""
+        """Write the whole export: the label files anew, the images as links, all other files as copies."""
         groups = in_groups(places, [len(split.texts) for split in self._splits])
         with atomic_folder(out, "bpr refine") as folder:
             for name, split, of_split in zip(self._names, self._splits, groups, strict=True):
                 split.save_labels(of_split, folder / name)
-            for path in sorted(self._folder.rglob("*")):
+            for path in self._others:
                 target = folder / path.relative_to(self._folder)
-                if path.is_file() and path.name != MARK and not target.exists():
-                    link_or_copy(own_file(self._folder, path), target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if path == self._folder / DATA:
+                    write_own_paths(path, target)
+                elif path.suffix.lower() in SUFFIXES:
+                    link_or_copy(path, target)
+                else:
+                    shutil.copyfile(path, target)
 
 
 def _label_folders(folder: Path) -> list[Path]:
     """The folders of labels that lie beside folders of images."""
     found = sorted(path for path in (folder / LABELS, *folder.glob(f"*/{LABELS}")) if path.is_dir())
-    return [path for path in found if path.with_name(IMAGES).is_dir() and any(path.rglob("*.txt"))]
+    return [path for path in found if path.with_name(IMAGES).is_dir() and files_below(path, (".txt",))]
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:
-    """Write a folder of label files and ``data.yaml``, which names the classes; they are numbered from 0.
+    """Write ``labels`` and ``data.yaml``, which names the classes and expects ``images``; classes are numbered from 0.
 
     A record's score, if it has one, ends its line. An empty mask has no polygon and gets no line.
     """
@@ -204,7 +222,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
     with atomic_folder(out, "bpr convert") as folder:
         write_names(folder / DATA, dict(enumerate(classes.values())))
         for stem, records in images.items():
-            with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
+            with atomic_open(inside(folder / LABELS, f"{stem}.txt", "image_id")) as file:
                 for record in records:
                     numbered = {**record, "category_id": numbers[record["category_id"]]}
                     if line := line_of(numbered, record_set.polygons, str(record.get("score", ""))):
@@ -229,7 +247,7 @@ YOLO = Format(
     description="YOLO segmentation labels",
     path_kind=PathKind.FOLDER,
     signature="YOLO labels (*.txt)",
-    recognises=lambda candidate: any(candidate.path.rglob("*.txt")),
+    recognises=lambda candidate: any(not is_named_text(file) for file in files_below(candidate.path, (".txt",))),
     read=lambda candidate, images: YoloFolder(candidate.path, images()),
     images_beside=_images_beside,
     ids_are_stems=True,

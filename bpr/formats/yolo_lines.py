@@ -46,7 +46,7 @@ class Tails(NamedTuple):
     Attributes:
         score_and_id: lines of an even count of numbers, without the class, end with a score and an id.
         id: lines of an odd count that end with a whole number end with an id.
-        unsure: a number and 1 end the only line, which may be a point, or a score and an id.
+        unsure: a number and 1 end all lines, which may be a point, or a score and an id.
     """
 
     score_and_id: bool
@@ -70,7 +70,7 @@ def tails_of(lines: Iterable[str]) -> Tails:
         if not odd and len(words) >= 8:
             pairs += 1
             ones += words[-1] == "1"
-    return Tails(bool(ids[0]) or pairs == ones >= FEWEST, bool(ids[1]), pairs == ones == 1 and not ids[0])
+    return Tails(bool(ids[0]) or pairs == ones >= FEWEST, bool(ids[1]), bool(ones) and pairs == ones and not ids[0])
 
 
 def _ends_with_id(words: list[str]) -> bool:

@@ -14,6 +14,7 @@ from bpr.limits import MOST_CATEGORIES
 DATA, CLASSES = "data.yaml", "classes.txt"
 TEXTS = {CLASSES, "train.txt", "val.txt", "test.txt"}
 """Text files that tools put beside label files; they hold names or paths."""
+README = "readme"
 HIGHEST = 2
 """How many folders above the labels may hold the names: ``set/labels/train`` is two below ``set``."""
 
@@ -89,15 +90,56 @@ def write_names(path: Path, names: Mapping[int, str]) -> None:
     Raises:
         BPRError: it cannot be written.
     """
-    lines = ["path: .", "train: images", "val: images", f"nc: {len(names)}", "names:"]
+    # Without a path, Ultralytics looks in the folder of the file.
+    lines = ["train: images", "val: images", f"nc: {len(names)}", "names:"]
     lines += [f"  {number}: {json.dumps(name, ensure_ascii=False)}" for number, name in sorted(names.items())]
     with atomic_open(path) as file:
         file.write("\n".join(lines) + "\n")
 
 
+ROOT = re.compile(r"path\s*:(.*)")
+"""The line of a data.yaml that names the folder of the data set."""
+SPLIT = re.compile(r"(train|val|test)\s*:")
+"""A line that names the images of a split."""
+
+
+def _root_of(row: str) -> str | None:
+    """What a row of a data.yaml says of the folder of the data set; None for other rows."""
+    found = ROOT.match(row)
+    return _unquoted(_without_comment(found[1])) if found else None
+
+
+def write_own_paths(data: Path, out: Path) -> None:
+    """Copy a data.yaml; where it names its own folder, the copy names none, which means the folder of the copy."""
+    rows = data.read_bytes().splitlines(keepends=True)
+    out.write_bytes(b"".join(row for row in rows if not _is_folder(data.parent, _root_of(row.decode("latin-1")))))
+
+
+def _is_folder(folder: Path, root: str | None) -> bool:
+    """Whether the path of a data.yaml in ``folder`` means this folder: as a whole path, or by its name among data sets."""
+    if root is None:
+        return False
+    return Path(root).resolve() == folder.resolve() if Path(root).is_absolute() else Path(root).name == folder.resolve().name
+
+
+def paths_elsewhere(folder: Path) -> list[str]:
+    """A line for each file of a data set that names images by whole paths, which a copy of it will name too."""
+    remedy = "change it before you train on the output"
+    found = []
+    if (data := folder / DATA).is_file():
+        roots = [root for row in read_rows(data) if (root := _root_of(row)) and Path(root).parts and not _is_folder(folder, root)]
+        found = [f"{data} says path: {shown(root)}; {remedy}" for root in roots]
+        values = [_unquoted(_without_comment(row.split(":", 1)[1])) for row in read_rows(data) if SPLIT.match(row)]
+        found += [f"{data} names {shown(value)}; {remedy}" for value in values if Path(value).is_absolute()]
+    for name in sorted(TEXTS - {CLASSES}):
+        if (path := folder / name).is_file() and any(Path(row.strip()).is_absolute() for row in read_rows(path)):
+            found.append(f"{path} names images by whole paths; {remedy}")
+    return found
+
+
 def is_named_text(path: Path) -> bool:
     """Whether a text file is one that tools put beside labels, and holds no labels itself."""
-    if path.name.lower() not in TEXTS:
+    if path.name.lower() not in TEXTS and not path.name.lower().startswith(README):
         return False
     try:
         return not any(len(line.split()) >= 5 and line.split()[0].isdigit() for line in read_rows(path))

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, TypeVar
@@ -148,6 +148,15 @@ def link_or_copy(file: Path, target: Path) -> None:
         shutil.copyfile(real, target)
 
 
+def files_below(folder: str | Path, endings: Collection[str]) -> list[Path]:
+    """The files of a folder and of those in it whose names end so, in any case, sorted.
+
+    macOS puts files ``._NAME`` beside others on foreign disks and in archives; they hold nothing of ``NAME``.
+    """
+    found = Path(folder).rglob("*")
+    return sorted(path for path in found if path.suffix.lower() in endings and not path.name.startswith("._"))
+
+
 # Names that come from a file.
 
 
@@ -181,10 +190,15 @@ def own_file(folder: str | Path, path: Path) -> Path:
     Raises:
         BPRError: a link leads out of the folder.
     """
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+    if not is_own_file(folder, path):
         remedy = "copy the file or name its folder"
         raise BPRError(f"{path}: expected a file inside its folder, got a link out of it; {remedy}")
     return path
+
+
+def is_own_file(folder: str | Path, path: Path) -> bool:
+    """Whether ``path`` still lies in ``folder`` after links are followed."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 # Reading.

@@ -94,6 +94,13 @@ def would_replace(out: Path, path: str | Path) -> bool:
     return in_folder or os.path.samefile(out, path)
 
 
+def check_outside(out: Path, given: str | Path) -> None:
+    """Raise a BPRError if ``out`` lies in the folder ``given``, whose files would then be both input and output."""
+    own, folder = os.path.realpath(out), os.path.realpath(given)
+    if os.path.isdir(folder) and own != folder and Path(own).is_relative_to(folder):
+        raise BPRError(f"{out}: expected an output outside of {given}, got one inside, which a later run would read; choose another output")
+
+
 def _read_mark(folder: Path) -> tuple[str, set[str]]:
     """The command that wrote a folder, and the files that it wrote."""
     try:

@@ -13,7 +13,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from bpr.errors import BadImage, BPRError, shown
-from bpr.io.files import inside, own_file
+from bpr.io.files import files_below, inside, own_file
 from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, file_name, names_of
 from bpr.limits import is_id
 
@@ -91,8 +91,7 @@ class ImageFolder:
     def _files(self) -> dict[Any, list[Path]]:
         """Image files by everything an id may call them; several files under one name mean that it is ambiguous."""
         found: dict[Any, list[Path]] = {}
-        images = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
-        for path in sorted(images, key=lambda path: (len(path.parts), path)):
+        for path in sorted(files_below(self.folder, SUFFIXES), key=lambda path: (len(path.parts), path)):
             names = names_of(path.relative_to(self.folder).as_posix())
             numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
             for name in {normalize("NFC", name) for name in names} | numbers:

@@ -41,6 +41,24 @@ def test_the_end_of_a_name_finds_the_file(folder: Path, names: list[str], image_
         assert photos.entries[0]["file_name"] == f"{image_id}.png"
 
 
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        (["monday/b.png", "wednesday/b.png"], ["monday/b.png", "wednesday/b.png"]),
+        (["1/aaaaaaaa-b.png", "1/bbbbbbbb-b.png"], ["1/aaaaaaaa-b.png", "1/bbbbbbbb-b.png"]),
+        (["x/b.png", "y/b.png", "monday/b.png"], ["x/b.png", "y/b.png", "monday/b.png"]),
+        (["x/b.png", "x/b.png"], ["monday/b.png"]),
+    ],
+)
+def test_a_file_is_the_photo_of_its_own_name_or_of_a_single_other(folder: Path, names: list[str], files: list[str]) -> None:
+    (folder / "wednesday").mkdir()
+    photos = Photos(lambda: ImageFolder(folder))
+    for name in names:
+        photos.add([name, name.rpartition("-")[2]], 6, 8)
+    assert [entry["file_name"] for entry in photos.entries] == files
+    assert len({entry["id"] for entry in photos.entries}) == len(files)
+
+
 def test_the_size_in_the_file_counts_where_it_is_one(folder: Path) -> None:
     photos = Photos(lambda: ImageFolder(folder))
     assert photos.add(["a.png"], 60, 80.0) == ("a", (60, 80))

@@ -42,6 +42,14 @@ def pngs(folder: Path, *numbers: list[int]) -> Path:
     return folder / "pngs"
 
 
+def test_a_folder_with_a_file_of_all_images_says_which(tmp_path: Path) -> None:
+    """Roboflow's export for COCO: a README is no label."""
+    layouts.annotations(tmp_path).rename(tmp_path / "_annotations.coco.json")
+    (tmp_path / "README.roboflow.txt").write_text("This dataset was exported")
+    with pytest.raises(BPRError, match=r"got none of them; a file of all images, such as _annotations\.coco\.json, is given"):
+        open_source(tmp_path)
+
+
 def test_every_format_has_a_layout() -> None:
     assert LAYOUTS.keys() == {name for name, row in FORMATS.items() if not row.by_window}  # tests/raster has the others
 

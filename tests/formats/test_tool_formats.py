@@ -20,6 +20,7 @@ from bpr.formats.brush_rle import decode_brush
 from bpr.formats.recognise import open_source
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
+from bpr.io.png import write_png
 from tests.formats import layouts, tool_layouts
 from tests.formats.test_round_trips import files, refine
 from tests.refinement.verdict.test_verdict import Grower, always
@@ -243,6 +244,36 @@ def test_tags_of_any_spelling_keep_it(tmp_path: Path, photographs: Path) -> None
 
 
 @pytest.mark.usefixtures("swelling")
+def test_an_attribute_inside_of_a_value_stays(tmp_path: Path, photographs: Path) -> None:
+    label = """label="a &gt; b points='1,1' rle='2'" source"""
+    source = edited(tool_layouts.cvat(tmp_path), ('label="car" source', label))
+    out = refined(source, photographs, tmp_path, model="starter")
+    assert out.read_text(encoding="utf-8").count(label) == source.read_text(encoding="utf-8").count(label) > 2
+    assert out.read_bytes() != source.read_bytes()
+    assert len(open_source(out, None, photographs)[0].records) == 4
+
+
+def test_cvat_in_utf_16_is_one_line(tmp_path: Path) -> None:
+    source = tool_layouts.cvat(tmp_path)
+    source.write_text(source.read_text(encoding="utf-8").replace("utf-8", "utf-16"), encoding="utf-16")
+    with pytest.raises(BPRError, match=r"expected CVAT .* in UTF-8, got UTF-16; save it as UTF-8"):
+        open_source(source, "cvat")
+
+
+def test_equal_names_in_two_subsets_of_cvat_are_two_photos(tmp_path: Path) -> None:
+    for subset in ("Train", "Val"):
+        write_png(tmp_path / "images" / subset / "1.png", np.zeros((*layouts.FRAME, 3), np.uint8))
+    shape = '<polygon label="car" points="1,1;9,1;9,9"/>'
+    size = f'width="{layouts.FRAME[1]}" height="{layouts.FRAME[0]}"'
+    images = [f'<image name="1.png" subset="{subset}" {size}>{shape}</image>' for subset in ("Val", "Train")]
+    (tmp_path / "a.xml").write_text(f"<annotations>{''.join(images)}</annotations>")
+    records = open_source(tmp_path / "a.xml", None, tmp_path / "images")[0].records
+    assert [record["image_id"] for record in records] == ["Val/1", "Train/1"]
+    source = open_source(tmp_path / "a.xml", None, tmp_path / "images" / "Train")[0]
+    assert [entry["file_name"] for entry in source.entries] == ["Val/1.png", "1.png"]
+
+
+@pytest.mark.usefixtures("swelling")
 def test_cvat_labels_may_have_any_letters(tmp_path: Path, photographs: Path) -> None:
     source = edited(tool_layouts.cvat(tmp_path), ('label="car"', 'label="größer 猫"'))
     out = refined(source, photographs, tmp_path, model="starter")
@@ -320,6 +351,20 @@ def test_label_studio(tmp_path: Path, photographs: Path) -> None:
                     assert now == was
         assert {**new, "annotations": 0, "predictions": 0} == {**old, "annotations": 0, "predictions": 0}
     assert changed == 7
+
+
+@pytest.mark.parametrize("ids", [(None, None), (1, "1"), ("r", "r")])
+def test_label_studio_regions_of_other_points_are_several(tmp_path: Path, photographs: Path, ids: tuple[Any, Any]) -> None:
+    source = tool_layouts.label_studio(tmp_path)
+    task = json.loads(source.read_text(encoding="utf-8"))[0]
+    first = task["annotations"][0]["result"][0]
+    points = [[x / 2, y / 2] for x, y in first["value"]["points"]]
+    second = {**first, "id": ids[1], "value": {**first["value"], "points": points}}
+    task["annotations"][0]["result"], task["predictions"] = [{**first, "id": ids[0]}, second], []
+    source.write_text(json.dumps([task]))
+    found = open_source(source, None, photographs)[0].records
+    assert len(found) == 2
+    assert found[0]["segmentation"] != found[1]["segmentation"]
 
 
 ADDRESSES = {
@@ -436,6 +481,64 @@ def test_lines_of_an_export_keep_scores_and_tracks(tmp_path: Path, photographs: 
     before, after = ((folder / label.relative_to(source)).read_text().splitlines() for folder in (source, out))
     assert all(old != new for old, new in zip(before, after, strict=True))
     assert [line.split()[-2:] for line in after] == [line.split()[-2:] for line in before]
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("{folder}", False), ("coco8-seg", False), ("../datasets/coco8-seg", False), (".", True), ("{folder}/..", True)],
+)
+def test_the_data_file_of_an_output_does_not_lead_to_the_input(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str], path: str, kept: bool
+) -> None:
+    """Without a path, Ultralytics takes the folder of the file."""
+    source = tool_layouts.ultralytics(tmp_path)
+    line = f"path: {path.format(folder=source)}\n"
+    data = source / "data.yaml"
+    text = data.read_text()
+    data.write_text(text.replace("path: .\n", line))
+    out = refined(source, photographs, tmp_path)
+    assert (out / "data.yaml").read_text() == (text.replace("path: .\n", line if kept else ""))
+    assert ("change it before you train on the output" in capsys.readouterr().err) == path.endswith("..")
+
+
+def test_whole_paths_of_a_data_set_are_said(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tool_layouts.ultralytics(tmp_path)
+    data = source / "data.yaml"
+    data.write_text(data.read_text().replace("train: images/train", f"train: {source}/images/train"))
+    (source / "val.txt").write_text(f"{source}/images/val/a.png\n")
+    refined(source, photographs, tmp_path)
+    printed = capsys.readouterr().err
+    assert f"{source}/data.yaml names '/" in printed
+    assert f"{source}/val.txt names images by whole paths; change it" in printed
+
+
+def test_only_images_of_an_export_are_links(tmp_path: Path, photographs: Path) -> None:
+    source = tool_layouts.ultralytics(tmp_path)
+    out = refined(source, photographs, tmp_path)
+    links = {name for name in files(out) if (out / name).stat().st_nlink > 1}
+    assert links == {name for name in files(source) if name.startswith("images")}
+
+
+def test_a_link_out_of_an_export_is_left_out_and_said(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tool_layouts.ultralytics(tmp_path)
+    (tmp_path / "model.pt").write_text("weights")
+    (source / "model.pt").symlink_to(tmp_path / "model.pt")
+    out = refined(source, photographs, tmp_path)
+    assert not (out / "model.pt").exists()
+    assert f"1 link out of {source} will not be in the output, first: {source}/model.pt" in capsys.readouterr().err
+
+
+def test_an_output_inside_the_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tool_layouts.ultralytics(tmp_path)
+    for command in ("refine", "convert"):
+        more = ["--model", "identity"] if command == "refine" else ["--to", "coco"]
+        assert main([command, str(source), *more, "--out", str(source / "refined")]) == 1
+        assert f"expected an output outside of {source}, got one inside" in capsys.readouterr().err
+    assert not (source / "refined").exists()
 
 
 def test_an_export_becomes_annotations_with_its_names_and_all_its_images(tmp_path: Path) -> None:

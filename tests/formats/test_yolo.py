@@ -124,9 +124,26 @@ def test_labels_of_boxes_alone_are_a_run_without_a_result(tmp_path: Path, capsys
 
 def test_what_may_be_a_point_or_an_id_is_said(tmp_path: Path) -> None:
     labels = folder(tmp_path, SQUARE + " 0.87 1")
-    assert "the only line ends with a number and 1" in open_source(labels, "yolo", tmp_path / "images")[0].notes[0]
+    assert "all lines end with a number and 1, read as a point" in open_source(labels, "yolo", tmp_path / "images")[0].notes[0]
+    folder(tmp_path, SQUARE + " 0.5 1", name="q.txt")
+    (note,) = open_source(labels, "yolo", tmp_path / "images")[0].notes
+    assert note == "all lines end with a number and 1, read as a score and the id of a track"
     folder(tmp_path, SQUARE, name="q.txt")
     assert not open_source(labels, "yolo", tmp_path / "images")[0].notes
+
+
+def test_labels_of_a_whole_data_set_without_its_images(tmp_path: Path) -> None:
+    folder(tmp_path, SQUARE)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "labels").rename(tmp_path / "set" / "labels")
+    (record,) = records(tmp_path, tmp_path / "set")
+    assert record["image_id"] == "p"
+
+
+def test_what_macos_puts_beside_files_is_no_label(tmp_path: Path) -> None:
+    labels = folder(tmp_path, SQUARE)
+    (labels / "._p.txt").write_bytes(b"\0\5\x16\7 macOS")
+    assert len(records(tmp_path, labels)) == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -309,7 +326,7 @@ def test_classes_are_numbered_from_0_and_named(tmp_path: Path) -> None:
     lines = [line.split()[0] for path in sorted((tmp_path / "out").rglob("*.txt")) for line in path.read_text().splitlines()]
     assert lines == ["0", "0", "1"]  # the listed car, and a class that the file does not list
     assert (tmp_path / "out" / "data.yaml").read_text() == (
-        'path: .\ntrain: images\nval: images\nnc: 2\nnames:\n  0: "car"\n  1: "24"\n'
+        'train: images\nval: images\nnc: 2\nnames:\n  0: "car"\n  1: "24"\n'
     )
     assert class_names(tmp_path / "out") == {0: "car", 1: "24"}
 
@@ -317,5 +334,5 @@ def test_classes_are_numbered_from_0_and_named(tmp_path: Path) -> None:
 def test_the_classes_of_yolo_labels_keep_their_numbers(tmp_path: Path) -> None:
     labels = folder(tmp_path, "2" + SQUARE[1:])
     assert main(["convert", str(labels), "--img-dir", str(tmp_path / "images"), "--to", "yolo", "--out", str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out" / "p.txt").read_text().startswith("2 ")
+    assert (tmp_path / "out" / "labels" / "p.txt").read_text().startswith("2 ")
     assert class_names(tmp_path / "out") == {0: "0", 1: "1", 2: "2"}

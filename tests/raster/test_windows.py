@@ -160,6 +160,24 @@ def test_geojson_comes_back_in_its_coordinates(files: Path, refined: np.ndarray,
     assert np.array_equal(painted, refined)
 
 
+def test_further_keys_of_a_geometry_stay_unless_they_would_be_wrong(files: Path, tmp_path: Path) -> None:
+    """QuPath stores the slice of an object in its geometry; without it the object moves to the first one."""
+    ring = [[316, 116], [637, 116], [637, 418], [316, 418], [316, 116]]
+    geometry = {"type": "Polygon", "plane": {"c": -1, "z": 3, "t": 0}, "isEllipse": True, "coordinates": [ring], "bbox": [0, 0, 1, 1]}
+    feature = {"type": "Feature", "bbox": [0, 0, 1, 1], "geometry": geometry, "properties": {"isLocked": False}}
+    image = open_raster(files / "image_plain.tif")
+    geometry["coordinates"] = [image.georeference.coordinates(np.array(ring, float)).tolist()]
+    (tmp_path / "in.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    words = ["--img-dir", str(files / "image_plain.tif"), "--model", "starter-fast", "--caution", "0"]
+    assert main(["refine", str(tmp_path / "in.geojson"), *words, "--out", str(tmp_path / "out.geojson")]) == 0
+    (new,) = json.loads((tmp_path / "out.geojson").read_text())["features"]
+    assert list(new["geometry"]) == list(geometry)
+    assert new["geometry"]["plane"] == geometry["plane"]
+    assert not new["geometry"]["isEllipse"]
+    corners = np.array(new["geometry"]["coordinates"][0])
+    assert new["bbox"] == new["geometry"]["bbox"] == [*corners.min(axis=0), *corners.max(axis=0)] != feature["bbox"]
+
+
 def test_a_layer_that_qgis_saved_keeps_its_fields_and_its_layout(files: Path, refined: np.ndarray, tmp_path: Path) -> None:
     """QGIS names the layer and its coordinate system, writes one feature a line, and makes every polygon a MultiPolygon."""
     place = open_raster(files / "image_plain.tif").georeference
