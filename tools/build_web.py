@@ -41,7 +41,7 @@ CONSTANTS = {
     features: ("REACH", "PROBABILITY_BINS", "GRADIENT_BINS", "BLURS", "FURTHEST"),
     scales: ("STEP", "LEAST_CHANGE"),
     options: ("LEANINGS",),
-    model: ("HARM", "LARGEST_INPUT"),
+    model: ("HARM", "LARGEST_INPUT", "MOST_CHANGED"),
 }
 """What web/refine.js takes from the modules that it follows."""
 ONLY = {"scheme": "dense", "padding": 0, "keep": 1.0, "max_patches": None}

@@ -415,7 +415,7 @@
     return [Math.max(...touched), sum(touched) / 4];
   }
 
-  /** {values, length, moved}: the features of a mask, its boundary in pixels, and how far every leaning would move that. */
+  /** {values, area, length, moved}: a mask's features, pixels, boundary in pixels, and how far every leaning would move that. */
   function describe(blended, image, constants) {
     const { REACH, PROBABILITY_BINS, GRADIENT_BINS, BLURS, FURTHEST, LEANINGS } = constants;
     const { box, coarse: { width, height } } = blended;
@@ -445,7 +445,7 @@
       ...shiftsOf(at(moved, old), FURTHEST), ...shiftsOf(at(old, moved), FURTHEST),
       ...lostDetail(coarse, length, BLURS), ...lostDetail(refined, newLength, BLURS), ...straightness(coarse),
     ];
-    return { values: values.map(f32), length, moved: changes.moved };
+    return { values: values.map(f32), area, length, moved: changes.moved };
   }
 
   // The verdict (refinement/verdict/model.py).
@@ -477,7 +477,7 @@
     return descriptions.map((one) => decide(one, [...one.values, ...one.values.map(mean), descriptions.length], packed, model, constants));
   }
 
-  function decide({ moved }, seen, packed, model, { LEANINGS, HARM, LARGEST_INPUT }) {
+  function decide({ area, length, moved }, seen, packed, model, { LEANINGS, HARM, LARGEST_INPUT, MOST_CHANGED }) {
     const inputs = seen.map((value, index) => {
       const input = f32(Math.sign(value) * Math.log1p(Math.abs(value)));
       return clamp((input - model.centre[index]) / model.spread[index], -LARGEST_INPUT, LARGEST_INPUT);
@@ -497,7 +497,8 @@
       });
     }
     const best = worth.indexOf(Math.max(...worth)), leaning = LEANINGS[best];
-    if (worth[best] <= model.least[0] || !moved[best]) return { leaning: null, verdict: NOTHING };
+    const changed = moved[best] * length;
+    if (worth[best] <= model.least[0] || !changed || changed > MOST_CHANGED * area) return { leaning: null, verdict: NOTHING };
     const taken = leaning[0] > 0 && leaning[1] < 0 ? "part" : "all";
     return { leaning, verdict: { taken, expected_gain: hundredths(gains[best]), moved_px: hundredths(moved[best]) } };
   }

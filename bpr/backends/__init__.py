@@ -51,7 +51,7 @@ def load_refiner(
     """
     check_names(options, LOADING)
     if preset is None:
-        predictor = load_predictor(model or DEFAULT_MODEL, config, backend, threads, batch_size)
+        predictor = load_predictor(DEFAULT_MODEL if model is None else model, config, backend, threads, batch_size)
     elif model is not None or config is not None or backend != AUTO:
         raise BPRError(f"preset {preset!r}: expected no model, config or backend with it; leave them out, it sets them")
     else:

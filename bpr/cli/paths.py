@@ -44,12 +44,15 @@ def check_paths(args: argparse.Namespace, also_written: Sequence[Path] = ()) -> 
         also_written: further paths that the command writes, if they depend on other arguments.
 
     Raises:
-        BadUsage: an output lies where an input lies.
+        BadUsage: an output lies where an input or another output lies.
     """
     values: list[object] = []
     for value in vars(args).values():
         values += value if isinstance(value, list) else [value]
     outputs = [path for value in values if isinstance(value, OutputPath) for path in value.written()]
+    places = [os.path.realpath(out) for out in outputs]
+    if twice := next((out for out, place in zip(outputs, places, strict=True) if places.count(place) > 1), None):
+        raise BadUsage(f"{twice}: expected a place of its own for every output, got it twice; choose another output")
     for out in (*outputs, *also_written):
         for given in values:
             # A folder that has the name of a model is not the input.

@@ -41,7 +41,7 @@ class BoxMask:
         mask = np.asarray(mask)
         if mask.ndim != 2:
             raise ValueError(f"mask: expected (H, W), got an array of shape {mask.shape}")
-        foreground = mask if mask.dtype == bool else mask != 0
+        foreground = mask != 0  # of bools too: in those of Pillow and of views the byte of True is 255
         height, width = foreground.shape
         return cls(foreground, 0, 0, (height, width)).trimmed()
 

@@ -210,6 +210,8 @@ def open_regular(path: str | Path) -> IO[bytes]:
     Raises:
         OSError: it cannot be read, or is a pipe or device, which may never end.
     """
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "the name holds a null character")
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
         raise OSError(errno.EISDIR, "Is a directory")

@@ -41,6 +41,11 @@ FEW_COLOURS = 0.8
 """The share of a picture's pixels that have one of its main colours, unless it is a photo."""
 FEW_GREYS = 0.5
 """The share of a soft mask's pixels that are black or white, unless it is a photo."""
+FEW_FULL, FILLED = 0.25, 0.4
+"""Numbers fill areas if less than the first share of the pixels is nearly full, and if half of the numbers fill more than
+the second share of the box around their pixels."""
+FEWEST_PIXELS = 4
+"""Half of the numbers of such a label map have at least so many pixels."""
 KERNEL = np.ones((3, 3), np.uint8)
 ENDS = 32
 """Values of 8 bits at most this far from 0 or 255 are black or white."""
@@ -80,6 +85,8 @@ def is_soft(numbers: np.ndarray) -> bool:
         return False
     if len(found) == 3 and found[0] == 0 and found[2] == full and abs(found[1] - full / 2) < 1.5 and _never_meet(numbers):
         return True
+    if _fill_areas(numbers, full):
+        return False
     pixels = numbers.astype(np.uint16)
     lowest, highest = cv2.erode(pixels, KERNEL), cv2.dilate(pixels, KERNEL)
     borders = (lowest < highest) & (pixels != 0) & (pixels != full)
@@ -91,6 +98,25 @@ def _never_meet(numbers: np.ndarray) -> bool:
     """Whether no pixel of the largest number has a neighbour of 0."""
     largest = (numbers == numbers.max()).view(np.uint8)
     return bool(numbers[cv2.dilate(largest, KERNEL).view(bool)].all())
+
+
+def _fill_areas(numbers: np.ndarray, full: int) -> bool:
+    """Whether most numbers lie in one place each, and few pixels are nearly foreground.
+
+    Small objects that touch have other numbers on all sides, as probabilities have. But a probability occurs all along
+    a boundary, or, where it lies in one place, beside a larger object of full ones.
+    """
+    if np.count_nonzero(numbers > full * (1 - FEW_FULL / 2)) > FEW_FULL * np.count_nonzero(numbers):
+        return False
+    rows, columns = np.nonzero(numbers)
+    found = numbers[rows, columns]
+    order = np.argsort(found, kind="stable")
+    starts = np.flatnonzero(np.diff(found[order], prepend=-1))
+    sides = [np.maximum.reduceat(of[order], starts) - np.minimum.reduceat(of[order], starts) + 1 for of in (rows, columns)]
+    counts = np.diff(starts, append=found.size)
+    # A ramp has each of its numbers in one place too, as a stripe or as a single pixel.
+    are_objects = np.median(np.maximum(*sides)) < min(numbers.shape) / 2 and np.median(counts) >= FEWEST_PIXELS
+    return bool(are_objects and np.median(counts / (sides[0] * sides[1])) > FILLED)
 
 
 def full_value(numbers: np.ndarray) -> int:

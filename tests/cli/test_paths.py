@@ -78,6 +78,15 @@ def test_an_output_where_an_input_lies_is_refused(
 
 
 @pytest.mark.parametrize(
+    "command",
+    ["eval r.json --ann a.json --out o --markdown ./o", "refine p.jpg m/1.png --out o.png --soft s.png --cutout s.png"],
+)
+def test_two_outputs_of_one_place_are_refused(folder_of_inputs: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command.split()) == 2
+    assert "expected a place of its own for every output, got it twice; choose another output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "command", ["refine {} --out o", "refine r.json --model= --out o", "refine r.json --out=", "eval r.json --ann="]
 )
 def test_an_empty_path_is_refused(folder_of_inputs: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,12 @@ def test_any_non_zero_value_is_foreground(dtype: type) -> None:
     assert np.array_equal(BoxMask.from_frame(L_SHAPE.astype(dtype) * 255).to_frame(), L_SHAPE)
 
 
+def test_true_of_any_byte_is_foreground() -> None:
+    """Pillow's images of mode 1 are bools whose True is the byte 255."""
+    mask = np.array([[0, 255, 1]], np.uint8).view(bool)
+    assert BoxMask.from_frame(mask).pixels.view(np.uint8).tolist() == [[1, 1]]
+
+
 def test_an_empty_mask_has_an_empty_box_and_a_zero_bbox() -> None:
     mask = BoxMask.from_frame(np.zeros((3, 4), bool))
     assert mask.area == 0

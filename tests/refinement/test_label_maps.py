@@ -12,7 +12,7 @@ import bpr
 from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.io.mask_picture import read_mask_picture, write_mask_picture
-from bpr.refinement.predictor import PatchBatch
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from bpr.refinement.refiner import Refiner
 
 H, W = 96, 128
@@ -55,6 +55,17 @@ def test_the_type_and_the_order_of_the_numbers_do_not_matter(dtype: type, same: 
 def test_the_surer_object_takes_the_seam() -> None:
     refined = Refiner(ByPlace())(PHOTO, LABELS)
     assert (refined[20:40, 58:62] == 4).all(), "0.75 against 0.625"
+
+
+@pytest.mark.parametrize(("side", "dtype"), [(3, np.uint8), (4, np.uint16), (4, np.int32), (5, np.int64)])
+def test_many_small_objects_that_touch_are_objects(side: int, dtype: type) -> None:
+    """Their numbers rise and fall from place to place like those of a soft mask."""
+    numbers = np.random.default_rng(0).permutation(196).reshape(14, 14) + 1
+    labels = np.kron(numbers, np.ones((side, side), int)).astype(dtype)
+    photo = np.zeros((*labels.shape, 3), np.uint8)
+    assert np.array_equal(Refiner(IdentityPredictor())(photo, labels), labels)
+    higher = labels if dtype == np.uint8 else labels * 334  # up to 65,464
+    assert np.array_equal(Refiner(IdentityPredictor())(photo, higher), higher)
 
 
 def test_a_map_of_one_object_is_a_mask() -> None:

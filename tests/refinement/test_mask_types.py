@@ -45,6 +45,38 @@ def test_one_mask_without_the_first_axis(refiner: Refiner, dtype: type) -> None:
     assert refiner(IMAGE, COARSE[0], return_probability=True).probability.shape == FRAME
 
 
+def test_masks_with_an_axis_of_one_channel(refiner: Refiner) -> None:
+    """As torchvision gives them: (N, 1, H, W) probabilities."""
+    refined = refiner(IMAGE, {"masks": COARSE[:, None].astype(np.float32), "scores": np.array([0.9, 0.8])})
+    assert refined["masks"].shape == (2, 1, *FRAME)
+    assert np.array_equal(refined["masks"][:, 0], TRUTH)
+
+
+def test_a_list_of_masks_in_a_dict(refiner: Refiner) -> None:
+    """As the pipeline ``mask-generation`` of transformers gives them."""
+    refined = refiner(IMAGE, {"masks": list(COARSE), "scores": [0.9, 0.8]})
+    assert isinstance(refined["masks"], list)
+    assert np.array_equal(refined["masks"], TRUTH)
+    assert refiner(IMAGE, {"masks": [], "scores": []})["masks"] == []
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (np.zeros((2, 3, *FRAME)), "the axis of the masks comes first"),
+        (np.zeros((*FRAME, 1)), "the axis of the masks comes first"),
+        ({"masks": [COARSE[0], COARSE[1, 1:]]}, r"expected one size, got \(89, 120\), \(90, 120\)"),
+        ([{"mask": None}], "mask: expected images"),
+        ([{"mask": COARSE[0]}, {"mask": COARSE[1, 1:]}], "mask: expected images .* of one size"),
+        ({"segmentation": np.zeros(FRAME, int), "segments_info": [{"label_id": 1}]}, "expected dicts with an id"),
+        ("mask\0.png", "null character"),
+    ],
+)
+def test_masks_that_do_not_fit_are_one_line(refiner: Refiner, masks: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        refiner(IMAGE, masks)
+
+
 def test_soft_masks_keep_their_probabilities() -> None:
     soft = np.where(COARSE, 0.7, 0.2).astype(np.float32)
     for index, instance in enumerate(adapter_for(soft).read(soft, FRAME)):

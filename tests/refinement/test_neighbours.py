@@ -98,6 +98,12 @@ def test_results_that_found_nothing_and_boxes_alone(refiner: Refiner) -> None:
         refiner(IMAGE, neighbours.Results(IMAGE, "a.jpg", {}, boxes=COARSE_BOXES))
 
 
+def test_results_of_another_image_are_refused(refiner: Refiner) -> None:
+    other = neighbours.Results(IMAGE[:45, :60], "a.jpg", {}, boxes=COARSE_BOXES, masks=COARSE[:, :45, :60].astype(np.uint8))
+    with pytest.raises(ValueError, match="sizes that differ, 90x120 and 45x60; pass the image that was predicted"):
+        refiner(IMAGE, other)
+
+
 # Hugging Face
 
 

@@ -24,18 +24,20 @@ def check_shape(masks: np.ndarray, axes: int, frame: Frame) -> None:
     """Raise a BadInput unless the (N, H, W) or (H, W) masks have the size of the image."""
     if axes != 3 or masks.shape[-2:] != tuple(frame):
         expected = f"(N, {frame[0]}, {frame[1]}) as the image"
-        raise BadInput(f"masks: expected {expected}, got {masks.shape}; resize one to the other")
+        of_image = tuple(frame) in (masks.shape[-2:], masks.shape[:2])
+        remedy = "the axis of the masks comes first, and each object has one" if of_image else "resize one to the other"
+        raise BadInput(f"masks: expected {expected}, got {masks.shape}; {remedy}")
 
 
 def read_stack(given: Any, frame: Frame) -> list[Instance]:
-    """The instances of an array or tensor of (N, H, W) or (H, W) masks: bool, integers (0 and one value, or a soft mask of
+    """The instances of an array or tensor of (N, H, W), (N, 1, H, W) or (H, W) masks: bool, integers (0 and one value, or a soft mask of
     which the foreground is above half of 255 or 65535) or probabilities (foreground > 0.5).
 
     Raises:
         BadInput: another shape than the image's, integers of several values, floats outside [0, 1].
     """
     masks = to_array(given)
-    stack = masks[None] if masks.ndim == 2 else masks
+    stack = masks[None] if masks.ndim == 2 else masks[:, 0] if masks.ndim == 4 and masks.shape[1] == 1 else masks
     check_shape(masks, stack.ndim, frame)
     if stack.dtype.kind not in "buif":
         raise BadInput(f"masks: expected bool, integers or floats, got {masks.dtype}")
@@ -96,6 +98,8 @@ def to_array(stack: Any) -> np.ndarray:
     """An array as it is, or a copy of a tensor on the CPU (NumPy has no bfloat16)."""
     if not is_tensor(stack):
         return np.asarray(stack)
+    if stack.is_sparse or stack.is_meta:
+        raise BadInput("masks: expected a dense tensor with values, got a sparse one or one without; call to_dense()")
     tensor = stack.detach().cpu()
     return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
 

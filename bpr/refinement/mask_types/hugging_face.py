@@ -29,6 +29,8 @@ def _is_map(masks: Any) -> bool:
 
 def _ids(given: dict[str, Any]) -> list[int]:
     """The id of every segment once; processors repeat the id of fused segments."""
+    if not all(isinstance(segment, dict) and "id" in segment for segment in given["segments_info"]):
+        raise BadInput("segments_info: expected dicts with an id, got others; pass what the processor returned")
     return list(dict.fromkeys(segment["id"] for segment in given["segments_info"]))
 
 
@@ -63,11 +65,35 @@ def _stack(given: dict[str, Any]) -> Any:
 def _rebuild_masks(given: dict[str, Any], masks: Any, refined: Sequence[BoxMask]) -> dict[str, Any]:
     """A copy with new ``masks``, and new ``boxes`` if it has boxes."""
     moved = {"boxes": follow(given["boxes"], refined)} if given.get("boxes") is not None else {}
-    return {**given, "masks": masks, **moved}
+    listed = [of_type(old, new) for old, new in zip(given["masks"], masks, strict=True)] if isinstance(given["masks"], list) else masks
+    return {**given, "masks": listed, **moved}
+
+
+def _is_masks(masks: Any) -> bool:
+    """Whether a dict holds one array, or as the ``mask-generation`` pipeline a list of arrays."""
+    found = masks.get("masks") if isinstance(masks, dict) else None
+    return is_stack(found) or (isinstance(found, list) and all(is_stack(one) and one.ndim == 2 for one in found))
+
+
+def _listed(masks: list[Any]) -> np.ndarray | None:
+    """(N, H, W) of a list of (H, W) arrays; None where it is empty."""
+    arrays = [to_array(one) for one in masks]
+    if len(sizes := {array.shape for array in arrays}) > 1:
+        raise BadInput(f"masks: expected one size, got {', '.join(map(str, sorted(sizes)))}; resize them")
+    return np.stack(arrays) if arrays else None
 
 
 def _is_pipeline(masks: Any) -> bool:
     return isinstance(masks, list) and bool(masks) and all(isinstance(one, dict) and "mask" in one for one in masks)
+
+
+def _pipeline_masks(given: list[dict[str, Any]]) -> np.ndarray:
+    """(N, H, W) of the pipeline's images."""
+    arrays = [np.asarray(one["mask"]) for one in given]
+    if not all(array.ndim == 2 for array in arrays) or len({array.shape for array in arrays}) > 1:
+        found = ", ".join(str(shape) for shape in dict.fromkeys(array.shape for array in arrays))
+        raise BadInput(f"mask: expected images (H, W) of one size, got {found}; pass what the pipeline returned")
+    return np.stack(arrays)
 
 
 def _write_pipeline(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
@@ -90,15 +116,15 @@ BINARY_MAPS = holder(
     lambda masks: _is_segmented(masks) and not _is_map(masks), _stack, lambda given, masks, refined: {**given, "segmentation": masks}
 )
 MASKS = holder(
-    lambda masks: isinstance(masks, dict) and is_stack(masks.get("masks")),
-    lambda given: given["masks"],
+    _is_masks,
+    lambda given: _listed(given["masks"]) if isinstance(given["masks"], list) else given["masks"],
     _rebuild_masks,
     lambda given: given.get("scores"),
 )
 PIPELINE = Adapter(
     _is_pipeline,
-    lambda given: given[0]["mask"].size[::-1],
-    lambda given, frame: read_stack(np.stack([np.asarray(one["mask"]) for one in given]), frame),
+    lambda given: last_two(_pipeline_masks(given)),
+    lambda given, frame: read_stack(_pipeline_masks(given), frame),
     _write_pipeline,
     scores_of=lambda given: [one.get("score") for one in given],
 )

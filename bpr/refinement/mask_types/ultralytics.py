@@ -25,6 +25,9 @@ def _read(results: Any, frame: Frame) -> list[Instance]:
         if results.boxes is not None and len(results.boxes.data):
             raise BadInput("Results: expected masks, got none; use a -seg model")
         return []
+    if tuple(results.orig_shape) != tuple(frame):
+        sizes = " and ".join("{}x{}".format(*size) for size in (frame, results.orig_shape))
+        raise BadInput(f"Results: expected those of the image, got sizes that differ, {sizes}; pass the image that was predicted")
     return read_stack(unpadded(to_array(results.masks.data), frame), frame)
 
 

@@ -38,11 +38,13 @@ class Description(NamedTuple):
 
     Attributes:
         values: (F,) float32 features.
+        area: pixels of the coarse mask.
         length: pixels of the coarse boundary.
         moved_px: for each of LEANINGS, changed pixels per pixel of boundary, which is how far the boundary would move.
     """
 
     values: np.ndarray
+    area: int
     length: int
     moved_px: list[float]
 
@@ -78,7 +80,7 @@ def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, c
     values += changes
     values += _shifts(moved[outline]) + _shifts(distance[new_outline])
     values += _lost_detail(coarse, length) + _lost_detail(refined, new_length) + _straightness(coarse)
-    return Description(np.array(values, np.float32), length, moved_px)
+    return Description(np.array(values, np.float32), area, length, moved_px)
 
 
 def _signed_distance(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,6 +24,8 @@ HARM = -1.0
 """Points of IoU: a change below this is a harm."""
 TAKEN = ("all", "part", "nothing")
 """How much of a change a verdict takes."""
+MOST_CHANGED = 4
+"""A change of more pixels than so many times the mask's is never taken: such a mask says too little of its object."""
 LEAST_SCORE = 0.01
 """A detection of a lower score counts as one of this score."""
 LARGEST_INPUT = 4.0
@@ -124,7 +126,8 @@ class VerdictModel:
             return []
         decisions: list[tuple[Leaning | None, Verdict]] = []
         for mask, best, worthwhile, gain in zip(masks, *self.choose(inputs_of(masks, scores, pool)), strict=True):
-            if not worthwhile or not mask.moved_px[best]:
+            changed = mask.moved_px[best] * mask.length
+            if not (worthwhile and 0 < changed <= MOST_CHANGED * mask.area):
                 decisions.append((None, Verdict("nothing", 0.0, 0.0)))
                 continue
             leaning = LEANINGS[best]

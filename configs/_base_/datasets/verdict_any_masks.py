@@ -16,4 +16,4 @@ sources = [
         ('coco', 'choose', ', worn', None, 5, 1.0), ('crisp', 'learn', ', worn', 80, 4, 1.0),
         ('davis', 'choose', ', worn', None, 6, 0.3), ('davis16', 'choose', ', worn', None, 6, 0.3),
         ('crisp', 'learn', ', worn', 150, 5, 0.2), ('davis', 'learn', ', worn', 60, 5, 0.5))]
-verdict = dict(aversion=45.0, boundary_weight=0.33, least=0.05)
+verdict = dict(aversion=100.0, boundary_weight=1.0, least=0.05)

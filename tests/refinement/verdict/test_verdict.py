@@ -124,11 +124,19 @@ def test_a_damaged_model_is_refused(name: str) -> None:
 
 def test_masks_of_an_image_are_judged_together_in_any_order() -> None:
     rng = np.random.default_rng(0)
-    masks = [Description(rng.normal(size=FEATURES).astype(np.float32), length, [1.0] * len(LEANINGS)) for length in (10, 200, 40)]
+    features, moved = (lambda: rng.normal(size=FEATURES).astype(np.float32)), [1.0] * len(LEANINGS)
+    masks = [Description(features(), 900, length, moved) for length in (10, 200, 40)]
     scores = [0.9, 0.5, 0.05]
     rows, turned = inputs_of(masks, scores), inputs_of(masks[::-1], scores[::-1])
     assert np.allclose(rows[::-1], turned, atol=1e-6)
     assert np.allclose(rows[:, FEATURES:], rows[0, FEATURES:], atol=1e-6)  # the mean over the image, and its masks
+
+
+@pytest.mark.parametrize(("area", "kept"), [(60, False), (59, True), (1, True)])
+def test_a_change_many_times_as_large_as_the_mask_is_not_taken(area: int, kept: bool) -> None:
+    mask = Description(np.zeros(FEATURES, np.float32), area, 24, [10.0] * len(LEANINGS))
+    ((leaning, verdict),) = always(0)([mask], [1.0])
+    assert (leaning is None) == kept == (verdict.taken == "nothing")
 
 
 def test_features_tell_a_sharp_edge_from_a_shifted_one() -> None:
