@@ -116,12 +116,12 @@ def test_shards_and_a_merge_give_the_same_alphas(small_set: SmallSet) -> None:
 
 def test_places_that_cannot_be_written(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     cases = {
-        "expected a folder for 4 masks, got the picture": ["--soft", str(small_set.folder / "a.png")],
-        "the folder holds other files": ["--soft", str(small_set.folder)],
-        "out.json, which is --out": ["--trimap", str(small_set.folder / "out.json")],
+        "expected a folder for 4 masks, got the picture": (1, "--soft", str(small_set.folder / "a.png")),
+        "the folder holds other files": (1, "--soft", str(small_set.folder)),
+        "out.json: expected a place of its own": (2, "--trimap", str(small_set.folder / "out.json")),
     }
-    for message, words in cases.items():
-        assert refine(small_set, *words) == 1
+    for message, (code, *words) in cases.items():
+        assert refine(small_set, *words) == code
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
