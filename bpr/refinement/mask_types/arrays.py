@@ -98,7 +98,7 @@ def to_array(stack: Any) -> np.ndarray:
     """An array as it is, or a copy of a tensor on the CPU (NumPy has no bfloat16)."""
     if not is_tensor(stack):
         return np.asarray(stack)
-    if stack.is_sparse or stack.is_meta:
+    if str(stack.layout) != "torch.strided" or stack.is_meta:
         raise BadInput("masks: expected a dense tensor with values, got a sparse one or one without; call to_dense()")
     tensor = stack.detach().cpu()
     return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
