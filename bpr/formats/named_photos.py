@@ -10,7 +10,7 @@ from typing import Any
 from bpr.errors import BadImage
 from bpr.io.files import files_below
 from bpr.io.image_finder import ImageFinder, ImageFolder
-from bpr.io.image_list import SUFFIXES
+from bpr.io.image_list import SUFFIXES, UNCLEAR
 from bpr.io.images import read_image
 from bpr.limits import frame_from
 
@@ -66,7 +66,7 @@ class Photos:
         for file, name in self._images:
             names.setdefault(file, []).append(name)
         return [
-            {**entry, "file_name": name} if name and len(names[file]) > 1 else entry
+            {**entry, "file_name": name, UNCLEAR: True} if name and len(names[file]) > 1 else entry
             for (file, name), entry in self._images.items()
         ]
 

@@ -15,6 +15,8 @@ CITYSCAPES_ENDING = "_leftImg8bit"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 """Endings of the files that are taken for images."""
 
+UNCLEAR = "unclear"
+"""The key of an image that no file is taken for but the one that is listed, as others are called like it too."""
 NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 """How a number is spelled: ``01`` is a name."""
 

@@ -393,6 +393,22 @@ def test_label_studio_photos_are_found_as_it_names_them(
     assert ("no image" in capsys.readouterr().out) != ADDRESSES[address]
 
 
+def test_label_studio_photos_of_one_name_are_not_taken_for_each_other(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two uploads only one can be the photo, and none is if both were renamed."""
+    source = tool_layouts.label_studio(tmp_path)
+    task = json.loads(source.read_text(encoding="utf-8"))[0]
+    name = Path(tool_layouts.PHOTOS[layouts.STEMS[0]]).name
+    tasks = [{**task, "file_upload": None, "data": {"image": f"/data/upload/{n}/0a1b2c3d-{name}"}} for n in (1, 2)]
+    source.write_text(json.dumps(tasks))
+    out = tmp_path / "out.json"
+    assert main(["refine", str(source), "--img-dir", str(photographs), "--model", "identity", "--out", str(out)]) == 1
+    printed = "".join(capsys.readouterr())
+    assert f"data/upload/1/0a1b2c3d-{name}: no such image" in printed
+    assert f"data/upload/2/0a1b2c3d-{name}: no such image" in printed
+
+
 def test_label_studio_regions_of_several_photos(tmp_path: Path, photographs: Path) -> None:
     source = tool_layouts.label_studio(tmp_path)
     task = json.loads(source.read_text(encoding="utf-8"))[0]
