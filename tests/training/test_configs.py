@@ -79,6 +79,7 @@ def test_a_config_trains(name: str, tmp_path: Path) -> None:
     """One iteration at the config's own input side, on a small store or set cut for it."""
     cfg = Config.fromfile(ROOT / "configs" / name)
     options = ["model.pretrained=None", "load_from=None", *small_data(cfg, tmp_path)]
+    options += [f"custom_hooks.{place}.batches=1" for place, hook in enumerate(cfg.get("custom_hooks", [])) if "batches" in hook]
     runner = build_runner(ROOT / "configs" / name, str(tmp_path / "work"), options + ONE_ITERATION)
     runner.train()
     assert runner.iter == 1
