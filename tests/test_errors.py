@@ -114,9 +114,15 @@ def test_image_arrays_of_other_kinds(refiner: Refiner, image: np.ndarray, seen: 
         refiner(image, MASK)
 
 
-@pytest.mark.parametrize("shape", [(1, 60, 81), (80, 60), (60, 80, 1), (60,), (1, 1, 60, 80)])
+@pytest.mark.parametrize("shape", [(1, 60, 81), (80, 60), (60,), (1, 1, 61, 80)])
 def test_masks_of_another_size(refiner: Refiner, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"masks: expected \(N, 60, 80\) as the image, got .*; resize one to the other"):
+        refiner(IMAGE, np.zeros(shape, bool))
+
+
+@pytest.mark.parametrize("shape", [(60, 80, 1), (1, 2, 60, 80)])
+def test_masks_with_their_axes_in_another_order(refiner: Refiner, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"masks: expected \(N, 60, 80\) as the image, got .*; the axis of the masks comes first"):
         refiner(IMAGE, np.zeros(shape, bool))
 
 

@@ -44,8 +44,6 @@ FEW_GREYS = 0.5
 FEW_FULL, FILLED = 0.25, 0.4
 """Numbers fill areas if less than the first share of the pixels is nearly full, and if half of the numbers fill more than
 the second share of the box around their pixels."""
-FEWEST_PIXELS = 4
-"""Half of the numbers of such a label map have at least so many pixels."""
 KERNEL = np.ones((3, 3), np.uint8)
 ENDS = 32
 """Values of 8 bits at most this far from 0 or 255 are black or white."""
@@ -115,7 +113,7 @@ def _fill_areas(numbers: np.ndarray, full: int) -> bool:
     sides = [np.maximum.reduceat(of[order], starts) - np.minimum.reduceat(of[order], starts) + 1 for of in (rows, columns)]
     counts = np.diff(starts, append=found.size)
     # A ramp has each of its numbers in one place too, as a stripe or as a single pixel.
-    are_objects = np.median(np.maximum(*sides)) < min(numbers.shape) / 2 and np.median(counts) >= FEWEST_PIXELS
+    are_objects = np.median(np.maximum(*sides)) < min(numbers.shape) / 2 and np.median(np.minimum(*sides)) > 1
     return bool(are_objects and np.median(counts / (sides[0] * sides[1])) > FILLED)
 
 

@@ -80,11 +80,9 @@ def test_new_keys_below_one_of_the_config_and_those_of_mmengine(tmp_path: Path) 
     assert build_runner(OWN, str(tmp_path), [*new, "model.pretrained=None"]).cfg.default_hooks.logger.ignore_last is False
 
 
-def test_the_text_of_a_config_is_written_once_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[str] = []
-    monkeypatch.setattr("mmengine.config.config.FormatCode", lambda text, style_config: written.append(text) or (text, True))
+def test_the_text_of_a_config_is_read_back_although_nothing_formats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmengine.config.config.FormatCode", lambda *_, **__: pytest.fail("formatting takes most of a second"))
     runner = build_runner(OWN, str(tmp_path), ["model.pretrained=None", "train_cfg.max_iters=7"])
-    assert len(written) == 1
     copies = [tmp_path / Path(OWN).name, *tmp_path.rglob("vis_data/config.py")]
     assert [Config.fromfile(path).to_dict() for path in copies] == [runner.cfg.to_dict()] * 2
     assert runner.cfg.train_cfg.max_iters == 7
