@@ -21,7 +21,7 @@ demo: .venv/core
 	$(BIN)/bpr demo
 
 test: env
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 MODEL ?= starter-fast
 
