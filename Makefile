@@ -21,7 +21,7 @@ demo: .venv/core
 	$(BIN)/bpr demo
 
 test: env
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2
 
 MODEL ?= starter-fast
 
