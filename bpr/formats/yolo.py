@@ -213,7 +213,7 @@ def _label_folders(folder: Path) -> list[Path]:
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:
-    """Write ``labels`` and ``data.yaml``, which names the classes and expects ``images``; classes are numbered from 0.
+    """Write a folder of label files and ``data.yaml``, which names the classes; they are numbered from 0.
 
     A record's score, if it has one, ends its line. An empty mask has no polygon and gets no line.
     """
@@ -222,7 +222,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
     with atomic_folder(out, "bpr convert") as folder:
         write_names(folder / DATA, dict(enumerate(classes.values())))
         for stem, records in images.items():
-            with atomic_open(inside(folder / LABELS, f"{stem}.txt", "image_id")) as file:
+            with atomic_open(inside(folder, f"{stem}.txt", "image_id")) as file:
                 for record in records:
                     numbered = {**record, "category_id": numbers[record["category_id"]]}
                     if line := line_of(numbered, record_set.polygons, str(record.get("score", ""))):

@@ -198,7 +198,7 @@ def test_a_label_file_is_called_as_the_image(tmp_path: Path, image_id: str, file
     record = {"image_id": image_id, "category_id": 1, "score": 0.5, "segmentation": {"size": [9, 9], "counts": [10, 3, 6, 3, 59]}}
     (tmp_path / "r.json").write_text(json.dumps([record]))
     assert main(["convert", str(tmp_path / "r.json"), "--to", "yolo", "--out", str(tmp_path / "y")]) == 0
-    assert (tmp_path / "y" / "labels" / file).is_file()
+    assert (tmp_path / "y" / file).is_file()
 
 
 @pytest.mark.parametrize("image_id", ["", ".", " "])

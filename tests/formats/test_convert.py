@@ -236,7 +236,7 @@ def listed(folder: Path, **more: object) -> str:
 @pytest.mark.parametrize("image_id", [1, 1.0, "1", "2.png"])
 def test_a_listed_image_gives_its_masks_its_name(tmp_path: Path, image_id: object) -> None:
     assert convert(results_of(tmp_path, image_id), "yolo", tmp_path / "out", "--ann", listed(tmp_path)) == 0
-    assert lines_by_file(tmp_path / "out" / "labels") == {"1.txt": 0, "2.txt": 1}
+    assert lines_by_file(tmp_path / "out") == {"1.txt": 0, "2.txt": 1}
     assert convert(results_of(tmp_path, image_id), "coco", tmp_path / "out.json", "--ann", listed(tmp_path)) == 0
     assert [record["image_id"] for record in json.loads((tmp_path / "out.json").read_text())] == [1]
 
@@ -256,12 +256,12 @@ def test_folders_name_images_by_stems_whatever_the_list_says(tmp_path: Path) -> 
     assert convert(tmp_path / "masks", "coco", tmp_path / "out.json", "--format", "masks", "--ann", listed(tmp_path)) == 0
     assert [record["image_id"] for record in json.loads((tmp_path / "out.json").read_text())] == [0, "x"]
     assert convert(tmp_path / "masks", "yolo", tmp_path / "yolo", "--format", "masks", "--ann", listed(tmp_path)) == 0
-    assert lines_by_file(tmp_path / "yolo" / "labels") == {"1.txt": 1, "2.txt": 0, "x.txt": 1}
+    assert lines_by_file(tmp_path / "yolo") == {"1.txt": 1, "2.txt": 0, "x.txt": 1}
 
 
 def test_a_file_name_as_an_id_loses_its_ending(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(results_of(tmp_path, "p.jpg", "sub/q.PNG", "frame.0001"), "yolo", tmp_path / "out") == 0
-    assert lines_by_file(tmp_path / "out" / "labels") == {"p.txt": 1, "sub/q.txt": 1, "frame.0001.txt": 1}
+    assert lines_by_file(tmp_path / "out") == {"p.txt": 1, "sub/q.txt": 1, "frame.0001.txt": 1}
     assert convert(results_of(tmp_path, "p.jpg", "p.png"), "yolo", tmp_path / "both") == 1
     assert "expected names that differ without their ending, got 'p' twice" in capsys.readouterr().err
 

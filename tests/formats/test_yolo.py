@@ -334,5 +334,5 @@ def test_classes_are_numbered_from_0_and_named(tmp_path: Path) -> None:
 def test_the_classes_of_yolo_labels_keep_their_numbers(tmp_path: Path) -> None:
     labels = folder(tmp_path, "2" + SQUARE[1:])
     assert main(["convert", str(labels), "--img-dir", str(tmp_path / "images"), "--to", "yolo", "--out", str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out" / "labels" / "p.txt").read_text().startswith("2 ")
+    assert (tmp_path / "out" / "p.txt").read_text().startswith("2 ")
     assert class_names(tmp_path / "out") == {0: "0", 1: "1", 2: "2"}
