@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
     photo, masks = _photo_and_masks(args)
     out = _file_in(args.out, masks)
-    _check_cutout(args, photo, masks)
+    _check_cutout(args, photo, masks, out)
     worker = worker_of(args)
     job = RefineJob(
         masks,
@@ -191,12 +191,14 @@ def _file_in(out: str, masks: str) -> str:
     return os.path.join(out, name.name if name.suffix.lower() in EXACT else f"{name.stem}.png")
 
 
-def _check_cutout(args: argparse.Namespace, photo: str | None, masks: str) -> None:
+def _check_cutout(args: argparse.Namespace, photo: str | None, masks: str, out: str) -> None:
     """Raise an error before the work if there is nothing to cut out, or it cannot be written."""
     if not args.cutout:
         return
     if not _is_picture(masks) or not photo or os.path.isdir(photo) or is_raster(Path(masks)):
         raise BadUsage("--cutout: expected one photo and one mask to cut out, got others; leave --cutout out")
+    if os.path.abspath(args.cutout) == os.path.abspath(out):  # the file in the folder --out
+        raise BadUsage(f"--cutout: expected another file than --out, got {args.cutout} twice")
     if args.soft and not _is_picture(args.soft):
         raise BadUsage(f"--cutout: expected a picture as --soft beside it, got {args.soft}; end its name in .png")
     check_mask_name(args.cutout)

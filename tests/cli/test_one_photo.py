@@ -78,6 +78,8 @@ REFUSED = {
     "photo.jpg mask.png --out refined.jpg": (1, "refined.jpg: expected a .png or .tif to write a mask, got .jpg"),
     "photo.jpg mask.png --out refined.png --cutout c.jpg": (1, "c.jpg: expected a .png or .tif to write a mask, got .jpg"),
     "photo.jpg mask.png --out a.png --cutout ./a.png": (2, "expected a place of its own for every output"),
+    "photo.jpg mask.png --out . --cutout mask.png": (2, "which would be overwritten"),
+    "photo.jpg mask.png --out new/ --cutout new/mask.png": (2, "expected another file than --out"),
     "mask.png --img-dir . --out a.png --cutout c.png": (2, "--cutout: expected one photo and one mask"),
     "photo.jpg mask.png --img-dir . --out a.png": (2, "expected the photo once, got photo.jpg before the mask and . as --img-dir"),
     "photo.jpg mask.png mask.png --out a.png": (2, "expected masks, or one photo and one mask, got photo.jpg and mask.png and mask.png"),
