@@ -172,8 +172,9 @@ class YoloExport(TextSource):
         # Everything else of the export; the mark is that of an earlier output.
         labels = {text.path for text in self.texts}
         others = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MARK and path not in labels)
-        self._others = [path for path in others if is_own_file(folder, path)]
-        if links := [path for path in others if not is_own_file(folder, path)]:
+        own = {path: is_own_file(folder, path) for path in others}
+        self._others = [path for path in others if own[path]]
+        if links := [path for path in others if not own[path]]:
             self.notes.append(f"{amount(len(links), 'link')} out of {folder} will not be in the output, first: {links[0]}")
         self.notes += paths_elsewhere(folder)
         # The splits have the same names, but the highest numbers may be only in one.

@@ -127,9 +127,10 @@ def paths_elsewhere(folder: Path) -> list[str]:
     remedy = "change it before you train on the output"
     found = []
     if (data := folder / DATA).is_file():
-        roots = [root for row in read_rows(data) if (root := _root_of(row)) and Path(root).parts and not _is_folder(folder, root)]
+        rows = read_rows(data)
+        roots = [root for row in rows if (root := _root_of(row)) and Path(root).parts and not _is_folder(folder, root)]
         found = [f"{data} says path: {shown(root)}; {remedy}" for root in roots]
-        values = [_unquoted(_without_comment(row.split(":", 1)[1])) for row in read_rows(data) if SPLIT.match(row)]
+        values = [_unquoted(_without_comment(row.split(":", 1)[1])) for row in rows if SPLIT.match(row)]
         found += [f"{data} names {shown(value)}; {remedy}" for value in values if Path(value).is_absolute()]
     for name in sorted(TEXTS - {CLASSES}):
         if (path := folder / name).is_file() and any(Path(row.strip()).is_absolute() for row in read_rows(path)):

@@ -123,7 +123,7 @@ MASKS = holder(
 )
 PIPELINE = Adapter(
     _is_pipeline,
-    lambda given: last_two(_pipeline_masks(given)),
+    lambda given: last_two(_pipeline_masks(given[:1])),
     lambda given, frame: read_stack(_pipeline_masks(given), frame),
     _write_pipeline,
     scores_of=lambda given: [one.get("score") for one in given],

@@ -52,4 +52,3 @@ def exported_state_dict(path: str | Path, model: nn.Module) -> dict[str, torch.T
         elif isinstance(module, _BatchNorm) and bias is not None:
             state |= {f"{name}.{part}": value for part, value in norm_that_adds(bias, module.eps).items()}
     return state
-    return state
