@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from bpr.cli.main import main
 from bpr.geometry.rle import encode_mask
 from bpr.scenes import paint_scene
 from tests.conftest import ROOT
+from tests.training.toy_runs import TOY_MODEL
 
 GUIDE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL))
@@ -56,7 +58,9 @@ def run_at_toy_size(words: list[str]) -> int:
 
 def test_own_data_in_five_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     own_data(tmp_path / "data" / "own")
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    # tests/training/test_configs.py trains the network itself, whose export takes half a minute.
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    (tmp_path / "configs" / "_base_" / "models" / "bpr_hrnet-w18s.py").write_text(f"_base_ = [{TOY_MODEL + '.py'!r}]")
     monkeypatch.chdir(tmp_path)
     five = commands(SECTIONS["Your own data in five commands"])
     assert len(five) == 5
