@@ -26,7 +26,7 @@ from bpr.errors import BPRError
 from bpr.geometry.options import LARGEST_WINDOW, RefineOptions, command_options
 from bpr.io.files import atomic_open, read_json
 
-SUITES = ("geometry", "io", "forward", "executors", "refine", "memory", "eval", "imports")
+SUITES = ("geometry", "io", "forward", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
 SCRIPTS = (
