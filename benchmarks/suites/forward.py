@@ -4,7 +4,7 @@ The default model and the fastest one, on every installed backend, and the prese
 and, where the shared data lie beside the checkout, on COCO val. ``over forward`` is the ratio of both; ``floor`` is its
 lower bound: the processor time of the forward passes and of everything else, spread over all cores without loss. Each
 side runs for about SECONDS of forward passes, so that filling the pipeline once does not count for more than it does in
-use. The study ``beside_network`` says what the rest of the preset consists of.
+use.
 """
 
 from __future__ import annotations
