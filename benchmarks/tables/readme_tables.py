@@ -30,7 +30,7 @@ SUITES = ("geometry", "io", "forward", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
 SCRIPTS = (
-    "schemes", "models", "capacity", "scheduling", "service", "ledger", "image_costs", "protocols",
+    "schemes", "models", "service", "ledger", "image_costs", "protocols",
     "calibration", "raster", "web",
 )  # fmt: skip
 """Tables that a script writes beside its numbers."""
