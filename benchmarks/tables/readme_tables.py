@@ -29,10 +29,7 @@ from bpr.io.files import atomic_open, read_json
 SUITES = ("geometry", "io", "forward", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing")
-SCRIPTS = (
-    "schemes", "models", "service", "ledger", "image_costs", "protocols",
-    "calibration", "raster", "web",
-)  # fmt: skip
+SCRIPTS = ("schemes", "models", "service", "ledger", "image_costs", "protocols", "calibration", "raster", "web")
 """Tables that a script writes beside its numbers."""
 NOT_YET = "not measured yet"
 PAPERS_NETWORK = "hrnet-w18s"
@@ -227,10 +224,10 @@ def ranks() -> str:
     return f"{note}\n\n{markdown_table(['', 'seconds', 'quartiles', 'runs'], rows)}\n\n{gain}; {cost}."
 
 
-def two_hosts(part: str) -> str:
+def two_hosts() -> str:
     """What happened, second by second."""
     found = report("two_hosts")
-    return "\n".join([f"{found['date']}; {versions(found)}.", "", "```", *found[part]["log"], "```"])
+    return "\n".join([f"{found['date']}; {versions(found)}.", "", "```", *found["refining"]["log"], "```"])
 
 
 def versions(found: dict[str, Any]) -> str:
@@ -284,7 +281,7 @@ TABLES = {
     "release": release,
     "chaos": chaos,
     "ranks": ranks,
-    **{f"two_hosts_{part}": partial(two_hosts, part) for part in ("refining", "training")},
+    "two_hosts_refining": two_hosts,
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
