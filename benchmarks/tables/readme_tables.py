@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import RESULTS, ROOT, Timing, made_on, markdown_table, report_table
-from benchmarks.studies import harm as harm_study
 from benchmarks.studies import sources as sources_study
 from benchmarks.tables import quality_tables
 from bpr import limits
@@ -73,12 +72,6 @@ def refine_options() -> str:
         for option in fields(RefineOptions)
     ]
     return markdown_table(["option", "`bpr refine`", "default", "meaning"], rows, left=4)
-
-
-def harm() -> str:
-    """One row per set and its makers."""
-    files = sorted((RESULTS / "harm").glob("*.json"))
-    return harm_study.table([read_json(path, "a report of harm.py") for path in files])
 
 
 def backend_speed() -> str:
@@ -289,7 +282,6 @@ TABLES = {
     "coco_refiners": lambda: quality_tables.refiners("coco_val2017"),
     "crisp_refiners": lambda: quality_tables.refiners("crisp_tenth"),
     "nuclei": lambda: quality_tables.nuclei("starter"),
-    "harm": harm,
     "coco_precision": lambda: quality_tables.precision("coco_val2017"),
     **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},
     **{f"{short}_{kind}": partial(written, f"{name}.{kind}") for short, name in SETS.items() for kind in KINDS},
