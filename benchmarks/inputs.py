@@ -183,9 +183,9 @@ class Split:
         return cls.of(name, data / images, data / annotations, data / results)
 
     @classmethod
-    def of(cls, name: str, images: Path, annotations: Path, results: Path) -> Split:
+    def of(cls, name: str, images: Path, annotations: Path, results: Path | None) -> Split:
         document = prepare_annotations(read_annotations(annotations), str(annotations))
-        detections = prepare_detections(read_results(results), document, str(results))
+        detections = prepare_detections(read_results(results) if results else [], document, str(results))
         return cls(name, detections, document, ImageFolder(images, document["images"]))
 
     def some(self, most: int | None) -> Split:

@@ -15,24 +15,23 @@ same. `readme_tables` puts the table into docs/appendix/quality.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import bpr
-from benchmarks.inputs import VAL, by_image, on_images
+from benchmarks.inputs import VAL, Split, by_image, on_images
 from benchmarks.measuring import RESULTS, earlier_report, markdown_table, script_parser
 from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
+from benchmarks.training.ledger import FILES
 from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
 from bpr.evaluation.bootstrap import Ratios, interval
 from bpr.evaluation.boundary_metrics import boundary_counts_at, boundary_overlap, overlap
-from bpr.evaluation.matching import match_pairs
-from bpr.evaluation.prepare import prepare_annotations, prepare_detections
-from bpr.formats.coco import Record, read_annotations, read_results
+from bpr.evaluation.matching import PAIR_IOU
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import sha256_of, write_json
@@ -41,7 +40,6 @@ from bpr.refinement.refiner import Refiner
 
 REAL = "YOLOv8n-seg, real"
 METRICS = ("IoU", "boundary IoU", "F@1px", "F@2px")
-LEAST_IOU = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,80 +57,63 @@ class Source:
 
 SETS = {
     "davis_val": Source("DAVIS val", *VAL["davis_val"]),
-    "crisp": Source(
-        "crisp tenth", "crisp/images", "crisp/instances.json", "detections/crisp.segm.json", only=TRAINING_SETS["crisp"][1]
-    ),
+    "crisp": Source("crisp tenth", "crisp/images", FILES["crisp"], "detections/crisp.segm.json", only=TRAINING_SETS["crisp"][1]),
     "coco_val": Source("COCO val", *VAL["coco_val2017"]),
     "nuclei": Source("nuclei", "nuclei/images", "nuclei/instances.json", small=True),
 }
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """An object and a coarse mask of it."""
 
     image_id: Any
-    truth: Record
+    truth: BoxMask
     coarse: BoxMask
 
 
-class Images:
-    """The images of a set, its objects, and the coarse masks that makers give them."""
-
-    def __init__(self, data: Path, source: Source, limit: int | None) -> None:
-        document = prepare_annotations(read_annotations(data / source.annotations), source.annotations)
-        every = document["images"]
-        images = spread([image for place, image in enumerate(every) if source.only(image, place, len(every))], limit)
-        self.paths = {image["id"]: data / source.images / image["file_name"] for image in images}
-        objects = [annotation for annotation in document["annotations"] if not annotation["iscrowd"]]
-        self.document = on_images({**document, "annotations": objects}, images)
-        self.detections = data / source.detections if source.detections else None
-        self.small = source.small
-
-    def makers(self) -> list[str]:
-        return [*([REAL] if self.detections else []), *MAKERS, *(FINE_MAKERS if self.small else [])]
-
-    def pairs(self, maker: str) -> list[Pair]:
-        """Objects whose coarse mask would be matched to them, image by image."""
-        found = self._detected() if maker == REAL else self._derived(maker)
-        order = {image_id: place for place, image_id in enumerate(self.paths)}
-        return sorted(found, key=lambda pair: order[pair.image_id])
-
-    def _detected(self) -> Iterator[Pair]:
-        assert self.detections
-        records = [record for record in read_results(self.detections) if record["image_id"] in self.paths]
-        checked = prepare_detections(records, self.document, self.detections.name).records
-        for pair in match_pairs(checked, self.document):
-            yield Pair(pair.image_id, pair.annotation, decode_mask(checked[pair.record]["segmentation"]))
-
-    def _derived(self, maker: str) -> Iterator[Pair]:
-        for annotation in self.document["annotations"]:
-            truth = decode_mask(annotation["segmentation"])
-            if truth.area:
-                coarse = made(maker, truth, int(annotation["id"]))
-                if overlap(coarse, truth).iou >= LEAST_IOU:
-                    yield Pair(annotation["image_id"], annotation, coarse)
+def opened(data: Path, source: Source, limit: int | None) -> Split:
+    """The part of a set that counts, on at most ``limit`` images, evenly spread."""
+    split = Split.of(source.name, *(data / file if file else None for file in (source.images, source.annotations, source.detections)))
+    every = split.document["images"]
+    kept = [image for place, image in enumerate(every) if source.only(image, place, len(every))]
+    return replace(split, document=on_images(split.document, spread(kept, limit)))
 
 
-def refined_pairs(refiner: Refiner, images: Images, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, BoxMask]]:
-    """Every pair with its refined mask; the masks of an image are refined together."""
-    groups = by_image(pairs)
-    asked = ((images.paths[image_id], [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items())
-    for group, refined in zip(groups.values(), refiner.stream(asked), strict=True):
-        yield from zip(group, map(decode_mask, refined), strict=True)
+def makers_of(source: Source) -> list[str]:
+    return [*([REAL] if source.detections else []), *MAKERS, *(FINE_MAKERS if source.small else [])]
 
 
-def measure(images: Images, pairs: Sequence[Pair], refiner: Refiner) -> dict[str, Any]:
-    """All numbers of one maker on one set."""
+def pairs_of(split: Split, maker: str) -> dict[Any, list[Pair]]:
+    """Objects whose coarse mask would be matched to them, by image in the order of the images."""
+    groups = by_image(_detected(split) if maker == REAL else _derived(split, maker))
+    return {image["id"]: groups[image["id"]] for image in split.document["images"] if image["id"] in groups}
+
+
+def _detected(split: Split) -> Iterator[Pair]:
+    for pair in split.pairs:
+        yield Pair(pair.image_id, pair.truth, decode_mask(split.records[pair.record]["segmentation"]))
+
+
+def _derived(split: Split, maker: str) -> Iterator[Pair]:
+    for annotation in split.document["annotations"]:
+        truth = decode_mask(annotation["segmentation"])
+        if truth.area and not annotation["iscrowd"]:
+            coarse = made(maker, truth, int(annotation["id"]))
+            if overlap(coarse, truth).iou >= PAIR_IOU:
+                yield Pair(annotation["image_id"], truth, coarse)
+
+
+def measure(split: Split, groups: Mapping[Any, Sequence[Pair]], refiner: Refiner) -> dict[str, Any]:
+    """All numbers of one maker on one set; the masks of an image are refined together."""
     before, after, missing, image_of = [], [], np.zeros(2), []
-    numbers = {image_id: number for number, image_id in enumerate(by_image(pairs))}
+    asked = ((split.images.path(image_id), [encode_mask(pair.coarse) for pair in group]) for image_id, group in groups.items())
     start = time.process_time()
-    for pair, mask in refined_pairs(refiner, images, pairs):
-        truth = decode_mask(pair.truth["segmentation"])
-        before.append(scores(pair.coarse, truth))
-        after.append(scores(mask, truth))
-        missing += still_missing(pair.coarse, mask, truth)
-        image_of.append(numbers[pair.image_id])
+    for number, (group, masks) in enumerate(zip(groups.values(), refiner.stream(asked), strict=True)):
+        for pair, mask in zip(group, map(decode_mask, masks), strict=True):
+            before.append(scores(pair.coarse, pair.truth))
+            after.append(scores(mask, pair.truth))
+            missing += still_missing(pair.coarse, mask, pair.truth)
+            image_of.append(number)
     spent = round(time.process_time() - start, 1)
     return {**summary(np.array(before), np.array(after), np.array(image_of), missing), "seconds": spent}
 
@@ -186,29 +167,25 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--makers", nargs="+", choices=[REAL, *MAKERS, *FINE_MAKERS], help="default: all that a set has")
     parser.add_argument("--images", type=int, help="at most so many images of every set, evenly spread")
-    parser.add_argument("--caution", type=float, help="as of bpr refine")
     parser.add_argument("--out", type=Path, default=RESULTS / "sources", help="folder (default: %(default)s)")
     args = parser.parse_args(words)
-    sets = {name: Images(args.data, SETS[name], args.images) for name in args.sets}
+    sets = {name: opened(args.data, SETS[name], args.images) for name in args.sets}
     for model in args.models:
-        digest = sha256_of(model_file(model))
-        identity = {"model": Path(model).stem, "sha256": digest, "caution": args.caution}
-        name = ".".join([Path(model).stem, *([f"caution-{args.caution:g}"] if args.caution is not None else [])])
-        path = args.out / f"{name}.json"
+        stem, refiner = Path(model).stem, bpr.load(model)
+        identity = {"model": stem, "sha256": sha256_of(model_file(model))}
+        path = args.out / f"{stem}.json"
         earlier = earlier_report(path, identity)
         found, limits = earlier.get("sets", {}), earlier.get("images", {})
-        refiner = bpr.load(model, caution=args.caution)
-        for key, images in sets.items():
+        for key, split in sets.items():
             if limits.get(key) != args.images:
                 found.pop(key, None)
             limits[key] = args.images
-            for maker in args.makers or images.makers():
-                pairs = images.pairs(maker) if maker in images.makers() else []
-                if pairs:
-                    found.setdefault(key, {})[maker] = measure(images, pairs, refiner)
+            for maker in makers_of(SETS[key]):
+                groups = pairs_of(split, maker) if not args.makers or maker in args.makers else {}
+                if groups:
+                    found.setdefault(key, {})[maker] = measure(split, groups, refiner)
                     made_by = {"date": time.strftime("%Y-%m-%d"), "version": bpr.__version__}
-                    result = {**identity, **made_by, "images": limits, "sets": found}
-                    write_json(path, result, indent=1)
+                    write_json(path, {**identity, **made_by, "images": limits, "sets": found}, indent=1)
                     print(table({"sets": {key: {maker: found[key][maker]}}}).splitlines()[-1], flush=True)
     return 0
 
