@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.measuring import RESULTS, markdown_table
-from benchmarks.studies.classical_refiners import OURS, RIVALS
+from benchmarks.studies.classical_refiners import RIVALS, gain
 from bpr.io.files import read_json
 
-CHANGES = ("iou", "boundary_iou", "boundary_f")
 AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 PAIRED = {"IoU": "IoU", "boundary IoU": "BoundaryIoU@0.02", "F@2px": "F@2px"}
 PRECISE = {**{name: f"{name}/COCO" for name in ("AP", "AP_S", "AP_M", "AP_L")}, "boundary AP": "BoundaryAP@0.02/COCO"}
@@ -53,10 +52,10 @@ def _best_rival(split: str) -> list[str]:
     """The row of the method that gains most boundary F among those that need no network of ours."""
     report = read_json(RESULTS / f"{split}.refiners.json", "a table of classical_refiners.py")
     rivals = [row for row in report["methods"] if row["name"] in RIVALS]
-    best, before = max(rivals, key=_gain), 100 * report["before"]["boundary_f"]
+    best, before = max(rivals, key=gain), 100 * report["before"]["boundary_f"]
     worse = 100 * best["comparison"]["shares"]["harmed_clearly"]
     what = f"the same by {best['name']}, the best of {len(rivals)} other methods"
-    return [what, f"{before:.1f}", f"{before + 100 * _gain(best):.1f}", f"{worse:.1f} % of masks"]
+    return [what, f"{before:.1f}", f"{before + 100 * gain(best):.1f}", f"{worse:.1f} % of masks"]
 
 
 def nuclei(model: str) -> str:
@@ -70,35 +69,6 @@ def nuclei(model: str) -> str:
         rows.append([maker, str(row["masks"]), *arrows, worse])
     head = ["coarse masks", "masks", "IoU", "F@1px", "lost over 1 / 5 points of IoU"]
     return f"{images} images.\n\n{markdown_table(head, rows)}"
-
-
-def refiners(name: str) -> str:
-    """One row per refiner on the same matched pairs, with what it costs; only the best of the constant steps."""
-    report = read_json(RESULTS / f"{name}.refiners.json", "a table of classical_refiners.py")
-    before = " / ".join(f"{100 * report['before'][key]:.1f}" for key in CHANGES)
-    rows = sorted((row for row in report["methods"] if not row["name"].startswith("constant step")), key=_gain)
-    note = f"{report['pairs']} matched pairs; before: {before}. Changes in points, 95 % interval of F."
-    if missing := [method for method in (*RIVALS, OURS.strip()) if not any(row["name"].startswith(method) for row in rows)]:
-        note += f" Not measured on this set: {', '.join(missing)}."
-    head = ["refiner", "IoU", "boundary IoU", "F@2px", "improved", "harmed", "harmed > 1 point"]
-    head += ["ms a mask", "memory, MiB", "package", "its MiB", "licence"]
-    return f"{note}\n\n{markdown_table(head, [_refiner_row(row) for row in rows])}"
-
-
-def _refiner_row(row: dict[str, Any]) -> list[str]:
-    found, shares = row["comparison"]["changes"], row["comparison"]["shares"]
-    changes = [f"{100 * found[key]['mean']:+.2f}" for key in CHANGES]
-    changes[-1] += f" ({100 * found['boundary_f']['low']:+.1f} .. {100 * found['boundary_f']['high']:+.1f})"
-    parts = [f"{100 * shares[key]:.0f} %" for key in ("improved", "harmed", "harmed_clearly")]
-    memory, size = (f"{row[key]:.0f}" if row.get(key) is not None else "" for key in ("mebibytes", "size"))
-    spent = f"{row['milliseconds']:.1f}" if memory else ""  # only what ran in a process of its own is comparable
-    cells = [row["name"], *changes, *parts, spent, memory, row.get("package", ""), size, row.get("licence", "")]
-    return [f"**{cell}**" if row["name"].startswith(OURS) and cell else cell for cell in cells]
-
-
-def _gain(row: dict[str, Any]) -> float:
-    """The mean change of boundary F."""
-    return float(row["comparison"]["changes"]["boundary_f"]["mean"])
 
 
 def precision(name: str) -> str:

@@ -27,7 +27,7 @@ from bpr.io.files import atomic_open, read_json
 
 SUITES = ("geometry", "io", "forward", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
-KINDS = ("upper_bound", "gains", "failures", "timing")
+KINDS = ("upper_bound", "gains", "failures", "timing", "refiners")
 SCRIPTS = ("schemes", "models", "service", "ledger", "image_costs", "calibration", "raster", "web")
 """Tables that a script writes beside its numbers."""
 NOT_YET = "not measured yet"
@@ -278,9 +278,7 @@ TABLES = {
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
-    "davis_refiners": lambda: quality_tables.refiners("davis_val"),
-    "coco_refiners": lambda: quality_tables.refiners("coco_val2017"),
-    "crisp_refiners": lambda: quality_tables.refiners("crisp_tenth"),
+    "crisp_refiners": partial(written, "crisp_tenth.refiners"),
     "nuclei": lambda: quality_tables.nuclei("starter"),
     "coco_precision": lambda: quality_tables.precision("coco_val2017"),
     **{f"{short}_metrics": partial(quality_tables.metrics, name) for short, name in SETS.items()},

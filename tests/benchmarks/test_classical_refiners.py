@@ -79,7 +79,7 @@ def test_the_table(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> N
     assert main([*arguments, "--model", "starter-fast", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert printed == out.with_suffix(".md").read_text()
-    assert printed.startswith("2 matched pairs in 1 image; before: IoU")
+    assert printed.startswith("2 matched pairs; before: ")
     rows = json.loads(out.read_text())["methods"]
     methods = {method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"] for method in rows}
     assert methods["constant step +0 px"] == 0
