@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,10 +25,7 @@ from bpr.io.files import atomic_open, read_json, write_json
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 ASSETS = ROOT / "docs" / "assets"
-SCHEMA = 1
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "numba", "torch")
-PARTS = {"schema": int, "suite": str, "command": str, "provenance": dict, "rows": list, "ratios": list}
-PROVENANCE = ("date", "commit", "processor", "cores", "python", "versions")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 COSTS = """
 import json, resource
@@ -63,20 +60,12 @@ class Ratio:
     target: float | None = None
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a suite measured: rows with a ``name``, ``seconds`` and further columns, and ratios between rows."""
-
-    suite: str
-    rows: list[dict[str, Any]]
-    ratios: list[Ratio]
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        command = f"python tools/benchmark.py {self.suite}"
-        ratios = [asdict(ratio) for ratio in self.ratios]
-        head = {"schema": SCHEMA, "suite": self.suite, "command": command, "settings": self.settings}
-        return {**head, "provenance": provenance(), "rows": self.rows, "ratios": ratios}
+def suite_report(
+    suite: str, rows: list[dict[str, Any]], ratios: Sequence[Ratio], settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a suite measured, in the form that benchmarks/README.md describes: rows of :func:`row`, and ratios between them."""
+    head = {"schema": 1, "suite": suite, "command": f"python tools/benchmark.py {suite}", "settings": dict(settings or {})}
+    return {**head, "provenance": provenance(), "rows": rows, "ratios": [asdict(ratio) for ratio in ratios]}
 
 
 def row(name: str, seconds: Timing, **columns: Any) -> dict[str, Any]:
@@ -191,21 +180,6 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int
     """
     rule = "|" + "---|" * left + "---:|" * (len(head) - left)
     return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(cells)} |" for cells in rows)])
-
-
-def check_report(report: dict[str, Any]) -> None:
-    """Raise a ValueError if a report breaks the contract."""
-    for key, kind in PARTS.items():
-        if not isinstance(report.get(key), kind):
-            raise ValueError(f"{key}: expected {kind.__name__}, got {report.get(key)!r}")
-    if missing := [name for name in PROVENANCE if name not in report["provenance"]]:
-        raise ValueError(f"provenance: {missing} missing")
-    for one in report["rows"]:
-        timing = Timing(**one["seconds"])
-        if not 0 <= timing.low <= timing.median <= timing.high or timing.repeats < 1:
-            raise ValueError(f"row {one['name']}: expected low <= median <= high of at least one run, got {timing}")
-    for ratio in report["ratios"]:
-        Ratio(**ratio)
 
 
 def report_table(report: dict[str, Any]) -> str:

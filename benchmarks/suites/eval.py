@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import SHARED, VAL
-from benchmarks.measuring import ONE_THREAD, Ratio, Report, Timing, program_costs, row
+from benchmarks.measuring import ONE_THREAD, Ratio, Timing, program_costs, row, suite_report
 from bpr.io.files import read_json, write_json
 
 REPEATS = 5
@@ -32,7 +32,7 @@ main(["eval", sys.argv[1], "--ann", sys.argv[2]])
 """
 
 
-def measure() -> Report:
+def measure() -> dict[str, Any]:
     _, annotations, results = (SHARED / path for path in VAL["coco_val2017"])
     with tempfile.TemporaryDirectory() as folder:
         twice = twice_as_many(results, Path(folder) / "twice.json")
@@ -49,7 +49,7 @@ def measure() -> Report:
     peaks = {name: max(one[name]["peak_mib"] for one in runs) for name in sides}
     reference, ours, _ = timings.values()
     ratios = [Ratio("bpr eval against pycocotools", reference.median / ours.median, 1 / MOST_TIMES)]
-    return Report("eval", [row(name, timing, peak_mib=peaks[name]) for name, timing in timings.items()], ratios)
+    return suite_report("eval", [row(name, timing, peak_mib=peaks[name]) for name, timing in timings.items()], ratios)
 
 
 def twice_as_many(results: Path, out: Path) -> Path:

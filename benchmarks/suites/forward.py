@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.inputs import COCO_IMAGES, SCENES, SHARED, Photo, Workload, backends_of, coco_photos, street_photos
-from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
+from benchmarks.measuring import Ratio, Timing, in_turn, row, seconds_of, suite_report
 from bpr.backends import load_predictor
 from bpr.backends.presets import load_preset
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
@@ -58,7 +58,7 @@ class Replay:
         return next(self._answers)
 
 
-def measure() -> Report:
+def measure() -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -72,7 +72,7 @@ def measure() -> Report:
         most = MOST_OVER_PRESET if one["name"].startswith("preset") else MOST_OVER_FORWARD
         ratios.append(Ratio(f"forward of refine: {one['name']}", 1 / one["over forward"], 1 / most))
     settings = {"seconds of forward passes": SECONDS, "images": {"scenes": SCENES, "COCO val": COCO_IMAGES}}
-    return Report("forward", rows, ratios, settings)
+    return suite_report("forward", rows, ratios, settings)
 
 
 def compare(name: str, predictor: Predictor, photos: Sequence[Photo], folder: Path) -> list[dict[str, Any]]:

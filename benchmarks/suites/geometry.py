@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
 
 from benchmarks.inputs import street_scene
-from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
+from benchmarks.measuring import Ratio, Timing, in_turn, row, suite_report
 from benchmarks.suites import old_procedure
 from bpr.compiled import uncompiled
 from bpr.geometry.masks import BoxMask
@@ -25,7 +26,7 @@ from bpr.refinement.refiner import Refiner
 SCENES, INSTANCES, REPEATS, TARGET = 5, 20, 3, 30
 
 
-def measure() -> Report:
+def measure() -> dict[str, Any]:
     cv2.setNumThreads(1)
     rows = []
     gains: dict[str, list[float]] = {"boxes, numpy alone": [], "boxes": []}
@@ -36,7 +37,7 @@ def measure() -> Report:
             ratios.append(timings["full frame"].median / timings[name].median)
     medians = {name: float(np.median(ratios)) for name, ratios in gains.items()}
     ratios = [Ratio(f"{name} against full frames, median scene", value, TARGET) for name, value in medians.items()]
-    return Report("geometry", rows, ratios, {"instances": INSTANCES, "frame": "1024x2048", "threads": 1})
+    return suite_report("geometry", rows, ratios, {"instances": INSTANCES, "frame": "1024x2048", "threads": 1})
 
 
 def compare(seed: int) -> tuple[dict[str, Timing], int]:

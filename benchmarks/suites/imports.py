@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
+from benchmarks.measuring import Ratio, Timing, in_turn, row, suite_report
 
 REPEATS = 15
 MOST_SECONDS = 0.15
@@ -21,7 +22,7 @@ OURS = {
 OTHERS = {BARE: "import numpy, cv2", "and onnxruntime, without bpr": "import numpy, cv2, onnxruntime"}
 
 
-def measure() -> Report:
+def measure() -> dict[str, Any]:
     commands = {name: [sys.executable, "-c", code] for name, code in {**OTHERS, **OURS}.items()}
     spent = in_turn({name: partial(subprocess.run, words, check=True) for name, words in commands.items()}, REPEATS)
     # Differences within a round: other work on the machine slows all sides of a round alike.
@@ -30,4 +31,4 @@ def measure() -> Report:
     title = f"{MOST_SECONDS} s over what is beyond"
     ratios = [Ratio(f"{title}: {name}", MOST_SECONDS / max(beyond[name], 1e-3), 1) for name in OURS]
     settings = {"repeats": REPEATS, "beyond": f"milliseconds more than {BARE}, median over rounds"}
-    return Report("imports", rows, ratios, settings)
+    return suite_report("imports", rows, ratios, settings)

@@ -10,7 +10,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from benchmarks.inputs import street_scene, write_street_scenes
-from benchmarks.measuring import Ratio, Report, Timing, in_turn, row
+from benchmarks.measuring import Ratio, Timing, in_turn, row, suite_report
 from bpr.formats.coco import read_results
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import write_json
@@ -19,7 +19,7 @@ from bpr.io.images import read_image
 REPEATS = 7
 
 
-def measure() -> Report:
+def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         results = write_street_scenes(folder, [street_scene(0)])
@@ -35,7 +35,7 @@ def measure() -> Report:
         timings = {label: Timing.of(spent) for label, spent in in_turn(sides, REPEATS).items()}
     full, boxes = (timings[f"decode and encode 20 masks, {side}"].median for side in ("pycocotools", "boxes"))
     rows = [row(label, timing) for label, timing in timings.items()]
-    return Report("io", rows, [Ratio("run lengths inside the box", full / boxes)])
+    return suite_report("io", rows, [Ratio("run lengths inside the box", full / boxes)])
 
 
 def by_pycocotools(rles: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from benchmarks.measuring import Ratio, Report, Timing, program_costs, row
+from benchmarks.measuring import Ratio, Timing, program_costs, row, suite_report
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
@@ -29,14 +30,14 @@ print(time.perf_counter() - start)
 """
 
 
-def measure() -> Report:
+def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         runs = {count: run(Path(folder), count) for count in COUNTS}
     spent = {count: Timing.of([one["seconds"]]) for count, one in runs.items()}
     rows = [row(f"{count} images", spent[count], peak_mib=one["peak_mib"]) for count, one in runs.items()]
     few, many = (runs[count]["peak_mib"] for count in COUNTS)
     ratio = Ratio(f"peak memory, {COUNTS[0]} images of {COUNTS[1]} images", few / many, 1 / MOST_GROWTH)
-    return Report("memory", rows, [ratio], {"model": MODEL, "frame": "x".join(map(str, FRAME)), "instances": 1})
+    return suite_report("memory", rows, [ratio], {"model": MODEL, "frame": "x".join(map(str, FRAME)), "instances": 1})
 
 
 def run(folder: Path, count: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.inputs import Photo, Workload, backends_of, exported_network, street_photos
-from benchmarks.measuring import Ratio, Report, Timing, in_turn, row, seconds_of
+from benchmarks.measuring import Ratio, Timing, in_turn, row, seconds_of, suite_report
 from benchmarks.suites import old_procedure
 from bpr.backends import load_predictor
 from bpr.backends.presets import PRESETS, load_preset
@@ -35,7 +35,7 @@ TARGETS = {"same network": 25, "preset fast": 60}
 """Least speed-up over the old procedure: of the fastest backend of NETWORK, and of the preset."""
 
 
-def measure() -> Report:
+def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photos = street_photos(folder)
@@ -46,7 +46,7 @@ def measure() -> Report:
         timings = {name: refine_all(load, predictor) for name, predictor in variants()}
         rows += around + [row(f"ours, {name}", timing) for name, timing in timings.items()]
         ratios += end_to_end(timings, float(np.median(stages["whole"])))
-    return Report("refine", rows, ratios, {"instances": 20, "frame": "1024x2048", "unit": "one image"})
+    return suite_report("refine", rows, ratios, {"instances": 20, "frame": "1024x2048", "unit": "one image"})
 
 
 def variants() -> Iterator[tuple[str, Predictor]]:

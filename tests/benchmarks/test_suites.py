@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.inputs import Photo, Workload, exported_network, street_scene, write_street_scenes
-from benchmarks.measuring import Report, check_report
+from benchmarks.measuring import report_table, suite_report
 from benchmarks.studies import gpu, presets
 from benchmarks.suites import forward, memory
 from bpr.backends import load_predictor
@@ -45,7 +45,7 @@ def test_forward_compares_the_same_patches(
         predictor, "predict", lambda batch: asked.append(len(batch)) or np.zeros((len(batch), 64, 64), np.float32)
     )
     alone, whole = forward.compare("small", predictor, photos, tmp_path)
-    check_report(Report("forward", [alone, whole], []).to_dict())
+    assert "| small, refine |" in report_table(suite_report("forward", [alone, whole], []))
     once = round(alone["patches"] * alone["images"])
     # The batch that finds out how many images it takes, twice; what is recorded; warm-up and rounds of either side; the
     # passes whose processor time is taken.
