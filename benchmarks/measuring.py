@@ -26,6 +26,12 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 ASSETS = ROOT / "docs" / "assets"
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "pycocotools", "onnxruntime", "openvino", "numba", "torch")
+RUN_BPR = """
+import sys
+from bpr.cli.main import main
+if main(sys.argv[1:]): sys.exit(1)
+"""
+"""A program for :func:`program_costs` whose words are those of ``bpr``."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 COSTS = """
 import json, resource

@@ -1,6 +1,6 @@
 """Kill a run again and again at random moments, as one process and as several ranks, and count lost records.
 
-    python -m benchmarks.proofs.kills [--kills 50] [--seed 0] [--out docs/results/chaos.json]
+    python -m benchmarks.proofs.kills [--out docs/results/chaos.json]
 
 Every attempt draws 1, 2 or 4 ranks and waits until an image reaches a journal, and then a random time. One rank dies
 by SIGKILL, and a little later the others, as when a scheduler ends a broken job. The next attempt continues with
@@ -23,6 +23,7 @@ from benchmarks.measuring import RESULTS, dated_versions, script_parser, write_r
 from benchmarks.painted_set import write_set
 from benchmarks.proofs.processes import refine_command, start, wait
 
+KILLS, SEED = 50, 0
 SCENES, FRAME = 60, (120, 160)
 RANKS = (1, 2, 4)
 LONGEST = 1.5
@@ -32,10 +33,10 @@ LONGEST = 1.5
 class KilledRun:
     """A run that is started and killed, and what came out of all attempts."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.data, self.out, self.undisturbed = folder / "set", folder / "refined.json", folder / "undisturbed.json"
         self.run_folder = folder / ".refined.json.run"
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(SEED)
         self.found, self.kills = Counter[str](), Counter[int]()
         write_set(self.data, SCENES, FRAME)
         wait(start(refine_command(self.data, self.undisturbed)))
@@ -81,27 +82,24 @@ class KilledRun:
             time.sleep(0.01)
 
 
-def kill_runs(kills: int, seed: int) -> dict[str, Any]:
-    """Kill at least ``kills`` times, finish, and return the counts."""
+def kill_runs() -> dict[str, Any]:
+    """Kill at least ``KILLS`` times, finish, and return the counts."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        run = KilledRun(Path(folder), seed)
-        while run.kills.total() < kills:
+        run = KilledRun(Path(folder))
+        while run.kills.total() < KILLS:
             run.attempt()
             print(dict(run.kills), dict(run.found), flush=True)
         run.finish()
-    settings = {"seed": seed, "scenes": SCENES, "seconds": round(time.perf_counter() - began)}
+    settings = {"seed": SEED, "scenes": SCENES, "seconds": round(time.perf_counter() - began)}
     counts = {name: int(count) for name, count in run.found.items()}
     origin = dated_versions(("bpr", "numpy", "onnxruntime", "torch"))
     return {**origin, **settings, "kills": {str(ranks): run.kills[ranks] for ranks in RANKS}, **counts}
 
 
 def main() -> None:
-    parser = script_parser(__doc__, RESULTS / "chaos.json")
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    found = kill_runs(args.kills, args.seed)
+    args = script_parser(__doc__, RESULTS / "chaos.json").parse_args()
+    found = kill_runs()
     write_report(args.out, found)
     print(json.dumps(found))
 

@@ -1,6 +1,6 @@
 """What sharing gains and what a journal costs: two ranks against one, a run with a journal against one without.
 
-    python -m benchmarks.proofs.ranks [--repeats 5] [--out docs/results/ranks.json]
+    python -m benchmarks.proofs.ranks [--out docs/results/ranks.json]
 
 The sides take turns. Ranks are timed by the clock, from start to end with everything they load. The journal is timed
 in processor seconds of one process on one core that has the model loaded: a run through journal, merge and file,
@@ -31,11 +31,12 @@ from bpr.refinement.sharing.run_folder import RunFolder
 from bpr.refinement.sharing.shared_run import SharedRun
 from bpr.refinement.sharing.workers import Shard
 
+REPEATS = 4
 SCENES, FEW_SCENES = 96, 12
-"""The first is large, so that loading is a small part of the ranks' time."""
+"""SCENES is large, so that loading is a small part of the ranks' time."""
 
 
-def timed_ranks(folder: Path, repeats: int) -> dict[str, list[float]]:
+def timed_ranks(folder: Path) -> dict[str, list[float]]:
     """Seconds of one rank on one core and of two ranks on two; all write the same bytes."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     write_set(folder / "set", SCENES)
@@ -47,13 +48,13 @@ def timed_ranks(folder: Path, repeats: int) -> dict[str, list[float]]:
 
         return run
 
-    spent = in_turn({"one rank, one core": side(1), "two ranks, two cores": side(2)}, repeats)
+    spent = in_turn({"one rank, one core": side(1), "two ranks, two cores": side(2)}, REPEATS)
     if (folder / "1.json").read_bytes() != (folder / "2.json").read_bytes():
         raise RuntimeError("expected the same bytes of one rank and of two")
     return spent
 
 
-def timed_journal(folder: Path, repeats: int) -> dict[str, list[float]]:
+def timed_journal(folder: Path) -> dict[str, list[float]]:
     """Processor seconds of the same run without and with a journal."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])  # waiting threads would count as work
     write_set(folder / "few", FEW_SCENES)
@@ -78,15 +79,13 @@ def timed_journal(folder: Path, repeats: int) -> dict[str, list[float]]:
             journals = shared.work(shared.images_done_before())
             write_merged(run, shared.by_image, journals, source, shared.clock)
 
-    return in_turn({"without a journal": without, "with a journal": with_journal}, repeats, time.process_time)
+    return in_turn({"without a journal": without, "with a journal": with_journal}, 2 * REPEATS, time.process_time)
 
 
 def main() -> None:
-    parser = script_parser(__doc__, RESULTS / "ranks.json")
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
+    args = script_parser(__doc__, RESULTS / "ranks.json").parse_args()
     with tempfile.TemporaryDirectory(prefix="ranks-") as name:
-        spent = {**timed_ranks(Path(name), args.repeats), **timed_journal(Path(name), 2 * args.repeats)}
+        spent = {**timed_ranks(Path(name)), **timed_journal(Path(name))}
     write_report(args.out, {"provenance": provenance(), "scenes": [FEW_SCENES, SCENES], "seconds": spent})
     print({name: [round(value, 2) for value in values] for name, values in spent.items()})
 

@@ -1,7 +1,6 @@
 """Refine many small objects in one large GeoTIFF: time and peak memory against their number, and a run that is killed.
 
-    python -m benchmarks.proofs.raster [--side 20000] [--objects 10000 50000 100000] [--model starter-fast]
-        [--kill] [--folder FOLDER] [--out docs/results/raster.json]
+    python -m benchmarks.proofs.raster [--kill] [--out docs/results/raster.json]
 
 Generates an RGB image and a uint32 label raster in tiles, with ellipses of 14 to 26 px that touch now and then, each
 labelled 3 px too large. The image is a little blurred and noisy: the verdict refuses most changes on an image that is
@@ -26,8 +25,19 @@ import cv2
 import numpy as np
 import tifffile
 
-from benchmarks.measuring import ONE_THREAD, RESULTS, made_on, markdown_table, program_costs, provenance, script_parser, write_report
+from benchmarks.measuring import (
+    ONE_THREAD,
+    RESULTS,
+    RUN_BPR,
+    made_on,
+    markdown_table,
+    program_costs,
+    provenance,
+    script_parser,
+    write_report,
+)
 
+SIDE, OBJECTS, MODEL = 20_000, (10_000, 50_000, 100_000), "starter-fast"
 TILE = 512
 GROUND = 88
 """The grey value between the objects."""
@@ -38,11 +48,6 @@ PLACED = [
     (33922, "d", 6, (0, 0, 0, 5e5, 4e6, 0), True),
     (34735, "H", 8, (1, 1, 0, 1, 3072, 0, 1, 32633), True),
 ]
-REFINE = """
-import sys
-from bpr.cli.main import main
-if main(["refine", *sys.argv[1:]]): sys.exit(1)
-"""
 
 
 class Objects:
@@ -78,24 +83,24 @@ def _photographed(tile: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.clip(cv2.GaussianBlur(tile, (0, 0), 1.0) + noise, 0, 255).astype(np.uint8)
 
 
-def write(folder: Path, side: int, count: int) -> None:
-    objects = Objects(side, count)
+def write(folder: Path, count: int) -> None:
+    objects = Objects(SIDE, count)
     options = {"tile": (TILE, TILE), "compression": "zlib", "compressionargs": {"level": 1}, "extratags": PLACED}
-    rgb = {"shape": (side, side, 3), "dtype": np.uint8, "photometric": "rgb"}
+    rgb = {"shape": (SIDE, SIDE, 3), "dtype": np.uint8, "photometric": "rgb"}
     tifffile.imwrite(folder / "image.tif", objects.tiles(labels=False), **rgb, **options)
-    tifffile.imwrite(folder / "labels.tif", objects.tiles(labels=True), shape=(side, side), dtype=np.uint32, **options)
+    tifffile.imwrite(folder / "labels.tif", objects.tiles(labels=True), shape=(SIDE, SIDE), dtype=np.uint32, **options)
 
 
-def arguments(folder: Path, out: Path, model: str) -> list[str]:
+def refine_words(folder: Path, out: Path) -> list[str]:
     files = [str(folder / "labels.tif"), "--img-dir", str(folder / "image.tif"), "--out", str(out)]
-    return [*files, "--model", model, "--workers", "2"]
+    return ["refine", *files, "--model", MODEL, "--workers", "2"]
 
 
-def run(folder: Path, side: int, count: int, model: str) -> dict[str, Any]:
+def run(folder: Path, count: int) -> dict[str, Any]:
     """What one process needs to refine ``count`` objects, and how many of them the verdict changed."""
-    write(folder, side, count)
+    write(folder, count)
     start = time.perf_counter()
-    lines, spent = program_costs(REFINE, *arguments(folder, folder / "refined.tif", model), environment=ONE_THREAD)
+    lines, spent = program_costs(RUN_BPR, *refine_words(folder, folder / "refined.tif"), environment=ONE_THREAD)
     seconds = time.perf_counter() - start
     print(*lines, f"{count} objects: {seconds:.0f} s, {spent}", sep="\n", flush=True)
     costs = {"seconds": round(seconds, 1), "processor_seconds": round(spent["processor_seconds"], 1)}
@@ -110,10 +115,10 @@ def growth(rows: Sequence[dict[str, Any]]) -> float | None:
     return round(float(np.polyfit(counts, seconds, 1)[0]), 3)
 
 
-def killed(folder: Path, model: str) -> bool:
+def killed(folder: Path) -> bool:
     """Whether a run that is killed in its middle and resumed writes the bytes of the one before."""
     out, journals = folder / "again.tif", folder / ".again.tif.run"
-    command = [sys.executable, "-c", REFINE, *arguments(folder, out, model)]
+    command = [sys.executable, "-c", RUN_BPR, *refine_words(folder, out)]
     environment = {**os.environ, **ONE_THREAD}
     whole = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     assert whole.stderr is not None
@@ -129,26 +134,20 @@ def killed(folder: Path, model: str) -> bool:
     return out.read_bytes() == (folder / "refined.tif").read_bytes()
 
 
-def main() -> int:
+def main() -> None:
     parser = script_parser(__doc__, RESULTS / "raster.json")
-    parser.add_argument("--side", type=int, default=20_000)
-    parser.add_argument("--objects", type=int, nargs="+", default=[10_000, 50_000, 100_000])
-    parser.add_argument("--model", default="starter-fast")
     parser.add_argument("--kill", action="store_true")
-    parser.add_argument("--folder", type=Path, help="where the rasters are written (default: a temporary folder)")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=args.folder) as name:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = f"--model {args.model} --objects {' '.join(map(str, args.objects))}{' --kill' * args.kill}"
-        report = {"command": f"python -m benchmarks.proofs.raster {words}", "side": args.side, "model": args.model}
+        report = {"command": f"python -m benchmarks.proofs.raster{' --kill' * args.kill}", "side": SIDE, "model": MODEL}
         report |= {"provenance": provenance(("bpr", "numpy", "opencv-python-headless", "tifffile")), "rows": []}
-        for count in args.objects:
-            report["rows"].append(run(folder, args.side, count, args.model))
+        for count in OBJECTS:
+            report["rows"].append(run(folder, count))
             report["growth"] = growth(report["rows"])
             if args.kill and len(report["rows"]) == 1:
-                report["resumed_bytes_equal"] = killed(folder, args.model)
+                report["resumed_bytes_equal"] = killed(folder)
             write_report(args.out, report, f"{table(report)}\n")
-    return 0
 
 
 def table(report: dict[str, Any]) -> str:
@@ -175,4 +174,4 @@ def changed(summary: str) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -1,6 +1,6 @@
 """Patches per second of every installed backend for every network of the package, as ratios to torch's eager float32.
 
-    python -m benchmarks.studies.backend_speed [--repeats 15] [--out docs/results/backend_speed.json]
+    python -m benchmarks.studies.backend_speed [--out docs/results/backend_speed.json]
 
 Torch takes the weights from the exported file. The baseline is float32 in the contiguous layout, as the released code
 runs. Batches of 32 patches go in as uint8 and come out as probabilities. Quantized files of a model (NAME.int8.onnx)
@@ -24,7 +24,7 @@ from bpr.backends.registry import BACKENDS, Settings
 from bpr.refinement.predictor import Predictor
 from bpr.training.torch_predictor import SegmentorPredictor
 
-BATCH = 32
+BATCH, REPEATS = 32, 9
 TARGET = 6
 BASELINE = "torch eager float32, contiguous"
 
@@ -53,10 +53,10 @@ def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:
     return found
 
 
-def measure(name: str, repeats: int) -> dict[str, Any]:
+def measure(name: str) -> dict[str, Any]:
     sides = {label: (one, label != "torch-bf16") for label, one in by_torch(name).items()} | by_runtime(name)
     batch = random_batch(next(iter(sides.values()))[0].spec, BATCH)
-    spent = in_turn({label: partial(predictor.predict, batch) for label, (predictor, _) in sides.items()}, repeats)
+    spent = in_turn({label: partial(predictor.predict, batch) for label, (predictor, _) in sides.items()}, REPEATS)
     rows = []
     for label, seconds in spent.items():
         low, median, high = np.percentile(BATCH / np.array(seconds), [25, 50, 75]).tolist()
@@ -70,12 +70,9 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = script_parser(__doc__, RESULTS / "backend_speed.json")
-    parser.add_argument("--models", nargs="+", choices=CONFIGS, default=list(CONFIGS))
-    parser.add_argument("--repeats", type=int, default=15)
-    args = parser.parse_args()
-    settings = {"batch": BATCH, "repeats": args.repeats, "baseline": BASELINE, "target": TARGET}
-    models = [measure(name, args.repeats) for name in args.models]
+    args = script_parser(__doc__, RESULTS / "backend_speed.json").parse_args()
+    settings = {"batch": BATCH, "repeats": REPEATS, "baseline": BASELINE, "target": TARGET}
+    models = [measure(name) for name in CONFIGS]
     write_report(args.out, {**settings, "provenance": provenance(), "models": models})
 
 

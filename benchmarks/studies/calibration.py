@@ -1,6 +1,6 @@
 """Is alpha a probability? Of the pixels with an alpha near p, how many belong to the object?
 
-    python -m benchmarks.studies.calibration data/starter --out docs/results/calibration.json
+    python -m benchmarks.studies.calibration data/starter
 
 On the tenth of DAVIS train and of the crisp photographs that no model learned from, as benchmarks/training/starter_data.sh
 lays it out, with the masks of a detector: pixels within 12 px of the coarse boundary, for the probability of the network (caution 0)
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from benchmarks.inputs import Split, by_image
-from benchmarks.measuring import dated_versions, markdown_table, script_parser, write_report
+from benchmarks.measuring import RESULTS, dated_versions, markdown_table, script_parser, write_report
 from bpr.backends import load_refiner
 from bpr.geometry.options import AUTO
 from bpr.geometry.rle import decode_mask
@@ -26,6 +26,7 @@ from bpr.refinement.refiner import Refiner
 from bpr.refinement.verdict.features import REACH
 
 NAMES = {"davis_choose": "DAVIS", "crisp_choose": "photographs"}
+MODEL = "starter"
 BINS = 10
 PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime")
 
@@ -68,16 +69,14 @@ def table(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = script_parser(__doc__)
+    parser = script_parser(__doc__, RESULTS / "calibration.json")
     parser.add_argument("data", type=Path)
-    parser.add_argument("--model", default="starter")
-    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    report: dict[str, Any] = {"model": args.model, "sets": {}}
+    report: dict[str, Any] = {"model": MODEL, "sets": {}}
     for name in NAMES:
         split, found = Split.read(args.data, name), {}
         for caution in (0, AUTO):
-            parts = list(near_pixels(split, load_refiner(args.model, caution=caution)))
+            parts = list(near_pixels(split, load_refiner(MODEL, caution=caution)))
             alpha, truth = (np.concatenate(side) for side in zip(*parts, strict=True))
             found[f"caution {caution}"] = calibration(alpha, truth)
         report["sets"][name] = {"masks": len(split.pairs), **found}

@@ -1,6 +1,6 @@
 """Refining on one GPU: images and patches per second, and the paper's three parts.
 
-    python -m benchmarks.studies.gpu [NETWORK ...] [--gates DATA] [--device cuda] [--out docs/results/gpu.json]
+    python -m benchmarks.studies.gpu [--gates DATA] [--device cuda] [--out docs/results/gpu.json]
 
 1024x2048 scenes with 20 instances; networks of random weights (which change no time) in bfloat16, channels last, full
 batches as one CUDA graph, with eager execution beside it. Images are refined twice: with patches cut and put back on the
@@ -125,16 +125,14 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = script_parser(__doc__, RESULTS / "gpu.json")
-    networks = "configs without bpr_ and .py (default: NETWORKS)"
-    parser.add_argument("networks", nargs="*", default=NETWORKS, help=networks)
     parser.add_argument("--gates", type=Path, metavar="DATA", help="folder with davis/ and detections/")
     parser.add_argument("--device", default="cuda")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         load = Workload.of(street_photos(Path(folder)), IMAGES, Path(folder))
-        rows = [measure(name, load, args.device) for name in args.networks]
+        rows = [measure(name, load, args.device) for name in NETWORKS]
         ways = product(PROCESSES, (False, True))
-        together = [measure_together(args.networks[0], load, args.device, *way) for way in ways]
+        together = [measure_together(NETWORKS[0], load, args.device, *way) for way in ways]
     name = torch.cuda.get_device_name() if args.device == "cuda" else args.device
     report = {"device": name, "provenance": provenance(), "rows": rows, "together": together}
     if args.gates:

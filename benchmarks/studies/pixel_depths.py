@@ -9,7 +9,6 @@ of an image, the mean IoU with the exact masks, and what was said about the firs
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 
 import bpr
+from benchmarks.measuring import script_parser
 from bpr.formats.coco import read_annotations
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_finder import ImageFolder
@@ -40,15 +40,14 @@ def ious(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("annotations")
     parser.add_argument("images")
     parser.add_argument("--every", type=int, default=1, help="take every so many images")
     parser.add_argument("--most", type=int, default=50, help="masks of one image")
-    parser.add_argument("--model", default="starter")
     args = parser.parse_args()
     document = read_annotations(args.annotations)
-    folder, refiner = ImageFolder(args.images, document["images"]), bpr.load(args.model)
+    folder, refiner = ImageFolder(args.images, document["images"]), bpr.load("starter")
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in VERSIONS}
     remarks = {}
     for entry in document["images"][:: args.every]:

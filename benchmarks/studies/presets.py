@@ -28,7 +28,7 @@ from bpr.refinement.runner import refine_records
 SET, GAIN = "davis_val", "F@2px/matched"
 MODELS = ("starter", "starter.int8", "starter-fast", "starter-fast.int8")
 KEEPS = (1.0, 0.5)
-TIMED = 12
+TIMED, REPEATS = 12, 5
 LEAST_SHARE = 0.9
 """Of the gain of ``accurate``, which ``fast`` has to keep."""
 
@@ -48,12 +48,12 @@ def refiners() -> dict[str, Refiner]:
     return named
 
 
-def measure(data: Path, repeats: int) -> dict[str, Any]:
+def measure(data: Path) -> dict[str, Any]:
     split, named = Split.read(data, SET), refiners()
     images = list(dict.fromkeys(record["image_id"] for record in split.records if record["score"] >= PAIR_SCORE))
     timed = [record for record in split.records if record["image_id"] in images[:TIMED]]
     rows = [{"name": label, **quality(split, refiner)} for label, refiner in named.items()]
-    spent = in_turn({label: partial(refine, split, timed, refiner) for label, refiner in named.items()}, repeats)
+    spent = in_turn({label: partial(refine, split, timed, refiner) for label, refiner in named.items()}, REPEATS)
     rows = [{**row, "seconds": asdict(Timing.of(spent[row["name"]], per=TIMED))} for row in rows]
     rows.sort(key=lambda row: row["seconds"]["median"])
     gains = {row["name"]: row["gain"] for row in rows}
@@ -85,9 +85,8 @@ def is_on_front(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> bool:
 def main() -> None:
     parser = script_parser(__doc__, RESULTS / "presets.json")
     parser.add_argument("data", type=Path)
-    parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    write_report(args.out, measure(args.data, args.repeats))
+    write_report(args.out, measure(args.data))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ that their peak memory is their own.
 from __future__ import annotations
 
 import os
-import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,13 +17,14 @@ from typing import Any
 import numpy as np
 
 import bpr
-from benchmarks.measuring import RESULTS, in_own_process, made_on, markdown_table, provenance, script_parser, write_report
+from benchmarks.measuring import RESULTS, in_own_process, made_on, markdown_table, peak_mebibytes, provenance, script_parser, write_report
 from bpr.backends import DEFAULT_MODEL
 from bpr.scenes import coarse_masks, paint_scene
 
 FRAME = (480, 640)
 SEED = 1
-OUT = RESULTS / "service.json"
+REQUESTS = 5
+"""Of every caller."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ SETTINGS = (
 )
 
 
-def serve(setting: Setting, requests: int) -> dict[str, Any]:
+def serve(setting: Setting) -> dict[str, Any]:
     """In this process: the seconds of every request, from when it was sent, and the peak memory in MiB."""
     scene = paint_scene(SEED, FRAME)
     masks = np.stack([mask.to_frame() for mask in coarse_masks(scene, "mask_head", SEED)])
@@ -57,7 +57,7 @@ def serve(setting: Setting, requests: int) -> dict[str, Any]:
 
     def caller(number: int) -> list[float]:
         spent = []
-        for _ in range(requests):
+        for _ in range(REQUESTS):
             start = time.perf_counter()
             refiner(scene.image, masks)
             spent.append(time.perf_counter() - start)
@@ -67,14 +67,13 @@ def serve(setting: Setting, requests: int) -> dict[str, Any]:
     with ThreadPoolExecutor(setting.callers) as pool:
         seconds = [each for spent in pool.map(caller, range(setting.callers)) for each in spent]
     wall = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "wall": wall, "peak_mib": peak, "masks": len(masks)}
+    return {"seconds": seconds, "wall": wall, "peak_mib": peak_mebibytes(), "masks": len(masks)}
 
 
-def measure(setting: Setting, requests: int) -> dict[str, Any]:
+def measure(setting: Setting) -> dict[str, Any]:
     """A row: all processes of a setting at once."""
     with ThreadPoolExecutor(setting.processes) as pool:
-        running = [pool.submit(in_own_process, serve, setting, requests) for _ in range(setting.processes)]
+        running = [pool.submit(in_own_process, serve, setting) for _ in range(setting.processes)]
         found = [process.result() for process in running]
     seconds = [each for one in found for each in one["seconds"]]
     median, slow = np.percentile(seconds, [50, 95]).tolist()
@@ -112,13 +111,11 @@ def table(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = script_parser(__doc__, OUT)
-    parser.add_argument("--requests", type=int, default=5, help="of every caller (default: %(default)s)")
-    args = parser.parse_args()
+    args = script_parser(__doc__, RESULTS / "service.json").parse_args()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    rows = [measure(setting, args.requests) for setting in SETTINGS]
+    rows = [measure(setting) for setting in SETTINGS]
     command = "python -m benchmarks.studies.service"
-    report = {"command": command, "provenance": provenance(), "requests": args.requests, "load": load, "rows": rows}
+    report = {"command": command, "provenance": provenance(), "requests": REQUESTS, "load": load, "rows": rows}
     write_report(args.out, report, table(report))
 
 

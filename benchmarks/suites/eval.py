@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.inputs import SHARED, VAL
-from benchmarks.measuring import ONE_THREAD, Ratio, Timing, program_costs, row, suite_report
+from benchmarks.measuring import ONE_THREAD, RUN_BPR, Ratio, Timing, program_costs, row, suite_report
 from bpr.io.files import read_json, write_json
 
 REPEATS = 5
@@ -25,11 +25,6 @@ truth = COCO(sys.argv[2])
 evaluation = COCOeval(truth, truth.loadRes(sys.argv[1]), "segm")
 evaluation.evaluate(); evaluation.accumulate(); evaluation.summarize()
 """
-OURS = """
-import sys
-from bpr.cli.main import main
-main(["eval", sys.argv[1], "--ann", sys.argv[2]])
-"""
 
 
 def measure() -> dict[str, Any]:
@@ -37,13 +32,12 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         twice = twice_as_many(results, Path(folder) / "twice.json")
         sides = {
-            "pycocotools, mask AP alone": (REFERENCE, results),
-            "bpr eval, AP + Boundary AP + matched + three AF": (OURS, results),
-            "bpr eval, every detection twice": (OURS, twice),
+            "pycocotools, mask AP alone": (REFERENCE, results, annotations),
+            "bpr eval, AP + Boundary AP + matched + three AF": (RUN_BPR, "eval", results, "--ann", annotations),
+            "bpr eval, every detection twice": (RUN_BPR, "eval", twice, "--ann", annotations),
         }
         runs = [
-            {name: program_costs(code, file, annotations, environment=ONE_THREAD)[1] for name, (code, file) in sides.items()}
-            for _ in range(REPEATS)
+            {name: program_costs(*program, environment=ONE_THREAD)[1] for name, program in sides.items()} for _ in range(REPEATS)
         ]
     timings = {name: Timing.of([one[name]["processor_seconds"] for one in runs]) for name in sides}
     peaks = {name: max(one[name]["peak_mib"] for one in runs) for name in sides}
