@@ -22,7 +22,6 @@ from bpr.evaluation.comparison import Comparison, Evaluation, shares
 from bpr.evaluation.matching import PAIR_SCORE, Pair
 from bpr.evaluation.pair_metrics import PAIR_METRICS
 from bpr.evaluation.prepare import Detections, prepare_annotations, prepare_detections
-from bpr.evaluation.summary import evaluate
 from bpr.formats.coco import Record, read_annotations, read_results
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec
@@ -226,12 +225,6 @@ class Split:
         """Refined records at the matched pairs of the coarse ones."""
         return Evaluation(Detections(list(after), self.name), self.document, coarse=self.coarse)
 
-    def evaluated(self, after: Sequence[Record], precision: bool) -> dict[str, Any]:
-        """The numbers of ``bpr eval`` for refined records: matched pairs, and AP if ``precision``."""
-        metrics = ("matched", "ap", "boundary-ap") if precision else ("matched",)
-        summary = evaluate({Evaluation: self.evaluation(after)}, {Evaluation: self.coarse}, metrics).to_dict()
-        return {"pairs": summary["pairs"], "rows": summary["rows"], "shares": summary["shares"]}
-
     def compared(self, after: Sequence[Record]) -> dict[str, Any]:
         """The mean change of every pair metric with its interval, and the shares of the pairs; there must be a pair."""
         comparison = Comparison(self.coarse, self.evaluation(after))
@@ -242,12 +235,6 @@ class Split:
 def means(evaluation: Evaluation) -> dict[str, float]:
     """The mean over the matched pairs of every pair metric, by name; there must be a pair."""
     return {metric.name: float(evaluation.column(metric).mean()) for metric in PAIR_METRICS}
-
-
-def in_points(change: dict[str, float]) -> str:
-    """A mean change of :meth:`Split.compared` in points, with its 95 % interval."""
-    mean, low, high = (100 * change[name] for name in ("mean", "low", "high"))
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def random_batch(spec: PatchSpec, count: int) -> PatchBatch:

@@ -25,7 +25,7 @@ from bpr.refinement.outcome import RunReport
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
 
-SET, GAIN = "davis_val", "F@2px/matched"
+SET = "davis_val"
 MODELS = ("starter", "starter.int8", "starter-fast", "starter-fast.int8")
 KEEPS = (1.0, 0.5)
 TIMED, REPEATS = 12, 5
@@ -66,7 +66,7 @@ def measure(data: Path) -> dict[str, Any]:
 def quality(split: Split, refiner: Refiner) -> dict[str, float]:
     """The gain in F@2px, and patches per image, with every detection of a sufficient score refined."""
     after, report = refine(split, split.records, refiner)
-    gain = split.evaluated(after, precision=False)["rows"][GAIN]["change"]
+    gain = split.compared(after)["changes"]["boundary_f"]["mean"]
     return {"gain": gain, "patches": report.patches / max(report.images, 1)}
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inputs import HELD_OUT, VAL, Split, in_points, means
+from benchmarks.inputs import HELD_OUT, VAL, Split, means
 from benchmarks.measuring import RESULTS, markdown_table, provenance, script_parser, write_report
 from bpr.backends import load_refiner, model_file
 from bpr.evaluation.matching import PAIR_SCORE
@@ -39,7 +39,8 @@ def measure(split: Split, refiner: Refiner) -> dict[str, Any]:
 def cells(row: dict[str, Any]) -> list[str]:
     """Changes in points with their 95 % interval, shares in percent."""
     changes, shares = row["comparison"]["changes"], row["comparison"]["shares"]
-    parts = [in_points(changes[name]) for name in ("boundary_f", "iou")]
+    points = ([100 * changes[name][key] for key in ("mean", "low", "high")] for name in ("boundary_f", "iou"))
+    parts = [f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]" for mean, low, high in points]
     parts += [f"{100 * shares[name]:.0f} %" for name in ("improved", "harmed")]
     return [str(row["value"]), f"{row['patches']:.0f}", *parts, f"{row['seconds']:.2f}", f"{row['network']:.2f}"]
 
