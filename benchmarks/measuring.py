@@ -161,6 +161,11 @@ def script_parser(doc: str | None, out: Path | None = None) -> argparse.Argument
     return parser
 
 
+def published(name: str) -> Any:
+    """The numbers of docs/results/NAME.json, which a script of benchmarks/ or tests/ or a command of ``bpr`` wrote."""
+    return read_json(RESULTS / f"{name}.json", "numbers of a benchmark")
+
+
 def earlier_report(out: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     """The report of an earlier run that measured the same, so that this run can add to it; else an empty one."""
     found: dict[str, Any] = read_json(out, "a report of this script") if out.is_file() else {}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from benchmarks.measuring import RESULTS, markdown_table
+from benchmarks.measuring import RESULTS, markdown_table, published
 from benchmarks.studies.classical_refiners import RIVALS, gain
-from bpr.io.files import read_json
 
 AP_ROWS = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
 PAIRED = {"IoU": "IoU", "boundary IoU": "BoundaryIoU@0.02", "F@2px": "F@2px"}
@@ -34,14 +31,14 @@ NETWORKS = {
 
 def headline(model: str) -> str:
     """Numbers of a model before and after, and how many masks it harmed: of a detector, and of masks that are good already."""
-    found, rows = _quality(model), []
+    found, rows = published(f"quality/{model}"), []
     for label, split, name in HEADLINE:
         row, harmed = found[split]["rows"][name], found[split]["shares"]["harmed_clearly"]
         worse = f"{100 * harmed:.1f} % of masks" if name.startswith("F@") else ""
         rows.append([label, f"{100 * row['before']:.1f}", f"**{100 * row['value']:.1f}**", worse])
         if (split, name) == HEADLINE[0][1:]:
             rows.append(_best_rival(split))
-    makers = read_json(RESULTS / "sources" / f"{model}.json", "numbers of sources.py")["sets"]["davis_val"]
+    makers = published(f"sources/{model}")["sets"]["davis_val"]
     for maker, label in GOOD_MASKS.items():
         sides = [f"{100 * makers[maker]['IoU'][side]:.1f}" for side in ("before", "after")]
         rows.append([f"DAVIS val, {label}: mask IoU", *sides, f"{100 * makers[maker]['harmed_1']:.1f} % of masks"])
@@ -50,7 +47,7 @@ def headline(model: str) -> str:
 
 def _best_rival(split: str) -> list[str]:
     """The row of the method that gains most boundary F among those that need no network of ours."""
-    report = read_json(RESULTS / f"{split}.refiners.json", "a table of classical_refiners.py")
+    report = published(f"{split}.refiners")
     rivals = [row for row in report["methods"] if row["name"] in RIVALS]
     best, before = max(rivals, key=gain), 100 * report["before"]["boundary_f"]
     worse = 100 * best["comparison"]["shares"]["harmed_clearly"]
@@ -60,7 +57,7 @@ def _best_rival(split: str) -> list[str]:
 
 def nuclei(model: str) -> str:
     """Small cells: what a model makes of masks that are exact or nearly so, and of coarse ones."""
-    makers = read_json(RESULTS / "sources" / f"{model}.json", "numbers of sources.py")["sets"]["nuclei"]
+    makers = published(f"sources/{model}")["sets"]["nuclei"]
     images, rows = max(row["images"] for row in makers.values()), []
     for maker in (maker for maker in ON_CELLS if maker in makers):
         row = makers[maker]
@@ -73,7 +70,7 @@ def nuclei(model: str) -> str:
 
 def precision(name: str) -> str:
     """COCO mask AP before and after, side by side."""
-    rows = read_json(RESULTS / f"{name}.eval.json", "a summary of bpr eval")["rows"]
+    rows = published(f"{name}.eval")["rows"]
     sides = {"before": "before", "refined": "value"}
     cells = [[label, *(f"{100 * rows[f'{ap}/COCO'][key]:.2f}" for ap in AP_ROWS)] for label, key in sides.items()]
     return markdown_table(["mask AP", *AP_ROWS], cells)
@@ -81,7 +78,7 @@ def precision(name: str) -> str:
 
 def metrics(name: str) -> str:
     """Every metric before and after, with its interval; AP by size is in the table of AP."""
-    rows = read_json(RESULTS / f"{name}.metrics.json", "a summary of bpr eval")["rows"]
+    rows = published(f"{name}.metrics")["rows"]
     cells = []
     for key, row in rows.items():
         if not key.partition("@")[0].partition("/")[0].endswith(SIZES):
@@ -94,7 +91,7 @@ def metrics(name: str) -> str:
 def quality() -> str:
     """The coarse masks, then one row per model: changes in points on both validation splits, and AP on COCO val."""
     files = sorted((RESULTS / "quality").glob("*.json"), reverse=True)
-    models = [read_json(path, "numbers of quality.py") for path in files]
+    models = [published(f"quality/{path.stem}") for path in files]
     coarse, rows = models[0], []
     first = ["coarse masks, values"]
     for split in SPLITS.values():
@@ -114,17 +111,13 @@ def quality() -> str:
 
 def costs() -> str:
     """The costs of the models, from network_costs.py."""
-    measured = read_json(RESULTS / "models.json", "a table of network_costs.py")["rows"].values()
+    measured = published("models")["rows"].values()
     rows = []
     for stem, (network, side) in NETWORKS.items():
         of_network = (row for row in measured if row["network"].startswith(f"bpr_{network}_"))
         row = next(row for row in of_network if row["input_side"] == side)
         size = [f"{row['parameters'] / 1e6:.2f} M", f"{row['multiply_adds'] / 1e9:.2f}"]
         rate = f"{row['onnx']['patches_per_second']:.0f}"
-        rows.append([_quality(stem)["change"], network, str(side), *size, rate])
+        rows.append([published(f"quality/{stem}")["change"], network, str(side), *size, rate])
     head = ["model", "network", "input px", "parameters", "GMACs a patch", "patches/s, ONNX Runtime"]
     return markdown_table(head, rows, left=2)
-
-
-def _quality(model: str) -> dict[str, Any]:
-    return read_json(RESULTS / "quality" / f"{model}.json", "numbers of quality.py")

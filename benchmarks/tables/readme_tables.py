@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import RESULTS, ROOT, Timing, made_on, markdown_table, report_table
+from benchmarks.measuring import RESULTS, ROOT, Timing, made_on, markdown_table, published, report_table
 from benchmarks.studies import sources as sources_study
 from benchmarks.tables import quality_tables
 from bpr import limits
@@ -40,18 +40,13 @@ def written(name: str) -> str:
     return (RESULTS / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
-def report(name: str) -> Any:
-    """The numbers that a script of benchmarks/ or tests/ wrote."""
-    return read_json(RESULTS / f"{name}.json", "a report of a benchmark")
-
-
 def missed_targets() -> str:
     """The ratios of all suites that missed their target, and the best backend of the paper's network if it did."""
     missed = []
     for suite in SUITES:
-        ratios = [ratio for ratio in report(f"benchmark_{suite}")["ratios"] if ratio["target"] is not None]
+        ratios = [ratio for ratio in published(f"benchmark_{suite}")["ratios"] if ratio["target"] is not None]
         missed += [(suite, r["name"], r["value"], r["target"]) for r in ratios if r["value"] < r["target"]]
-    backends = report("backend_speed")
+    backends = published("backend_speed")
     best = next(one["best_ratio"] for one in backends["models"] if one["model"] == PAPERS_NETWORK)
     if best < backends["target"]:
         missed.append(("backend_speed", f"{PAPERS_NETWORK}, best backend within its gate", best, backends["target"]))
@@ -62,21 +57,16 @@ def missed_targets() -> str:
 def refine_options() -> str:
     """One row per option of refining: its name in Python and in ``bpr refine``, its default, and its help text."""
     offered = {option.name for option in command_options()}
-    rows = [
-        [
-            f"`{option.name}`",
-            f"`--{option.name}`" if option.name in offered else "",
-            f"`{option.default}`",
-            option.metadata["help"],
-        ]
-        for option in fields(RefineOptions)
-    ]
+    rows = []
+    for option in fields(RefineOptions):
+        command = f"`--{option.name}`" if option.name in offered else ""
+        rows.append([f"`{option.name}`", command, f"`{option.default}`", option.metadata["help"]])
     return markdown_table(["option", "`bpr refine`", "default", "meaning"], rows, left=4)
 
 
 def backend_speed() -> str:
     """Patches per second and ratios to the baseline of every network, slowest first; the best that passed its gate in bold."""
-    found = report("backend_speed")
+    found = published("backend_speed")
     note = f"{made_on(found)}, batch {found['batch']}, {found['repeats']} rounds."
     rows = []
     for one in found["models"]:
@@ -94,7 +84,7 @@ def backend_speed() -> str:
 
 def presets() -> str:
     """One row per model, backend and preset, fastest first; those that none beats in bold."""
-    found = report("presets")
+    found = published("presets")
     kept, target = 100 * found["fast_keeps"], 100 * found["target"]
     note = f"{made_on(found)}; {found['images']} images of {found['set']}."
     share = f"`fast` keeps {kept:.1f} % of the gain of `accurate` (target {target:.0f} %: {verdict(kept, target)})."
@@ -116,22 +106,16 @@ def parity() -> str:
 
 def gates(kind: str, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
     """Models, each with a backend or an arithmetic, and the numbers of its gate."""
-    cells = [
-        [
-            model,
-            name,
-            f"{100 * row['equal_masks']:.1f} % of {row['masks']}",
-            f"{row['f2_points']:+.3f}",
-            "passed" if row["passed"] else "**failed**",
-        ]
-        for model, name, row in rows
-    ]
+    cells = []
+    for model, name, row in rows:
+        equal, points = f"{100 * row['equal_masks']:.1f} % of {row['masks']}", f"{row['f2_points']:+.3f}"
+        cells.append([model, name, equal, points, "passed" if row["passed"] else "**failed**"])
     return markdown_table(["model", kind, "equal masks", "F@2px against float32, points", "gate"], cells, left=2)
 
 
 def gpu() -> str:
     """One row per network on a GPU, with the paper's three parts beside ours."""
-    found = report("gpu")
+    found = published("gpu")
     rows = []
     for row in found["rows"]:
         rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
@@ -146,7 +130,7 @@ def gpu() -> str:
 
 def gpu_together() -> str:
     """Images per second by the number of processes on the GPU."""
-    rates = {(row["processes"], row.get("on_card", False)): f"{row['images_per_second']:.0f}" for row in report("gpu")["together"]}
+    rates = {(row["processes"], row.get("on_card", False)): f"{row['images_per_second']:.0f}" for row in published("gpu")["together"]}
     counts = dict.fromkeys(count for count, _ in rates)
     rows = [[str(count), rates[count, False], rates.get((count, True), NOT_YET)] for count in counts]
     return markdown_table(["processes on the GPU", "images/s", "cut on the card"], rows, left=0)
@@ -154,7 +138,7 @@ def gpu_together() -> str:
 
 def gpu_gates() -> str:
     """What torch on the GPU changed, model by model."""
-    return gates("torch on the GPU", [(row["model"], row["arithmetic"], row) for row in report("gpu")["gates"]])
+    return gates("torch on the GPU", [(row["model"], row["arithmetic"], row) for row in published("gpu")["gates"]])
 
 
 def log(name: str) -> str:
@@ -164,7 +148,7 @@ def log(name: str) -> str:
 
 def fuzz() -> str:
     """One row per reader: how long and how often it was fed, and what was found last."""
-    found = report("fuzz")
+    found = published("fuzz")
     rows = [
         [name, str(row["seconds"]), f"{row['executions']:,}", row["finding"] or "none"]
         for name, row in found["readers"].items()
@@ -175,7 +159,7 @@ def fuzz() -> str:
 
 def release() -> str:
     """One row per environment that the wheel was tried in."""
-    found, rows = report("release"), []
+    found, rows = published("release"), []
     for name, tried in found["environments"].items():
         if tried is None:
             rows.append([f"Python {name}", "", "", "not here"])
@@ -193,7 +177,7 @@ def release() -> str:
 
 def chaos() -> str:
     """How often a run was killed, and what was lost in the end."""
-    found = report("chaos")
+    found = published("chaos")
     note = f"{found['date']}, seed {found['seed']}, {found['scenes']} painted scenes, {found['seconds']} s; {versions(found)}."
     kinds = ["kills, as one process", "as 2 ranks", "as 4 ranks"]
     head = [*kinds, "runs brought to an end", "records", "lost", "twice", "equal files"]
@@ -204,7 +188,7 @@ def chaos() -> str:
 
 def ranks() -> str:
     """What a second rank gains and what a journal costs."""
-    found = report("ranks")
+    found = published("ranks")
     spent = {name: Timing.of(seconds) for name, seconds in found["seconds"].items()}
     one, two, without, kept = (timing.median for timing in spent.values())
     rows = [[name, f"{t.median:.2f}", f"{t.low:.2f} .. {t.high:.2f}", str(t.repeats)] for name, t in spent.items()]
@@ -216,7 +200,7 @@ def ranks() -> str:
 
 def two_hosts() -> str:
     """What happened, second by second."""
-    found = report("two_hosts")
+    found = published("two_hosts")
     return "\n".join([f"{found['date']}; {versions(found)}.", "", "```", *found["refining"]["log"], "```"])
 
 
@@ -253,12 +237,12 @@ def limit_rows() -> str:
 SETS = {"davis": "davis_val", "coco": "coco_val2017"}
 TABLES = {
     **{name: partial(written, name) for name in SCRIPTS},
-    "sources": lambda: sources_study.table(report("sources/starter")),
-    "sources_free": lambda: sources_study.table(report("sources/starter-free")),
+    "sources": lambda: sources_study.table(published("sources/starter")),
+    "sources_free": lambda: sources_study.table(published("sources/starter-free")),
     "headline": lambda: quality_tables.headline("starter"),
     "quality": quality_tables.quality,
     "costs": quality_tables.costs,
-    **{f"benchmark_{suite}": lambda suite=suite: report_table(report(f"benchmark_{suite}")) for suite in SUITES},
+    **{f"benchmark_{suite}": lambda suite=suite: report_table(published(f"benchmark_{suite}")) for suite in SUITES},
     "backend_speed": backend_speed,
     "gpu": gpu,
     "gpu_together": gpu_together,
