@@ -6,7 +6,7 @@ Legend: N instances, H W frame.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import cycle, groupby, islice
 from pathlib import Path
@@ -28,7 +28,6 @@ from bpr.geometry.options import PatchSpec
 from bpr.geometry.rle import encode_mask
 from bpr.io.files import write_json
 from bpr.io.image_finder import ImageFolder
-from bpr.io.image_list import spread
 from bpr.refinement.predictor import PatchBatch, Predictor
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.runner import refine_records
@@ -186,10 +185,6 @@ class Split:
         document = prepare_annotations(read_annotations(annotations), str(annotations))
         detections = prepare_detections(read_results(results) if results else [], document, str(results))
         return cls(name, detections, document, ImageFolder(images, document["images"]))
-
-    def some(self, most: int | None) -> Split:
-        """The part on at most ``most`` images, evenly spread."""
-        return replace(self, document=on_images(self.document, spread(self.document["images"], most)))
 
     @property
     def records(self) -> Sequence[Record]:

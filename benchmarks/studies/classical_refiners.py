@@ -317,7 +317,7 @@ def rows_of(split: Split, methods: Sequence[str], model: str | None) -> Iterator
 
 
 def run(args: argparse.Namespace) -> None:
-    split = Split.of("coarse", args.img_dir, args.ann, args.results).some(args.images)
+    split = Split.of("coarse", args.img_dir, args.ann, args.results)
     if not split.pairs:
         name = split.detections.name
         raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
@@ -339,7 +339,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", help="the name of a model of ours, or a .onnx file: one more row")
     every = [STEP_NAME, *RIVALS, OURS.strip()]
     parser.add_argument("--methods", nargs="+", choices=every, default=every, help="rows to measure (default: all)")
-    parser.add_argument("--images", type=int, help="at most so many images, evenly spread")
     parser.add_argument("--out", type=Path, required=True, help="the numbers; the table goes beside them (.md)")
     return run_script(parser, run, argv)
 

@@ -67,19 +67,11 @@ def test_masks_without_an_inside_or_an_outside_stay() -> None:
 def test_the_table(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("skimage")
     out = small_set.folder / "table.json"
-    arguments = [
-        str(small_set.results),
-        "--ann",
-        str(small_set.ann),
-        "--img-dir",
-        str(small_set.images),
-        "--images",
-        "1",
-    ]
+    arguments = [str(small_set.results), "--ann", str(small_set.ann), "--img-dir", str(small_set.images)]
     assert main([*arguments, "--model", "starter-fast", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert printed == out.with_suffix(".md").read_text()
-    assert printed.startswith("2 matched pairs; before: ")
+    assert printed.startswith("4 matched pairs; before: ")
     rows = json.loads(out.read_text())["methods"]
     methods = {method["name"]: method["comparison"]["changes"]["boundary_f"]["mean"] for method in rows}
     assert methods["constant step +0 px"] == 0
