@@ -182,6 +182,7 @@ class Split:
 
     @classmethod
     def of(cls, name: str, images: Path, annotations: Path, results: Path | None) -> Split:
+        """The set of an annotation file; without a results file it has no detections."""
         document = prepare_annotations(read_annotations(annotations), str(annotations))
         detections = prepare_detections(read_results(results) if results else [], document, str(results))
         return cls(name, detections, document, ImageFolder(images, document["images"]))
