@@ -198,10 +198,10 @@ def ranks() -> str:
     return f"{note}\n\n{markdown_table(['', 'seconds', 'quartiles', 'runs'], rows)}\n\n{gain}; {cost}."
 
 
-def two_hosts() -> str:
+def two_hosts(part: str) -> str:
     """What happened, second by second."""
     found = published("two_hosts")
-    return "\n".join([f"{found['date']}; {versions(found)}.", "", "```", *found["refining"]["log"], "```"])
+    return "\n".join([f"{found['date']}; {versions(found)}.", "", "```", *found[part]["log"], "```"])
 
 
 def versions(found: dict[str, Any]) -> str:
@@ -255,7 +255,7 @@ TABLES = {
     "release": release,
     "chaos": chaos,
     "ranks": ranks,
-    "two_hosts_refining": two_hosts,
+    **{f"two_hosts_{part}": partial(two_hosts, part) for part in ("refining", "training")},
     "limits": limit_rows,
     "davis_log": lambda: log("davis_val"),
     "coco_log": lambda: log("coco_val2017"),
