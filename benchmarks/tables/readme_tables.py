@@ -116,16 +116,19 @@ def gates(kind: str, rows: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
 def gpu() -> str:
     """One row per network on a GPU, with the paper's three parts beside ours."""
     found = published("gpu")
-    rows = []
+    limits, rows = found["limits"], []
     for row in found["rows"]:
         rates = [f"{row[key]:,.0f}" for key in ("patches_per_second", "patches_per_second_eager", "images_per_second")]
         on_card = row.get("images_per_second_on_card")
         rates.append(NOT_YET if on_card is None else f"{on_card:,.0f}")
+        shares = [f"{100 * row[key]:.1f} %" for key in ("of peak", "of bandwidth")]
         parts = [" + ".join(f"{row[key][part]:.0f}" for part in row["paper"]) for key in ("milliseconds", "paper")]
-        rows.append([row["network"], *rates, *parts])
-    parts = ["milliseconds of the parts", "the paper's"]
+        rows.append([row["network"], *rates, *shares, *parts])
+    product, copy = f"{limits['operations'] / 1e12:.0f} TFLOP/s", f"{limits['bytes'] / 1e12:.2f} TB/s"
+    reached = f"{product} in a bfloat16 product and {copy} in a copy"
+    parts = ["of the product", "of the copy", "milliseconds of the parts", "the paper's"]
     table = markdown_table(["network", "patches/s, one graph", "eager", "images/s", "cut on the card", *parts], rows)
-    return f"{made_on(found)}, {found['device']}.\n\n{table}"
+    return f"{made_on(found)}, {found['device']} ({reached}).\n\n{table}"
 
 
 def gpu_together() -> str:

@@ -66,6 +66,8 @@ def test_the_gpu_script_adds_up_on_the_cpu(
     small = {
         "BATCH": 2,
         "IMAGES": 1,
+        "MATRIX": 32,
+        "COPY_BYTES": 1024,
         "REPEATS": 1,
         "NETWORKS": ("mobilenet-v2-detail_1xb32-1500_any-mask-64x64",),
         "PROCESSES": (1,),
@@ -78,6 +80,7 @@ def test_the_gpu_script_adds_up_on_the_cpu(
     (row,) = report["rows"]
     assert min(row["patches_per_second"], row["images_per_second"], row["images_per_second_on_card"]) > 0
     assert [(one["processes"], one["on_card"]) for one in report["together"]] == [(1, False), (1, True)]
+    assert row["of bandwidth"] > 0
     assert set(row["milliseconds"]) == {"extraction", "network", "reassembly"}
 
 
