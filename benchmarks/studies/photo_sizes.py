@@ -1,13 +1,12 @@
 """Does a model gain the same on a photo of any size? The same content at 1x, 2x and 4x, with errors in proportion.
 
     python -m benchmarks.studies.photo_sizes DATA MODEL [MODEL ...] [--images N] [--makers NAME ...]
-    python -m benchmarks.studies.photo_sizes DATA MODEL --learn --object-sizes none 100 140 200 280 400
 
-DATA holds davis/, crisp/ and detections/. Sets: DAVIS val and the tenth of the crisp photographs that no training sees;
-with --learn the images that models learn from, to choose values by. The image of every object is enlarged (cubic), and
-so are its ground truth and its coarse mask. The largest object of an image counts, if its coarse mask has an IoU of .5
-or more. "Shrunk first": the photo at 4x is reduced to 1x, refined there, and its mask is enlarged. F counts boundaries
-within 2 px at 1x, 4 px at 2x, 8 px at 4x. "Closed": the share of what the coarse masks lacked in IoU.
+DATA holds davis/, crisp/ and detections/. Sets: DAVIS val and the tenth of the crisp photographs that no training sees.
+The image of every object is enlarged (cubic), and so are its ground truth and its coarse mask. The largest object of an
+image counts, if its coarse mask has an IoU of .5 or more. "Shrunk first": the photo at 4x is reduced to 1x, refined
+there, and its mask is enlarged. F counts boundaries within 2 px at 1x, 4 px at 2x, 8 px at 4x. "Closed": the share of
+what the coarse masks lacked in IoU.
 
 Last, the time for five masks of a DAVIS frame as a photo of 3 and of 12 megapixels. Writes MODEL.json and MODEL.md to
 --out.
@@ -17,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,13 @@ import cv2
 import numpy as np
 
 import bpr
+from benchmarks.inputs import Split
 from benchmarks.measuring import RESULTS, Timing, in_turn, markdown_table, provenance, script_parser, write_report
 from benchmarks.studies.source_makers import MAKERS
-from benchmarks.studies.sources import REAL, SETS, Images, Source
-from benchmarks.training.ledger import FILES
-from benchmarks.training.split_data import SETS as TRAINING_SETS
+from benchmarks.studies.sources import REAL, SETS, opened, pairs_of
 from bpr.backends import model_file
 from bpr.evaluation.boundary_metrics import boundary_counts_at, overlap
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask
 from bpr.io.files import sha256_of
 from bpr.io.images import read_image
 from bpr.refinement.refiner import Refiner
@@ -43,17 +40,7 @@ SHRUNK = "shrunk first"
 TOLERANCE = 2
 MEGAPIXELS = (3, 12)
 MASKS = 5
-VAL = [SETS["davis_val"], SETS["crisp"]]
-
-
-def _learned(name: str, shown: str, images: str) -> Source:
-    """The part of a training set that models learn from."""
-    detections, held_out = TRAINING_SETS[name]
-    files = images, FILES[name], f"detections/{detections}.segm.json"
-    return Source(shown, *files, only=lambda image, place, count: not held_out(image, place, count))
-
-
-LEARN = [_learned("davis", "DAVIS train", "davis/train"), _learned("crisp", "crisp, learned from", "crisp/images")]
+SOURCES = [SETS["davis_val"], SETS["crisp"]]
 
 
 @dataclass(frozen=True)
@@ -76,16 +63,12 @@ def enlarged(mask: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(mask.astype(np.float32), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) > 0.5
 
 
-def cases(images: Images, maker: str) -> Iterator[Case]:
+def cases(split: Split, maker: str) -> Iterator[Case]:
     """The largest object of every image."""
-    largest: dict[Any, Any] = {}
-    for pair in images.pairs(maker):
-        known = largest.get(pair.image_id)
-        if known is None or pair.truth["area"] > known.truth["area"]:
-            largest[pair.image_id] = pair
-    for image_id, pair in largest.items():
-        truth, coarse = decode_mask(pair.truth["segmentation"]).to_frame(), pair.coarse.to_frame()
-        yield Case(read_image(images.paths[image_id], truth.shape), truth, coarse)
+    for image_id, pairs in pairs_of(split, maker).items():
+        pair = max(pairs, key=lambda pair: pair.truth.area)
+        truth, coarse = pair.truth.to_frame(), pair.coarse.to_frame()
+        yield Case(read_image(split.images.path(image_id), truth.shape), truth, coarse)
 
 
 def refined(refiner: Refiner, case: Case, scale: int, shrink: bool) -> np.ndarray:
@@ -104,11 +87,11 @@ def scores(mask: np.ndarray, truth: np.ndarray, scale: int) -> tuple[float, floa
     return overlap(found, known).iou, counts.f
 
 
-def measure(refiner: Refiner, images: Images, maker: str) -> dict[str, Any]:
+def measure(refiner: Refiner, split: Split, maker: str) -> dict[str, Any]:
     """Mean scores before and after of every way, and seconds per mask."""
     found: dict[str, list[tuple[float, ...]]] = {}
     ways = [(f"{scale}x", scale, False) for scale in SCALES] + [(SHRUNK, SCALES[-1], True)]
-    for small in cases(images, maker):
+    for small in cases(split, maker):
         for name, scale, shrink in ways:
             case = small.enlarged(scale)
             start = time.perf_counter()
@@ -121,13 +104,11 @@ def measure(refiner: Refiner, images: Images, maker: str) -> dict[str, Any]:
     return {"masks": len(found.get("1x", ())), "ways": means}
 
 
-def times(refiner: Refiner, images: Images, repeats: int) -> dict[str, Any]:
+def times(refiner: Refiner, split: Split, repeats: int) -> dict[str, float]:
     """Seconds for ``MASKS`` masks of a photo, by megapixels: a frame with its objects, over and over, enlarged."""
-    pairs = images.pairs("28x28 head")
-    counts = {image_id: sum(pair.image_id == image_id for pair in pairs) for image_id in images.paths}
-    chosen = max(counts, key=lambda image_id: counts[image_id])
-    masks = [pair.coarse.to_frame() for pair in pairs if pair.image_id == chosen]
-    image, masks = read_image(images.paths[chosen], masks[0].shape), (masks * MASKS)[:MASKS]
+    image_id, pairs = max(pairs_of(split, "28x28 head").items(), key=lambda item: len(item[1]))
+    masks = [pair.coarse.to_frame() for pair in pairs]
+    image, masks = read_image(split.images.path(image_id), masks[0].shape), (masks * MASKS)[:MASKS]
     sides = {}
     for megapixels in MEGAPIXELS:
         scale = float(np.sqrt(megapixels * 1e6 / masks[0].size))
@@ -144,15 +125,12 @@ def markdown(report: dict[str, Any]) -> str:
             gain, f = 100 * (one["iou"] - one["iou_before"]), 100 * (one["f"] - one["f_before"])
             closed = f"{(one['iou'] - one['iou_before']) / (1 - one['iou_before']):.0%}" if one["iou_before"] < 1 else ""
             arrow = f"{100 * one['iou_before']:.1f} -> {100 * one['iou']:.1f}"
-            head = [row["set"], row["maker"], str(row["object_size"]), str(row["masks"]), way]
+            head = [row["set"], row["maker"], str(row["masks"]), way]
             rows.append([*head, arrow, f"{gain:+.2f}", closed, f"{f:+.1f}", f"{one['seconds']:.2f}"])
-    head = ["set", "coarse masks", "object size", "masks", "photo", "IoU", "gain", "closed", "F gain", "seconds"]
-    lines = [markdown_table(head, rows, left=3)]
-    for size, seconds in report["times"].items():
-        few, many = (seconds[str(megapixels)] for megapixels in MEGAPIXELS)
-        pair = f"{few:.2f} s at {MEGAPIXELS[0]} MP, {many:.2f} s at {MEGAPIXELS[1]} MP"
-        lines.append(f"{MASKS} masks, object size {size}: {pair} ({many / few:.2f} times)")
-    return "\n\n".join(lines) + "\n"
+    head = ["set", "coarse masks", "masks", "photo", "IoU", "gain", "closed", "F gain", "seconds"]
+    few, many = (report["times"][str(megapixels)] for megapixels in MEGAPIXELS)
+    pair = f"{few:.2f} s at {MEGAPIXELS[0]} MP, {many:.2f} s at {MEGAPIXELS[1]} MP"
+    return f"{markdown_table(head, rows, left=2)}\n\n{MASKS} masks: {pair} ({many / few:.2f} times)\n"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -161,25 +139,17 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("models", nargs="+", help="names of models, or .onnx files")
     parser.add_argument("--images", type=int, default=20, help="images of each set, evenly spread (default: %(default)s)")
     parser.add_argument("--makers", nargs="+", choices=[REAL, *MAKERS], default=[REAL, "28x28 head", "brush strokes", "truth"])
-    parser.add_argument("--object-sizes", nargs="+", help="values of object_size to compare (default: the model's)")
-    parser.add_argument("--learn", action="store_true", help="images that models learn from")
     parser.add_argument("--repeats", type=int, default=3, help="of the timing (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS / "photo_sizes", help="folder (default: %(default)s)")
     args = parser.parse_args(words)
-    sets = {source.name: Images(args.data, source, args.images) for source in (LEARN if args.learn else VAL)}
+    splits = [opened(args.data, source, args.images) for source in SOURCES]
     for model in args.models:
-        refiner, rows, spent = bpr.load(model), [], {}
-        sizes = [refiner.options.object_size]
-        if args.object_sizes:
-            sizes = [None if word == "none" else int(word) for word in args.object_sizes]
-        for size in sizes:
-            sized = Refiner(refiner.predictor, replace(refiner.options, object_size=size))
-            for name, images in sets.items():
-                for maker in args.makers:
-                    rows.append({"set": name, "maker": maker, "object_size": size, **measure(sized, images, maker)})
-            spent[str(size)] = times(sized, next(iter(sets.values())), args.repeats)
-        head = {"model": Path(model).stem, "sha256": sha256_of(model_file(model)), "learn": args.learn}
-        report = {**head, "rows": rows, "times": spent, "provenance": provenance()}
+        refiner = bpr.load(model)
+        rows = [
+            {"set": split.name, "maker": maker, **measure(refiner, split, maker)} for split in splits for maker in args.makers
+        ]
+        head = {"model": Path(model).stem, "sha256": sha256_of(model_file(model))}
+        report = {**head, "rows": rows, "times": times(refiner, splits[0], args.repeats), "provenance": provenance()}
         write_report(args.out / f"{Path(model).stem}.json", report, markdown(report))
     return 0
 

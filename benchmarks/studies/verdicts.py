@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 import bpr
-from benchmarks.inputs import by_image
+from benchmarks.inputs import Split
 from benchmarks.measuring import RESULTS, script_parser
-from benchmarks.studies.sources import SETS, Images
+from benchmarks.studies.sources import SETS, makers_of, opened, pairs_of
 from bpr.backends import load_refiner, model_file
-from bpr.geometry.rle import decode_mask
 from bpr.io.files import sha256_of, write_json
 from bpr.io.images import read_image
 from bpr.refinement.batching import CutImage
@@ -32,15 +31,15 @@ from bpr.training.verdict import Known, Samples, outcomes
 TENTHS = 10
 
 
-def samples_of(refiner: Refiner, images: Images, name: str) -> Samples:
+def samples_of(refiner: Refiner, split: Split, makers: Sequence[str], name: str) -> Samples:
     """All masks of all makers of a set, refined."""
 
     def cuts() -> Iterator[CutImage[Known]]:
-        for maker in images.makers():
-            for number, (image_id, pairs) in enumerate(by_image(images.pairs(maker)).items()):
-                truths = [decode_mask(pair.truth["segmentation"]) for pair in pairs]
+        for maker in makers:
+            for number, (image_id, pairs) in enumerate(pairs_of(split, maker).items()):
                 instances = [Instance(pair.coarse) for pair in pairs]
-                yield refiner.cut(read_image(images.paths[image_id]), instances, Known(maker, number, truths))
+                known = Known(maker, number, [pair.truth for pair in pairs])
+                yield refiner.cut(read_image(split.images.path(image_id)), instances, known)
 
     return outcomes(refiner, cuts(), name)
 
@@ -91,9 +90,10 @@ def main(words: Sequence[str] | None = None) -> int:
     args = parser.parse_args(words)
     refiner, sets = load_refiner(args.model, caution=0.0), {}
     for key in args.sets:
-        samples = samples_of(refiner, Images(args.data, SETS[key], args.images), key)
+        source = SETS[key]
+        samples = samples_of(refiner, opened(args.data, source, args.images), makers_of(source), key)
         sets[key] = numbers = reliability(samples, refiner)
-        print(f"{SETS[key].name}: {numbers['masks']} masks, AUC {numbers['auc']:.3f}", flush=True)
+        print(f"{source.name}: {numbers['masks']} masks, AUC {numbers['auc']:.3f}", flush=True)
         for row in numbers["tenths"]:
             print(f"    predicted {row['predicted']:+6.2f}   true {row['true']:+6.2f}   ({row['masks']} masks)", flush=True)
     identity = {"model": Path(args.model).stem, "sha256": sha256_of(model_file(args.model)), "images": args.images}
