@@ -14,8 +14,8 @@ import numpy as np
 from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BPRError, install_hint
-from bpr.evaluation.bootstrap import NOTHING
-from bpr.evaluation.matching import coco_index, silently
+from bpr.evaluation.bootstrap import Resampled
+from bpr.evaluation.matching import by_class, coco_index, silently
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 
@@ -61,21 +61,13 @@ class ClassCurve:
 
 
 @dataclass(frozen=True, eq=False)
-class AveragePrecision:
+class AveragePrecision(Resampled):
     """The mean AP of classes, at ten thresholds or one, of all sizes or one."""
 
     curves: list[ClassCurve]
     image_count: int
-    resamples: int = 200
+    resamples = 200
     """Fewer resamples than for other numbers, because each one has to be accumulated again."""
-
-    @property
-    def value(self) -> float:
-        return float(self.under(np.ones((1, self.image_count)))[0]) if self.curves else NOTHING
-
-    @property
-    def present(self) -> np.ndarray:
-        return np.ones(self.image_count, bool)
 
     def under(self, weights: np.ndarray) -> np.ndarray:
         parts = [np.stack([curve.under(row) for row in weights]) for curve in self.curves]
@@ -93,16 +85,10 @@ def average_precisions(evaluation: COCOeval) -> dict[str, AveragePrecision]:
     A number is -1 where the annotations have no such instance, and 0 where they have some and none was detected.
     """
     images = len(evaluation.params.imgIds)
-    curves = {area: [curve for _, curve in _curves(evaluation, area)] for area in (0, *AREAS.values())}
+    curves = {area: [curve for _, curve in class_curves(evaluation, area)] for area in (0, *AREAS.values())}
     sets = {name: [curve.at(threshold) for curve in curves[0]] for name, threshold in THRESHOLDS.items()}
     sets |= {name: curves[area] for name, area in AREAS.items()}
     return {name: AveragePrecision(sets.get(name, curves[0]), images) for name in NAMES}
-
-
-def class_average_precision(evaluation: COCOeval) -> dict[int, float]:
-    """AP by the number of the class (:func:`bpr.evaluation.matching.numbered`), for annotated classes."""
-    images = len(evaluation.params.imgIds)
-    return {key: AveragePrecision([curve], images).value for key, curve in _curves(evaluation, 0)}
 
 
 def fast_precision(
@@ -128,14 +114,10 @@ def fast_precision(
     return {name: float(value) for name, value in zip(NAMES, evaluation.stats, strict=False)}
 
 
-def _curves(evaluation: COCOeval, area: int) -> Iterator[tuple[Any, ClassCurve]]:
-    """The id and the curve of every annotated class."""
-    params = evaluation.params
-    images, areas = len(params.imgIds), len(params.areaRng)
-    for class_index, class_id in enumerate(params.catIds):
-        start = (class_index * areas + area) * images
-        matchings = enumerate(evaluation.evalImgs[start : start + images])
-        parts = [(image, matching) for image, matching in matchings if matching is not None]
+def class_curves(evaluation: COCOeval, area: int = 0) -> Iterator[tuple[int, ClassCurve]]:
+    """The number (:func:`bpr.evaluation.matching.numbered`) and the curve of every annotated class."""
+    images = len(evaluation.params.imgIds)
+    for number, parts in enumerate(by_class(evaluation, area), 1):
         truths = np.zeros(images, int)
         for image, matching in parts:
             truths[image] = np.count_nonzero(np.asarray(matching["gtIgnore"]) == 0)
@@ -146,4 +128,4 @@ def _curves(evaluation: COCOeval, area: int) -> Iterator[tuple[Any, ClassCurve]]
         matched = np.concatenate([matching["dtMatches"] for _, matching in parts], axis=1)[:, order] > 0
         counts = ~np.concatenate([matching["dtIgnore"] for _, matching in parts], axis=1)[:, order].astype(bool)
         places = np.concatenate([np.full(len(matching["dtScores"]), image) for image, matching in parts])[order]
-        yield class_id, ClassCurve(matched & counts, ~matched & counts, places, truths)
+        yield number, ClassCurve(matched & counts, ~matched & counts, places, truths)

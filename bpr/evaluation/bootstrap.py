@@ -5,8 +5,9 @@ Legend: N values, I images, G groups, R resamples. A weight counts how often a r
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,28 +15,32 @@ NOTHING = -1.0
 """The value of a number where there is nothing to measure."""
 BLOCK = 50
 """Resamples held in memory at once; each takes a number per image."""
-RESAMPLES = 2000
 
 
-class Resampled(Protocol):
-    """A number in [0, 1], or NOTHING, that can be computed for a resample of the images."""
+class Resampled(ABC):
+    """A number in [0, 1], or NOTHING, that can be computed for a resample of the images.
+
+    Attributes:
+        image_count: how many images there are.
+        resamples: how many resamples an interval draws.
+    """
+
+    image_count: int
+    resamples: ClassVar[int] = 2000
 
     @property
-    def value(self) -> float: ...
-
-    @property
-    def resamples(self) -> int:
-        """How many resamples an interval draws."""
-        ...
+    def value(self) -> float:
+        number = float(self.under(np.ones((1, self.image_count)))[0])
+        return NOTHING if np.isnan(number) else number
 
     @property
     def present(self) -> np.ndarray:
         """(I,) bool: the images that contribute to the number."""
-        ...
+        return np.ones(self.image_count, bool)
 
+    @abstractmethod
     def under(self, weights: np.ndarray) -> np.ndarray:
         """(R,) values when image i counts ``weights[r, i]`` times; NaN where no image contributes."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ Number = Fixed | Resampled
 
 
 @dataclass(frozen=True, eq=False)
-class Ratios:
+class Ratios(Resampled):
     """The mean, over groups, of summed numerators over summed denominators.
 
     With one group and denominators of 1 it is the mean of N values; with a group per class, a mean over classes.
@@ -70,17 +75,11 @@ class Ratios:
     image_count: int
     groups: np.ndarray | None = None
     presence: np.ndarray | None = None
-    resamples: int = RESAMPLES
 
     @classmethod
     def mean(cls, values: np.ndarray, images: np.ndarray, image_count: int, groups: np.ndarray | None = None) -> Ratios:
         """The mean of (N,) values, or the mean over the groups of their means."""
         return cls(np.asarray(values, float), np.ones(len(values)), np.asarray(images, int), image_count, groups)
-
-    @property
-    def value(self) -> float:
-        number = float(self.under(np.ones((1, self.image_count)))[0]) if len(self.numerators) else np.nan
-        return NOTHING if np.isnan(number) else number
 
     @property
     def present(self) -> np.ndarray:
@@ -102,22 +101,17 @@ class Ratios:
         return sums
 
 
-def interval(before: Resampled, after: Resampled, resamples: int | None = None) -> tuple[float, float]:
+def interval(before: Resampled, after: Resampled) -> tuple[float, float]:
     """95 % percentile interval of after - before; both numbers are computed for the same resampled images.
 
     Images are drawn and not masks: masks of one image are not independent, and drawing them would make the interval too
-    narrow.
-
-    Args:
-        before, after: both must have a value.
-        resamples: how many; by default the number decides.
+    narrow. Both numbers must have a value.
     """
     present = np.flatnonzero(before.present | after.present)
     random, chances = np.random.default_rng(0), np.full(len(present), 1 / len(present))
-    resamples = after.resamples if resamples is None else resamples
     changes = []
-    for start in range(0, resamples, BLOCK):
-        weights = np.zeros((min(BLOCK, resamples - start), len(before.present)))
+    for start in range(0, after.resamples, BLOCK):
+        weights = np.zeros((min(BLOCK, after.resamples - start), len(before.present)))
         weights[:, present] = random.multinomial(len(present), chances, size=len(weights))
         changes.append(after.under(weights) - before.under(weights))
     low, high = np.nanquantile(np.concatenate(changes), [0.025, 0.975])

@@ -19,9 +19,9 @@ import numpy as np
 from pycocotools.cocoeval import COCOeval
 
 from bpr.errors import BPRError, amount
-from bpr.evaluation.average_precision import AveragePrecision, average_precisions, class_average_precision
+from bpr.evaluation.average_precision import AveragePrecision, average_precisions, class_curves
 from bpr.evaluation.bootstrap import Ratios, interval
-from bpr.evaluation.matching import Pair, in_order, match_by_boundaries, match_by_masks, match_pairs
+from bpr.evaluation.matching import Pair, by_class, in_order, match_by_boundaries, match_by_masks, match_pairs
 from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, MaskPair, MaskPairs, PairMetric
 from bpr.evaluation.prepare import Detections, Document, listed_classes
 from bpr.formats.coco import Record
@@ -116,7 +116,8 @@ class Evaluation:
     def class_average_precisions(self) -> dict[Any, float]:
         """COCO's mask AP by class id, for annotated classes."""
         classes = in_order(listed_classes(self.document))
-        return {classes[number - 1]: value for number, value in class_average_precision(self.mask_matching).items()}
+        curves = class_curves(self.mask_matching)
+        return {classes[number - 1]: AveragePrecision([curve], self.image_count).value for number, curve in curves}
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -153,18 +154,14 @@ class Evaluation:
         Returns:
             The pairs, (N,) the group of each pair's class and threshold, and (N,) the index of its image.
         """
-        params, pairs, groups, images = self.mask_matching.params, [], [], []
-        areas, count = len(params.areaRng), len(params.imgIds)
-        for class_index in range(len(params.catIds)):
-            start = class_index * areas * count
-            for image, matching in enumerate(self.mask_matching.evalImgs[start : start + count]):
-                if matching is None:
-                    continue
+        pairs, groups, images = [], [], []
+        for class_index, matchings in enumerate(by_class(self.mask_matching)):
+            for image, matching in matchings:
                 thresholds, columns = np.nonzero((matching["dtMatches"] > 0) & ~np.asarray(matching["dtIgnore"], bool))
                 for threshold, column in zip(thresholds, columns, strict=True):
                     annotation_id = int(matching["dtMatches"][threshold, column])
                     pairs.append(self._mask_pairs.pair(matching["dtIds"][column] - 1, annotation_id - 1))
-                groups += (class_index * len(params.iouThrs) + thresholds).tolist()
+                groups += (class_index * len(self.mask_matching.params.iouThrs) + thresholds).tolist()
                 images += [image] * len(thresholds)
         return pairs, np.array(groups, int), np.array(images, int)
 

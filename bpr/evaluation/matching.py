@@ -15,7 +15,7 @@ import contextlib
 import copy
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -239,6 +239,19 @@ def match_by_boundaries(masks: COCOeval, boundary_iou: BoundaryIou) -> COCOeval:
                 index = (k * area_count + a) * image_count + i
                 boundaries.evalImgs[index] = boundaries.evaluateImg(image_id, category_id, area, most)
     return boundaries
+
+
+def by_class(evaluation: COCOeval, area: int = 0) -> Iterator[list[tuple[int, Any]]]:
+    """For every class in order: the index and pycocotools' matching of each image that has something of it.
+
+    Args:
+        area: an index into pycocotools' ``areaRng``; 0 stands for all sizes.
+    """
+    images, areas = len(evaluation.params.imgIds), len(evaluation.params.areaRng)
+    for class_index in range(len(evaluation.params.catIds)):
+        start = (class_index * areas + area) * images
+        matchings = enumerate(evaluation.evalImgs[start : start + images])
+        yield [(image, matching) for image, matching in matchings if matching is not None]
 
 
 def in_order(ids: Iterable[Any]) -> list[Any]:
