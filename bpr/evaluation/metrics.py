@@ -7,12 +7,12 @@ The name of a number consists of the metric, its tolerance and its protocol: ``F
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from bpr.errors import BPRError
 from bpr.evaluation.average_precision import average_precisions, fast_precision
@@ -22,36 +22,34 @@ from bpr.evaluation.boundary_metrics import boundary_counts_at
 from bpr.evaluation.cityscapes_official import official_precision
 from bpr.evaluation.comparison import Evaluation
 from bpr.evaluation.lvis_precision import lvis_precision
+from bpr.evaluation.matching import ClassOfImage
 from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, TOLERANCES, PairMetric, Unit
 from bpr.evaluation.panoptic_quality import panoptic_counts
 from bpr.evaluation.prepare import counted
 from bpr.evaluation.subjects import CityscapesFolders, MaskPictures, PanopticPair, PictureFit
 from bpr.formats.coco import Record
-from bpr.geometry.boxes import enclosing
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask
+from bpr.geometry.rle import decode_mask, encode_mask
 
 Numbers = dict[str, Number]
 MERGED_SCORE = 0.5
 """Detections of a lower score are in no semantic mask: all of them together would cover the image."""
 
 
-def mask_precision(evaluation: Evaluation, fast: bool = False) -> Numbers:
-    """Mask AP by pycocotools' matching, or ``fast`` by faster-coco-eval."""
-    numbers = _fast(evaluation, "segm") if fast else evaluation.average_precisions
-    return {f"{name}/{evaluation.protocol.label}": number for name, number in numbers.items()}
+def precision(evaluation: Evaluation, boundary: bool = False, fast: bool = False) -> Numbers:
+    """AP by mask IoU, or by the smaller of mask IoU and Boundary IoU.
 
-
-def boundary_precision(evaluation: Evaluation, fast: bool = False) -> Numbers:
-    """AP by the smaller of mask IoU and Boundary IoU; ``fast`` by faster-coco-eval."""
-    numbers = _fast(evaluation, "boundary") if fast else average_precisions(evaluation.boundary_matching)
-    protocol = evaluation.protocol
-    return {f"Boundary{name}@{protocol.ratio}/{protocol.label}": number for name, number in numbers.items()}
-
-
-def _fast(evaluation: Evaluation, kind: Literal["segm", "boundary"]) -> Mapping[str, Number]:
-    values = fast_precision(evaluation.records, evaluation.document, kind, evaluation.protocol.ratio)
-    return {name: Fixed(value) for name, value in values.items()}
+    Args:
+        fast: by faster-coco-eval, instead of pycocotools' matching.
+    """
+    protocol, numbers = evaluation.protocol, Numbers()
+    if fast:
+        values = fast_precision(evaluation.records, evaluation.document, "boundary" if boundary else "segm", protocol.ratio)
+        numbers |= {name: Fixed(value) for name, value in values.items()}
+    else:
+        numbers |= average_precisions(evaluation.boundary_matching) if boundary else evaluation.average_precisions
+    full = f"Boundary{{}}@{protocol.ratio}" if boundary else "{}"
+    return {f"{full.format(name)}/{protocol.label}": number for name, number in numbers.items()}
 
 
 def of_pairs(evaluation: Evaluation, metrics: Sequence[PairMetric]) -> Numbers:
@@ -83,40 +81,23 @@ def af_semantic(evaluation: Evaluation) -> Numbers:
 
     Crowds belong to the ground truth.
     """
-    annotations, records = evaluation.document["annotations"], evaluation.records
-    found = [records[index] for index in counted(records, evaluation.document)]
-    truths = _by_class(annotations)
-    detections = _by_class(item for item in found if item["score"] >= MERGED_SCORE)
-    frames = {item["image_id"]: tuple(item["segmentation"]["size"]) for item in (*annotations, *found)}
-    keys = list(dict.fromkeys([*truths, *detections]))
-    scores = []
+    found = [evaluation.records[index] for index in counted(evaluation.records, evaluation.document)]
+    sides = evaluation.document["annotations"], [item for item in found if item["score"] >= MERGED_SCORE]
+    masks: tuple[dict[ClassOfImage, list[Record]], ...] = (defaultdict(list), defaultdict(list))
+    for side, items in zip(masks, sides, strict=True):
+        for item in items:
+            side[item["image_id"], item["category_id"]].append(item["segmentation"])
+    scores, keys = [], list(dict.fromkeys([*masks[0], *masks[1]]))
     for key in keys:
-        truth, detected = (_merged(side.get(key, []), frames[key[0]]) for side in (truths, detections))
+        size = (masks[0].get(key) or masks[1][key])[0]["size"]
+        empty = encode_mask(BoxMask.empty((size[0], size[1])))
+        truth, detected = (decode_mask(coco_mask.merge([*side.get(key, []), empty])) for side in masks)
         scores.append([counts.f for counts in boundary_counts_at(detected, truth, TOLERANCES)])
     return _af("semantic", scores, evaluation.image_indices([image_id for image_id, _ in keys]), evaluation)
 
 
-def _by_class(items: Iterable[Record]) -> dict[tuple[Any, Any], list[Record]]:
-    groups: dict[tuple[Any, Any], list[Record]] = defaultdict(list)
-    for item in items:
-        groups[item["image_id"], item["category_id"]].append(item)
-    return groups
-
-
-def _merged(items: Sequence[Record], frame: tuple[int, int]) -> BoxMask:
-    masks = [mask for item in items if (mask := decode_mask(item["segmentation"], frame)).pixels.size]
-    if len(masks) <= 1:
-        return masks[0] if masks else BoxMask.empty(frame)
-    x0, y0, x1, y1 = enclosing(np.array([mask.box for mask in masks]))
-    pixels = np.zeros((y1 - y0, x1 - x0), bool)
-    for mask in masks:
-        left, top, right, bottom = mask.box
-        pixels[top - y0 : bottom - y0, left - x0 : right - x0] |= mask.pixels
-    return BoxMask(pixels, x0, y0, frame)
-
-
 def _af(
-    kind: str, scores: Any, images: np.ndarray, evaluation: Evaluation, groups: np.ndarray | None = None
+    kind: str, scores: Sequence[list[float]], images: np.ndarray, evaluation: Evaluation, groups: np.ndarray | None = None
 ) -> Numbers:
     """One number per tolerance from (N, tolerances) scores."""
     columns = np.array(scores, float).reshape(-1, len(TOLERANCES)).T
@@ -236,8 +217,8 @@ class Metric:
 
 
 METRICS = {
-    "ap": Metric(Evaluation, mask_precision, "COCO mask AP (pycocotools)", has_fast=True),
-    "boundary-ap": Metric(Evaluation, boundary_precision, "Boundary AP", has_fast=True),
+    "ap": Metric(Evaluation, precision, "COCO mask AP (pycocotools)", has_fast=True),
+    "boundary-ap": Metric(Evaluation, partial(precision, boundary=True), "Boundary AP", has_fast=True),
     "matched": Metric(Evaluation, partial(of_pairs, metrics=PAIR_METRICS), "IoU, Boundary IoU and F@2px of matched pairs"),
     "af-matched": Metric(Evaluation, af_matched, "boundary F, mean over matched pairs"),
     "af-tp": Metric(Evaluation, af_true_positives, "boundary F, mean over true positives"),
