@@ -14,7 +14,7 @@ from bpr.geometry.rle import checked_frame, compress, encode_mask, has_mask
 from bpr.geometry.rle_batch import compress_all
 from bpr.io.image_list import ImageList
 from bpr.io.record_file import called
-from bpr.limits import frame_from, is_id, is_score
+from bpr.limits import is_id, is_score
 
 Document = dict[str, Any]
 Frame = tuple[int, int]
@@ -37,11 +37,6 @@ class Detections:
     name: str
     unreadable: int = 0
     problems: Sequence[str] = ()
-
-
-def image_frames(document: Document) -> dict[Any, Frame | None]:
-    """(H, W) by image id; None where the images list states no size that an image can have."""
-    return {image["id"]: frame_from(image.get("height"), image.get("width")) for image in document["images"]}
 
 
 def listed_classes(document: Document) -> set[Any]:
@@ -72,12 +67,12 @@ def prepare_annotations(document: Document, name: str) -> Document:
         BPRError: an annotation without an image, a class or a readable mask, or with an invalid ``area`` or
             ``iscrowd``; no annotation fits the images list, or none the categories.
     """
-    images, classes, frames = ImageList(document["images"]), listed_classes(document), image_frames(document)
+    images, classes = ImageList(document["images"]), listed_classes(document)
+    frames = {image["id"]: images.frame(image["id"]) for image in images.entries}
     given, prepared = document["annotations"], []
     for index, annotation in enumerate(given):
         where = f"{name}: {called(annotation, index, 'annotation')}"
-        _check_keys(annotation, ("image_id", "category_id"), where)
-        _check_ids(annotation, where)
+        _check(annotation, ("image_id", "category_id"), where)
         crowd, image_id = is_crowd(annotation, where), images.id_of(annotation["image_id"])
         if annotation.get("area") is not None and not is_score(annotation["area"]):
             raise BPRError(
@@ -164,14 +159,14 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
     Raises:
         BPRError: a record without ``category_id`` or ``score``; no record has a listed image, or none a listed class.
     """
-    images, classes, frames = ImageList(document["images"]), listed_classes(document), image_frames(document)
+    images, classes = ImageList(document["images"]), listed_classes(document)
+    frames = {image["id"]: images.frame(image["id"]) for image in images.entries}
     given = list(records)
     for index, record in enumerate(given):
         where = f"{name}: {called(record, index)}"
-        _check_keys(record, ("category_id", "score"), where)
+        _check(record, ("category_id", "score"), where)
         if not is_score(record["score"]):
             raise BPRError(f"{where}: score: expected a finite number, got {shown(record['score'])}")
-        _check_ids(record, where)
     check_some_fit(given, images, classes, name)
     ids = [images.id_of(record["image_id"]) for record in given]
     listed = [index for index, image_id in enumerate(ids) if image_id is not None]
@@ -179,28 +174,20 @@ def prepare_detections(records: Iterable[Record], document: Document, name: str)
         frames[ids[index]] = frames[ids[index]] or checked_frame(given[index].get("segmentation"))
     sizes = [frames[ids[index]] for index in listed]
     masks = compress_all([given[index].get("segmentation") for index in listed], sizes)
-    prepared = given.copy()
+    prepared, broken = given.copy(), []
     for index, mask, frame in zip(listed, masks, sizes, strict=True):
         segmentation, area = mask or (encode_mask(BoxMask.empty(frame or (1, 1))), 0)
         prepared[index] = {**given[index], "image_id": ids[index], "segmentation": segmentation, "area": area}
-    broken = [(index, frame) for index, mask, frame in zip(listed, masks, sizes, strict=True) if mask is None]
-    problems = [*unlisted(given, images, classes, "records"), *_unreadable(given, broken)]
+        if mask is None:
+            broken.append((index, frame))
+    problems = unlisted(given, images, classes, "records")
+    if broken:
+        first = broken[:MOST_UNREADABLE_LISTED]
+        reasons = [f"{called(given[index], index)}: {_reason(given[index], frame)}" for index, frame in first]
+        reasons += ["..."] if len(broken) > len(first) else []
+        count = "masks count" if len(broken) > 1 else "mask counts"
+        problems.append(f"{len(broken)} unreadable {count} as empty ({'; '.join(reasons)})")
     return Detections(prepared, name, len(broken), problems)
-
-
-def _unreadable(records: Sequence[Record], broken: Sequence[tuple[int, Frame | None]]) -> list[str]:
-    """A line that reports the records whose masks cannot be read, and the first reasons.
-
-    Args:
-        broken: their indices, and the size of their image.
-    """
-    if not broken:
-        return []
-    first = broken[:MOST_UNREADABLE_LISTED]
-    reasons = [f"{called(records[index], index)}: {_reason(records[index], frame)}" for index, frame in first]
-    more = ["..."] if len(broken) > MOST_UNREADABLE_LISTED else []
-    count = "masks count" if len(broken) > 1 else "mask counts"
-    return [f"{len(broken)} unreadable {count} as empty ({'; '.join(reasons + more)})"]
 
 
 def _reason(record: Record, frame: Frame | None) -> str:
@@ -211,13 +198,11 @@ def _reason(record: Record, frame: Frame | None) -> str:
     raise AssertionError("compress_all refused a mask that compress accepts")
 
 
-def _check_ids(item: Record, where: str) -> None:
-    for key in ("image_id", "category_id"):
-        if not is_id(item[key]):
-            raise BPRError(f"{where}: {key}: expected a whole number or a string, got {shown(item[key])}")
-
-
-def _check_keys(item: Record, keys: tuple[str, ...], where: str) -> None:
+def _check(item: Record, keys: tuple[str, ...], where: str) -> None:
+    """Raise a BPRError where an item lacks one of the keys, or its image or class has no valid id."""
     missing = [key for key in keys if key not in item] if isinstance(item, dict) else list(keys)
     if missing:
         raise BPRError(f"{where}: expected {', '.join(keys)}, got no {', '.join(missing)}; correct it or leave it out")
+    for key in ("image_id", "category_id"):
+        if not is_id(item[key]):
+            raise BPRError(f"{where}: {key}: expected a whole number or a string, got {shown(item[key])}")
