@@ -26,7 +26,6 @@ from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, MaskPair,
 from bpr.evaluation.prepare import Detections, Document, listed_classes
 from bpr.formats.coco import Record
 from bpr.geometry.masks import BoxMask
-from bpr.geometry.rle import decode_mask
 from bpr.io.files import atomic_open
 from bpr.io.record_file import called
 from bpr.limits import category_name
@@ -288,10 +287,9 @@ class Comparison:
         return Change(new.value - old.value, *interval(old, new))
 
     def masks(self, index: int) -> PairMasks:
-        """The masks of a pair, decoded at every call."""
-        pair = self.pairs[index]
-        coarse, refined = (side.records[pair.record]["segmentation"] for side in (self.coarse, self.refined))
-        return PairMasks(decode_mask(coarse), decode_mask(refined), pair.truth)
+        """The masks of a pair."""
+        coarse, refined = self.coarse.mask_pairs[index], self.refined.mask_pairs[index]
+        return PairMasks(coarse.mask, refined.mask, coarse.truth)
 
     @cached_property
     def rows(self) -> list[PairRow]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,10 @@ class _OldNumpy:
 
 
 @contextmanager
-def old_numpy(*modules: ModuleType) -> Iterator[None]:
-    """Give the ``np`` of ``modules`` its removed names inside the block; numpy itself is not changed."""
-    before = [module.np for module in modules]
+def old_numpy(module: Any) -> Iterator[None]:
+    """Give the ``np`` of a module its removed names inside the block; numpy itself is not changed."""
+    before, module.np = module.np, _OldNumpy()
     try:
-        for module in modules:
-            module.np = _OldNumpy()  # type: ignore[attr-defined]
         yield
     finally:
-        for module, numpy in zip(modules, before, strict=True):
-            module.np = numpy  # type: ignore[attr-defined]
+        module.np = before

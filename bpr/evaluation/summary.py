@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bpr.errors import BPRError
@@ -94,9 +94,7 @@ def _measure(subjects: Subjects, names: Sequence[str], fast: bool) -> dict[str, 
 
 
 def _row(after: Number, before: Number | None, unit: Unit) -> Row:
-    if before is None:
-        return Row(after.value, unit=unit)
-    value, value_before = after.value, before.value
-    if isinstance(after, Fixed) or isinstance(before, Fixed) or min(value, value_before) < 0:
-        return Row(value, value_before, unit=unit)
-    return Row(value, value_before, interval(before, after), unit)
+    row = Row(after.value, before.value if before else None, unit=unit)
+    if before is None or row.change is None or isinstance(before, Fixed) or isinstance(after, Fixed):
+        return row
+    return replace(row, interval=interval(before, after))
