@@ -14,7 +14,8 @@ from markupsafe import Markup
 import bpr
 from bpr.evaluation.breakdowns import SCORE_RANGES
 from bpr.evaluation.comparison import CLEARLY, UNCHANGED, Comparison
-from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS
+from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, PairMetric
+from bpr.evaluation.summary import Row
 from bpr.report.html.collect import Collection, Instance
 from bpr.report.html.groups import Group, by_class, by_score, by_size
 from bpr.report.html.plots import plots_of_changes, plots_of_gains
@@ -24,22 +25,6 @@ SCRIPTS = ("masks.js", "rows.js", "gallery.js", "decisions.js", "stage.js", "vie
 """In the order in which the page loads them."""
 STYLES = ("report.css",)
 MOST_PROBLEMS_SHOWN = 20
-
-
-@dataclass(frozen=True)
-class MetricRow:
-    """A metric in [0, 1], or -1 without anything to measure; ``interval`` bounds its change, if it was computed."""
-
-    name: str
-    before: float
-    after: float
-    interval: tuple[float, float] | None = None
-    higher_is_better: bool = True
-
-    @property
-    def change(self) -> float | None:
-        """None if there was nothing to measure."""
-        return None if min(self.before, self.after) < 0 else self.after - self.before
 
 
 @dataclass(frozen=True)
@@ -97,24 +82,23 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
 
 
 def _numbers(comparison: Comparison) -> dict[str, Any]:
-    """The numbers that need a ground truth."""
-    matched = []
-    for metric in PAIR_METRICS:
-        before, after = (float(side.column(metric).mean()) for side in (comparison.coarse, comparison.refined))
-        change = comparison.changes[metric.name]
-        matched.append(MetricRow(metric.title, before, after, (change.low, change.high), metric.higher_is_better))
-    before_ap, after_ap = comparison.coarse.average_precisions, comparison.refined.average_precisions
-    precision = [MetricRow(name, before_ap[name].value, after_ap[name].value) for name in before_ap]
-    surfaces = []
-    for metric in SURFACE_METRICS:
+    """The numbers that need a ground truth. A row is a name, before and after, and whether higher is better."""
+
+    def row(metric: PairMetric) -> tuple[str, Row, bool]:
         scale = 1.0 if metric.unit == "%" else 0.01  # the page shows hundredths
         before, after = (scale * float(side.column(metric).mean()) for side in (comparison.coarse, comparison.refined))
-        name = f"{metric.title}, px" if metric.unit == "px" else metric.title
-        surfaces.append(MetricRow(name, before, after, higher_is_better=metric.higher_is_better))
-    groups = {f"mean over the {len(comparison.pairs)} objects": matched, "of their surfaces and shapes": surfaces}
-    groups["COCO mask AP of all records"] = precision
+        return f"{metric.title}, px" if metric.unit == "px" else metric.title, Row(after, before), metric.higher_is_better
+
+    matched = [row(metric) for metric in PAIR_METRICS]
+    before_ap, after_ap = comparison.coarse.average_precisions, comparison.refined.average_precisions
+    groups = {
+        f"mean over the {len(comparison.pairs)} objects": matched,
+        "of their surfaces and shapes": [row(metric) for metric in SURFACE_METRICS],
+        "COCO mask AP of all records": [(name, Row(after_ap[name].value, before_ap[name].value), True) for name in after_ap],
+    }
+    tiles = list(zip(matched, comparison.changes.values(), strict=True))
     limits = {"unchanged": 100 * UNCHANGED, "clearly": 100 * CLEARLY}
-    return {"shares": comparison.shares, **limits, "matched": matched, "metric_groups": groups}
+    return {"shares": comparison.shares, **limits, "tiles": tiles, "metric_groups": groups}
 
 
 def _apply(files: dict[str, str]) -> str:
