@@ -41,7 +41,8 @@ MOST_DOTS = 1200
 MEDIANS, FEWEST_PER_MEDIAN = 8, 15
 """A line of medians has at most MEDIANS points, and each point covers at least FEWEST_PER_MEDIAN instances."""
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-POINTS, CHANGE = "gain of IoU in points", "change in points"
+POINTS, CHANGE, GROWTH = "gain of IoU in points", "change in points", "change of area in percent"
+MEDIANS_ARE = "The line joins medians."
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,13 @@ class Values:
 
     Attributes:
         change: (N,) gain, or without a ground truth another change.
-        side: (N,) square root of the area, in pixels.
+        instances: whose changes they are.
         links: the address of each instance's view, None if it has none.
         is_gain: whether a positive change is an improvement.
     """
 
     change: np.ndarray
-    side: np.ndarray
+    instances: Sequence[Instance]
     links: list[str | None]
     is_gain: bool
 
@@ -82,36 +83,26 @@ def plots_of_gains(instances: Sequence[Instance], links: list[str | None]) -> li
     """The plots of instances with a ground truth."""
     rows = [instance.row for instance in instances if instance.row]
     before, after = (np.array([100 * getattr(row, side)["iou"] for row in rows]) for side in ("before", "after"))
-    values = Values(after - before, _sides(instances), links, is_gain=True)
-    score = np.array([i.score for i in instances], float)
-    gains = _svg("gains", lambda axes: _histogram(axes, values, POINTS))
-    scatter = _svg("scatter", lambda axes: _scatter(axes, before, after, values))
-    sizes = _svg("sizes", lambda axes: _by_size(axes, values, POINTS))
-    scores = _svg("scores", lambda axes: _changes(axes, score, values).set(xlabel="score of the detection", ylabel=POINTS))
-    medians = f"The line joins medians. {_dots_are(values)}"
+    values = Values(after - before, instances, links, is_gain=True)
+    diagonal, medians = (f"{words} {_dots_are(values)}" for words in ("Masks above the diagonal improved.", MEDIANS_ARE))
     return [
-        Plot("How much each mask gained", "Masks by their gain of IoU.", gains),
-        Plot("IoU before and after", f"Masks above the diagonal improved. {_dots_are(values)}", scatter),
-        Plot("Gain by size", medians, sizes),
-        Plot("Gain by score", medians, scores),
+        _plot("How much each mask gained", "Masks by their gain of IoU.", "gains", lambda axes: _histogram(axes, values, POINTS)),
+        _plot("IoU before and after", diagonal, "scatter", lambda axes: _scatter(axes, before, after, values)),
+        _plot("Gain by size", medians, "sizes", lambda axes: _by_size(axes, values, POINTS)),
+        _plot("Gain by score", medians, "scores", lambda axes: _by_score(axes, values)),
     ]
 
 
 def plots_of_changes(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
     """The plots of instances without a ground truth: how much each changed, not whether it improved."""
-    values = Values(np.array([100 * i.change for i in instances]), _sides(instances), links, is_gain=False)
-    grown = Values(np.array([100 * i.area_change for i in instances]), values.side, links, is_gain=False)
-    growth = "change of area in percent"
-    changes = _svg("changes", lambda axes: _histogram(axes, values, CHANGE))
-    areas = _svg("areas", lambda axes: _histogram(axes, grown, growth))
-    sizes = _svg("sizes", lambda axes: _by_size(axes, values, CHANGE))
-    growth_by_size = _svg("growth", lambda axes: _by_size(axes, grown, growth))
-    medians = f"The line joins medians. {_dots_are(values)}"
+    values = Values(np.array([100 * i.change for i in instances]), instances, links, is_gain=False)
+    grown = Values(np.array([100 * i.area_change for i in instances]), instances, links, is_gain=False)
+    by_iou, medians = "Masks by 100 − IoU(before, after).", f"{MEDIANS_ARE} {_dots_are(values)}"
     return [
-        Plot("How much each mask changed", "Masks by 100 − IoU(before, after).", changes),
-        Plot("Grown or shrunk", "Masks by the change of their area.", areas),
-        Plot("Change by size", medians, sizes),
-        Plot("Growth by size", medians, growth_by_size),
+        _plot("How much each mask changed", by_iou, "changes", lambda axes: _histogram(axes, values, CHANGE)),
+        _plot("Grown or shrunk", "Masks by the change of their area.", "areas", lambda axes: _histogram(axes, grown, GROWTH)),
+        _plot("Change by size", medians, "sizes", lambda axes: _by_size(axes, values, CHANGE)),
+        _plot("Growth by size", medians, "growth", lambda axes: _by_size(axes, grown, GROWTH)),
     ]
 
 
@@ -121,12 +112,8 @@ def _dots_are(values: Values) -> str:
     return f"{many}; click one to see it."
 
 
-def _sides(instances: Sequence[Instance]) -> np.ndarray:
-    return np.sqrt([max(instance.area, 1) for instance in instances])
-
-
-def _svg(name: str, draw: Callable[[Axes], object]) -> str:
-    """The ``<svg>`` element. Equal inputs give equal text; ``name`` keeps the ids of different plots apart."""
+def _plot(title: str, caption: str, name: str, draw: Callable[[Axes], None]) -> Plot:
+    """Draw a plot. Equal inputs give equal text; ``name`` keeps the ids of different plots apart."""
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         figure = Figure(figsize=SIZE, layout="constrained")
@@ -140,7 +127,7 @@ def _svg(name: str, draw: Callable[[Axes], object]) -> str:
     text = text[text.index("<svg") :]
     for colour, variable in VARIABLES.items():
         text = text.replace(colour, variable)
-    return text
+    return Plot(title, caption, text)
 
 
 def _histogram(axes: Axes, values: Values, label: str) -> None:
@@ -171,19 +158,24 @@ def _by_size(axes: Axes, values: Values, label: str) -> None:
     axes.xaxis.set_major_formatter("{x:.0f}")
     for limit in (SMALL, MEDIUM):
         axes.axvline(limit**0.5, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
-    _changes(axes, values.side, values).set(xlabel="√area in pixels (dashed: limits of small, medium, large)", ylabel=label)
+    sides = np.sqrt([max(instance.area, 1) for instance in values.instances])
+    _changes(axes, sides, values, "√area in pixels (dashed: limits of small, medium, large)", label)
 
 
-def _changes(axes: Axes, x: np.ndarray, values: Values) -> Axes:
-    """A dot per change, and a line through the medians of groups of equal size; returns ``axes``."""
+def _by_score(axes: Axes, values: Values) -> None:
+    scores = np.array([instance.score for instance in values.instances], float)
+    _changes(axes, scores, values, "score of the detection", POINTS)
+
+
+def _changes(axes: Axes, x: np.ndarray, values: Values, xlabel: str, ylabel: str) -> None:
+    """A dot per change, and a line through the medians of groups of equal size."""
     axes.axhline(0, color=INK, linewidth=1)
     _dots(axes, x, values.change, values)
     parts = np.array_split(np.argsort(x, kind="stable"), min(MEDIANS, len(x) // FEWEST_PER_MEDIAN) or 1)
     medians = ([np.median(axis[part]) for part in parts] for axis in (x, values.change))
     axes.plot(*medians, color=INK, linewidth=2)
     low, high = np.quantile(values.change, [0.002, 0.998])
-    axes.set_ylim(min(low, 0) - 1, max(high, 0) + 1)
-    return axes
+    axes.set(ylim=(min(low, 0) - 1, max(high, 0) + 1), xlabel=xlabel, ylabel=ylabel)
 
 
 def _dots(axes: Axes, x: np.ndarray, y: np.ndarray, values: Values) -> None:
