@@ -161,10 +161,10 @@ def legend(width: int, with_truth: bool = True, note: str = "") -> np.ndarray:
     return bar
 
 
-def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of one height with gaps between them."""
-    gap = blank(pictures[0].shape[0], GAP)
-    return np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
+def side_by_side(pictures: Sequence[np.ndarray], gap: int = GAP) -> np.ndarray:
+    """Pictures of one height with gaps of ``gap`` pixels between them."""
+    between = blank(pictures[0].shape[0], gap)
+    return np.concatenate([part for picture in pictures for part in (picture, between)][:-1], axis=1)
 
 
 def framed(picture: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from bpr.geometry.boxes import Box
 from bpr.geometry.rle import decode_mask
 from bpr.report.analyses.failures import reason
 from bpr.report.analyses.gallery import Gallery, View
-from bpr.report.draw import COARSE, REFINED, TRUTH, before_after, blank, changed_places
+from bpr.report.draw import COARSE, REFINED, TRUTH, before_after, changed_places, side_by_side
 from bpr.report.tiles import captioned, close_up, flat, sheet, square_around
 
 FAILURE_SIDE, PATCH_SIDE = 260, 150
@@ -59,9 +59,7 @@ def draw_changed_patches(gallery: Gallery, indices: Sequence[int], side: int) ->
 
 def _patch_strip(view: View, box: Box) -> np.ndarray:
     masks = (flat(mask, box, PATCH_SIDE) for mask in (view.coarse, view.refined, view.truth))
-    tiles = [close_up(view.image, box, PATCH_SIDE), *masks]
-    gap = blank(PATCH_SIDE, 4)
-    strip = np.concatenate([part for tile in tiles for part in (tile, gap)][:-1], axis=1)
+    strip = side_by_side([close_up(view.image, box, PATCH_SIDE), *masks], gap=4)
     row = view.row
     return captioned(strip, [f"{row.category}: IoU {100 * row.before['iou']:.1f} -> {100 * row.after['iou']:.1f}"])
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bpr.errors import BPRError
 from bpr.geometry.boxes import Box, intersect
 from bpr.report.draw import BACKGROUND, changed_places, draw_contour
 from bpr.report.html.collect import Instance
@@ -54,8 +53,10 @@ def pictures_of(instance: Instance, image: np.ndarray) -> Pictures:
     x0, y0, x1, y1 = box
     crop = image[y0:y1, x0:x1]
     before, after = instance.coarse.window(box), instance.refined.window(box)
-    thumbnail = _thumbnail(crop, before, after)
-    return Pictures(box, _jpeg(_shrunk(crop, LARGEST_CROP)), _jpeg(thumbnail), _places(np.logical_xor(before, after)))
+    thumbnail = _jpeg(_thumbnail(crop, before, after))
+    if (scale := LARGEST_CROP / max(crop.shape[:2])) < 1:
+        crop = cv2.resize(crop, _scaled_size(crop, scale), interpolation=cv2.INTER_AREA)
+    return Pictures(box, _jpeg(crop), thumbnail, _places(np.logical_xor(before, after)))
 
 
 def crop_box(box: Box, frame: tuple[int, int]) -> Box:
@@ -85,7 +86,7 @@ def _places(changed: np.ndarray) -> list[tuple[int, int, int]]:
 def _thumbnail(crop: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """uint8 RGB picture with both contours; its longer side is THUMBNAIL pixels."""
     scale = THUMBNAIL / max(crop.shape[:2])
-    size = tuple(max(1, round(side * scale)) for side in crop.shape[1::-1])
+    size = _scaled_size(crop, scale)
     # An enlarged mask keeps square pixels, so that its contour runs along their edges.
     for_crop, for_masks = (cv2.INTER_CUBIC, cv2.INTER_NEAREST) if scale > 1 else (cv2.INTER_AREA, cv2.INTER_AREA)
     picture = cv2.resize(crop, size, interpolation=for_crop)
@@ -97,16 +98,12 @@ def _thumbnail(crop: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.nd
     return picture
 
 
-def _shrunk(image: np.ndarray, longest: int) -> np.ndarray:
-    scale = longest / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+def _scaled_size(image: np.ndarray, scale: float) -> tuple[int, ...]:
+    """Width and height."""
+    return tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
 
 
 def _jpeg(image: np.ndarray) -> bytes:
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if not done:
-        raise BPRError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels: OpenCV could not encode it as JPEG")
-    return data.tobytes()
+    """The file; OpenCV encodes every picture of so few pixels."""
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
