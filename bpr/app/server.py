@@ -94,9 +94,9 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local
 
     @app.post("/refine")
     def refine_masks() -> Response:
-        photo = read_photo(*_uploaded("photo")[0], most_pixels)
+        photo, frame = read_photo(*_uploaded("photo")[0], most_pixels)
         masks = [read_mask(*file) for file in _uploaded("mask")]
-        check_sizes(masks, photo.frame, photo.pixels.shape[:2])
+        check_sizes(masks, frame, photo.shape[:2])
         fearless = "every-change" in request.form
         chosen = Refiner(refiner.predictor, replace(refiner.options, caution=0.0)) if fearless else refiner
 
@@ -105,16 +105,17 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local
                 started = clock.wall
                 refined = refine(chosen, photo, masks, clock)
             seconds = clock.wall - started
-            rows = [row(mask, photo.frame, *parts) for mask, parts in zip(masks, refined, strict=False)]  # none if it gave up
+            rows = [row(mask, frame, *parts) for mask, parts in zip(masks, refined, strict=False)]  # none if it gave up
             return {"masks": rows, "seconds": seconds}
 
         return Response(_lines(answer), mimetype="application/x-ndjson")
 
     @app.post("/cutout")
     def cut_out() -> Response:
-        photo, mask = read_photo(*_uploaded("photo")[0], MOST_PIXELS), read_mask(*_uploaded("mask")[0])
-        check_sizes([mask], photo.frame)
-        return Response(encode_cutout(photo.pixels, mask.numbers > 0), mimetype="image/png")
+        photo, frame = read_photo(*_uploaded("photo")[0], MOST_PIXELS)
+        mask = read_mask(*_uploaded("mask")[0])
+        check_sizes([mask], frame)
+        return Response(encode_cutout(photo, mask.numbers > 0), mimetype="image/png")
 
     return app
 
@@ -143,15 +144,12 @@ def _guard(app: Flask, local: bool) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[Response, int]:
-        return jsonify(error=_line(error)), error.code or 500
-
-
-def _line(error: HTTPException) -> str:
-    if isinstance(error, RequestEntityTooLarge):
-        return f"expected a photo and masks of at most {MOST_BYTES >> 20} MiB together, got more; save them smaller"
-    if isinstance(error, InternalServerError):
-        return INTERNAL
-    return str(error.description)
+        line = str(error.description)
+        if isinstance(error, RequestEntityTooLarge):
+            line = f"expected a photo and masks of at most {MOST_BYTES >> 20} MiB together, got more; save them smaller"
+        elif isinstance(error, InternalServerError):
+            line = INTERNAL
+        return jsonify(error=line), error.code or 500
 
 
 def _uploaded(role: str) -> list[tuple[bytes, str]]:

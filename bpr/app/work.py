@@ -31,18 +31,6 @@ MOST_PIXELS = 250_000_000
 Frame = tuple[int, int]
 
 
-class GivenPhoto(NamedTuple):
-    """A decoded photo.
-
-    Attributes:
-        pixels: (H, W, 3) uint8 RGB, scaled down if it was larger.
-        frame: height and width of the file.
-    """
-
-    pixels: np.ndarray
-    frame: Frame
-
-
 class GivenMask(NamedTuple):
     """A decoded mask.
 
@@ -69,8 +57,11 @@ def work_frame(frame: Frame, most: int) -> Frame:
     return frame if scale >= 1 else (max(1, int(frame[0] * scale)), max(1, int(frame[1] * scale)))
 
 
-def read_photo(content: bytes, name: str, most: int = WORK_PIXELS) -> GivenPhoto:
-    """A photo, rotated as its EXIF tag demands, and scaled down to ``most`` pixels.
+def read_photo(content: bytes, name: str, most: int = WORK_PIXELS) -> tuple[np.ndarray, Frame]:
+    """A photo, rotated as its EXIF tag demands.
+
+    Returns:
+        (H, W, 3) uint8 RGB, scaled down to ``most`` pixels, and the height and width of the file.
 
     Raises:
         BadImage: not an image, or one with more than MOST_PIXELS.
@@ -78,7 +69,7 @@ def read_photo(content: bytes, name: str, most: int = WORK_PIXELS) -> GivenPhoto
     _check_pixels(content, name)
     pixels = decode_shown(content, name).pixels
     frame = pixels.shape[0], pixels.shape[1]
-    return GivenPhoto(_scaled(pixels, work_frame(frame, most)), frame)
+    return _scaled(pixels, work_frame(frame, most)), frame
 
 
 def read_mask(content: bytes, name: str) -> GivenMask:
@@ -106,19 +97,20 @@ def check_sizes(masks: Sequence[GivenMask], *frames: tuple[int, ...]) -> None:
 
 
 def refine(
-    refiner: Refiner, photo: GivenPhoto, masks: Sequence[GivenMask], clock: StageClock
+    refiner: Refiner, photo: np.ndarray, masks: Sequence[GivenMask], clock: StageClock
 ) -> list[tuple[BoxMask, Settled, np.ndarray]]:
     """For each mask: as it is worked on, as ``bpr.load(...)(photo, masks)`` returns it, and the (K, 4) boxes of its patches.
 
     The list is empty where the clock gave up.
 
     Args:
+        photo: (H, W, 3) uint8 RGB.
         masks: of the size of the photo's file, or of that at which it is worked on (:func:`check_sizes`).
     """
-    frame = photo.pixels.shape[0], photo.pixels.shape[1]
+    frame = photo.shape[0], photo.shape[1]
     instances = [Instance(BoxMask.from_frame(resized(mask.numbers > 0, frame)), key) for key, mask in enumerate(masks)]
     found = []
-    for predicted in refiner.predict([refiner.start(photo.pixels, instances, None)], clock):
+    for predicted in refiner.predict([refiner.start(photo, instances, None)], clock):
         for instance, one, patches in zip(instances, refiner.put_back(predicted), predicted.by_instance(), strict=True):
             found.append((instance.mask, one, patches.boxes))
     return found
