@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -14,8 +13,6 @@ import numpy as np
 from bpr.evaluation.breakdowns import SCORE_RANGES, SCORES
 from bpr.evaluation.comparison import UNCHANGED
 from bpr.report.html.collect import Instance
-
-Key = TypeVar("Key", bound=Hashable)
 
 SIZES = {"small": "small, below 32² px", "medium": "medium", "large": "large, from 96² px"}
 
@@ -26,25 +23,20 @@ class Group:
 
     Attributes:
         query: the filter that makes the gallery show the instances of the group.
-        agreement, area_change: means over the instances.
-        before, after, gain: mean IoU and its change; None without a ground truth.
+        area_change: mean over the instances.
+        change: the mean gain of IoU, or without a ground truth 1 - the mean ``agreement``.
+        before, after: mean IoU; None without a ground truth.
         harmed: share of the instances; None without a ground truth.
     """
 
     name: str
     query: str
     count: int
-    agreement: float
     area_change: float
+    change: float
     before: float | None = None
     after: float | None = None
-    gain: float | None = None
     harmed: float | None = None
-
-    @property
-    def change(self) -> float:
-        """The mean gain, or without a ground truth 1 - ``agreement``."""
-        return 1 - self.agreement if self.gain is None else self.gain
 
 
 def by_size(instances: Sequence[Instance]) -> list[Group]:
@@ -68,18 +60,17 @@ def by_class(instances: Sequence[Instance]) -> list[Group]:
     return [_group(name, {"class": name}, members[name]) for name in names]
 
 
-def _members(instances: Sequence[Instance], key: Callable[[Instance], Key]) -> dict[Key, list[Instance]]:
-    members: dict[Key, list[Instance]] = defaultdict(list)
+def _members(instances: Sequence[Instance], key: Callable[[Instance], Any]) -> dict[Any, list[Instance]]:
+    members: dict[Any, list[Instance]] = {}
     for instance in instances:
-        members[key(instance)].append(instance)
-    return dict(members)
+        members.setdefault(key(instance), []).append(instance)
+    return members
 
 
 def _group(name: str, query: dict[str, Any], members: list[Instance]) -> Group:
     changes = [(instance.agreement, instance.area_change) for instance in members]
     agreement, area_change = np.mean(changes, axis=0).tolist()
     rows = [instance.row for instance in members if instance.row]
-    if not rows:
-        return Group(name, urlencode(query), len(members), agreement, area_change)
-    values = [(row.before["iou"], row.after["iou"], row.gain, row.gain < -UNCHANGED) for row in rows]
-    return Group(name, urlencode(query), len(members), agreement, area_change, *np.mean(values, axis=0).tolist())
+    values = [(row.gain, row.before["iou"], row.after["iou"], row.gain < -UNCHANGED) for row in rows]
+    numbers = np.mean(values, axis=0).tolist() if rows else [1 - agreement]
+    return Group(name, urlencode(query), len(members), area_change, *numbers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from bpr.evaluation.comparison import CLEARLY, UNCHANGED, Comparison
 from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, PairMetric
 from bpr.evaluation.summary import Row
 from bpr.report.html.collect import Collection, Instance
-from bpr.report.html.groups import Group, by_class, by_score, by_size
+from bpr.report.html.groups import by_class, by_score, by_size
 from bpr.report.html.plots import plots_of_changes, plots_of_gains
 
 ASSETS = Path(__file__).parent / "assets"
@@ -25,18 +24,6 @@ SCRIPTS = ("masks.js", "rows.js", "gallery.js", "decisions.js", "stage.js", "vie
 """In the order in which the page loads them."""
 STYLES = ("report.css",)
 MOST_PROBLEMS_SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Table:
-    title: str
-    column: str
-    groups: list[Group]
-
-    @property
-    def scale(self) -> float:
-        """The largest change of a group; a bar of full length stands for it."""
-        return max(abs(group.change) for group in self.groups) or 1.0
 
 
 def render(collection: Collection, shown: Sequence[Instance], files: dict[str, str], problems: Sequence[str]) -> str:
@@ -53,8 +40,6 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
     instances, comparison = collection.instances, collection.comparison
     numbers = {id(instance): number for number, instance in enumerate(shown)}
     links = [f"#instance={numbers[id(instance)]}" if id(instance) in numbers else None for instance in instances]
-    parts = (("By size", "size", by_size), ("By score", "score", by_score), ("By class", "class", by_class))
-    tables = [Table(title, column, divide(instances)) for title, column, divide in parts]
     return environment.get_template("index.html").render(
         **(_numbers(comparison) if comparison else {}),
         has_truth=comparison is not None,
@@ -70,7 +55,7 @@ def render(collection: Collection, shown: Sequence[Instance], files: dict[str, s
         judged=any(instance.verdict for instance in instances),
         shown=shown,
         plots=(plots_of_gains if comparison else plots_of_changes)(instances, links),
-        tables=[table for table in tables if table.groups],
+        tables={"size": by_size(instances), "score": by_score(instances), "class": by_class(instances)},
         score_ranges=SCORE_RANGES,
         notes=collection.problems,
         problems=problems[:MOST_PROBLEMS_SHOWN],

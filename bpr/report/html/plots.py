@@ -74,10 +74,6 @@ class Values:
         sign = np.where(changed, np.sign(self.change), 0)
         return np.array([SAME, GAIN, HARM])[sign.astype(int)]
 
-    def drawn(self) -> np.ndarray:
-        """Indices of the instances that get a dot: all, or a random MOST_DOTS of them."""
-        return np.sort(np.random.default_rng(0).permutation(len(self.change))[:MOST_DOTS])
-
 
 def plots_of_gains(instances: Sequence[Instance], links: list[str | None]) -> list[Plot]:
     """The plots of instances with a ground truth."""
@@ -179,6 +175,6 @@ def _changes(axes: Axes, x: np.ndarray, values: Values, xlabel: str, ylabel: str
 
 
 def _dots(axes: Axes, x: np.ndarray, y: np.ndarray, values: Values) -> None:
-    drawn = values.drawn()
+    drawn = np.sort(np.random.default_rng(0).permutation(len(x))[:MOST_DOTS])
     dots = axes.scatter(x[drawn], y[drawn], s=20, c=values.colours()[drawn], alpha=0.7, linewidths=0)
     dots.set_urls([values.links[index] for index in drawn])
