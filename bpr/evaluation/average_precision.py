@@ -19,12 +19,19 @@ from bpr.evaluation.matching import by_class, coco_index, silently
 from bpr.evaluation.prepare import Document
 from bpr.formats.coco import Record
 
-NAMES = ("AP", "AP50", "AP75", "AP_S", "AP_M", "AP_L")
-"""AP over IoU .50:.05:.95, at .50, at .75, and by size of the ground truth (limits 32^2 and 96^2 px)."""
-AREAS = {"AP_S": 1, "AP_M": 2, "AP_L": 3}
-"""Indices into pycocotools' ``areaRng``; 0 stands for all sizes."""
-THRESHOLDS = {"AP50": 0, "AP75": 5}
-"""Indices into pycocotools' ``iouThrs``."""
+ALL = slice(None)
+NAMES = {
+    "AP": (0, ALL),
+    "AP50": (0, slice(0, 1)),
+    "AP75": (0, slice(5, 6)),
+    "AP_S": (1, ALL),
+    "AP_M": (2, ALL),
+    "AP_L": (3, ALL),
+}
+"""AP over IoU .50:.05:.95, at .50, at .75, and by size of the ground truth (limits 32^2 and 96^2 px).
+
+The values are an index into pycocotools' ``areaRng``, of which 0 stands for all sizes, and a part of its ``iouThrs``.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +49,9 @@ class ClassCurve:
     images: np.ndarray
     truths: np.ndarray
 
-    def at(self, threshold: int) -> ClassCurve:
-        """The curve at one threshold."""
-        rows = slice(threshold, threshold + 1)
-        return replace(self, hits=self.hits[rows], misses=self.misses[rows])
+    def at(self, thresholds: slice) -> ClassCurve:
+        """The curve at some of the thresholds."""
+        return replace(self, hits=self.hits[thresholds], misses=self.misses[thresholds])
 
     def under(self, weights: np.ndarray) -> np.ndarray:
         """(T,) AP when image i counts ``weights[i]`` times; NaN where that leaves no instance."""
@@ -85,10 +91,8 @@ def average_precisions(evaluation: COCOeval) -> dict[str, AveragePrecision]:
     A number is -1 where the annotations have no such instance, and 0 where they have some and none was detected.
     """
     images = len(evaluation.params.imgIds)
-    curves = {area: [curve for _, curve in class_curves(evaluation, area)] for area in (0, *AREAS.values())}
-    sets = {name: [curve.at(threshold) for curve in curves[0]] for name, threshold in THRESHOLDS.items()}
-    sets |= {name: curves[area] for name, area in AREAS.items()}
-    return {name: AveragePrecision(sets.get(name, curves[0]), images) for name in NAMES}
+    curves = [[curve for _, curve in class_curves(evaluation, area)] for area in range(4)]
+    return {name: AveragePrecision([curve.at(part) for curve in curves[area]], images) for name, (area, part) in NAMES.items()}
 
 
 def fast_precision(

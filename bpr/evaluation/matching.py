@@ -80,12 +80,12 @@ class GroundTruth:
         for index in positions_by_kind(document["annotations"]).get(INSTANCES, ()):
             annotation = document["annotations"][index]
             self._annotations[self._key(annotation)].append(annotation)
-        self._masks: dict[ClassOfImage, list[BoxMask]] = {}
+        self._decoded: dict[ClassOfImage, list[BoxMask]] = {}
 
     def fresh(self) -> GroundTruth:
         """The same instances without decoded masks. Use one per image, and its masks are freed with it."""
         other = copy.copy(self)
-        other._masks = {}
+        other._decoded = {}
         return other
 
     def _key(self, item: Record) -> ClassOfImage:
@@ -93,38 +93,28 @@ class GroundTruth:
         image = self._images.find(item["image_id"])
         return item["image_id"] if image is None else image["id"], item.get("category_id")
 
-    def annotations(self, image_id: Any, category_id: Any) -> list[Record]:
-        """The annotations of one class in one image, in file order, without crowds and those that have no mask."""
-        return self._annotations.get((image_id, category_id), [])
-
-    def masks(self, image_id: Any, category_id: Any, frame: tuple[int, int] | None = None) -> list[BoxMask]:
-        """The masks of :meth:`annotations`.
-
-        Args:
-            frame: (H, W) of the image where the images list states none.
-
-        Raises:
-            BPRError: a mask that cannot be read.
-        """
-        key = image_id, category_id
-        if key not in self._masks:
-            size, annotations = self._images.frame(image_id) or frame, self.annotations(*key)
+    def _masks(self, key: ClassOfImage, frame: tuple[int, int] | None) -> list[BoxMask]:
+        """The masks of one class in one image of size ``frame``, in file order."""
+        if key not in self._decoded:
             try:
-                self._masks[key] = [decode_mask(item.get("segmentation"), size) for item in annotations]
+                self._decoded[key] = [decode_mask(item.get("segmentation"), frame) for item in self._annotations.get(key, [])]
             except BadMask as error:
-                raise BPRError(f"annotation of image {shown(image_id)}: {error}") from None
-        return self._masks[key]
+                raise BPRError(f"annotation of image {shown(key[0])}: {error}") from None
+        return self._decoded[key]
 
     def matches(self, records: Sequence[Record]) -> list[tuple[BoxMask | None, float]]:
         """For every record, the annotated mask with the highest IoU and that IoU; (None, 0.0) without an overlap.
 
         Of several masks with the same IoU, the first in the file is taken.
+
+        Raises:
+            BPRError: an annotated mask that cannot be read.
         """
-        return [(self.masks(*key)[index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
+        return [(self._decoded[key][index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
 
     def matched_annotations(self, records: Sequence[Record]) -> list[tuple[Record | None, float]]:
         """Like :meth:`matches`, with the annotation instead of its mask."""
-        return [(self.annotations(*key)[index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
+        return [(self._annotations[key][index], iou) if iou else (None, 0.0) for key, index, iou in self._best(records)]
 
     def _best(self, records: Sequence[Record]) -> list[tuple[ClassOfImage, int, float]]:
         """For every record its image and class, the index of the best instance of those, and the IoU, 0 without one."""
@@ -136,7 +126,7 @@ class GroundTruth:
         for key, indices in groups.items():
             stated = (checked_frame(records[index]["segmentation"]) for index in indices)
             frame = self._images.frame(key[0]) or next(filter(None, stated), None)
-            truths = self.masks(*key, frame)
+            truths = self._masks(key, frame)
             if not truths:
                 continue
             masks: dict[int, BoxMask] = {}
