@@ -127,9 +127,7 @@ def _panel(picture: np.ndarray, title: str) -> np.ndarray:
     height = max(1, round(picture.shape[0] * PANEL_WIDTH / picture.shape[1]))
     shrinks = picture.shape[1] > PANEL_WIDTH
     scaled = cv2.resize(picture, (PANEL_WIDTH, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    header = blank(HEADER, PANEL_WIDTH)
-    write_line(header, title, 0)
-    return np.concatenate([header, scaled])
+    return titled(scaled, title)
 
 
 def _tile(image: np.ndarray, outlines: Outlines, place: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
@@ -174,6 +172,13 @@ def framed(picture: np.ndarray) -> np.ndarray:
 def blank(height: int, width: int) -> np.ndarray:
     """(height, width, 3) uint8 of the background's colour."""
     return np.full((height, width, 3), BACKGROUND, np.uint8)
+
+
+def titled(picture: np.ndarray, title: str) -> np.ndarray:
+    """The picture with a line of text above it."""
+    header = blank(HEADER, picture.shape[1])
+    write_line(header, title, 0)
+    return np.concatenate([header, picture])
 
 
 def write_line(picture: np.ndarray, text: str, left: int) -> int:

@@ -15,7 +15,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, Placement
 from bpr.geometry.patches import patch_boxes
 from bpr.geometry.placement import SCHEMES
-from bpr.report.draw import HEADER, PALETTE, blank, draw_contour, framed, side_by_side, write_line
+from bpr.report.draw import PALETTE, draw_contour, framed, side_by_side, titled
 
 WHITE = (255, 255, 255)
 WIDTH = 440
@@ -48,9 +48,7 @@ def _panel(image: np.ndarray, masks: Sequence[BoxMask], placement: Placement, ti
             left, top, right, bottom = (round(side * zoom) for side in patch)
             x0, y0, x1, y1 = intersect((0, 0, width, height), (left, top, right, bottom))
             cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), PALETTE[index % len(PALETTE)], 1)
-    header = blank(HEADER, width)
-    write_line(header, f"{title}: {sum(map(len, boxes))} patches", 0)
-    return np.concatenate([header, picture])
+    return titled(picture, f"{title}: {sum(map(len, boxes))} patches")
 
 
 def _darkened(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bpr.geometry.boxes import Box, intersect
 from bpr.geometry.masks import BoxMask
-from bpr.report.draw import BACKGROUND, GAP, HEADER, INK, Colour, blank, draw_contour, legend, side_by_side, write_line
+from bpr.report.draw import BACKGROUND, GAP, INK, Colour, blank, draw_contour, legend, side_by_side, titled
 
 CAPTION_LINE = 22
 """Height in pixels of a line of a caption."""
@@ -85,9 +85,7 @@ def sheet(tiles: Sequence[np.ndarray], columns: int, title: str, with_legend: bo
     """Tiles of one size in rows of ``columns`` below a title, and a legend that names the colours of the outlines."""
     rows = [side_by_side(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
     width = max(SMALLEST_WIDTH, *(row.shape[1] for row in rows))
-    header = blank(HEADER, width)
-    write_line(header, title, 0)
-    parts = [header, *([legend(width)] if with_legend else [])]
+    parts = [legend(width)] if with_legend else []
     for row in rows:
         parts.append(cv2.copyMakeBorder(row, 0, GAP, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=BACKGROUND))
-    return cv2.copyMakeBorder(np.concatenate(parts), GAP, 0, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)
+    return cv2.copyMakeBorder(titled(np.concatenate(parts), title), GAP, 0, GAP, GAP, cv2.BORDER_CONSTANT, value=BACKGROUND)

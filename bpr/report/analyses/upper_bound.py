@@ -46,12 +46,8 @@ def upper_bounds(
     evaluation = Evaluation(coarse, document, protocol)
     bounds = []
     for number, reach in enumerate(reaches):
-
-        def advance(count: int, before: int = number * len(coarse.records)) -> None:
-            on_progress(before + count)
-
-        refiner = Refiner(OraclePredictor(truths, reach))
-        refined, _ = refine_records(coarse.records, images, refiner, workers, advance)
+        refiner, done = Refiner(OraclePredictor(truths, reach)), number * len(coarse.records)
+        refined, _ = refine_records(coarse.records, images, refiner, workers, lambda count, done=done: on_progress(done + count))
         ideal = Evaluation(prepare_detections(refined, document, "oracle"), document, protocol, evaluation)
         bounds.append(Bound(reach, _numbers(ideal)))
     return _numbers(evaluation), bounds

@@ -72,14 +72,12 @@ def _write_pictures(
     shown: Sequence[Instance], images: ImageFinder, folder: Path, workers: int, advance: Callable[[int], None]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The data of every shown instance, and a line for each image that could not be read."""
-    groups: dict[Any, list[int]] = defaultdict(list)
-    for number, instance in enumerate(shown):
-        groups[instance.image_id].append(number)
-
-    numbered = ([(number, shown[number]) for number in numbers] for numbers in groups.values())
+    groups: dict[Any, list[tuple[int, Instance]]] = defaultdict(list)
+    for numbered in enumerate(shown):
+        groups[numbered[1].image_id].append(numbered)
     data: list[dict[str, Any]] = []
     problems: list[str] = []
-    for rows, problem in ordered_map(lambda group: _write_image(group, images, folder), numbered, workers):
+    for rows, problem in ordered_map(lambda group: _write_image(group, images, folder), groups.values(), workers):
         data += rows
         problems += [problem] if problem else []
         advance(len(data))
