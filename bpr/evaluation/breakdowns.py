@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 
-from bpr.evaluation.comparison import Comparison, Evaluation, Shares, category_names, shares, size_of
+from bpr.evaluation.comparison import Comparison, Evaluation, Shares, Size, category_names, shares, size_of
 from bpr.evaluation.pair_metrics import PAIR_METRICS
 
 SCORES = (0.05, 0.3, 0.5, 0.7, 0.9)
@@ -49,25 +51,21 @@ def breakdowns(evaluation: Evaluation, comparison: Comparison | None, with_ap: b
         with_ap: add the AP of every annotated class.
     """
     names = category_names(evaluation.document.get("categories"))
-    scores = [evaluation.records[pair.record]["score"] for pair in evaluation.pairs]
     annotations = [pair.annotation for pair in evaluation.pairs]
-    keys = {
-        "class": [names.get(item["category_id"], str(item["category_id"])) for item in annotations],
-        "size": [size_of(item["area"]) for item in annotations],
-        "score": [score_group(score) for score in scores],
+    classes = [names.get(item["category_id"], str(item["category_id"])) for item in annotations]
+    sizes = [size_of(item["area"]) for item in annotations]
+    scores = [score_group(evaluation.records[pair.record]["score"]) for pair in evaluation.pairs]
+    parts = {
+        "class": _parts(evaluation, comparison, classes, names.values()),
+        "size": _parts(evaluation, comparison, sizes, get_args(Size)),
+        "score": _parts(evaluation, comparison, scores, map(score_group, (0, *SCORES))),
     }
-    order = {
-        "class": list(names.values()),
-        "size": ["small", "medium", "large"],
-        "score": [score_group(score) for score in (0, *SCORES)],
-    }
-    parts = {kind: _parts(evaluation, comparison, np.array(keys[kind], object), order[kind]) for kind in keys}
     if with_ap:
         after = evaluation.class_average_precisions
         before = comparison.coarse.class_average_precisions if comparison else {}
-        classes = {names.get(key, str(key)): key for key in after}
-        kept = {name: parts["class"].get(name, Part(0)) for name in classes}
-        parts["class"] = {name: replace(kept[name], ap=after[key], ap_before=before.get(key)) for name, key in classes.items()}
+        annotated = {names.get(key, str(key)): key for key in after}
+        kept = {name: parts["class"].get(name, Part(0)) for name in annotated}
+        parts["class"] = {name: replace(kept[name], ap=after[key], ap_before=before.get(key)) for name, key in annotated.items()}
     return parts
 
 
@@ -81,10 +79,10 @@ def score_group(score: float) -> str:
     return f"{low:g} - {high:g}"
 
 
-def _parts(evaluation: Evaluation, comparison: Comparison | None, keys: np.ndarray, names: list[str]) -> Breakdown:
-    parts = {}
+def _parts(evaluation: Evaluation, comparison: Comparison | None, keys: Sequence[str], names: Iterable[str]) -> Breakdown:
+    parts, of_pairs = {}, np.array(keys, object)
     for name in names:
-        rows = np.flatnonzero(keys == name)
+        rows = np.flatnonzero(of_pairs == name)
         if len(rows):
             before = _means(comparison.coarse, rows) if comparison else None
             changed = shares(comparison.gain[rows]) if comparison else None

@@ -161,10 +161,9 @@ def panoptic(pair: PanopticPair, ratio: float | None = None) -> Numbers:
         except ValueError as error:
             raise BPRError(f"metric pq: image_id {image['image_id']!r}: {error}") from error
         rows += [(index, category_id, count) for category_id, count in counts.items()]
-    things = {category_id: pair.things.get(category_id, True) for _, category_id, _ in rows}
     numbers: Numbers = {}
     for group, wanted in (("", (True, False)), (" things", (True,)), (" stuff", (False,))):
-        chosen = [row for row in rows if things[row[1]] in wanted]
+        chosen = [row for row in rows if pair.things.get(row[1], True) in wanted]
         images, count = np.array([index for index, _, _ in chosen], int), len(pair.truth.images)
         class_index = {key: n for n, key in enumerate(dict.fromkeys(category_id for _, category_id, _ in chosen))}
         classes = np.array([class_index[category_id] for _, category_id, _ in chosen], int)
