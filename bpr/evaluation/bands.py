@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from bpr.evaluation.boundary_metrics import Mask, Overlap, boxed_pair, disk
+from bpr.evaluation.boundary_metrics import Mask, Overlap, boxed_pair, disk, gradient
 from bpr.geometry.boxes import grow
 
 RADII = 5
@@ -38,7 +38,7 @@ def band_accuracy(predicted: Mask, truth: Mask, radius: int) -> float:
     """
     prediction, target = boxed_pair(predicted, truth)
     window = grow(target.box, radius + 1, target.frame)
-    region = _gradient(target.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
+    region = gradient(target.window(window), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2))
     same, total = prediction.window(window) == target.window(window), int(np.count_nonzero(region))
     return int(np.count_nonzero(region & same)) / total if total else 1.0
 
@@ -59,13 +59,6 @@ def trimap_overlap(predicted: Mask, truth: Mask, band: int = BAND) -> Overlap:
     """
     prediction, target = boxed_pair(predicted, truth)
     window = grow(target.box, band + 1, target.frame)
-    region = _gradient(target.window(window), disk(band))
+    region = gradient(target.window(window), disk(band))
     inside = prediction.window(window) & region, target.window(window) & region
     return Overlap(int(np.count_nonzero(inside[0] & inside[1])), int(np.count_nonzero(inside[0] | inside[1])))
-
-
-def _gradient(mask: np.ndarray, element: np.ndarray) -> np.ndarray:
-    """(h, w) bool: pixels around which the element covers both foreground and background of the window."""
-    if not mask.size:
-        return mask
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, element).view(bool)

@@ -87,11 +87,24 @@ def boundary_map(mask: np.ndarray) -> np.ndarray:
            [0, 1, 1, 1, 1],
            [0, 0, 0, 0, 0]])
     """
+    return gradient(mask, np.ones((2, 2), np.uint8), (0, 0))
+
+
+def gradient(mask: np.ndarray, element: np.ndarray, anchor: tuple[int, int] = (-1, -1)) -> np.ndarray:
+    """(h, w) bool: pixels around which the element covers both foreground and background.
+
+    Args:
+        anchor: column and row in the element that lie on the pixel, by default its centre.
+    """
     if not mask.size:
         return mask
-    # The gradient is the largest minus the smallest of the four pixels: 1 where they differ.
-    square = np.ones((2, 2), np.uint8)
-    return cv2.morphologyEx(np.ascontiguousarray(mask, np.uint8), cv2.MORPH_GRADIENT, square, anchor=(0, 0)).view(bool)
+    return cv2.morphologyEx(np.ascontiguousarray(mask, np.uint8), cv2.MORPH_GRADIENT, element, anchor=anchor).view(bool)
+
+
+def rim(mask: np.ndarray, element: np.ndarray, steps: int = 1) -> np.ndarray:
+    """(h, w) bool: what ``steps`` erosions of the mask take away. What lies beyond its array is background."""
+    pixels = np.ascontiguousarray(mask, np.uint8)
+    return mask & (cv2.erode(pixels, element, iterations=steps, borderType=cv2.BORDER_CONSTANT, borderValue=0) == 0)
 
 
 @lru_cache
@@ -186,10 +199,7 @@ def boundary_band(mask: Mask, width: int) -> BoxMask:
     box = _boxed(mask)
     if not box.pixels.size:
         return box
-    foreground, square = np.ascontiguousarray(box.pixels, np.uint8), np.ones((3, 3), np.uint8)
-    # The mask is padded with zeros: outside the box is background, and beyond the frame counts as outside.
-    inner = cv2.erode(foreground, square, iterations=width, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return BoxMask(box.pixels & (inner == 0), box.left, box.top, box.frame)
+    return BoxMask(rim(box.pixels, np.ones((3, 3), np.uint8), width), box.left, box.top, box.frame)
 
 
 def boundary_overlap(first: Mask, second: Mask, ratio: float = 0.02) -> Overlap:

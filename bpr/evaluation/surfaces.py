@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from bpr.evaluation.boundary_metrics import Mask, boxed_pair
+from bpr.evaluation.boundary_metrics import Mask, boxed_pair, rim
 from bpr.geometry.boxes import enclosing, grow
 
 NSD_TOLERANCE = 2
@@ -57,16 +57,11 @@ def surface_fit(predicted: Mask, truth: Mask) -> SurfaceFit:
         distance = 0.0 if pair[0].area == pair[1].area else math.hypot(*pair[0].frame)
         return SurfaceFit(float(not distance), distance, distance)
     window = enclosing(np.array([mask.box for mask in pair]))
-    surfaces = [_surface(mask.window(window)) for mask in pair]
+    surfaces = [rim(mask.window(window), CROSS) for mask in pair]
     distances = [_distance_to(surfaces[1])[surfaces[0]], _distance_to(surfaces[0])[surfaces[1]]]
     both = np.concatenate(distances)
     furthest = max(float(np.percentile(part, PERCENTILE)) for part in distances)
     return SurfaceFit(float((both <= NSD_TOLERANCE).mean()), furthest, float(both.mean()))
-
-
-def _surface(mask: np.ndarray) -> np.ndarray:
-    pixels = mask.astype(np.uint8)
-    return mask & (cv2.erode(pixels, CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0) == 0)
 
 
 def _distance_to(places: np.ndarray) -> np.ndarray:
