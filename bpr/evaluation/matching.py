@@ -14,10 +14,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -43,10 +42,27 @@ LOWEST_AP_IOU = 0.5
 FEDERATED = {"neg_category_ids", "not_exhaustive_category_ids"}
 """Keys of LVIS' images that hold category ids."""
 
+Item = TypeVar("Item")
 ClassOfImage = tuple[Any, Any]
 """An image id and a category id."""
 BoundaryIou = Callable[[Sequence[tuple[int, int]]], np.ndarray]
 """(N,) Boundary IoU of N pairs, each the index of a record and the index of an annotation."""
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list[Item]]:
+    """The items by their key, in the order in which the keys come up.
+
+    >>> grouped(["ant", "bee", "ape"], lambda word: word[0])
+    {'a': ['ant', 'ape'], 'b': ['bee']}
+    """
+    groups: dict[Any, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def class_of(item: Record) -> ClassOfImage:
+    return item["image_id"], item["category_id"]
 
 
 def mask_iou(first: Sequence[BoxMask], second: Sequence[BoxMask]) -> np.ndarray:
@@ -71,15 +87,14 @@ class GroundTruth:
 
     def __init__(self, document: Document) -> None:
         self._images = ImageList(document["images"])
-        self._annotations: dict[ClassOfImage, list[Record]] = defaultdict(list)
-        for index, annotation in enumerate(document["annotations"]):
+        annotations = document["annotations"]
+        for index, annotation in enumerate(annotations):
             keys = ("image_id", "category_id")
             if not isinstance(annotation, dict) or not all(is_id(annotation.get(key)) for key in keys):
                 expected = "expected an object with image_id and category_id"
                 raise BPRError(f"annotation {index}: {expected}, got {shown(annotation)}")
-        for index in positions_by_kind(document["annotations"]).get(INSTANCES, ()):
-            annotation = document["annotations"][index]
-            self._annotations[self._key(annotation)].append(annotation)
+        instances = [annotations[index] for index in positions_by_kind(annotations).get(INSTANCES, ())]
+        self._annotations: dict[ClassOfImage, list[Record]] = grouped(instances, self._key)
         self._decoded: dict[ClassOfImage, list[BoxMask]] = {}
 
     def fresh(self) -> GroundTruth:
@@ -118,10 +133,8 @@ class GroundTruth:
 
     def _best(self, records: Sequence[Record]) -> list[tuple[ClassOfImage, int, float]]:
         """For every record its image and class, the index of the best instance of those, and the IoU, 0 without one."""
-        groups: dict[ClassOfImage, list[int]] = defaultdict(list)
-        for index, record in enumerate(records):
-            if is_id(record["image_id"]) and is_id(record.get("category_id")):
-                groups[self._key(record)].append(index)
+        valid = [is_id(record["image_id"]) and is_id(record.get("category_id")) for record in records]
+        groups = grouped(np.flatnonzero(valid).tolist(), lambda index: self._key(records[index]))
         best = [((record["image_id"], record.get("category_id")), 0, 0.0) for record in records]
         for key, indices in groups.items():
             stated = (checked_frame(records[index]["segmentation"]) for index in indices)
@@ -169,27 +182,20 @@ def match_pairs(records: Sequence[Record], document: Document) -> list[Pair]:
         records: prepared detections.
         document: prepared annotations.
     """
-    detections: dict[ClassOfImage, list[int]] = defaultdict(list)
-    for index, record in enumerate(records):
-        if record["score"] >= PAIR_SCORE:
-            detections[record["image_id"], record["category_id"]].append(index)
-    instances: dict[ClassOfImage, list[int]] = defaultdict(list)
-    for index, annotation in enumerate(document["annotations"]):
-        if not annotation["iscrowd"]:
-            instances[annotation["image_id"], annotation["category_id"]].append(index)
+    likely = [(index, record) for index, record in enumerate(records) if record["score"] >= PAIR_SCORE]
+    instances = [(index, annotation) for index, annotation in enumerate(document["annotations"]) if not annotation["iscrowd"]]
+    detections = grouped(likely, lambda item: class_of(item[1]))
     pairs = []
-    for key, annotation_indices in instances.items():
+    for key, truths in grouped(instances, lambda item: class_of(item[1])).items():
         # argmax returns the first of equal values, so the order of the rows decides ties.
-        record_indices = sorted(detections[key], key=lambda index: -records[index]["score"])
-        if not record_indices:
+        detected = sorted(detections.get(key, []), key=lambda item: -item[1]["score"])
+        if not detected:
             continue
-        annotations = [document["annotations"][index] for index in annotation_indices]
-        detected = [records[index]["segmentation"] for index in record_indices]
-        iou = _rle_iou(detected, [item["segmentation"] for item in annotations])
-        for column, (index, annotation) in enumerate(zip(annotation_indices, annotations, strict=True)):
+        iou = _rle_iou(*([item["segmentation"] for _, item in side] for side in (detected, truths)))
+        for column, (index, annotation) in enumerate(truths):
             best = int(iou[:, column].argmax())
             if iou[best, column] >= PAIR_IOU:
-                pairs.append(Pair(key[0], annotation, index, record_indices[best]))
+                pairs.append(Pair(key[0], annotation, index, detected[best][0]))
     return pairs
 
 

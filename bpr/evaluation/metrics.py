@@ -6,7 +6,6 @@ The name of a number consists of the metric, its tolerance and its protocol: ``F
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +21,11 @@ from bpr.evaluation.boundary_metrics import boundary_counts_at
 from bpr.evaluation.cityscapes_official import official_precision
 from bpr.evaluation.comparison import Evaluation
 from bpr.evaluation.lvis_precision import lvis_precision
-from bpr.evaluation.matching import ClassOfImage
+from bpr.evaluation.matching import class_of, grouped
 from bpr.evaluation.pair_metrics import PAIR_METRICS, SURFACE_METRICS, TOLERANCES, PairMetric, Unit
 from bpr.evaluation.panoptic_quality import panoptic_counts
 from bpr.evaluation.prepare import counted
 from bpr.evaluation.subjects import CityscapesFolders, MaskPictures, PanopticPair, PictureFit
-from bpr.formats.coco import Record
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 
@@ -82,16 +80,14 @@ def af_semantic(evaluation: Evaluation) -> Numbers:
     Crowds belong to the ground truth.
     """
     found = [evaluation.records[index] for index in counted(evaluation.records, evaluation.document)]
-    sides = evaluation.document["annotations"], [item for item in found if item["score"] >= MERGED_SCORE]
-    masks: tuple[dict[ClassOfImage, list[Record]], ...] = (defaultdict(list), defaultdict(list))
-    for side, items in zip(masks, sides, strict=True):
-        for item in items:
-            side[item["image_id"], item["category_id"]].append(item["segmentation"])
-    scores, keys = [], list(dict.fromkeys([*masks[0], *masks[1]]))
+    likely = [item for item in found if item["score"] >= MERGED_SCORE]
+    sides = [grouped(items, class_of) for items in (evaluation.document["annotations"], likely)]
+    scores, keys = [], list(dict.fromkeys([*sides[0], *sides[1]]))
     for key in keys:
-        size = (masks[0].get(key) or masks[1][key])[0]["size"]
-        empty = encode_mask(BoxMask.empty((size[0], size[1])))
-        truth, detected = (decode_mask(coco_mask.merge([*side.get(key, []), empty])) for side in masks)
+        masks = [[item["segmentation"] for item in side.get(key, [])] for side in sides]
+        height, width = (masks[0] or masks[1])[0]["size"]
+        empty = encode_mask(BoxMask.empty((height, width)))
+        truth, detected = (decode_mask(coco_mask.merge([*side, empty])) for side in masks)
         scores.append([counts.f for counts in boundary_counts_at(detected, truth, TOLERANCES)])
     return _af("semantic", scores, evaluation.image_indices([image_id for image_id, _ in keys]), evaluation)
 

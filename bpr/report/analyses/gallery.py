@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from bpr.errors import BPRError
 from bpr.evaluation.comparison import Comparison, PairRow
+from bpr.evaluation.matching import grouped
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_finder import ImageFinder
@@ -44,17 +43,15 @@ class Gallery:
             name = comparison.coarse.detections.name
             raise BPRError(f"{name}: expected detections that match the annotations (same class, IoU >= .5), got none")
         self.comparison, self.rows = comparison, comparison.rows
-        self._annotations: dict[Any, list[int]] = defaultdict(list)
-        for index, annotation in enumerate(comparison.coarse.document["annotations"]):
-            self._annotations[annotation["image_id"]].append(index)
+        annotations = enumerate(comparison.coarse.document["annotations"])
+        self._annotations = grouped(annotations, lambda item: item[1]["image_id"])
         frames = {pair.image_id: tuple(pair.annotation["segmentation"]["size"]) for pair in comparison.pairs}
         self.image = lru_cache(CACHED_IMAGES)(lambda image_id: read_framed(images.path(image_id), frames[image_id]))
 
     def view(self, index: int) -> View:
         pair = self.comparison.pairs[index]
-        annotations = self.comparison.coarse.document["annotations"]
-        others = [other for other in self._annotations[pair.image_id] if other != pair.annotation_index]
-        neighbours = [decode_mask(annotations[other]["segmentation"]) for other in others]
+        others = [item for index, item in self._annotations[pair.image_id] if index != pair.annotation_index]
+        neighbours = [decode_mask(item["segmentation"]) for item in others]
         return View(self.rows[index], self.image(pair.image_id), *self.comparison.masks(index), neighbours)
 
     def by_gain(self) -> Sequence[int]:

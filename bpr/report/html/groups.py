@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ import numpy as np
 
 from bpr.evaluation.breakdowns import SCORE_RANGES, SCORES
 from bpr.evaluation.comparison import UNCHANGED
+from bpr.evaluation.matching import grouped
 from bpr.report.html.collect import Instance
 
 SIZES = {"small": "small, below 32² px", "medium": "medium", "large": "large, from 96² px"}
@@ -41,30 +42,23 @@ class Group:
 
 def by_size(instances: Sequence[Instance]) -> list[Group]:
     """COCO's sizes, small first."""
-    members = _members(instances, lambda instance: instance.size)
+    members = grouped(instances, lambda instance: instance.size)
     return [_group(title, {"size": size}, members[size]) for size, title in SIZES.items() if size in members]
 
 
 def by_score(instances: Sequence[Instance]) -> list[Group]:
     """Ranges of the score, low first; instances without a score are left out."""
     scored = [instance for instance in instances if instance.score is not None]
-    members = _members(scored, lambda instance: bisect_right(SCORES, instance.score or 0))
+    members = grouped(scored, lambda instance: bisect_right(SCORES, instance.score or 0))
     return [_group(f"{low} to {high}", {"score": f"{low},{high}"}, members[index])
             for index, (low, high) in enumerate(SCORE_RANGES) if index in members]  # fmt: skip
 
 
 def by_class(instances: Sequence[Instance]) -> list[Group]:
     """Classes, the most frequent first."""
-    members = _members(instances, lambda instance: instance.category)
+    members = grouped(instances, lambda instance: instance.category)
     names = sorted(members, key=lambda name: (-len(members[name]), name))
     return [_group(name, {"class": name}, members[name]) for name in names]
-
-
-def _members(instances: Sequence[Instance], key: Callable[[Instance], Any]) -> dict[Any, list[Instance]]:
-    members: dict[Any, list[Instance]] = {}
-    for instance in instances:
-        members.setdefault(key(instance), []).append(instance)
-    return members
 
 
 def _group(name: str, query: dict[str, Any], members: list[Instance]) -> Group:

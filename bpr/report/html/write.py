@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadImage, BPRError, install_hint
+from bpr.evaluation.matching import grouped
 from bpr.io.folders import atomic_folder
 from bpr.io.image_finder import ImageFinder, existing
 from bpr.io.images import read_framed
@@ -72,9 +72,7 @@ def _write_pictures(
     shown: Sequence[Instance], images: ImageFinder, folder: Path, workers: int, advance: Callable[[int], None]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The data of every shown instance, and a line for each image that could not be read."""
-    groups: dict[Any, list[tuple[int, Instance]]] = defaultdict(list)
-    for numbered in enumerate(shown):
-        groups[numbered[1].image_id].append(numbered)
+    groups = grouped(enumerate(shown), lambda numbered: numbered[1].image_id)
     data: list[dict[str, Any]] = []
     problems: list[str] = []
     for rows, problem in ordered_map(lambda group: _write_image(group, images, folder), groups.values(), workers):
