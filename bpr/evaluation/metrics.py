@@ -30,6 +30,7 @@ from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 
 Numbers = dict[str, Number]
+TRIMAP = PairMetric("trimap", f"TrimapIoU@{BAND}px", "Trimap IoU", lambda pair: trimap_overlap(pair.mask, pair.truth).iou)
 MERGED_SCORE = 0.5
 """Detections of a lower score are in no semantic mask: all of them together would cover the image."""
 
@@ -55,10 +56,11 @@ def of_pairs(evaluation: Evaluation, metrics: Sequence[PairMetric]) -> Numbers:
     numbers: Numbers = {}
     for metric in metrics:
         label = metric.label.format(ratio=evaluation.protocol.ratio)
-        numbers[f"{label}/matched"] = _mean_of_pairs(evaluation, evaluation.column(metric))
+        columns = {label: evaluation.column(metric)}
         if metric.of_truth:
-            of_truth = np.array([metric.of_truth(pair.truth) for pair in evaluation.mask_pairs], float)
-            numbers[f"{label} of the truth/matched"] = _mean_of_pairs(evaluation, of_truth)
+            columns[f"{label} of the truth"] = np.array([metric.of_truth(pair.truth) for pair in evaluation.mask_pairs])
+        for name, values in columns.items():
+            numbers[f"{name}/matched"] = Ratios.mean(values, evaluation.pair_images, evaluation.image_count)
     return numbers
 
 
@@ -110,16 +112,6 @@ def mba(evaluation: Evaluation) -> Numbers:
     images, count = evaluation.pair_images, evaluation.image_count
     shares = 1 / np.bincount(images, minlength=count)[images] if len(values) else values
     return {"mBA/matched": Ratios(values * shares, shares, images, count)}
-
-
-def trimap(evaluation: Evaluation) -> Numbers:
-    """IoU inside a band around the true boundary, mean over the matched pairs."""
-    values = np.array([trimap_overlap(pair.mask, pair.truth).iou for pair in evaluation.mask_pairs])
-    return {f"TrimapIoU@{BAND}px/matched": _mean_of_pairs(evaluation, values)}
-
-
-def _mean_of_pairs(evaluation: Evaluation, values: np.ndarray) -> Ratios:
-    return Ratios.mean(values, evaluation.pair_images, evaluation.image_count)
 
 
 def lvis_ap(evaluation: Evaluation, boundary: bool = False) -> Numbers:
@@ -219,7 +211,7 @@ METRICS = {
     "af-tp": Metric(Evaluation, af_true_positives, "boundary F, mean over true positives"),
     "af-semantic": Metric(Evaluation, af_semantic, "boundary F of classes merged per image"),
     "mba": Metric(Evaluation, mba, "mean boundary accuracy of CascadePSP", default=False),
-    "trimap": Metric(Evaluation, trimap, "IoU inside a band along the true boundary", default=False),
+    "trimap": Metric(Evaluation, partial(of_pairs, metrics=[TRIMAP]), "IoU inside a band along the true boundary", default=False),
     "lvis-ap": Metric(Evaluation, lvis_ap, "LVIS AP (lvis package)", default=False),
     "cityscapes-ap": Metric(CityscapesFolders, cityscapes_ap, "official Cityscapes AP (cityscapesscripts)"),
     "pq": Metric(PanopticPair, panoptic, "panoptic quality"),
