@@ -73,8 +73,7 @@ def make_app(refiner: Refiner, model: str, most_pixels: int = WORK_PIXELS, local
     @app.get("/")
     def page() -> str:
         limits = {"most_pixels": most_pixels, "most_bytes": MOST_BYTES}
-        files = {"styles": STYLES, "scripts": SCRIPTS, "version": bpr.__version__}
-        return render_template("index.html", model=model, **files, **limits)
+        return render_template("index.html", model=model, styles=STYLES, scripts=SCRIPTS, version=bpr.__version__, **limits)
 
     @app.get("/assets/<name>")
     def asset(name: str) -> Response:

@@ -89,8 +89,7 @@ def plot_scatter(path: str | Path, rows: Sequence[PairRow], title: str) -> None:
     axes.set_aspect("equal")
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none", fontsize=9)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     # Without the name of the software, the same figure gives the same bytes.
     with atomic_open(path, "wb") as file:
         figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})

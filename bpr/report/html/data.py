@@ -16,8 +16,6 @@ from bpr.refinement.decisions import Review
 from bpr.report.html.collect import Instance
 from bpr.report.html.pictures import Pictures
 
-NAME = "bprReportData"
-
 
 def report_data(has_truth: bool, instances: Sequence[Mapping[str, Any]], review: Review | None) -> dict[str, Any]:
     """Everything that the scripts read.
@@ -75,7 +73,7 @@ def instance_data(instance: Instance, number: int, image_name: str, pictures: Pi
 
 def script(data: dict[str, Any]) -> str:
     """JavaScript that defines the data. A page opened from a disk may load scripts, but not JSON."""
-    return f"globalThis.{NAME} = {json.dumps(data, allow_nan=False, separators=(',', ':'))};\n"
+    return f"globalThis.bprReportData = {json.dumps(data, allow_nan=False, separators=(',', ':'))};\n"
 
 
 def _points(share: float) -> float:
