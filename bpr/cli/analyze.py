@@ -101,7 +101,8 @@ def upper_bound(args: argparse.Namespace) -> None:
     coarse, document, protocol = _detections(truth, args.results), truth.document, truth.protocol
     with progress_bar("bounding", len(coarse.records) * len(args.reach)) as advance:
         before, bounds = upper_bounds(coarse, document, images, protocol, args.reach, DEFAULT_WORKERS, advance)
-    _write(args, {"before": before, "bounds": [asdict(item) for item in bounds]}, markdown(before, bounds))
+    listed = [{"reach": reach, "numbers": numbers} for reach, numbers in zip(args.reach, bounds, strict=True)]
+    _write(args, {"before": before, "bounds": listed}, markdown(before, args.reach, bounds))
 
 
 def scatter(args: argparse.Namespace) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from bpr.evaluation.comparison import Evaluation, Protocol
 from bpr.evaluation.matching import GroundTruth
@@ -19,14 +18,6 @@ SHOWN = ("AP/", "AP50/", "BoundaryAP@", "IoU/", "BoundaryIoU@", "F@", "AF@2px")
 """Beginnings of the names that the table shows; the JSON file holds all numbers."""
 
 
-@dataclass(frozen=True)
-class Bound:
-    """The numbers by name of an oracle that corrects pixels up to ``reach`` from the boundary (None: whole patches)."""
-
-    reach: int | None
-    numbers: dict[str, float]
-
-
 def upper_bounds(
     coarse: Detections,
     document: Document,
@@ -35,11 +26,14 @@ def upper_bounds(
     reaches: Sequence[int | None],
     workers: int,
     on_progress: Callable[[int], None],
-) -> tuple[dict[str, float], list[Bound]]:
+) -> tuple[dict[str, float], list[dict[str, float]]]:
     """The numbers of the coarse masks, and of the masks that the oracle predictor makes of them in the whole pipeline.
 
     The oracle knows, for every detection, the annotated instance of its class that it overlaps most. Missed objects and
     wrong classes remain. All numbers of matched pairs use the pairs of the coarse masks.
+
+    Args:
+        reaches: how far from the boundary, in pixels, the oracle corrects; None: in whole patches.
     """
     matches = GroundTruth(document).matches(coarse.records)
     truths = {index: truth for index, (truth, _) in enumerate(matches) if truth is not None}
@@ -49,7 +43,7 @@ def upper_bounds(
         refiner, done = Refiner(OraclePredictor(truths, reach)), number * len(coarse.records)
         refined, _ = refine_records(coarse.records, images, refiner, workers, lambda count, done=done: on_progress(done + count))
         ideal = Evaluation(prepare_detections(refined, document, "oracle"), document, protocol, evaluation)
-        bounds.append(Bound(reach, _numbers(ideal)))
+        bounds.append(_numbers(ideal))
     return _numbers(evaluation), bounds
 
 
@@ -57,14 +51,13 @@ def _numbers(evaluation: Evaluation) -> dict[str, float]:
     return {name: row.value for name, row in evaluate({Evaluation: evaluation}, metrics=METRICS).rows.items()}
 
 
-def markdown(before: dict[str, float], bounds: Sequence[Bound]) -> str:
+def markdown(before: dict[str, float], reaches: Sequence[int | None], bounds: Sequence[dict[str, float]]) -> str:
     """A table with one row per reach, and the gain over the coarse masks in points."""
     names = [name for name in before if name.startswith(SHOWN)]
     head = f"| oracle within | {' | '.join(names)} |\n|---|{'---:|' * len(names)}"
     lines = [f"| nothing | {' | '.join(f'{100 * before[name]:.1f}' for name in names)} |"]
-    for bound in bounds:
-        pairs = ((100 * bound.numbers[name], 100 * (bound.numbers[name] - before[name])) for name in names)
+    for reach, bound in zip(reaches, bounds, strict=True):
+        pairs = ((100 * bound[name], 100 * (bound[name] - before[name])) for name in names)
         cells = (f"{value:.1f} ({gain:+.1f})" for value, gain in pairs)
-        reach = "inf" if bound.reach is None else f"{bound.reach} px"
-        lines.append(f"| {reach} | {' | '.join(cells)} |")
+        lines.append(f"| {'inf' if reach is None else f'{reach} px'} | {' | '.join(cells)} |")
     return "\n".join([head, *lines]) + "\n"
