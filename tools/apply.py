@@ -1,8 +1,6 @@
 """The same as ``bpr apply``."""
 
-import sys
-
-from bpr.cli.main import main
+from bpr.cli.main import entry
 
 if __name__ == "__main__":
-    sys.exit(main(["apply", *sys.argv[1:]]))
+    entry("apply")

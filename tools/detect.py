@@ -1,8 +1,6 @@
 """The same as ``bpr detect``."""
 
-import sys
-
-from bpr.cli.main import main
+from bpr.cli.main import entry
 
 if __name__ == "__main__":
-    sys.exit(main(["detect", *sys.argv[1:]]))
+    entry("detect")

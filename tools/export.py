@@ -1,8 +1,6 @@
 """The same as ``bpr export``."""
 
-import sys
-
-from bpr.cli.main import main
+from bpr.cli.main import entry
 
 if __name__ == "__main__":
-    sys.exit(main(["export", *sys.argv[1:]]))
+    entry("export")

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bpr.cli.main import Parser, run_script
-from bpr.cli.options import at_least, import_training
+from bpr.cli.options import at_least, import_training, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.cli.versions import versions_of
 
 PACKAGES = ("bpr", "onnx", "onnxruntime")
 

@@ -120,9 +120,9 @@ def _overview() -> str:
     return "\n".join(lines)
 
 
-def entry() -> None:
-    """Console entry point."""
-    sys.exit(main())
+def entry(*words: str) -> None:
+    """Console entry point; a script of ``tools/`` gives the words before those of the command line."""
+    sys.exit(main([*words, *sys.argv[1:]]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
