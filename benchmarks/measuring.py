@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from bpr.cli.versions import versions_of
+from bpr.cli.options import versions_of
 from bpr.io.files import atomic_open, read_json, write_json
 
 ROOT = Path(__file__).parents[1]

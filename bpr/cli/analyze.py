@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.options import print_problems, progress_bar
+from bpr.cli.options import print_problems, progress_bar, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.cli.versions import versions_of
 from bpr.errors import amount
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import argparse
 import os
 
 from bpr.backends.presets import PRESETS
-from bpr.cli.options import print_problems, progress_bar
+from bpr.cli.options import extra, print_problems, progress_bar
 from bpr.cli.paths import InputName
-from bpr.errors import BPRError, amount, install_hint
+from bpr.errors import amount
 
 EXAMPLE = """\
 bpr cvat https://app.cvat.ai/tasks/7 --dry-run  # say what would change
@@ -25,10 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
+    with extra("cvat"):
         from bpr.integrations.cvat import TOKEN, CvatTask, refine_task
-    except ImportError as error:
-        raise BPRError(f"this needs the [cvat] extra: {install_hint('cvat')} ({error.name} is missing)") from error
     from bpr.backends import load_refiner
 
     task = CvatTask(args.task, os.environ.get(TOKEN, "").strip())

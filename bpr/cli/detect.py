@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpr.backends import DEFAULT_MODEL
-from bpr.cli.options import finite, progress_bar
+from bpr.cli.options import extra, finite, progress_bar
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.errors import BadImage, BPRError, amount, install_hint
+from bpr.errors import BadImage, BPRError, amount
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,11 +48,8 @@ def run(args: argparse.Namespace) -> int:
     from bpr.io.image_list import file_name
     from bpr.io.images import read_image
 
-    try:
+    with extra("mmdet"):
         from bpr.integrations.mmdetection.live import LiveDetector
-    except ImportError as error:
-        raise BPRError(f"this needs the [mmdet] extra: {install_hint('mmdet')} ({error.name} is missing)") from error
-
     check_replaceable(Path(args.out), "bpr detect")
     files = _image_files(args.images)
     document = read_annotations(args.ann) if args.ann else {"images": []}

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import bpr
-    from bpr.cli.versions import versions_of
+    from bpr.cli.options import versions_of
     from bpr.cores import usable_cores
 
     print(f"bpr {bpr.__version__} in {Path(bpr.__file__).parent}")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpr.cli.options import versions_of
 from bpr.cli.paths import InputPath, OutputPath
-from bpr.cli.versions import versions_of
 from bpr.evaluation.comparison import PROTOCOLS
 from bpr.evaluation.metrics import METRICS
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bpr.cli.options import import_training
+from bpr.cli.options import import_training, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.cli.versions import versions_of
 from bpr.errors import BPRError
 
 EXAMPLE = "bpr export CONFIG.py work_dirs/run/iter_4500.pth --out model.onnx"

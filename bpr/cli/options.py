@@ -1,4 +1,4 @@
-"""Options that several commands share, and the types of arguments that are numbers of a range."""
+"""What commands share: options, types of arguments, progress, problems, and which packages there are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from typing import Protocol
 
 from bpr.errors import BPRError, amount, install_hint
+from bpr.version import __version__
 
 MOST_PROBLEMS_SHOWN = 10
 
@@ -61,12 +63,34 @@ def add_workers(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--workers", type=at_least(1), default=DEFAULT_WORKERS, help=workers)
 
 
-def import_training() -> None:
-    """Import the training code; a missing dependency is an error that says how to install it."""
+@contextmanager
+def extra(group: str, what: str = "this") -> Iterator[None]:
+    """Within the block, a package that cannot be imported is an error that says how to install an extra of setup.py."""
     try:
-        import bpr.training.network  # noqa: F401
+        yield
     except ImportError as error:
-        raise BPRError(f"this needs the [train] extra: {install_hint('train')} ({error.name} is missing)") from error
+        raise BPRError(f"{what} needs the [{group}] extra: {install_hint(group)} ({error.name} is missing)") from error
+
+
+def import_training() -> None:
+    """Import the training code."""
+    with extra("train"):
+        import bpr.training.network  # noqa: F401
+
+
+def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
+    """The versions of ``packages``, to record with a number or a file; None where one is not installed.
+
+    >>> versions_of(["bpr"]) == {"bpr": __version__}
+    True
+    """
+    versions: dict[str, str | None] = {}
+    for name in packages:
+        try:
+            versions[name] = __version__ if name == "bpr" else metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
 
 
 class Advance(Protocol):

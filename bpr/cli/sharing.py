@@ -7,8 +7,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from bpr.cli.options import print_problems
-from bpr.errors import BPRError, install_hint
+from bpr.cli.options import extra, print_problems
+from bpr.errors import BPRError
 from bpr.refinement.sharing.launchers import VARIABLES, launched_rank
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def shard_of(args: argparse.Namespace) -> tuple[int, int]:
     """The number and the count of the shard that this process does, by ``--shard`` or by its rank."""
     if args.launcher == "none":
         return args.shard or (1, 1)
-    _check_no_shard(args)
+    if args.shard:
+        raise BPRError("--shard: expected no --launcher with it, which already shares the work; leave one out")
     launched = launched_rank(args.launcher)
     return launched.rank + 1, launched.world_size
 
@@ -48,20 +49,12 @@ def worker_of(args: argparse.Namespace) -> Worker:
     """The part of this process in a run. A rank takes its share of the machine here, before any other work."""
     from bpr.refinement.sharing.workers import Shard
 
+    shard = shard_of(args)
     if args.launcher == "none":
-        return Shard(*(args.shard or (1, 1)))
-    _check_no_shard(args)
-    try:
+        return Shard(*shard)
+    with extra("train", "--launcher"):
         from bpr.refinement.sharing.ranks import Rank
-    except ImportError as error:
-        hint = f"{install_hint('train')} ({error.name} is missing)"
-        raise BPRError(f"--launcher needs the [train] extra: {hint}") from error
     return Rank(args.launcher)
-
-
-def _check_no_shard(args: argparse.Namespace) -> None:
-    if args.shard:
-        raise BPRError("--shard: expected no --launcher with it, which already shares the work; leave one out")
 
 
 def resume_command(args: argparse.Namespace) -> str:

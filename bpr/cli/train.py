@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpr.backends import start_file
-from bpr.cli.options import import_training
+from bpr.cli.options import import_training, versions_of
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.cli.versions import versions_of
 from bpr.configs import find_config
 from bpr.errors import BadUsage, BPRError, amount
 from bpr.refinement.sharing.launchers import VARIABLES as LAUNCHERS

@@ -71,7 +71,7 @@ def _source() -> str:
 
 def fuzz_all(seconds: int) -> int:
     """Fuzz every reader in turn; returns 1 when there is a finding."""
-    from bpr.cli.versions import versions_of
+    from bpr.cli.options import versions_of
     from bpr.io.files import read_json, write_json
     from tests.fuzz.readers import READERS
 
