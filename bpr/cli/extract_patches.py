@@ -46,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
     print_problems(no_instances(document["annotations"]))
     if shard != (1, 1):
         out = out / f"{shard[0]}-of-{shard[1]}"
-    counts = extract_patches(*inputs, out, source, args.workers, is_resumed(args), shard)
+    count, built = extract_patches(*inputs, out, source, args.workers, is_resumed(args), shard)
     print(
-        f"{amount(counts.records, 'record')}: {counts.matched} matched, {counts.unmatched} without a match, "
-        f"{counts.unreadable} unreadable -> {amount(counts.patches, 'patch', 'patches')} in {out}"
+        f"{amount(count, 'record')}: {built.matched} matched, {count - built.matched - built.unreadable} without a match, "
+        f"{built.unreadable} unreadable -> {amount(built.rows, 'patch', 'patches')} in {out}"
     )
     return 0
 

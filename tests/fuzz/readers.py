@@ -284,8 +284,7 @@ def journal(data: bytes) -> None:
     def run() -> None:
         index = JournalIndex([written("any.journal", lines)], records=100)
         assert len(list(index.merged([{}] * 100))) == 100
-        resumed = BuildJournal(written("building.txt", checked_line(b"fingerprint") + lines), "fingerprint", resume=True)
-        resumed.open_after(rows=1000)
+        resumed = BuildJournal(written("building.txt", checked_line(b"fingerprint") + lines), "fingerprint", rows=1000)
         assert 0 <= resumed.progress.rows <= 1000
         resumed.close(finished=True)
 

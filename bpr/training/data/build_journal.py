@@ -8,6 +8,7 @@ A line is written after its rows, and counts only if it is whole (bpr.io.checked
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -16,8 +17,8 @@ from bpr.errors import BPRError
 from bpr.io.checked_lines import CheckedLines, checked_line, read_checked_lines
 from bpr.io.files import atomic_open
 
-LONGEST_COUNT = 16
-"""Digits of a count; no store has more rows."""
+COUNTS = re.compile(rb"(\d{1,15}) (\d{1,15}) (\d{1,15})")
+"""Rows, matched and unreadable records of an image; no store has more."""
 
 
 @dataclass(frozen=True)
@@ -46,39 +47,32 @@ class BuildJournal:
 
     Args:
         fingerprint: identifies the build.
-        resume: continue an existing journal.
+        rows: continue an existing journal after the last item whose rows are all among so many first ones; None begins
+            anew. A damaged line and all after it count as not written.
 
     Raises:
-        BPRError: ``resume``, and the existing journal is of another build.
+        BPRError: the existing journal is of another build.
     """
 
-    def __init__(self, path: Path, fingerprint: str, resume: bool) -> None:
-        self.path, self._fingerprint = path, fingerprint.encode()
-        texts = (text for _, text in read_checked_lines(path)) if resume and path.is_file() else iter(())
-        self._lines: list[bytes] = list(takewhile(lambda text: text is not None, texts))  # up to the first damaged one
-        if self._lines and self._lines[0] != self._fingerprint:
-            raise BPRError(
-                f"{path.parent}: holds a build of other detections, annotations or scheme; "
-                "build without --resume, or elsewhere"
-            )
-        self.progress = Progress()
-
-    def open_after(self, rows: int) -> None:
-        """Continue after the last item whose rows are all among the first ``rows``; later lines are removed.
-
-        A damaged line and all after it count as not written.
-        """
-        kept = [self._fingerprint]
-        for line in self._lines[1:]:
-            counts = _counts(line)
-            progress = self.progress.after(*counts) if counts else None
-            if progress is None or progress.rows > rows:
-                break
-            kept.append(line)
-            self.progress = progress
-        with atomic_open(self.path, "wb") as file:
+    def __init__(self, path: Path, fingerprint: str, rows: int | None) -> None:
+        self.path, self.progress, kept = path, Progress(), [fingerprint.encode()]
+        if rows is not None and path.is_file():
+            lines = takewhile(bool, (text for _, text in read_checked_lines(path)))
+            if next(lines, kept[0]) != kept[0]:
+                raise BPRError(
+                    f"{path.parent}: holds a build of other detections, annotations or scheme; "
+                    "build without --resume, or elsewhere"
+                )
+            for line in lines:
+                counts = COUNTS.fullmatch(line)
+                progress = self.progress.after(*map(int, counts.groups())) if counts else None
+                if progress is None or progress.rows > rows:
+                    break
+                kept.append(line)
+                self.progress = progress
+        with atomic_open(path, "wb") as file:
             file.writelines(map(checked_line, kept))
-        self._file = CheckedLines(self.path)
+        self._file = CheckedLines(path)
 
     def add(self, rows: int, matched: int, unreadable: int) -> None:
         """Note that an item is finished, after its rows have been written."""
@@ -89,12 +83,3 @@ class BuildJournal:
         self._file.close()
         if finished:
             os.unlink(self.path)
-
-
-def _counts(line: bytes) -> tuple[int, int, int] | None:
-    """Rows, matched and unreadable records of an item; None for a line that this program did not write."""
-    fields = line.split()
-    if len(fields) != 3 or not all(field.isdigit() and len(field) < LONGEST_COUNT for field in fields):
-        return None
-    rows, matched, unreadable = map(int, fields)
-    return rows, matched, unreadable

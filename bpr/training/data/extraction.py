@@ -5,8 +5,7 @@ Legend: n patches of an instance, S window side, C channels of a patch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +22,10 @@ from bpr.io.image_finder import ImageFolder
 from bpr.refinement.grouping import group_by_image
 from bpr.refinement.pipeline import ordered_map
 from bpr.refinement.sharing.workers import shards
+from bpr.training.data.build_journal import Progress
 from bpr.training.data.patch_store import PatchStoreWriter, finished_build
 
 MATCH_IOU = 0.5
-
-
-@dataclass(frozen=True)
-class ExtractionCounts:
-    """How many records were matched, and how many patches they gave.
-
-    Attributes:
-        records: the number of all records.
-        matched: records that matched ground truth and gave patches.
-        unmatched: records without a match.
-        unreadable: records that matched ground truth, but whose image or mask could not be read.
-        patches: patches in the store.
-    """
-
-    records: int
-    matched: int
-    unmatched: int
-    unreadable: int
-    patches: int
 
 
 def extract_patches(
@@ -58,7 +39,7 @@ def extract_patches(
     workers: int = 2,
     resume: bool = False,
     shard: tuple[int, int] = (1, 1),
-) -> ExtractionCounts:
+) -> tuple[int, Progress]:
     """Write the patches of every matched detection to the store ``out``, in the order of images and records.
 
     Args:
@@ -68,30 +49,33 @@ def extract_patches(
         shard: (number, count): extract only this part of the images. Parts are consecutive: the stores of all parts,
             concatenated, have the same rows as one store of all images.
 
+    Returns:
+        The number of all records, and what became of those with a match.
+
     Raises:
         BPRError: ``out`` holds another store or another build.
     """
     by_image = group_by_image(records)
     groups = [by_image[image] for image in np.flatnonzero(shards(by_image.costs, shard[1]) == shard[0]).tolist()]
 
-    def cut(indices: list[int]) -> tuple[int, int, Iterator[tuple[np.ndarray, ...]]]:
+    def cut(indices: list[int]) -> tuple[int, int, list[tuple[np.ndarray, ...]]]:
         """Matched records, unreadable records, and the rows of every matched instance of one image."""
         matches = truth.fresh().matches([records[index] for index in indices])
         pairs = zip(indices, matches, strict=True)
         matched = [(index, mask) for index, (mask, iou) in pairs if mask is not None and iou > MATCH_IOU]
         if not matched:
-            return 0, 0, iter(())
+            return 0, 0, []
         try:
             found = [records[index] for index, _ in matched]
             photo = read_photo(images, found[0]["image_id"], [record["segmentation"] for record in found])
             coarse = [photo.mask(record["segmentation"]) for record in found]
         except (BadImage, BadMask):
-            return 0, len(matched), iter(())
+            return 0, len(matched), []
         rows = [
             _cut_instance(photo.pixels, mask, index, target, spec, placement)
             for mask, (index, target) in zip(coarse, matched, strict=True)
         ]
-        return len(matched), 0, iter(rows)
+        return len(matched), 0, rows
 
     built = finished_build(out, spec, placement, source) if resume else None
     if built is None:
@@ -101,9 +85,7 @@ def extract_patches(
                     store.append(*arrays)
                 store.end_item(matched, unreadable)
             built = store.progress
-    count = sum(map(len, groups))
-    unmatched = count - built.matched - built.unreadable
-    return ExtractionCounts(count, built.matched, unmatched, built.unreadable, built.rows)
+    return sum(map(len, groups)), built
 
 
 def _cut_instance(

@@ -56,10 +56,8 @@ class PatchStore:
         if expected is not None and expected != self.spec:
             difference = f"the store was cut with {asdict(self.spec)}, the config expects {asdict(expected)}"
             raise BPRError(f"{folder}: {difference}; extract again or change the config")
-        window = (self.spec.window, self.spec.window)
-        self.patches = _opened(folder / "patches.npy", (*window, self.spec.channels), np.uint8)
-        self.targets = _opened(folder / "targets.npy", window, np.uint8)
-        self.origins = _opened(folder / "origins.npy", (5,), np.int32)
+        arrays = (_opened(folder / name, *row) for name, row in _rows(self.spec).items())
+        self.patches, self.targets, self.origins = arrays
         if not len(self.patches) == len(self.targets) == len(self.origins) == self.manifest["count"]:
             count = shown(self.manifest["count"])
             raise BPRError(f"{folder}: expected arrays of {count} patches, as the manifest says; extract again")
@@ -74,6 +72,16 @@ class PatchStore:
     def __reduce__(self) -> tuple[Any, ...]:
         """A spawned process opens the files itself; pickling the memory maps would send it gigabytes."""
         return PatchStore, self._opened_with
+
+
+def _rows(spec: PatchSpec) -> dict[str, tuple[tuple[int, ...], type[np.generic]]]:
+    """The arrays of a store by file: the shape of a row, and the type."""
+    window = (spec.window, spec.window)
+    return {
+        "patches.npy": ((*window, spec.channels), np.uint8),
+        "targets.npy": (window, np.uint8),
+        "origins.npy": ((5,), np.int32),
+    }
 
 
 def _check_manifest(manifest: Any, folder: Path) -> None:
@@ -131,12 +139,10 @@ class PatchStoreWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._made_of = _made_of(spec, placement, source)
         fingerprint = hashlib.sha256(json.dumps(self._made_of, sort_keys=True).encode()).hexdigest()
-        self._journal = BuildJournal(self.folder / "building.txt", fingerprint, resume)
-        window = (spec.window, spec.window)
-        self._patches = _GrowingArray(self.folder / "patches.npy", (*window, spec.channels), np.uint8, resume)
-        self._targets = _GrowingArray(self.folder / "targets.npy", window, np.uint8, resume)
-        self._origins = _GrowingArray(self.folder / "origins.npy", (5,), np.int32, resume)
-        self._journal.open_after(min(array.count for array in self._arrays))
+        self._arrays = [_GrowingArray(self.folder / name, *row, resume) for name, row in _rows(spec).items()]
+        self._patches = self._arrays[0]
+        rows = min(array.count for array in self._arrays) if resume else None
+        self._journal = BuildJournal(self.folder / "building.txt", fingerprint, rows)
         for array in self._arrays:
             array.cut_back(self.progress.rows)
 
@@ -154,10 +160,6 @@ class PatchStoreWriter:
     @property
     def progress(self) -> Progress:
         return self._journal.progress
-
-    @property
-    def _arrays(self) -> tuple[_GrowingArray, ...]:
-        return self._patches, self._targets, self._origins
 
     def __enter__(self) -> PatchStoreWriter:
         return self
