@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -420,7 +419,7 @@ def write_merged(
     journals: JournalIndex,
     source: Source,
     clock: StageClock,
-    soft: Mapping[str, Path] = MappingProxyType({}),
+    soft: Mapping[str, Path],
 ) -> None:
     """Write the output from the journals of a finished run, and delete the folder of the run.
 

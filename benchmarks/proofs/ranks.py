@@ -77,7 +77,7 @@ def timed_journal(folder: Path) -> dict[str, list[float]]:
         shared = SharedRun(run, Shard(), group_by_image(source.records), refine)
         with run.joined(shared.worker, {"fingerprint": {}, "job": {}}, resume=False):
             journals = shared.work(shared.images_done_before())
-            write_merged(run, shared.by_image, journals, source, shared.clock)
+            write_merged(run, shared.by_image, journals, source, shared.clock, {})
 
     return in_turn({"without a journal": without, "with a journal": with_journal}, 2 * REPEATS, time.process_time)
 

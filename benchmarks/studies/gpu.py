@@ -32,6 +32,7 @@ from torch import nn
 
 from benchmarks.inputs import CONFIGS, Split, Workload, exported_network, random_batch, street_photos
 from benchmarks.measuring import RESULTS, ROOT, in_turn, provenance, script_parser, write_report
+from benchmarks.studies.network_costs import count_multiply_adds
 from benchmarks.studies.parity import REFERENCE, compare, refine
 from bpr.backends import load_predictor
 from bpr.formats.coco import read_results
@@ -39,7 +40,7 @@ from bpr.geometry.options import from_config
 from bpr.refinement.refiner import Refiner
 from bpr.refinement.sharing.ranks import take_cores
 from bpr.report.analyses.timing import PAPER, time_stages
-from bpr.training.network.segmentor import build_segmentor, count_multiply_adds
+from bpr.training.network.segmentor import build_segmentor
 from bpr.training.torch_predictor import GraphedPredictor, SegmentorPredictor
 
 NETWORKS = (

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -28,7 +29,7 @@ from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.geometry.options import from_config
 from bpr.refinement.predictor import PatchBatch
 from bpr.training.export.to_onnx import export_onnx
-from bpr.training.network.segmentor import count_multiply_adds, count_parameters
+from bpr.training.network.segmentor import PatchSegmentor
 from bpr.training.registry import MODELS
 
 BATCH = 32
@@ -62,6 +63,20 @@ def measure(cfg: Config, name: str, threads: int) -> dict[str, Any]:
         "onnx": rate(predictor.predict, small, batch),
         "difference": float(np.abs(by_torch(small) - predictor.predict(small)).max()),
     }
+
+
+def count_parameters(model: PatchSegmentor) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def count_multiply_adds(model: PatchSegmentor) -> int:
+    """Multiply-adds of one patch at the network's input side, preprocessing left out.
+
+    Counted by MMEngine, which includes norms and resizing.
+    """
+    side, channels = model.data_preprocessor.input_side, model.data_preprocessor.mean.shape[1]
+    analyser = FlopAnalyzer(model.eval(), torch.zeros(1, channels, side, side))
+    return int(analyser.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total())
 
 
 def rate(predict: Callable[[PatchBatch], object], small: PatchBatch, batch: PatchBatch) -> dict[str, float]:

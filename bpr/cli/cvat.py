@@ -32,8 +32,7 @@ def run(args: argparse.Namespace) -> int:
     task = CvatTask(args.task, os.environ.get(TOKEN, "").strip())
     refiner = load_refiner(args.model, preset=args.preset)
     with progress_bar("refining", 0) as advance:
-        revision = refine_task(task, refiner, advance)
-    changes, report = revision.changes, revision.report
+        changes, report = refine_task(task, refiner, advance)
     print_problems([*report.notes, *report.problems])
     print(report.summary)
     if args.dry_run:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bpr.formats.coco import Record
-    from bpr.integrations.mmdetection.live import DetectedImage
 
 EXAMPLE = (
     "bpr detect photo.jpg --det-config mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py "
@@ -57,29 +56,30 @@ def run(args: argparse.Namespace) -> int:
     refiner = load_refiner(args.model)
     detector = LiveDetector(args.det_config, args.det_weights, refiner)
     category_ids = _category_ids(detector.classes, document, args.ann)
-    detected: list[DetectedImage] = []
+    coarse: list[Record] = []
+    refined: list[Record] = []
     failed = 0
     with atomic_folder(args.out, "bpr detect") as folder, progress_bar("detecting", len(files)) as advance:
         for done, file in enumerate(files, start=1):
             try:
                 image = read_image(file)
-                result = detector(file, image_ids.get(file.name, file.stem), category_ids, args.min_score)
-                _draw(folder / "pictures" / f"{file.stem}.png", image, result)
-                detected.append(result)
+                before, after = detector(file, image_ids.get(file.name, file.stem), category_ids, args.min_score)
+                _draw(folder / "pictures" / f"{file.stem}.png", image, before, after)
+                coarse += before
+                refined += after
             except BadImage as error:
                 failed += 1
                 print(f"{error}; left out", file=sys.stderr)
             advance(done)
-        for name in ("coarse", "refined"):
-            write_json(folder / f"{name}.segm.json", [record for one in detected for record in getattr(one, name)])
+        write_json(folder / "coarse.segm.json", coarse)
+        write_json(folder / "refined.segm.json", refined)
         pairs = zip(category_ids, detector.classes, strict=True)
         write_json(folder / "categories.json", [{"id": number, "name": name} for number, name in pairs])
-    count = sum(len(one.refined) for one in detected)
     print(
-        f"{amount(count, 'detection')} in {len(detected)} of {amount(len(files), 'image')} -> {args.out}: "
+        f"{amount(len(refined), 'detection')} in {len(files) - failed} of {amount(len(files), 'image')} -> {args.out}: "
         "coarse.segm.json, refined.segm.json, pictures"
     )
-    return 1 if failed and not detected else 0
+    return int(0 < failed == len(files))
 
 
 def _image_files(paths: Sequence[str]) -> list[Path]:
@@ -107,7 +107,7 @@ def _category_ids(classes: Sequence[str], document: dict[str, Any], ann: str | N
     return [ids[name] for name in classes]
 
 
-def _draw(path: Path, image: np.ndarray, detected: DetectedImage) -> None:
+def _draw(path: Path, image: np.ndarray, before: list[Record], after: list[Record]) -> None:
     import numpy as np
 
     from bpr.geometry.rle import decode_mask
@@ -117,4 +117,4 @@ def _draw(path: Path, image: np.ndarray, detected: DetectedImage) -> None:
         masks = [decode_mask(record["segmentation"]).to_frame() for record in records]
         return np.array(masks, bool).reshape(-1, *image.shape[:2])
 
-    write_image(path, before_after(image, frames(detected.coarse), frames(detected.refined)))
+    write_image(path, before_after(image, frames(before), frames(after)))

@@ -108,27 +108,11 @@ def run(args: argparse.Namespace) -> int:
     out = _file_in(args.out, masks)
     _check_cutout(args, photo, masks, out)
     worker = worker_of(args)
-    job = RefineJob(
-        masks,
-        out,
-        images=photo,
-        ann=args.ann,
-        format=args.format or ("masks" if len(args.results) == 2 and not is_raster(Path(masks)) else None),
-        model=args.model,
-        config=args.config,
-        backend=args.backend,
-        preset=args.preset,
-        options={field.name: getattr(args, field.name) for field in (*command_options(), *fields(PixelOptions))},
-        min_score=args.min_score,
-        only=args.only,
-        ids=args.ids,
-        crowds=args.crowds,
-        polygons=args.polygons,
-        soft=args.soft,
-        trimap=args.trimap,
-        strict=args.strict,
-        workers=args.workers,
-    )
+    format = args.format or ("masks" if len(args.results) == 2 and not is_raster(Path(masks)) else None)
+    options = {field.name: getattr(args, field.name) for field in (*command_options(), *fields(PixelOptions))}
+    ours = {"results": masks, "out": out, "images": photo, "format": format, "options": options}
+    names = {field.name for field in fields(RefineJob)} - ours.keys()  # all others are arguments of the same name
+    job = RefineJob(**ours, **{name: getattr(args, name) for name in names})
     is_follower = worker.role == "follower"
     with job.begin(worker, resume=is_resumed(args)) as begun, Stop("" if is_follower else STOPPING) as stopped:
         if worker.role == "leader":

@@ -60,18 +60,6 @@ class Change(NamedTuple):
     line: str
 
 
-class Revision(NamedTuple):
-    """What refining makes of a task.
-
-    Attributes:
-        changes: the shapes that changed, in the server's order.
-        report: the outcome of the run; its records are the polygons and masks of the task.
-    """
-
-    changes: list[Change]
-    report: RunReport
-
-
 class CvatTask:
     """One task of a server.
 
@@ -209,11 +197,16 @@ class _Photos:
         """The masks state their size."""
 
 
-def refine_task(task: CvatTask, refiner: Refiner, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Revision:
+def refine_task(
+    task: CvatTask, refiner: Refiner, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[list[Change], RunReport]:
     """Fetch the polygons and masks of a task and refine them; nothing is sent to the server.
 
     Args:
         on_progress: called with the number of shapes that are done, and their number.
+
+    Returns:
+        The shapes that changed, in the server's order; the outcome of the run, whose records are the polygons and masks.
 
     Raises:
         BPRError: the server does not answer as it should.
@@ -229,26 +222,26 @@ def refine_task(task: CvatTask, refiner: Refiner, on_progress: Callable[[int, in
         else:
             shapes.append(shape)
             records.append(_record(shape, frames))
+    count = len(found["shapes"])
     for kind in ("tracks", "tags"):
-        if found.get(kind):
-            first = len(shapes) + sum(map(len, left_out.values()))
-            left_out[kind] = list(range(first, first + len(found[kind])))
+        if items := found.get(kind):
+            left_out[kind] = list(range(count, count + len(items)))
+            count += len(items)
     with TemporaryDirectory(prefix="bpr-cvat-") as folder:
         photos = _Photos(task, Path(folder))
         refined, report = refine_records(records, photos, refiner, on_progress=lambda done: on_progress(done, len(records)))
     report.problems = [RECORD.sub(lambda record: f"shape {shapes[int(record[1])]['id']}", line) for line in report.problems]
-    report.notes += left_out_lines(left_out, len(shapes) + sum(map(len, left_out.values())))
-    report.unread = sum(map(len, left_out.values()))
+    report.notes += left_out_lines(left_out, count)
+    report.unread = count - len(shapes)
     writer, changes = PolygonWriter(), []
     for shape, old, new in zip(shapes, records, refined, strict=True):
         if old["segmentation"] != new["segmentation"]:
             before, after = decode_mask(old["segmentation"]), decode_mask(new["segmentation"]).trimmed()
             points = _points(shape["type"], after, writer)
             if points:
-                line = _line(shape, frames, names, before, after)
-                changes.append(Change(shape, points, line))
+                changes.append(Change(shape, points, _line(shape, frames, names, before, after)))
     report.notes += writer.notes
-    return Revision(changes, report)
+    return changes, report
 
 
 def _record(shape: dict[str, Any], frames: Sequence[dict[str, Any]]) -> Record:

@@ -15,10 +15,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import bpr.training.network  # noqa: F401
+from benchmarks.studies.network_costs import count_multiply_adds, count_parameters
 from bpr.geometry.options import PatchSpec, Placement, from_config
 from bpr.io.files import read_json
 from bpr.training.data.patch_store import PatchStoreWriter
-from bpr.training.network.segmentor import PatchSegmentor, count_multiply_adds, count_parameters
+from bpr.training.network.segmentor import PatchSegmentor
 from bpr.training.recipe.runner import build_runner
 from bpr.training.registry import MODELS
 from tests.conftest import ROOT, SmallSet

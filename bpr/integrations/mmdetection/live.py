@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from bpr.geometry.masks import BoxMask
 from bpr.integrations.mmdetection.refined_detector import RefinedDetector
 from bpr.refinement.refiner import Refiner
 from bpr.training.checkpoints import load_into, read_state_dict
-
-
-@dataclass(frozen=True)
-class DetectedImage:
-    """The records of one image with coarse and with refined masks, in the same order."""
-
-    coarse: list[Record]
-    refined: list[Record]
 
 
 class LiveDetector:
@@ -54,14 +45,14 @@ class LiveDetector:
         self._model.to(get_device()).eval()
         self.classes = _classes(cfg.test_dataloader.dataset)
 
-    def __call__(self, file: str | Path, image_id: Any, category_ids: list[int], min_score: float) -> DetectedImage:
-        """Detect and refine; detections of a lower score than ``min_score`` are left out."""
+    def __call__(self, file: str | Path, image_id: Any, category_ids: list[int], min_score: float) -> tuple[list[Record], list[Record]]:
+        """The records with coarse and with refined masks, in the same order; those of a lower score are left out."""
         with torch.no_grad():
             sample = inference_detector(self._model, str(file))
         chosen = sample.pred_instances.scores >= min_score
         coarse = [_record(one, image_id, category_ids) for one in sample.coarse_instances[chosen]]
         refined = [with_mask(old, _mask(one)) for old, one in zip(coarse, sample.pred_instances[chosen], strict=True)]
-        return DetectedImage(coarse, refined)
+        return coarse, refined
 
 
 def _read_config(config: str) -> Config:

@@ -182,13 +182,18 @@ def _rebiased(coarse: BoxMask, rng: np.random.Generator) -> BoxMask:
     return BoxMask(pixels, box[0], box[1], coarse.frame).trimmed()
 
 
-def load_instances(ann: str, img_dir: str, results: Sequence[str] | str = ()) -> list[TrainingInstance]:
+def load_instances(
+    ann: str, img_dir: str, results: Sequence[str] | str = (), document: dict[str, Any] | None = None
+) -> list[TrainingInstance]:
     """The instances of an annotation file without crowds, each with the detections that match it (IoU > 0.5).
+
+    Args:
+        document: the content of ``ann`` where it was read before.
 
     Raises:
         BPRError: a file cannot be read, an image is missing or has not the size of its masks, or there is no instance.
     """
-    document = read_annotations(ann)
+    document = document or read_annotations(ann)
     images = ImageFolder(img_dir, document["images"])
     truth, kinds = GroundTruth(document), positions_by_kind(document["annotations"])
     kept = [document["annotations"][index] for index in kinds.get(INSTANCES, ())]

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from mmengine.utils import import_modules_from_strings
@@ -116,17 +115,3 @@ def load_segmentor(config: str | Path, checkpoint: str | Path) -> tuple[Config, 
     cfg, model = build_segmentor(config)
     load_into(model, state, f"{checkpoint}: does not fit {config}")
     return cfg, model.eval()
-
-
-def count_parameters(model: PatchSegmentor) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def count_multiply_adds(model: PatchSegmentor) -> int:
-    """Multiply-adds of one patch at the network's input side, preprocessing left out.
-
-    Counted by MMEngine, which includes norms and resizing.
-    """
-    side, channels = model.data_preprocessor.input_side, model.data_preprocessor.mean.shape[1]
-    analyser = FlopAnalyzer(model.eval(), torch.zeros(1, channels, side, side))
-    return int(analyser.unsupported_ops_warnings(False).uncalled_modules_warnings(False).total())

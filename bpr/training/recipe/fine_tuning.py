@@ -8,7 +8,7 @@ work_dir/fine_tuning.py              the config of the training, beside its logs
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -98,7 +98,6 @@ def fine_tune(
     resume: str | None = None,
     amp: Literal["bf16", "fp16"] | None = None,
     versions: Mapping[str, str | None] | None = None,
-    say: Callable[[str], None] = print,
 ) -> Outcome:
     """Continue to train ``model``, and write the best checkpoint to ``out`` unless it is worse than ``model``.
 
@@ -112,7 +111,6 @@ def fine_tune(
         work_dir: by default ``work_dirs/<stem of out>``.
         options, resume, amp: as for :func:`~bpr.training.recipe.runner.build_runner`.
         versions: of the packages, for the file's provenance.
-        say: prints a line about the progress.
 
     Raises:
         BPRError: an input cannot be used.
@@ -120,24 +118,24 @@ def fine_tune(
     check_writable(out)
     folder = Path(work_dir or Path("work_dirs") / Path(out).stem)
     start = read_start(model)
-    load_instances(annotations, images)  # names what no training can use, before minutes of work
     document = read_annotations(annotations)
+    load_instances(annotations, images, document=document)  # names what no training can use, before minutes of work
     parts = split_by_image(document, annotations)
     for name, part in parts.items():
         write_json(folder / f"{name}.json", part)
     held_out = HeldOut(str(folder / "held_out.json"), images, results)
     count = f"{amount(len(held_out.image_ids), 'held-out image')} with {amount(len(held_out.before), 'matched instance')}"
     trained = f"{amount(len(parts['train']['images']), 'image')} with {amount(len(parts['train']['annotations']), 'annotation')}"
-    say(f"training {start.name} on {trained}; measuring on {count}")
+    print(f"training {start.name} on {trained}; measuring on {count}")
     before = held_out.measure(Refiner(OnnxPredictor(start.path)))
-    say(f"{start.name}: {IOU_LABEL} {_arrow(before, IOU_LABEL)}, {F_LABEL} {_arrow(before, F_LABEL)}")
+    print(f"{start.name}: {IOU_LABEL} {_arrow(before, IOU_LABEL)}, {F_LABEL} {_arrow(before, F_LABEL)}")
     write_state_dict(folder / "start.pth", start.state, {"converted_from": start.path.name})
     cfg = _config(start, folder, images, results)
     _schedule(cfg, parse_options(options).get("train_cfg.max_iters"))
     runner = build_runner(cfg, str(folder), options, resume, amp)
     runner.train()
-    say("exporting the best checkpoint, and measuring it as it will refine, with the verdict;")
-    say("if this is interrupted, the same command with --resume does it again")
+    print("exporting the best checkpoint, and measuring it as it will refine, with the verdict;")
+    print("if this is interrupted, the same command with --resume does it again")
     with tempfile.TemporaryDirectory() as temporary:
         exported = Path(temporary) / "model.onnx"
         note = f"{start.name} ({sha256_of(start.path)[:12]}), then {Path(annotations).name}: {trained}"
