@@ -58,10 +58,10 @@ def run(args: argparse.Namespace) -> None:
         "versions": versions_of(PACKAGES),
         "date": time.strftime("%Y-%m-%d"),
     }
-    made = quantize_onnx(model, patches, args.out, calibration)
+    in_int8, changed = quantize_onnx(model, patches, args.out, calibration)
     size = Path(args.out).stat().st_size / 2**20
-    print(f"{args.out}: {size:.2f} MiB, {made.in_int8} of {made.convolutions} convolutions in int8")
-    print(f"calibrated on {count} patches; on {HELD_OUT} others {made.changed:.3%} of pixels change sides")
+    print(f"{args.out}: {size:.2f} MiB, {in_int8} convolutions in int8")
+    print(f"calibrated on {count} patches; on {HELD_OUT} others {changed:.3%} of pixels change sides")
 
 
 if __name__ == "__main__":

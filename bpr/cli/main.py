@@ -148,13 +148,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_script(parser: argparse.ArgumentParser, run: Callable[..., Any], argv: Sequence[str] | None = None) -> int:
-    """Run a script of ``tools/`` as :func:`main` runs a command; an error is printed as one line.
+    """Run a script of ``tools/`` as :func:`main` runs a command, with the same exit codes.
 
     Args:
         run: takes the parsed arguments.
-
-    Returns:
-        The exit code. 0: done, 1: the run failed, 2: wrong usage, 130: interrupted.
     """
     parser.add_argument("--debug", action="store_true", help=DEBUG)
     parser.set_defaults(run=run)

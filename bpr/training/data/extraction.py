@@ -93,8 +93,7 @@ def _cut_instance(
 ) -> tuple[np.ndarray, ...]:
     """Rows for the store: patches (n, S, S, C), targets (n, S, S), origins (n, 5)."""
     boxes = patch_boxes(mask, spec, placement)
-    targets = np.empty((len(boxes), spec.window, spec.window), np.uint8)
-    for row, box in zip(targets, boxes.tolist(), strict=True):
-        row[:] = crop_window(target, box, spec)
+    windows = [crop_window(target, box, spec) for box in boxes.tolist()]
+    targets = np.array(windows, np.uint8).reshape(-1, spec.window, spec.window)
     origins = np.concatenate([np.full((len(boxes), 1), index), boxes], axis=1)
     return crop_patches(image, mask, boxes, spec), targets, origins

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +43,6 @@ MOST_CHANGED = 0.01
 TOOL = "onnxruntime.quantization, static, QDQ, uint8 activations (min to max), int8 weights per channel"
 
 
-@dataclass(frozen=True)
-class Quantized:
-    """The effect of quantizing a model.
-
-    Attributes:
-        in_int8: convolutions that are in int8 now.
-        convolutions: all convolutions.
-        changed: share of the pixels of the held-out patches that changed sides.
-    """
-
-    in_int8: int
-    convolutions: int
-    changed: float
-
-
 def draw_patches(
     records: Sequence[Record], images: ImageFinder, spec: PatchSpec, options: RefineOptions, count: int, seed: int = 0
 ) -> np.ndarray:
@@ -73,7 +58,13 @@ def draw_patches(
     for index in rng.permutation(len(records)).tolist():
         if len(drawn) >= count:
             break
-        drawn.extend(rng.permutation(_patches_of(records[index], images, refiner))[:FROM_EACH])
+        record = records[index]
+        try:
+            photo = read_photo(images, record["image_id"], [record["segmentation"]])
+            instance = Instance(photo.mask(record["segmentation"]))
+        except (BadImage, BadMask):
+            continue
+        drawn.extend(rng.permutation(refiner.cut(photo.pixels, [instance], None).batch.patches)[:FROM_EACH])
     if not drawn:
         raise BPRError(
             f"calibration: expected detections that give patches, got none from {len(records)} records; check --img-dir"
@@ -81,22 +72,18 @@ def draw_patches(
     return rng.permutation(np.stack(drawn[:count]))
 
 
-def _patches_of(record: Record, images: ImageFinder, refiner: Refiner) -> np.ndarray:
-    """(K, S, S, C) uint8: all patches of one detection, none where its image or mask cannot be read."""
-    try:
-        photo = read_photo(images, record["image_id"], [record["segmentation"]])
-        image, instances = photo.pixels, [Instance(photo.mask(record["segmentation"]))]
-    except (BadImage, BadMask):
-        image, instances = np.empty((0, 0, 3), np.uint8), []
-    return refiner.cut(image, instances, None).batch.patches
-
-
-def quantize_onnx(model: str | Path, patches: np.ndarray, out: str | Path, calibration: dict[str, Any]) -> Quantized:
+def quantize_onnx(
+    model: str | Path, patches: np.ndarray, out: str | Path, calibration: dict[str, Any]
+) -> tuple[str, float]:
     """Write ``out``: the network of ``model``, a file that ``bpr export`` wrote, with its inner convolutions in int8.
 
     Args:
         patches: (K, S, S, C) uint8, more than :data:`HELD_OUT`; the last :data:`HELD_OUT` are for the comparison.
         calibration: where the patches come from, for the file's provenance.
+
+    Returns:
+        How many convolutions are in int8 now, such as "8 of 10", and the share of the pixels of the held-out patches
+        that changed sides.
 
     Raises:
         BPRError: not an exported file, already in int8, too few patches, or masks would change too much; nothing is
@@ -110,18 +97,19 @@ def quantize_onnx(model: str | Path, patches: np.ndarray, out: str | Path, calib
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "int8.onnx"
         graph = _quantized(Path(model), patches[:-HELD_OUT], written)
-        in_int8 = len(_inner_convolutions(graph))
-        convolutions = sum(node.op_type == "Conv" for node in graph.node)
-        note = {"convolutions": f"{in_int8} of {convolutions}", "tool": TOOL, "calibration": calibration}
+        in_int8 = f"{len(_inner_convolutions(graph))} of {sum(node.op_type == 'Conv' for node in graph.node)}"
+        note = {"convolutions": in_int8, "tool": TOOL, "calibration": calibration}
         _add_metadata(written, reference.metadata, note)
-        changed = _changed_sides(reference, OnnxPredictor(written), patches[-HELD_OUT:])
+        held_out = PatchBatch(patches[-HELD_OUT:], np.zeros((HELD_OUT, 4), np.int32), [])
+        before, after = (predictor.predict(held_out) > 0.5 for predictor in (reference, OnnxPredictor(written)))
+        changed = float((before != after).mean())
         if not changed <= MOST_CHANGED:
             raise BPRError(
                 f"{out}: not written: expected at most {MOST_CHANGED:.0%} of pixels to change sides, got {changed:.1%}"
             )
         with atomic_open(out, "wb") as file:
             file.write(written.read_bytes())
-    return Quantized(in_int8, convolutions, changed)
+    return in_int8, changed
 
 
 class _Batches(CalibrationDataReader):
@@ -192,9 +180,3 @@ def _add_metadata(path: Path, metadata: dict[str, Any], note: dict[str, Any]) ->
     model.opset_import.extend(imports)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
-
-
-def _changed_sides(one: OnnxPredictor, other: OnnxPredictor, patches: np.ndarray) -> float:
-    """Share of pixels that are foreground for one predictor and background for the other."""
-    batch = PatchBatch(patches, np.zeros((len(patches), 4), np.int32), [])
-    return float(((one.predict(batch) > 0.5) != (other.predict(batch) > 0.5)).mean())

@@ -75,11 +75,11 @@ def drawn(data: SmallSet, count: int = HELD_OUT + 32, seed: int = 0) -> np.ndarr
 
 def test_masks_stay_and_the_graph_is_in_int8(exported: Path, small_set: SmallSet, tmp_path: Path) -> None:
     out, patches = tmp_path / "int8.onnx", drawn(small_set)
-    made = quantize_onnx(exported, patches, out, {})
+    in_int8, _ = quantize_onnx(exported, patches, out, {})
     batch = PatchBatch(patches, np.zeros((len(patches), 4), np.int32), [])
     expected, got = (OnnxPredictor(path).predict(batch) for path in (exported, out))
     assert 0.1 < (expected > 0.5).mean() < 0.9
-    assert (made.in_int8, made.convolutions) == (1, 3)
+    assert in_int8 == "1 of 3"
     assert 0 < np.abs(got - expected).max() < 0.1
     assert ((got > 0.5) != (expected > 0.5)).mean() < 0.005
     weights = [tensor for tensor in onnx.load(out).graph.initializer if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 4]
