@@ -26,7 +26,7 @@ def find_config(name: str | Path) -> Path:
             if file.is_file():
                 return file
     known = sorted(config.stem for config in packaged_configs().glob("*.py"))
-    remedy = did_you_mean(path.name.removesuffix(".py"), known) or f"; bpr's own are in {packaged_configs()}"
+    remedy = did_you_mean(path.name.removesuffix(".py"), known, most=3) or f"; bpr's own are in {packaged_configs()}"
     raise BPRError(f"{name}: no such config; expected a .py file, or the name of one that comes with BPR{remedy}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -76,15 +76,27 @@ def shown(value: object) -> str:
     return _SHORT.repr(value)[:80]
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
     """The end of an error: the name that a user may have meant, if one is near; capital letters do not matter.
+
+    Args:
+        most: offer so many names, the nearest first.
 
     >>> did_you_mean("--Backnd", ["--out", "--backend"]), did_you_mean("7", ["--out"])
     ('; did you mean --backend?', '')
     """
     names = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower(), names, 1, cutoff=0.75)
-    return f"; did you mean {names[near[0]]}?" if near else ""
+    near = get_close_matches(word.lower(), names, most, cutoff=0.75)
+    return f"; did you mean {' or '.join(names[name] for name in near)}?" if near else ""
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first of many names, for a line to the user.
+
+    >>> some(["a.png", "b.png"]), some(["a.png", "b.png", "c.png"], most=2)
+    ('a.png, b.png', 'a.png, b.png, ...')
+    """
+    return ", ".join([*names[:most], *["..."][: len(names) > most]])
 
 
 def amount(count: int, one: str, many: str = "") -> str:

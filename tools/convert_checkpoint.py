@@ -13,7 +13,7 @@ from pathlib import Path
 from bpr.cli.main import Parser, run_script
 from bpr.cli.options import import_training
 from bpr.cli.paths import InputName, InputPath, OutputPath
-from bpr.errors import BPRError
+from bpr.errors import BPRError, some
 
 MOST_NAMES_SHOWN = 10
 
@@ -61,8 +61,7 @@ def run(args: argparse.Namespace) -> None:
 
 def listed(names: Sequence[str]) -> str:
     """How many names there are, and the first of them."""
-    shown = [*names[:MOST_NAMES_SHOWN], *(["..."] if len(names) > MOST_NAMES_SHOWN else [])]
-    return f"{len(names)}{': ' if names else ''}{', '.join(shown)}"
+    return f"{len(names)}{': ' if names else ''}{some(names, MOST_NAMES_SHOWN)}"
 
 
 if __name__ == "__main__":

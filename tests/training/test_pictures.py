@@ -87,6 +87,7 @@ def test_a_config_is_found_by_its_name(name: str, tmp_path: Path, monkeypatch: p
     ("name", "words"),
     [
         ("bpr_hrnet-w18s_1xb32-3000_own-64x46", "did you mean bpr_hrnet-w18s_1xb32-3000_own-64x64"),
+        ("bpr_resnet-19_4xb8-160k_cityscapes-128x128", "bpr_resnet-18_4xb8-160k_cityscapes-128x128 or bpr_resnet-50_4xb8"),
         ("quite_another.py", "bpr's own are in "),
         (".", "no such config"),
     ],

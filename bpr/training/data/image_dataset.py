@@ -21,7 +21,7 @@ import numpy as np
 from mmcv.transforms import Compose
 from torch.utils.data import Dataset
 
-from bpr.errors import BadImage, BPRError
+from bpr.errors import BadImage, BPRError, some
 from bpr.evaluation.matching import GroundTruth, mask_iou
 from bpr.formats.coco import INSTANCES, Record, positions_by_kind, read_annotations, read_results
 from bpr.geometry.boundary import boundary_pixels
@@ -45,8 +45,6 @@ TRIES = 4
 """Attempts to make a synthetic coarse mask that matches its instance, before the ground truth is taken."""
 REBIASED = 0.2
 """Share of the real masks that are moved in or out where all makers are imitated: some detectors err inwards."""
-MOST_NAMED = 3
-"""How many missing images an error names."""
 SIZE_LIMITS = (32**2, 96**2)
 """Areas in pixels that separate COCO's small, medium and large objects."""
 
@@ -221,7 +219,7 @@ def _check_images(paths: Collection[Path], ann: str, img_dir: str) -> None:
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise BPRError(
-            f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {_some(missing)}; "
+            f"{ann}: expected its images in {img_dir}, got none for {len(missing)} of {len(paths)}: {some(missing)}; "
             "add them, or take them out of the annotations"
         )
 
@@ -247,11 +245,7 @@ def check_frames(masks: Iterable[tuple[Path, tuple[int, int]]], ann: str) -> Non
             wrong.append(f"{path.name} {is_not}")
     if wrong:
         wanted = "expected images of the height and width of their masks"
-        raise BPRError(f"{ann}: {wanted}, got {len(wrong)} others: {_some(wrong)}; correct the images list or the images")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join([*names[:MOST_NAMED], *["..."][: len(names) > MOST_NAMED]])
+        raise BPRError(f"{ann}: {wanted}, got {len(wrong)} others: {some(wrong)}; correct the images list or the images")
 
 
 def balanced_weights(instances: Sequence[TrainingInstance]) -> np.ndarray:

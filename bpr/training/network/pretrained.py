@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import get_external_models, get_mmcls_models
 from torch import nn
 
-from bpr.errors import BPRError
+from bpr.errors import BPRError, some
 from bpr.geometry.channels import CHANNELS
 from bpr.training.checkpoints import read_state_dict
 from bpr.training.network.norms import norm_that_adds
@@ -58,7 +58,7 @@ def load_pretrained(backbone: nn.Module, source: str) -> None:
         raise BPRError(f"pretrained {source}: {problem}; set model.pretrained to another or to None")
     backbone.load_state_dict(found, strict=False)
     lacking = sorted(wanted.keys() - found.keys())
-    rest = f", random: {', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}" if lacking else ""
+    rest = f", random: {some(lacking)}" if lacking else ""
     level = logging.WARNING if lacking else logging.INFO
     print_log(f"pretrained {source}: {len(found)} of {len(wanted)} tensors{rest}", logger="current", level=level)
 
