@@ -36,7 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     analyses = parser.add_subparsers(dest="analysis", required=True, metavar="ANALYSIS")
     for name, analysis in ANALYSES.items():
         subparser = analyses.add_parser(name, help=analysis.help, description=analysis.help)
-        subparser.set_defaults(analyse=analysis.run)
         add, out = subparser.add_argument, analysis.out
         if analysis.needs:
             add("results", type=InputPath, help="COCO results JSON or a Cityscapes folder")
@@ -59,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    args.analyse(args)
+    ANALYSES[args.analysis].run(args)
     return 0
 
 

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from http.client import HTTPException as HTTPFailure
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -194,7 +193,7 @@ def _drawn(task: dict[str, Any], version: str) -> list[Any]:
 def _refined(task: dict[str, Any], regions: list[Any], refiner: Refiner, studio: Studio) -> list[dict[str, Any]]:
     """The regions, polygons and brush masks refined; all others as they are."""
     refined = list(regions)
-    for address, positions in _by_photo(task, regions):
+    for address, positions in _by_photo(task, regions).items():
         with TemporaryDirectory(prefix="bpr-label-studio-") as folder:
             photo, given, out = (Path(folder) / name for name in ("photo", "given.json", "out.json"))
             photo.write_bytes(studio.photo(address, task.get("id")))
@@ -213,7 +212,7 @@ def _refined(task: dict[str, Any], regions: list[Any], refiner: Refiner, studio:
     return refined
 
 
-def _by_photo(task: dict[str, Any], regions: list[Any]) -> Iterator[tuple[str, list[int]]]:
+def _by_photo(task: dict[str, Any], regions: list[Any]) -> dict[str, list[int]]:
     """The positions of the polygons and brush masks by the address of their photo."""
     found: dict[str, list[int]] = {}
     for position, region in enumerate(regions):
@@ -224,4 +223,4 @@ def _by_photo(task: dict[str, Any], regions: list[Any]) -> Iterator[tuple[str, l
             if address is None:
                 raise BPRError(f"expected the address of a photo in the data, got {shown(task['data'])}; add it to the task")
             found.setdefault(address, []).append(position)
-    yield from found.items()
+    return found

@@ -44,10 +44,8 @@ class PictureHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         if is_main_process() and (batch_idx == 0 or self.every_n_train_iters(runner, self.interval)):
-            model = network_of(runner)
-            _publish(
-                runner, BATCH_PICTURE, draw_batch(model, data_batch, f"training batch at iteration {runner.iter + 1}")
-            )
+            title = f"training batch at iteration {runner.iter + 1}"
+            _publish(runner, BATCH_PICTURE, draw_batch(network_of(runner), data_batch, title))
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         loop = runner.val_loop

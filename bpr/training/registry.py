@@ -8,22 +8,20 @@ from mmengine import registry
 
 from bpr.training import mmcv_ops  # noqa: F401  (has to be imported before any module of mmseg)
 
-NETWORK = [f"bpr.training.network.{name}" for name in ("segmentor", "preprocessor", "detail_head")]
-AVERAGE = ["bpr.training.recipe.moving_average"]
-DATA = ["bpr.training.data.patch_dataset", "bpr.training.data.image_dataset"]
-SAMPLING = ["bpr.training.data.sampling"]
+NETWORK = [f"training.network.{name}" for name in ("segmentor", "preprocessor", "detail_head")]
 
-MODELS = registry.Registry("model", parent=registry.MODELS, scope="bpr", locations=[*NETWORK, *AVERAGE])
-DATASETS = registry.Registry("dataset", parent=registry.DATASETS, scope="bpr", locations=DATA)
-TRANSFORMS = registry.Registry("transform", parent=registry.TRANSFORMS, scope="bpr", locations=DATA[:1])
-DATA_SAMPLERS = registry.Registry("data sampler", parent=registry.DATA_SAMPLERS, scope="bpr", locations=SAMPLING)
-FUNCTIONS = registry.Registry("function", parent=registry.FUNCTIONS, scope="bpr", locations=SAMPLING)
-OPTIM_WRAPPERS = registry.Registry(
-    "optim_wrapper", parent=registry.OPTIM_WRAPPERS, scope="bpr", locations=["bpr.training.recipe.runner"]
-)
-HOOK_MODULES = ["bpr.training.checkpoints", "bpr.training.network.norms", "bpr.integrations.training_pictures"]
-HOOKS = registry.Registry("hook", parent=registry.HOOKS, scope="bpr", locations=HOOK_MODULES)
-LOOPS = registry.Registry("loop", parent=registry.LOOPS, scope="bpr", locations=["bpr.training.recipe.validation"])
-EVALUATOR = registry.Registry(
-    "evaluator", parent=registry.EVALUATOR, scope="bpr", locations=["bpr.integrations.mmdetection"]
-)
+
+def _child(parent: registry.Registry, *modules: str) -> registry.Registry:
+    locations = [f"bpr.{name}" for name in modules]
+    return registry.Registry(parent.name, parent=parent, scope="bpr", locations=locations)
+
+
+MODELS = _child(registry.MODELS, *NETWORK, "training.recipe.moving_average")
+DATASETS = _child(registry.DATASETS, "training.data.patch_dataset", "training.data.image_dataset")
+TRANSFORMS = _child(registry.TRANSFORMS, "training.data.patch_dataset")
+DATA_SAMPLERS = _child(registry.DATA_SAMPLERS, "training.data.sampling")
+FUNCTIONS = _child(registry.FUNCTIONS, "training.data.sampling")
+OPTIM_WRAPPERS = _child(registry.OPTIM_WRAPPERS, "training.recipe.runner")
+HOOKS = _child(registry.HOOKS, "training.checkpoints", "training.network.norms", "integrations.training_pictures")
+LOOPS = _child(registry.LOOPS, "training.recipe.validation")
+EVALUATOR = _child(registry.EVALUATOR, "integrations.mmdetection")

@@ -31,15 +31,10 @@ class BeforeAfterEvaluator(Evaluator):
         super().__init__(metrics)
         self._before = Evaluator([_with_other_files(metric) for metric in metrics])
 
-    @property
-    def dataset_meta(self) -> dict[str, Any] | None:
-        return self._dataset_meta
-
-    @dataset_meta.setter
+    @Evaluator.dataset_meta.setter  # type: ignore[attr-defined]
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
-        self._dataset_meta = dataset_meta
-        for metric in (*self.metrics, *self._before.metrics):
-            metric.dataset_meta = dataset_meta
+        Evaluator.dataset_meta.fset(self, dataset_meta)  # type: ignore[attr-defined]
+        self._before.dataset_meta = dataset_meta
 
     def process(self, data_samples: Sequence[BaseDataElement], data_batch: Any = None) -> None:
         after = [sample.to_dict() for sample in data_samples]

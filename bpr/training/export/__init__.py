@@ -1,1 +1,0 @@
-"""A trained network as one ONNX file, that file in int8, and the way back to weights."""

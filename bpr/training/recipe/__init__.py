@@ -1,1 +1,0 @@
-"""A config becomes a training: MMEngine's runner, validation by refining, averaging of several checkpoints."""

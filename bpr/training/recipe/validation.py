@@ -32,34 +32,24 @@ class RefinementValLoop(BaseLoop):
     them, and all of them return the same metrics.
 
     Args:
-        annotations, images, results, min_score, max_images: of the held-out set, as for
-            :class:`~bpr.training.recipe.held_out.HeldOut`.
         workers: threads that read images and cut patches.
+        held_out: the arguments of :class:`~bpr.training.recipe.held_out.HeldOut`.
 
     Attributes:
         own_images: the ids of the images that this process refined last.
         refined: their masks; None before the first validation.
 
     Raises:
-        BPRError: a file cannot be used, an image is missing, or no detection matches an annotation.
+        BPRError: as the held-out set.
     """
 
     def __init__(
-        self,
-        runner: Runner,
-        dataloader: dict[str, Any],
-        evaluator: dict[str, Any],
-        annotations: str,
-        images: str,
-        results: str | None = None,
-        min_score: float = 0.0,
-        max_images: int | None = None,
-        workers: int = 2,
+        self, runner: Runner, dataloader: dict[str, Any], evaluator: dict[str, Any], workers: int = 2, **held_out: Any
     ) -> None:
         # MMEngine validates only where val_dataloader, val_evaluator and val_cfg are all set. The first two are empty
         # in configs, because this loop reads whole images and scores whole masks. MMEngine's log takes the length of
         # the loop's dataloader, so the list of image ids stands for it.
-        self.held_out = HeldOut(annotations, images, results, min_score, max_images)
+        self.held_out = HeldOut(**held_out)
         super().__init__(runner, self.held_out.image_ids)
         self.workers = workers
         self.own_images: Sequence[Any] = ()
