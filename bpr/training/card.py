@@ -22,7 +22,7 @@ from bpr.geometry.evidence import BINS, evidence_table
 from bpr.geometry.masks import BoxMask, check_image
 from bpr.geometry.options import Blend, Leaning, PatchSpec
 from bpr.geometry.reassembly import EVEN, Blended, area_of, patch_weights
-from bpr.refinement.workbench import Workbench
+from bpr.refinement.workbench import Workbench, counts_to_slices
 
 BITS = (128, 64, 32, 16, 8, 4, 2, 1)
 
@@ -99,10 +99,10 @@ class Flat:
     def of(cls, boxes: Sequence[Box], device: torch.device) -> Flat:
         sides = np.array(boxes, np.int64).reshape(-1, 4)
         width, height = sides[:, 2] - sides[:, 0], sides[:, 3] - sides[:, 1]
-        ends = np.cumsum(width * height)
-        starts = ends - width * height
+        parts = counts_to_slices((width * height).tolist())
+        starts = np.array([part.start for part in parts], np.int64)
         table = torch.from_numpy(np.stack([sides[:, 0], sides[:, 1], width, height, starts])).to(device)
-        return cls(*table, parts=[slice(*ends) for ends in zip(starts.tolist(), ends.tolist(), strict=True)])
+        return cls(*table, parts)
 
     def places(self, owners: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         """(K, S, S) int64: where the pixels of K squares lie in the boxes of their owners."""
