@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 Box = tuple[int, int, int, int]
@@ -25,6 +27,19 @@ def grow(box: Box, margin: int, frame: tuple[int, int]) -> Box:
     """
     height, width = frame
     return max(box[0] - margin, 0), max(box[1] - margin, 0), min(box[2] + margin, width), min(box[3] + margin, height)
+
+
+def at(box: Box, corner: Sequence[int] = (0, 0)) -> tuple[slice, slice]:
+    """The index of a box in an array whose first pixel lies at the ``corner`` (x, y), which may begin a box.
+
+    >>> at((2, 0, 5, 4), (1, 0))
+    (slice(0, 4, None), slice(1, 4, None))
+    """
+    return slice(box[1] - corner[1], box[3] - corner[1]), slice(box[0] - corner[0], box[2] - corner[0])
+
+
+def is_empty(box: Box) -> bool:
+    return box[0] >= box[2] or box[1] >= box[3]
 
 
 def enclosing(boxes: np.ndarray) -> Box:

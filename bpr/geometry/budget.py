@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from bpr.geometry.boundary import boundary_levels
-from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.boxes import Box, at, enclosing, grow
 from bpr.geometry.masks import BoxMask
 
 LEFT_BY_A_PATCH = 0.1
@@ -42,16 +42,12 @@ def select_boxes(
     """
     if budget >= sum(len(those) for those in boxes):
         return list(boxes)
-    areas = [patch_area(mask, those) for mask, those in zip(masks, boxes, strict=True)]
+    pairs = zip(masks, boxes, strict=True)
+    areas = [grow(enclosing(those), 0, mask.frame) if len(those) else (0, 0, 0, 0) for mask, those in pairs]
     parts = zip(masks, scores, areas, strict=True)
     signals = [np.float32(score) * SIGNALS[signal](image, mask, area) for mask, score, area in parts]
     chosen = choose_patches(signals, areas, boxes, budget)
     return [those[used] for those, used in zip(boxes, chosen, strict=True)]
-
-
-def patch_area(mask: BoxMask, boxes: np.ndarray) -> Box:
-    """The box around an instance's patches, cut at the frame; empty without patches."""
-    return grow(enclosing(boxes), 0, mask.frame) if len(boxes) else (0, 0, 0, 0)
 
 
 def choose_patches(
@@ -108,11 +104,10 @@ def off_edge(image: np.ndarray, mask: BoxMask, area: Box) -> np.ndarray:
     >>> [round(float(off_edge(image, BoxMask.from_frame(mask), (0, 0, 40, 40)).sum()), 1) for mask in (on, off)]
     [0.0, 1.0]
     """
-    x0, y0, x1, y1 = area
     boundary = boundary_levels(mask.window(area)) > 0
     if not boundary.any():
         return boundary.astype(np.float32)
-    smooth = cv2.GaussianBlur(image[y0:y1, x0:x1], (0, 0), BLUR)
+    smooth = cv2.GaussianBlur(image[at(area)], (0, 0), BLUR)
     gradient = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     strength = np.maximum(np.maximum(gradient[..., 0], gradient[..., 1]), gradient[..., 2])
     strongest = cv2.dilate(strength, np.ones((2 * NEARBY + 1, 2 * NEARBY + 1), np.uint8))

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from bpr.geometry.boxes import Box, intersect
+from bpr.geometry.boxes import Box, at, intersect, is_empty
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,7 @@ class BoxMask:
     def to_frame(self) -> np.ndarray:
         """The (H, W) bool mask."""
         mask = np.zeros(self.frame, bool)
-        x0, y0, x1, y1 = self.box
-        mask[y0:y1, x0:x1] = self.pixels
+        mask[at(self.box)] = self.pixels
         return mask
 
     @property
@@ -92,18 +91,15 @@ class BoxMask:
 
     def window(self, box: Box) -> np.ndarray:
         """The mask inside ``box`` as a new (y1 - y0, x1 - x0) bool array, background beyond the frame."""
-        x0, y0, x1, y1 = box
-        window = np.zeros((y1 - y0, x1 - x0), bool)
-        left, top, right, bottom = intersect(box, self.box)
-        if left < right and top < bottom:
-            inside = np.s_[top - self.top : bottom - self.top, left - self.left : right - self.left]
-            window[top - y0 : bottom - y0, left - x0 : right - x0] = self.pixels[inside]
+        window = np.zeros((box[3] - box[1], box[2] - box[0]), bool)
+        part = intersect(box, self.box)
+        if not is_empty(part):
+            window[at(part, box)] = self.pixels[at(part, self.box)]
         return window
 
     def paint(self, canvas: np.ndarray, value: Any) -> None:
         """Set the foreground's pixels of an (H, W) array."""
-        x0, y0, x1, y1 = self.box
-        canvas[y0:y1, x0:x1][self.pixels] = value
+        canvas[at(self.box)][self.pixels] = value
 
     def equals(self, other: BoxMask) -> bool:
         """Same frame and same foreground pixels, whatever the boxes."""

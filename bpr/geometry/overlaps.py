@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from bpr.geometry.boxes import Box, enclosing, grow
+from bpr.geometry.boxes import at, enclosing, grow
 from bpr.geometry.masks import BoxMask
 
 NO_SEGMENT = -1
@@ -42,9 +42,9 @@ def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], prob
     after = _claimants(refined, probabilities, _from_above(before, len(coarse)))
     areas = [grow(enclosing(np.array([a.box, b.box])), 1, a.frame) for a, b in zip(coarse, refined, strict=True)]
     for index, area in enumerate(areas):
-        give_back_unless_void(index, _view(before, area), _view(after, area))
+        give_back_unless_void(index, before[at(area)], after[at(area)])
     _give_back_vanished(coarse, after)
-    segments = [BoxMask(_view(after, area) == index, *area[:2], coarse[0].frame) for index, area in enumerate(areas)]
+    segments = [BoxMask(after[at(area)] == index, *area[:2], coarse[0].frame) for index, area in enumerate(areas)]
     return [segment.trimmed() for segment in segments]
 
 
@@ -52,7 +52,7 @@ def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
     """(H, W) int32: the index of the mask that contains each pixel."""
     owners = np.full(masks[0].frame, NO_SEGMENT, np.int32)
     for index, mask in enumerate(masks):
-        _view(owners, mask.box)[mask.pixels] = index
+        mask.paint(owners, index)
     return owners
 
 
@@ -69,9 +69,10 @@ def _claimants(masks: Sequence[BoxMask], probabilities: Sequence[np.ndarray], or
     highest = np.zeros(masks[0].frame, np.float32)
     for index in order:
         mask, probability = masks[index], probabilities[index]
-        wins = mask.pixels & (probability > _view(highest, mask.box))
-        _view(highest, mask.box)[wins] = probability[wins]
-        _view(claimants, mask.box)[wins] = index
+        place = at(mask.box)
+        wins = mask.pixels & (probability > highest[place])
+        highest[place][wins] = probability[wins]
+        claimants[place][wins] = index
     return claimants
 
 
@@ -98,9 +99,4 @@ def _give_back_vanished(coarse: Sequence[BoxMask], after: np.ndarray) -> None:
         present = set(np.unique(after).tolist())
         missing = [index for index, mask in enumerate(coarse) if mask.pixels.any() and index not in present]
         for index in missing:
-            _view(after, coarse[index].box)[coarse[index].pixels] = index
-
-
-def _view(canvas: np.ndarray, box: Box) -> np.ndarray:
-    x0, y0, x1, y1 = box
-    return canvas[y0:y1, x0:x1]
+            coarse[index].paint(after, index)

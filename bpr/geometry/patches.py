@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from bpr.compiled import kernels
-from bpr.geometry.boxes import Box, enclosing, grow, intersect
+from bpr.geometry.boxes import Box, at, enclosing, grow, intersect, is_empty
 from bpr.geometry.channels import Part, Whole, draw_channels
 from bpr.geometry.masks import BoxMask, check_image
 from bpr.geometry.options import PatchSpec, Placement
@@ -64,8 +64,8 @@ def crop_patches(
     # Patches of one instance overlap, so the channels are drawn once for all of them.
     windows = boxes + spec.padding * OUTWARDS
     area = enclosing(windows)
-    x0, y0, x1, y1 = inside = grow(area, 0, mask.frame)
-    colours = np.array(_pad_to(image[y0:y1, x0:x1], inside, area), order="C")
+    inside = grow(area, 0, mask.frame)
+    colours = np.array(_pad_to(image[at(inside)], inside, area), order="C")
     layers = draw_channels(Part(whole, colours, crop_mask(mask, area)), spec.inputs)
     corners = windows[:, :2] - area[:2]
     if compiled := kernels():
@@ -89,15 +89,13 @@ def paste_colours(patches: np.ndarray, boxes: np.ndarray, spec: PatchSpec, box: 
     """
     colours = np.zeros((box[3] - box[1], box[2] - box[0], 3), np.uint8)
     for patch, (x0, y0, x1, y1) in zip(patches, boxes.tolist(), strict=True):
-        left, top, right, bottom = intersect((x0, y0, x1, y1), box)
-        if left >= right or top >= bottom:
+        seen = intersect((x0, y0, x1, y1), box)
+        if is_empty(seen):
             continue
         part = patch[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding, :3]
         if x1 - x0 != spec.side:
             part = cv2.resize(np.ascontiguousarray(part), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
-        colours[top - box[1] : bottom - box[1], left - box[0] : right - box[0]] = part[
-            top - y0 : bottom - y0, left - x0 : right - x0
-        ]
+        colours[at(seen, box)] = part[at(seen, (x0, y0))]
     return colours
 
 

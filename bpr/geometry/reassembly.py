@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from bpr.compiled import kernels
-from bpr.geometry.boxes import Box, enclosing, grow, intersect
+from bpr.geometry.boxes import Box, at, enclosing, grow, intersect, is_empty
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import Blend, Leaning, PatchSpec
 from bpr.geometry.patches import crop_window
@@ -87,22 +87,19 @@ class Blended:
     @cached_property
     def weights(self) -> np.ndarray:
         """(h, w) float32: the sum of the weights that the patches have on every pixel."""
-        left, top = self.box[:2]
         total = np.zeros(self.excess.shape, np.float32)
         for box in self.boxes.tolist():
-            x0, y0, x1, y1 = part = intersect(self.box, tuple(box))
-            if x0 >= x1 or y0 >= y1:
-                continue
-            total[y0 - top : y1 - top, x0 - left : x1 - left] += _weights_in(box, part, self.blend)
+            part = intersect(self.box, tuple(box))
+            if not is_empty(part):
+                total[at(part, self.box)] += _weights_in(box, part, self.blend)
         return total
 
     def near(self, margin: int) -> Blended:
         """The part in the box around the coarse and the refined mask, ``margin`` pixels more on each side, as far as there are."""
         either = self.coarse | np.where(self.covered, self.excess > 0, self.coarse)
         left, top, width, height = cv2.boundingRect(either.view(np.uint8))
-        x0, y0, x1, y1 = grow((left, top, left + width, top + height), margin, self.excess.shape)
-        box = x0 + self.box[0], y0 + self.box[1], x1 + self.box[0], y1 + self.box[1]
-        place = np.s_[y0:y1, x0:x1]
+        x0, y0, x1, y1 = part = grow((left, top, left + width, top + height), margin, self.excess.shape)
+        box, place = (x0 + self.box[0], y0 + self.box[1], x1 + self.box[0], y1 + self.box[1]), at(part)
         return Blended(self.mask, self.boxes, self.blend, box, self.excess[place], self.covered[place])
 
     def refined(self, leaning: Leaning = EVEN) -> BoxMask:
@@ -137,11 +134,9 @@ class Blended:
     def within(self, box: Box, leaning: Leaning = EVEN) -> np.ndarray:
         """:meth:`probability` in another box."""
         result = self.mask.window(box).astype(np.float32)
-        left, top, right, bottom = intersect(box, self.box)
-        if left < right and top < bottom:
-            inner = np.s_[top - self.box[1] : bottom - self.box[1], left - self.box[0] : right - self.box[0]]
-            outer = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-            result[outer] = self.probability(leaning)[inner]
+        part = intersect(box, self.box)
+        if not is_empty(part):
+            result[at(part, box)] = self.probability(leaning)[at(part, self.box)]
         return result
 
     def _leaning(self, leaning: Leaning) -> np.ndarray:
@@ -153,7 +148,6 @@ class Blended:
 
     def _add_squares(self, probabilities: np.ndarray, spec: PatchSpec) -> None:
         """Patches that were cut as they are."""
-        left, top, right, bottom = self.box
         side, padding = int(self.boxes[0, 2] - self.boxes[0, 0]), spec.padding
         if compiled := kernels():
             corners = (self.boxes[:, :2] - self.box[:2]).astype(np.int64)
@@ -163,10 +157,10 @@ class Blended:
         weights = patch_weights(side, self.blend)
         centre = np.s_[:, padding : padding + side, padding : padding + side]
         surpluses = (probabilities[centre] - np.float32(0.5)) * weights
-        for (x0, y0, x1, y1), surplus in zip(self.boxes.tolist(), surpluses, strict=True):
-            x1, y1 = min(x1, right), min(y1, bottom)
-            place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-            self.excess[place] += surplus[: y1 - y0, : x1 - x0]
+        for box, surplus in zip(self.boxes.tolist(), surpluses, strict=True):
+            part = intersect(box, self.box)
+            place = at(part, self.box)
+            self.excess[place] += surplus[at(part, box)]
             self.covered[place] = True
 
     def _add_resized(self, probabilities: np.ndarray, spec: PatchSpec) -> None:
@@ -176,11 +170,10 @@ class Blended:
         network saw. Elsewhere network and mask agree, and the coarse mask, which was not resized, is the finer answer.
         So a network that returns the mask of every patch unchanged changes nothing, at any size.
         """
-        left, top = self.box[:2]
         centre = np.s_[spec.padding : spec.window - spec.padding, spec.padding : spec.window - spec.padding]
         for box, probability in zip(self.boxes.tolist(), probabilities, strict=True):
-            x0, y0, x1, y1 = inside = grow(box, 0, self.mask.frame)
-            place = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+            inside = grow(box, 0, self.mask.frame)
+            place = at(inside, self.box)
             contradicted = ((probability > 0.5) != crop_window(self.mask, box, spec))[centre]
             changes = interpolate(contradicted.astype(np.float32), box, inside) > 0
             coarse = self.mask.window(inside).astype(np.float32)
@@ -218,4 +211,5 @@ def _weights_along(side: int, blend: Blend) -> np.ndarray:
 def _weights_in(box: Box, part: Box, blend: Blend) -> np.ndarray:
     """The weights of the pixels in ``part`` of a patch, which may be far larger than its part in the frame."""
     along = _weights_along(box[2] - box[0], blend)
-    return np.outer(along[part[1] - box[1] : part[3] - box[1]], along[part[0] - box[0] : part[2] - box[0]])
+    rows, columns = at(part, box)
+    return np.outer(along[rows], along[columns])

@@ -14,7 +14,7 @@ import math
 import cv2
 import numpy as np
 
-from bpr.geometry.boxes import enclosing, grow
+from bpr.geometry.boxes import at, enclosing, grow, is_empty
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.patches import crop_mask
 
@@ -72,8 +72,8 @@ def shrunk(mask: BoxMask, level: int) -> BoxMask:
     cell = 2**level
     frame = -(-mask.frame[0] // cell), -(-mask.frame[1] // cell)
     x0, y0, x1, y1 = mask.box
-    left, top, right, bottom = x0 // cell, y0 // cell, -(-x1 // cell), -(-y1 // cell)
-    if left >= right or top >= bottom:
+    left, top, right, bottom = cells = x0 // cell, y0 // cell, -(-x1 // cell), -(-y1 // cell)
+    if is_empty(cells):
         return BoxMask.empty(frame)
     pixels = crop_mask(mask, (left * cell, top * cell, right * cell, bottom * cell))
     shares = cv2.resize(pixels.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_AREA)
@@ -107,16 +107,14 @@ def carried(mask: BoxMask, before: BoxMask, after: BoxMask, level: int) -> BoxMa
         return mask
     # Only the cells around changes are enlarged: they can be few, and the mask large.
     near = grow((left, top, left + columns, top + rows), 1, changed.shape)
-    inner = np.s_[near[1] : near[3], near[0] : near[2]]
     x0, y0 = (cells[0] + near[0]) * cell, (cells[1] + near[1]) * cell
     x1, y1 = min((cells[0] + near[2]) * cell, width), min((cells[1] + near[3]) * cell, height)
     reached, foreground = (
-        cv2.resize(part[inner].astype(np.float32), None, fx=cell, fy=cell, interpolation=cv2.INTER_LINEAR)[: y1 - y0, : x1 - x0]
+        cv2.resize(part[at(near)].astype(np.float32), None, fx=cell, fy=cell, interpolation=cv2.INTER_LINEAR)[: y1 - y0, : x1 - x0]
         for part in (changed, new)
     )
     box = enclosing(np.array([mask.box, (x0, y0, x1, y1)]))
     pixels = mask.window(box)
-    place = pixels[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
-    np.copyto(place, foreground > 0.5, where=reached > 0)
+    np.copyto(pixels[at((x0, y0, x1, y1), box)], foreground > 0.5, where=reached > 0)
     result = BoxMask(pixels, box[0], box[1], mask.frame).trimmed()
     return result if result.pixels.size else mask

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bpr.errors import BadImage, BPRError
-from bpr.geometry.boxes import Box, intersect
+from bpr.geometry.boxes import Box, at, intersect
 from bpr.io.pixels import Facts
 from bpr.raster.georeference import NOWHERE, Georeference
 
@@ -67,11 +67,10 @@ class Raster(ABC):
         rows, columns = self.block
         for row in range(y0 // rows, -(-y1 // rows)):
             for column in range(x0 // columns, -(-x1 // columns)):
-                block = self._block(row, column)
-                top, left = row * rows, column * columns
-                part = intersect(box, (left, top, left + block.shape[1], top + block.shape[0]))
-                source = block[part[1] - top : part[3] - top, part[0] - left : part[2] - left]
-                result[part[1] - y0 : part[3] - y0, part[0] - x0 : part[2] - x0] = source
+                block, left, top = self._block(row, column), column * columns, row * rows
+                area = left, top, left + block.shape[1], top + block.shape[0]
+                part = intersect(box, area)
+                result[at(part, box)] = block[at(part, area)]
         return result
 
     @property

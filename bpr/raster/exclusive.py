@@ -18,11 +18,10 @@ import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bpr.geometry.boxes import Box, enclosing, grow, intersect
+from bpr.geometry.boxes import Box, at, enclosing, grow, intersect, is_empty
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.overlaps import NO_SEGMENT, give_back_unless_void
 from bpr.raster.labels import Labels
@@ -90,13 +89,13 @@ class Claims:
         lost = []
         for index in inside.tolist():
             x0, y0, x1, y1 = self._labels.boxes[index].tolist()
-            own = _at(grow((x0, y0, x1, y1), 1, frame), area)
+            own = at(grow((x0, y0, x1, y1), 1, frame), area)
             give_back_unless_void(index, before[own], after[own])
             if not ((before[own] == index) & (after[own] == index)).any():
                 lost.append(index)
         for index in lost:
             after[before == index] = index
-        part = _at(box, area)
+        part = at(box, area)
         owners, old = after[part], window[part]
         is_free = (before[part] >= 0) | (old == 0)
         new = np.where(owners == NO_SEGMENT, 0, self._labels.numbers[owners])
@@ -121,18 +120,13 @@ class Claims:
     def _paint(self, index: int, area: Box, before: np.ndarray, highest: np.ndarray, after: np.ndarray) -> None:
         x0, y0, x1, y1 = box = tuple(self._boxes[index].tolist())
         part = intersect(box, area)
-        if part[0] >= part[2] or part[1] >= part[3]:
+        if is_empty(part):
             return
         offset, length = self._places[index].tolist()
         self._file.seek(offset)
         content = zlib.decompress(self._file.read(length))
-        values = np.frombuffer(content, np.uint16).reshape(y1 - y0, x1 - x0)[_at(part, box)]
-        place = _at(part, area)
+        values = np.frombuffer(content, np.uint16).reshape(y1 - y0, x1 - x0)[at(part, box)]
+        place = at(part, area)
         wins = (values > highest[place]) | ((values == highest[place]) & (values > 0) & (before[place] == index))
         highest[place][wins] = values[wins]
         after[place][wins] = index
-
-
-def _at(box: Box, area: Box) -> Any:
-    """The index of a box in an array of the area around it."""
-    return np.s_[box[1] - area[1] : box[3] - area[1], box[0] - area[0] : box[2] - area[0]]

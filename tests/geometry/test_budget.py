@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bpr.geometry.budget import choose_patches, off_edge, patch_area, select_boxes
+from bpr.geometry.budget import choose_patches, off_edge, select_boxes
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import PatchSpec, RefineOptions
 from bpr.geometry.patches import patch_boxes
@@ -126,5 +126,4 @@ def test_patches_larger_than_the_frame() -> None:
     mask[5:15, 4:20] = True
     coarse, options = BoxMask.from_frame(mask), RefineOptions(max_patches=1)
     boxes = np.array([[0, 0, 64, 64], [0, 0, 64, 64]], np.int32)
-    assert patch_area(coarse, boxes) == (0, 0, 24, 20)
     assert len(selected(np.zeros((*frame, 3), np.uint8), [coarse], [1.0], [boxes], options)[0]) == 1
