@@ -6,7 +6,8 @@ them, and which ones depends on how the raster is cut into windows; a sample of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -36,24 +37,6 @@ def sample_of(chosen: np.ndarray, ranks: np.ndarray) -> list[int]:
     return [int(ordered[place * len(ordered) // count]) for place in range(count)]
 
 
-class PooledRefiner(Refiner):
-    """A refiner for the parts of one large image.
-
-    Args:
-        pools: what the sample says about all masks, by the level at which masks are judged.
-    """
-
-    def __init__(self, refiner: Refiner, pools: Mapping[int, Pool]) -> None:
-        super().__init__(refiner.predictor, refiner.options, refiner.pixels)
-        self._pools = pools
-
-    def _judge(
-        self, level: int, descriptions: Sequence[Description], scores: Sequence[float]
-    ) -> list[tuple[Leaning | None, Verdict]]:
-        assert self.predictor.verdict is not None  # checked at the beginning
-        return self.predictor.verdict(descriptions, scores, self._pools.get(level))
-
-
 class _Sampler(Refiner):
     """Remembers what it is told about masks."""
 
@@ -80,5 +63,6 @@ def pooled(refiner: Refiner, sample: Iterable[Any]) -> Refiner:
     cuts: Iterable[CutImage[Any]] = (cut(sampler) for cut in sample)
     for predicted in sampler.predict(cuts):
         sampler.put_back(predicted)
-    pools = {level: Pool.of(*map(list, zip(*found, strict=True))) for level, found in sampler.found.items()}
-    return PooledRefiner(refiner, pools)
+    of_parts = copy(refiner)
+    of_parts.pools = {level: Pool.of(*map(list, zip(*found, strict=True))) for level, found in sampler.found.items()}
+    return of_parts

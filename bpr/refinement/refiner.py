@@ -28,7 +28,7 @@ from bpr.refinement.outcome import StageClock
 from bpr.refinement.predictor import Instance, PatchBatch, Predictor, Settled
 from bpr.refinement.turns import Turns
 from bpr.refinement.verdict.features import Description, describe_blended
-from bpr.refinement.verdict.model import Verdict
+from bpr.refinement.verdict.model import Pool, Verdict
 from bpr.refinement.workbench import workbench_of
 
 Image = np.ndarray | str | Path | bytes | Picture
@@ -83,6 +83,9 @@ class Refiner:
         options: where patches lie, and how they are blended; by default the options that the model recommends.
         pixels: what the network sees of an image that is no 8-bit photo.
 
+    Attributes:
+        pools: for the parts of one image: what is known about all of its masks, by the level at which they are judged.
+
     >>> from bpr.refinement.predictor import IdentityPredictor
     >>> image, masks = np.zeros((90, 120, 3), np.uint8), np.zeros((1, 90, 120), bool)
     >>> masks[0, 20:70, 30:90] = True
@@ -102,6 +105,7 @@ class Refiner:
         self.options.check_fits(predictor.spec)
         if self.options.caution == AUTO and predictor.verdict is None:
             raise ValueError("caution: expected a number, got auto; this model has no verdict, tools/fit_verdict.py adds one")
+        self.pools: dict[int, Pool] = {}
         self._turns, self._workbench = Turns(CALLS_AT_ONCE), workbench_of(predictor)
 
     def __repr__(self) -> str:
@@ -124,20 +128,8 @@ class Refiner:
 
     @overload
     def __call__(
-        self, image: Image, masks: Any, *, return_probability: bool, return_patches: bool = False, return_verdict: bool = False,
-        soft: bool = False,
-    ) -> Refinement: ...
-
-    @overload
-    def __call__(
-        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool, return_verdict: bool = False,
-        soft: bool = False,
-    ) -> Refinement: ...
-
-    @overload
-    def __call__(
-        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False, return_verdict: bool,
-        soft: bool = False,
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False,
+        return_verdict: bool = False, soft: bool = False,
     ) -> Refinement: ...
 
     def __call__(
@@ -191,13 +183,8 @@ class Refiner:
 
     @overload
     def stream(
-        self,
-        pairs: Iterable[tuple[Image, Any]],
-        *,
-        return_probability: bool = False,
-        return_patches: bool = False,
-        return_verdict: bool = False,
-        soft: bool = False,
+        self, pairs: Iterable[tuple[Image, Any]], *, return_probability: bool = False, return_patches: bool = False,
+        return_verdict: bool = False, soft: bool = False,
     ) -> Iterator[Refinement]: ...
 
     def stream(
@@ -319,7 +306,7 @@ class Refiner:
     ) -> list[tuple[Leaning | None, Verdict]]:
         """The verdicts on masks of one image at a level."""
         assert self.predictor.verdict is not None  # checked at the beginning
-        return self.predictor.verdict(descriptions, scores)
+        return self.predictor.verdict(descriptions, scores, self.pools.get(level))
 
     def _cut_call(self, image: Image, masks: Any) -> CutImage[_Call]:
         if is_mask_file(masks):
