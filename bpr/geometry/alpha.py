@@ -5,11 +5,10 @@ Legend: H W frame, h w box.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
+from bpr.geometry.boxes import at
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import Leaning
 from bpr.geometry.reassembly import Blended
@@ -26,33 +25,13 @@ REACH = 2
 """Pixels around doubtful pixels, and on either side of the outline, that are unknown in a trimap."""
 
 
-@dataclass(frozen=True, eq=False)
-class Alpha:
-    """``values``, (h, w) uint8, of one object; their top left pixel lies at ``left`` and ``top`` of the (H, W) frame.
-
-    The values above half of 255 are the object's mask. Outside of them alpha is 0.
-    """
-
-    values: np.ndarray
-    left: int
-    top: int
-    frame: tuple[int, int]
-
-    @classmethod
-    def of_mask(cls, mask: BoxMask) -> Alpha:
-        """0 and 255."""
-        return cls(mask.pixels * np.uint8(255), mask.left, mask.top, mask.frame)
-
-    def to_frame(self) -> np.ndarray:
-        """(H, W) uint8."""
-        alpha = np.zeros(self.frame, np.uint8)
-        height, width = self.values.shape
-        alpha[self.top : self.top + height, self.left : self.left + width] = self.values
-        return alpha
+def hard_edges(mask: BoxMask) -> np.ndarray:
+    """(H, W) uint8: the alpha of a mask that was not refined, 0 and 255."""
+    return mask.to_frame() * np.uint8(255)
 
 
-def soft_edges(blended: Blended, leaning: Leaning | None, mask: BoxMask) -> Alpha:
-    """The alpha of a refined mask.
+def soft_edges(blended: Blended, leaning: Leaning | None, mask: BoxMask) -> np.ndarray:
+    """(H, W) uint8: the alpha of a refined mask. Values above half of 255 are the mask.
 
     It is the mean probability of the patches. A leaning moves the probability t at which a pixel changes sides away from
     one half; the odds of all pixels are then divided by those of t, so that t becomes one half, and 0 and 1 stay.
@@ -62,19 +41,20 @@ def soft_edges(blended: Blended, leaning: Leaning | None, mask: BoxMask) -> Alph
         mask: the refined mask, which alpha agrees with. Where others took pixels from it, alpha is 0 or 255.
     """
     if leaning is None or not len(blended.boxes):
-        return Alpha.of_mask(mask)
+        return hard_edges(mask)
     foreground = mask.window(blended.box)
     mean = blended.probability().astype(np.float64)
     turn = 0.5 - np.where(blended.coarse, *leaning)
     favour = mean * (1 - turn)
-    alpha = favour / (favour + (1 - mean) * turn)
-    eight = np.rint(255 * alpha)
+    soft = favour / (favour + (1 - mean) * turn)
+    eight = np.rint(255 * soft)
     eight = np.where(foreground, np.maximum(eight, LEAST_FOREGROUND), np.minimum(eight, LEAST_FOREGROUND - 1))
     # Rounding decides within a step of one half. Farther away, something else than the network decided.
-    overruled = ((alpha > 0.5) != foreground) & (np.abs(alpha - 0.5) > 1 / 255)
+    overruled = ((soft > 0.5) != foreground) & (np.abs(soft - 0.5) > 1 / 255)
     certain = overruled | (eight <= HAZE) | (eight >= 255 - HAZE)
-    values = np.where(certain, 255 * foreground, eight).astype(np.uint8)
-    return Alpha(values, blended.box[0], blended.box[1], mask.frame)
+    alpha = np.zeros(mask.frame, np.uint8)
+    alpha[at(blended.box)] = np.where(certain, 255 * foreground, eight)
+    return alpha
 
 
 def trimap_of(alpha: np.ndarray) -> np.ndarray:

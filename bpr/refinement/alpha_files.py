@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from bpr.errors import BPRError
 from bpr.formats.coco import Record
-from bpr.geometry.alpha import Alpha, trimap_of
+from bpr.geometry.alpha import trimap_of
 from bpr.io.files import check_writable, inside
 from bpr.io.folders import atomic_folder, check_replaceable
 from bpr.io.image_list import SUFFIXES, stem_of
@@ -26,12 +28,13 @@ class AlphaFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add(self, record: Record, index: int, alone: bool, alpha: Alpha) -> None:
+    def add(self, record: Record, index: int, alone: bool, alpha: np.ndarray) -> None:
         """Write the alpha of a record.
 
         Args:
             index: the record's position in the results.
             alone: it is the only one of its image.
+            alpha: (H, W) uint8.
 
         Raises:
             BPRError: the image's id would lead out of the folder.
@@ -39,7 +42,7 @@ class AlphaFiles:
         stem = stem_of(str(record["image_id"]))
         path = inside(self.folder, f"{stem}.png" if alone else f"{stem}/{index}.png", "image_id")
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_png(path, alpha.to_frame())
+        write_png(path, alpha)
 
     def write(self, out: Path, as_trimaps: bool) -> None:
         """Copy all alphas to a folder, or the only one to a picture, or write their trimaps there."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from bpr.geometry.alpha import Alpha, soft_edges
+from bpr.geometry.alpha import soft_edges
 from bpr.geometry.boundary import boundary_levels
 from bpr.geometry.boxes import Box, expand
 from bpr.geometry.masks import BoxMask
@@ -69,8 +69,8 @@ class Settled:
             return self.blended.mask.window(box).astype(np.float32)
         return self.blended.within(box, self.leaning)
 
-    def alpha(self) -> Alpha:
-        """The mask with soft edges."""
+    def alpha(self) -> np.ndarray:
+        """(H, W) uint8: the mask with soft edges."""
         return soft_edges(self.blended, self.leaning, self.mask)
 
 

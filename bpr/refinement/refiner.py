@@ -202,7 +202,7 @@ class Refiner:
             masks, adapter, frame = call
             settled = self.put_back(predicted, adapter.exclusive)
             if soft:
-                refined = call.stacked([one.alpha().to_frame() for one in settled], np.uint8)
+                refined = call.stacked([one.alpha() for one in settled], np.uint8)
             else:
                 refined = adapter.write(masks, [one.mask for one in settled])
             if not (return_probability or return_patches or return_verdict):

@@ -11,7 +11,7 @@ import numpy as np
 from bpr.errors import BadImage, BadMask
 from bpr.formats.coco import Record, with_mask
 from bpr.formats.photos import read_photo
-from bpr.geometry.alpha import Alpha
+from bpr.geometry.alpha import hard_edges
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_finder import ImageFinder
@@ -139,12 +139,10 @@ def _refined_record(record: Record, coarse: BoxMask, settled: Settled, ranges: S
 
 def _write_alphas(alphas: AlphaFiles, group: ImageRecords, refined: Mapping[int, Settled]) -> None:
     for index, record in zip(group.indices, group.records, strict=True):
-        alpha = refined[index].alpha() if index in refined else None
-        if alpha is None:
-            try:
-                alpha = Alpha.of_mask(decode_mask(record["segmentation"]))
-            except BadMask:  # the report names it
-                continue
+        try:
+            alpha = refined[index].alpha() if index in refined else hard_edges(decode_mask(record["segmentation"]))
+        except BadMask:  # the report names it
+            continue
         alphas.add(record, index, len(group.indices) == 1, alpha)
 
 

@@ -26,17 +26,17 @@ def test_alpha_above_half_is_the_mask(leaning: Leaning) -> None:
     for probabilities in (random.random((2, 16, 16)), tenths, np.zeros((2, 16, 16)), np.ones((2, 16, 16))):
         found = blended(probabilities)
         mask = found.refined(leaning)
-        alpha = soft_edges(found, leaning, mask).to_frame()
+        alpha = soft_edges(found, leaning, mask)
         assert np.array_equal(alpha > 127, mask.to_frame())
 
 
 def test_alpha_without_a_leaning_is_the_mean_probability() -> None:
     found = blended(np.stack([np.full((16, 16), 0.25), np.full((16, 16), 0.85)]))
-    alpha = soft_edges(found, (0.0, 0.0), found.refined()).to_frame()
+    alpha = soft_edges(found, (0.0, 0.0), found.refined())
     # One patch alone: .25 and .85; both: .55. Where no patch lies, the coarse mask.
     assert [int(alpha[3, 3]), int(alpha[20, 20]), int(alpha[10, 10]), int(alpha[0, 0])] == [64, 217, 140, 0]
     nearly = blended(np.full((2, 16, 16), 0.01))
-    assert not soft_edges(nearly, (0.0, 0.0), BoxMask.empty((24, 24))).to_frame()[:18, :18].any()
+    assert not soft_edges(nearly, (0.0, 0.0), BoxMask.empty((24, 24)))[:18, :18].any()
 
 
 def test_a_leaning_shifts_odds_and_leaves_certain_pixels_alone() -> None:
@@ -45,7 +45,7 @@ def test_a_leaning_shifts_odds_and_leaves_certain_pixels_alone() -> None:
     values[:, 8] = 0.6
     found = blended(values)
     mask = found.refined((-0.2, 0.2))  # outside of the coarse mask a pixel is foreground from .3 on
-    alpha = soft_edges(found, (-0.2, 0.2), mask).to_frame()
+    alpha = soft_edges(found, (-0.2, 0.2), mask)
     assert set(alpha[3].tolist()) == {0, 255}  # no haze where the network is certain
     # Odds of .6 are 1.5; at .3 they are 3 / 7: 3.5, which is .778.
     assert alpha[10, 3] == round(255 * 3.5 / 4.5)
@@ -53,18 +53,18 @@ def test_a_leaning_shifts_odds_and_leaves_certain_pixels_alone() -> None:
 
 def test_a_kept_mask_and_what_others_took_are_hard() -> None:
     found = blended(np.full((2, 16, 16), 0.75))
-    kept = soft_edges(found, None, found.mask).to_frame()
+    kept = soft_edges(found, None, found.mask)
     assert np.array_equal(kept, COARSE * np.uint8(255))
     smaller = found.refined().to_frame()
     smaller[:, :8] = False
-    alpha = soft_edges(found, (0.0, 0.0), BoxMask.from_frame(smaller)).to_frame()
+    alpha = soft_edges(found, (0.0, 0.0), BoxMask.from_frame(smaller))
     assert (alpha[:, :8].max(), alpha[10, 10]) == (0, 191)
 
 
 def test_degenerate_alphas() -> None:
     empty = BoxMask.empty((8, 9))
     nothing = Blended.of(empty, np.empty((0, 4), np.int32), np.empty((0, 16, 16), np.float32), PatchSpec(side=16), "mean")
-    assert not soft_edges(nothing, (0.0, 0.0), empty).to_frame().any()
+    assert not soft_edges(nothing, (0.0, 0.0), empty).any()
     full = np.full((8, 9), 255, np.uint8)
     assert np.array_equal(trimap_of(full), full)
     assert not trimap_of(full * 0).any()
