@@ -26,17 +26,16 @@ STEP = 2
 each adds errors of its own to good masks."""
 
 
-def coarse_levels(mask: BoxMask, object_size: int | None) -> int:
-    """How often a photo must be halved until an object is at most as large as those that the network knows.
+def coarse_levels(area: int, object_size: int | None) -> int:
+    """How often a photo must be halved until an object of ``area`` pixels is at most as large as those that the network knows.
 
     Args:
         object_size: the largest root of an area, in pixels, that the network knows; None: any.
 
-    >>> mask = BoxMask(np.ones((300, 300), bool), 0, 0, (400, 400))
-    >>> [coarse_levels(mask, size) for size in (300, 299, 150, 100, None)]
+    >>> [coarse_levels(300**2, size) for size in (300, 299, 150, 100, None)]
     [0, 1, 1, 2, 0]
     """
-    size = math.sqrt(mask.area)
+    size = math.sqrt(area)
     return math.ceil(math.log2(size / object_size)) if object_size and size > object_size else 0
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from bpr.errors import BadImage, BPRError
 from bpr.geometry.boxes import Box, enclosing
 from bpr.geometry.options import PatchSpec, RefineOptions
+from bpr.geometry.scales import coarse_levels
 from bpr.io.pixels import AS_THEY_ARE, MOST_COUNTED, PixelOptions, Range, Shown, shown
 from bpr.raster.blocks import Raster
 
@@ -46,7 +47,7 @@ def windows_of(boxes: np.ndarray, areas: np.ndarray, frame: tuple[int, int]) -> 
         (N,) indices of the instances, cell by cell, and (N, 4) the window of each of them, in that order.
     """
     height, width = frame
-    levels = np.array([_levels(area) for area in areas.tolist()], np.int64)
+    levels = np.array([coarse_levels(area, OBJECT_SIZE) for area in areas.tolist()], np.int64)
     reach, grid = MARGIN << levels, 1 << levels
     x0, y0 = (np.maximum(boxes[:, i] - reach, 0) // grid * grid for i in (0, 1))
     x1, y1 = (np.minimum(-(-(boxes[:, i + 2] + reach) // grid) * grid, (width, height)[i]) for i in (0, 1))
@@ -67,11 +68,6 @@ def windows_of(boxes: np.ndarray, areas: np.ndarray, frame: tuple[int, int]) -> 
         windows[first:last] = enclosing(own[order[first:last]])
         first = last
     return order, windows
-
-
-def _levels(area: int) -> int:
-    size = math.sqrt(area)
-    return math.ceil(math.log2(size / OBJECT_SIZE)) if OBJECT_SIZE and size > OBJECT_SIZE else 0
 
 
 def check_options(spec: PatchSpec, options: RefineOptions, pixels: PixelOptions) -> None:

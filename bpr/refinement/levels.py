@@ -45,7 +45,7 @@ class Photo(Generic[Token]):
         cls, image: np.ndarray, instances: Sequence[Instance], options: RefineOptions, exclusive: bool, token: Token
     ) -> Photo[Token]:
         size = None if SCHEMES[options.scheme].any_size else options.object_size
-        levels = [coarse_levels(instance.mask, size) for instance in instances]
+        levels = [coarse_levels(instance.mask.area, size) for instance in instances]
         return cls(Scales(image), instances, levels, exclusive, token)
 
     def below(self, level: int) -> int:
