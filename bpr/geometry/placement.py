@@ -35,14 +35,11 @@ def dense_boxes(mask: BoxMask, side: int, nms_iou: float, cover_margin: int) -> 
     if compiled := kernels():
         reach = exclusion_reach(side, nms_iou)
         return compiled.covering_squares(rows, columns, side, reach, cover_margin, *mask.frame)
-    kept = suppress_squares(rows, columns, side, nms_iou)
-    boxes = [squares_inside(rows[kept], columns[kept], side, mask.frame)]
-    bare = ~_covered(rows, columns, boxes[0], cover_margin, mask.frame)
-    rows, columns = rows[bare], columns[bare]
+    boxes, chosen = [np.empty((0, 4), np.int32)], suppress_squares(rows, columns, side, nms_iou)
     while rows.size:
-        boxes.append(squares_inside(rows[:1], columns[:1], side, mask.frame))
+        boxes.append(squares_inside(rows[chosen], columns[chosen], side, mask.frame))
         bare = ~_covered(rows, columns, boxes[-1], cover_margin, mask.frame)
-        rows, columns = rows[bare], columns[bare]
+        rows, columns, chosen = rows[bare], columns[bare], np.zeros(1, np.intp)
     return np.concatenate(boxes)
 
 
@@ -102,8 +99,6 @@ def _excluded_offsets(side: int, iou: float) -> np.ndarray:
 
 def _covered(rows: np.ndarray, columns: np.ndarray, boxes: np.ndarray, margin: int, frame: tuple[int, int]) -> np.ndarray:
     """(N,) bool: whether a box covers the pixel, ``margin`` pixels or more from each side inside the frame."""
-    if not rows.size or not len(boxes):
-        return np.zeros(rows.shape, bool)
     height, width = frame
     left, top = int(columns.min()), int(rows.min())
     canvas = np.zeros((int(rows.max()) - top + 1, int(columns.max()) - left + 1), bool)
