@@ -180,33 +180,6 @@ def add_patches(
             covered[y0 + line, x0 + first : x0 + end] = True
 
 
-@_compiled("Tuple((boolean[:, ::1], int64, int64))(float32[:, ::1], boolean[:, ::1], boolean[:, ::1])")
-def settled(excess: np.ndarray, covered: np.ndarray, coarse: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """The (h, w) bool foreground where the covered pixels' excess decides, ``coarse`` elsewhere, cut to its tight box.
-
-    Returns:
-        The pixels and the column and row of their corner; (0, 0) pixels without foreground.
-    """
-    tall, broad = excess.shape
-    foreground = np.empty((tall, broad), np.bool_)
-    top, bottom, left, right = tall, 0, broad, 0
-    for row in range(tall):
-        sums, decided, given, line = excess[row], covered[row], coarse[row], foreground[row]
-        count = 0
-        for column in range(broad):
-            line[column] = sums[column] > 0 if decided[column] else given[column]
-            count += line[column]
-        if count:
-            top, bottom = min(top, row), row + 1
-            first, end = 0, broad
-            while not line[first]:
-                first += 1
-            while not line[end - 1]:
-                end -= 1
-            left, right = min(left, first), max(right, end)
-    return foreground[top:bottom, left:right].copy(), left, top
-
-
 @_compiled("Tuple((int64[::1], int64))(uint8[::1])")
 def parsed_runs(text: np.ndarray) -> tuple[np.ndarray, int]:
     """(N,) int64 run lengths that the (n,) uint8 characters spell, and FINE, BROKEN (characters, or a cut end) or TOO_LONG."""

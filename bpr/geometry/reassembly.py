@@ -106,14 +106,8 @@ class Blended:
         """The refined mask: mean P > 0.5 where patches lie, the coarse mask elsewhere, and everywhere if it would vanish."""
         if not len(self.boxes):
             return self.mask
-        excess, coarse = self._leaning(leaning), self.coarse
-        if compiled := kernels():
-            pixels, left, top = compiled.settled(excess, self.covered, coarse)
-            x0, y0 = (self.box[0] + left, self.box[1] + top) if pixels.size else (0, 0)
-            refined = BoxMask(pixels, x0, y0, self.mask.frame)
-        else:
-            foreground = np.where(self.covered, excess > 0, coarse)
-            refined = BoxMask(foreground, self.box[0], self.box[1], self.mask.frame).trimmed()
+        foreground = np.where(self.covered, self._leaning(leaning) > 0, self.coarse)
+        refined = BoxMask(foreground, self.box[0], self.box[1], self.mask.frame).trimmed()
         return refined if refined.pixels.size else self.mask
 
     def probability(self, leaning: Leaning = EVEN) -> np.ndarray:
