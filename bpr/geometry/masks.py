@@ -87,7 +87,8 @@ class BoxMask:
 
     def clipped(self) -> BoxMask:
         """What lies inside of the frame, with the tightest box; the mask may reach beyond it."""
-        return BoxMask.from_frame(self.window((0, 0, *self.frame[::-1])))
+        box = intersect(self.box, (0, 0, *self.frame[::-1]))
+        return BoxMask.empty(self.frame) if is_empty(box) else BoxMask(self.window(box), box[0], box[1], self.frame).trimmed()
 
     def window(self, box: Box) -> np.ndarray:
         """The mask inside ``box`` as a new (y1 - y0, x1 - x0) bool array, background beyond the frame."""

@@ -52,3 +52,8 @@ class Adapter:
             expected = f"one for each of {len(instances)} masks"
             raise BadInput(f"scores: expected {expected}, got {len(scores)}; leave them out or complete them")
         return [replace(one, score=weight_of(score)) for one, score in zip(instances, scores, strict=True)]
+
+
+def lists_dicts(masks: Any, key: str) -> bool:
+    """Whether the masks are a list of dicts, at least one, which all have this key."""
+    return isinstance(masks, list) and bool(masks) and all(isinstance(one, dict) and key in one for one in masks)

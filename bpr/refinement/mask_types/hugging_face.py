@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BadInput
+from bpr.geometry.alpha import hard_edges
 from bpr.geometry.masks import BoxMask
-from bpr.refinement.mask_types.adapter import Adapter
+from bpr.refinement.mask_types.adapter import Adapter, lists_dicts
 from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_numbers, read_stack, to_array
 
 
@@ -43,15 +44,12 @@ def _write_map(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, A
     """A copy with a new map. Pixels that a segment loses become background; other pixels of no segment keep their value."""
     before, ids = to_array(given["segmentation"]), _ids(given)
     listed = np.isin(before, ids)
-    segments = np.where(listed, _background(before[~listed], ids), before)
+    # Background is -1 for instances, which are counted from 0, and 0 for panoptic segments, counted from 1.
+    background = -1 if 0 in ids else 0
+    segments = np.where(listed, background if listed.all() else int(before[~listed].min()), before)
     for number, mask in zip(ids, refined, strict=True):
         mask.paint(segments, number)
     return {**given, "segmentation": of_type(given["segmentation"], segments)}
-
-
-def _background(unlisted: np.ndarray, ids: Sequence[int]) -> int:
-    """The value of background: -1 for instances, which are counted from 0, and 0 for panoptic segments, counted from 1."""
-    return int(unlisted.min()) if unlisted.size else -1 if 0 in ids else 0
 
 
 def _stack(given: dict[str, Any]) -> Any:
@@ -83,10 +81,6 @@ def _listed(masks: list[Any]) -> np.ndarray | None:
     return np.stack(arrays) if arrays else None
 
 
-def _is_pipeline(masks: Any) -> bool:
-    return isinstance(masks, list) and bool(masks) and all(isinstance(one, dict) and "mask" in one for one in masks)
-
-
 def _pipeline_masks(given: list[dict[str, Any]]) -> np.ndarray:
     """(N, H, W) of the pipeline's images."""
     arrays = [np.asarray(one["mask"]) for one in given]
@@ -99,8 +93,7 @@ def _pipeline_masks(given: list[dict[str, Any]]) -> np.ndarray:
 def _write_pipeline(given: list[dict[str, Any]], refined: Sequence[BoxMask]) -> list[dict[str, Any]]:
     from PIL import Image  # the pipeline returns images of PIL
 
-    frames = [mask.to_frame().astype(np.uint8) * 255 for mask in refined]
-    return [{**one, "mask": Image.fromarray(frame)} for one, frame in zip(given, frames, strict=True)]
+    return [{**one, "mask": Image.fromarray(hard_edges(mask))} for one, mask in zip(given, refined, strict=True)]
 
 
 MAPS = Adapter(
@@ -122,7 +115,7 @@ MASKS = holder(
     lambda given: given.get("scores"),
 )
 PIPELINE = Adapter(
-    _is_pipeline,
+    lambda masks: lists_dicts(masks, "mask"),
     lambda given: last_two(_pipeline_masks(given[:1])),
     lambda given, frame: read_stack(_pipeline_masks(given), frame),
     _write_pipeline,

@@ -22,16 +22,11 @@ def _masks(detections: Any) -> np.ndarray | None:
 def _rebuild(given: Any, masks: np.ndarray, refined: Sequence[BoxMask]) -> Any:
     """A copy with new ``mask`` and ``xyxy``, everything else kept."""
     changed = copy.copy(given)
-    changed.mask, changed.xyxy = _like(given.mask, masks, refined), follow(given.xyxy, refined)
+    changed.mask, changed.xyxy = masks, follow(given.xyxy, refined)
+    if hasattr(given.mask, "from_dense"):  # a CompactMask, whose boxes include their last row and column
+        boxes = np.array([mask.box for mask in refined], int).reshape(-1, 4) - [0, 0, 1, 1]
+        changed.mask = type(given.mask).from_dense(masks, boxes, masks.shape[1:])
     return changed
-
-
-def _like(given: Any, masks: np.ndarray, refined: Sequence[BoxMask]) -> Any:
-    """The masks as an array, or as a ``CompactMask`` where one was given."""
-    if not hasattr(given, "from_dense"):
-        return masks
-    last = np.array([[x0, y0, x1 - 1, y1 - 1] for x0, y0, x1, y1 in (mask.box for mask in refined)]).reshape(-1, 4)
-    return type(given).from_dense(masks, last, masks.shape[1:])
 
 
 DETECTIONS = holder(
