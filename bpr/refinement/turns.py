@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import deque
 from typing import Any
 
 
@@ -27,37 +26,26 @@ class Turns:
         _EVERY.add(self)
 
     def __enter__(self) -> None:
-        with self._lock:
-            if self._free:
+        caller = object()
+        with self._changed:
+            self._waiting.append(caller)
+            try:
+                self._changed.wait_for(lambda: self._free and self._waiting[0] is caller)
                 self._free -= 1
-                return
-            gate = threading.Lock()
-            gate.acquire()
-            self._waiting.append(gate)
-        try:
-            gate.acquire()
-        except BaseException:  # Ctrl-C; the turn, if it came already, goes to the next
-            with self._lock:
-                came = gate not in self._waiting
-                if not came:
-                    self._waiting.remove(gate)
-            if came:
-                self.__exit__()
-            raise
+            finally:  # on Ctrl-C, too
+                self._waiting.remove(caller)
+                self._changed.notify_all()
 
     def __exit__(self, *error: object) -> None:
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._free += 1
+        with self._changed:
+            self._free += 1
+            self._changed.notify_all()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Turns, (self.count,)
 
     def free_all(self) -> None:
-        self._lock, self._free = threading.Lock(), self.count
-        self._waiting = deque[threading.Lock]()
+        self._changed, self._free, self._waiting = threading.Condition(), self.count, list[object]()
 
 
 _EVERY: weakref.WeakSet[Turns] = weakref.WeakSet()
