@@ -6,7 +6,7 @@
     single process, or the first rank) writes the result; a *follower* (any other rank) helps the leader; a *shard*
     does its part and leaves the result to ``bpr merge``.
 2.  **Where the state lies.** In the folder ``.OUT.run`` next to the output ``OUT``
-    (:class:`~bpr.refinement.sharing.run_folder.RunFolder`). All workers must see the same folder.
+    (:mod:`bpr.refinement.sharing.run_folder`). All workers must see the same folder.
 3.  **What run.json holds.** The first worker writes it: the fingerprint of the job (everything that decides the
     result), the fields of the job (all that a merge needs to know), and a random token, by which a rank notices that
     it sees another disk than the leader. The file does not change after that.
@@ -20,11 +20,8 @@
 6.  **Who does which image.** A shard does consecutive images that cost about 1/N of the whole. Ranks take chunks of
     consecutive images from one common counter whenever they are free; chunks shrink towards the end, so that all ranks
     end at about the same time. Images that are finished already are skipped.
-7.  **What a journal line is.** Every worker appends to a journal of its own, ``shard-I-of-N.journal`` or
-    ``rank-I-of-N.journal``. Every line begins with its checksum. An image adds one line for each refined record, with
-    the keys that changed, and then one closing line with the indices of its records and its share of the report. An
-    image counts as finished once its closing line and all lines before it are intact
-    (:mod:`bpr.refinement.sharing.journal`).
+7.  **Where finished images are.** Every worker appends to a journal of its own, ``shard-I-of-N.journal`` or
+    ``rank-I-of-N.journal`` (:mod:`bpr.refinement.sharing.journal`).
 8.  **What a kill costs.** The images in flight: a killed process leaves at most one torn block at the end of its
     journal, and a resumed run does the images without an intact block again. The operating system releases the locks
     of a dead process. The first SIGINT or SIGTERM only stops the run from starting more images

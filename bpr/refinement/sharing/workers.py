@@ -21,8 +21,7 @@ class Worker(Protocol):
 
     Attributes:
         number, count: this worker is the ``number``-th of ``count``, counted from 1.
-        role: a ``leader`` writes the result; a ``follower`` is a rank that works for the leader; a ``shard`` does a
-            fixed part of the images and leaves the result to ``bpr merge``.
+        role: as :mod:`bpr.refinement.sharing` describes it.
         journal_name: the name of the worker's journal, without a suffix.
     """
 
