@@ -3,7 +3,7 @@
 Each worker appends to its own journal a block of checked lines (:mod:`bpr.io.checked_lines`) for every image:
 
     17 {"segmentation": ..., "bbox": ...}     the keys of record 17 that changed; one line for every refined record
-    = {"indices": [17, 18], "patches": ...}   closes the block
+    = {"indices": [17, 18], "patches": ...}   closes the block: all records of the image, and its share of the report
 
 An image is finished if all lines of its block are intact.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from operator import index
 from pathlib import Path
 from typing import IO, Any
@@ -85,14 +86,11 @@ class JournalIndex:
 
     def merged(self, records: Iterable[Record]) -> Iterator[Record]:
         """All records in their order, with the changes that the journals hold."""
-        files = [open(path, "rb") for path in self._paths]  # noqa: SIM115  (closed below)
-        try:
+        with ExitStack() as stack:
+            files = [stack.enter_context(open(path, "rb")) for path in self._paths]
             for i, record in enumerate(records):
                 number = int(self._journal[i])
                 yield record if number < 0 else {**record, **_change_at(files[number], int(self._offset[i]))}
-        finally:
-            for file in files:
-                file.close()
 
     def _read(self, number: int, path: Path) -> None:
         block: dict[int, int] = {}  # the records of an image that is not closed yet, and the offsets of their lines
