@@ -83,23 +83,10 @@ def string_areas(counts: Sequence[str], pixels: np.ndarray) -> np.ndarray:
     firsts = np.searchsorted(last, ends - lengths)
     # (V,) the index of every run in its own string: even for background, odd for foreground.
     number = np.arange(values.size) - np.repeat(firsts, np.diff(firsts, append=values.size))
-    for parity in (0, 1):
-        _sum_differences(values, np.flatnonzero((number % 2 == parity) & (number > 0)), firsts)
+    for first in (1, 2):
+        # From the fourth run on, the values are differences to the run two before: running sums that restart in every string.
+        chosen = np.flatnonzero((number % 2 == first % 2) & (number > 0))
+        sums, starts = np.cumsum(values[chosen]), np.flatnonzero(number[chosen] == first)
+        values[chosen] = sums - np.repeat(sums[starts] - values[chosen[starts]], np.diff(starts, append=chosen.size))
     wrong = np.logical_or.reduceat(values < 0, firsts) | (np.add.reduceat(values, firsts) != pixels)
     return np.where(wrong, -1, np.add.reduceat(values * (number % 2), firsts))
-
-
-def _sum_differences(values: np.ndarray, chosen: np.ndarray, firsts: np.ndarray) -> None:
-    """Replace the chosen (V,) values, in place, by their running sums, which restart in every string.
-
-    Args:
-        chosen: indices of values, ascending.
-        firsts: (N,) index of the first value of every string.
-    """
-    if not chosen.size:
-        return
-    sums = np.cumsum(values[chosen])
-    owners = np.searchsorted(firsts, chosen, side="right")
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    before = np.repeat(sums[starts] - values[chosen[starts]], np.diff(starts, append=chosen.size))
-    values[chosen] = sums - before
