@@ -38,7 +38,9 @@ def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], prob
     """
     if not refined:
         return []
-    before = _owners(coarse)
+    before = np.full(coarse[0].frame, NO_SEGMENT, np.int32)
+    for index, mask in enumerate(coarse):
+        mask.paint(before, index)
     after = _claimants(refined, probabilities, _from_above(before, len(coarse)))
     areas = [grow(enclosing(np.array([a.box, b.box])), 1, a.frame) for a, b in zip(coarse, refined, strict=True)]
     for index, area in enumerate(areas):
@@ -46,14 +48,6 @@ def without_overlaps(coarse: Sequence[BoxMask], refined: Sequence[BoxMask], prob
     _give_back_vanished(coarse, after)
     segments = [BoxMask(after[at(area)] == index, *area[:2], coarse[0].frame) for index, area in enumerate(areas)]
     return [segment.trimmed() for segment in segments]
-
-
-def _owners(masks: Sequence[BoxMask]) -> np.ndarray:
-    """(H, W) int32: the index of the mask that contains each pixel."""
-    owners = np.full(masks[0].frame, NO_SEGMENT, np.int32)
-    for index, mask in enumerate(masks):
-        mask.paint(owners, index)
-    return owners
 
 
 def _from_above(owners: np.ndarray, count: int) -> list[int]:
