@@ -290,16 +290,15 @@ class Refiner:
         judged = [i for i, those in enumerate(boxes) if len(those)]  # without patches there is nothing to decide
         patches = [of.patches for of in predicted.in_memory(self._workbench).by_instance()]
         descriptions = [describe_blended(blended[i], patches[i], spec) for i in judged]
-        settled = [Settled(one.mask, Verdict("nothing", 0.0, 0.0), None, one) for one in blended]
         level, scores = instances[0].level if instances else 0, [instances[i].score for i in judged]
-        for i, (taken, verdict) in zip(judged, self._judge(level, descriptions, scores), strict=True):
-            mask = blended[i].mask if taken is None else blended[i].refined(taken)
-            settled[i] = Settled(mask, verdict, taken, blended[i])
-        earlier = [instance.earlier for instance in instances]
-        return [
-            one if before is None or one.verdict is None else replace(one, verdict=before.followed_by(one.verdict))
-            for one, before in zip(settled, earlier, strict=True)
-        ]
+        decisions = dict(zip(judged, self._judge(level, descriptions, scores), strict=True))
+        settled = []
+        for i, (instance, one) in enumerate(zip(instances, blended, strict=True)):
+            taken, verdict = decisions.get(i, (None, Verdict("nothing", 0.0, 0.0)))
+            mask = one.mask if taken is None else one.refined(taken)
+            whole = verdict if instance.earlier is None else instance.earlier.followed_by(verdict)
+            settled.append(Settled(mask, whole, taken, one))
+        return settled
 
     def _judge(
         self, level: int, descriptions: Sequence[Description], scores: Sequence[float]
