@@ -6,8 +6,6 @@ log-likelihood ratio is the evidence of a colour, and drawing the channel costs 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
 
@@ -48,7 +46,8 @@ def evidence_table(image: np.ndarray, mask: BoxMask) -> np.ndarray:
     stride = max(1, int(np.sqrt((box[2] - box[0]) * (box[3] - box[1]) / MOST_SAMPLES)))
     coarse = mask.window(box)[::stride, ::stride].astype(np.uint8)
     sample = image[box[1] : box[3] : stride, box[0] : box[2] : stride]
-    kernel = _disk(max(1, round(EROSION * float(np.sqrt(coarse.sum())))))
+    side = 2 * max(1, round(EROSION * float(np.sqrt(coarse.sum())))) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     inside = cv2.erode(coarse, kernel)
     outside = (cv2.dilate(coarse, kernel) == 0).view(np.uint8)
     inside = inside if inside.any() else coarse
@@ -77,12 +76,6 @@ def colour_bins(image: np.ndarray) -> np.ndarray:
     # OpenCV packs red, green and blue into 5 + 6 + 5 bits; the upper 4 of each are the bin.
     packed = cv2.cvtColor(image.reshape(1, -1, 3), cv2.COLOR_RGB2BGR565).view(np.uint16).reshape(image.shape[:-1])
     return ((packed >> 4) & 0xF00) | ((packed >> 3) & 0xF0) | ((packed >> 1) & 0xF)
-
-
-@lru_cache(maxsize=64)
-def _disk(reach: int) -> np.ndarray:
-    """(2 reach + 1, 2 reach + 1) uint8."""
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
 
 
 def _frequencies(sample: np.ndarray, chosen: np.ndarray) -> np.ndarray:

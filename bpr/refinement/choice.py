@@ -38,8 +38,13 @@ class Choice:
         Raises:
             BPRError: there is a lowest score, and the record's score is not a number.
         """
-        if self.min_score is not None and _score(record, index) < self.min_score:
-            return False
+        if self.min_score is not None:
+            score = record.get("score", 1.0)
+            if not is_score(score):
+                expected = "expected a score that is a number, for --min-score"
+                raise BPRError(f"{called(record, index)}: {expected}, got {shown(score)}; correct it or leave it out")
+            if score < self.min_score:
+                return False
         category_id = record.get("category_id")
         if self.classes is not None and not (is_id(category_id) and category_id in self.classes):
             return False
@@ -118,11 +123,3 @@ def chosen_ids(path: str | Path, records: Iterable[Record]) -> frozenset[str]:
         wanted = "expected the id of a record, or its position where records have no id"
         raise BPRError(f"{path}: line {numbers[unknown]}: {wanted}, got {shown(unknown)}; write one on a line")
     return frozenset(numbers)
-
-
-def _score(record: Record, index: int) -> float:
-    score = record.get("score", 1.0)
-    if not is_score(score):
-        expected = "expected a score that is a number, for --min-score"
-        raise BPRError(f"{called(record, index)}: {expected}, got {shown(score)}; correct it or leave it out")
-    return score

@@ -76,7 +76,8 @@ def describe(coarse: np.ndarray, probability: np.ndarray, covered: np.ndarray, c
     gradient = _gradient(colours)
     changes, moved_px = _changes(coarse, probability, area, length)
     values = [np.log(np.sqrt(area)), length / np.sqrt(area), np.log(new_length / length)]
-    values += _profiles(distance, probability, gradient, covered) + _gradient_profile(moved, gradient, covered)
+    near = np.flatnonzero(covered & (np.abs(moved) < GRADIENT_BINS[-1]))
+    values += _profiles(distance, probability, gradient, covered) + _relative(_fine_bins(moved.ravel()[near]), gradient.ravel()[near])
     values += changes
     values += _shifts(moved[outline]) + _shifts(distance[new_outline])
     values += _lost_detail(coarse, length) + _lost_detail(refined, new_length) + _straightness(coarse)
@@ -104,12 +105,6 @@ def _profiles(
     inside = np.array(PROBABILITY_BINS[:-1]) < 0
     profile = [*((sums + inside) / (counts + 1)), *(doubts / (counts + 1))]
     return profile + _relative(bins, gradient.ravel()[near])
-
-
-def _gradient_profile(distance: np.ndarray, gradient: np.ndarray, covered: np.ndarray) -> list[float]:
-    """The gradient across a boundary."""
-    near = np.flatnonzero(covered & (np.abs(distance) < GRADIENT_BINS[-1]))
-    return _relative(_fine_bins(distance.ravel()[near]), gradient.ravel()[near])
 
 
 def _relative(bins: np.ndarray, gradient: np.ndarray) -> list[float]:
