@@ -137,15 +137,9 @@ def copy_windows(layer: np.ndarray, corners: np.ndarray, out: np.ndarray, first:
         x, y = corners[window]
         for line in range(side):
             source, target = layer[y + line, x : x + side], out[window, line]
-            if width == 3:
+            for channel in range(width):
                 for column in range(side):
-                    target[column, first] = source[column, 0]
-                    target[column, first + 1] = source[column, 1]
-                    target[column, first + 2] = source[column, 2]
-            else:
-                for channel in range(width):
-                    for column in range(side):
-                        target[column, first + channel] = source[column, channel]
+                    target[column, first + channel] = source[column, channel]
 
 
 @_compiled("void(float32[:, ::1], boolean[:, ::1], int64[:, ::1], float32[:, :, ::1], int64, float32[::1])")
@@ -232,11 +226,6 @@ def painted(runs: np.ndarray, height: int) -> tuple[np.ndarray, int, int]:
     return columns, left, top
 
 
-@njit(nogil=True)
-def _run(edges: np.ndarray, index: int) -> int:
-    return edges[index] - (edges[index - 1] if index else 0)
-
-
 @_compiled("uint8[::1](uint8[:, ::1], int64, int64, int64, int64)")
 def counts_string(columns: np.ndarray, left: int, top: int, height: int, width: int) -> np.ndarray:
     """(n,) uint8 characters of the compressed run lengths, background first, of a (w, h) uint8 box, 0 for background, in a frame."""
@@ -257,9 +246,11 @@ def counts_string(columns: np.ndarray, left: int, top: int, height: int, width: 
     if not count or edges[count - 1] < height * width:
         edges[count] = height * width
         count += 1
+    runs = edges[:count].copy()
+    runs[1:] -= edges[: count - 1]
     text, length = np.empty(LONGEST * count, np.uint8), 0
     for index in range(count):
-        value = _run(edges, index) - (_run(edges, index - 2) if index > 2 else 0)
+        value = runs[index] - (runs[index - 2] if index > 2 else 0)
         more = True
         while more:
             code = value & 0x1F
