@@ -20,7 +20,7 @@ from benchmarks.inputs import CONFIGS, exported_network, random_batch
 from benchmarks.measuring import RESULTS, in_turn, provenance, script_parser, write_report
 from bpr.backends import model_file, named_models
 from bpr.backends.gates import gates_of
-from bpr.backends.registry import BACKENDS, Settings
+from bpr.backends.registry import BACKENDS
 from bpr.refinement.predictor import Predictor
 from bpr.training.torch_predictor import SegmentorPredictor
 
@@ -31,7 +31,7 @@ BASELINE = "torch eager float32, contiguous"
 
 def by_torch(name: str) -> dict[str, Predictor]:
     """Eager torch with the weights of the exported file."""
-    exported = BACKENDS["onnxruntime"].load(model_file(name), Settings())
+    exported = BACKENDS["onnxruntime"].load(model_file(name))
     plain, fast = exported_network(name), exported_network(name)
     plain.to(memory_format=torch.contiguous_format)
     plain.backbone.register_forward_pre_hook(lambda _, inputs: tuple(one.contiguous() for one in inputs))
@@ -49,7 +49,7 @@ def by_runtime(name: str) -> dict[str, tuple[Predictor, bool]]:
             for backend in BACKENDS.values():
                 if backend.suffix == path.suffix and not backend.missing():
                     label = f"{backend.name}, {kind} file" if kind else backend.name
-                    found[label] = backend.load(path, Settings()), gates_of(path).get(backend.name, False)
+                    found[label] = backend.load(path), gates_of(path).get(backend.name, False)
     return found
 
 

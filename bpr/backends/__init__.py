@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from bpr.backends.exported import check_exists
 from bpr.backends.folders import check_digest, named_models
-from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, Settings, choose
+from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, choose
 from bpr.errors import BPRError, did_you_mean, shown
 from bpr.geometry.options import RefineOptions
 from bpr.io.pixels import PixelOptions
@@ -116,7 +116,7 @@ def load_predictor(
     path = model_file(model)
     if str(model) in named_models():
         check_digest(str(model), path)
-    return LoadedPredictor(model, path, backend, Settings(config, threads, batch_size or BATCH_SIZE))
+    return LoadedPredictor(model, path, backend, config, threads, batch_size or BATCH_SIZE)
 
 
 class LoadedPredictor:
@@ -130,15 +130,17 @@ class LoadedPredictor:
         backend: the backend that runs it.
     """
 
-    def __init__(self, model: str | Path, path: Path, backend: str, settings: Settings) -> None:
+    def __init__(
+        self, model: str | Path, path: Path, backend: str, config: str | Path | None, threads: int | None, batch_size: int
+    ) -> None:
         chosen = choose(path, backend)
         self.model = str(model) if str(model) in named_models() else os.path.abspath(path)
-        self.backend, self.batch_size = chosen.name, settings.batch_size
-        config = settings.config
+        self.backend, self.batch_size = chosen.name, batch_size
         if config is not None and os.path.isfile(config):
             config = os.path.abspath(config)
-        self._asked = self.model, config, backend, settings.threads, settings.batch_size
-        self._load = partial(chosen.load, path.absolute(), replace(settings, config=config))
+        self._asked = self.model, config, backend, threads, batch_size
+        configured = {} if config is None else {"config": config}
+        self._load = partial(chosen.load, path.absolute(), batch_size=batch_size, threads=threads, **configured)
         try:
             self._network = self._load()
         except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,7 +14,6 @@ from bpr.cores import limited_cores
 from bpr.errors import BPRError
 from bpr.refinement.predictor import PatchBatch
 
-Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"]
 OPTIONS: dict[str, dict[str, Any]] = {
     "CUDAExecutionProvider": {"use_tf32": "0"},  # float32 as on the CPU
     "TensorrtExecutionProvider": {"trt_fp16_enable": "1"},
@@ -35,7 +34,7 @@ class OnnxPredictor:
     """
 
     def __init__(
-        self, path: str | Path, batch_size: int = BATCH_SIZE, threads: int | None = None, provider: Provider = "CPUExecutionProvider"
+        self, path: str | Path, batch_size: int = BATCH_SIZE, threads: int | None = None, provider: str = "CPUExecutionProvider"
     ) -> None:
         path = check_exists(path)
         options = onnxruntime.SessionOptions()

@@ -45,21 +45,25 @@ class OpenVinoPredictor:
         settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
         try:
             model = _core().read_model(path)
-            self.metadata = read_metadata(path, lambda: _properties(model))
+            kept = ["framework", METADATA_KEY]  # where OpenVINO keeps the metadata of the ONNX file
+            self.metadata = read_metadata(path, lambda: {METADATA_KEY: model.get_rt_info(kept).value} if model.has_rt_info(kept) else {})
             self.spec, self.recommended, self.verdict = options_of(path, self.metadata)
             self._chunk = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, -(-batch_size // streams)))
             model.reshape({"patches": [self._chunk, self.spec.window, self.spec.window, self.spec.channels]})
             self._requests = openvino.AsyncInferQueue(_core().compile_model(model, "CPU", settings), streams)
         except RuntimeError as error:
             raise cannot_load(path, "OpenVINO", error) from error
-        self._requests.set_callback(_keep)
+        self._requests.set_callback(lambda request, answers: np.copyto(answers, request.get_output_tensor().data[: len(answers)]))
         self.batch_size = batch_size
 
     def predict(self, batch: PatchBatch) -> np.ndarray:
         answers = np.empty((len(batch), self.spec.window, self.spec.window), np.float32)
         for start in range(0, len(batch), self._chunk):
             part = slice(start, start + self._chunk)
-            self._requests.start_async({"patches": _filled_up(batch.patches[part], self._chunk)}, answers[part])
+            patches = np.ascontiguousarray(batch.patches[part])
+            if missing := self._chunk - len(patches):  # they are black
+                patches = np.pad(patches, [(0, missing), (0, 0), (0, 0), (0, 0)])
+            self._requests.start_async({"patches": patches}, answers[part])
         self._requests.wait_all()
         return answers
 
@@ -72,19 +76,3 @@ def _core() -> openvino.Core:
     another thread released the last predictor, the next signal killed the process.
     """
     return openvino.Core()
-
-
-def _keep(request: openvino.InferRequest, answers: np.ndarray) -> None:
-    answers[:] = request.get_output_tensor().data[: len(answers)]
-
-
-def _filled_up(patches: np.ndarray, count: int) -> np.ndarray:
-    """``count`` patches: missing ones are black."""
-    missing = count - len(patches)
-    return np.pad(patches, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else np.ascontiguousarray(patches)
-
-
-def _properties(model: openvino.Model) -> dict[str, str]:
-    """The metadata of the ONNX file, which OpenVINO keeps under the name of the framework."""
-    path = ["framework", METADATA_KEY]
-    return {METADATA_KEY: model.get_rt_info(path).value} if model.has_rt_info(path) else {}

@@ -6,34 +6,17 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from bpr.backends.gates import gates_of
 from bpr.errors import BPRError, install_hint
 from bpr.refinement.predictor import Predictor
 
-if TYPE_CHECKING:
-    from bpr.backends.onnx_runtime import Provider
-
 AUTO = "auto"
 BATCH_SIZE = 64
 """Patches that the network gets at once."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a model is loaded.
-
-    Attributes:
-        config: of a ``.pth`` file; None: the one in its folder.
-        threads: of the network on the CPU; None: all cores that the process may use.
-        batch_size: patches that the network gets at once; its memory grows with them.
-    """
-
-    config: str | Path | None = None
-    threads: int | None = None
-    batch_size: int = BATCH_SIZE
 
 
 class NetworkPredictor(Predictor, Protocol):
@@ -51,7 +34,7 @@ class NetworkPredictor(Predictor, Protocol):
     def threads(self) -> int | None: ...
 
 
-Loader = Callable[[Path, Settings], NetworkPredictor]
+Loader = Callable[..., NetworkPredictor]
 
 
 @dataclass(frozen=True)
@@ -60,7 +43,7 @@ class Backend:
 
     Attributes:
         suffix: of the files that it reads.
-        load: makes its predictor from a file.
+        load: makes its predictor from a file and, by name, ``batch_size``, ``threads`` and the ``config`` where one is needed.
         needs: modules that must be installed, and how to install them.
         speed: of the backends that are allowed for ``auto``, it takes the one with the highest number.
         provider: an execution provider that the build of ONNX Runtime must have.
@@ -88,39 +71,20 @@ class Backend:
         return None if absent is None else f"expected {absent} to be installed, got none; {remedy}"
 
 
-def _onnxruntime(provider: Provider) -> Loader:
-    def load(path: Path, settings: Settings) -> NetworkPredictor:
-        from bpr.backends.onnx_runtime import OnnxPredictor
+def _loader(module: str, name: str, **fixed: Any) -> Loader:
+    """Loads a predictor class, which is imported only then: refining depends on no other runtime, and not on training."""
 
-        return OnnxPredictor(path, settings.batch_size, settings.threads, provider)
-
-    return load
-
-
-def _openvino(bf16: bool) -> Loader:
-    def load(path: Path, settings: Settings) -> NetworkPredictor:
-        from bpr.backends.openvino import OpenVinoPredictor
-
-        return OpenVinoPredictor(path, settings.batch_size, bf16, settings.threads)
+    def load(path: Path, **settings: Any) -> NetworkPredictor:
+        kind: Loader = getattr(importlib.import_module(module), name)
+        return kind(path, **settings, **fixed)
 
     return load
 
 
-def _torch(bf16: bool) -> Loader:
-    def load(path: Path, settings: Settings) -> NetworkPredictor:
-        module, _, name = TORCH_PREDICTOR.partition(":")
-        kind = getattr(importlib.import_module(module), name)
-        predictor: NetworkPredictor = kind(path, settings.config, settings.batch_size, bf16, settings.threads)
-        return predictor
-
-    return load
-
-
-CPU: Provider = "CPUExecutionProvider"
-CUDA: Provider = "CUDAExecutionProvider"
-TENSORRT: Provider = "TensorrtExecutionProvider"
-TORCH_PREDICTOR = "bpr.training.torch_predictor:MMSegPredictor"
-"""Given by name and imported only when used: refining depends on nothing else in training."""
+_onnxruntime = partial(_loader, "bpr.backends.onnx_runtime", "OnnxPredictor")
+_openvino = partial(_loader, "bpr.backends.openvino", "OpenVinoPredictor")
+_torch = partial(_loader, "bpr.training.torch_predictor", "MMSegPredictor")
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 ORT = (("onnxruntime",), "pip install onnxruntime")
 ORT_GPU = (("onnxruntime",), "pip install onnxruntime-gpu in the place of onnxruntime")
 OPENVINO = (("openvino",), install_hint("openvino"))
@@ -128,11 +92,11 @@ TORCH = (("torch", "mmseg"), install_hint("train"))
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("onnxruntime-tensorrt", ".onnx", _onnxruntime(TENSORRT), ORT_GPU, 5, TENSORRT, exact=False),
-        Backend("onnxruntime-cuda", ".onnx", _onnxruntime(CUDA), ORT_GPU, 4, CUDA),
+        Backend("onnxruntime-tensorrt", ".onnx", _onnxruntime(provider=TENSORRT), ORT_GPU, 5, TENSORRT, exact=False),
+        Backend("onnxruntime-cuda", ".onnx", _onnxruntime(provider=CUDA), ORT_GPU, 4, CUDA),
         Backend("openvino-bf16", ".onnx", _openvino(bf16=True), OPENVINO, 3, exact=False),
         Backend("openvino", ".onnx", _openvino(bf16=False), OPENVINO, 2),
-        Backend("onnxruntime", ".onnx", _onnxruntime(CPU), ORT, 1, CPU, reference=True),
+        Backend("onnxruntime", ".onnx", _onnxruntime(provider=CPU), ORT, 1, CPU, reference=True),
         Backend("torch-bf16", ".pth", _torch(bf16=True), TORCH, 2, exact=False),
         Backend("torch", ".pth", _torch(bf16=False), TORCH, 1, reference=True),
     )

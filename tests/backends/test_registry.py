@@ -155,7 +155,7 @@ class Dark(IdentityPredictor):
 
 
 def test_a_new_backend_is_one_row(small_set: SmallSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    row = Backend("dark", ".dark", lambda path, settings: Dark(), (("numpy",), "install it"), speed=1, reference=True)
+    row = Backend("dark", ".dark", lambda path, **settings: Dark(), (("numpy",), "install it"), speed=1, reference=True)
     monkeypatch.setitem(BACKENDS, "dark", row)
     model = small_set.folder / "model.dark"
     model.write_bytes(b"anything")
