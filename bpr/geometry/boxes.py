@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -46,6 +46,18 @@ def enclosing(boxes: np.ndarray) -> Box:
     """The smallest box around (K, 4) boxes, K >= 1."""
     (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     return int(x0), int(y0), int(x1), int(y1)
+
+
+def tiles(frame: tuple[int, int], rows: int, columns: int) -> Iterator[Box]:
+    """The boxes of at most ``rows`` x ``columns`` pixels into which a frame (H, W) is cut, row by row.
+
+    >>> list(tiles((2, 5), 2, 3))
+    [(0, 0, 3, 2), (3, 0, 5, 2)]
+    """
+    height, width = frame
+    for y in range(0, height, rows):
+        for x in range(0, width, columns):
+            yield x, y, min(x + columns, width), min(y + rows, height)
 
 
 def squares_inside(rows: np.ndarray, columns: np.ndarray, side: int, frame: tuple[int, int]) -> np.ndarray:

@@ -24,7 +24,7 @@ import numpy as np
 from bpr.geometry.boxes import Box, at, enclosing, grow, intersect, is_empty
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.overlaps import NO_SEGMENT, give_back_unless_void
-from bpr.raster.labels import Labels
+from bpr.raster.labels import Labels, are_instances
 
 CERTAIN = np.uint16(65535)
 """The claim of an instance on pixels that it has and that were not refined."""
@@ -110,9 +110,7 @@ class Claims:
     def _owners(self, window: np.ndarray) -> np.ndarray:
         """The index of the instance that each pixel of a window belongs to."""
         owners = np.full(window.shape, NO_SEGMENT, np.int32)
-        occupied = window > 0
-        if self._labels.raster.nodata is not None:
-            occupied &= window != self._labels.raster.nodata
+        occupied = are_instances(window, self._labels.raster)
         numbers, where = np.unique(window[occupied], return_inverse=True)
         owners[occupied] = np.searchsorted(self._labels.numbers, numbers.astype(np.int64))[where.ravel()]
         return owners

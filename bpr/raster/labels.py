@@ -5,13 +5,12 @@ Legend: N instances, h w window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.geometry.boxes import Box
+from bpr.geometry.boxes import Box, tiles
 from bpr.geometry.masks import BoxMask
 from bpr.raster.blocks import Raster
 
@@ -46,7 +45,7 @@ class Labels:
         if raster.bands != 1 or raster.dtype.kind not in "iu":
             got = f"{raster.bands} of {raster.dtype}"
             raise BPRError(f"{raster.path}: expected labels, one band of whole numbers, got {got}; convert it to uint32")
-        found = [_instances(raster, box) for box in _windows(raster.frame)]
+        found = [_instances(raster, box) for box in tiles(raster.frame, SCANNED_ROWS, SCANNED_COLUMNS)]
         table = _joined(np.concatenate(found))
         return cls(raster, table[:, 0], table[:, 1:5], table[:, 5])
 
@@ -57,11 +56,9 @@ class Labels:
         return BoxMask(pixels, x0 - window[0], y0 - window[1], (window[3] - window[1], window[2] - window[0]))
 
 
-def _windows(frame: tuple[int, int]) -> Iterator[Box]:
-    height, width = frame
-    for y in range(0, height, SCANNED_ROWS):
-        for x in range(0, width, SCANNED_COLUMNS):
-            yield x, y, min(x + SCANNED_COLUMNS, width), min(y + SCANNED_ROWS, height)
+def are_instances(numbers: np.ndarray, raster: Raster) -> np.ndarray:
+    """Which numbers of a label raster are those of instances."""
+    return numbers > 0 if raster.nodata is None else (numbers > 0) & (numbers != raster.nodata)
 
 
 def _instances(raster: Raster, box: Box) -> np.ndarray:
@@ -71,9 +68,7 @@ def _instances(raster: Raster, box: Box) -> np.ndarray:
     np.not_equal(labels[:, 1:], labels[:, :-1], out=starts[:, 1:])
     first = np.flatnonzero(starts)
     numbers = labels.ravel()[first]
-    is_instance = numbers > 0
-    if raster.nodata is not None:
-        is_instance &= numbers != raster.nodata
+    is_instance = are_instances(numbers, raster)
     lengths = np.diff(first, append=labels.size)[is_instance]
     rows, columns = np.divmod(first[is_instance], labels.shape[1])
     x0, y0 = columns + box[0], rows + box[1]

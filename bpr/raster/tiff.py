@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bpr.errors import BPRError, install_hint
-from bpr.geometry.boxes import Box
+from bpr.geometry.boxes import Box, tiles
 from bpr.io.files import atomic_open
 from bpr.io.image_header import tiff_pages
 from bpr.io.pixels import Facts
@@ -70,8 +70,7 @@ class TiffRaster(Raster):
             pixels = f"{self.frame[1]}x{self.frame[0]}"
             got = f"{self._file.filehandle.size} bytes, which cannot hold it"
             raise BPRError(f"{self.path}: expected a raster of {pixels} pixels, got {got}")
-        self._columns = -(-self.frame[1] // self.block[1])
-        self._rows = -(-self.frame[0] // self.block[0])
+        self._rows, self._columns = (-(-side // part) for side, part in zip(self.frame, self.block, strict=True))
         stated = {tag: page.tags[tag].value for tag in (SCALE, TIEPOINT, TRANSFORMATION, KEYS) if tag in page.tags}
         self.georeference = from_tags({tag: value for tag, value in stated.items() if isinstance(value, tuple)})
         nodata = page.tags.get(NODATA)
@@ -133,12 +132,11 @@ class TiffRaster(Raster):
         height, width = self.frame
         stored = self.dtype.newbyteorder(self._file.byteorder)
 
-        def tiles() -> Iterator[np.ndarray]:
-            for y in range(0, height, TILE):
-                for x in range(0, width, TILE):
-                    tile = tile_at((x, y, min(x + TILE, width), min(y + TILE, height))).astype(stored)
-                    below, right = TILE - tile.shape[0], TILE - tile.shape[1]
-                    yield np.pad(tile, ((0, below), (0, right))) if below or right else tile
+        def filled_up(tile: np.ndarray) -> np.ndarray:
+            below, right = TILE - tile.shape[0], TILE - tile.shape[1]
+            return np.pad(tile, ((0, below), (0, right))) if below or right else tile
+
+        content = (filled_up(tile_at(box).astype(stored)) for box in tiles(self.frame, TILE, TILE))
 
         page, plain = self._page, {}
         if page.colormap is not None:
@@ -154,7 +152,7 @@ class TiffRaster(Raster):
         big = self._file.is_bigtiff or height * width * self.dtype.itemsize > 2**31
         with atomic_open(out, "wb") as file, tifffile.TiffWriter(file, bigtiff=big, byteorder=self._file.byteorder) as writer:
             writer.write(
-                tiles(), shape=self.frame, dtype=stored, tile=(TILE, TILE), compression="zlib", software=False,
+                content, shape=self.frame, dtype=stored, tile=(TILE, TILE), compression="zlib", software=False,
                 metadata=None, extratags=extra, **({"photometric": "minisblack"} | plain),
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpr.errors import BPRError, install_hint
-from bpr.geometry.boxes import Box
+from bpr.geometry.boxes import Box, tiles
 from bpr.io.folders import atomic_folder
 from bpr.raster.blocks import Raster
 
@@ -87,9 +87,7 @@ class ZarrRaster(Raster):
                 zarr.create_group(str(folder), zarr_format=self._node.metadata.zarr_format, attributes=attributes)
             array = zarr.from_array(str(folder), data=self._array, name=self._name or None, write_data=False)
             array.attrs.update(dict(self._array.attrs))
-            for row in range(-(-self.frame[0] // self.block[0])):
-                for column in range(-(-self.frame[1] // self.block[1])):
-                    box = self.block_box(row, column)
-                    tile = tile_at(box)
-                    samples = tile if self._order.index("y") < self._order.index("x") else tile.T
-                    array[self._place(box)] = np.expand_dims(samples, self._order.index("c")) if "c" in self._order else samples
+            for box in tiles(self.frame, *self.block):
+                tile = tile_at(box)
+                samples = tile if self._order.index("y") < self._order.index("x") else tile.T
+                array[self._place(box)] = np.expand_dims(samples, self._order.index("c")) if "c" in self._order else samples
