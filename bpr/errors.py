@@ -96,7 +96,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
     >>> some(["a.png", "b.png"]), some(["a.png", "b.png", "c.png"], most=2)
     ('a.png, b.png', 'a.png, b.png, ...')
     """
-    return ", ".join([*names[:most], *["..."][: len(names) > most]])
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def amount(count: int, one: str, many: str = "") -> str:

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         f"{amount(len(refined), 'detection')} in {len(files) - failed} of {amount(len(files), 'image')} -> {args.out}: "
         "coarse.segm.json, refined.segm.json, pictures"
     )
-    return int(0 < failed == len(files))
+    return 1 if failed == len(files) else 0
 
 
 def _image_files(paths: Sequence[str]) -> list[Path]:
@@ -89,6 +89,8 @@ def _image_files(paths: Sequence[str]) -> list[Path]:
     files: list[Path] = []
     for path in map(Path, paths):
         files += sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    if not files:
+        raise BPRError(f"{paths[0]}: expected a folder with image files, got none; name one that holds some")
     stems = [file.stem for file in files]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
     if twice is not None:

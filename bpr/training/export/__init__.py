@@ -1,0 +1,1 @@
+"""A trained network as one ONNX file, that file in int8, and the way back to weights."""

@@ -258,4 +258,7 @@ def test_bpr_detect_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureF
     assert "none.py: no such file; expected a config of MMDetection" in capsys.readouterr().err
     assert main(["detect", str(tmp_path / "a.png"), str(tmp_path / "sub"), *options]) == 1
     assert "a: expected every image name once, got it twice" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert main(["detect", str(tmp_path / "empty"), *options]) == 1
+    assert "empty: expected a folder with image files, got none" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
