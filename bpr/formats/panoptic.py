@@ -19,9 +19,9 @@ from bpr.formats.labels import number_masks
 from bpr.formats.source import Source, in_groups
 from bpr.geometry.masks import BoxMask, masks_of_numbers
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import inside, own_file, write_json
+from bpr.io.files import content_of, inside, own_file, write_json
 from bpr.io.folders import atomic_folder
-from bpr.io.png import decode_colours, decode_labels, is_coloured, read_png, write_png
+from bpr.io.png import decode_colours, decode_labels, is_coloured, write_png
 from bpr.io.record_file import Record
 from bpr.limits import check_categories, is_id, whole
 
@@ -81,7 +81,7 @@ class PanopticFile(Source):
         A program that makes PNGs smaller may store colours as grey or with a palette, so the listed ids decide.
         """
         path = own_file(self._folder, inside(self._folder, image["file_name"], where))
-        content = read_png(path)
+        content = content_of(path, "the PNG")
         if is_coloured(content, path):
             return _of_colours(content, path), None
         numbers, palette = decode_labels(content, path)

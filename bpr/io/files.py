@@ -7,23 +7,26 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from bpr.errors import BPRError, shown
 from bpr.limits import LARGEST_FILE, LARGEST_TEXT, LONGEST_ROW, check_depth
-
-Made = TypeVar("Made")
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Error numbers that mean that a disk, a quota or a file system is full."""
 KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 """The name of a kind of file in error messages; all other kinds are devices."""
+SYSTEM_FILE = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs.*|\._.*", re.DOTALL)
+"""Names of files that operating systems leave behind. macOS puts files ``._NAME`` beside others on foreign disks and in
+archives; they hold nothing of ``NAME``.
+"""
 LONGEST_NAME = 255
 """Bytes that common file systems allow for one part of a path."""
 
@@ -45,14 +48,14 @@ def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     with full_disk_errors(path):
         path = _output_file(Path(path))
-        encoding = None if "b" in mode else "utf-8"
-        file = make_beside(path, lambda name: open(name, mode.replace("w", "x"), encoding=encoding))  # noqa: SIM115
+        with name_beside(path) as name:
+            file = open(name, mode.replace("w", "x"), encoding=None if "b" in mode else "utf-8")  # noqa: SIM115
         try:
             with file:
                 yield file
-            os.replace(file.name, path)
+            os.replace(name, path)
         except BaseException:
-            Path(file.name).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
             raise
 
 
@@ -62,8 +65,9 @@ def check_writable(path: str | Path) -> None:
     Raises:
         BPRError: ``path`` is not a file or cannot be written.
     """
-    with make_beside(_output_file(Path(path)), lambda temporary: open(temporary, "xb")) as file:
-        os.unlink(file.name)
+    with name_beside(_output_file(Path(path))) as name:
+        name.touch(exist_ok=False)
+        name.unlink()
 
 
 def _output_file(path: Path) -> Path:
@@ -87,17 +91,18 @@ def followed(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
-def make_beside(path: Path, make: Callable[[Path], Made]) -> Made:
-    """Call ``make`` with a new name in the folder of ``path``, so that a rename within one disk can replace ``path``.
+@contextmanager
+def name_beside(path: Path) -> Iterator[Path]:
+    """A new name in the folder of ``path``, so that a rename within one disk can replace ``path``.
 
-    The folder of ``path`` is created where it is missing.
+    The folder of ``path`` is created where it is missing. The block creates what has the new name.
 
     Raises:
         BPRError: the folder or the new name cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return make(temporary_name(path))
+        yield temporary_name(path)
     except OSError as error:
         raise BPRError(f"{path}: cannot write there ({error.strerror}); choose another output") from error
 
@@ -149,12 +154,9 @@ def link_or_copy(file: Path, target: Path) -> None:
 
 
 def files_below(folder: str | Path, endings: Collection[str]) -> list[Path]:
-    """The files of a folder and of those in it whose names end so, in any case, sorted.
-
-    macOS puts files ``._NAME`` beside others on foreign disks and in archives; they hold nothing of ``NAME``.
-    """
+    """The files of a folder and of those in it whose names end so, in any case, sorted, without system files."""
     found = Path(folder).rglob("*")
-    return sorted(path for path in found if path.suffix.lower() in endings and not path.name.startswith("._"))
+    return sorted(path for path in found if path.suffix.lower() in endings and not SYSTEM_FILE.fullmatch(path.name))
 
 
 # Names that come from a file.
@@ -168,8 +170,7 @@ def inside(folder: str | Path, name: object, where: object) -> Path:
             holds it.
     """
     if not isinstance(name, str) or not name.strip() or not _stays_below(name):
-        wanted = "expected a file name inside its folder"
-        raise BPRError(f"{where}: {wanted}, got {shown(name)}; names must not be absolute or hold ..")
+        raise BPRError(f"{where}: expected a file name inside its folder, got {shown(name)}; names must not be absolute or hold ..")
     return Path(folder) / name
 
 
@@ -191,8 +192,7 @@ def own_file(folder: str | Path, path: Path) -> Path:
         BPRError: a link leads out of the folder.
     """
     if not is_own_file(folder, path):
-        remedy = "copy the file or name its folder"
-        raise BPRError(f"{path}: expected a file inside its folder, got a link out of it; {remedy}")
+        raise BPRError(f"{path}: expected a file inside its folder, got a link out of it; copy the file or name its folder")
     return path
 
 
@@ -232,6 +232,20 @@ def read_whole(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
         return file.read()
 
 
+def content_of(path: str | Path, what: str, largest: int = LARGEST_FILE) -> bytes:
+    """:func:`read_whole`, whose errors become a BPRError that says ``what`` cannot be read."""
+    try:
+        return read_whole(path, largest)
+    except OSError as error:
+        raise BPRError(f"{path}: cannot read {what} ({error.strerror})") from None
+
+
+def size_and_time(file: int | Path) -> tuple[int, int]:
+    """The size and the time of the last change of a file, by its name or descriptor: whether it is still the same one."""
+    status = os.stat(file)
+    return status.st_size, status.st_mtime_ns
+
+
 def decode_text(content: bytes) -> tuple[str, str]:
     """Text in UTF-8, or in UTF-16 with a byte order mark: the text without a mark, and its encoding without one."""
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
@@ -247,10 +261,7 @@ def read_rows(path: Path) -> list[str]:
         BPRError: it cannot be read as text, or a line is longer than any real one.
     """
     try:
-        content = read_whole(path, LARGEST_TEXT)
-        rows = decode_text(content)[0].splitlines()
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the labels ({error.strerror})") from None
+        rows = decode_text(content_of(path, "the labels", LARGEST_TEXT))[0].splitlines()
     except UnicodeDecodeError as error:
         raise BPRError(f"{path}: cannot read the labels as text ({error.reason})") from None
     longest = max(map(len, rows), default=0)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bpr.errors import BPRError, shown
-from bpr.io.files import followed, full_disk_errors, kind_of, make_beside, read_whole, temporary_name, write_json
+from bpr.io.files import SYSTEM_FILE, followed, full_disk_errors, is_own_file, kind_of, name_beside, read_whole, temporary_name, write_json
 
 MARK = ".bpr"
 """The file in every output folder that records which command wrote it and which files: only those may be replaced."""
-SYSTEM_FILE = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\.nfs.*", re.DOTALL)
 
 
 @contextmanager
@@ -31,7 +29,8 @@ def atomic_folder(path: str | Path, command: str = "Python") -> Iterator[Path]:
     with full_disk_errors(path):
         check_replaceable(Path(path), command)
         path = followed(Path(path))
-        temporary = make_beside(path, _new_folder)
+        with name_beside(path) as temporary:
+            temporary.mkdir()
         try:
             yield temporary
             mark = {"command": command, "files": sorted(_files_below(temporary))}
@@ -39,27 +38,18 @@ def atomic_folder(path: str | Path, command: str = "Python") -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        _replace_folder(temporary, path, command)
-
-
-def _new_folder(path: Path) -> Path:
-    path.mkdir()
-    return path
-
-
-def _replace_folder(temporary: Path, path: Path, command: str) -> None:
-    if not path.is_dir():
+        if not path.is_dir():
+            os.replace(temporary, path)
+            return
+        try:
+            check_replaceable(path, command)  # again: hours may have passed since the first check
+        except BPRError as error:
+            raise BPRError(f"{error}; the new files are in {temporary}") from None
+        # Two renames, because a rename replaces only an empty folder.
+        old = temporary_name(path)
+        os.replace(path, old)
         os.replace(temporary, path)
-        return
-    try:
-        check_replaceable(path, command)  # again: hours may have passed since the first check
-    except BPRError as error:
-        raise BPRError(f"{error}; the new files are in {temporary}") from None
-    # Two renames, because a rename replaces only an empty folder.
-    old = temporary_name(path)
-    os.replace(path, old)
-    os.replace(temporary, path)
-    shutil.rmtree(old)
+        shutil.rmtree(old)
 
 
 def check_replaceable(folder: Path, command: str = "Python") -> None:
@@ -90,14 +80,12 @@ def would_replace(out: Path, path: str | Path) -> bool:
     """Whether writing ``out`` would replace ``path``: it lies there, or in a folder there that BPR wrote."""
     if not (os.path.exists(out) and os.path.exists(path)):
         return False
-    in_folder = (out / MARK).is_file() and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
-    return in_folder or os.path.samefile(out, path)
+    return ((out / MARK).is_file() and is_own_file(out, Path(path))) or os.path.samefile(out, path)
 
 
 def check_outside(out: Path, given: str | Path) -> None:
     """Raise a BPRError if ``out`` lies in the folder ``given``, whose files would then be both input and output."""
-    own, folder = os.path.realpath(out), os.path.realpath(given)
-    if os.path.isdir(folder) and own != folder and Path(own).is_relative_to(folder):
+    if os.path.isdir(given) and os.path.realpath(out) != os.path.realpath(given) and is_own_file(given, out):
         raise BPRError(f"{out}: expected an output outside of {given}, got one inside, which a later run would read; choose another output")
 
 

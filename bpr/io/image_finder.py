@@ -108,8 +108,7 @@ class ImageFolder:
         """
         path = self._find(image_id) if is_id(image_id) else None
         if path is None:
-            missing = f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}"
-            raise BadImage(f"{missing}{self._links}")
+            raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}{self._links}")
         if path.is_symlink() and not path.exists():
             raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
         try:

@@ -29,6 +29,10 @@ TIFF_SUBFILE, TIFF_WIDTH, TIFF_HEIGHT, TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_TEXT = 
 TIFF_ORIENTATION, TIFF_SAMPLES, TIFF_MOST, TIFF_PLANAR, TIFF_TILE_WIDTH = 274, 277, 281, 284, 322
 TIFF_TILE_HEIGHT, TIFF_EXTRA, TIFF_KIND, TIFF_NO_DATA = 323, 338, 339, 42113
 """The TIFF tags that are read. The orientation says how the picture is to be turned: 1 to 8, as in EXIF."""
+TIFF_OF_PAGE = {
+    TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_TEXT, TIFF_ORIENTATION, TIFF_SAMPLES, TIFF_MOST, TIFF_PLANAR, TIFF_TILE_WIDTH,
+    TIFF_TILE_HEIGHT, TIFF_EXTRA, TIFF_KIND, TIFF_NO_DATA,
+}  # fmt: skip
 TIFF_FORMATS = {1: "B", 2: "s", 3: "H", 4: "I", 16: "Q"}
 """The TIFF types that these tags may have, as formats of :mod:`struct`."""
 TEXT = 2
@@ -224,7 +228,7 @@ class _Directory(NamedTuple):
     after: int
 
 
-def _tiff_directory(content: bytes | mmap, start: int | None = None, wanted: Collection[int] | None = None) -> _Directory:
+def _tiff_directory(content: bytes | mmap, start: int | None = None, wanted: Collection[int] = TIFF_OF_PAGE) -> _Directory:
     """Read a directory, by default the first one, which is the one that OpenCV reads.
 
     Raises:
@@ -241,7 +245,7 @@ def _tiff_directory(content: bytes | mmap, start: int | None = None, wanted: Col
         if position + entry > len(content):
             break
         tag, kind = struct.unpack_from(f"{order}HH", content, position)
-        if tag not in (_TIFF_READ if wanted is None else wanted):
+        if tag not in wanted:
             if wanted == {TIFF_SUBFILE} and tag > TIFF_SUBFILE:
                 break  # tags are sorted
             continue
@@ -260,12 +264,6 @@ def _tiff_directory(content: bytes | mmap, start: int | None = None, wanted: Col
     with suppress(struct.error):
         (after,) = struct.unpack_from(f"{order}Q" if big else f"{order}I", content, first + count * entry)
     return _Directory(start, values, places, after)
-
-
-_TIFF_READ = {
-    TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_TEXT, TIFF_ORIENTATION, TIFF_SAMPLES, TIFF_MOST, TIFF_PLANAR, TIFF_TILE_WIDTH,
-    TIFF_TILE_HEIGHT, TIFF_EXTRA, TIFF_KIND, TIFF_NO_DATA,
-}  # fmt: skip
 
 
 def _stated_bits(tags: dict[int, Any], bits: int) -> int | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 
-from bpr.errors import BadImage, install_hint
-from bpr.io.files import open_regular, read_whole
+from bpr.errors import BadImage, BPRError, install_hint
+from bpr.io.files import content_of, open_regular
 from bpr.io.image_header import (
     FLOAT,
     GREY,
@@ -34,6 +34,7 @@ HEADER = 2**14
 """Bytes of a file in which its size usually stands."""
 
 
+@runtime_checkable
 class Picture(Protocol):
     """A PIL image. It is recognised by its members, because Pillow is not needed otherwise."""
 
@@ -70,9 +71,9 @@ def read_shown(path: str | Path, *frames: tuple[int, int] | None, options: Pixel
             not fit it.
     """
     try:
-        content = read_whole(path)
-    except OSError as error:
-        raise BadImage(f"{path}: cannot read the image ({error.strerror})") from None
+        content = content_of(path, "the image")
+    except BPRError as error:
+        raise BadImage(str(error)) from None
     return decode_shown(content, path, *frames, options=options)
 
 
@@ -84,8 +85,7 @@ def read_framed(path: str | Path, frame: tuple[int, int]) -> np.ndarray:
     """
     image = read_image(path, frame)
     if image.shape[:2] != tuple(frame):
-        got = f"{image.shape[0]}x{image.shape[1]}"
-        raise BadImage(f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels (height x width), got {got}")
+        raise BadImage(f"{path}: expected the masks' {frame[0]}x{frame[1]} pixels (height x width), got {image.shape[0]}x{image.shape[1]}")
     return image
 
 
@@ -166,9 +166,8 @@ def _by_tifffile(content: bytes, path: str | Path, page: TiffPage) -> np.ndarray
     try:
         import tifffile
     except ImportError:
-        got = f"{page.samples} bands of {page.bits} bits"
         remedy = f"they need the [raster] extra: {install_hint('raster')}"
-        raise BadImage(f"{path}: expected a TIFF that OpenCV reads, got {got}; {remedy}") from None
+        raise BadImage(f"{path}: expected a TIFF that OpenCV reads, got {page.samples} bands of {page.bits} bits; {remedy}") from None
     logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its remarks on damaged tags
     try:
         with tifffile.TiffFile(BytesIO(content)) as file:
@@ -179,11 +178,6 @@ def _by_tifffile(content: bytes, path: str | Path, page: TiffPage) -> np.ndarray
         return samples.reshape(*samples.shape[:2], page.samples)
     except Exception as error:  # its own, and those of struct, zlib, numpy and the memory
         raise BadImage(f"{path}: not a TIFF that can be decoded ({error}); save it without compression") from None
-
-
-def is_picture(value: object) -> TypeGuard[Picture]:
-    """Whether a value is a PIL image."""
-    return all(hasattr(value, name) for name in ("size", "mode", "convert", "getexif"))
 
 
 def decode_picture(
@@ -240,8 +234,7 @@ def check_size(content: bytes, path: str | Path) -> None:
 
 def _check_frame(height: int, width: int, path: str | Path) -> None:
     if not is_frame(height, width):
-        size = f"{width}x{height}"
-        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {size}; cut it into tiles")
+        raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {width}x{height}; cut it into tiles")
 
 
 def _turned_back(image: np.ndarray, orientation: int) -> np.ndarray:

@@ -133,8 +133,7 @@ class JsonStream:
         """Read on and drop the text before the position; at the end of the file change nothing and return False."""
         left = len(self._text) - self._position
         if left > LARGEST_VALUE:
-            limit = f"expected JSON values of at most {LARGEST_VALUE} characters"
-            raise BPRError(f"{self._where}: {limit}, got a longer one")
+            raise BPRError(f"{self._where}: expected JSON values of at most {LARGEST_VALUE} characters, got a longer one")
         # Doubling the remaining text bounds how often an unfinished value is decoded again.
         content = self._file.read(max(self._chunk, left))
         try:

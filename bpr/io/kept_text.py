@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bpr.errors import BPRError
-from bpr.io.files import atomic_open, open_regular
+from bpr.io.files import atomic_open, open_regular, size_and_time
 from bpr.io.json_stream import DECODER
 
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -48,10 +46,9 @@ class KeptText:
 
     def _size_and_time(self) -> tuple[int, int]:
         try:
-            status = os.stat(self.path)
+            return size_and_time(self.path)
         except OSError as error:
             raise BPRError(f"{self.path}: cannot read it ({error.strerror})") from None
-        return status.st_size, status.st_mtime_ns
 
     def read(self) -> bytes:
         """The content of the file.
@@ -83,7 +80,16 @@ def json_places(changes: Changes, *path: Any) -> Places:
     """The places of some values in a JSON file, which ``changes`` replace, below the keys of a ``path``."""
     for key in reversed(path) if changes else ():
         changes = Changes({key: changes})
-    return partial(_json_spans, changes=changes)
+
+    def places(content: bytes) -> list[Span]:
+        if not changes:
+            return []
+        # One character per byte: the scanner needs only the ASCII of JSON's syntax, and finds positions in bytes.
+        text = content.decode("latin-1")
+        first = _after_space(text, len(BOM_UTF8) if content.startswith(BOM_UTF8) else 0)
+        return _inner_spans(text, first, changes)[0]
+
+    return places
 
 
 def as_in(earlier: KeptText, there: Places, here: Places) -> Places:
@@ -95,15 +101,6 @@ def as_in(earlier: KeptText, there: Places, here: Places) -> Places:
         return [Span(start, stop, old[first:last]) for (start, stop, _), (first, last, _) in pairs]
 
     return places
-
-
-def _json_spans(content: bytes, changes: Changes) -> list[Span]:
-    if not changes:
-        return []
-    # One character per byte: the scanner needs only the ASCII of JSON's syntax, and finds positions in bytes.
-    text = content.decode("latin-1")
-    first = _after_space(text, len(BOM_UTF8) if content.startswith(BOM_UTF8) else 0)
-    return _inner_spans(text, first, changes)[0]
 
 
 def _inner_spans(text: str, start: int, changes: Changes) -> tuple[list[Span], int]:

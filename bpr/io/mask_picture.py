@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpr.errors import BadMask, BPRError, shown, warn_caller
-from bpr.io.files import atomic_open, read_whole
+from bpr.io.files import atomic_open, content_of, read_whole
 from bpr.io.image_header import encode_tiff, tiff_page, tiff_pages
 from bpr.io.image_list import SUFFIXES
 from bpr.io.images import check_size, decode_pixels, raw_samples, read_framed, to_rgb, undecodable
@@ -44,7 +44,7 @@ def read_mask(picture: str | Path | bytes) -> NDArray[np.bool_]:
         raise BadMask(f"mask: expected a file or its bytes, got {type(picture).__name__}")
     name = "mask" if isinstance(picture, bytes) else str(picture)
     try:
-        content = picture if isinstance(picture, bytes) else _content(picture)
+        content = picture if isinstance(picture, bytes) else content_of(picture, "the mask")
         mask = one_object(decode_mask_picture(content, name)[0], name)
     except BPRError as error:
         raise BadMask(str(error)) from None
@@ -55,7 +55,7 @@ def read_mask(picture: str | Path | bytes) -> NDArray[np.bool_]:
 
 def read_mask_picture(path: str | Path) -> tuple[np.ndarray, Palette | None]:
     """:func:`decode_mask_picture` for a file."""
-    return decode_mask_picture(_content(path), path)
+    return decode_mask_picture(content_of(path, "the mask"), path)
 
 
 def decode_mask_picture(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette | None]:
@@ -90,7 +90,7 @@ def read_alpha(path: str | Path) -> np.ndarray:
     Raises:
         BPRError: not a picture, a damaged one, or one of several objects, as far as one can see.
     """
-    content = _content(path)
+    content = content_of(path, "the mask")
     pixels = _decoded(content, path)
     plane = pixels[..., 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
     if plane.ndim == 3 and (plane == plane[..., :1]).all():
@@ -98,13 +98,6 @@ def read_alpha(path: str | Path) -> np.ndarray:
     if plane.ndim == 2 and is_soft(plane):
         return (plane / np.float32(full_value(plane))).astype(np.float32)
     return one_object(decode_mask_picture(content, path)[0], path).astype(np.float32)
-
-
-def _content(path: str | Path) -> bytes:
-    try:
-        return read_whole(path)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the mask ({error.strerror})") from None
 
 
 def one_object(numbers: np.ndarray, path: str | Path) -> NDArray[np.bool_]:
@@ -187,12 +180,10 @@ def _decoded(content: bytes, path: str | Path) -> np.ndarray:
     else:
         raise undecodable(path)
     if pixels.ndim == 3 and pixels.shape[2] not in (3, 4):
-        got = f"{pixels.shape[2]} bands"
-        raise BPRError(f"{path}: expected a mask of grey values or colours, got {got}; save the one that is the mask")
+        raise BPRError(f"{path}: expected a mask of grey values or colours, got {pixels.shape[2]} bands; save the one that is the mask")
     if pixels.dtype.kind == "f" and pixels.size and pixels.min() >= 0 and pixels.max() <= 1:
         pixels = np.rint(pixels.astype(np.promote_types(pixels.dtype, np.float32)) * 65535).astype(np.uint16)
     numbers = pixels.ndim == 2 and pixels.dtype.kind in "ui" and pixels.min() >= 0
     if not numbers and pixels.dtype not in (np.uint8, np.uint16):
-        remedy = "save it with 8 or 16 bits"
-        raise BPRError(f"{path}: expected a mask of whole numbers, or floats in [0, 1], got {pixels.dtype}; {remedy}")
+        raise BPRError(f"{path}: expected a mask of whole numbers, or floats in [0, 1], got {pixels.dtype}; save it with 8 or 16 bits")
     return pixels

@@ -162,8 +162,7 @@ def bands_of(count: int, dtype: np.dtype[Any], options: PixelOptions, facts: Fac
         pages = f"; its {facts.pages} pages are chosen with --page" if facts.pages > 1 else ""
         raise BadImage(f"{facts.name}: expected --bands of 1..{count}, got {max(options.bands)}{pages}")
     if not options.bands and count > 4:
-        remedy = "choose three with --bands 3,2,1 or one with --bands 1"
-        raise BadImage(f"{facts.name}: expected 1 to 4 bands, got {count}; {remedy}")
+        raise BadImage(f"{facts.name}: expected 1 to 4 bands, got {count}; choose three with --bands 3,2,1 or one with --bands 1")
     return options.bands or ((1, 2, 3) if count > 2 else (1,))
 
 

@@ -1,5 +1,7 @@
 """PNG label maps: the stored numbers and the palette, where OpenCV alone would return the palette's colours.
 
+All readers raise a BPRError for a file that is not a PNG, or a damaged one.
+
 A palette image stores its pixels as a grey image does. With a header rewritten to grey, OpenCV decodes the numbers.
 With the header rewritten back and the palette inserted, a grey image that OpenCV encoded becomes a palette image.
 """
@@ -16,7 +18,7 @@ import cv2
 import numpy as np
 
 from bpr.errors import BPRError
-from bpr.io.files import atomic_open, read_whole
+from bpr.io.files import atomic_open, content_of
 from bpr.io.images import check_size, decode_pixels, to_rgb
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -36,25 +38,13 @@ class Palette:
     opacity: bytes = b""
 
 
-def read_png(path: str | Path) -> bytes:
-    """The bytes of a PNG.
-
-    Raises:
-        BPRError: they cannot be read.
-    """
-    try:
-        return read_whole(path)
-    except OSError as error:
-        raise BPRError(f"{path}: cannot read the PNG ({error.strerror})") from None
-
-
 def read_labels(path: str | Path) -> tuple[np.ndarray, Palette | None]:
     """(H, W) uint8 or uint16 numbers of a grey or palette PNG, and its palette, None for grey.
 
     Raises:
-        BPRError: the file is not a PNG, is damaged, or holds colours.
+        BPRError: the file holds colours.
     """
-    return decode_labels(read_png(path), path)
+    return decode_labels(content_of(path, "the PNG"), path)
 
 
 def decode_labels(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette | None]:
@@ -62,12 +52,10 @@ def decode_labels(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette
     chunks = _chunks(content, path)
     header = bytearray(chunks[b"IHDR"])
     if header[DEPTH] not in DEPTHS.get(header[KIND], ()):
-        remedy = "save the label numbers themselves"
-        raise BPRError(f"{path}: expected a PNG of one channel or with a palette, got one of colours; {remedy}")
+        raise BPRError(f"{path}: expected a PNG of one channel or with a palette, got one of colours; save the label numbers themselves")
     has_palette = header[KIND] == PALETTE
     header[KIND] = GREY
-    grey = _assemble([(b"IHDR", bytes(header)), (b"IDAT", chunks[b"IDAT"]), (b"IEND", b"")])
-    labels = _decode(grey, cv2.IMREAD_UNCHANGED, path)
+    labels = _decode({**chunks, b"IHDR": bytes(header)}, [b"IHDR", b"IDAT"], cv2.IMREAD_UNCHANGED, path)
     if not has_palette:
         return labels, None
     # OpenCV stretches grey values of 1, 2 or 4 bits to 0..255.
@@ -75,34 +63,17 @@ def decode_labels(content: bytes, path: str | Path) -> tuple[np.ndarray, Palette
 
 
 def decode_colours(content: bytes, path: str | Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a PNG, without colour management or transparency.
-
-    Raises:
-        BPRError: the bytes are not a PNG, or damaged.
-    """
-    chunks = _chunks(content, path)
-    pixels = [(name, data) for name, data in chunks.items() if name in (b"PLTE", b"IDAT")]
-    whole = _assemble([(b"IHDR", chunks[b"IHDR"]), *pixels, (b"IEND", b"")])
-    return _decode(whole, cv2.IMREAD_COLOR_RGB, path)
+    """(H, W, 3) uint8 RGB of a PNG, without colour management or transparency."""
+    return _decode(_chunks(content, path), [b"IHDR", b"PLTE", b"IDAT"], cv2.IMREAD_COLOR_RGB, path)
 
 
 def decode_planes(content: bytes, path: str | Path) -> np.ndarray:
-    """The channels of a PNG in its own depth: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA.
-
-    Raises:
-        BPRError: the bytes are not a PNG, or damaged.
-    """
-    chunks = _chunks(content, path)
-    stored = [(name, chunks[name]) for name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT") if name in chunks]
-    return to_rgb(_decode(_assemble([*stored, (b"IEND", b"")]), cv2.IMREAD_UNCHANGED, path))
+    """The channels of a PNG in its own depth: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA."""
+    return to_rgb(_decode(_chunks(content, path), [b"IHDR", b"PLTE", b"tRNS", b"IDAT"], cv2.IMREAD_UNCHANGED, path))
 
 
 def is_coloured(content: bytes, path: str | Path) -> bool:
-    """Whether a PNG stores a colour for every pixel, and not one number.
-
-    Raises:
-        BPRError: the bytes are not a PNG, or damaged.
-    """
+    """Whether a PNG stores a colour for every pixel, and not one number."""
     return _chunks(content, path)[b"IHDR"][KIND] not in DEPTHS
 
 
@@ -129,9 +100,8 @@ def encode_png(pixels: np.ndarray, palette: Palette | None = None) -> bytes:
         chunks = dict(_split(content))
         header = bytearray(chunks[b"IHDR"])
         header[KIND] = PALETTE
-        opacity = [(b"tRNS", palette.opacity)] if palette.opacity else []
-        pixel_data = [(b"IDAT", chunks[b"IDAT"]), (b"IEND", b"")]
-        content = _assemble([(b"IHDR", bytes(header)), (b"PLTE", palette.colours), *opacity, *pixel_data])
+        opacity = {b"tRNS": palette.opacity} if palette.opacity else {}
+        content = _assemble({b"IHDR": bytes(header), b"PLTE": palette.colours, **opacity, b"IDAT": chunks[b"IDAT"]})
     return content
 
 
@@ -162,15 +132,17 @@ def _split(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     yield b"IDAT", b"".join(pixels)
 
 
-def _assemble(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    """A PNG of (name, data) chunks."""
+def _assemble(chunks: dict[bytes, bytes]) -> bytes:
+    """A PNG of chunks, the data by the name, without the last one, which is empty."""
     parts = [SIGNATURE]
-    for name, data in chunks:
+    for name, data in {**chunks, b"IEND": b""}.items():
         parts += [struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(name + data))]
     return b"".join(parts)
 
 
-def _decode(content: bytes, flags: int, path: str | Path) -> np.ndarray:
+def _decode(chunks: dict[bytes, bytes], names: list[bytes], flags: int, path: str | Path) -> np.ndarray:
+    """What OpenCV decodes with its ``flags`` from the chunks of these names alone, in this order."""
+    content = _assemble({name: chunks[name] for name in names if name in chunks})
     check_size(content, path)
     image = decode_pixels(content, flags)
     if image is None:

@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 
 from bpr.errors import BPRError, shown
-from bpr.io.files import json_errors, open_regular
+from bpr.io.files import json_errors, open_regular, size_and_time
 from bpr.io.json_stream import CHUNK, DECODER, JsonStream
 from bpr.limits import is_id
 
@@ -48,7 +48,7 @@ class RecordFile(Sequence[Record]):
         with json_errors(path, RESULTS):
             self._file = open_regular(path)
             weakref.finalize(self, self._file.close)
-            self._opened_as = self._size_and_time()
+            self._opened_as = size_and_time(self._file.fileno())
             stream = JsonStream(self._file, path, chunk)
             starts = array("q", (stream.start for _ in stream_records(stream, path)))
             starts.append(stream.tell())
@@ -86,12 +86,8 @@ class RecordFile(Sequence[Record]):
         self._check_unchanged()
         return content
 
-    def _size_and_time(self) -> tuple[int, int]:
-        status = os.fstat(self._file.fileno())
-        return status.st_size, status.st_mtime_ns
-
     def _check_unchanged(self) -> None:
-        if self._size_and_time() != self._opened_as:
+        if size_and_time(self._file.fileno()) != self._opened_as:
             raise BPRError(f"{self._path}: the file changed while it was read; start again when it stays as it is")
 
 
@@ -112,8 +108,7 @@ def stream_records(stream: JsonStream, path: str | Path) -> Iterator[Record]:
         raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {found}")
     for index, record in enumerate(stream.elements()):
         if not isinstance(record, dict) or "image_id" not in record or "segmentation" not in record:
-            wanted = "expected an object with image_id and segmentation"
-            raise BPRError(f"{path}: record {index}: {wanted}, got {shown(record)}")
+            raise BPRError(f"{path}: record {index}: expected an object with image_id and segmentation, got {shown(record)}")
         yield record
     stream.end()
 

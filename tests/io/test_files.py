@@ -218,7 +218,7 @@ def test_files_that_appear_during_the_writing_are_kept(tmp_path: Path) -> None:
 
 def test_files_of_the_operating_system_do_not_prevent_replacing(tmp_path: Path) -> None:
     written(tmp_path / "out", "a")
-    for name in (".DS_Store", "Thumbs.db", ".nfs0001"):
+    for name in (".DS_Store", "Thumbs.db", ".nfs0001", "._a"):
         (tmp_path / "out" / name).touch()
     written(tmp_path / "out", "b")
     assert sorted(os.listdir(tmp_path / "out")) == [MARK, "b"]

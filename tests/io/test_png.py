@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bpr.errors import BPRError
-from bpr.io.png import Palette, decode_colours, read_labels, read_png, write_png
+from bpr.io.png import Palette, decode_colours, read_labels, write_png
 
 LABELS = np.arange(24, dtype=np.uint8).reshape(4, 6) % 4
 PALETTE = Palette(bytes([0, 0, 0, 128, 0, 0, 0, 128, 0, 9, 9, 9]), bytes([0, 255]))
@@ -47,7 +47,7 @@ def test_colours_are_rgb(tmp_path: Path) -> None:
 
 
 def read_colours(path: Path) -> np.ndarray:
-    return decode_colours(read_png(path), path)
+    return decode_colours(path.read_bytes(), path)
 
 
 def damaged(content: bytes, damage: str) -> bytes:
