@@ -147,7 +147,8 @@ class GeoJson(TextSource):
         _check_system(document, self._place, path)
         rings = [_rings_of(feature, self._place) for feature in features]
         self._positions = [i for i, found in enumerate(rings) if found]
-        self._with_bbox = {i for i in self._positions if "bbox" in features[i] or "bbox" in features[i]["geometry"]}
+        self._boxed_features = {i for i in self._positions if "bbox" in features[i]}
+        self._boxed_geometries = {i for i in self._positions if "bbox" in features[i]["geometry"]}
         self._ellipses = {i for i in self._positions if "isEllipse" in features[i]["geometry"]}
         if others := [i for i, found in enumerate(rings) if not found]:
             self.left_out = {"features without polygons": others}
@@ -186,12 +187,11 @@ class GeoJson(TextSource):
         geometry, feature = _geometry(mask, window, self._place, self.polygons), self._positions[position]
         if feature in self._ellipses:  # QuPath's
             geometry["isEllipse"] = False
-        if feature not in self._with_bbox:
-            return Changes(geometry=Changes(geometry))
-        polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
-        corners = np.array([point for outer, *_ in polygons for point in outer]).reshape(-1, 2)
-        box = [*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()] if len(corners) else []
-        return Changes(geometry=Changes(geometry, bbox=box), bbox=box)
+        changes = Changes(geometry=Changes(geometry))
+        for boxed, place in ((self._boxed_features, changes), (self._boxed_geometries, changes["geometry"])):
+            if feature in boxed:
+                place["bbox"] = _bbox(geometry)
+        return changes
 
 
 def _image_of(path: Path, images: ImageFinder) -> Raster:
@@ -256,6 +256,13 @@ def _geometry(mask: BoxMask, window: Box, place: Georeference, writer: PolygonWr
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
     return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _bbox(geometry: dict[str, Any]) -> list[float]:
+    """The smallest and the largest coordinates of a geometry; empty if it has none."""
+    polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+    corners = np.array([point for outer, *_ in polygons for point in outer]).reshape(-1, 2)
+    return [*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()] if len(corners) else []
 
 
 def _doubled_area(ring: np.ndarray) -> float:
