@@ -23,7 +23,7 @@ from bpr.evaluation.prepare import (
     prepare_detections,
     unlisted,
 )
-from bpr.formats.cityscapes import CityscapesTruth, has_truth
+from bpr.formats.cityscapes import CityscapesTruth, truth_pngs
 from bpr.formats.coco import AnnotationFile, certain, check_annotations, read_results
 from bpr.formats.format import Candidate
 from bpr.formats.labels import pictures
@@ -121,7 +121,7 @@ class Truth:
     def __init__(self, path: str | Path, protocol: str | None = None) -> None:
         self.path = Path(path)
         self.is_folder = self.path.is_dir()
-        self.pictures = _by_name(self.path) if self.is_folder and not has_truth(self.path) else {}
+        self.pictures = _by_name(self.path) if self.is_folder and not truth_pngs(self.path) else {}
         expected = "ground truth: COCO annotations, panoptic JSON, or a gtFine folder"
         content: Any = {}
         if not self.pictures:

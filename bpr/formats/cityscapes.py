@@ -11,7 +11,7 @@ for an instance of a class that has instances, and the label for anything else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from bpr.formats.format import Format, PathKind, RecordSet, Target
 from bpr.formats.source import Source, in_groups, written_like
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
-from bpr.io.files import atomic_open, inside, own_file, read_rows
+from bpr.io.files import atomic_open, files_below, inside, own_file, read_rows
 from bpr.io.folders import atomic_folder
 from bpr.io.image_list import CITYSCAPES_ENDING
 from bpr.io.images import frame_in_header
@@ -51,7 +51,7 @@ class ListedMask(NamedTuple):
 
 def list_files(folder: Path) -> list[Path]:
     """The instance lists in a folder and below, sorted."""
-    return sorted(path for path in folder.rglob("*.txt") if path.name.endswith(LISTS))
+    return [path for path in files_below(folder, (".txt",)) if path.name.endswith(LISTS)]
 
 
 def stem_of(path: Path) -> str:
@@ -90,37 +90,31 @@ def read_list(path: Path) -> list[ListedMask]:
 class CityscapesFolder(Source):
     """A folder of instance lists and their PNGs; an image's id is the stem of its list without the usual endings."""
 
-    format = "cityscapes"
-
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.path = folder
         self._lists = list_files(folder) if folder.is_dir() else []
         if not self._lists:
             raise BPRError(f"{folder}: expected a Cityscapes folder with <stem>_pred.txt files, got none")
-        self._entries = [entry for path in self._lists for entry in self._read(path)]
-        self.records: list[Record] = [record for _, _, record in self._entries]
-
-    def _read(self, path: Path) -> Iterator[tuple[Path, int, Record]]:
-        """(PNG, its foreground value, record) of every line of a list."""
-        for png, label, score in read_list(own_file(self._folder, path)):
-            pixels, _ = read_labels(own_file(self._folder, png))
-            segmentation = encode_mask(BoxMask.from_frame(pixels))
-            record = {"image_id": stem_of(path), "category_id": label, "score": score, "segmentation": segmentation}
-            yield png, int(pixels.max()) or 1, record
-
-    def folder(self, out: Path) -> Path | None:
-        return out
+        self._pngs: list[tuple[Path, int]] = []  # of every record, with its foreground value
+        self.records: list[Record] = []
+        for path in self._lists:
+            for png, label, score in read_list(own_file(folder, path)):
+                pixels, _ = read_labels(own_file(folder, png))
+                segmentation = encode_mask(BoxMask.from_frame(pixels))
+                base = {"image_id": stem_of(path), "category_id": label, "score": score}
+                self.records.append({**base, "segmentation": segmentation})
+                self._pngs.append((png, int(pixels.max()) or 1))
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a folder of the same names: the lists unchanged, every PNG with the foreground value it had."""
-        with atomic_folder(out, "bpr refine") as folder:
+        with written_like(self.path, out) as target:
             for path in self._lists:
-                with atomic_open(folder / path.relative_to(self._folder), "wb") as file:
+                with atomic_open(target(path), "wb") as file:
                     file.write(path.read_bytes())
-            for (png, value, _), record in zip(self._entries, refined, strict=True):
+            for (png, value), record in zip(self._pngs, refined, strict=True):
                 mask = decode_mask(record["segmentation"]).to_frame()
                 pixels = mask * np.array(value, np.uint8 if value < 256 else np.uint16)
-                write_png(folder / png.relative_to(self._folder), pixels)
+                write_png(target(png), pixels)
 
 
 def truth_files(folder: Path) -> dict[str, Path]:
@@ -129,27 +123,21 @@ def truth_files(folder: Path) -> dict[str, Path]:
     Raises:
         BPRError: there are none, or two of one image.
     """
-    paths = _truth_pngs(folder)
+    paths = truth_pngs(folder)
     if not paths:
         raise BPRError(f"{folder}: expected Cityscapes truth (*{TRUTH_ENDING}, as in gtFine/val), got none")
     found: dict[str, Path] = {}
     for path in paths:
         other = found.setdefault(path.name.removesuffix(TRUTH_ENDING), path)
         if other != path:
-            remedy = "give one of their folders"
-            raise BPRError(f"{folder}: expected one PNG for each image, got {other} and {path}; {remedy}")
+            raise BPRError(f"{folder}: expected one PNG for each image, got {other} and {path}; give one of their folders")
     return found
 
 
-def has_truth(folder: Path) -> bool:
-    """Whether there is any ground-truth PNG in a folder or below."""
-    return bool(_truth_pngs(folder))
-
-
-def _truth_pngs(path: Path) -> list[Path]:
-    """The PNG that the path names, or all in the folder and below, sorted."""
+def truth_pngs(path: Path) -> list[Path]:
+    """The ground-truth PNG that the path names, or all in the folder and below, sorted."""
     if path.is_dir():
-        return sorted(path.rglob(f"*{TRUTH_ENDING}"))
+        return [file for file in files_below(path, (".png",)) if file.name.endswith(TRUTH_ENDING)]
     return [path] if path.is_file() and path.name.endswith(TRUTH_ENDING) else []
 
 
@@ -164,12 +152,10 @@ class CityscapesTruth(Source):
             of the same names as the PNGs, as in ``leftImg8bit``.
     """
 
-    format = "gtfine"
     document: dict[str, Any]
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._files = truth_files(path)
+        self.path, self._files = path, truth_files(path)
         self.document = truth_heading(path)
         annotations: list[Record] = self.document["annotations"]
         self._numbers: list[list[int]] = []
@@ -187,19 +173,16 @@ class CityscapesTruth(Source):
         self.left_out = {"crowds": crowds} if crowds else {}
         self.records: list[Record] = [item for item in annotations if not item["iscrowd"]]
 
-    def folder(self, out: Path) -> Path | None:
-        return out if self._path.is_dir() else None
-
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write PNGs of the same names; pixels that an instance gave up and no other took are 0, unlabeled."""
-        groups, pngs = in_groups(refined, map(len, self._numbers)), self._files.values()
-        with written_like(self._path, pngs, out) as targets:
-            for png, target, numbers, records in zip(pngs, targets, self._numbers, groups, strict=True):
+        groups = in_groups(refined, map(len, self._numbers))
+        with written_like(self.path, out) as target:
+            for png, numbers, records in zip(self._files.values(), self._numbers, groups, strict=True):
                 ids, _ = read_labels(png)
                 ids[np.isin(ids, numbers)] = 0
                 for number, record in zip(numbers, records, strict=True):
                     ids[decode_mask(record["segmentation"]).to_frame()] = number
-                write_png(target, ids)
+                write_png(target(png), ids)
 
 
 def _label(number: int) -> int:
@@ -235,25 +218,22 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
 
 
 CITYSCAPES = Format(
-    name=CityscapesFolder.format,
+    name="cityscapes",
     description="Cityscapes instance folder",
     path_kind=PathKind.FOLDER,
     signature="Cityscapes lists (*_pred.txt)",
     recognises=lambda candidate: bool(list_files(candidate.path)),
     precedence=2,  # the folder also holds PNGs and text files
-    ids_are_stems=True,
     read=lambda candidate, images: CityscapesFolder(candidate.path),
     target=Target(_write_new, score="needed"),
 )
 CITYSCAPES_TRUTH = Format(
-    name=CityscapesTruth.format,
+    name="gtfine",
     description="Cityscapes ground truth, a gtFine folder",
     path_kind=PathKind.PICTURES,
     signature="Cityscapes truth (*_gtFine_instanceIds.png)",
-    recognises=lambda candidate: has_truth(candidate.path),
+    recognises=lambda candidate: bool(truth_pngs(candidate.path)),
     precedence=2,  # the folder also holds label PNGs
     read=lambda candidate, images: CityscapesTruth(candidate.path),
     exclusive=True,
-    ids_are_stems=True,
-    certain_without_score=True,
 )

@@ -121,8 +121,7 @@ def check_annotations(document: Any, path: str | Path) -> dict[str, Any]:
     counts = Counter(image["id"] for image in document["images"])
     repeated = next((image_id for image_id, count in counts.items() if count > 1), None)
     if repeated is not None:
-        wanted = "expected every id once"
-        raise BPRError(f"{path}: images: {wanted}, got id {shown(repeated)} twice; it is not clear which file is meant")
+        raise BPRError(f"{path}: images: expected every id once, got id {shown(repeated)} twice; it is not clear which file is meant")
     if not isinstance(document.setdefault("annotations", []), list):
         raise BPRError(f"{path}: expected annotations to be a list, got {shown(document['annotations'])}")
     check_categories(document, path)
@@ -193,10 +192,8 @@ def with_mask(record: Record, mask: BoxMask, segmentation: Any = None) -> Record
 class ResultsFile(Source):
     """COCO and LVIS results: a list of detections of any length, which may overlap."""
 
-    format = "coco"
-
     def __init__(self, path: Path) -> None:
-        self.records = RecordFile(path)
+        self.path, self.records = path, RecordFile(path)
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write the refined records to the JSON file ``out``, one by one."""
@@ -216,20 +213,18 @@ class AnnotationFile(TextSource):
     polygons, an RLE as an RLE, which holds every mask exactly.
     """
 
-    format = "annotations"
-
     def __init__(self, document: Any, path: Path, crowds: bool = False) -> None:
         lists_images_only = isinstance(document, dict) and "annotations" not in document
         check_annotations(document, path)
         if lists_images_only:
             remedy = "an images list alone only names files, with --ann"
             raise BPRError(f"{path}: expected a COCO annotation file with an annotations list, got none; {remedy}")
-        self.texts, self.entries, self.categories = [KeptText(path)], document["images"], document.get("categories")
+        self.path, self.texts = path, [KeptText(path)]
+        self.entries, self.categories = document["images"], document.get("categories")
         annotations = document["annotations"]
         for index, annotation in enumerate(annotations):
             if not isinstance(annotation, dict) or "image_id" not in annotation:
-                wanted = "expected an object with image_id"
-                raise BPRError(f"{path}: annotation {index}: {wanted}, got {shown(annotation)}")
+                raise BPRError(f"{path}: annotation {index}: expected an object with image_id, got {shown(annotation)}")
         positions = positions_by_kind(annotations, f"{path}: ", crowds)
         self._positions = positions.pop(INSTANCES, [])
         self.left_out, self._annotations = positions, annotations
@@ -328,24 +323,26 @@ def _new_entries(record_set: RecordSet) -> list[dict[str, Any]]:
 
 
 COCO = Format(
-    name=ResultsFile.format,
+    name="coco",
     description="COCO and LVIS results",
     path_kind=PathKind.JSON_FILE,
     signature="COCO results (a JSON list of records)",
     recognises=lambda candidate: candidate.is_json_list,
     read=lambda candidate, images: ResultsFile(candidate.path),
+    ids_are_stems=False,
     polygons=True,
+    certain_without_score=False,
     target=Target(_write_new, category="number or text", score="needed"),
 )
 COCO_ANNOTATIONS = Format(
-    name=AnnotationFile.format,
+    name="annotations",
     description="COCO and LVIS annotations",
     path_kind=PathKind.JSON_FILE,
     signature="a COCO annotation file (an object with images and annotations)",
     recognises=lambda candidate: bool({"images", "annotations"} & candidate.json_object.keys()),
     read=lambda candidate, images: AnnotationFile(candidate.document, candidate.path, candidate.crowds),
     images_beside=lambda path: path.parent,
+    ids_are_stems=False,
     polygons=True,
-    certain_without_score=True,
     target=Target(_write_annotations),
 )

@@ -10,7 +10,7 @@ import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.parsers import expat
 
 import numpy as np
@@ -39,36 +39,28 @@ ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(\s*=\s*)("[^"]*"|'[^']*')""")
 TAG = re.compile(r"""<[^<>"']+(?:"[^"]*"|'[^']*'|[^<>"'])*>""")
 
 
-class Shape(NamedTuple):
-    """A polygon or a mask and the byte at which its element begins."""
-
-    kind: str
-    start: int
-
-
 class CvatFile(TextSource):
     """The polygons and masks of all images. A shape's class is its label.
 
     A mask has the size that the file states for its image.
     """
 
-    format = "cvat"
-
     def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
-        self.texts, self._photos = [KeptText(path)], Photos(images)
-        self._shapes: list[Shape] = []
+        self.path, self.texts, self._photos = path, [KeptText(path)], Photos(images)
+        # The kind of every record's shape, and the byte at which its element begins.
+        self._shapes: list[tuple[str, int]] = []
         self.records: list[Record] = []
         self._elements: list[str] = []
         self._image: tuple[str, Frame | None] = ("", None)
         self._found = self._tracks = 0
-        left_out: dict[str, list[int]] = {}
-        self._parse(path, left_out)
-        self.left_out, self.entries = left_out, self._photos.entries
+        self.left_out: dict[str, list[int]] = {}
+        self._parse(path)
+        self.entries = self._photos.entries
         if self._tracks and not self.entries:
             remedy = "export CVAT for images 1.1, which has the shapes of tracks by image"
             raise BPRError(f"{path}: expected {CVAT_FILE}, got one of a video; {remedy}")
 
-    def _parse(self, path: Path, left_out: dict[str, list[int]]) -> None:
+    def _parse(self, path: Path) -> None:
         parser = expat.ParserCreate()
 
         def begin(name: str, values: dict[str, str]) -> None:
@@ -87,7 +79,7 @@ class CvatFile(TextSource):
                     self._add(name, values, parser.CurrentByteIndex)
                 else:
                     kind = f"shapes of type {name}" if self._elements[1] == "image" else "shapes of tracks"
-                    left_out.setdefault(kind, []).append(self._found)
+                    self.left_out.setdefault(kind, []).append(self._found)
                 self._found += 1
 
         def end(name: str) -> None:
@@ -113,16 +105,16 @@ class CvatFile(TextSource):
         segmentation = (_polygon if kind == POLYGON else _mask)(values, frame)
         base = {"image_id": image_id, "category_id": values.get("label", "")}
         self.records.append({**base, "segmentation": segmentation})
-        self._shapes.append(Shape(kind, start))
+        self._shapes.append((kind, start))
 
     def places(self, values: Mapping[int, dict[str, str] | None]) -> list[Places]:
-        tags = [(self._shapes[position].start, value or {}) for position, value in values.items()]
+        tags = [(self._shapes[position][1], value or {}) for position, value in values.items()]
         return [lambda content: [_new_tag(content, *tag) for tag in tags]]
 
     def change(self, position: int, refined: Record) -> dict[str, str]:
         """The attributes of a shape that its mask decides; none where nothing remains of it."""
         mask = decode_mask(refined["segmentation"]).trimmed()
-        if self._shapes[position].kind == POLYGON:
+        if self._shapes[position][0] == POLYGON:
             points = ";".join(f"{x:.2f},{y:.2f}" for x, y in self.polygons.ring(mask))
             return {"points": points} if points else {}
         if not mask.pixels.size:
@@ -187,14 +179,12 @@ def _images_beside(path: Path) -> Path:
 
 
 CVAT = Format(
-    name=CvatFile.format,
+    name="cvat",
     description="CVAT for images 1.1",
     path_kind=PathKind.XML_FILE,
     signature=CVAT_FILE,
     recognises=_recognises,
     read=lambda candidate, images: CvatFile(candidate.path, images),
     images_beside=_images_beside,
-    ids_are_stems=True,
     polygons=True,
-    certain_without_score=True,
 )

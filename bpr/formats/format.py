@@ -93,11 +93,12 @@ def str_last(number: Any) -> tuple[bool, Any]:
 
 @dataclass(frozen=True)
 class RecordSet:
-    """The records that ``bpr convert`` writes in another format, with RLE masks and checked classes and scores.
+    """The records that ``bpr convert`` writes in another format; a target gets them with RLE masks and what it needs.
 
     Attributes:
         records: in the order of the input.
-        images: the images list; None where there is none.
+        images: the images list, with the names, ids and sizes of the images. Listed images without records are written
+            too. None where there is no list: then an image's id is its name.
         ids_are_stems: as in :class:`Format`, of the format that the records come from.
         image_ids: the ids of all images where there is no list, as far as the input names images without records.
         categories: the classes (id, name, ...); None where the input does not list them.
@@ -150,9 +151,8 @@ class RecordSet:
                     where = called(record, index)
                     raise BPRError(f"{where}: image_id: expected an id or the name of an image, got {shown(image_id)}")
             if owners.setdefault(stem, image_id) != image_id:
-                wanted = "expected names that differ without their ending"
                 ids = f"{shown(owners[stem])} and {shown(image_id)}"
-                raise BPRError(f"images {ids}: {wanted}, got {shown(stem)} twice; rename one")
+                raise BPRError(f"images {ids}: expected names that differ without their ending, got {shown(stem)} twice; rename one")
             images.setdefault(stem, []).append(record)
         return images
 
@@ -225,8 +225,8 @@ class Format:
     images_beside: Callable[[Path], Path | None] | None = None
     exclusive: bool = False
     guessed: bool = False
-    ids_are_stems: bool = False
+    ids_are_stems: bool = True
     polygons: bool = False
     by_window: bool = False
-    certain_without_score: bool = False
+    certain_without_score: bool = True
     target: Target | None = None

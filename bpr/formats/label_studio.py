@@ -56,23 +56,21 @@ class TaskFile(TextSource):
     The mask of a region has the size that the region states; where it states none, that of the photo.
     """
 
-    format = "label-studio"
-
     def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
-        self.texts, tasks = [KeptText(path)], read_json(path, TASKS)
+        self.path, self.texts, tasks = path, [KeptText(path)], read_json(path, TASKS)
         self._photos = Photos(images)
         self._regions: list[Region] = []
         self.records: list[Record] = []
         self._found = 0
-        left_out: dict[str, list[int]] = {}
+        self.left_out: dict[str, list[int]] = {}
         for index, task in enumerate(tasks):
             if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
                 raise BPRError(f"{path}: task {index}: expected an object with data, got {shown(task)}")
             for made_by in MADE_BY:
-                self._read(task, index, made_by, f"{path}: task {index}: {made_by}", left_out)
-        self.left_out, self.entries = left_out, self._photos.entries
+                self._read(task, index, made_by, f"{path}: task {index}: {made_by}")
+        self.entries = self._photos.entries
 
-    def _read(self, task: dict[str, Any], index: int, made_by: str, where: str, left_out: dict[str, list[int]]) -> None:
+    def _read(self, task: dict[str, Any], index: int, made_by: str, where: str) -> None:
         made = task.get(made_by) or []
         if not isinstance(made, list):
             raise BPRError(f"{where}: expected a list, got {shown(made)}")
@@ -85,7 +83,7 @@ class TaskFile(TextSource):
             for position, result in enumerate(results):
                 kind = kind_of(result)
                 if kind not in (POINTS, RLE):
-                    left_out.setdefault(kind, []).append(self._found)
+                    self.left_out.setdefault(kind, []).append(self._found)
                     self._found += 1
                     continue
                 shape, found = result["value"][kind], of_id.setdefault((kind, repr(result.get("id", ...))), [])
@@ -201,7 +199,7 @@ def _recognises(candidate: Candidate) -> bool:
 
 
 LABEL_STUDIO = Format(
-    name=TaskFile.format,
+    name="label-studio",
     description="Label Studio's JSON",
     path_kind=PathKind.JSON_FILE,
     signature=TASKS,
@@ -209,7 +207,5 @@ LABEL_STUDIO = Format(
     precedence=1,  # results are a JSON list too
     read=lambda candidate, images: TaskFile(candidate.path, images),
     images_beside=lambda path: path.parent,
-    ids_are_stems=True,
     polygons=True,
-    certain_without_score=True,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from bpr.errors import BPRError, amount, shown
 from bpr.formats.format import Candidate, Format, PathKind
 from bpr.formats.named_photos import Frame, Photos
 from bpr.formats.polygons import polygon_rle
-from bpr.formats.source import TextSource, in_each_file, written_like
+from bpr.formats.source import TextSource, in_each_file
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import files_below, is_own_file, json_errors, link_or_copy, open_regular, own_file, read_json
@@ -56,25 +56,23 @@ class LabelMeFiles(TextSource):
     The mask of a shape has the size that the file states for the image; where it states none, that of the photo.
     """
 
-    format = "labelme"
-
     def __init__(self, path: Path, images: Callable[[], ImageFinder]) -> None:
-        self._path = path
+        self.path = path
         files = [own_file(path, file) for file in files_below(path, (".json",))] if path.is_dir() else [path]
         self._photos = Photos(images)
         self.records: list[Record] = []
-        left_out: dict[str, list[int]] = {}
+        self.left_out: dict[str, list[int]] = {}
         self._count = 0
-        self._files = [read for file in files if (read := self._read(file, left_out))]
+        self._files = [read for file in files if (read := self._read(file))]
         self._shapes = [file.shapes[position] for file in self._files for position in file.positions]
-        self.texts, self.left_out, self.entries = [file.text for file in self._files], left_out, self._photos.entries
+        self.texts, self.entries = [file.text for file in self._files], self._photos.entries
         if not self._files:
             raise BPRError(f"{path}: expected {LABELME} (an object with shapes and imagePath), got none")
         if path.is_dir() and (apart := [file for file in self._files if file.photo_file.is_file() and not self._holds(file)]):
             photos = amount(len(apart), "photo")
             self.notes = [f"{photos} outside of {path} will not be in the output, first: {apart[0].photo_file}"]
 
-    def _read(self, path: Path, left_out: dict[str, list[int]]) -> ImageFile | None:
+    def _read(self, path: Path) -> ImageFile | None:
         """One file; None where it is another JSON file."""
         text, document = KeptText(path), read_json(path, LABELME)
         if not isinstance(document, dict) or not document.keys() >= KEYS:
@@ -83,7 +81,7 @@ class LabelMeFiles(TextSource):
         if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
             raise BPRError(f"{path}: expected shapes to be a list of objects, got {shown(shapes)}")
         photo = photo if isinstance(photo, str) and photo else f"{path.stem}.jpg"
-        below = path.relative_to(self._path).parent.as_posix() if self._path.is_dir() else "."
+        below = path.relative_to(self.path).parent.as_posix() if self.path.is_dir() else "."
         names = [f"{below}/{photo}", photo]
         image_id, frame = self._photos.add(names, document.get("imageHeight"), document.get("imageWidth"))
         positions = []
@@ -95,25 +93,20 @@ class LabelMeFiles(TextSource):
                 label = {"image_id": image_id, "category_id": str(shape.get("label"))}
                 self.records.append({**label, **scored, "segmentation": _segmentation(shape, kind, frame)})
             else:
-                left_out.setdefault(f"shapes of type {kind}", []).append(self._count + position)
+                self.left_out.setdefault(f"shapes of type {kind}", []).append(self._count + position)
         self._count += len(shapes)
         return ImageFile(text, shapes, positions, photo)
 
-    def folder(self, out: Path) -> Path | None:
-        return out if self._path.is_dir() else None
-
-    def save(self, places: Iterable[Places], out: Path) -> None:
-        """Write a file for a file, and a folder of the same names for a folder, in which photos are linked."""
-        with written_like(self._path, [text.path for text in self.texts], out) as targets:
-            for file, of_file, target in zip(self._files, places, targets, strict=True):
-                file.text.write(of_file, target)
-                copy = target.parent / file.photo
-                if self._path.is_dir() and file.photo_file.is_file() and self._holds(file) and not copy.exists():
-                    link_or_copy(file.photo_file, copy)
+    def save_others(self, target: Callable[[Path], Path]) -> None:
+        """Link the photos of a folder."""
+        for file in self._files if self.path.is_dir() else ():
+            copy = target(file.text.path).parent / file.photo
+            if file.photo_file.is_file() and self._holds(file) and not copy.exists():
+                link_or_copy(file.photo_file, copy)
 
     def _holds(self, file: ImageFile) -> bool:
         """Whether a photo belongs to the folder of files: neither ``..`` nor a link leads out of it."""
-        return ".." not in Path(file.photo).parts and is_own_file(self._path, file.photo_file)
+        return ".." not in Path(file.photo).parts and is_own_file(self.path, file.photo_file)
 
     def places(self, values: Mapping[int, Changes | None]) -> Iterator[Places]:
         counts = [len(file.positions) for file in self._files]
@@ -175,7 +168,7 @@ def _recognises(candidate: Candidate) -> bool:
 
 
 LABELME_FILES = Format(
-    name=LabelMeFiles.format,
+    name="labelme",
     description="LabelMe and X-AnyLabeling",
     path_kind=PathKind.JSONS,
     signature="LabelMe's JSON (objects with shapes and imagePath)",
@@ -183,7 +176,5 @@ LABELME_FILES = Format(
     precedence=2,  # the folder may also hold the photos, as PNGs
     read=lambda candidate, images: LabelMeFiles(candidate.path, images),
     images_beside=lambda path: path if path.is_dir() else path.parent,
-    ids_are_stems=True,
     polygons=True,
-    certain_without_score=True,
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -51,7 +52,7 @@ class LabelPngs(Source):
     void: int
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._files = pictures(path)
         if not self._files and not path.is_dir():
             raise BPRError(f"{path}: no such file; expected a mask or a label map")
@@ -62,9 +63,14 @@ class LabelPngs(Source):
         self._counts = [len(records) for records in of_files]
 
     def _read(self, file: Path) -> list[Record]:
-        labels, _ = self._numbers(own_file(self._path, file))
-        name = file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
-        return self._records(labels, _image_id(name))
+        labels, _ = self._numbers(own_file(self.path, file))
+        return self._records(labels, self._image_id(file))
+
+    def _image_id(self, file: Path) -> str:
+        name = self.name_of(file)
+        for ending in ENDINGS:
+            name = name.removesuffix(ending)
+        return name
 
     @abstractmethod
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
@@ -75,7 +81,7 @@ class LabelPngs(Source):
         return [_record(image_id, *each) for each in sorted(masks_of_numbers(labels, self.void).items())]
 
     def folder(self, out: Path) -> Path | None:
-        if self._path.is_dir():
+        if self.path.is_dir():
             return out
         check_mask_name(out)
         most = max((record["category_id"] for record in self.records), default=0)
@@ -88,21 +94,19 @@ class LabelPngs(Source):
 
         In a folder a picture of a format that does not hold masks exactly, such as JPEG, becomes a PNG.
         """
-        groups = in_groups(refined, self._counts)
-        exact = [file if file.suffix.lower() in EXACT else file.with_suffix(".png") for file in self._files]
-        with written_like(self._path, exact, out) as targets:
-            for file, target, records in zip(self._files, targets, groups, strict=True):
+        with written_like(self.path, out) as target:
+            for file, records in zip(self._files, in_groups(refined, self._counts), strict=True):
                 labels, palette = self._numbers(file)
                 painted = np.full_like(labels, self.void)
                 for record in records:
                     decode_mask(record["segmentation"]).paint(painted, record["category_id"])
-                write_mask_picture(target, painted, palette)
+                exact = file if file.suffix.lower() in EXACT else file.with_suffix(".png")
+                write_mask_picture(target(exact), painted, palette)
 
 
 class MaskPngs(LabelPngs):
     """Label maps of objects on a background of 0, or masks; a picture of background alone is one empty mask."""
 
-    format = "masks"
     void = BACKGROUND
 
     def __init__(self, path: Path) -> None:
@@ -118,11 +122,11 @@ class MaskPngs(LabelPngs):
 
     def _passed_over(self) -> list[Path]:
         """Pictures beside PNGs that are not their photos, by their names."""
-        if not self._path.is_dir() or self._files[0].suffix.lower() != ".png":
+        if not self.path.is_dir() or self._files[0].suffix.lower() != ".png":
             return []
         photos = {record["image_id"] for record in self.records}
-        others = files_below(self._path, SUFFIXES - {".png"})
-        return [file for file in others if _image_id(file.relative_to(self._path).with_suffix("").as_posix()) not in photos]
+        others = files_below(self.path, SUFFIXES - {".png"})
+        return [file for file in others if self._image_id(file) not in photos]
 
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
         return read_mask_picture(file)
@@ -138,22 +142,13 @@ class MaskPngs(LabelPngs):
 class SemanticPngs(LabelPngs):
     """Label PNGs of classes; 255 marks pixels without a class."""
 
-    format = "semantic"
     void = IGNORED
 
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
         labels, palette = read_labels(file)
         if len(np.unique(labels)) > MOST_CLASSES and is_soft(labels):
-            got = f"a soft mask of {len(np.unique(labels))} grey values"
-            raise BPRError(f"{file}: expected a label map, got {got}; say --format masks")
+            raise BPRError(f"{file}: expected a label map, got a soft mask of {len(np.unique(labels))} grey values; say --format masks")
         return labels, palette
-
-
-def _image_id(name: str) -> str:
-    """The name of a picture, which has no ending, as its photo is called."""
-    for ending in ENDINGS:
-        name = name.removesuffix(ending)
-    return name
 
 
 def _record(image_id: str, number: int, mask: BoxMask) -> Record:
@@ -191,8 +186,7 @@ def _format_of_pictures(candidate: Candidate) -> Literal["masks", "semantic"] | 
             got = f"a PNG of {shown(sorted(numbers))}, which may be either"
             unclear = f"{picture}: expected masks or a label map, got {got}"
     if unclear:
-        remedy = "say --format masks (0 is background) or --format semantic (0 is a class, 255 is none)"
-        raise BPRError(f"{unclear}; {remedy}")
+        raise BPRError(f"{unclear}; say --format masks (0 is background) or --format semantic (0 is a class, 255 is none)")
     return "masks"
 
 
@@ -260,8 +254,7 @@ def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
         if mask.shape != numbers.shape:
             sizes = " and ".join(f"{height}x{width}" for height, width in (numbers.shape, mask.shape))
             wanted = "expected masks of one size"
-            remedy = "correct one or give --ann with the size"
-            raise BPRError(f"image {image}: {wanted}, got {sizes} (height x width); {remedy}")
+            raise BPRError(f"image {image}: {wanted}, got {sizes} (height x width); correct one or give --ann with the size")
         if numbers[mask].any():
             wanted = "expected masks without overlap for this format"
             raise BPRError(f"image {image}: {wanted}, got some that overlap; convert to coco")
@@ -270,7 +263,7 @@ def number_masks(records: Sequence[Record], image: str) -> np.ndarray:
 
 
 MASKS = Format(
-    name=MaskPngs.format,
+    name="masks",
     description="mask PNGs, one number per object, 0 is background",
     path_kind=PathKind.PICTURES,
     signature="label PNGs",
@@ -279,20 +272,13 @@ MASKS = Format(
     read=lambda candidate, images: MaskPngs(candidate.path),
     exclusive=True,
     guessed=True,
-    ids_are_stems=True,
-    certain_without_score=True,
     target=Target(_write_new, category=None, empty=False),
 )
-SEMANTIC = Format(
-    name=SemanticPngs.format,
+SEMANTIC = replace(
+    MASKS,
+    name="semantic",
     description="label PNGs, one number per class, 255 is no class",
-    path_kind=PathKind.PICTURES,
-    signature="label PNGs",
     recognises=lambda candidate: _format_of_pictures(candidate) == "semantic",
-    precedence=1,  # the folder may also hold text files
     read=lambda candidate, images: SemanticPngs(candidate.path),
-    exclusive=True,
-    guessed=True,
-    ids_are_stems=True,
-    certain_without_score=True,
+    target=None,
 )

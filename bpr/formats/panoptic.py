@@ -43,15 +43,12 @@ class PanopticFile(Source):
         images: the JSON's annotations, one per image.
     """
 
-    format = "panoptic"
-
     def __init__(self, document: Any, path: Path) -> None:
         images = document.get("annotations") if isinstance(document, dict) else None
         if not isinstance(images, list):
-            found = f"a JSON {type(document).__name__}"
-            raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got {found}")
+            raise BPRError(f"{path}: expected panoptic JSON (an object with annotations), got a JSON {type(document).__name__}")
         check_categories(document, path)
-        self._document, self.images, self.categories = document, images, document.get("categories")
+        self.path, self._document, self.images, self.categories = path, document, images, document.get("categories")
         self.entries = check_annotations(document, path)["images"] if "images" in document else None
         self._folder = path.with_suffix("") if path.with_suffix("").is_dir() else path.parent
         self._frames: list[tuple[tuple[int, int], np.dtype[Any] | None]] = []
@@ -181,7 +178,7 @@ def _write_new(record_set: RecordSet, out: Path) -> None:
 
 
 PANOPTIC = Format(
-    name=PanopticFile.format,
+    name="panoptic",
     description="COCO and Cityscapes panoptic segmentation",
     path_kind=PathKind.JSON_FILE,
     signature="panoptic JSON (annotations with segments_info)",
@@ -189,5 +186,7 @@ PANOPTIC = Format(
     precedence=1,  # the JSON is also an object with annotations
     read=lambda candidate, images: PanopticFile(candidate.document, candidate.path),
     exclusive=True,
+    ids_are_stems=False,
+    certain_without_score=False,
     target=Target(_write_new, folder_beside=lambda out: out.with_suffix("")),
 )

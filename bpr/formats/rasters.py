@@ -58,10 +58,8 @@ class _Records(Sequence[Record]):
 class LabelRaster(Source):
     """A TIFF or Zarr label map of any size: every number but 0 is an instance. The records are in order of place."""
 
-    format = "raster"
-
     def __init__(self, path: Path, images: ImageFinder) -> None:
-        image, raster = _image_of(path, images), open_raster(path)
+        self.path, image, raster = path, _image_of(path, images), open_raster(path)
         if isinstance(raster, Picture):
             raster = TiffRaster(path)
         if image.frame != raster.frame:
@@ -75,7 +73,7 @@ class LabelRaster(Source):
         if isinstance(raster, TiffRaster) and raster.pages > 1:
             self.notes.append(f"{path}: the labels are those of the first of {raster.pages} pages")
         if len(self._labels.numbers) <= MOST_CLASSES and raster.dtype.itemsize == 1:
-            self.notes.append(f"format: {self.format}, every number but 0 is one object; --format semantic if they are classes")
+            self.notes.append("format: raster, every number but 0 is one object; --format semantic if they are classes")
 
     def _record(self, position: int) -> Record:
         index, window = int(self._order[position]), _box(self._windows[position])
@@ -136,10 +134,8 @@ class Shape(NamedTuple):
 class GeoJson(TextSource):
     """Polygons in the coordinates of a raster image, or in its pixels. All else in the file stays byte for byte."""
 
-    format = "geojson"
-
     def __init__(self, document: Any, path: Path, images: ImageFinder) -> None:
-        image, self.texts = _image_of(path, images), [KeptText(path)]
+        image, self.path, self.texts = _image_of(path, images), path, [KeptText(path)]
         self._place = image.georeference
         features = document.get("features") if isinstance(document, dict) else document
         if not isinstance(document, dict) or not isinstance(features, list):
@@ -161,8 +157,7 @@ class GeoJson(TextSource):
         sides = boxes[:, 2:] - boxes[:, :2]
         if len(boxes) and not (sides > 0).all(axis=1).any():
             system = f"EPSG:{self._place.epsg}" if self._place.epsg else "its coordinates"
-            wanted = f"expected polygons inside {image.path} in {system}"
-            raise BPRError(f"{path}: {wanted}, got none; transform them (ogr2ogr -t_srs {system})")
+            raise BPRError(f"{path}: expected polygons inside {image.path} in {system}, got none; transform them (ogr2ogr -t_srs {system})")
         order, windows = windows_of(boxes, sides.prod(axis=1), image.frame)
         own = np.empty_like(windows)
         own[order] = windows
@@ -298,7 +293,7 @@ def _is_label_raster(candidate: Candidate) -> bool:
 
 
 RASTER = Format(
-    name=LabelRaster.format,
+    name="raster",
     description="label rasters in TIFF and Zarr (GeoTIFF, BigTIFF, OME), one number per object, 0 is background",
     path_kind=PathKind.RASTER,
     signature="a label raster (GeoTIFF, BigTIFF, OME-TIFF, Zarr)",
@@ -306,18 +301,16 @@ RASTER = Format(
     read=lambda candidate, images: LabelRaster(candidate.path, images()),
     precedence=3,  # the file is also a picture
     exclusive=True,
-    ids_are_stems=True,
     polygons=True,
     by_window=True,
 )
 GEOJSON = Format(
-    name=GeoJson.format,
+    name="geojson",
     description="polygons on a raster image, in its coordinates or its pixels (GeoJSON)",
     path_kind=PathKind.JSON_FILE,
     signature="GeoJSON (a FeatureCollection)",
     recognises=lambda candidate: candidate.json_object.get("type") == "FeatureCollection",
     read=lambda candidate, images: GeoJson(candidate.document, candidate.path, images()),
-    ids_are_stems=True,
     polygons=True,
     by_window=True,
 )

@@ -64,13 +64,13 @@ def open_source(
             return OneImage(Path(img_dir), None if listed is None else ImageList(listed, row.ids_are_stems))
         folder = img_dir or (row.images_beside(path) if row.images_beside else None)
         if not folder:
-            wanted = "expected --img-dir with the folder of the images, got none"
             if row.path_kind is PathKind.PICTURES and path.is_file():
                 raise BPRError(f"{path}: expected a photo with the mask, got none; bpr refine PHOTO {shlex.quote(path.name)} names it")
-            raise BPRError(f"{path}: {wanted}; the {row.name} format does not name it")
+            raise BPRError(f"{path}: expected --img-dir with the folder of the images, got none; the {row.name} format does not name it")
         return ImageFolder(folder, listed, row.ids_are_stems)
 
     source = row.read(candidate, lambda: images(entries))
+    source.format = row.name
     return source, lambda: source.windows or images(source.entries if entries is None else entries)
 
 

@@ -15,7 +15,6 @@ from bpr.formats.sam import SAM
 from bpr.formats.yolo import YOLO, YOLO_EXPORT
 
 _RESULTS = (COCO, COCO_ANNOTATIONS, PANOPTIC, CITYSCAPES, CITYSCAPES_TRUTH, SEMANTIC, MASKS, SAM, YOLO)
-_TOOLS = (YOLO_EXPORT, LABELME_FILES, CVAT, LABEL_STUDIO)
-_RASTERS = (RASTER, GEOJSON)
-FORMATS: dict[str, Format] = {row.name: row for row in (*_RESULTS, *_TOOLS, *_RASTERS)}
+_OF_TOOLS = (YOLO_EXPORT, LABELME_FILES, CVAT, LABEL_STUDIO, RASTER, GEOJSON)
+FORMATS: dict[str, Format] = {row.name: row for row in (*_RESULTS, *_OF_TOOLS)}
 """All formats by name. Their order is that of lists in help and in error messages, and has no other meaning."""

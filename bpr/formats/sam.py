@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,8 @@ class SamFiles(Source):
     the model predicts (``predicted_iou``).
     """
 
-    format = "sam"
-
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._files = files_below(path, (".json",)) if path.is_dir() else [path]
         if not self._files:
             raise BPRError(f"{path}: {WANTED}, got a folder without JSON")
@@ -40,12 +39,11 @@ class SamFiles(Source):
         named = [document["image"] for document in self._documents if isinstance(document, dict)]
         self.entries = [{**image, "id": image["image_id"]} for image in named] or None
         self.categories = [{"id": OBJECT, "name": "object"}]
-        ids = [self._image_id(file, document) for file, document in zip(self._files, self._documents, strict=True)]
-        seen: set[Any] = set()
-        for image_id in ids:
-            if image_id in seen:
+        of_files = zip(self._files, self._documents, strict=True)
+        ids = [one["image"]["image_id"] if isinstance(one, dict) else self.name_of(file) for file, one in of_files]
+        for image_id, count in Counter(ids).items():
+            if count > 1:
                 raise BPRError(f"{path}: expected every image once, got {shown(image_id)} twice")
-            seen.add(image_id)
         self.image_ids = [] if self.entries else ids
         self.records: list[Record] = [
             {"category_id": OBJECT, **_score(mask), **mask, "image_id": image_id}
@@ -54,31 +52,23 @@ class SamFiles(Source):
         ]
 
     def _read(self, file: Path) -> Any:
-        document = read_json(own_file(self._path, file), "JSON of Segment Anything")
+        document = read_json(own_file(self.path, file), "JSON of Segment Anything")
         masks = _masks(document)
         whole = isinstance(masks, list) and all(isinstance(mask, dict) and "segmentation" in mask for mask in masks)
         if not whole or (isinstance(document, dict) and not _is_image(document.get("image"))):
             raise BPRError(f"{file}: {WANTED}, got {shown(document)}")
         return document
 
-    def _image_id(self, file: Path, document: Any) -> Any:
-        if isinstance(document, dict):
-            return document["image"]["image_id"]
-        return file.stem if file == self._path else file.relative_to(self._path).with_suffix("").as_posix()
-
-    def folder(self, out: Path) -> Path | None:
-        return out if self._path.is_dir() else None
-
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a file for a file, and a folder of the same names for a folder."""
         groups = in_groups(refined, [len(_masks(document)) for document in self._documents])
-        with written_like(self._path, self._files, out) as targets:
-            for target, document, records in zip(targets, self._documents, groups, strict=True):
+        with written_like(self.path, out) as target:
+            for file, document, records in zip(self._files, self._documents, groups, strict=True):
                 masks = [
                     mask if same_mask(mask, record) else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
                     for mask, record in zip(_masks(document), records, strict=True)
                 ]
-                write_json(target, {**document, "annotations": masks} if isinstance(document, dict) else masks)
+                write_json(target(file), {**document, "annotations": masks} if isinstance(document, dict) else masks)
 
 
 def _masks(document: Any) -> Any:
@@ -106,7 +96,7 @@ def _recognises(candidate: Candidate) -> bool:
 
 
 SAM = Format(
-    name=SamFiles.format,
+    name="sam",
     description="JSON of Segment Anything: lists of its generator, files of SA-1B",
     path_kind=PathKind.JSONS,
     signature="JSON of Segment Anything (masks without image_id)",
@@ -114,6 +104,4 @@ SAM = Format(
     precedence=1,  # the JSON is also a list, or an object with annotations
     read=lambda candidate, images: SamFiles(candidate.path),
     images_beside=lambda path: path if path.is_dir() else path.parent,
-    ids_are_stems=True,
-    certain_without_score=True,
 )

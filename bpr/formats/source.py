@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import count, islice
@@ -29,7 +29,8 @@ class Source(ABC):
     """The masks of one file or folder.
 
     Attributes:
-        format: the format's name, a key of :data:`bpr.formats.registry.FORMATS`.
+        format: the format's name, a key of :data:`bpr.formats.registry.FORMATS`, which whoever opens the source puts here.
+        path: what was read, a file or a folder.
         records: one record per mask, in COCO's form: image_id, category_id, segmentation, score, and the format's own
             keys. A record may be read from the file each time it is asked for.
         left_out: positions, in the file's list, of the items that are not among the records, by the kind of item.
@@ -44,6 +45,7 @@ class Source(ABC):
     """
 
     format: str
+    path: Path
     records: Sequence[Record]
     left_out: Mapping[str, Sequence[int]] = MappingProxyType({})
     entries: list[dict[str, Any]] | None = None
@@ -59,13 +61,17 @@ class Source(ABC):
         """A line for each kind of item that is not among the records."""
         return left_out_lines(self.left_out, len(self.records) + sum(map(len, self.left_out.values())))
 
+    def name_of(self, file: Path) -> str:
+        """What the image of a file is called: the path below the folder without the ending, or the stem of a single file."""
+        return file.stem if file == self.path else file.relative_to(self.path).with_suffix("").as_posix()
+
     @cached_property
     def polygons(self) -> PolygonWriter:
         return PolygonWriter()
 
     def folder(self, out: Path) -> Path | None:
         """The folder that :meth:`write` replaces, so that it can be checked before hours of work; None for a file."""
-        return None
+        return out if self.path.is_dir() else None
 
     @abstractmethod
     def write(self, refined: Iterable[Record], out: Path) -> None:
@@ -118,10 +124,19 @@ class TextSource(Source):
         """Whether a shape is to stay, byte for byte, because its mask did not change."""
         return bool(record["segmentation"] == refined["segmentation"])
 
+    def save_others(self, target: Callable[[Path], Path]) -> None:
+        """Write the files of a folder that hold no masks.
+
+        Args:
+            target: as :func:`written_like` gives it.
+        """
+
     def save(self, places: Iterable[Places], out: Path) -> None:
         """Write all files to ``out``, with other bytes in the places of each."""
-        for text, of_text in zip(self.texts, places, strict=True):
-            text.write(of_text, out)
+        with written_like(self.path, out) as target:
+            for text, of_text in zip(self.texts, places, strict=True):
+                text.write(of_text, target(text.path))
+            self.save_others(target)
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write everything, byte for byte, but for the shapes of changed masks."""
@@ -183,14 +198,14 @@ def in_each_file(values: Mapping[int, Item], sizes: Iterable[int]) -> Iterator[d
 
 
 @contextmanager
-def written_like(path: Path, files: Iterable[Path], out: Path) -> Iterator[list[Path]]:
-    """Where the new ``files`` go: a file becomes the file ``out``, a folder a folder ``out`` of the same names.
+def written_like(path: Path, out: Path) -> Iterator[Callable[[Path], Path]]:
+    """From a file to where its new version goes: a file becomes ``out``, a folder a folder ``out`` of the same names.
 
     Args:
-        path: what was read: a file, or the folder of the ``files``.
+        path: what was read: a file, or the folder of the files.
     """
     if path.is_dir():
         with atomic_folder(out, "bpr refine") as folder:
-            yield [folder / file.relative_to(path) for file in files]
+            yield lambda file: folder / file.relative_to(path)
     else:
-        yield [out]
+        yield lambda file: out

@@ -117,8 +117,7 @@ def read_fields(line: str, tails: Tails, where: str) -> Fields:
         track = _whole(words[-1])
         *values, score, _ = values
     if (len(values) < 6 and len(values) != BOX) or not all(map(math.isfinite, (*values, score or 0))):
-        wanted = "expected a class and 3 or more points x y in fractions of the image"
-        raise BPRError(f"{where}: {wanted}, got {shown(line)}")
+        raise BPRError(f"{where}: expected a class and 3 or more points x y in fractions of the image, got {shown(line)}")
     outside = next((value for value in (*values, score or 0) if not _is_fraction(value)), None)
     if outside is not None:
         remedy = "divide pixels by the image's width and height"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bpr.cli.main import main
+from bpr.formats.recognise import open_source
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_finder import ImageFolder
 from tests.formats import layouts
@@ -49,6 +50,15 @@ def test_the_instances_as_an_annotation_file(
     assert [item["category_id"] for item in document["annotations"] if item["iscrowd"]] == [layouts.CAR] * 3
     finder = ImageFolder(download / images, document["images"])
     assert all((download / images / image["file_name"]) == finder.path(image["id"]) for image in document["images"])
+
+
+def test_what_macos_puts_beside_files_is_no_truth_and_no_list(tmp_path: Path) -> None:
+    for layout in (layouts.gtfine, layouts.detectron2):
+        source = layout(tmp_path)
+        before = open_source(source)[0].records
+        for file in [path for path in source.rglob("*") if path.is_file()]:
+            file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7 macOS")
+        assert open_source(source)[0].records == before
 
 
 def test_other_formats_get_the_instances_alone(download: Path, capsys: pytest.CaptureFixture[str]) -> None:

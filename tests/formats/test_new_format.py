@@ -30,8 +30,6 @@ FILES = {"a": "3 5 6 25 30\n7 30 2 48 20\n", "b": "", "c": "1 0 0 50 40\n"}
 class BoxFolder(Source):
     """``<stem>.box``: a line ``class x0 y0 x1 y1`` per instance, whose mask is the box."""
 
-    format = "boxes"
-
     def __init__(self, folder: Path, images: ImageFinder) -> None:
         self._files = sorted(folder.glob("*.box"))
         rows = [read_rows(file) for file in self._files]
@@ -72,7 +70,7 @@ def write_new(record_set: RecordSet, out: Path) -> None:
 
 
 BOXES = Format(
-    name=BoxFolder.format,
+    name="boxes",
     description="boxes in text files",
     path_kind=PathKind.FOLDER,
     signature="boxes (*.box)",
