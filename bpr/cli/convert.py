@@ -29,9 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bpr.formats.coco import read_heading
     from bpr.formats.convert import convert
+    from bpr.formats.format import RecordSet
+    from bpr.formats.polygons import PolygonWriter
     from bpr.formats.recognise import open_source
     from bpr.io.files import write_json
     from bpr.io.folders import check_outside
+    from bpr.io.image_list import ImageList
 
     target, out = FORMATS[args.to].target, Path(args.out)
     if target and target.folder_beside and out.name:
@@ -44,12 +47,13 @@ def run(args: argparse.Namespace) -> int:
         count = f"{amount(len(source.document['annotations']), 'annotation')} of {amount(len(source.document['images']), 'image')}"
         print(f"{count} ({source.format}) -> {args.out}")
         return 0
-    images, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
-    classes = listed.get("categories") or source.categories
-    written, notes, vertices = convert(
-        source.records, args.to, out, images, stems, source.image_ids, classes, find_images, args.polygons
+    entries, stems = listed.get("images") or source.entries, FORMATS[source.format].ids_are_stems
+    images, classes = None if entries is None else ImageList(entries, stems), listed.get("categories") or source.categories
+    polygons = PolygonWriter(args.polygons)
+    written, notes = convert(
+        RecordSet(source.records, images, stems, source.image_ids, classes, find_images, polygons), args.to, out
     )
     print_problems([*source.left_out_lines, *source.notes, *notes])
-    count = f", {amount(vertices, 'vertex', 'vertices')}" if vertices else ""
+    count = f", {amount(polygons.vertices, 'vertex', 'vertices')}" if polygons.vertices else ""
     print(f"{amount(written, 'mask')} ({source.format}){count} -> {args.out}")
     return 0

@@ -2,76 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from bpr.errors import BadMask, BPRError, amount, shown
 from bpr.formats.coco import CERTAIN, with_mask
 from bpr.formats.format import RecordSet, Target
-from bpr.formats.polygons import PolygonWriter
 from bpr.formats.registry import FORMATS
 from bpr.geometry.rle import decode_mask
-from bpr.io.image_finder import ImageFinder
 from bpr.io.image_list import ImageList
 from bpr.io.record_file import Record, called
 from bpr.limits import is_id, is_score
 
 
-class Converted(NamedTuple):
-    """How many masks were written, one line for each kind of record that was completed or left out, and the vertices.
-
-    Masks that are not written as polygons have none.
-    """
-
-    written: int
-    notes: list[str]
-    vertices: int
-
-
-def convert(
-    records: Sequence[Record],
-    target_name: str,
-    out: Path,
-    entries: Sequence[dict[str, Any]] | None = None,
-    ids_are_stems: bool = False,
-    image_ids: Sequence[str] = (),
-    categories: Sequence[Mapping[str, Any]] | None = None,
-    find_images: Callable[[], ImageFinder] | None = None,
-    polygons: float | bool | None = None,
-) -> Converted:
-    """Write ``records`` in another format.
+def convert(given: RecordSet, target_name: str, out: Path) -> tuple[int, list[str]]:
+    """Write records in another format.
 
     Args:
+        given: the records as they were read.
         target_name: a format of :data:`bpr.formats.registry.FORMATS` that has a ``target``.
-        entries: the images list of an annotation file, with the names, ids and sizes of the images. Listed images
-            without records are written too. Without a list an image's id is its name.
-        ids_are_stems: the records' image ids are the stems of files (:class:`~bpr.formats.format.Format`).
-        image_ids, categories, find_images: as in :class:`~bpr.formats.format.RecordSet`.
-        polygons: the setting of a :class:`~bpr.formats.polygons.PolygonWriter`.
+
+    Returns:
+        How many masks were written, and one line for each kind of record that was completed or left out.
 
     Raises:
         BPRError: the format holds no ``polygons``, a record's image id, class, score or mask cannot be written, two
             images have the same name, or masks overlap where the format forbids it. Nothing is written then.
     """
-    target = FORMATS[target_name].target
+    target, records = FORMATS[target_name].target, given.records
     if target is None:
         raise ValueError(f"target_name: expected a format that can be written, got {target_name}")
-    writer = PolygonWriter(polygons)
-    writer.check(FORMATS[target_name].polygons, target_name)
+    given.polygons.check(FORMATS[target_name].polygons, target_name)
     for index, record in enumerate(records):
         _check_record(record, target, called(record, index))
-    images = None if entries is None else ImageList(entries, ids_are_stems)
-    prepared = [_prepared(record, images, index) for index, record in enumerate(records)]
-    unscored = []
-    if target.score == "needed":
-        unscored = [index for index, record in enumerate(prepared) if "score" not in record]
+    prepared = [_prepared(record, given.images, index) for index, record in enumerate(records)]
+    unscored = [index for index, record in enumerate(prepared) if target.score == "needed" and "score" not in record]
     for index in unscored:
         prepared[index]["score"] = CERTAIN
-    empty = []
-    if not target.empty:
-        empty = [index for index, record in enumerate(prepared) if not decode_mask(record["segmentation"]).area]
-    target.write(RecordSet(prepared, images, ids_are_stems, image_ids, categories, find_images, writer), out)
+    empty = [index for index, record in enumerate(prepared) if not (target.empty or decode_mask(record["segmentation"]).area)]
+    target.write(replace(given, records=prepared), out)
     notes = []
     for positions, done, problem in (
         (unscored, f"score {CERTAIN} given to", "without one"),
@@ -80,7 +49,7 @@ def convert(
         if positions:
             first = called(records[positions[0]], positions[0])
             notes.append(f"{done} {len(positions)} of {amount(len(records), 'record')}, {problem} (first: {first})")
-    return Converted(len(records) - len(empty), notes, writer.vertices)
+    return len(records) - len(empty), notes
 
 
 def _check_record(record: Record, target: Target, where: str) -> None:

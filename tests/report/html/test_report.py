@@ -17,6 +17,7 @@ from bpr.cli.main import main
 from bpr.errors import BPRError, install_hint
 from bpr.evaluation.prepare import Detections
 from bpr.formats.convert import convert
+from bpr.formats.format import RecordSet
 from bpr.geometry.rle import decode_mask
 from bpr.io.image_finder import OneImage
 from bpr.report.html.collect import collect_changes, collect_pairs
@@ -148,7 +149,7 @@ def test_formats_without_scores_are_compared_too(made: MadeSet, tmp_path: Path) 
         for record in records:
             record["image_id"] = f"{record['image_id']:04d}"
         folder = tmp_path / name
-        convert(records, "yolo", folder)
+        convert(RecordSet(records), "yolo", folder)
         sides.append(str(folder))
     names = {image["id"]: f"{image['id']:04d}" for image in made.document["images"]}
     images = [
