@@ -17,13 +17,14 @@ import numpy as np
 
 from bpr.errors import BPRError
 from bpr.formats.format import Candidate, Format, PathKind
-from bpr.formats.named_photos import Frame, Photos
+from bpr.formats.named_photos import Photos
 from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask, row_runs
 from bpr.io.files import open_regular
 from bpr.io.image_finder import ImageFinder
+from bpr.io.image_header import Frame
 from bpr.io.kept_text import KeptText, Places, Span
 from bpr.io.record_file import Record
 from bpr.limits import is_frame

@@ -121,12 +121,6 @@ class RecordSet:
         used = {record["category_id"] for record in self.records if "category_id" in record}
         return listed | {number: str(number) for number in sorted(used - listed.keys(), key=str_last)}
 
-    @cached_property
-    def stems(self) -> dict[Any, str]:
-        """File names without their ending, by image id, of all listed images."""
-        names = {entry["id"]: Path(str(file_name(entry))) for entry in (self.images.entries if self.images else ())}
-        return {key: path.with_suffix("").as_posix() if path.name else "" for key, path in names.items()}
-
     def by_stem(self) -> dict[str, list[Record]]:
         """The records of every image that is listed or has a record, by its stem.
 
@@ -137,12 +131,12 @@ class RecordSet:
                 masks would lie in one file.
         """
         owners: dict[str, Any] = {}
-        images: dict[str, list[Record]] = {stem: [] for stem in self.stems.values()}
-        if not self.images:
-            images |= {stem: [] for stem in self.image_ids}
+        files = {entry["id"]: Path(str(file_name(entry))) for entry in (self.images.entries if self.images else ())}
+        stems = {image_id: file.with_suffix("").as_posix() if file.name else "" for image_id, file in files.items()}
+        images: dict[str, list[Record]] = {stem: [] for stem in (stems.values() if self.images else self.image_ids)}
         for index, record in enumerate(self.records):
             image_id = self._listed_id(record["image_id"])
-            stem = self.stems.get(image_id)
+            stem = stems.get(image_id)
             if stem is None and self.images and not self.ids_are_stems:
                 raise not_listed(called(record, index), image_id)
             if stem is None:

@@ -14,12 +14,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from bpr.errors import BadMask, BPRError, shown
 from bpr.formats.brush_rle import decode_brush, encode_brush
 from bpr.formats.format import Candidate, Format, PathKind
-from bpr.formats.named_photos import Frame, Photos
+from bpr.formats.named_photos import Photos
 from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import read_json
 from bpr.io.image_finder import ImageFinder
+from bpr.io.image_header import Frame
 from bpr.io.image_list import SUFFIXES
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.record_file import Record

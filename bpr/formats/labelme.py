@@ -15,13 +15,14 @@ import numpy as np
 
 from bpr.errors import BPRError, amount, shown
 from bpr.formats.format import Candidate, Format, PathKind
-from bpr.formats.named_photos import Frame, Photos
+from bpr.formats.named_photos import Photos
 from bpr.formats.polygons import polygon_rle
 from bpr.formats.source import TextSource, in_each_file
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import files_below, is_own_file, json_errors, link_or_copy, open_regular, own_file, read_json
 from bpr.io.image_finder import ImageFinder
+from bpr.io.image_header import Frame
 from bpr.io.json_stream import JsonStream
 from bpr.io.kept_text import Changes, KeptText, Places, json_places
 from bpr.io.png import decode_labels, encode_png

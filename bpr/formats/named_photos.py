@@ -10,12 +10,10 @@ from typing import Any
 from bpr.errors import BadImage
 from bpr.io.files import files_below
 from bpr.io.image_finder import ImageFinder, ImageFolder
+from bpr.io.image_header import Frame
 from bpr.io.image_list import SUFFIXES, UNCLEAR
 from bpr.io.images import read_image
 from bpr.limits import frame_from
-
-Frame = tuple[int, int]
-"""(H, W)."""
 
 
 class Photos:

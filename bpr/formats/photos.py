@@ -11,11 +11,10 @@ from bpr.errors import BadMask
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, frame_of
 from bpr.io.image_finder import ImageFinder, existing
+from bpr.io.image_header import Frame
 from bpr.io.images import read_shown
 from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Range
 from bpr.raster.places import ImageWindows
-
-Frame = tuple[int, int]
 
 
 class Photo(NamedTuple):
@@ -50,9 +49,7 @@ class Photo(NamedTuple):
         return decode_mask(segmentation, self.frame)
 
 
-def read_photo(
-    images: ImageFinder, image_id: Any, segmentations: Iterable[Any], options: PixelOptions = AS_THEY_ARE
-) -> Photo:
+def read_photo(images: ImageFinder, image_id: Any, segmentations: Iterable[Any], options: PixelOptions = AS_THEY_ARE) -> Photo:
     """Read the photo of some masks.
 
     Masks are made for a photo as its EXIF tag turns it, or as it is stored. An RLE states its size; polygons have the

@@ -215,11 +215,9 @@ def _images_beside(path: Path) -> Path | None:
     >>> _images_beside(Path("/set/labels/val")).as_posix()
     '/set/images/val'
     """
-    parts = path.absolute().parts
-    if "labels" not in parts:
-        return None
-    last = len(parts) - 1 - parts[::-1].index("labels")
-    return Path(*parts[:last], "images", *parts[last + 1 :])
+    whole = path.absolute()
+    labels = next((folder for folder in (whole, *whole.parents) if folder.name == LABELS), None)
+    return labels and labels.with_name(IMAGES) / whole.relative_to(labels)
 
 
 YOLO = Format(

@@ -25,7 +25,7 @@ class ImageFinder(Protocol):
         """The file of an image.
 
         Raises:
-            BadImage: there is none, or it is not clear which one.
+            BadImage: there is none, it is not clear which one, or it is a link out of the folder.
         """
         ...
 
@@ -75,9 +75,7 @@ class ImageFolder:
         BPRError: the folder does not exist, or a file name leads out of it.
     """
 
-    def __init__(
-        self, folder: str | Path, entries: Iterable[dict[str, Any]] | None = None, stems: bool = False
-    ) -> None:
+    def __init__(self, folder: str | Path, entries: Iterable[dict[str, Any]] | None = None, stems: bool = False) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             got = "a file" if self.folder.exists() else "no such folder"
@@ -101,11 +99,6 @@ class ImageFolder:
         return found
 
     def path(self, image_id: Any) -> Path:
-        """The file of an image.
-
-        Raises:
-            BadImage: the id is unknown or ambiguous, or the file is a link out of the folder.
-        """
         path = self._find(image_id) if is_id(image_id) else None
         if path is None:
             raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}{self._links}")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Frame = tuple[int, int]
+"""(H, W)."""
 
 JPEG_NO_FRAME = {0xC4, 0xC8, 0xCC}
 """JPEG markers in 0xC0..0xCF that do not start a frame header; all others of that range do."""

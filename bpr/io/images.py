@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 import cv2
 import numpy as np
@@ -34,7 +34,6 @@ HEADER = 2**14
 """Bytes of a file in which its size usually stands."""
 
 
-@runtime_checkable
 class Picture(Protocol):
     """A PIL image. It is recognised by its members, because Pillow is not needed otherwise."""
 
@@ -99,9 +98,7 @@ def frame_in_header(path: str | Path) -> tuple[int, int] | None:
         return None
 
 
-def decode_shown(
-    content: bytes, path: str | Path, *frames: tuple[int, int] | None, options: PixelOptions = AS_THEY_ARE
-) -> Shown:
+def decode_shown(content: bytes, path: str | Path, *frames: tuple[int, int] | None, options: PixelOptions = AS_THEY_ARE) -> Shown:
     """:func:`read_shown` for the bytes of a file; ``path`` names it in errors."""
     pages = tiff_pages(content)
     if (options.page or 1) > len(pages):
@@ -180,9 +177,12 @@ def _by_tifffile(content: bytes, path: str | Path, page: TiffPage) -> np.ndarray
         raise BadImage(f"{path}: not a TIFF that can be decoded ({error}); save it without compression") from None
 
 
-def decode_picture(
-    picture: Picture, name: str, frame: tuple[int, int] | None = None, options: PixelOptions = AS_THEY_ARE
-) -> Shown:
+def is_picture(value: object) -> TypeGuard[Picture]:
+    """Whether a value is a PIL image."""
+    return all(hasattr(value, name) for name in ("size", "mode", "convert", "getexif"))
+
+
+def decode_picture(picture: Picture, name: str, frame: tuple[int, int] | None = None, options: PixelOptions = AS_THEY_ARE) -> Shown:
     """:func:`read_shown` for a PIL image: the page that is open, with the same treatment of EXIF, depth and transparency.
 
     Raises:

@@ -243,9 +243,7 @@ def _three(shades: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(shades if shades.shape[2] == 3 else shades.repeat(3, axis=2))
 
 
-def _remark(
-    samples: np.ndarray, bands: tuple[int, ...], ranges: Sequence[Range], options: PixelOptions, facts: Facts
-) -> str:
+def _remark(samples: np.ndarray, bands: tuple[int, ...], ranges: Sequence[Range], options: PixelOptions, facts: Facts) -> str:
     said, asked = [], []
     if facts.pages > 1:
         said.append(f"page {options.page or 1} of {facts.pages}")

@@ -18,7 +18,7 @@ from bpr.geometry.budget import select_boxes
 from bpr.geometry.options import AUTO, Leaning, RefineOptions
 from bpr.geometry.overlaps import without_overlaps
 from bpr.geometry.patches import patch_boxes
-from bpr.io.images import Picture, decode_picture, decode_shown, read_shown, show_array
+from bpr.io.images import Picture, decode_picture, decode_shown, is_picture, read_shown, show_array
 from bpr.io.pixels import AS_THEY_ARE, PixelOptions, Shown
 from bpr.refinement.batching import CutImage, InstancePatches, PredictedImage, Token, predict_images
 from bpr.refinement.levels import Photo
@@ -325,7 +325,7 @@ def _seen(image: Image, frame: tuple[int, int] | None, options: PixelOptions) ->
         return read_shown(image, frame, options=options)
     if isinstance(image, (bytes, bytearray, memoryview)):
         return decode_shown(bytes(image), "image", frame, options=options)
-    if isinstance(image, Picture):
+    if is_picture(image):
         return decode_picture(image, "image", frame, options)
     if image is None:
         raise BadImage("image: expected an array (H, W, 3) or a file, got no image (None); was the file found?")
