@@ -66,7 +66,7 @@ def check_writable(path: str | Path) -> None:
         BPRError: ``path`` is not a file or cannot be written.
     """
     with name_beside(_output_file(Path(path))) as name:
-        name.touch(exist_ok=False)
+        open(name, "xb").close()
         name.unlink()
 
 
