@@ -115,18 +115,13 @@ class MaskPngs(LabelPngs):
         if self._whole:
             count = f"{len(self._whole)} of {len(self._files)} masks cover their whole image"
             self.notes = [f"{count} (first: {self._whole[0]}); is it a mask, with a background of 0?"]
-        if passed_over := self._passed_over():
-            first = passed_over[0].relative_to(path)
-            note = f"left out: {amount(len(passed_over), 'picture')} beside {amount(len(self._files), 'PNG')} (first: {first})"
-            self.notes = [*self.notes, note]
-
-    def _passed_over(self) -> list[Path]:
-        """Pictures beside PNGs that are not their photos, by their names."""
-        if not self.path.is_dir() or self._files[0].suffix.lower() != ".png":
-            return []
-        photos = {record["image_id"] for record in self.records}
-        others = files_below(self.path, SUFFIXES - {".png"})
-        return [file for file in others if self._image_id(file) not in photos]
+        if path.is_dir() and self._files[0].suffix.lower() == ".png":
+            photos = {record["image_id"] for record in self.records}
+            others = [file for file in files_below(path, SUFFIXES - {".png"}) if self._image_id(file) not in photos]
+            if others:
+                first = others[0].relative_to(path)
+                note = f"left out: {amount(len(others), 'picture')} beside {amount(len(self._files), 'PNG')} (first: {first})"
+                self.notes = [*self.notes, note]
 
     def _numbers(self, file: Path) -> tuple[np.ndarray, Palette | None]:
         return read_mask_picture(file)

@@ -62,7 +62,16 @@ class PanopticFile(Source):
             raise BPRError(f"{where}: expected image_id, file_name and segments_info, got {shown(image)}")
         ids, grey = self._ids(image, where)
         self._frames.append((ids.shape, grey))
-        self._check(segments, ids, f"{where} ({image['file_name']})")
+        where = f"{where} ({image['file_name']})"
+        for segment in segments:
+            complete = isinstance(segment, dict) and is_id(segment.get("category_id"))
+            if not complete or whole(segment.get("id")) is None:
+                raise BPRError(f"{where}: expected segments with id and category_id, got {shown(segment)}")
+        listed = {segment["id"] for segment in segments}
+        if len(listed) < len(segments):
+            raise BPRError(f"{where}: expected every segment id once, got one twice")
+        if unknown := set(np.unique(ids).tolist()) - {VOID} - listed:
+            raise BPRError(f"{where}: expected the pixels' ids in segments_info, got {min(unknown)} in the PNG alone")
         base = {"image_id": image["image_id"]}
         found, empty = masks_of_numbers(ids, void=-1), BoxMask.empty((ids.shape[0], ids.shape[1]))
         masks = [encode_mask(found.get(segment["id"], empty)) for segment in segments]
@@ -87,20 +96,6 @@ class PanopticFile(Source):
         if _all_in(numbers, listed) and (palette is None or not _all_in(colours, listed)):
             return numbers.astype(np.uint32), numbers.dtype
         return colours, None
-
-    @staticmethod
-    def _check(segments: list[Any], ids: np.ndarray, where: str) -> None:
-        """Check that the segments are well formed and account for every id of the PNG."""
-        for segment in segments:
-            complete = isinstance(segment, dict) and is_id(segment.get("category_id"))
-            if not complete or whole(segment.get("id")) is None:
-                raise BPRError(f"{where}: expected segments with id and category_id, got {shown(segment)}")
-        listed = [segment["id"] for segment in segments]
-        if len(set(listed)) < len(listed):
-            raise BPRError(f"{where}: expected every segment id once, got one twice")
-        unknown = set(np.unique(ids).tolist()) - {VOID, *listed}
-        if unknown:
-            raise BPRError(f"{where}: expected the pixels' ids in segments_info, got {min(unknown)} in the PNG alone")
 
     def folder(self, out: Path) -> Path | None:
         return png_folder(out)

@@ -36,6 +36,7 @@ class SamFiles(Source):
         if not self._files:
             raise BPRError(f"{path}: {WANTED}, got a folder without JSON")
         self._documents = [self._read(file) for file in self._files]
+        self._masks = [one["annotations"] if isinstance(one, dict) else one for one in self._documents]
         named = [document["image"] for document in self._documents if isinstance(document, dict)]
         self.entries = [{**image, "id": image["image_id"]} for image in named] or None
         self.categories = [{"id": OBJECT, "name": "object"}]
@@ -45,15 +46,15 @@ class SamFiles(Source):
             if count > 1:
                 raise BPRError(f"{path}: expected every image once, got {shown(image_id)} twice")
         self.image_ids = [] if self.entries else ids
-        self.records: list[Record] = [
-            {"category_id": OBJECT, **_score(mask), **mask, "image_id": image_id}
-            for image_id, document in zip(ids, self._documents, strict=True)
-            for mask in _masks(document)
-        ]
+        self.records: list[Record] = []
+        for image_id, masks in zip(ids, self._masks, strict=True):
+            for mask in masks:
+                score = {"score": mask["predicted_iou"]} if is_score(mask.get("predicted_iou")) else {}
+                self.records.append({"category_id": OBJECT, **score, **mask, "image_id": image_id})
 
     def _read(self, file: Path) -> Any:
         document = read_json(own_file(self.path, file), "JSON of Segment Anything")
-        masks = _masks(document)
+        masks = document.get("annotations") if isinstance(document, dict) else document
         whole = isinstance(masks, list) and all(isinstance(mask, dict) and "segmentation" in mask for mask in masks)
         if not whole or (isinstance(document, dict) and not _is_image(document.get("image"))):
             raise BPRError(f"{file}: {WANTED}, got {shown(document)}")
@@ -61,27 +62,18 @@ class SamFiles(Source):
 
     def write(self, refined: Iterable[Record], out: Path) -> None:
         """Write a file for a file, and a folder of the same names for a folder."""
-        groups = in_groups(refined, [len(_masks(document)) for document in self._documents])
+        groups = in_groups(refined, map(len, self._masks))
         with written_like(self.path, out) as target:
-            for file, document, records in zip(self._files, self._documents, groups, strict=True):
-                masks = [
+            for file, document, masks, records in zip(self._files, self._documents, self._masks, groups, strict=True):
+                new = [
                     mask if same_mask(mask, record) else {**mask, **{key: record[key] for key in MASK_KEYS if key in mask}}
-                    for mask, record in zip(_masks(document), records, strict=True)
+                    for mask, record in zip(masks, records, strict=True)
                 ]
-                write_json(target(file), {**document, "annotations": masks} if isinstance(document, dict) else masks)
-
-
-def _masks(document: Any) -> Any:
-    return document.get("annotations") if isinstance(document, dict) else document
+                write_json(target(file), {**document, "annotations": new} if isinstance(document, dict) else new)
 
 
 def _is_image(image: Any) -> bool:
     return isinstance(image, dict) and is_id(image.get("image_id")) and isinstance(image.get("file_name"), str)
-
-
-def _score(mask: Record) -> Record:
-    predicted = mask.get("predicted_iou")
-    return {"score": predicted} if is_score(predicted) else {}
 
 
 def _recognises(candidate: Candidate) -> bool:

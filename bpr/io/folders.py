@@ -66,7 +66,12 @@ def check_replaceable(folder: Path, command: str = "Python") -> None:
         return
     if not (folder / MARK).exists():
         raise BPRError(f"{folder}: the folder holds other files; choose an empty or a new output folder")
-    writer, files = _read_mark(folder)
+    try:
+        mark = json.loads(read_whole(folder / MARK))
+        writer, files = str(mark["command"]), set(mark["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        lacking = "the folder does not say which files bpr wrote (0.2.0 did not note them)"
+        raise BPRError(f"{folder}: {lacking}; delete it, or choose an empty or a new output folder") from None
     if writer != command:
         remedy = "delete it, or choose an empty or a new output folder"
         raise BPRError(f"{folder}: the folder was written by {writer}; {remedy}")
@@ -87,16 +92,6 @@ def check_outside(out: Path, given: str | Path) -> None:
     """Raise a BPRError if ``out`` lies in the folder ``given``, whose files would then be both input and output."""
     if os.path.isdir(given) and os.path.realpath(out) != os.path.realpath(given) and is_own_file(given, out):
         raise BPRError(f"{out}: expected an output outside of {given}, got one inside, which a later run would read; choose another output")
-
-
-def _read_mark(folder: Path) -> tuple[str, set[str]]:
-    """The command that wrote a folder, and the files that it wrote."""
-    try:
-        mark = json.loads(read_whole(folder / MARK))
-        return str(mark["command"]), set(mark["files"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        lacking = "the folder does not say which files bpr wrote (0.2.0 did not note them)"
-        raise BPRError(f"{folder}: {lacking}; delete it, or choose an empty or a new output folder") from None
 
 
 def _files_below(folder: Path) -> Iterator[str]:

@@ -127,8 +127,10 @@ def decode_shown(content: bytes, path: str | Path, *frames: tuple[int, int] | No
     decisive = next((frame for frame in frames if frame is not None and tuple(frame) in (turned, turned[::-1])), turned)
     if tuple(decisive) != turned:
         stored = samples if raw else decode(cv2.IMREAD_IGNORE_ORIENTATION)
-        if stored is not None and page is not None and stored.shape[:2] == turned:  # OpenCV turns a TIFF all the same
-            stored = _turned_back(stored, page.orientation)
+        # OpenCV turns a TIFF all the same: by a quarter, as its sides are exchanged.
+        if stored is not None and page is not None and stored.shape[:2] == turned and page.orientation in (5, 6, 7, 8):
+            back = {6: 8, 8: 6}.get(page.orientation, page.orientation)
+            stored = np.ascontiguousarray(_turned(stored, back))
         samples = stored if stored is not None and stored.shape[:2] == tuple(decisive) else samples
     return as_shown(samples, options, facts)
 
@@ -235,13 +237,6 @@ def check_size(content: bytes, path: str | Path) -> None:
 def _check_frame(height: int, width: int, path: str | Path) -> None:
     if not is_frame(height, width):
         raise BadImage(f"{path}: expected an image of 1..{LARGEST_FRAME} pixels, got {width}x{height}; cut it into tiles")
-
-
-def _turned_back(image: np.ndarray, orientation: int) -> np.ndarray:
-    """An image before a rotation by a quarter, given how it was turned; any other image as it is."""
-    if orientation not in (5, 6, 7, 8):
-        return image
-    return np.ascontiguousarray(_turned(image, {6: 8, 8: 6}.get(orientation, orientation)))
 
 
 def undecodable(path: str | Path) -> BadImage:

@@ -100,18 +100,12 @@ def stream_records(stream: JsonStream, path: str | Path) -> Iterator[Record]:
         BPRError: the file is not a list of objects with ``image_id`` and ``segmentation``.
     """
     if stream.peek() != "[":
-        found = _name_of_other(stream)
+        found = "dict" if stream.peek() == "{" else type(stream.value()).__name__
+        if found == "dict" and "annotations" in {key: stream.skip() for key in stream.names()}:
+            found = "dict; annotation files go to --ann"
         raise BPRError(f"{path}: expected COCO results (a JSON list of detections), got a JSON {found}")
     for index, record in enumerate(stream.elements()):
         if not isinstance(record, dict) or "image_id" not in record or "segmentation" not in record:
             raise BPRError(f"{path}: record {index}: expected an object with image_id and segmentation, got {shown(record)}")
         yield record
     stream.end()
-
-
-def _name_of_other(stream: JsonStream) -> str:
-    """How an error names a document that is not a list."""
-    if stream.peek() != "{":
-        return type(stream.value()).__name__
-    keys = {key: stream.skip() for key in stream.names()}
-    return "dict; annotation files go to --ann" if "annotations" in keys else "dict"
