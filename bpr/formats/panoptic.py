@@ -62,16 +62,16 @@ class PanopticFile(Source):
             raise BPRError(f"{where}: expected image_id, file_name and segments_info, got {shown(image)}")
         ids, grey = self._ids(image, where)
         self._frames.append((ids.shape, grey))
-        where = f"{where} ({image['file_name']})"
+        named = f"{where} ({image['file_name']})"
         for segment in segments:
             complete = isinstance(segment, dict) and is_id(segment.get("category_id"))
             if not complete or whole(segment.get("id")) is None:
-                raise BPRError(f"{where}: expected segments with id and category_id, got {shown(segment)}")
+                raise BPRError(f"{named}: expected segments with id and category_id, got {shown(segment)}")
         listed = {segment["id"] for segment in segments}
         if len(listed) < len(segments):
-            raise BPRError(f"{where}: expected every segment id once, got one twice")
+            raise BPRError(f"{named}: expected every segment id once, got one twice")
         if unknown := set(np.unique(ids).tolist()) - {VOID} - listed:
-            raise BPRError(f"{where}: expected the pixels' ids in segments_info, got {min(unknown)} in the PNG alone")
+            raise BPRError(f"{named}: expected the pixels' ids in segments_info, got {min(unknown)} in the PNG alone")
         base = {"image_id": image["image_id"]}
         found, empty = masks_of_numbers(ids, void=-1), BoxMask.empty((ids.shape[0], ids.shape[1]))
         masks = [encode_mask(found.get(segment["id"], empty)) for segment in segments]
