@@ -80,22 +80,17 @@ def read_heading(path: str | Path) -> dict[str, Any]:
     if Path(path).is_dir():
         return truth_heading(Path(path))
     with json_errors(path, ANNOTATIONS), open_regular(path) as file:
-        document = _without_annotations(JsonStream(file, path), path)
+        stream = JsonStream(file, path)
+        if stream.peek() != "{":
+            return check_annotations(stream.skip(), path)
+        document = {}
+        for key in stream.names():
+            if key == "images" and stream.peek() == "[":
+                document[key] = [_entry(image, path) for image in stream.elements()]
+            else:
+                document[key] = stream.value() if key == "categories" else stream.skip()
+        stream.end()
     return check_annotations(document, path)
-
-
-def _without_annotations(stream: JsonStream, path: str | Path) -> Any:
-    """The document, in which every list except images and categories is empty."""
-    if stream.peek() != "{":
-        return stream.skip()
-    document = {}
-    for key in stream.names():
-        if key == "images" and stream.peek() == "[":
-            document[key] = [_entry(image, path) for image in stream.elements()]
-        else:
-            document[key] = stream.value() if key == "categories" else stream.skip()
-    stream.end()
-    return document
 
 
 def _entry(image: Any, path: str | Path) -> dict[str, Any]:
