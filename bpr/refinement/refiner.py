@@ -128,8 +128,20 @@ class Refiner:
 
     @overload
     def __call__(
-        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False,
-        return_verdict: bool = False, soft: bool = False,
+        self, image: Image, masks: Any, *, return_probability: bool, return_patches: bool = False, return_verdict: bool = False,
+        soft: bool = False,
+    ) -> Refinement: ...
+
+    @overload
+    def __call__(
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool, return_verdict: bool = False,
+        soft: bool = False,
+    ) -> Refinement: ...
+
+    @overload
+    def __call__(
+        self, image: Image, masks: Any, *, return_probability: bool = False, return_patches: bool = False, return_verdict: bool,
+        soft: bool = False,
     ) -> Refinement: ...
 
     def __call__(
