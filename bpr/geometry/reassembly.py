@@ -96,7 +96,7 @@ class Blended:
 
     def near(self, margin: int) -> Blended:
         """The part in the box around the coarse and the refined mask, ``margin`` pixels more on each side, as far as there are."""
-        either = self.coarse | np.where(self.covered, self.excess > 0, self.coarse)
+        either = self.coarse | self._foreground(self.excess)
         left, top, width, height = cv2.boundingRect(either.view(np.uint8))
         x0, y0, x1, y1 = part = grow((left, top, left + width, top + height), margin, self.excess.shape)
         box, place = (x0 + self.box[0], y0 + self.box[1], x1 + self.box[0], y1 + self.box[1]), at(part)
@@ -106,7 +106,7 @@ class Blended:
         """The refined mask: mean P > 0.5 where patches lie, the coarse mask elsewhere, and everywhere if it would vanish."""
         if not len(self.boxes):
             return self.mask
-        foreground = np.where(self.covered, self._leaning(leaning) > 0, self.coarse)
+        foreground = self._foreground(self._leaning(leaning))
         refined = BoxMask(foreground, self.box[0], self.box[1], self.mask.frame).trimmed()
         return refined if refined.pixels.size else self.mask
 
@@ -117,7 +117,7 @@ class Blended:
         vanish, it is the coarse mask's 0 or 1.
         """
         excess, coarse = self._leaning(leaning), self.coarse
-        foreground = np.where(self.covered, excess > 0, coarse)
+        foreground = self._foreground(excess)
         if not foreground.any():
             return coarse.astype(np.float32)
         mean = 0.5 + excess / np.where(self.covered, self.weights, 1)
@@ -132,6 +132,10 @@ class Blended:
         if not is_empty(part):
             result[at(part, box)] = self.probability(leaning)[at(part, self.box)]
         return result
+
+    def _foreground(self, excess: np.ndarray) -> np.ndarray:
+        """(h, w) bool: where patches lie, whether the excess is positive; the coarse mask elsewhere."""
+        return (self.covered & (excess > 0)) | (self.coarse & ~self.covered)  # several times as fast as np.where
 
     def _leaning(self, leaning: Leaning) -> np.ndarray:
         """The excess with the leaning added."""
