@@ -51,6 +51,8 @@ NETWORKS = (
 )
 BATCH, IMAGES, MATRIX, COPY_BYTES, REPEATS = 256, 12, 8192, 2**30, 5
 PROCESSES = (1, 2, 4, 8)
+PLACEMENTS = (False, True)
+"""Whether patches are cut on the card."""
 ARITHMETIC = {"float32": False, "bfloat16": True}
 """What the gates compare with the reference, and whether it is bfloat16."""
 LONGEST_START = 120
@@ -116,28 +118,35 @@ def measure(name: str, load: Workload, device: str, most: dict[str, float]) -> d
     return {"network": name, **rates, **images, **shares, "milliseconds": parts, "paper": PAPER}
 
 
-def measure_together(name: str, load: Workload, device: str, processes: int, on_card: bool) -> dict[str, Any]:
-    """Images per second of several processes on one GPU, each with its share of cores and all of ``load``."""
+def measure_together(name: str, load: Workload, device: str, processes: int) -> list[dict[str, Any]]:
+    """Images per second of several processes on one GPU, each with its share of cores and all of ``load``, by placement."""
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(processes, context) as pool:
         barrier = manager.Barrier(processes)
-        work = partial(_refine_together, name, load, device, BATCH, processes, on_card, barrier)
-        begun, ended = zip(*pool.map(work, range(processes)), strict=True)
-    rate = processes * len(load.files) / (max(ended) - min(begun))
-    return {"processes": processes, "on_card": on_card, "images_per_second": rate}
+        work = partial(_refine_together, name, load, device, BATCH, processes, barrier)
+        of_processes = list(pool.map(work, range(processes)))
+    rows = []
+    for on_card, times in zip(PLACEMENTS, zip(*of_processes, strict=True), strict=True):
+        begun, ended = zip(*times, strict=True)
+        rate = processes * len(load.files) / (max(ended) - min(begun))
+        rows.append({"processes": processes, "on_card": on_card, "images_per_second": rate})
+    return rows
 
 
 def _refine_together(
-    name: str, load: Workload, device: str, batch: int, processes: int, on_card: bool, barrier: Barrier, number: int
-) -> tuple[float, float]:
-    """Start and end of the second of two runs, which all processes start at the same time."""
+    name: str, load: Workload, device: str, batch: int, processes: int, barrier: Barrier, number: int
+) -> list[tuple[float, float]]:
+    """By placement, start and end of the second of two runs, which all processes start at the same time."""
     take_cores(number, processes)
-    predictor, workers = graphed(name, device, batch, on_card), max(1, 8 // processes)
-    load.refine(predictor, workers)
-    barrier.wait(LONGEST_START)
-    begun = time.monotonic()
-    load.refine(predictor, workers)
-    return begun, time.monotonic()
+    workers, times = max(1, 8 // processes), []
+    for on_card in PLACEMENTS:
+        predictor = graphed(name, device, batch, on_card)
+        load.refine(predictor, workers)
+        barrier.wait(LONGEST_START)
+        begun = time.monotonic()
+        load.refine(predictor, workers)
+        times.append((begun, time.monotonic()))
+    return times
 
 
 def gates(data: Path, device: str) -> list[dict[str, Any]]:
@@ -146,7 +155,7 @@ def gates(data: Path, device: str) -> list[dict[str, Any]]:
     for name in CONFIGS:
         packaged = load_predictor(name, backend=REFERENCE)
         reference, network = refine(split, packaged), exported_network(name).to(device)
-        for (arithmetic, bf16), on_card in product(ARITHMETIC.items(), (False, True)):
+        for (arithmetic, bf16), on_card in product(ARITHMETIC.items(), PLACEMENTS):
             predictor = GraphedPredictor(network, packaged.spec, packaged.recommended, bf16=bf16, on_card=on_card)
             found = refine(split, predictor)
             way = f"{arithmetic}, on the card" if on_card else arithmetic
@@ -162,8 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         load, most = Workload.of(street_photos(Path(folder)), IMAGES, Path(folder)), limits(args.device)
         rows = [measure(name, load, args.device, most) for name in NETWORKS]
-        ways = product(PROCESSES, (False, True))
-        together = [measure_together(NETWORKS[0], load, args.device, *way) for way in ways]
+        together = [row for count in PROCESSES for row in measure_together(NETWORKS[0], load, args.device, count)]
     name = torch.cuda.get_device_name() if args.device == "cuda" else args.device
     report = {"device": name, "limits": most, "provenance": provenance(), "rows": rows, "together": together}
     if args.gates:

@@ -104,7 +104,7 @@ import numpy as np
 import bpr
 from bpr.scenes import coarse_masks, paint_scene
 
-scene = paint_scene(1, (600, 800))
+scene = paint_scene(1, (420, 560))
 masks = np.stack([mask.to_frame() for mask in coarse_masks(scene, "mask_head", 1)])
 refiner = bpr.load("starter-fast", backend=sys.argv[1])
 threads = int(sys.argv[2])
