@@ -25,6 +25,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of the hundreds of pr
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # as in a process of the command, where OpenCV is loaded later
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long tests of the page come first: as the last ones, one process did them while the other had nothing to do."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/web/"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """OpenVINO compiles every model once; a third of the time of the short tests went into that."""
