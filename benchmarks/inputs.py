@@ -5,7 +5,7 @@ Legend: N instances, H W frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import cycle, groupby, islice
@@ -155,14 +155,6 @@ def on_images(document: dict[str, Any], images: Sequence[Any]) -> dict[str, Any]
     """The annotations that are on some of their images."""
     ids = {image["id"] for image in images}
     return {**document, "images": images, "annotations": [one for one in document["annotations"] if one["image_id"] in ids]}
-
-
-def by_image(pairs: Iterable[Any]) -> dict[Any, list[Any]]:
-    """The pairs of every image, in their order."""
-    groups: dict[Any, list[Any]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.image_id, []).append(pair)
-    return groups
 
 
 @dataclass(frozen=True)

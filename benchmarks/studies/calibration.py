@@ -16,9 +16,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.inputs import Split, by_image
+from benchmarks.inputs import Split
 from benchmarks.measuring import RESULTS, dated_versions, markdown_table, script_parser, write_report
 from bpr.backends import load_refiner
+from bpr.evaluation.matching import grouped
 from bpr.geometry.options import AUTO
 from bpr.geometry.rle import decode_mask
 from bpr.io.images import read_image
@@ -33,7 +34,7 @@ PACKAGES = ("bpr", "numpy", "opencv-python-headless", "onnxruntime")
 
 def near_pixels(split: Split, refiner: Refiner) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(N,) alpha in [0, 1] and (N,) bool truth of the pixels near the coarse boundary, for every matched pair."""
-    for image_id, pairs in by_image(split.pairs).items():
+    for image_id, pairs in grouped(split.pairs, lambda pair: pair.image_id).items():
         coarse = np.stack([decode_mask(split.records[pair.record]["segmentation"]).to_frame() for pair in pairs])
         alphas = refiner(read_image(split.images.path(image_id)), coarse, soft=True)
         for pair, mask, alpha in zip(pairs, coarse, alphas, strict=True):

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bpr
-from benchmarks.inputs import VAL, Split, by_image, on_images
+from benchmarks.inputs import VAL, Split, on_images
 from benchmarks.measuring import RESULTS, earlier_report, markdown_table, script_parser
 from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
 from benchmarks.training.ledger import FILES
@@ -31,7 +31,7 @@ from benchmarks.training.split_data import SETS as TRAINING_SETS
 from bpr.backends import model_file
 from bpr.evaluation.bootstrap import Ratios, interval
 from bpr.evaluation.boundary_metrics import boundary_counts_at, boundary_overlap, overlap
-from bpr.evaluation.matching import PAIR_IOU
+from bpr.evaluation.matching import PAIR_IOU, grouped
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.rle import decode_mask, encode_mask
 from bpr.io.files import sha256_of, write_json
@@ -85,7 +85,7 @@ def makers_of(source: Source) -> list[str]:
 
 def pairs_of(split: Split, maker: str) -> dict[Any, list[Pair]]:
     """Objects whose coarse mask would be matched to them, by image in the order of the images."""
-    groups = by_image(_detected(split) if maker == REAL else _derived(split, maker))
+    groups = grouped(_detected(split) if maker == REAL else _derived(split, maker), lambda pair: pair.image_id)
     return {image["id"]: groups[image["id"]] for image in split.document["images"] if image["id"] in groups}
 
 

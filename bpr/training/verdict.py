@@ -20,7 +20,7 @@ from torch import nn
 
 from bpr.backends.exported import METADATA_KEY
 from bpr.evaluation.boundary_metrics import boundary_counts
-from bpr.evaluation.matching import mask_iou
+from bpr.evaluation.matching import grouped, mask_iou
 from bpr.formats.coco import Record, read_results
 from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import AUTO, LEANINGS
@@ -113,12 +113,8 @@ def collect(
         scale: images are resized by this factor.
         worn: images are made worse before (:mod:`bpr.training.data.wear`), so that the network is less often right.
     """
-    by_image: dict[Path, list[TrainingInstance]] = {}
-    for instance in load_instances(ann, img_dir):
-        by_image.setdefault(instance.path, []).append(instance)
-    detections: dict[Any, list[Record]] = {}
-    for record in read_results(results) if results else ():
-        detections.setdefault(record["image_id"], []).append(record)
+    by_image = grouped(load_instances(ann, img_dir), lambda instance: instance.path)
+    detections = grouped(read_results(results) if results else (), lambda record: record["image_id"])
     paths = spread(sorted(by_image), images)
 
     def cuts() -> Iterator[CutImage[Known]]:
