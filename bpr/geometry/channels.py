@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from bpr.geometry.evidence import evidence_of, evidence_table
 from bpr.geometry.masks import BoxMask
+from bpr.geometry.once import once
 
 
 class Whole:
@@ -28,7 +28,7 @@ class Whole:
     def __init__(self, image: np.ndarray, mask: BoxMask) -> None:
         self.image, self.mask = image, mask
 
-    @cached_property
+    @once
     def evidence(self) -> np.ndarray:
         """(4096,) uint8: the colour evidence of every colour bin, measured once for all patches."""
         return evidence_table(self.image, self.mask)

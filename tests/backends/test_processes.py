@@ -71,20 +71,33 @@ def _options(refiner: bpr.Refiner) -> tuple[object, object]:
 
 
 FORKS = """
-import os, signal, sys, threading
+import faulthandler, os, signal, sys, threading
 import numpy as np
 import bpr
+from bpr.geometry import reassembly
 from tests.backends.test_processes import MASKS, SCENE
 
 refiner = bpr.load("starter-fast", backend=sys.argv[1])
 expected = refiner(SCENE.image, MASKS)
-held = [refiner._turns, refiner._turns, refiner.predictor._one_caller]
-for turn in held:
-    turn.__enter__()  # as threads that are at work when the process forks
+
+computing, forked, weights_in = threading.Event(), threading.Event(), reassembly._weights_in
+def waits_for_the_fork(*arguments):
+    computing.set()
+    forked.wait()
+    return weights_in(*arguments)
+reassembly._weights_in = waits_for_the_fork
+threading.Thread(target=refiner, args=(SCENE.image, MASKS)).start()
+computing.wait()
+reassembly._weights_in = weights_in
+for turn in (refiner._turns, refiner.predictor._one_caller):
+    turn.__enter__()  # as of two more threads
+
 child = os.fork()
 if not child:
     signal.alarm(120)
+    faulthandler.dump_traceback_later(100)
     os._exit(0 if np.array_equal(refiner(SCENE.image, MASKS), expected) else 1)
+forked.set()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
