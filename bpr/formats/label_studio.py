@@ -64,6 +64,8 @@ class TaskFile(TextSource):
         self.records: list[Record] = []
         self._found = 0
         self.left_out: dict[str, list[int]] = {}
+        if not isinstance(tasks, list):
+            raise BPRError(f"{path}: expected {TASKS}, got {shown(tasks)}")
         for index, task in enumerate(tasks):
             if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
                 raise BPRError(f"{path}: task {index}: expected an object with data, got {shown(task)}")
@@ -154,7 +156,7 @@ def _segmentation(value: dict[str, Any], kind: str, frame: Frame) -> Any:
     height, width = frame
     try:
         ring = [side for x, y in value[POINTS] for side in (float(x) * width / 100, float(y) * height / 100)]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return polygon_rle(ring, frame)
 

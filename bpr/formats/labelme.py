@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,7 +70,7 @@ class LabelMeFiles(TextSource):
         self.texts, self.entries = [file.text for file in self._files], self._photos.entries
         if not self._files:
             raise BPRError(f"{path}: expected {LABELME} (an object with shapes and imagePath), got none")
-        if path.is_dir() and (apart := [file for file in self._files if file.photo_file.is_file() and not self._holds(file)]):
+        if path.is_dir() and (apart := [file for file in self._files if os.path.isfile(file.photo_file) and not self._holds(file)]):
             photos = amount(len(apart), "photo")
             self.notes = [f"{photos} outside of {path} will not be in the output, first: {apart[0].photo_file}"]
 
@@ -102,7 +103,7 @@ class LabelMeFiles(TextSource):
         """Link the photos of a folder."""
         for file in self._files if self.path.is_dir() else ():
             copy = target(file.text.path).parent / file.photo
-            if file.photo_file.is_file() and self._holds(file) and not copy.exists():
+            if os.path.isfile(file.photo_file) and self._holds(file) and not copy.exists():
                 link_or_copy(file.photo_file, copy)
 
     def _holds(self, file: ImageFile) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from functools import cache, cached_property
 from pathlib import Path
@@ -87,7 +88,7 @@ class Photos:
         if self._folder:
             for parts in names:
                 for start in range(len(parts)):
-                    if self._folder.joinpath(*parts[start:]).is_file():
+                    if os.path.isfile(self._folder.joinpath(*parts[start:])):  # Path.is_file refuses a name that is too long
                         return "/".join(parts[start:])
             for parts in names:
                 files = self._by_name.get(parts[-1], []) if parts else []

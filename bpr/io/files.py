@@ -210,9 +210,10 @@ def open_regular(path: str | Path) -> IO[bytes]:
     Raises:
         OSError: it cannot be read, or is a pipe or device, which may never end.
     """
-    if "\0" in str(path):
-        raise OSError(errno.EINVAL, "the name holds a null character")
-    mode = os.stat(path).st_mode
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError:  # a null character, or half a surrogate pair, which JSON can spell
+        raise OSError(errno.EINVAL, "no file can have this name") from None
     if stat.S_ISDIR(mode):
         raise OSError(errno.EISDIR, "Is a directory")
     if not stat.S_ISREG(mode):

@@ -23,12 +23,14 @@ import bpr
 from bpr.backends.onnx_runtime import OnnxPredictor
 from bpr.errors import LONGEST_LINE, BPRError
 from bpr.evaluation.matching import GroundTruth
+from bpr.formats.brush_rle import decode_brush, encode_brush
 from bpr.formats.cityscapes import CityscapesFolder
 from bpr.formats.coco import AnnotationFile, check_annotations, read_heading
 from bpr.formats.labels import MaskPngs
 from bpr.formats.panoptic import PanopticFile
 from bpr.formats.recognise import open_source
 from bpr.formats.yolo import YoloFolder
+from bpr.formats.yolo_names import class_names
 from bpr.geometry.options import PatchSpec, Placement, to_dict
 from bpr.geometry.rle import compress, decode_mask, encode_mask
 from bpr.geometry.rle_batch import compress_all
@@ -41,6 +43,7 @@ from bpr.io.mask_picture import read_mask_picture
 from bpr.io.pixels import PixelOptions
 from bpr.io.png import SIGNATURE, write_png
 from bpr.io.record_file import RecordFile
+from bpr.refinement.predictor import IdentityPredictor, PatchBatch
 from bpr.refinement.runner import refine_records
 from bpr.refinement.sharing.journal import JournalIndex
 from bpr.training.data.build_journal import BuildJournal
@@ -68,7 +71,7 @@ def scratch() -> Path:
     holder = tempfile.TemporaryDirectory(prefix="bpr-fuzz-")
     scratch.holder = holder  # type: ignore[attr-defined]  # keeps the folder until the process ends
     folder = Path(holder.name)
-    for name in ("images", "lists", "labels", "labels.zarr", "panoptic", "store"):
+    for name in ("images", "lists", "labels", "labels.zarr", "names", "panoptic", "store"):
         (folder / name).mkdir()
     write_png(folder / "images" / "a.png", np.zeros((10, 12, 3), np.uint8))
     write_png(folder / "lists" / "a.png", np.eye(10, 12, dtype=np.uint8))
@@ -130,6 +133,58 @@ def coco_results(data: bytes) -> None:
         read_json(out, "what was written")
 
     expect_one_line(run)
+
+
+class Fills(IdentityPredictor):
+    """Every pixel of a patch is foreground, so that masks change."""
+
+    def predict(self, batch: PatchBatch) -> np.ndarray:
+        return np.ones(batch.patches.shape[:3], np.float32)
+
+
+def labelme(data: bytes) -> None:
+    """The JSON of LabelMe."""
+    expect_one_line(lambda: _changed(written("labelme.json", data), "labelme"))
+
+
+def cvat(data: bytes) -> None:
+    """CVAT's XML."""
+    expect_one_line(lambda: _changed(written("cvat.xml", data), "cvat"))
+
+
+def label_studio(data: bytes) -> None:
+    """Label Studio's JSON."""
+    expect_one_line(lambda: _changed(written("tasks.json", data), "label-studio"))
+
+
+def sam(data: bytes) -> None:
+    """JSON of Segment Anything."""
+    expect_one_line(lambda: _changed(written("a.json", data), "sam"))
+
+
+def _changed(path: Path, form: str) -> None:
+    """Refine the file of a tool, and read what is written: it has as many masks."""
+    source, images = open_source(path, form, scratch() / "images")
+    refined, report = refine_records(source.records, images(), bpr.Refiner(Fills()), workers=0)
+    assert len(refined) == len(source.records) == report.refined + report.kept.total()
+    source.write(refined, out := scratch() / "out" / path.name)
+    assert len(open_source(out, form, scratch() / "images")[0].records) == len(refined)
+
+
+def brush(data: bytes) -> None:
+    """The runs of Label Studio's brush, of a mask of 12x10 pixels."""
+
+    def run() -> None:
+        mask = decode_brush(list(data), (10, 12))
+        assert decode_brush(encode_brush(mask), (10, 12)).equals(mask)
+
+    expect_one_line(run)
+
+
+def yolo_names(data: bytes) -> None:
+    """The names of a data.yaml."""
+    written("names/data.yaml", data)
+    expect_one_line(lambda: class_names(scratch() / "names"))
 
 
 def record_file(data: bytes) -> None:
@@ -309,6 +364,7 @@ def array(data: bytes) -> None:
         written("store/origins.npy", sound)
 
 
-_OF_MASKS = (rle, polygons, coco_results, record_file, annotations, cityscapes, yolo, label_png, panoptic)
+_OF_MASKS = (rle, polygons, coco_results, record_file, annotations, cityscapes, yolo, yolo_names, label_png, panoptic)
+_OF_TOOLS = (labelme, cvat, label_studio, brush, sam)
 _OF_THE_REST = (image, raster, zarr, geojson, onnx_metadata, journal, manifest, array)
-READERS: dict[str, Callable[[bytes], None]] = {reader.__name__: reader for reader in (*_OF_MASKS, *_OF_THE_REST)}
+READERS: dict[str, Callable[[bytes], None]] = {reader.__name__: reader for reader in (*_OF_MASKS, *_OF_TOOLS, *_OF_THE_REST)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 from io import BytesIO
@@ -11,6 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
+from bpr.formats.brush_rle import encode_brush
+from bpr.geometry.masks import BoxMask
 from bpr.geometry.options import to_dict
 from bpr.io.image_header import encode_tiff
 from tests.fuzz.readers import PLACEMENT, SPEC, scratch
@@ -82,6 +85,49 @@ def _geojson() -> list[bytes]:
     return [_json({"type": "FeatureCollection", "crs": system, "features": features})]
 
 
+def _labelme() -> list[bytes]:
+    """A polygon, a mask, and a shape that has none."""
+    png = base64.b64encode(cv2.imencode(".png", np.eye(4, 5, dtype=np.uint8))[1].tobytes()).decode()
+    ring = [[1, 1], [9.5, 1], [9.5, 8], [1, 8]]
+    shapes: list[dict[str, Any]] = [
+        {"label": "w\u00e9", "points": ring, "shape_type": "polygon", "score": 0.5, "flags": {}},
+        {"label": "b", "points": [[2, 3], [6, 6]], "shape_type": "mask", "mask": png},
+        {"label": "c", "points": [[1, 2]], "shape_type": "point"},
+    ]
+    document = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "a.png", "imageData": None}
+    return [_json({**document, "imageHeight": 10, "imageWidth": 12}), json.dumps(document, indent=2).encode()]
+
+
+def _cvat() -> bytes:
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<image id="0" name="a.png" width="12" height="10">\n'
+        '<polygon label="car" points="1.00,1.00;9.50,1.00;9.50,8.00" z_order="0"><attribute name="x">5 &gt; 3</attribute></polygon>\n'
+        '<mask label="w\u00e9" rle="2, 3, 5, 2" left="1" top="2" width="4" height="3"/>\n'
+        '<box label="car" xtl="1" ytl="1" xbr="3" ybr="3"/></image></annotations>'
+    ).encode()
+
+
+def _label_studio() -> bytes:
+    size = {"original_width": 12, "original_height": 10, "image_rotation": 0, "to_name": "image"}
+    points = [[10, 10], [80, 10], [80, 75.5]]
+    results: list[dict[str, Any]] = [
+        {**size, "id": "p", "type": "polygonlabels", "value": {"points": points, "closed": True, "polygonlabels": ["car"]}},
+        {**size, "id": "b", "type": "brushlabels", "value": {"format": "rle", "rle": _brush(), "brushlabels": ["car"]}},
+        {**size, "id": "r", "type": "rectanglelabels", "value": {"x": 1, "y": 1, "width": 5, "height": 5}},
+    ]
+    return _json([{"id": 1, "data": {"image": "/data/upload/1/0a1b2c3d-a.png"}, "annotations": [{"id": 3, "result": results}]}])
+
+
+def _brush() -> list[int]:
+    return encode_brush(BoxMask.from_frame(np.eye(10, 12, dtype=bool)))
+
+
+def _sam() -> list[bytes]:
+    mask = {"segmentation": RECORD["segmentation"], "area": 30, "bbox": [0, 0, 3, 9], "predicted_iou": 0.9, "point_coords": [[1, 1]]}
+    named = {"image": {"image_id": 5, "file_name": "a.png", "width": 12, "height": 10}, "annotations": [{**mask, "id": 7}]}
+    return [_json([mask]), _json(named)]
+
+
 def _png(kind: int, depth: int, colours: bytes, rows: bytes) -> bytes:
     """The bytes from which :func:`tests.fuzz.readers.png` makes a PNG of 4x2 pixels."""
     return struct.pack(">IIBBBBB", 4, 2, depth, kind, 0, 0, 0) + bytes([len(colours) // 3]) + colours + rows
@@ -100,6 +146,12 @@ def seeds() -> dict[str, list[bytes]]:
         "annotations": [_json(_document()), _json({"images": [{"id": "b", "coco_url": "http://host/val/a.png"}]})],
         "cityscapes": [b"a.png 26 0.5\n", b"a.png 26 .5\na.png 24 1e-3\n", b""],
         "yolo": [b"0 0.1 0.1 0.9 0.1 0.9 0.9\n", b"3 0.1 0.1 0.9 0.1 0.9 0.9 0.75\n", b""],
+        "yolo_names": [b"path: .\nnames: [car, 'a: b']\n", b"names:\n  0: car\n  1: \"b\"\n", b"names:\n- car # a\n- b\n"],
+        "labelme": _labelme(),
+        "cvat": [_cvat()],
+        "label_studio": [_label_studio()],
+        "brush": [bytes(_brush()), bytes(encode_brush(BoxMask.from_frame(np.ones((10, 12), bool))))],
+        "sam": _sam(),
         "label_png": [_png(0, 8, b"", b"\0\1\2\3\4" * 2), _png(3, 2, FOUR.tobytes(), b"\0\x1b\0\xe4"), _pictures()[0]],
         "image": _pictures(),
         "raster": _rasters(),

@@ -14,7 +14,8 @@ from tests.fuzz.readers import READERS
 from tests.fuzz.seeds import seeds
 
 SEEDS = seeds()
-JSON_READERS = ("polygons", "coco_results", "annotations", "panoptic", "zarr", "geojson", "onnx_metadata", "manifest")
+TEXTS_OF_TOOLS = ("labelme", "label_studio", "sam")
+JSON_READERS = ("polygons", "coco_results", "annotations", "panoptic", *TEXTS_OF_TOOLS, "zarr", "geojson", "onnx_metadata", "manifest")
 FIXED = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ABSURD: tuple[Any, ...] = (
     *(None, True, -1, 0, 2**31, 2**63, 10**400, 1e308, float("nan"), float("inf"), "", "../../etc/passwd", "/etc/passwd", "a\0b", "\ud800"),

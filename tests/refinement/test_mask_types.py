@@ -69,7 +69,7 @@ def test_a_list_of_masks_in_a_dict(refiner: Refiner) -> None:
         ([{"mask": None}], "mask: expected images"),
         ([{"mask": COARSE[0]}, {"mask": COARSE[1, 1:]}], "mask: expected images .* of one size"),
         ({"segmentation": np.zeros(FRAME, int), "segments_info": [{"label_id": 1}]}, "expected dicts with an id"),
-        ("mask\0.png", "null character"),
+        ("mask\0.png", "no file can have this name"),
     ],
 )
 def test_masks_that_do_not_fit_are_one_line(refiner: Refiner, masks: Any, message: str) -> None:
