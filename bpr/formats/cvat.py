@@ -98,7 +98,7 @@ class CvatFile(TextSource):
                 parser.ParseFile(file)
         except OSError as error:
             raise BPRError(f"{path}: cannot read it ({error.strerror}); expected {CVAT_FILE}") from None
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an encoding that Python or expat lacks
             raise BPRError(f"{path}: not valid XML ({error}); expected {CVAT_FILE}") from None
 
     def _add(self, kind: str, values: dict[str, str], start: int) -> None:

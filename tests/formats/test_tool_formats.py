@@ -298,6 +298,8 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotations><image name="&b;"/></annot
         (VIDEO, "got one of a video; export CVAT for images 1.1"),
         (BOMB, "expected XML without a document type"),
         ("<annotations><image></annotations>", "not valid XML"),
+        ('<?xml version="1.0" encoding="utf-9"?><annotations><image/></annotations>', "not valid XML .unknown encoding: utf-9"),
+        ('<?xml version="1.0" encoding="big5"?><annotations><image/></annotations>', "not valid XML .multi-byte encodings"),
         ("<annotation></annotation>", "expected CVAT for images 1.1"),
     ],
 )
@@ -441,6 +443,7 @@ def test_label_studio_predictions_have_scores(tmp_path: Path, photographs: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("5", "a list of tasks with data, and annotations or predictions., got 5"),
         ('[{"data": {}, "annotations": []}, 5]', "task 1: expected an object with data"),
         ('[{"data": {}, "annotations": 5}]', "annotations: expected a list, got 5"),
         ('[{"data": {}, "predictions": [{"result": [3]}]}]', "expected objects whose result is a list"),
@@ -449,7 +452,7 @@ def test_label_studio_predictions_have_scores(tmp_path: Path, photographs: Path)
 def test_tasks_that_are_none_are_one_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(BPRError, match=message):
-        open_source(tmp_path / "a.json")
+        open_source(tmp_path / "a.json", "label-studio")
 
 
 # Readers of the tools themselves.
