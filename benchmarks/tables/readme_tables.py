@@ -28,7 +28,7 @@ from bpr.io.files import atomic_open, read_json
 SUITES = ("geometry", "io", "forward", "refine", "memory", "eval", "imports")
 """Of tools/benchmark.py."""
 KINDS = ("upper_bound", "gains", "failures", "timing", "refiners")
-SCRIPTS = ("schemes", "models", "capacity", "scheduling", "service", "ledger", "image_costs", "calibration", "raster", "web")
+SCRIPTS = ("schemes", "keep", "models", "capacity", "scheduling", "service", "ledger", "image_costs", "calibration", "raster", "web")
 """Tables that a script writes beside its numbers."""
 NOT_YET = "not measured yet"
 PAPERS_NETWORK = "hrnet-w18s"
