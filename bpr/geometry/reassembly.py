@@ -45,7 +45,6 @@ class Blended:
         boxes: (K, 4) patch boxes.
         blend: how patches are weighted.
         box: around the mask and the patches.
-        coarse: (h, w) bool: the coarse mask in ``box``.
         excess: (h, w) float32 weighted sum of P - 1/2.
         covered: (h, w) bool: where patches lie.
     """
@@ -54,7 +53,6 @@ class Blended:
     boxes: np.ndarray
     blend: Blend
     box: Box
-    coarse: np.ndarray
     excess: np.ndarray
     covered: np.ndarray
 
@@ -75,12 +73,17 @@ class Blended:
             raise ValueError(f"probabilities: expected {expected}, got {probabilities.shape}")
         box = area_of(mask, boxes)
         excess = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
-        blended = cls(mask, boxes, blend, box, mask.window(box), excess, np.zeros(excess.shape, bool))
+        blended = cls(mask, boxes, blend, box, excess, np.zeros(excess.shape, bool))
         if len(boxes):
             as_cut = boxes[0, 2] - boxes[0, 0] == probabilities.shape[1] - 2 * spec.padding
             add = blended._add_squares if as_cut else blended._add_resized
             add(probabilities, spec)
         return blended
+
+    @once
+    def coarse(self) -> np.ndarray:
+        """(h, w) bool: the coarse mask in ``box``."""
+        return self.mask.window(self.box)
 
     @once
     def weights(self) -> np.ndarray:
@@ -98,7 +101,7 @@ class Blended:
         left, top, width, height = cv2.boundingRect(either.view(np.uint8))
         x0, y0, x1, y1 = part = grow((left, top, left + width, top + height), margin, self.excess.shape)
         box, place = (x0 + self.box[0], y0 + self.box[1], x1 + self.box[0], y1 + self.box[1]), at(part)
-        return Blended(self.mask, self.boxes, self.blend, box, self.coarse[place], self.excess[place], self.covered[place])
+        return Blended(self.mask, self.boxes, self.blend, box, self.excess[place], self.covered[place])
 
     def refined(self, leaning: Leaning = EVEN) -> BoxMask:
         """The refined mask: mean P > 0.5 where patches lie, the coarse mask elsewhere, and everywhere if it would vanish."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ import torch
 from bpr.geometry.boxes import Box
 from bpr.geometry.evidence import BINS, evidence_table
 from bpr.geometry.masks import BoxMask, check_image
+from bpr.geometry.once import once
 from bpr.geometry.options import Blend, Leaning, PatchSpec
 from bpr.geometry.reassembly import EVEN, Blended, area_of, patch_weights
 from bpr.refinement.workbench import Workbench, counts_to_slices
@@ -119,11 +119,11 @@ class CardBlended(Blended):
     def __init__(self, mask: BoxMask, boxes: np.ndarray, sums: Sums, index: int) -> None:
         vars(self).update(mask=mask, boxes=boxes, blend=sums.blend, box=area_of(mask, boxes), _sums=sums, _part=sums.parts[index])
 
-    @cached_property
+    @once
     def excess(self) -> np.ndarray:  # type: ignore[override]
         return self._sums.in_memory[0][self._part].reshape(self.coarse.shape)
 
-    @cached_property
+    @once
     def covered(self) -> np.ndarray:  # type: ignore[override]
         return self._sums.in_memory[1][self._part].reshape(self.coarse.shape)
 
@@ -163,7 +163,7 @@ class Sums:
         self._covered = torch.zeros(self._size, dtype=torch.bool, device=self._device)
         self._covered[places.ravel()] = True
 
-    @cached_property
+    @once
     def in_memory(self) -> tuple[np.ndarray, np.ndarray]:
         """(P,) float32 sums, and (P,) bool: where patches lie."""
         return self._excess[:-1].cpu().numpy(), self._covered[:-1].cpu().numpy()
