@@ -12,7 +12,7 @@ from bpr.errors import BadImage
 from bpr.io.files import files_below
 from bpr.io.image_finder import ImageFinder, ImageFolder
 from bpr.io.image_header import Frame
-from bpr.io.image_list import SUFFIXES, UNCLEAR
+from bpr.io.image_list import SUFFIXES, OnlyAsListed
 from bpr.io.images import read_image
 from bpr.limits import frame_from
 
@@ -65,7 +65,7 @@ class Photos:
         for file, name in self._images:
             names.setdefault(file, []).append(name)
         return [
-            {**entry, "file_name": name, UNCLEAR: True} if name and len(names[file]) > 1 else entry
+            OnlyAsListed(entry, file_name=name) if name and len(names[file]) > 1 else entry
             for (file, name), entry in self._images.items()
         ]
 

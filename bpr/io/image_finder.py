@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from bpr.errors import BadImage, BPRError, shown
 from bpr.io.files import files_below, inside, own_file
-from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, UNCLEAR, ImageList, file_name, names_of
+from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, OnlyAsListed, file_name, names_of
 from bpr.limits import is_id
 
 
@@ -118,7 +118,7 @@ class ImageFolder:
         listed = None if entry is None else self._listed(entry)
         if listed is not None and listed.is_file():
             return listed
-        if self.images and (not self._is_stem(image_id, listed) or (entry or {}).get(UNCLEAR)):
+        if self.images and (not self._is_stem(image_id, listed) or isinstance(entry, OnlyAsListed)):
             return listed
         names = spellings(image_id) if isinstance(image_id, str) else [image_id]
         files = next((self._files[name] for name in names if name in self._files), [])

@@ -15,13 +15,15 @@ CITYSCAPES_ENDING = "_leftImg8bit"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 """Endings of the files that are taken for images."""
 
-UNCLEAR = "unclear"
-"""The key of an image that no file is taken for but the one that is listed, as others are called like it too."""
 NUMBER = re.compile(r"0|-?[1-9][0-9]*")
 """How a number is spelled: ``01`` is a name."""
 
 Entry = dict[str, Any]
 """One image of the list: id, file_name (in LVIS coco_url), height, width."""
+
+
+class OnlyAsListed(Entry):
+    """An image that no file is taken for but the one that is listed, as others are called like it too."""
 
 
 class ImageList:

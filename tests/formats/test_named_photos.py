@@ -57,6 +57,7 @@ def test_a_file_is_the_photo_of_its_own_name_or_of_a_single_other(folder: Path, 
         photos.add([name, name.rpartition("-")[2]], 6, 8)
     assert [entry["file_name"] for entry in photos.entries] == files
     assert len({entry["id"] for entry in photos.entries}) == len(files)
+    assert {key for entry in photos.entries for key in entry} == {"id", "file_name", "height", "width"}
 
 
 def test_the_size_in_the_file_counts_where_it_is_one(folder: Path) -> None:
