@@ -57,7 +57,19 @@ def test_a_list_of_masks_in_a_dict(refiner: Refiner) -> None:
     refined = refiner(IMAGE, {"masks": list(COARSE), "scores": [0.9, 0.8]})
     assert isinstance(refined["masks"], list)
     assert np.array_equal(refined["masks"], TRUTH)
-    assert refiner(IMAGE, {"masks": [], "scores": []})["masks"] == []
+    assert refiner(IMAGE, {"masks": [], "scores": []}, return_probability=True).masks["masks"] == []
+
+
+def test_a_list_of_tensors_in_a_dict(refiner: Refiner) -> None:
+    torch = pytest.importorskip("torch")
+    given = {"masks": [torch.from_numpy(mask).to(torch.uint8) * 255 for mask in COARSE], "boxes": None}
+    refined = refiner(IMAGE, given, return_probability=True)
+    assert torch.equal(torch.stack(refined.masks["masks"]), torch.from_numpy(TRUTH).to(torch.uint8) * 255)
+    assert refined.probability.shape == (2, *FRAME)
+    assert isinstance(refined.probability, torch.Tensor)
+
+
+ONE_SIZE = r"masks: expected \(H, W\) of one size, got \(90, 120\), \(89, 120\); pass what the pipeline returned"
 
 
 @pytest.mark.parametrize(
@@ -65,9 +77,9 @@ def test_a_list_of_masks_in_a_dict(refiner: Refiner) -> None:
     [
         (np.zeros((2, 3, *FRAME)), "the axis of the masks comes first"),
         (np.zeros((*FRAME, 1)), "the axis of the masks comes first"),
-        ({"masks": [COARSE[0], COARSE[1, 1:]]}, r"expected one size, got \(89, 120\), \(90, 120\)"),
-        ([{"mask": None}], "mask: expected images"),
-        ([{"mask": COARSE[0]}, {"mask": COARSE[1, 1:]}], "mask: expected images .* of one size"),
+        ({"masks": [COARSE[0], COARSE[1, 1:]]}, ONE_SIZE),
+        ([{"mask": None}], r"masks: expected \(H, W\) of one size, got \(\); pass what the pipeline returned"),
+        ([{"mask": COARSE[0]}, {"mask": COARSE[1, 1:]}], ONE_SIZE),
         ({"segmentation": np.zeros(FRAME, int), "segments_info": [{"label_id": 1}]}, "expected dicts with an id"),
         ("mask\0.png", "no file can have this name"),
     ],

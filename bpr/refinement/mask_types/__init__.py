@@ -15,7 +15,7 @@ from bpr.refinement.mask_types.arrays import STACKS
 from bpr.refinement.mask_types.coco import SEGMENTATIONS
 from bpr.refinement.mask_types.detectron2 import INSTANCES
 from bpr.refinement.mask_types.fiftyone import LABELS
-from bpr.refinement.mask_types.hugging_face import BINARY_MAPS, MAPS, MASKS, PIPELINE
+from bpr.refinement.mask_types.hugging_face import BINARY_MAPS, MAPS, MASK_LISTS, MASKS, PIPELINE
 from bpr.refinement.mask_types.sam import GENERATED, PREDICTED
 from bpr.refinement.mask_types.supervision import DETECTIONS
 from bpr.refinement.mask_types.ultralytics import RESULTS
@@ -24,7 +24,7 @@ __all__ = ["ADAPTERS", "Adapter", "adapter_for"]
 
 ADAPTERS = (
     STACKS, LABEL_MAPS, GENERATED, PIPELINE, SEGMENTATIONS, DETECTIONS, INSTANCES, RESULTS, MAPS, BINARY_MAPS, MASKS,
-    PREDICTED, LABELS,
+    MASK_LISTS, PREDICTED, LABELS,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 - Dicts ``{"segmentation", "segments_info"}`` of its processors. The segmentation is an (H, W) map of segment ids or, with
   ``return_binary_maps``, (N, H, W).
-- Dicts with ``"masks"``.
+- Dicts with ``"masks"``, one array or a list.
 - Lists of its ``image-segmentation`` pipeline.
 """
 
@@ -17,7 +17,18 @@ from bpr.errors import BadInput
 from bpr.geometry.alpha import hard_edges
 from bpr.geometry.masks import BoxMask
 from bpr.refinement.mask_types.adapter import Adapter, lists_dicts
-from bpr.refinement.mask_types.arrays import follow, holder, is_stack, last_two, like_stack, of_type, read_numbers, read_stack, to_array
+from bpr.refinement.mask_types.arrays import (
+    follow,
+    holder,
+    is_stack,
+    last_two,
+    like_stack,
+    of_type,
+    read_numbers,
+    read_stack,
+    to_array,
+    write_stack,
+)
 
 
 def _is_segmented(masks: Any) -> bool:
@@ -63,30 +74,26 @@ def _stack(given: dict[str, Any]) -> Any:
 def _rebuild_masks(given: dict[str, Any], masks: Any, refined: Sequence[BoxMask]) -> dict[str, Any]:
     """A copy with new ``masks``, and new ``boxes`` if it has boxes."""
     moved = {"boxes": follow(given["boxes"], refined)} if given.get("boxes") is not None else {}
-    listed = [of_type(old, new) for old, new in zip(given["masks"], masks, strict=True)] if isinstance(given["masks"], list) else masks
-    return {**given, "masks": listed, **moved}
+    return {**given, "masks": masks, **moved}
 
 
-def _is_masks(masks: Any) -> bool:
-    """Whether a dict holds one array, or as the ``mask-generation`` pipeline a list of arrays."""
+def _lists_masks(masks: Any) -> bool:
+    """Whether a dict holds a list of arrays, as that of the ``mask-generation`` pipeline."""
     found = masks.get("masks") if isinstance(masks, dict) else None
-    return is_stack(found) or (isinstance(found, list) and all(is_stack(one) and one.ndim == 2 for one in found))
+    return isinstance(found, list) and bool(found) and all(is_stack(one) and one.ndim == 2 for one in found)
 
 
-def _listed(masks: list[Any]) -> np.ndarray | None:
-    """(N, H, W) of a list of (H, W) arrays; None where it is empty."""
+def _write_list(given: dict[str, Any], refined: Sequence[BoxMask]) -> dict[str, Any]:
+    masks = [write_stack(old, [new]) for old, new in zip(given["masks"], refined, strict=True)]
+    return _rebuild_masks(given, masks, refined)
+
+
+def _stacked(masks: list[Any]) -> np.ndarray:
+    """(N, H, W) of at least one (H, W) array, tensor or image."""
     arrays = [to_array(one) for one in masks]
-    if len(sizes := {array.shape for array in arrays}) > 1:
-        raise BadInput(f"masks: expected one size, got {', '.join(map(str, sorted(sizes)))}; resize them")
-    return np.stack(arrays) if arrays else None
-
-
-def _pipeline_masks(given: list[dict[str, Any]]) -> np.ndarray:
-    """(N, H, W) of the pipeline's images."""
-    arrays = [np.asarray(one["mask"]) for one in given]
-    if not all(array.ndim == 2 for array in arrays) or len({array.shape for array in arrays}) > 1:
-        found = ", ".join(str(shape) for shape in dict.fromkeys(array.shape for array in arrays))
-        raise BadInput(f"mask: expected images (H, W) of one size, got {found}; pass what the pipeline returned")
+    shapes = dict.fromkeys(array.shape for array in arrays)
+    if len(shapes) > 1 or arrays[0].ndim != 2:
+        raise BadInput(f"masks: expected (H, W) of one size, got {', '.join(map(str, shapes))}; pass what the pipeline returned")
     return np.stack(arrays)
 
 
@@ -109,15 +116,23 @@ BINARY_MAPS = holder(
     lambda masks: _is_segmented(masks) and not _is_map(masks), _stack, lambda given, masks, refined: {**given, "segmentation": masks}
 )
 MASKS = holder(
-    _is_masks,
-    lambda given: _listed(given["masks"]) if isinstance(given["masks"], list) else given["masks"],
+    lambda masks: isinstance(masks, dict) and (is_stack(masks.get("masks")) or masks.get("masks") == []),
+    lambda given: given["masks"] if is_stack(given["masks"]) else None,
     _rebuild_masks,
+    lambda given: given.get("scores"),
+)
+MASK_LISTS = Adapter(
+    _lists_masks,
+    lambda given: last_two(given["masks"][0]),
+    lambda given, frame: read_stack(_stacked(given["masks"]), frame),
+    _write_list,
+    lambda given, array: like_stack(given["masks"][0], array),
     lambda given: given.get("scores"),
 )
 PIPELINE = Adapter(
     lambda masks: lists_dicts(masks, "mask"),
-    lambda given: last_two(_pipeline_masks(given[:1])),
-    lambda given, frame: read_stack(_pipeline_masks(given), frame),
+    lambda given: last_two(_stacked([given[0]["mask"]])),
+    lambda given, frame: read_stack(_stacked([one["mask"] for one in given]), frame),
     _write_pipeline,
     scores_of=lambda given: [one.get("score") for one in given],
 )
