@@ -206,19 +206,21 @@ def _made_of(spec: PatchSpec, placement: Placement, source: dict[str, Any]) -> d
 
 
 class _GrowingArray:
-    """A ``.npy`` file that grows row by row. Its header has room for any length, and is written again at the end."""
+    """A ``.npy`` file that grows row by row. Its header has room for any length, and is written again at the end.
+
+    Until :meth:`cut_back` the file is only looked at, so that a build that is refused changes nothing.
+    """
 
     def __init__(self, path: Path, row: tuple[int, ...], dtype: type[np.generic], resume: bool) -> None:
-        self.row, self.dtype = row, np.dtype(dtype)
+        self._path, self.row, self.dtype = path, row, np.dtype(dtype)
         self._row_bytes = int(np.prod(row)) * self.dtype.itemsize
-        mode = "r+b" if resume and path.exists() else "w+b"
-        self._file = open(path, mode)  # noqa: SIM115  (open until the store is finished)
-        self.count = max(0, self._file.seek(0, os.SEEK_END) - HEADER_BYTES) // self._row_bytes
+        size = path.stat().st_size if resume and path.exists() else 0
+        self.count = max(0, size - HEADER_BYTES) // self._row_bytes
 
     def cut_back(self, count: int) -> None:
-        """Keep the first ``count`` rows."""
+        """Open the file and keep its first ``count`` rows."""
         self.count = count
-        self._file.seek(0)
+        self._file = open(self._path, "r+b" if count else "w+b")  # noqa: SIM115  (open until the store is finished)
         self._write_header()
         self._file.truncate(HEADER_BYTES + count * self._row_bytes)
         self._file.seek(0, os.SEEK_END)

@@ -150,10 +150,13 @@ def test_a_config_with_impossible_numbers_costs_one_line(
 
 
 def test_only_the_same_build_goes_on(small_set: SmallSet, killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (killed / "origins.npy").unlink()
+    left = {path.name: path.read_bytes() for path in killed.iterdir()}
     assert extract(small_set, killed, "--resume", "--config", other_config(small_set)) == 1
     assert "holds a build of other detections, annotations or scheme" in capsys.readouterr().err
     less = small_set.write("less.json", small_set.records[:2])
     assert extract(small_set, killed, "--resume", results=less) == 1
+    assert {path.name: path.read_bytes() for path in killed.iterdir()} == left, "what is refused changes nothing"
     assert extract(small_set, killed, "--resume") == 0
 
 
