@@ -27,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bpr.formats.recognise import open_source
-    from bpr.refinement.decisions import read_decisions
+    from bpr.refinement.decisions import decisions_about, read_decisions
 
+    document = read_decisions(args.decisions)  # first, so that files in another order are not blamed on the masks
     before, after = (open_source(path, args.format, args.img_dir, crowds=True)[0] for path in (args.before, args.results))
-    decisions = read_decisions(args.decisions, before, after, {"before": args.before, "after": args.results})
+    decisions = decisions_about(before, after, {"before": args.before, "after": args.results}, document, args.decisions)
     after.put_back(before, decisions.undo, Path(args.out))
     print_problems(after.polygons.notes)
     undone, stay = amount(len(decisions.undo), "mask"), len(after.records) - len(decisions.undo)

@@ -68,36 +68,49 @@ def ids_of(records: Iterable[Record]) -> list[str]:
     return ids if len(set(ids)) == len(ids) else list(map(str, range(len(ids))))
 
 
-def read_decisions(path: str | Path, before: Source, after: Source, names: Mapping[str, str]) -> Decisions:
-    """The decisions in a file about the masks of a run.
+def read_decisions(path: str | Path) -> dict[str, Any]:
+    """The content of a file of decisions.
+
+    Raises:
+        BPRError: the file holds no decisions.
+    """
+    document = read_json(path, DECISIONS)
+    try:
+        complete = all({"name", "masks"} <= document[side].keys() for side in SIDES)
+        if not complete or not all(isinstance(document[word], list) for word in (UNDO, KEEP)):
+            raise TypeError
+    except (KeyError, TypeError, AttributeError):
+        raise BPRError(f"{path}: expected {DECISIONS}, got another file; the decisions.json that its button saves goes first") from None
+    return document
+
+
+def decisions_about(
+    before: Source, after: Source, names: Mapping[str, str], document: Mapping[str, Any], path: str | Path
+) -> Decisions:
+    """The decisions in the ``document`` of a file about the masks of a run.
 
     Args:
         names: of the files of the masks, by the keys of SIDES.
 
     Raises:
-        BPRError: the file holds no decisions, or those about other masks; the masks cannot be put back.
+        BPRError: the decisions are about other masks; the masks cannot be put back.
     """
-    document = read_json(path, DECISIONS)
-    try:
-        made_of = {side: (document[side]["name"], document[side]["masks"]) for side in SIDES}
-        lists: dict[str, list[Any]] = {word: [*document[word]] for word in (UNDO, KEEP)}
-        if not all(isinstance(document[word], list) for word in lists):
-            raise TypeError
-    except (KeyError, TypeError):
-        raise BPRError(f"{path}: expected {DECISIONS}, got another file; pass the decisions.json that its button saves first") from None
     review = Review.of(before, after, names)
     if review is None:
         wanted, remedy = "expected files of one format, in which masks may overlap", "refine again with --ids"
         got = " and ".join(dict.fromkeys([before.format, after.format]))
         raise BPRError(f"{names['after']}: {wanted}, got {got}; {remedy}")
-    for side, (name, digest) in made_of.items():
-        if digest != review.sides[side]["masks"]:
-            wanted = f"expected {SIDES[side]} that {path} is about ({shown(name)})"
+    expected, given = ([sides[side]["masks"] for side in SIDES] for sides in (document, review.sides))
+    for side in SIDES:
+        if document[side]["masks"] != review.sides[side]["masks"]:
+            wanted = f"expected {SIDES[side]} that {path} is about ({shown(document[side]['name'])})"
+            if expected == given[::-1]:
+                raise BPRError(f"{names[side]}: {wanted}, got {SIDES['after']}; it looks swapped with {names['after']}")
             raise BPRError(f"{names[side]}: {wanted}, got others; pass the files of that report, or make a new one")
     positions = {record_id: index for index, record_id in enumerate(review.ids)}
     found: dict[str, set[int]] = {UNDO: set(), KEEP: set()}
-    for word, ids in lists.items():
-        for record_id in map(str, ids):
+    for word in found:
+        for record_id in map(str, document[word]):
             if record_id not in positions:
                 raise BPRError(f"{path}: {word}: expected ids of {names['after']}, got {shown(record_id)}; leave it out")
             found[word].add(positions[record_id])

@@ -67,6 +67,7 @@ def test_ids_that_two_records_have_are_replaced_by_positions(small_set: SmallSet
         ({"before": {"name": "other.json", "masks": "0"}}, "{before}: expected the masks before refining that {file} is about"),
         ({"after": {"name": "other.json", "masks": "0"}}, "{after}: expected the refined masks that {file} is about"),
         ({"after": {}}, "expected decisions that the page of bpr report saved"),
+        ({"after": None}, "expected decisions that the page of bpr report saved"),
         ({"keep": None}, "expected decisions that the page of bpr report saved"),
     ],
 )
@@ -77,6 +78,19 @@ def test_wrong_decisions_are_one_line(
     names = {"before": small_set.ann, "after": refined, "file": small_set.folder / "decisions.json"}
     assert message.format(**names) in capsys.readouterr().err
     assert not (small_set.folder / "final.json").exists()
+
+
+def test_files_in_another_order_are_one_line_that_says_so(
+    small_set: SmallSet, refined: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert apply(small_set, review(small_set.ann, refined), small_set.ann, before=refined) == 1
+    assert f"got the refined masks; it looks swapped with {small_set.ann}\n" in capsys.readouterr().err
+    decisions, out = str(small_set.folder / "decisions.json"), ["--out", str(small_set.folder / "final.json")]
+    for words in ([str(refined), decisions, "--before", str(small_set.ann)], [str(refined), str(small_set.ann), "--before", decisions]):
+        assert main(["apply", *words, *out]) == 1
+        printed = capsys.readouterr().err
+        assert printed.startswith(f"bpr apply: {refined}: expected decisions that the page of bpr report saved, got another file; ")
+        assert printed.endswith("decisions.json that its button saves goes first\n")
 
 
 def test_masks_that_must_not_overlap_cannot_be_put_back(small_set: SmallSet, refined: Path, capsys: pytest.CaptureFixture[str]) -> None:
