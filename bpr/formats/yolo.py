@@ -76,7 +76,7 @@ class _LabelFiles(TextSource):
         below = [file.relative_to(folder) for file in files]
         if all(file.parts[0] == LABELS for file in below):  # a whole data set, without its images
             below = [file.relative_to(LABELS) for file in below]
-        names = class_names(folder)
+        names = class_names(folder, len(folder.relative_to(self.path).parts))
         highest = max(names, default=-1)
         for file, name, lines in zip(files, below, all_lines, strict=True):
             fields = [read_fields(line, tails, f"{file}: instance {n}") for n, line in enumerate(lines, start=1)]
@@ -159,11 +159,14 @@ class YoloExport(_LabelFiles):
     """The label files of all splits. An image's id is its path below the folder without the ending."""
 
     def __init__(self, folder: Path) -> None:
-        found = {path: path.with_name(IMAGES) for path in _label_folders(folder)}
+        found, alone = _label_folders(folder)
         if not found:
             raise BPRError(f"{folder}: expected folders {LABELS} beside folders {IMAGES} for the splits, got none")
-        parts = [(path, f"{images.relative_to(folder).as_posix()}/", ImageFolder(images)) for path, images in found.items()]
-        super().__init__(folder, parts)
+        beside = ((path, path.with_name(IMAGES)) for path in found)
+        super().__init__(folder, [(path, f"{images.relative_to(folder).as_posix()}/", ImageFolder(images)) for path, images in beside])
+        if alone:
+            folders = amount(len(alone), "folder of labels", "folders of labels")
+            self.notes.append(f"{folders} without a folder {IMAGES} beside, not read, first: {alone[0]}")
         # Everything else of the export; the mark is that of an earlier output.
         labels = {text.path for text in self.texts}
         others = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MARK and path not in labels)
@@ -186,10 +189,12 @@ class YoloExport(_LabelFiles):
                 shutil.copyfile(path, copy)
 
 
-def _label_folders(folder: Path) -> list[Path]:
-    """The folders of labels that lie beside folders of images."""
-    found = sorted(path for path in (folder / LABELS, *folder.glob(f"*/{LABELS}")) if path.is_dir())
-    return [path for path in found if path.with_name(IMAGES).is_dir() and files_below(path, (".txt",))]
+def _label_folders(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of labels, however deep: those that lie beside folders of images, and all others."""
+    folders = {*folder.glob(f"*/{LABELS}"), *folder.rglob(LABELS)}  # the first also through links, which the second does not follow
+    found = sorted(path for path in folders if path.is_dir() and files_below(path, (".txt",)))
+    beside = [path for path in found if path.with_name(IMAGES).is_dir()]
+    return beside, [path for path in found if path not in beside]
 
 
 def _write_new(record_set: RecordSet, out: Path) -> None:
@@ -236,7 +241,7 @@ YOLO_EXPORT = Format(
     description="Roboflow's and Ultralytics' export folders",
     path_kind=PathKind.FOLDER,
     signature="an export (labels beside images)",
-    recognises=lambda candidate: bool(_label_folders(candidate.path)),
+    recognises=lambda candidate: bool(_label_folders(candidate.path)[0]),
     precedence=2,  # the folder also holds text files and may hold images that are PNGs
     read=lambda candidate, images: YoloExport(candidate.path),
     images_beside=lambda path: path,

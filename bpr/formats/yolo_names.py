@@ -19,13 +19,16 @@ HIGHEST = 2
 """How many folders above the labels may hold the names: ``set/labels/train`` is two below ``set``."""
 
 
-def class_names(labels: Path) -> dict[int, str]:
+def class_names(labels: Path, above: int = 0) -> dict[int, str]:
     """The names of the classes by number, from the folder of the labels or one above; empty where none holds any.
+
+    Args:
+        above: how many folders above belong to the data set, if more than usual.
 
     Raises:
         BPRError: a class has a higher number than any data set has.
     """
-    folders = [labels, *labels.absolute().parents[:HIGHEST]]
+    folders = [labels, *labels.absolute().parents[: max(HIGHEST, above)]]
     for folder in folders:
         if (path := folder / DATA).is_file() and (names := _names_of_yaml(read_rows(path))):
             if (highest := max(names)) >= MOST_CATEGORIES:

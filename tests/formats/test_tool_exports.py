@@ -130,6 +130,30 @@ def test_an_export_becomes_annotations_with_its_names_and_all_its_images(tmp_pat
     assert all(isinstance(each["segmentation"], list) for each in document["annotations"])
 
 
+@pytest.mark.usefixtures("swelling")
+def test_data_sets_below_an_export_are_refined_too(tmp_path: Path, photographs: Path) -> None:
+    """Nothing is copied as it was without a word."""
+    (tmp_path / "parts" / "first").mkdir(parents=True)
+    tool_layouts.ultralytics(tmp_path / "parts" / "first")
+    source = tool_layouts.roboflow(tmp_path).rename(tmp_path / "parts" / "second")
+    (source / "data.yaml").rename(source.parent / "data.yaml")
+    out = refined(source.parent, photographs, tmp_path, model="starter")
+    before, after = files(source.parent), files(out)
+    assert {name for name in before if before[name] != after[name]} == {name for name in before if "/labels/" in name and before[name]}
+    assert main(["convert", str(source.parent), "--to", "annotations", "--out", str(tmp_path / "all.json")]) == 0
+    document = json.loads((tmp_path / "all.json").read_text())
+    assert [category["name"] for category in document["categories"]] == ["car", "person"]
+    assert len(document["images"]) == 5
+
+
+def test_labels_without_images_beside_them_are_said(tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tool_layouts.roboflow(tmp_path)
+    (source / "valid" / "images").rename(source / "valid" / "pictures")
+    refined(source, photographs, tmp_path)
+    line = f"1 folder of labels without a folder images beside, not read, first: {source}/valid/labels"
+    assert line in capsys.readouterr().err.splitlines()
+
+
 def test_ultralytics_reads_it(tmp_path: Path, photographs: Path) -> None:
     utils = pytest.importorskip("ultralytics.data.utils", reason="needs ultralytics", exc_type=ImportError)
     out = refined(tool_layouts.roboflow(tmp_path), photographs, tmp_path, model="starter-fast")
