@@ -85,7 +85,8 @@ class LabelMeFiles(TextSource):
         photo = photo if isinstance(photo, str) and photo else f"{path.stem}.jpg"
         below = path.relative_to(self.path).parent.as_posix() if self.path.is_dir() else "."
         names = [f"{below}/{photo}", photo]
-        image_id, frame = self._photos.add(names, document.get("imageHeight"), document.get("imageWidth"))
+        size = document.get("imageHeight"), document.get("imageWidth")
+        image_id, frame = self._photos.add(names, *size, embedded=bool(document.get("imageData")))
         positions = []
         for position, shape in enumerate(shapes):
             kind = shape.get("shape_type") or POLYGON

@@ -12,7 +12,7 @@ from bpr.errors import BadImage
 from bpr.io.files import files_below
 from bpr.io.image_finder import ImageFinder, ImageFolder
 from bpr.io.image_header import Frame
-from bpr.io.image_list import SUFFIXES, OnlyAsListed
+from bpr.io.image_list import SUFFIXES, NamedPhoto
 from bpr.io.images import read_image
 from bpr.limits import frame_from
 
@@ -29,11 +29,11 @@ class Photos:
     def __init__(self, images: Callable[[], ImageFinder]) -> None:
         self._finder = images()
         self._folder = self._finder.folder if isinstance(self._finder, ImageFolder) else None
-        self._images: dict[tuple[str, str], dict[str, Any]] = {}
+        self._images: dict[tuple[str, str], NamedPhoto] = {}
         self._ids: set[str] = set()
         self._read_frame = cache(self._frame_of_photo)
 
-    def add(self, names: Iterable[str], height: object, width: object) -> tuple[str, Frame | None]:
+    def add(self, names: Iterable[str], height: object, width: object, embedded: bool = False) -> tuple[str, Frame | None]:
         """Add an image to the list, and return its id and the size of its masks.
 
         Args:
@@ -41,6 +41,7 @@ class Photos:
                 ``C:/scans/monday/a.jpg`` the folder of the images may hold ``monday/a.jpg`` or ``a.jpg``.
             height, width: what the file states. Where these are no sides of an image, the photo is read; where it
                 cannot be, the size is None, and the run reports the photo when it comes to this image.
+            embedded: the tool's file holds the photo itself.
         """
         listed = [_inner_parts(name) for name in names]
         file = self._find(listed)
@@ -52,7 +53,7 @@ class Photos:
             image_id = next(free for free in (stem, file, name, f"{file} of {name}") if free not in self._ids)
             self._ids.add(image_id)
             size = {"height": frame[0], "width": frame[1]} if frame else {}
-            self._images[file, name] = {"id": image_id, "file_name": file, **size}
+            self._images[file, name] = NamedPhoto({"id": image_id, "file_name": file, **size}, embedded=embedded)
         return self._images[file, name]["id"], frame
 
     @property
@@ -65,7 +66,9 @@ class Photos:
         for file, name in self._images:
             names.setdefault(file, []).append(name)
         return [
-            OnlyAsListed(entry, file_name=name) if name and len(names[file]) > 1 else entry
+            NamedPhoto({**entry, "file_name": name}, only_as_listed=True, embedded=entry.embedded)
+            if name and len(names[file]) > 1
+            else entry
             for (file, name), entry in self._images.items()
         ]
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from bpr.errors import BadImage, BPRError, shown
 from bpr.io.files import files_below, inside, own_file
-from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, OnlyAsListed, file_name, names_of
+from bpr.io.image_list import CITYSCAPES_ENDING, SUFFIXES, ImageList, NamedPhoto, file_name, names_of
 from bpr.limits import is_id
 
 
@@ -102,6 +102,9 @@ class ImageFolder:
         path = self._find(image_id) if is_id(image_id) else None
         if path is None:
             raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}{self._links}")
+        entry = self.images.find(image_id) if self.images else None
+        if isinstance(entry, NamedPhoto) and entry.embedded and not path.exists():
+            raise BadImage(f"{path}: expected the photo as a file, got only imageData, which is not read; save it there, or give --img-dir")
         if path.is_symlink() and not path.exists():
             raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
         try:
@@ -118,7 +121,7 @@ class ImageFolder:
         listed = None if entry is None else self._listed(entry)
         if listed is not None and listed.is_file():
             return listed
-        if self.images and (not self._is_stem(image_id, listed) or isinstance(entry, OnlyAsListed)):
+        if self.images and (not self._is_stem(image_id, listed) or (isinstance(entry, NamedPhoto) and entry.only_as_listed)):
             return listed
         names = spellings(image_id) if isinstance(image_id, str) else [image_id]
         files = next((self._files[name] for name in names if name in self._files), [])

@@ -22,8 +22,17 @@ Entry = dict[str, Any]
 """One image of the list: id, file_name (in LVIS coco_url), height, width."""
 
 
-class OnlyAsListed(Entry):
-    """An image that no file is taken for but the one that is listed, as others are called like it too."""
+class NamedPhoto(Entry):
+    """An image that an annotation tool names, and what is no part of its entry where that is written.
+
+    Attributes:
+        only_as_listed: no file is taken for it but the one that is listed, as others are called like it too.
+        embedded: the tool's file holds the photo itself, which is not read.
+    """
+
+    def __init__(self, entry: Entry, only_as_listed: bool = False, embedded: bool = False) -> None:
+        super().__init__(entry)
+        self.only_as_listed, self.embedded = only_as_listed, embedded
 
 
 class ImageList:

@@ -189,6 +189,22 @@ def test_labelme_files_beside_their_photos_come_back_with_them(tmp_path: Path, p
     assert main(["refine", str(source), "--model", "identity", "--strict", "--out", str(tmp_path / "out.json")]) == 0
 
 
+def test_a_photo_inside_of_a_labelme_file_has_to_be_saved(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "labels").mkdir()
+    source = tool_layouts.x_anylabeling(tmp_path / "labels")
+    edited(source, ('"imageData": null', '"imageData": "/9j/4AAQSkZJRg=="'))
+    photo = source.parent / Path(tool_layouts.PHOTOS[layouts.STEMS[0]]).name
+    options = ["--model", "identity", "--out", str(tmp_path / "out.json")]
+    assert main(["refine", str(source), *options]) == 1
+    line = f"{photo}: expected the photo as a file, got only imageData, which is not read; save it there, or give --img-dir"
+    assert line in capsys.readouterr().err
+    assert main(["refine", str(source), "--img-dir", str(photographs), *options]) == 0
+    assert main(["convert", str(source), "--to", "coco", "--out", str(tmp_path / "coco.json")]) == 0
+    assert "imageData" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("edits", "problem"),
     [
