@@ -29,7 +29,7 @@ class BPRError(Exception):
 
 
 class BadUsage(BPRError):
-    """Arguments of a command that do not fit together; nothing was read or written. The command exits with 2."""
+    """Arguments of a command that do not fit together or are out of range; nothing was written. The command exits with 2."""
 
 
 class BadInput(BPRError, ValueError):

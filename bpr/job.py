@@ -15,7 +15,7 @@ import numpy as np
 
 from bpr.backends import load_refiner, refiner_of
 from bpr.backends.registry import AUTO
-from bpr.errors import BadImage, BPRError, shown, warn_caller
+from bpr.errors import BadImage, BadUsage, BPRError, shown, warn_caller
 from bpr.formats.coco import Record, read_annotations, read_heading
 from bpr.formats.polygons import PolygonWriter
 from bpr.formats.recognise import open_source
@@ -310,7 +310,7 @@ class RefineJob:
         if self.model != "oracle" or self.preset:
             return load_refiner(self.model, self.config, self.backend, self.preset, **self.options)
         if not annotations.get("annotations"):
-            raise BPRError("--model oracle: expected the ground truth in --ann, got none")
+            raise BadUsage("--model oracle: expected the ground truth in --ann, got none")
         from bpr.evaluation.matching import GroundTruth  # loads pycocotools, which only the oracle needs
 
         matches = enumerate(GroundTruth(annotations).matches(records))

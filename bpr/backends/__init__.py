@@ -15,7 +15,7 @@ import numpy as np
 from bpr.backends.exported import check_exists
 from bpr.backends.folders import check_digest, named_models
 from bpr.backends.registry import AUTO, BACKENDS, BATCH_SIZE, CONFIGURED, choose
-from bpr.errors import BPRError, did_you_mean, shown
+from bpr.errors import BadUsage, BPRError, did_you_mean, shown
 from bpr.geometry.options import RefineOptions
 from bpr.io.pixels import PixelOptions
 from bpr.refinement.predictor import IdentityPredictor, PatchBatch, Predictor
@@ -53,7 +53,7 @@ def load_refiner(
     if preset is None:
         predictor = load_predictor(DEFAULT_MODEL if model is None else model, config, backend, threads, batch_size)
     elif model is not None or config is not None or backend != AUTO:
-        raise BPRError(f"preset {preset!r}: expected no model, config or backend with it; leave them out, it sets them")
+        raise BadUsage(f"preset {preset!r}: expected no model, config or backend with it; leave them out, it sets them")
     else:
         from bpr.backends.presets import load_preset
 
@@ -70,7 +70,7 @@ def refiner_of(predictor: Predictor, options: Mapping[str, Any]) -> Refiner:
         pixels = PixelOptions(**{name: options[name] for name in of_pixels})
         return Refiner(predictor, predictor.recommended.changed(**others), pixels)
     except ValueError as error:  # an option that is not possible, or that the model cannot serve
-        raise BPRError(str(error)) from error
+        raise BadUsage(str(error)) from error
 
 
 def check_names(options: Iterable[str], others: Iterable[str] = ()) -> None:
@@ -110,7 +110,7 @@ def load_predictor(
             raise BPRError(f"{name}: expected a whole number of 1 or more, got {shown(value)}")
     if config is not None and Path(model).suffix != CONFIGURED:
         remedy = f"only a {CONFIGURED} file needs one, leave it out"
-        raise BPRError(f"model {model}: expected no config with it, got {config}; {remedy}")
+        raise BadUsage(f"model {model}: expected no config with it, got {config}; {remedy}")
     if str(model) == "identity":
         return IdentityPredictor(batch_size=batch_size or BATCH_SIZE)
     path = model_file(model)

@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
     from bpr.training.data.extraction import extract_patches
 
     shard, out = shard_of(args), Path(args.out)
-    document = read_annotations(args.ann)
+    records, document = read_results(args.results), read_annotations(args.ann)
     images = ImageFolder(args.img_dir, document["images"])
     files = {"results": args.results, "annotations": args.ann}
     source = {role: {"file": Path(path).name, "sha256": digest_of(path)} for role, path in files.items()}
-    inputs = read_results(args.results), GroundTruth(document), images, *_cut_with(args.config)
+    inputs = records, GroundTruth(document), images, *_cut_with(args.config)
     print_problems(no_instances(document["annotations"]))
     if shard != (1, 1):
         out = out / f"{shard[0]}-of-{shard[1]}"

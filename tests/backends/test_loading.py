@@ -111,5 +111,21 @@ def test_an_option_of_another_type_or_range(option: str, value: Any, expected: s
 
 def test_an_option_beyond_its_range_in_a_run(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
     files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
-    assert main(["refine", *files, "--keep", "5"]) == 1
+    assert main(["refine", *files, "--keep", "5"]) == 2
     assert capsys.readouterr().err == "bpr refine: keep: expected a share in (0, 1], got 5.0\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--model", "oracle"], "--model oracle: expected the ground truth in --ann, got none"),
+        (["--model", "identity", "--config", "x.py"], "model identity: expected no config with it, got x.py; "),
+        (["--model", "identity", "--preset", "fast"], "preset 'fast': expected no model, config or backend with it; "),
+    ],
+)
+def test_options_that_do_not_fit_together_are_wrong_usage(
+    small_set: SmallSet, capsys: pytest.CaptureFixture[str], options: list[str], line: str
+) -> None:
+    files = [str(small_set.results), "--img-dir", str(small_set.images), "--out", str(small_set.folder / "out.json")]
+    assert main(["refine", *files, *options]) == 2
+    assert capsys.readouterr().err.startswith(f"bpr refine: {line}")

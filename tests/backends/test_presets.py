@@ -49,5 +49,5 @@ def test_a_preset_names_its_own_model(capsys: pytest.CaptureFixture[str], tmp_pa
         bpr.load(preset="slow")
     (tmp_path / "r.json").write_text("[]")
     command = ["refine", str(tmp_path / "r.json"), "--img-dir", str(tmp_path), "--out", str(tmp_path / "o.json"), "--preset", "fast"]
-    assert main([*command, "--model", "starter"]) == 1
+    assert main([*command, "--model", "starter"]) == 2
     assert "expected no model, config or backend with it" in capsys.readouterr().err

@@ -124,7 +124,7 @@ def test_the_budget_of_an_image_goes_to_its_surer_records(small_set: SmallSet) -
 
 
 def test_a_wrong_budget_costs_one_line(small_set: SmallSet, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refined_with(small_set, "--keep", "2") == 1
+    assert refined_with(small_set, "--keep", "2") == 2
     error = capsys.readouterr().err
     assert "keep: expected a share in (0, 1], got 2.0" in error
     assert len(error.splitlines()) == 1

@@ -111,6 +111,12 @@ def killed(small_set: SmallSet, tmp_path: Path) -> Path:
     return tmp_path / "killed"
 
 
+def test_results_that_are_missing_cost_one_line(small_set: SmallSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "none.json"
+    assert extract(small_set, tmp_path / "store", results=missing) == 1
+    assert capsys.readouterr().err.startswith(f"bpr extract-patches: {missing}: no such file; expected ")
+
+
 def test_a_killed_build_goes_on_to_the_same_bytes(
     small_set: SmallSet, killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
