@@ -5,7 +5,7 @@ Legend: N instances, H W frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import cycle, groupby, islice
@@ -173,10 +173,26 @@ class Split:
         return cls.of(name, data / images, data / annotations, data / results)
 
     @classmethod
-    def of(cls, name: str, images: Path, annotations: Path, results: Path | None) -> Split:
-        """The set of an annotation file; without a results file it has no detections."""
-        document = prepare_annotations(read_annotations(annotations), str(annotations))
-        detections = prepare_detections(read_results(results) if results else [], document, str(results))
+    def of(
+        cls,
+        name: str,
+        images: Path,
+        annotations: Path,
+        results: Path | None,
+        choose: Callable[[list[Any]], list[Any]] | None = None,
+    ) -> Split:
+        """The set of an annotation file; without a results file it has no detections.
+
+        Args:
+            choose: takes some of the listed images, before anything is prepared.
+        """
+        document, records = read_annotations(annotations), read_results(results) if results else []
+        if choose:
+            document = on_images(document, choose(document["images"]))
+            ids = {image["id"] for image in document["images"]}
+            records = [one for one in records if one["image_id"] in ids]
+        document = prepare_annotations(document, str(annotations))
+        detections = prepare_detections(records, document, str(results))
         return cls(name, detections, document, ImageFolder(images, document["images"]))
 
     @property

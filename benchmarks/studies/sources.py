@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import bpr
-from benchmarks.inputs import VAL, Split, on_images
+from benchmarks.inputs import VAL, Split
 from benchmarks.measuring import RESULTS, earlier_report, markdown_table, script_parser
 from benchmarks.studies.source_makers import FINE_MAKERS, MAKERS, made
 from benchmarks.training.ledger import FILES
@@ -73,10 +73,12 @@ class Pair(NamedTuple):
 
 def opened(data: Path, source: Source, limit: int | None) -> Split:
     """The part of a set that counts, on at most ``limit`` images, evenly spread."""
-    split = Split.of(source.name, *(data / file if file else None for file in (source.images, source.annotations, source.detections)))
-    every = split.document["images"]
-    kept = [image for place, image in enumerate(every) if source.only(image, place, len(every))]
-    return replace(split, document=on_images(split.document, spread(kept, limit)))
+
+    def choose(every: list[Any]) -> list[Any]:
+        return spread([image for place, image in enumerate(every) if source.only(image, place, len(every))], limit)
+
+    files = (data / file if file else None for file in (source.images, source.annotations, source.detections))
+    return Split.of(source.name, *files, choose)
 
 
 def makers_of(source: Source) -> list[str]:

@@ -150,3 +150,16 @@ def test_a_run_adds_to_an_earlier_one_of_the_same_model(
     assert len(lines) == 2 + 4
     assert lines[2].startswith(f"| toy | {sources.REAL} | 4 |")
     assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_only_the_images_that_are_asked_for_are_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = toy_data(tmp_path, monkeypatch)
+    document = json.loads((data / "ann.json").read_text())
+    (first, second), annotations = document["images"], document["annotations"]
+    other = next(one for one in annotations if one["image_id"] == second["id"])
+    other["segmentation"] = {"size": [1, 1], "counts": "no RLE"}
+    (data / "ann.json").write_text(json.dumps(document))
+    split = sources.opened(data, sources.SETS["toy"], limit=1)
+    assert [image["id"] for image in split.document["images"]] == [first["id"]]
+    assert {record["image_id"] for record in split.records} == {first["id"]}
+    assert len(split.pairs) == 2
