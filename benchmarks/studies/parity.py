@@ -80,10 +80,13 @@ def computes_bfloat16() -> bool:
 
 
 def merged(known: dict[str, Any], sha256: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """The record with a new entry. Other backends of the same network stay; an earlier network of that name goes."""
-    others = {key: other for key, other in known.items() if other["model"] != entry["model"]}
+    """The record with a new entry, in the place of an earlier one of that name.
+
+    Other backends of the same network stay; an earlier network of that name goes.
+    """
     backends = {**known.get(sha256, {}).get("backends", {}), **entry["backends"]}
-    return {**others, sha256: {**entry, "backends": backends}}
+    row = sha256, {**entry, "backends": backends}
+    return dict([*(row if other["model"] == entry["model"] else (key, other) for key, other in known.items()), row])
 
 
 def main() -> None:

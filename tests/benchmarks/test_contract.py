@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.inputs import street_scene, write_street_scenes
 from benchmarks.measuring import Ratio, Timing, in_turn, report_table, row, suite_report
+from benchmarks.studies.parity import merged
 from benchmarks.suites import old_procedure
 from bpr.formats.coco import read_results
 from bpr.geometry.options import PatchSpec, RefineOptions
@@ -75,3 +76,11 @@ def test_a_report_says_what_was_missed() -> None:
     assert "| read | 2000.0 | 1500.0 .. 2500.0 | 3 | 7 |" in text
     assert "- ours: 12.5 times (target 20: **missed**)" in text
     assert "- theirs: 3.00 times" in text
+
+
+def test_a_row_that_is_measured_again_keeps_its_place() -> None:
+    known = {"1": {"model": "a", "backends": {"torch": 1}}, "2": {"model": "b", "backends": {}}}
+    again = merged(known, "1", {"model": "a", "backends": {"openvino": 2}})
+    assert list(again.items()) == [("1", {"model": "a", "backends": {"torch": 1, "openvino": 2}}), ("2", known["2"])]
+    assert list(merged(known, "3", {"model": "a", "backends": {}})) == ["3", "2"]
+    assert list(merged(known, "3", {"model": "c", "backends": {}})) == ["1", "2", "3"]
