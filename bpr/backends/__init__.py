@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import partial
@@ -148,6 +150,7 @@ class LoadedPredictor:
         network = self._network
         self.spec, self.recommended, self.verdict = network.spec, network.recommended, network.verdict
         self._one_caller, self._process = Turns(1), os.getpid()
+        _EVERY.add(self)
         _LOG.info("loaded %r", self)
 
     def __repr__(self) -> str:
@@ -160,13 +163,21 @@ class LoadedPredictor:
     def predict(self, batch: PatchBatch) -> np.ndarray:
         with self._one_caller:
             if self._process != os.getpid():
-                _OF_PARENTS.append(self._network)
                 self._network, self._process = self._load(), os.getpid()
             return self._network.predict(batch)
 
 
-_OF_PARENTS: list[object] = []
-"""Sessions of the process that this one was forked from. To free one would wait for its threads, which are not here."""
+_EVERY: weakref.WeakSet[LoadedPredictor] = weakref.WeakSet()
+
+
+def _keep_after_fork() -> None:
+    """Never free a session of the parent, not even at exit: it would wait for its threads, which a fork leaves behind."""
+    for predictor in _EVERY:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(predictor._network))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_after_fork)
 
 
 def start_file(model: str) -> Path:

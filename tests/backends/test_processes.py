@@ -110,6 +110,28 @@ def test_a_forked_process_refines_too(backend: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+REPLACES = """
+import os, signal, sys
+import bpr
+
+refiner = bpr.load("starter-fast", backend=sys.argv[1])
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    refiner = bpr.load("identity")
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_forked_process_frees_no_session_of_its_parent(backend: str) -> None:
+    pytest.importorskip(backend)
+    ran = subprocess.run([sys.executable, "-c", REPLACES, backend], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 PEAK = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
