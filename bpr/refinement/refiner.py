@@ -341,10 +341,13 @@ def _seen(image: Image, frame: tuple[int, int] | None, options: PixelOptions) ->
         return decode_picture(image, "image", frame, options)
     if image is None:
         raise BadImage("image: expected an array (H, W, 3) or a file, got no image (None); was the file found?")
-    pixels = np.asarray(image)
+    expected = "expected (H, W, 3) uint8 RGB, numbers (H, W) or (H, W, bands), a file or its bytes, or a PIL image"
+    try:
+        pixels = np.asarray(image)
+    except Exception as error:  # a list of uneven rows; a tensor on a GPU, or one with a gradient
+        raise BadInput(f"image: {expected}, got {type(image).__name__} ({error}); convert it, or pass its file") from error
     few = pixels.ndim == 3 and (pixels.shape[2] in (1, 3, 4) or options.bands is not None)
     if pixels.dtype.kind not in "uif" or not (pixels.ndim == 2 or few):
-        expected = "expected (H, W, 3) uint8 RGB, numbers (H, W) or (H, W, bands), a file or its bytes, or a PIL image"
         got = type(image).__name__ if pixels.dtype == object else f"{pixels.shape} {pixels.dtype}"
         remedy = "its read() gives the bytes" if hasattr(image, "read") else "convert it, or pass its file"
         raise BadInput(f"image: {expected}, got {got}; {remedy}")

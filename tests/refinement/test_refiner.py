@@ -164,3 +164,8 @@ def test_where_patches_lie_is_the_users_choice() -> None:
     assert bpr.load("starter").options == refiner.predictor.recommended
     with pytest.raises(BPRError, match="scheme: expected one of dense, grid, instance, got 'hex'"):
         bpr.load("starter", scheme="hex")
+
+
+def test_an_image_that_numpy_refuses_is_one_line() -> None:
+    with pytest.raises(bpr.BadInput, match=r"^image: expected .*, got list \(.*inhomogeneous.*\); convert it, or pass its file$"):
+        bpr.load("identity")([[1], [2, 3]], np.ones((1, 2, 2), bool))
