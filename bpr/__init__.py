@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from bpr.refinement.outcome import RunReport
     from bpr.refinement.refiner import Refinement, Refiner
     from bpr.version import __version__ as __version__
+
+# From 1.29 on, ONNX Runtime reports every model that it loads to its makers, unless this is set before its first import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "BPRError",

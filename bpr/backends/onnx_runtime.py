@@ -14,6 +14,8 @@ from bpr.cores import limited_cores
 from bpr.errors import BPRError
 from bpr.refinement.predictor import PatchBatch
 
+onnxruntime.disable_telemetry_events()  # where it was imported before bpr, which forbids it to report anything
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "CUDAExecutionProvider": {"use_tf32": "0"},  # float32 as on the CPU
     "TensorrtExecutionProvider": {"trt_fp16_enable": "1"},

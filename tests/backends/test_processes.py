@@ -119,16 +119,18 @@ child = os.fork()
 if not child:
     signal.alarm(30)
     refiner = bpr.load("identity")
-    os._exit(0)
+    sys.exit()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_a_forked_process_frees_no_session_of_its_parent(backend: str) -> None:
+def test_a_forked_process_frees_no_session_of_its_parent_and_ends(backend: str) -> None:
     pytest.importorskip(backend)
-    ran = subprocess.run([sys.executable, "-c", REPLACES, backend], cwd=ROOT, capture_output=True, text=True)
+    # ONNX Runtime does not report its use where it finds one of these; the threads that do would never end in the child.
+    env = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    ran = subprocess.run([sys.executable, "-c", REPLACES, backend], cwd=ROOT, capture_output=True, text=True, env=env)
     assert ran.returncode == 0, ran.stderr
 
 

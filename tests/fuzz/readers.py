@@ -163,12 +163,14 @@ def sam(data: bytes) -> None:
 
 
 def _changed(path: Path, form: str) -> None:
-    """Refine the file of a tool, and read what is written: it has as many masks."""
+    """Refine the file of a tool, and read what is written."""
     source, images = open_source(path, form, scratch() / "images")
     refined, report = refine_records(source.records, images(), bpr.Refiner(Fills()), workers=0)
     assert len(refined) == len(source.records) == report.refined + report.kept.total()
     source.write(refined, out := scratch() / "out" / path.name)
-    assert len(open_source(out, form, scratch() / "images")[0].records) == len(refined)
+    again = open_source(out, form, scratch() / "images")[0].records
+    same = form == "label-studio"  # two regions of one id that are refined to one polygon are one region
+    assert len(again) == len(refined) or (same and len(again) < len(refined))
 
 
 def brush(data: bytes) -> None:
