@@ -102,11 +102,13 @@ class ImageFolder:
         path = self._find(image_id) if is_id(image_id) else None
         if path is None:
             raise BadImage(f"image_id {shown(image_id)}: not in the annotation file or image folder {self.folder}{self._links}")
-        entry = self.images.find(image_id) if self.images else None
-        if isinstance(entry, NamedPhoto) and entry.embedded and not path.exists():
-            raise BadImage(f"{path}: expected the photo as a file, got only imageData, which is not read; save it there, or give --img-dir")
-        if path.is_symlink() and not path.exists():
-            raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
+        if not path.exists():
+            entry = self.images.find(image_id) if self.images else None
+            if isinstance(entry, NamedPhoto) and entry.embedded:
+                got = "got only imageData, which is not read"
+                raise BadImage(f"{path}: expected the photo as a file, {got}; save it there, or give --img-dir")
+            if path.is_symlink():
+                raise BadImage(f"{path}: expected an image, got a link to a missing file; mend the link or copy the file")
         try:
             return own_file(self.folder, path)
         except BPRError as error:

@@ -102,14 +102,6 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_a_forked_process_refines_too(backend: str) -> None:
-    pytest.importorskip(backend)
-    ran = subprocess.run([sys.executable, "-c", FORKS, backend], cwd=ROOT, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-
-
 REPLACES = """
 import os, signal, sys
 import bpr
@@ -126,11 +118,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_a_forked_process_frees_no_session_of_its_parent_and_ends(backend: str) -> None:
+@pytest.mark.parametrize("script", [FORKS, REPLACES], ids=["refines_too", "frees_no_session_of_its_parent_and_ends"])
+def test_a_forked_process(script: str, backend: str) -> None:
     pytest.importorskip(backend)
     # ONNX Runtime does not report its use where it finds one of these; the threads that do would never end in the child.
     env = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
-    ran = subprocess.run([sys.executable, "-c", REPLACES, backend], cwd=ROOT, capture_output=True, text=True, env=env)
+    ran = subprocess.run([sys.executable, "-c", script, backend], cwd=ROOT, capture_output=True, text=True, env=env)
     assert ran.returncode == 0, ran.stderr
 
 
